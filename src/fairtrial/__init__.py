@@ -1,3 +1,3 @@
-"""fairtrial: all else equal, which training choice matters, by how much, and why?"""
+"""All else equal: which training choice matters, by how much, and why."""
 
 __version__ = "0.1.0"

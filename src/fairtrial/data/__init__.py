@@ -1,1 +1,1 @@
-
+"""The tasks as arrays: synthetic lines, images, tables."""

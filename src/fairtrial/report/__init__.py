@@ -1,1 +1,1 @@
-
+"""From tables to charts to one page."""

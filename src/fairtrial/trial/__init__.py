@@ -1,1 +1,1 @@
-
+"""From runs to tables: planning, training, keeping."""

@@ -1,0 +1,34 @@
+"""What training gets: the arrays of one task for one seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training and test rows of a task, and what is known of the truth.
+
+    Attributes
+    ----------
+    X, test_X : (N, D)
+        Features: float32, or uint8 pixels that are divided by `pixel_range` when used.
+    y, test_y : (N,)
+        Targets: float32 numbers, or int32 classes where `n_classes` is above 0.
+    true_parameters : (D + 1,) or None
+        True weights, then the true intercept, where the task is synthetic.
+    n_classes : int
+        0 for regression.
+    pixel_range : int
+        What uint8 pixels are divided by: 255 or 16; 1 for float features.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    test_X: np.ndarray
+    test_y: np.ndarray
+    true_parameters: np.ndarray | None = None
+    n_classes: int = 0
+    pixel_range: int = 1

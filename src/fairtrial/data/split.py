@@ -1,0 +1,34 @@
+"""Which rows train, which validate, and in which order they come."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fairtrial.randomness import make_stream
+
+
+def split_rows(n_rows: int, validation: float | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Divide rows at random, without stratification, as the seed has it.
+
+    Parameters
+    ----------
+    n_rows : int
+        N.
+    validation : float or None
+        Share of rows held out; None for none.
+    seed : int
+        The run's seed; a larger share holds out the same rows and more.
+
+    Returns
+    -------
+    train, validation : arrays of int
+        Row numbers, each in ascending order.
+    """
+    shuffled = make_stream(seed, "split").permutation(n_rows)
+    n_validation = round(n_rows * (validation or 0.0))
+    return np.sort(shuffled[n_validation:]), np.sort(shuffled[:n_validation])
+
+
+def order_rows(n_rows: int, seed: int, epoch: int) -> np.ndarray:
+    """Shuffle the training rows for one epoch (counted from 1); (N,) of int."""
+    return make_stream(seed, f"order.{epoch}").permutation(n_rows)

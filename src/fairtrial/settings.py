@@ -1,0 +1,321 @@
+"""The settings of tasks and recipes, each with its rule: the words a study file may use.
+
+The settings are frozen Pydantic models, so the same rules hold for studies written in TOML and for
+studies built in Python. Numbers carry their units in the docstrings.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, strict about types, no unknown keys, finite numbers only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+def _expand_bare_name(value: object) -> object:
+    """Write `"mse"` as `{"kind": "mse"}`: a kind without settings may be its bare name."""
+    return {"kind": value} if isinstance(value, str) else value
+
+
+# ---------------------------------------------------------------------------------------- tasks
+
+
+class NormalNoise(Settings):
+    """Gaussian noise; `scale` is its standard deviation, in target units."""
+
+    kind: Literal["normal"] = "normal"
+    scale: NonNegative = 1.0
+
+
+class UniformNoise(Settings):
+    """Uniform noise on [-scale, scale], in target units."""
+
+    kind: Literal["uniform"] = "uniform"
+    scale: NonNegative = 1.0
+
+
+class LaplaceNoise(Settings):
+    """Laplace noise with density exp(-|e| / scale) / (2 scale), in target units."""
+
+    kind: Literal["laplace"] = "laplace"
+    scale: NonNegative = 1.0
+
+
+class StudentTNoise(Settings):
+    """Student's t noise with `degrees_of_freedom`, times `scale`, in target units."""
+
+    kind: Literal["student_t"] = "student_t"
+    scale: NonNegative = 1.0
+    degrees_of_freedom: Positive = 3.0
+
+
+class ContaminatedNoise(Settings):
+    """Gaussian noise, a `share` of which is `factor` times as wide (Tukey's contamination)."""
+
+    kind: Literal["contaminated"] = "contaminated"
+    scale: NonNegative = 1.0
+    share: Share = 0.1
+    factor: Positive = 10.0
+
+
+class CompressedNormalNoise(Settings):
+    """`sign(n) log(1 + |n|)` of a standard normal n, times `scale`: lighter-tailed than normal."""
+
+    kind: Literal["compressed_normal"] = "compressed_normal"
+    scale: NonNegative = 1.0
+
+
+TaskNoise = Annotated[
+    NormalNoise
+    | UniformNoise
+    | LaplaceNoise
+    | StudentTNoise
+    | ContaminatedNoise
+    | CompressedNormalNoise,
+    Field(discriminator="kind"),
+    BeforeValidator(_expand_bare_name),
+]
+
+
+class LineTask(Settings):
+    """A line with noise: `y = slope x + intercept + noise`, `x` standard normal."""
+
+    kind: Literal["line"]
+    slope: float = 3.0
+    intercept: float = 2.0
+    rows: Annotated[int, Field(ge=2)] = 10_000
+    test_rows: Annotated[int, Field(ge=2)] = 10_000
+    noise: TaskNoise = NormalNoise()
+
+
+class FashionMnistTask(Settings):
+    """Fashion-MNIST: 60,000 training and 10,000 test images of 28 x 28 pixels, ten classes."""
+
+    kind: Literal["fashion_mnist"]
+
+
+class DigitsTask(Settings):
+    """scikit-learn's digits: 1,797 images of 8 x 8 pixels, ten classes."""
+
+    kind: Literal["digits"]
+
+
+AnyTask = LineTask | FashionMnistTask | DigitsTask
+Task = Annotated[
+    AnyTask,
+    Field(discriminator="kind"),
+    BeforeValidator(_expand_bare_name),
+]
+IMAGE_TASKS = ("fashion_mnist", "digits")
+
+
+# --------------------------------------------------------------------------------------- recipes
+
+
+class MseLoss(Settings):
+    """Mean squared error."""
+
+    kind: Literal["mse"]
+
+
+class MaeLoss(Settings):
+    """Mean absolute error."""
+
+    kind: Literal["mae"]
+
+
+class HuberLoss(Settings):
+    """Huber's loss: quadratic within `delta` (target units), linear beyond."""
+
+    kind: Literal["huber"]
+    delta: Positive = 1.0
+
+
+class HybridLoss(Settings):
+    """`alpha` MSE + (1 - `alpha`) MAE."""
+
+    kind: Literal["hybrid"]
+    alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+
+class CrossEntropyLoss(Settings):
+    """Mean softmax cross-entropy, in nats."""
+
+    kind: Literal["cross_entropy"]
+
+
+Loss = Annotated[
+    MseLoss | MaeLoss | HuberLoss | HybridLoss | CrossEntropyLoss,
+    Field(discriminator="kind"),
+    BeforeValidator(_expand_bare_name),
+]
+
+
+class Sgd(Settings):
+    """Gradient descent with heavy-ball momentum (none by default)."""
+
+    kind: Literal["sgd"]
+    learning_rate: Positive = 0.01
+    momentum: Decay = 0.0
+
+
+class Adam(Settings):
+    """Adam (Kingma and Ba 2015)."""
+
+    kind: Literal["adam"]
+    learning_rate: Positive = 0.001
+    beta1: Decay = 0.9
+    beta2: Decay = 0.999
+    epsilon: Positive = 1e-7
+
+
+class RmsProp(Settings):
+    """RMSProp (Tieleman and Hinton 2012), not centred, without momentum."""
+
+    kind: Literal["rmsprop"]
+    learning_rate: Positive = 0.001
+    rho: Decay = 0.9
+    epsilon: Positive = 1e-7
+
+
+Optimizer = Annotated[
+    Sgd | Adam | RmsProp, Field(discriminator="kind"), BeforeValidator(_expand_bare_name)
+]
+
+
+class ConstantRate(Settings):
+    """The learning rate stays what the optimizer says."""
+
+    kind: Literal["constant"] = "constant"
+
+
+class HalveOnPlateau(Settings):
+    """Halve the learning rate after `patience` steps without a new lowest training loss.
+
+    The run ends (`rate_floor`) once the rate is below `floor`.
+    """
+
+    kind: Literal["halve_on_plateau"]
+    patience: Count = 100
+    floor: Positive = 1e-6
+
+
+Schedule = Annotated[
+    ConstantRate | HalveOnPlateau,
+    Field(discriminator="kind"),
+    BeforeValidator(_expand_bare_name),
+]
+
+
+class Stopping(Settings):
+    """End the run after `patience` steps (epochs) without a new lowest training loss.
+
+    There is one stall count: where a schedule acts on it too, a halving starts it anew.
+    """
+
+    patience: Count = 100
+
+
+class NormalInit(Settings):
+    """Weights from N(0, scale), biases from N(0, bias_scale); both are standard deviations."""
+
+    kind: Literal["normal"]
+    scale: NonNegative = 1.0
+    bias_scale: NonNegative | None = Field(None, description="Absent: the same as scale.")
+
+
+class ConstantInit(Settings):
+    """All weights and biases start at `value`."""
+
+    kind: Literal["constant"] = "constant"
+    value: float = 0.0
+
+
+Init = Annotated[
+    NormalInit | ConstantInit, Field(discriminator="kind"), BeforeValidator(_expand_bare_name)
+]
+
+
+class DataNoise(Settings):
+    """Every `every` steps a fresh normal vector on the targets, in place of the one before.
+
+    Its standard deviation is drawn from U(low, high), in target units.
+    """
+
+    every: Count = 500
+    low: NonNegative = 0.5
+    high: NonNegative = 2.0
+
+    @model_validator(mode="after")
+    def _check_order(self) -> DataNoise:
+        return _check_low_high(self)
+
+
+class WeightNoise(Settings):
+    """Every `every` steps a draw from N(0, scale) added to each weight and bias."""
+
+    every: Count = 500
+    scale: NonNegative = 0.05
+
+
+class RateNoise(Settings):
+    """Every `every` steps the learning rate is multiplied by a draw from U(low, high)."""
+
+    every: Count = 200
+    low: Positive = 0.9
+    high: Positive = 1.1
+
+    @model_validator(mode="after")
+    def _check_order(self) -> RateNoise:
+        return _check_low_high(self)
+
+
+def _check_low_high(settings: Any) -> Any:
+    if settings.low > settings.high:
+        raise ValueError(f"low ({settings.low:g}) must not be above high ({settings.high:g})")
+    return settings
+
+
+class InjectedNoise(Settings):
+    """Noise put in while training; each kind is absent unless named."""
+
+    data: DataNoise | None = None
+    weights: WeightNoise | None = None
+    learning_rate: RateNoise | None = None
+
+
+class Recipe(Settings):
+    """All choices of one training run."""
+
+    loss: Loss
+    optimizer: Optimizer
+    schedule: Schedule = ConstantRate()
+    stopping: Stopping | None = None
+    init: Init = ConstantInit()
+    steps: Count | None = None
+    epochs: Count | None = None
+    batch_size: Count | None = None
+    validation: Share | None = None
+    noise: InjectedNoise = InjectedNoise()
+
+    @model_validator(mode="after")
+    def _check_length(self) -> Recipe:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError(
+                "a recipe needs either steps (full batch) or epochs with batch_size, not both"
+            )
+        if (self.epochs is None) != (self.batch_size is None):
+            raise ValueError("epochs and batch_size go together")
+        return self

@@ -1,0 +1,135 @@
+"""The eager driver: one run, one operation at a time. The reference, and the exact replay."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from fairtrial.data.dataset import Dataset
+from fairtrial.data.split import order_rows, split_rows
+from fairtrial.settings import Recipe
+from fairtrial.training.evaluation import evaluate
+from fairtrial.training.hyperparameters import list_kinds, make_numbers
+from fairtrial.training.model import Parameters, draw_init
+from fairtrial.training.noise import Draws, NamedDraws, make_keys
+from fairtrial.training.step import (
+    State,
+    init_state,
+    judge,
+    measure_classes,
+    measure_regression,
+    update,
+)
+from fairtrial.training.trace import OUTCOMES, TRAINING, Trace, record_parameters
+
+
+def train(
+    recipe: Recipe,
+    dataset: Dataset,
+    seed: int,
+    start: Parameters | None = None,
+    draws: Draws | None = None,
+) -> Trace:
+    """Train one run.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to do.
+    dataset : Dataset
+        What to train on.
+    seed : int
+        The run's seed.
+    start : Parameters, optional
+        Where to start instead of the recipe's init.
+    draws : Draws, optional
+        Where injected noise comes from, instead of the seed's named streams.
+
+    Returns
+    -------
+    Trace
+        With every step's (epoch's) values.
+    """
+    start = start or draw_init(recipe.init, dataset.X.shape[1], dataset.n_classes, seed)
+    start = Parameters(*map(tf.convert_to_tensor, start))
+    draws = draws or NamedDraws(make_keys([seed], ()))
+    kinds, numbers = list_kinds([recipe]), make_numbers([recipe], ())
+    state = init_state(kinds, start, numbers, len(dataset.y))
+    if recipe.steps is not None:
+        return _train_full_batch(dataset, kinds, state, numbers, draws)
+    return _train_epochs(recipe, dataset, seed, kinds, state, numbers, draws)
+
+
+def _train_full_batch(
+    dataset: Dataset, kinds: Any, state: State, numbers: Any, draws: Draws
+) -> Trace:
+    batch = (tf.constant(dataset.X), tf.constant(dataset.y))
+    last = numbers["steps"] - 1
+    curves, step = defaultdict(list), 0
+    while state.outcome == TRAINING:
+        before = state
+        state, loss = update(
+            measure_regression, kinds, state, batch, numbers, draws, step, step
+        )  # fmt: skip
+        state = judge(state, loss, numbers, step, last)
+        curves["loss"].append(loss)
+        curves["learning_rate"].append(before.learning_rate)
+        for quantity, value in record_parameters(
+            before.parameters, dataset.true_parameters
+        ).items():
+            curves[quantity].append(value)
+        step += 1
+    return _make_trace(state, curves, first=0)
+
+
+def _train_epochs(
+    recipe: Recipe,
+    dataset: Dataset,
+    seed: int,
+    kinds: Any,
+    state: State,
+    numbers: Any,
+    draws: Draws,
+) -> Trace:
+    train_rows, validation_rows = split_rows(len(dataset.y), recipe.validation, seed)
+    parts = {
+        "train_": (dataset.X[train_rows], dataset.y[train_rows]),
+        "validation_": (dataset.X[validation_rows], dataset.y[validation_rows]),
+        "": (dataset.test_X, dataset.test_y),
+    }
+    X, y = parts["train_"]
+    curves, epoch, step = defaultdict(list), 0, 0
+    while state.outcome == TRAINING:
+        epoch += 1
+        order = order_rows(len(y), seed, epoch)
+        losses = []
+        for first in range(0, len(y), recipe.batch_size or len(y)):
+            rows = order[first : first + (recipe.batch_size or len(y))]
+            pixels = tf.cast(X[rows], tf.float32) / dataset.pixel_range
+            batch = (pixels, tf.constant(y[rows]), tf.ones(len(rows)))
+            state, loss = update(
+                measure_classes, kinds, state, batch, numbers, draws, step, epoch
+            )  # fmt: skip
+            losses.append(loss)
+            step += 1
+        curves["loss"].append(tf.reduce_mean(tf.stack(losses)))
+        curves["learning_rate"].append(state.learning_rate)
+        state = judge(state, curves["loss"][-1], numbers, epoch, numbers["epochs"])
+        for prefix, (part_X, part_y) in parts.items():
+            if len(part_y):
+                scores = evaluate(state.parameters, part_X, part_y, dataset.pixel_range)
+                for name, value in zip(("cross_entropy", "accuracy"), scores, strict=True):
+                    curves[prefix + name].append(value)
+    return _make_trace(state, curves, first=1)
+
+
+def _make_trace(state: State, curves: dict[str, list[Any]], first: int) -> Trace:
+    arrays = {
+        quantity: (np.arange(first, first + len(values)), np.array([float(v) for v in values]))
+        for quantity, values in curves.items()
+    }
+    W, b = (value.numpy() for value in state.parameters)
+    return Trace(W, b, OUTCOMES[int(state.outcome)], int(state.ended_at), arrays)

@@ -1,0 +1,61 @@
+"""How good parameters are at telling classes, over all rows of a part of the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from fairtrial.training.loss import softmax_cross_entropy
+from fairtrial.training.model import Parameters, predict_logits
+
+BLOCK = 2000  # rows at a time, so that the logits of all lanes stay in the processor's cache
+
+
+def evaluate(parameters: Parameters, X: Any, labels: Any, pixel_range: int) -> tuple[Any, Any]:
+    """Measure mean cross-entropy and accuracy.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        `W` (D, K, ...) and `b` (K, ...); lane axes last.
+    X : (N, D)
+        Pixels.
+    labels : (N,)
+        Classes.
+    pixel_range : int
+        What pixels are divided by.
+
+    Returns
+    -------
+    cross_entropy, accuracy : (...)
+        In nats, and as a share.
+    """
+    X, labels = tf.convert_to_tensor(X), tf.convert_to_tensor(labels)
+    n_rows, n_whole = len(labels), len(labels) // BLOCK
+
+    def score(first: Any, size: int) -> tuple[Any, Any]:
+        pixels = tf.slice(X, [first, 0], [size, X.shape[1]])
+        truth = tf.slice(labels, [first], [size])
+        logits = predict_logits(parameters, tf.cast(pixels, tf.float32) / pixel_range)
+        n_lane_axes = logits.shape.rank - 2
+        predicted = tf.argmax(logits, 1, output_type=tf.int32)
+        right = predicted == tf.reshape(truth, (-1, *[1] * n_lane_axes))
+        return (
+            tf.reduce_sum(softmax_cross_entropy(logits, truth), 0),
+            tf.reduce_sum(tf.cast(right, tf.float32), 0),
+        )
+
+    lanes = parameters.b.shape[1:]
+    sums = (tf.zeros(lanes), tf.zeros(lanes))
+    _, *sums = tf.while_loop(
+        lambda block, *_: block < n_whole,
+        lambda block, *sums: (
+            block + 1,
+            *(a + b for a, b in zip(sums, score(block * BLOCK, BLOCK), strict=True)),
+        ),
+        (0, *sums),
+    )
+    if rest := n_rows - n_whole * BLOCK:
+        sums = [a + b for a, b in zip(sums, score(n_whole * BLOCK, rest), strict=True)]
+    return sums[0] / n_rows, sums[1] / n_rows

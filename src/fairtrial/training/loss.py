@@ -1,0 +1,111 @@
+"""Losses: what a run minimises.
+
+Regression losses are weighted sums of a few terms of the residual. So the kind of loss is a set of
+numbers, and lanes with different losses share one formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from fairtrial.training.model import Numbers
+
+
+def squared(residual: tf.Tensor, numbers: Numbers) -> tf.Tensor:
+    """Squared residual, in squared target units; (..., N)."""
+    return tf.square(residual)
+
+
+def absolute(residual: tf.Tensor, numbers: Numbers) -> tf.Tensor:
+    """Absolute residual, in target units; (..., N)."""
+    return tf.abs(residual)
+
+
+def huber(residual: tf.Tensor, numbers: Numbers) -> tf.Tensor:
+    """Huber's function: `e²/2` within delta, `delta (|e| - delta/2)` beyond.
+
+    Parameters
+    ----------
+    residual : (..., N)
+        Target minus prediction, in target units.
+    numbers : Numbers
+        `loss.delta` (...), where the loss turns linear, in target units; positive.
+
+    Returns
+    -------
+    (..., N)
+        In squared target units. Written with a minimum: equal to the textbook's two branches, and
+        without a branch whose gradient could be NaN.
+
+    References
+    ----------
+    Huber (1964), doi:10.1214/aoms/1177703732.
+    """
+    size = tf.abs(residual)
+    within = tf.minimum(size, numbers["loss.delta"][..., None])
+    return within * (size - within * 0.5)
+
+
+TERMS: dict[str, Callable[[tf.Tensor, Numbers], tf.Tensor]] = {
+    "squared": squared,
+    "absolute": absolute,
+    "huber": huber,
+}
+
+# What each loss weighs the terms with, from its settings.
+LOSSES: dict[str, Callable[[Any], dict[str, float]]] = {
+    "mse": lambda loss: {"squared": 1.0},
+    "mae": lambda loss: {"absolute": 1.0},
+    "huber": lambda loss: {"huber": 1.0},
+    "hybrid": lambda loss: {"squared": loss.alpha, "absolute": 1.0 - loss.alpha},
+}
+
+
+def regression_loss(residual: tf.Tensor, numbers: Numbers) -> tf.Tensor:
+    """Mean loss over the rows, for one run or for each lane.
+
+    Parameters
+    ----------
+    residual : (N,) or (S, L, N)
+        Target minus prediction, in target units.
+    numbers : Numbers
+        `term.NAME` (...), the weight of each term in use, and the settings of the terms.
+
+    Returns
+    -------
+    () or (S, L)
+        For one run the sum of the terms' means, in the order of the textbook formula, so that a
+        replay agrees to the last digit; for lanes the mean of the terms' sum, which is one pass.
+    """
+    terms = [(numbers[f"term.{name}"], TERMS[name]) for name in TERMS if f"term.{name}" in numbers]
+    if residual.shape.rank == 1:
+        means = [weight * tf.reduce_mean(term(residual, numbers), -1) for weight, term in terms]
+        return tf.add_n(means)
+    return tf.reduce_mean(
+        tf.add_n([weight[..., None] * term(residual, numbers) for weight, term in terms]), -1
+    )
+
+
+def softmax_cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Cross-entropy of each row under the softmax of its logits.
+
+    Parameters
+    ----------
+    logits : (B, K, ...)
+        Any lane axes last.
+    labels : (B,)
+        Classes, from 0.
+
+    Returns
+    -------
+    (B, ...)
+        In nats. The largest logit is taken off first, so no exponential overflows.
+    """
+    shifted = logits - tf.stop_gradient(tf.reduce_max(logits, 1, keepdims=True))
+    n_lane_axes = logits.shape.rank - 2
+    one_hot = tf.one_hot(labels, logits.shape[1], dtype=logits.dtype)
+    one_hot = tf.reshape(one_hot, (-1, logits.shape[1], *[1] * n_lane_axes))
+    return tf.math.log(tf.reduce_sum(tf.exp(shifted), 1)) - tf.reduce_sum(shifted * one_hot, 1)

@@ -1,0 +1,138 @@
+"""Noise injected while training, and where its random numbers come from.
+
+Noise of a kind strikes at every step that is a multiple of its `every`, step 0 included.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from fairtrial.randomness import make_key
+from fairtrial.training.model import Numbers, Parameters
+
+PURPOSES = ("noise.data", "noise.data.scale", "noise.weights.W", "noise.weights.b", "noise.rate")
+
+
+class Draws(Protocol):
+    """A source of random numbers for a step, each draw shaped to meet the lanes it is for."""
+
+    def normal_rows(self, purpose: str, step: Any, n_rows: int) -> Any:
+        """Draw standard normals, one a row: (..., N)."""
+        ...
+
+    def normal_like(self, purpose: str, step: Any, shape: tuple[int, ...]) -> Any:
+        """Draw standard normals shaped like one run's parameter, lane axes last."""
+        ...
+
+    def uniform(self, purpose: str, step: Any, low: Any, high: Any) -> Any:
+        """Draw from U(low, high), with `low` and `high` (...) per lane."""
+        ...
+
+
+class NamedDraws:
+    """Draws from the seeds' named streams, alike in eager mode and in a compiled program.
+
+    Parameters
+    ----------
+    keys : dict of str to tensor
+        For each of `PURPOSES` the streams' keys: () for one run, (1,) or (S, 1) for the data sets
+        of a stack. Lanes of one seed get the same draws.
+    """
+
+    def __init__(self, keys: dict[str, Any]):
+        self._keys = keys
+
+    def normal_rows(self, purpose: str, step: Any, n_rows: int) -> Any:
+        """Draw standard normals; (N,), or (S, 1, N) for a stack."""
+        keys, draws = self._draw(tf.random.stateless_normal, purpose, step, (n_rows,))
+        return tf.reshape(tf.stack(draws), (*keys.shape, n_rows))
+
+    def normal_like(self, purpose: str, step: Any, shape: tuple[int, ...]) -> Any:
+        """Draw standard normals; `shape`, or `shape` and then (1,) or (S, 1) for a stack."""
+        keys, draws = self._draw(tf.random.stateless_normal, purpose, step, shape)
+        return tf.reshape(tf.stack(draws, -1), (*shape, *keys.shape))
+
+    def uniform(self, purpose: str, step: Any, low: Any, high: Any) -> Any:
+        """Draw from U(low, high); (), or (S, L) for a stack."""
+        keys, draws = self._draw(tf.random.stateless_uniform, purpose, step, ())
+        return low + (high - low) * tf.reshape(tf.stack(draws), keys.shape)
+
+    def _draw(self, draw: Any, purpose: str, step: Any, shape: tuple[int, ...]) -> tuple[Any, list]:
+        # Philox by name: only it gives the same numbers eagerly and compiled.
+        keys = self._keys[purpose]
+        seeds = [tf.stack([key, step]) for key in tf.unstack(tf.reshape(keys, (-1,)))]
+        return keys, [draw(shape, seed, alg="philox") for seed in seeds]
+
+
+def make_keys(seeds: list[int], shape: tuple[int, ...]) -> dict[str, Any]:
+    """Make the keys of `NamedDraws` for the seeds of a run () or of a stack's data sets."""
+    return {
+        purpose: tf.constant(
+            np.reshape([make_key(seed, purpose) for seed in seeds], shape), tf.int32
+        )
+        for purpose in PURPOSES
+    }
+
+
+def strikes(every: Any, step: Any) -> Any:
+    """Say which lanes noise strikes at this step; `every` (...), 0 for never; (...) bool."""
+    return (every > 0) & (step % tf.maximum(every, 1) == 0)
+
+
+def renew_offset(offset: Any, draws: Draws, numbers: Numbers, step: Any) -> Any:
+    """Renew the noise on the targets where it is due.
+
+    Parameters
+    ----------
+    offset : (..., N)
+        What is added to the targets now, in target units.
+    draws, numbers, step
+        `noise.data.every`, `.low`, `.high` (...): the standard deviation is from U(low, high).
+
+    Returns
+    -------
+    (..., N)
+        The offset for the steps to come.
+    """
+    due = strikes(numbers["noise.data.every"], step)
+
+    def renew() -> Any:
+        low, high = numbers["noise.data.low"], numbers["noise.data.high"]
+        scale = draws.uniform("noise.data.scale", step, low, high)
+        rows = draws.normal_rows("noise.data", step, offset.shape[-1])
+        return tf.where(due[..., None], scale[..., None] * rows, offset)
+
+    return tf.cond(tf.reduce_any(due), renew, lambda: offset)
+
+
+def shake_parameters(
+    parameters: Parameters, draws: Draws, numbers: Numbers, step: Any
+) -> Parameters:
+    """Add N(0, `noise.weights.scale`) to every weight and bias where it is due."""
+    due = strikes(numbers["noise.weights.every"], step)
+    n_lane_axes = due.shape.rank
+
+    def shake() -> Parameters:
+        scale = tf.where(due, numbers["noise.weights.scale"], 0.0)
+        shapes = [value.shape[: value.shape.rank - n_lane_axes] for value in parameters]
+        return Parameters(*(
+            value + scale * draws.normal_like(f"noise.weights.{name}", step, tuple(shape))
+            for name, value, shape in zip("Wb", parameters, shapes, strict=True)
+        ))  # fmt: skip
+
+    return tf.cond(tf.reduce_any(due), shake, lambda: parameters)
+
+
+def jitter_rate(learning_rate: Any, draws: Draws, numbers: Numbers, step: Any) -> Any:
+    """Multiply the rate by a draw from U(`noise.learning_rate.low`, `.high`) where it is due."""
+    due = strikes(numbers["noise.learning_rate.every"], step)
+
+    def jitter() -> Any:
+        low, high = numbers["noise.learning_rate.low"], numbers["noise.learning_rate.high"]
+        factor = draws.uniform("noise.rate", step, low, high)
+        return tf.where(due, learning_rate * factor, learning_rate)
+
+    return tf.cond(tf.reduce_any(due), jitter, lambda: learning_rate)

@@ -1,0 +1,204 @@
+"""The training step: loss, gradient, noise, update, schedule, stopping. The only tape is here.
+
+Everything works on one run or on any number of lanes, whose axes stand last. The order within a
+step: loss and gradient at the current parameters; noise; update; then the stall count with the loss
+from before the update, and what it leads to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from fairtrial.training.hyperparameters import Kinds
+from fairtrial.training.loss import regression_loss, softmax_cross_entropy
+from fairtrial.training.model import Numbers, Parameters, predict_logits, predict_numbers
+from fairtrial.training.noise import Draws, jitter_rate, renew_offset, shake_parameters
+from fairtrial.training.optimizer import apply_updates, init_slots
+from fairtrial.training.schedule import halve_on_plateau
+from fairtrial.training.stopping import count_stall, has_stalled
+from fairtrial.training.trace import (
+    COMPLETED,
+    DIVERGED,
+    RATE_FLOOR,
+    STOPPED_EARLY,
+    TRAINING,
+)
+
+
+class State(NamedTuple):
+    """What changes from step to step, (...) per lane unless said otherwise."""
+
+    parameters: Parameters
+    slots: dict[str, Parameters]
+    learning_rate: Any
+    best_loss: Any
+    stall: Any
+    offset: Any  # noise on the targets, (..., N); () where no lane has any
+    outcome: Any
+    ended_at: Any
+
+
+def init_state(kinds: Kinds, parameters: Parameters, numbers: Numbers, n_rows: int) -> State:
+    """Make the state before the first step.
+
+    Parameters
+    ----------
+    kinds : Kinds
+        What the program contains.
+    parameters : Parameters
+        The starts, lane axes last.
+    numbers : Numbers
+        `optimizer.learning_rate` (...) gives the lane axes.
+    n_rows : int
+        N, for noise on the targets.
+    """
+    rate = numbers["optimizer.learning_rate"]
+    return State(
+        parameters=parameters,
+        slots=init_slots(kinds.optimizers, parameters),
+        learning_rate=rate,
+        best_loss=tf.fill(rate.shape, float("inf")),
+        stall=tf.zeros(rate.shape, tf.int32),
+        offset=tf.zeros((*rate.shape, n_rows)) if "data" in kinds.injections else (),
+        outcome=tf.fill(rate.shape, TRAINING),
+        ended_at=tf.fill(rate.shape, -1),
+    )
+
+
+def measure_regression(state: State, batch: tuple[Any, Any], numbers: Numbers) -> Any:
+    """Compute the loss of linear regression; `batch` is X and y; (...)."""
+    X, y = batch
+    targets = y if isinstance(state.offset, tuple) else y + state.offset
+    return regression_loss(targets - predict_numbers(state.parameters, X), numbers)
+
+
+def measure_classes(state: State, batch: tuple[Any, Any, Any], numbers: Numbers) -> Any:
+    """Compute the loss of softmax regression; `batch` is X, labels, and weights of rows; (...).
+
+    Weights are 1, and 0 for the rows that only fill the last batch of an epoch.
+    """
+    X, labels, weights = batch
+    losses = softmax_cross_entropy(predict_logits(state.parameters, X), labels)
+    return tf.tensordot(weights, losses, 1) / tf.reduce_sum(weights)
+
+
+Measure = Callable[[State, Any, Numbers], Any]
+
+
+def update(
+    measure: Measure,
+    kinds: Kinds,
+    state: State,
+    batch: Any,
+    numbers: Numbers,
+    draws: Draws,
+    step: Any,
+    at: Any,
+) -> tuple[State, Any]:
+    """Take one step of every lane that is still training.
+
+    Parameters
+    ----------
+    measure : Measure
+        `measure_regression` or `measure_classes`.
+    kinds, state, batch, numbers, draws
+        What the program contains, where it stands, and what it is given.
+    step : ()
+        Counted from 0.
+    at : ()
+        What to note as the time of a divergence: the step, or the epoch.
+
+    Returns
+    -------
+    state, loss
+        The state after the update, and the losses (...) before it. A lane that would become
+        non-finite keeps its last finite state and ends as `diverged`.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(state.parameters)
+        loss = measure(state, batch, numbers)
+        total = tf.reduce_sum(loss)  # Its gradient holds each lane's own.
+    gradients = Parameters(*tape.gradient(total, list(state.parameters)))
+    new = _inject(kinds, state, numbers, draws, step)
+    count = tf.cast(step + 1, tf.float32)
+    parameters, slots = apply_updates(
+        kinds.optimizers, new.parameters, gradients, new.slots, new.learning_rate, numbers, count
+    )
+    training = state.outcome == TRAINING
+    finite = tf.math.is_finite(loss) & _is_finite(parameters, loss.shape.rank)
+    changed = (parameters, slots, new.learning_rate)
+    before = (state.parameters, state.slots, state.learning_rate)
+    parameters, slots, rate = _choose(training & finite, changed, before)
+    diverged = training & ~finite
+    return new._replace(
+        parameters=parameters,
+        slots=slots,
+        learning_rate=rate,
+        outcome=tf.where(diverged, DIVERGED, state.outcome),
+        ended_at=tf.where(diverged, at, state.ended_at),
+    ), loss
+
+
+def judge(state: State, loss: Any, numbers: Numbers, at: Any, last: Any) -> State:
+    """Count stalls, and let schedule and stopping act on them.
+
+    Parameters
+    ----------
+    state : State
+        After the update.
+    loss : (...)
+        The loss from before the update, or an epoch's mean.
+    numbers : Numbers
+        Patience and floor of schedule and stopping.
+    at : ()
+        The step, or the epoch.
+    last : (...)
+        The step, or the epoch, at which a lane's training is complete.
+
+    Returns
+    -------
+    State
+        With the new rates and counts, and the outcomes of the lanes that end here.
+    """
+    best_loss, stall = count_stall(loss, state.best_loss, state.stall)
+    rate, stall, below_floor = halve_on_plateau(state.learning_rate, stall, numbers)
+    outcome = tf.where(at >= last, COMPLETED, TRAINING)
+    outcome = tf.where(has_stalled(stall, numbers), STOPPED_EARLY, outcome)
+    outcome = tf.where(below_floor, RATE_FLOOR, outcome)
+    training = state.outcome == TRAINING
+    ended_at = tf.where(outcome == TRAINING, state.ended_at, at)
+    judged = (rate, best_loss, stall, outcome, ended_at)
+    before = (state.learning_rate, state.best_loss, state.stall, state.outcome, state.ended_at)
+    rate, best_loss, stall, outcome, ended_at = _choose(training, judged, before)
+    return state._replace(
+        learning_rate=rate, best_loss=best_loss, stall=stall, outcome=outcome, ended_at=ended_at
+    )
+
+
+def _inject(kinds: Kinds, state: State, numbers: Numbers, draws: Draws, step: Any) -> State:
+    if "data" in kinds.injections:
+        state = state._replace(offset=renew_offset(state.offset, draws, numbers, step))
+    if "weights" in kinds.injections:
+        shaken = shake_parameters(state.parameters, draws, numbers, step)
+        state = state._replace(parameters=shaken)
+    if "learning_rate" in kinds.injections:
+        jittered = jitter_rate(state.learning_rate, draws, numbers, step)
+        state = state._replace(learning_rate=jittered)
+    return state
+
+
+def _is_finite(parameters: Parameters, n_lane_axes: int) -> Any:
+    """Say which lanes' parameters are all finite; (...)."""
+    finite = True
+    for value in parameters:
+        axes = list(range(value.shape.rank - n_lane_axes))
+        finite &= tf.reduce_all(tf.math.is_finite(value), axes)
+    return finite
+
+
+def _choose(chosen: Any, new: Any, old: Any) -> Any:
+    """Take the new values in the lanes chosen (...), and the old ones in the others."""
+    return tf.nest.map_structure(lambda *pair: tf.where(chosen, *pair), new, old)

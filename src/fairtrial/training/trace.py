@@ -1,0 +1,95 @@
+"""What a run leaves: curves, final parameters, outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from fairtrial.training.model import Parameters
+
+OUTCOMES = ("training", "completed", "stopped_early", "rate_floor", "diverged")
+TRAINING, COMPLETED, STOPPED_EARLY, RATE_FLOOR, DIVERGED = range(len(OUTCOMES))
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one run leaves.
+
+    Attributes
+    ----------
+    W, b : array
+        Final parameters: (D,) and () for regression, (D, K) and (K,) for classes. A diverged run
+        keeps its last finite ones.
+    outcome : str
+        `completed`, `stopped_early`, `rate_floor` or `diverged`.
+    ended_at : int
+        The last step, counted from 0; for runs in epochs the last epoch, counted from 1.
+    curves : dict of str to (at, values)
+        For each quantity the steps (or epochs) and the values there, two arrays of one length.
+    """
+
+    W: np.ndarray
+    b: np.ndarray
+    outcome: str
+    ended_at: int
+    curves: dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+def thin(at: np.ndarray, keep: np.ndarray, most: int = 500) -> np.ndarray:
+    """Choose the points of a long curve that are kept.
+
+    Parameters
+    ----------
+    at : (T,)
+        Steps, ascending.
+    keep : (T,) of bool
+        Points that must stay, e.g. where the rate was halved.
+    most : int
+        How many points may stay.
+
+    Returns
+    -------
+    (at most `most`,) of int
+        Positions: the first, the last, those that must stay, and the rest evenly spaced. Where more
+        must stay than may, evenly spaced ones of them do.
+    """
+    must = np.flatnonzero(keep | (at == at[0]) | (at == at[-1]))
+    if len(must) > most:
+        return must[np.unique(np.linspace(0, len(must) - 1, most).round().astype(int))]
+    stride = 1
+    while len(chosen := np.union1d(must, np.flatnonzero(at % stride == 0))) > most:
+        stride = _next_stride(stride)
+    return chosen
+
+
+def _next_stride(stride: int) -> int:
+    """1, 2, 5, 10, 20, 50, ...: steps that people would choose, so that curves share them."""
+    leading = int(str(stride)[0])
+    return stride * 5 // 2 if leading == 2 else stride * 2
+
+
+def record_parameters(parameters: Parameters, truth: Any) -> dict[str, Any]:
+    """Say where a regression stands: what a curve of its parameters shows.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        `W` (D, ...), `b` (...).
+    truth : (D + 1,) or (D + 1, S, 1) or None
+        True weights, then the true intercept.
+
+    Returns
+    -------
+    dict of str to (...)
+        `slope` and `intercept` where there is one feature; `parameter_error`, the Euclidean
+        distance to the truth, where there is a true one.
+    """
+    W, b = parameters
+    quantities = {"slope": W[0], "intercept": b} if W.shape[0] == 1 else {}
+    if truth is not None:
+        gaps = tf.concat([W, b[None]], 0) - tf.cast(truth, tf.float32)
+        quantities["parameter_error"] = tf.sqrt(tf.reduce_sum(tf.square(gaps), 0))
+    return quantities
