@@ -1,0 +1,185 @@
+"""The image data sets by name: what they are, where they lie, and how to get them here."""
+
+import difflib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from fairtrial.data.fetch import Report, fill_folder, find_files, log_notice, obtain_files
+from fairtrial.errors import InputError, MachineError
+
+NOT_FETCHED = "not fetched"
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One line of the list of data sets.
+
+    Parameters
+    ----------
+    name : str
+        As study files write it.
+    what : str
+        What it holds, in a few words.
+    n_train_rows, n_test_rows : int
+        The fixed division into training and test rows.
+    licence : str
+        The data's licence and holder.
+    found : str
+        The folder or file on this machine, or `"not fetched"`.
+    """
+
+    name: str
+    what: str
+    n_train_rows: int
+    n_test_rows: int
+    licence: str
+    found: str = NOT_FETCHED
+
+
+_DATASETS = (
+    DataSet(
+        "fashion_mnist",
+        "articles of clothing, 28 x 28 grey pixels, 10 classes",
+        60_000,
+        10_000,
+        "MIT, Zalando SE",
+    ),
+    DataSet(
+        "digits",
+        "handwritten digits, 8 x 8 grey pixels, 10 classes, inside scikit-learn",
+        1_437,
+        360,
+        "CC BY 4.0, UCI Machine Learning Repository (Alpaydin and Kaynak)",
+    ),
+)
+
+
+def list_datasets() -> list[DataSet]:
+    """List the data sets and where each is found. No network.
+
+    Returns
+    -------
+    list of DataSet
+
+    Raises
+    ------
+    InputError
+        When `FAIRTRIAL_DATA` names a folder that cannot be used.
+    """
+    return [
+        DataSet(
+            known.name,
+            known.what,
+            known.n_train_rows,
+            known.n_test_rows,
+            known.licence,
+            str(find(known.name) or NOT_FETCHED),
+        )
+        for known in _DATASETS
+    ]
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is no data set's.
+
+    Parameters
+    ----------
+    name : str
+
+    Raises
+    ------
+    InputError
+        With the names there are, and the nearest one.
+    """
+    names = [known.name for known in _DATASETS]
+    if name in names:
+        return
+    nearest = difflib.get_close_matches(str(name), names, n=1)
+    hint = f" Did you mean {nearest[0]}?" if nearest else ""
+    raise InputError(f"{name!r} is no data set. The data sets are {', '.join(names)}.{hint}")
+
+
+def find(name: str) -> Path | None:
+    """Find a data set on this machine. No network.
+
+    Parameters
+    ----------
+    name : str
+        `fashion_mnist` or `digits`.
+
+    Returns
+    -------
+    Path or None
+        The folder with checked files (for digits, the file), or None where nothing is fetched.
+
+    Raises
+    ------
+    InputError
+        When the name is unknown, or `FAIRTRIAL_DATA` names a folder that cannot be used.
+    """
+    check_name(name)
+    if name == "digits":
+        return _digits_file()
+    found = find_files()
+    return found.folder if found else None
+
+
+def fetch(name: str, folder: str | Path | None = None, report: Report = log_notice) -> Path:
+    """Put a data set in place, from the network if it must be.
+
+    Parameters
+    ----------
+    name : str
+        `fashion_mnist` or `digits`.
+    folder : str or Path, optional
+        Where to put it; absent, it stays where it is found, or goes into the cache.
+    report : callable, optional
+        Gets each notice and each step as a sentence.
+
+    Returns
+    -------
+    Path
+        The folder with checked files (for digits, the file).
+
+    Raises
+    ------
+    InputError
+        When the name is unknown, or a folder that the user named holds a file that is refused.
+    MachineError
+        When it cannot be had, with every place tried, or cannot be written.
+    """
+    check_name(name)
+    if name == "digits":
+        refuse_folder_for_digits(folder)
+        return _digits_file()
+    if folder is None:
+        return obtain_files(report=report).folder
+    return fill_folder(folder, report)
+
+
+def refuse_folder_for_digits(folder: str | Path | None) -> None:
+    """Refuse a folder where none is used.
+
+    Parameters
+    ----------
+    folder : str or Path or None
+
+    Raises
+    ------
+    InputError
+        When it is not None.
+    """
+    if folder is not None:
+        raise InputError(
+            f"folder is {folder}, but digits comes inside scikit-learn and uses no folder. "
+            "Leave it out."
+        )
+
+
+def _digits_file() -> Path:
+    # Found without importing scikit-learn, which takes a second.
+    package = importlib.util.find_spec("sklearn")
+    if package is None or not package.submodule_search_locations:
+        raise MachineError("scikit-learn is not installed. Install fairtrial anew, with pip.")
+    return Path(package.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz"

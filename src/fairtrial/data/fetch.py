@@ -1,0 +1,333 @@
+"""Where Fashion-MNIST is found and how it is fetched: one place after the other.
+
+Environment
+-----------
+FAIRTRIAL_DATA
+    A folder with the four files; no other place is looked at then.
+FAIRTRIAL_CACHE
+    The folder to keep fetched data in, instead of the user's cache.
+FAIRTRIAL_DATA_URL
+    Where to download from, instead of the data set's public home.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from fairtrial.data import debian, download, files
+from fairtrial.errors import InputError, MachineError
+
+Report = Callable[[str], None]
+
+SYSTEM_FOLDER = Path("/") / debian.DATA_PATH
+HOME_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+FOLDER_NAME = "fashion-mnist"
+
+_CACHE = "fairtrial's cache"
+_PACKAGE = f"Debian's package {debian.PACKAGE}"
+
+
+class UnavailableError(Exception):
+    """A place does not have the data; the message is a sentence that says why."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The data set in one place, every file checked.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files lie.
+    source : str
+        Where they came from, as a part of a sentence.
+    contents : dict of str to bytes
+        The unpacked content by file name.
+    """
+
+    folder: Path
+    source: str
+    contents: dict[str, bytes]
+
+
+def log_notice(sentence: str) -> None:
+    """Pass a sentence to the log, for callers that do not show progress themselves.
+
+    Parameters
+    ----------
+    sentence : str
+    """
+    logging.getLogger("fairtrial.data").warning(sentence)
+
+
+def cache_folder() -> Path:
+    """Where fetched files are kept: below `FAIRTRIAL_CACHE`, else below the user's cache.
+
+    Returns
+    -------
+    Path
+        It need not exist yet.
+    """
+    named = os.environ.get("FAIRTRIAL_CACHE")
+    if named:
+        return Path(named).expanduser() / FOLDER_NAME
+    import pooch
+
+    return Path(pooch.os_cache("fairtrial")) / FOLDER_NAME
+
+
+def find_files(folder: str | Path | None = None) -> Found | None:
+    """Find the data set on this machine: in the named folder, the cache, the system's folder.
+
+    Parameters
+    ----------
+    folder : str or Path, optional
+        A folder that the user names; absent, `FAIRTRIAL_DATA`. No other place is looked at then.
+
+    Returns
+    -------
+    Found or None
+        Nothing is fetched and nothing is removed.
+
+    Raises
+    ------
+    InputError
+        When the named folder lacks a file, or a file in it is refused.
+    """
+    named = _named_folder(folder)
+    if named:
+        return _read_named_folder(*named)
+    for place, source in ((cache_folder(), _CACHE), (SYSTEM_FOLDER, _PACKAGE)):
+        reading = files.read_folder(place)
+        if reading.is_complete:
+            return Found(place, f"{source}, {place}", reading.contents)
+    return None
+
+
+def obtain_files(
+    folder: str | Path | None = None,
+    report: Report = log_notice,
+    base_url: str | None = None,
+) -> Found:
+    """Find the data set, or fetch it: named folder, cache, system, public home, apt.
+
+    Parameters
+    ----------
+    folder : str or Path, optional
+        A folder that the user names; absent, `FAIRTRIAL_DATA`. No other place is looked at then.
+    report : callable, optional
+        Gets each notice and each step as a sentence.
+    base_url : str, optional
+        Where to download from; absent, `FAIRTRIAL_DATA_URL`, else the public home.
+
+    Returns
+    -------
+    Found
+
+    Raises
+    ------
+    InputError
+        When the named folder lacks a file, or a file in it is refused.
+    MachineError
+        When no place has it: one sentence per place tried.
+    """
+    named = _named_folder(folder)
+    if named:
+        return _read_named_folder(*named)
+    cache = cache_folder()
+    return _first_found(
+        lambda: _from_cache(cache, report),
+        lambda: _from_system(report),
+        *_remote_places(cache, report, base_url),
+    )
+
+
+def fill_folder(
+    destination: str | Path,
+    report: Report = log_notice,
+    base_url: str | None = None,
+) -> Path:
+    """Put the data set into a folder: from this machine, else from the public home or apt.
+
+    Parameters
+    ----------
+    destination : str or Path
+        Made when absent. Sound files in it are kept, and none is ever overwritten.
+    report : callable, optional
+        Gets each notice and each step as a sentence.
+    base_url : str, optional
+        Where to download from; absent, `FAIRTRIAL_DATA_URL`, else the public home.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    InputError
+        When a file in the folder is refused, or the folder is a file.
+    MachineError
+        When no place has the data set, or the folder cannot be written.
+    """
+    target = Path(destination).expanduser()
+    present = files.read_folder(target)
+    if present.refused or (target.exists() and not target.is_dir()):
+        _refuse_folder(target, "folder", present)
+    if present.is_complete:
+        return target
+    found = find_files() or _first_found(*_remote_places(target, report, base_url))
+    if found.folder != target:
+        report(f"Copying Fashion-MNIST from {found.folder} to {target}.")
+        try:
+            with _explain(f"The copy from {found.folder}", target):
+                files.copy_files(found.folder, target)
+        except UnavailableError as error:
+            raise MachineError(str(error)) from None
+    return target
+
+
+def _named_folder(folder: str | Path | None) -> tuple[Path, str] | None:
+    if folder is not None:
+        return Path(folder).expanduser(), "folder"
+    named = os.environ.get("FAIRTRIAL_DATA")
+    return (Path(named).expanduser(), "FAIRTRIAL_DATA") if named else None
+
+
+def _read_named_folder(folder: Path, named_by: str) -> Found:
+    reading = files.read_folder(folder)
+    if not reading.is_complete:
+        _refuse_folder(folder, named_by, reading)
+    return Found(folder, f"the folder {folder}", reading.contents)
+
+
+def _refuse_folder(folder: Path, named_by: str, reading: files.Reading) -> NoReturn:
+    if not folder.is_dir():
+        raise InputError(
+            f"{named_by} names {folder}, which is not a folder. It must be the folder that holds "
+            "the four files of Fashion-MNIST. Correct it, or leave it out and fairtrial looks "
+            "elsewhere."
+        )
+    problems = [f"{path.name} is refused: {reason}." for path, reason in reading.refused.items()]
+    problems += [f"{name}.gz is missing." for name in reading.missing]
+    raise InputError(
+        f"{named_by} names {folder}, which cannot be used for Fashion-MNIST. "
+        + " ".join(problems)
+        + " The four files must be there as published, packed (.gz) or not. Put sound copies in "
+        "their place, or leave the folder out and fairtrial looks elsewhere."
+    )
+
+
+def _first_found(*places: Callable[[], Found]) -> Found:
+    reasons = []
+    for place in places:
+        try:
+            return place()
+        except UnavailableError as error:
+            reasons.append(f"- {error}")
+    raise MachineError(
+        "Fashion-MNIST cannot be had. Tried, in this order:\n"
+        + "\n".join(reasons)
+        + "\nPut its four files into a folder and name that folder (FAIRTRIAL_DATA), or use the "
+        "data set digits, which needs no files."
+    )
+
+
+def _remote_places(
+    destination: Path, report: Report, base_url: str | None
+) -> tuple[Callable[[], Found], Callable[[], Found]]:
+    url = base_url or os.environ.get("FAIRTRIAL_DATA_URL") or HOME_URL
+    return (
+        lambda: _from_home(url, destination, report),
+        lambda: _from_apt(destination, report),
+    )
+
+
+def _from_cache(cache: Path, report: Report) -> Found:
+    reading = files.read_folder(cache)
+    if reading.is_complete:
+        return Found(cache, f"{_CACHE}, {cache}", reading.contents)
+    for path, reason in reading.refused.items():
+        report(f"{path} is refused: {reason}. {_remove(path)}")
+    what = "held a file that was refused" if reading.refused else "does not hold it"
+    raise UnavailableError(f"The cache {cache} {what}.")
+
+
+def _remove(path: Path) -> str:
+    try:
+        path.unlink()
+    except OSError as error:
+        return f"It is not used, but cannot be removed ({error.strerror}): remove it by hand."
+    return "It has been removed from the cache."
+
+
+def _from_system(report: Report) -> Found:
+    reading = files.read_folder(SYSTEM_FOLDER)
+    if reading.is_complete:
+        return Found(SYSTEM_FOLDER, f"{_PACKAGE}, {SYSTEM_FOLDER}", reading.contents)
+    for path, reason in reading.refused.items():
+        report(f"{path} is refused: {reason}. It is not used: reinstall {debian.PACKAGE}.")
+    what = "holds a file that is refused" if reading.refused else "does not hold it"
+    raise UnavailableError(f"The system's folder {SYSTEM_FOLDER} {what}.")
+
+
+def _from_home(url: str, destination: Path, report: Report) -> Found:
+    contents = files.read_folder(destination).contents
+    missing = [expected for expected in files.FILES if expected.name not in contents]
+    with (
+        _explain(f"The download from {url}", destination),
+        files.open_workshop(destination) as workshop,
+    ):
+        download.check_answer(url)
+        for expected in missing:
+            name = f"{expected.name}.gz"
+            report(f"Downloading {name} from {url}.")
+            download.download_file(url, name, workshop / name, _packed_limit(expected))
+            contents[expected.name] = files.adopt_file(workshop / name, expected, destination)
+    return Found(destination, f"{url}, kept in {destination}", contents)
+
+
+def _packed_limit(expected: files.DataFile) -> int:
+    # What gzip cannot pack, it lengthens by a few bytes in 16,384.
+    return expected.size + expected.size // 100 + 4096
+
+
+def _from_apt(destination: Path, report: Report) -> Found:
+    if not debian.has_apt():
+        raise UnavailableError("There is no apt on this machine to get Debian's package with.")
+    failed_install = ""
+    if debian.is_root():
+        report(f"Installing {_PACKAGE} with apt.")
+        try:
+            debian.install_package()
+            return _from_system(report)
+        except (debian.AptError, UnavailableError) as error:
+            failed_install = f"{_PACKAGE} could not be installed: {str(error).rstrip('.')}. "
+    report(f"Downloading {_PACKAGE} with apt.")
+    with (
+        _explain(f"{failed_install}The download of {_PACKAGE}", destination),
+        files.open_workshop(destination) as workshop,
+    ):
+        contents = files.copy_files(debian.unpack_package(workshop), destination)
+    return Found(destination, f"{_PACKAGE}, unpacked into {destination}", contents)
+
+
+@contextmanager
+def _explain(what: str, destination: Path) -> Iterator[None]:
+    """Turn what can go wrong on the way into a folder into one sentence."""
+    try:
+        yield
+    except (download.DownloadError, debian.AptError) as error:
+        raise UnavailableError(f"{what} failed: {error}.") from None
+    except files.RefusedFileError as error:
+        raise UnavailableError(f"{what} was refused and deleted: {error}.") from None
+    except OSError as error:
+        raise UnavailableError(
+            f"{what} cannot be kept: {destination} cannot be written "
+            f"({error.strerror or error}). Make room or change its rights, or name another folder "
+            "(for the cache: FAIRTRIAL_CACHE)."
+        ) from None
