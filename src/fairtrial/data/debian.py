@@ -125,7 +125,7 @@ def _update_then(
 
 
 def _run(command: tuple[str, ...], seconds: float, folder: Path | None = None) -> str:
-    name = " ".join(word for word in command if not word.startswith("-"))
+    name = " ".join(word for word in command if not word.startswith(("-", "/")))
     environment = os.environ | _ENVIRONMENT
     try:
         done = subprocess.run(
@@ -144,16 +144,16 @@ def _run(command: tuple[str, ...], seconds: float, folder: Path | None = None) -
     except OSError as error:
         raise AptError(f"{name} cannot be started ({error.strerror})") from None
     if done.returncode != 0:
-        raise AptError(f"{name} failed ({_last_error(done.stderr)})")
+        raise AptError(f"{name} failed ({_first_error(done.stderr)})")
     return done.stderr
 
 
-def _last_error(output: str) -> str:
-    r"""Return apt's last error line without its mark.
+def _first_error(output: str) -> str:
+    r"""Return apt's first error line, which is the cause; the last one only sums up.
 
-    >>> _last_error("W: slow\nE: Unable to locate package x\n")
-    'Unable to locate package x'
+    >>> _first_error("W: slow\nE: Failed to fetch x\nE: Some files failed to download\n")
+    'Failed to fetch x'
     """
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("E:")] or lines or ["it says nothing"]
-    return errors[-1].removeprefix("E:").strip()
+    return errors[0].removeprefix("E:").strip()

@@ -71,10 +71,15 @@ def cache_folder() -> Path:
     -------
     Path
         It need not exist yet.
+
+    Raises
+    ------
+    InputError
+        When `FAIRTRIAL_CACHE` is no path.
     """
     named = os.environ.get("FAIRTRIAL_CACHE")
     if named:
-        return Path(named).expanduser() / FOLDER_NAME
+        return _user_path(named, "FAIRTRIAL_CACHE") / FOLDER_NAME
     import pooch
 
     return Path(pooch.os_cache("fairtrial")) / FOLDER_NAME
@@ -174,7 +179,7 @@ def fill_folder(
     MachineError
         When no place has the data set, or the folder cannot be written.
     """
-    target = Path(destination).expanduser()
+    target = _user_path(destination, "folder")
     present = files.read_folder(target)
     if present.refused or (target.exists() and not target.is_dir()):
         _refuse_folder(target, "folder", present)
@@ -193,9 +198,20 @@ def fill_folder(
 
 def _named_folder(folder: str | Path | None) -> tuple[Path, str] | None:
     if folder is not None:
-        return Path(folder).expanduser(), "folder"
+        return _user_path(folder, "folder"), "folder"
     named = os.environ.get("FAIRTRIAL_DATA")
-    return (Path(named).expanduser(), "FAIRTRIAL_DATA") if named else None
+    return (_user_path(named, "FAIRTRIAL_DATA"), "FAIRTRIAL_DATA") if named else None
+
+
+def _user_path(path: str | Path, named_by: str) -> Path:
+    try:
+        if "\0" in str(path):
+            raise ValueError("it holds a null character")
+        return Path(path).expanduser()
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"{named_by} is {str(path)!r}, which is no path ({error}). Give the path of a folder."
+        ) from None
 
 
 def _read_named_folder(folder: Path, named_by: str) -> Found:
@@ -206,7 +222,7 @@ def _read_named_folder(folder: Path, named_by: str) -> Found:
 
 
 def _refuse_folder(folder: Path, named_by: str, reading: files.Reading) -> NoReturn:
-    if not folder.is_dir():
+    if not reading.refused and not folder.is_dir():
         raise InputError(
             f"{named_by} names {folder}, which is not a folder. It must be the folder that holds "
             "the four files of Fashion-MNIST. Correct it, or leave it out and fairtrial looks "

@@ -9,9 +9,10 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,8 @@ FILES = (
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _IDX_MAGIC = b"\x00\x00\x08"
+_WORKSHOP_PREFIX = ".fairtrial-fetch-"
+_ABANDONED_SECONDS = 24 * 60 * 60
 
 
 class RefusedFileError(Exception):
@@ -196,10 +199,19 @@ def open_workshop(folder: Path) -> Iterator[Path]:
         When the folder cannot be made or written.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
     with tempfile.TemporaryDirectory(
-        prefix=".fetch-", dir=folder, ignore_cleanup_errors=True
+        prefix=_WORKSHOP_PREFIX, dir=folder, ignore_cleanup_errors=True
     ) as workshop:
         yield Path(workshop)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process left behind, but nothing that may still be at work."""
+    for workshop in folder.glob(f"{_WORKSHOP_PREFIX}*"):
+        with suppress(OSError):
+            if workshop.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
+                shutil.rmtree(workshop)
 
 
 def adopt_file(path: Path, expected: DataFile, folder: Path) -> bytes:

@@ -1,0 +1,48 @@
+"""The commands' view of the data sets."""
+
+from pathlib import Path
+
+import pytest
+
+from fairtrial.data import catalog, images
+from fairtrial.errors import InputError
+
+
+def test_the_list_tells_where_each_is(tiny, system):
+    fashion, digits = catalog.list_datasets()
+    assert (fashion.name, fashion.found) == ("fashion_mnist", "not fetched")
+    assert (fashion.n_train_rows, fashion.n_test_rows) == (60_000, 10_000)
+    assert digits.name == "digits"
+    assert Path(digits.found).is_file()
+    tiny.write(system)
+    assert catalog.list_datasets()[0].found == str(system)
+
+
+def test_the_list_counts_the_rows_of_digits_right():
+    loaded, listed = images.load_digits(), catalog.list_datasets()[1]
+    assert len(loaded.train_labels) == listed.n_train_rows
+    assert len(loaded.test_labels) == listed.n_test_rows
+
+
+def test_find_and_fetch(monkeypatch, tmp_path, tiny, full_home, cache):
+    monkeypatch.setenv("FAIRTRIAL_DATA_URL", full_home.url)
+    assert catalog.find("fashion_mnist") is None
+    assert full_home.asked == []
+    assert catalog.fetch("fashion_mnist") == cache
+    assert catalog.find("fashion_mnist") == cache
+    assert catalog.fetch("fashion_mnist", tmp_path / "mine") == tmp_path / "mine"
+    assert len(full_home.asked) == 4
+    assert catalog.fetch("digits") == catalog.find("digits")
+
+
+@pytest.mark.parametrize("act", [catalog.find, catalog.fetch])
+def test_an_unknown_name_is_refused_with_the_nearest(act):
+    with pytest.raises(InputError, match=r"'digit' is no data set.*Did you mean digits"):
+        act("digit")
+    with pytest.raises(InputError, match=r"The data sets are fashion_mnist, digits\.$"):
+        act("cifar")
+
+
+def test_digits_take_no_folder(tmp_path):
+    with pytest.raises(InputError, match="uses no folder"):
+        catalog.fetch("digits", tmp_path)
