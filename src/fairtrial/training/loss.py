@@ -14,23 +14,28 @@ import tensorflow as tf
 from fairtrial.training.model import Numbers
 
 
-def squared(residual: tf.Tensor, numbers: Numbers) -> tf.Tensor:
-    """Squared residual, in squared target units; (..., N)."""
-    return tf.square(residual)
+def squared(residual: tf.Tensor, weight: Any, numbers: Numbers) -> tf.Tensor:
+    """Weighted squared residual, in squared target units; (..., N).
+
+    The weight goes in first: where it is 0 no residual is too large to square.
+    """
+    return weight * residual * residual
 
 
-def absolute(residual: tf.Tensor, numbers: Numbers) -> tf.Tensor:
-    """Absolute residual, in target units; (..., N)."""
-    return tf.abs(residual)
+def absolute(residual: tf.Tensor, weight: Any, numbers: Numbers) -> tf.Tensor:
+    """Weighted absolute residual, in target units; (..., N)."""
+    return weight * tf.abs(residual)
 
 
-def huber(residual: tf.Tensor, numbers: Numbers) -> tf.Tensor:
-    """Huber's function: `e²/2` within delta, `delta (|e| - delta/2)` beyond.
+def huber(residual: tf.Tensor, weight: Any, numbers: Numbers) -> tf.Tensor:
+    """Weighted Huber function: `e²/2` within delta, `delta (|e| - delta/2)` beyond.
 
     Parameters
     ----------
     residual : (..., N)
         Target minus prediction, in target units.
+    weight : (..., 1)
+        What the term counts.
     numbers : Numbers
         `loss.delta` (...), where the loss turns linear, in target units; positive.
 
@@ -46,10 +51,10 @@ def huber(residual: tf.Tensor, numbers: Numbers) -> tf.Tensor:
     """
     size = tf.abs(residual)
     within = tf.minimum(size, numbers["loss.delta"][..., None])
-    return within * (size - within * 0.5)
+    return weight * within * (size - within * 0.5)
 
 
-TERMS: dict[str, Callable[[tf.Tensor, Numbers], tf.Tensor]] = {
+TERMS: dict[str, Callable[[tf.Tensor, Any, Numbers], tf.Tensor]] = {
     "squared": squared,
     "absolute": absolute,
     "huber": huber,
@@ -80,13 +85,14 @@ def regression_loss(residual: tf.Tensor, numbers: Numbers) -> tf.Tensor:
         For one run the sum of the terms' means, in the order of the textbook formula, so that a
         replay agrees to the last digit; for lanes the mean of the terms' sum, which is one pass.
     """
-    terms = [(numbers[f"term.{name}"], TERMS[name]) for name in TERMS if f"term.{name}" in numbers]
+    terms = [
+        term(residual, numbers[f"term.{name}"][..., None], numbers)
+        for name, term in TERMS.items()
+        if f"term.{name}" in numbers
+    ]
     if residual.shape.rank == 1:
-        means = [weight * tf.reduce_mean(term(residual, numbers), -1) for weight, term in terms]
-        return tf.add_n(means)
-    return tf.reduce_mean(
-        tf.add_n([weight[..., None] * term(residual, numbers) for weight, term in terms]), -1
-    )
+        return tf.add_n([tf.reduce_mean(term, -1) for term in terms])
+    return tf.reduce_mean(tf.add_n(terms), -1)
 
 
 def softmax_cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

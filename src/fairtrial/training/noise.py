@@ -47,24 +47,37 @@ class NamedDraws:
 
     def normal_rows(self, purpose: str, step: Any, n_rows: int) -> Any:
         """Draw standard normals; (N,), or (S, 1, N) for a stack."""
-        keys, draws = self._draw(tf.random.stateless_normal, purpose, step, (n_rows,))
+        keys, uniforms = self._draw(purpose, step, (2, n_rows))
+        draws = [_make_normal(u) for u in uniforms]
         return tf.reshape(tf.stack(draws), (*keys.shape, n_rows))
 
     def normal_like(self, purpose: str, step: Any, shape: tuple[int, ...]) -> Any:
         """Draw standard normals; `shape`, or `shape` and then (1,) or (S, 1) for a stack."""
-        keys, draws = self._draw(tf.random.stateless_normal, purpose, step, shape)
+        keys, uniforms = self._draw(purpose, step, (2, *shape))
+        draws = [_make_normal(u) for u in uniforms]
         return tf.reshape(tf.stack(draws, -1), (*shape, *keys.shape))
 
     def uniform(self, purpose: str, step: Any, low: Any, high: Any) -> Any:
         """Draw from U(low, high); (), or (S, L) for a stack."""
-        keys, draws = self._draw(tf.random.stateless_uniform, purpose, step, ())
-        return low + (high - low) * tf.reshape(tf.stack(draws), keys.shape)
+        keys, uniforms = self._draw(purpose, step, ())
+        return low + (high - low) * tf.reshape(tf.stack(uniforms), keys.shape)
 
-    def _draw(self, draw: Any, purpose: str, step: Any, shape: tuple[int, ...]) -> tuple[Any, list]:
-        # Philox by name: only it gives the same numbers eagerly and compiled.
+    def _draw(self, purpose: str, step: Any, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:
+        """Draw from U[0, 1) for each key, as multiples of 2^-24."""
         keys = self._keys[purpose]
         seeds = [tf.stack([key, step]) for key in tf.unstack(tf.reshape(keys, (-1,)))]
-        return keys, [draw(shape, seed, alg="philox") for seed in seeds]
+        # TensorFlow's own floats differ between eager mode and XLA; Philox' bits do not.
+        bits = [
+            tf.random.stateless_uniform(shape, seed, None, None, tf.uint32, alg="philox")
+            for seed in seeds
+        ]
+        return keys, [tf.cast(tf.bitwise.right_shift(b, 8), tf.float32) * 2.0**-24 for b in bits]
+
+
+def _make_normal(uniforms: Any) -> Any:
+    """Make standard normals of pairs of uniforms (2, ...) (Box and Muller 1958)."""
+    radius = tf.sqrt(-2.0 * tf.math.log(uniforms[0] + 2.0**-24))  # log of a number in (0, 1]
+    return radius * tf.cos(2.0 * np.pi * uniforms[1])
 
 
 def make_keys(seeds: list[int], shape: tuple[int, ...]) -> dict[str, Any]:

@@ -1,0 +1,283 @@
+"""The stacked driver: all lanes of a stack in one compiled program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from fairtrial.data.dataset import Dataset
+from fairtrial.data.split import order_rows, split_rows
+from fairtrial.settings import Recipe
+from fairtrial.training.evaluation import evaluate
+from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
+from fairtrial.training.model import Parameters, draw_init
+from fairtrial.training.noise import NamedDraws, make_keys
+from fairtrial.training.step import (
+    State,
+    init_state,
+    judge,
+    measure_classes,
+    measure_regression,
+    update,
+)
+from fairtrial.training.trace import OUTCOMES, TRAINING, Trace, record_parameters, thin
+
+# Steps in one call of the program: how often progress is told and a stop is heeded.
+CHUNK = 500
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Runs that train together: the same recipes, in the same order, on each data set.
+
+    Attributes
+    ----------
+    recipes : sequence of Recipe
+        L of them, the lanes of each data set.
+    datasets : sequence of Dataset
+        S of them, alike in shape; one for runs in epochs.
+    seeds : sequence of int
+        The S seeds of the data sets; all of a run's randomness.
+    """
+
+    recipes: Sequence[Recipe]
+    datasets: Sequence[Dataset]
+    seeds: Sequence[int]
+
+
+def train(stack: Stack, progress: Progress = lambda lanes, at: None) -> list[list[Trace]]:
+    """Train all lanes of a stack.
+
+    Parameters
+    ----------
+    stack : Stack
+        What to train.
+    progress : callable
+        Told, from time to time, how many lanes are still training, and the step or epoch.
+
+    Returns
+    -------
+    S lists of L Trace
+        For each data set the traces of its lanes, curves thinned.
+    """
+    if stack.recipes[0].steps is not None:
+        return _train_full_batch(stack, progress)
+    return [_train_epochs(stack, progress)]
+
+
+# ------------------------------------------------------------------------------------- full batch
+
+
+@lru_cache(maxsize=32)
+def compile_steps(kinds: Kinds) -> Callable[..., Any]:
+    """Compile `CHUNK` full-batch steps for stacks of these kinds, any numbers, any shape."""
+
+    @tf.function(jit_compile=True)
+    def run_steps(
+        state: State, batch: Any, truth: Any, numbers: Any, keys: Any, first: Any
+    ) -> tuple[State, dict[str, Any]]:
+        draws = NamedDraws(keys)
+
+        def take(offset: Any, state: State, curves: Any) -> Any:
+            step = first + offset
+            before = state
+            state, loss = update(
+                measure_regression, kinds, state, batch, numbers, draws, step, step
+            )  # fmt: skip
+            state = judge(state, loss, numbers, step, numbers["steps"] - 1)
+            values = {
+                "loss": loss,
+                "learning_rate": before.learning_rate,
+                **record_parameters(before.parameters, truth),
+            }
+            curves = {
+                name: tf.tensor_scatter_nd_update(curve, [[offset]], values[name][None])
+                for name, curve in curves.items()
+            }
+            return offset + 1, state, curves
+
+        lanes = state.outcome.shape
+        names = ["loss", "learning_rate", *record_parameters(state.parameters, truth)]
+        curves = {name: tf.zeros((CHUNK, *lanes)) for name in names}
+        _, state, curves = tf.while_loop(
+            lambda offset, state, _: (offset < CHUNK) & tf.reduce_any(state.outcome == TRAINING),
+            take,
+            (0, state, curves),
+        )
+        return state, curves
+
+    return run_steps
+
+
+def _train_full_batch(stack: Stack, progress: Progress) -> list[list[Trace]]:
+    n_sets, n_lanes = len(stack.datasets), len(stack.recipes)
+    n_features = stack.datasets[0].X.shape[1]
+    lanes = (n_sets, n_lanes)
+    recipes = [recipe for _ in stack.datasets for recipe in stack.recipes]
+    kinds, numbers = list_kinds(recipes), make_numbers(recipes, lanes)
+    starts = [
+        draw_init(recipe.init, n_features, 0, seed)
+        for seed in stack.seeds
+        for recipe in stack.recipes
+    ]
+    start = Parameters(*(
+        tf.constant(np.stack(values, -1).reshape(*values[0].shape, *lanes))
+        for values in zip(*starts, strict=True)
+    ))  # fmt: skip
+    batch = (
+        tf.constant(np.stack([dataset.X for dataset in stack.datasets])[:, None]),
+        tf.constant(np.stack([dataset.y for dataset in stack.datasets])[:, None]),
+    )
+    truths = [dataset.true_parameters for dataset in stack.datasets]
+    truth = None
+    if truths[0] is not None:
+        truth = tf.constant(np.stack(truths, -1)[..., None], tf.float32)
+    keys = make_keys(list(stack.seeds), (n_sets, 1))
+    state = init_state(kinds, start, numbers, batch[1].shape[-1])
+    run_steps, chunks, first = compile_steps(kinds), [], 0
+    while tf.reduce_any(state.outcome == TRAINING):
+        progress(int(tf.math.count_nonzero(state.outcome == TRAINING)), first)
+        state, curves = run_steps(state, batch, truth, numbers, keys, tf.constant(first))
+        chunks.append({name: curve.numpy() for name, curve in curves.items()})
+        first += CHUNK
+    joined = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+    return [[_cut_trace(state, joined, s, lane) for lane in range(n_lanes)] for s in range(n_sets)]
+
+
+def _cut_trace(state: State, curves: dict[str, np.ndarray], s: int, lane: int) -> Trace:
+    """Cut one lane out of the stack, its curves thinned."""
+    ended_at = int(state.ended_at[s, lane])
+    at = np.arange(ended_at + 1)
+    rate = curves["learning_rate"][: ended_at + 1, s, lane]
+    # The points on both sides of each halving stay.
+    halved = np.concatenate([rate[1:] == rate[:-1] * 0.5, [False]])
+    kept = thin(at, halved | np.roll(halved, 1))
+    lane_curves = {
+        name: (at[kept], curve[: ended_at + 1, s, lane][kept].astype(np.float64))
+        for name, curve in curves.items()
+    }
+    W, b = state.parameters.W[..., s, lane], state.parameters.b[..., s, lane]
+    return Trace(W.numpy(), b.numpy(), OUTCOMES[int(state.outcome[s, lane])], ended_at, lane_curves)
+
+
+# ----------------------------------------------------------------------------------------- epochs
+
+
+@lru_cache(maxsize=32)
+def compile_epoch(kinds: Kinds, batch_size: int, pixel_range: int) -> Callable[..., Any]:
+    """Compile one epoch of mini-batches for stacks of these kinds, any numbers, any shape."""
+
+    @tf.function(jit_compile=True)
+    def run_epoch(
+        state: State, X: Any, y: Any, weights: Any, numbers: Any, keys: Any, epoch: Any
+    ) -> State:
+        draws = NamedDraws(keys)
+        n_batches = X.shape[0] // batch_size
+
+        def take(number: Any, state: State, total: Any) -> Any:
+            first = number * batch_size
+            pixels = tf.slice(X, [first, 0], [batch_size, X.shape[1]])
+            batch = (
+                tf.cast(pixels, tf.float32) / pixel_range,
+                tf.slice(y, [first], [batch_size]),
+                tf.slice(weights, [first], [batch_size]),
+            )
+            step = (epoch - 1) * n_batches + number
+            state, loss = update(
+                measure_classes, kinds, state, batch, numbers, draws, step, epoch
+            )  # fmt: skip
+            return number + 1, state, total + loss
+
+        _, state, total = tf.while_loop(
+            lambda number, *_: number < n_batches,
+            take,
+            (0, state, tf.zeros(state.outcome.shape)),
+        )
+        return state, total / n_batches
+
+    return run_epoch
+
+
+@lru_cache(maxsize=8)
+def compile_evaluation(pixel_range: int) -> Callable[..., Any]:
+    """Compile the evaluation of all lanes on one part of the data."""
+
+    @tf.function(jit_compile=True)
+    def run_evaluation(parameters: Parameters, X: Any, labels: Any) -> tuple[Any, Any]:
+        return evaluate(parameters, X, labels, pixel_range)
+
+    return run_evaluation
+
+
+def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
+    (dataset,), (seed,) = stack.datasets, stack.seeds
+    recipes, first_recipe = list(stack.recipes), stack.recipes[0]
+    batch_size = first_recipe.batch_size or 1
+    kinds, numbers = list_kinds(recipes), make_numbers(recipes, (len(recipes),))
+    n_features, n_classes = dataset.X.shape[1], dataset.n_classes
+    starts = [draw_init(recipe.init, n_features, n_classes, seed) for recipe in recipes]
+    start = Parameters(*(
+        tf.constant(np.stack(values, -1)) for values in zip(*starts, strict=True)
+    ))  # fmt: skip
+    state = init_state(kinds, start, numbers, 0)
+    keys = make_keys([seed], (1,))
+    train_rows, validation_rows = split_rows(len(dataset.y), first_recipe.validation, seed)
+    X, y = dataset.X[train_rows], dataset.y[train_rows]
+    parts = {
+        "train_": (tf.constant(X), tf.constant(y)),
+        "validation_": (
+            tf.constant(dataset.X[validation_rows]),
+            tf.constant(dataset.y[validation_rows]),
+        ),
+        "": (tf.constant(dataset.test_X), tf.constant(dataset.test_y)),
+    }
+    run_epoch = compile_epoch(kinds, batch_size, dataset.pixel_range)
+    run_evaluation = compile_evaluation(dataset.pixel_range)
+    epochs, epoch = [], 0
+    while tf.reduce_any(state.outcome == TRAINING):
+        progress(int(tf.math.count_nonzero(state.outcome == TRAINING)), epoch)
+        epoch += 1
+        rate = state.learning_rate
+        batches = _lay_out_epoch(X, y, order_rows(len(y), seed, epoch), batch_size)
+        state, loss = run_epoch(state, *batches, numbers, keys, tf.constant(epoch))
+        state = judge(state, loss, numbers, epoch, numbers["epochs"])
+        values = {"loss": loss, "learning_rate": rate}
+        for prefix, (part_X, part_y) in parts.items():
+            if part_y.shape[0]:
+                scores = run_evaluation(state.parameters, part_X, part_y)
+                values |= {
+                    prefix + name: score
+                    for name, score in zip(("cross_entropy", "accuracy"), scores, strict=True)
+                }
+        epochs.append({name: value.numpy() for name, value in values.items()})
+    curves = {name: np.stack([values[name] for values in epochs]) for name in epochs[0]}
+    return [_cut_epochs(state, curves, lane) for lane in range(len(recipes))]
+
+
+def _lay_out_epoch(
+    X: np.ndarray, y: np.ndarray, order: np.ndarray, batch_size: int
+) -> tuple[Any, Any, Any]:
+    """Put the rows in the epoch's order; rows of weight 0 fill up the last batch."""
+    n_filled = -len(order) % batch_size
+    rows = np.concatenate([order, order[:1].repeat(n_filled)])
+    weights = np.ones(len(rows), np.float32)
+    weights[len(order) :] = 0.0
+    return tf.constant(X[rows]), tf.constant(y[rows]), tf.constant(weights)
+
+
+def _cut_epochs(state: State, curves: dict[str, np.ndarray], lane: int) -> Trace:
+    """Cut one lane out of a stack trained in epochs."""
+    ended_at = int(state.ended_at[lane])
+    at = np.arange(1, ended_at + 1)
+    lane_curves = {
+        name: (at, curve[:ended_at, lane].astype(np.float64)) for name, curve in curves.items()
+    }
+    W, b = state.parameters.W[..., lane], state.parameters.b[..., lane]
+    return Trace(W.numpy(), b.numpy(), OUTCOMES[int(state.outcome[lane])], ended_at, lane_curves)
