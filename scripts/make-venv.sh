@@ -77,4 +77,5 @@ else
         "Install your system's package for it (python3-venv on Debian and Ubuntu)," \
         "or name another Python: make PYTHON=/path/to/python3.12 ..."
 fi
-"$venv/bin/python" "$@" install -q -c constraints.txt pip setuptools
+"$venv/bin/python" "$@" install -q -c constraints.txt pip setuptools ||
+    fail "pip could not install into $venv. Is there a network? What pip says stands above."
