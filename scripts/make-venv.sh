@@ -56,26 +56,44 @@ fetch_pip_from_debian() {
     for package in "$scratch"/*.deb; do
         dpkg-deb -x "$package" "$scratch" || return 1
     done
-    system_certificates=/etc/ssl/certs/ca-certificates.crt
-    if [ -z "${PIP_CERT:-}" ] && [ ! -e "$system_certificates" ]; then
-        cat "$scratch"/usr/share/ca-certificates/mozilla/*.crt >"$scratch/certificates.pem"
-        export PIP_CERT="$scratch/certificates.pem"
+    wheel=$(echo "$scratch"/usr/share/python-wheels/pip-*.whl)
+    certificates=/etc/ssl/certs/ca-certificates.crt
+    if [ ! -e "$certificates" ]; then
+        certificates=$scratch/certificates.pem
+        cat "$scratch"/usr/share/ca-certificates/mozilla/*.crt >"$certificates"
     fi
+}
+
+# Run pip from its wheel. Debian's looks for the system's certificates and nothing else: tell it
+# where they are.
+run_pip_from_debian() {
+    "$venv/bin/python" -c '
+import sys
+
+wheel, certificates, *arguments = sys.argv[1:]
+sys.path.insert(0, wheel)
+from pip._vendor import certifi
+
+certifi.where = lambda: certificates
+from pip._internal.cli.main import main
+
+sys.exit(main(arguments))
+' "$wheel" "$certificates" "$@"
 }
 
 printf 'Making %s with %s\n' "$venv" "$("$python" --version)"
 rm -rf "$venv"
 if "$python" -c 'import ensurepip' 2>/dev/null; then
     "$python" -m venv "$venv"
-    set -- -m pip
+    pip="$venv/bin/python -m pip"
 elif command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null &&
     fetch_pip_from_debian; then
     "$python" -m venv --without-pip "$venv"
-    set -- "$(echo "$scratch"/usr/share/python-wheels/pip-*.whl)/pip"
+    pip=run_pip_from_debian
 else
     fail "$python has no ensurepip, and Debian's pip could not be had in its place." \
         "Install your system's package for it (python3-venv on Debian and Ubuntu)," \
         "or name another Python: make PYTHON=/path/to/python3.12 ..."
 fi
-"$venv/bin/python" "$@" install -q -c constraints.txt pip setuptools ||
+$pip install -q -c constraints.txt pip setuptools ||
     fail "pip could not install into $venv. Is there a network? What pip says stands above."
