@@ -55,7 +55,7 @@ def draw_init(init: Init, n_features: int, n_classes: int, seed: int) -> Paramet
     ))  # fmt: skip
 
 
-def predict_numbers(parameters: Parameters, X: tf.Tensor) -> tf.Tensor:
+def predict_numbers(parameters: Parameters, X: Any) -> Any:
     """Predict with linear regression.
 
     Parameters
@@ -78,7 +78,7 @@ def predict_numbers(parameters: Parameters, X: tf.Tensor) -> tf.Tensor:
     return tf.einsum("snd,dsl->sln", X[:, 0], W) + b[..., None]
 
 
-def predict_logits(parameters: Parameters, X: tf.Tensor) -> tf.Tensor:
+def predict_logits(parameters: Parameters, X: Any) -> Any:
     """Compute the logits of softmax regression, all lanes in one matrix product.
 
     Parameters

@@ -67,10 +67,8 @@ class NamedDraws:
         keys = self._keys[purpose]
         seeds = [tf.stack([key, step]) for key in tf.unstack(tf.reshape(keys, (-1,)))]
         # TensorFlow's own floats differ between eager mode and XLA; Philox' bits do not.
-        bits = [
-            tf.random.stateless_uniform(shape, seed, None, None, tf.uint32, alg="philox")
-            for seed in seeds
-        ]
+        whole: Any = {"minval": None, "maxval": None, "dtype": tf.uint32}  # all 32 bits
+        bits = [tf.random.stateless_uniform(shape, s, **whole, alg="philox") for s in seeds]
         return keys, [tf.cast(tf.bitwise.right_shift(b, 8), tf.float32) * 2.0**-24 for b in bits]
 
 

@@ -135,12 +135,10 @@ def _train_full_batch(stack: Stack, progress: Progress) -> list[list[Trace]]:
         tf.constant(np.stack([dataset.X for dataset in stack.datasets])[:, None]),
         tf.constant(np.stack([dataset.y for dataset in stack.datasets])[:, None]),
     )
-    truths = [dataset.true_parameters for dataset in stack.datasets]
-    truth = None
-    if truths[0] is not None:
-        truth = tf.constant(np.stack(truths, -1)[..., None], tf.float32)
+    truths = [d.true_parameters for d in stack.datasets if d.true_parameters is not None]
+    truth = tf.constant(np.stack(truths, -1)[..., None], tf.float32) if truths else None
     keys = make_keys(list(stack.seeds), (n_sets, 1))
-    state = init_state(kinds, start, numbers, batch[1].shape[-1])
+    state = init_state(kinds, start, numbers, len(stack.datasets[0].y))
     run_steps, chunks, first = compile_steps(kinds), [], 0
     while tf.reduce_any(state.outcome == TRAINING):
         progress(int(tf.math.count_nonzero(state.outcome == TRAINING)), first)
@@ -177,7 +175,7 @@ def compile_epoch(kinds: Kinds, batch_size: int, pixel_range: int) -> Callable[.
     @tf.function(jit_compile=True)
     def run_epoch(
         state: State, X: Any, y: Any, weights: Any, numbers: Any, keys: Any, epoch: Any
-    ) -> State:
+    ) -> tuple[State, Any]:
         draws = NamedDraws(keys)
         n_batches = X.shape[0] // batch_size
 

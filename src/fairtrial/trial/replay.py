@@ -1,0 +1,159 @@
+"""Reported numbers beside what the same settings give, compared to the last printed digit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from fairtrial.settings import LineTask, Recipe, Settings, Task
+from fairtrial.study import check, find_conflicts, parse_toml, read_text
+
+QUANTITY = re.compile(r"loss(@(?P<step>\d+))?|slope|intercept|stopped_at")
+
+
+class ReportedRun(Settings):
+    """One run of a replay file: its settings, and what was reported of it, as text."""
+
+    label: Annotated[str, Field(min_length=1)]
+    draws: Literal["named", "tensorflow"] = "named"
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    task: Task
+    recipe: Recipe
+    reported: Annotated[dict[str, str], Field(min_length=1)]
+
+    @field_validator("task")
+    @classmethod
+    def _check_task(cls, task: Any) -> Any:
+        if not isinstance(task, LineTask):
+            raise ValueError(f"{task.kind!r} cannot be replayed: only a line can")
+        return task
+
+    @field_validator("reported")
+    @classmethod
+    def _check_reported(cls, reported: dict[str, str]) -> dict[str, str]:
+        for quantity, text in reported.items():
+            if not QUANTITY.fullmatch(quantity):
+                raise ValueError(
+                    f"{quantity!r} is not a quantity: use loss, loss@STEP, slope, intercept or "
+                    "stopped_at"
+                )
+            try:
+                finite = Decimal(text).is_finite()
+            except InvalidOperation:
+                finite = False
+            if not finite:
+                raise ValueError(f'{quantity} = {text!r} is not a number as text, like "0.9860"')
+        return reported
+
+    @model_validator(mode="after")
+    def _check_match(self) -> ReportedRun:
+        for problem in find_conflicts(self.task, self.recipe):
+            raise ValueError(problem.rstrip("."))
+        return self
+
+
+class ReplayFile(Settings):
+    """A list of reported runs."""
+
+    run: Annotated[list[ReportedRun], Field(min_length=1)]
+
+    @classmethod
+    def load(cls, path: str | Path) -> ReplayFile:
+        """Read and check a replay file.
+
+        Raises
+        ------
+        InputError
+            With every error of the file.
+        """
+        return check(cls, parse_toml(read_text(Path(path)), str(path)), str(path))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One reported number and the one that was found, both as text with the same digits."""
+
+    label: str
+    quantity: str
+    reported: str
+    replayed: str
+    match: bool
+
+
+def replay(
+    file: ReplayFile, report: Callable[[int, int, str], None] = lambda done, of, label: None
+) -> list[dict[str, Any]]:
+    """Train every run of a replay file, one operation at a time, and compare.
+
+    Parameters
+    ----------
+    file : ReplayFile
+        What to replay.
+    report : callable
+        Told before each run how many are done, how many there are, and its label.
+
+    Returns
+    -------
+    list of dict
+        `label`, `quantity`, `reported`, `replayed` (text) and `match`.
+
+    Raises
+    ------
+    InputError
+        If a run asks TensorFlow's generator for noise that the report did not draw.
+    """
+    comparisons = []
+    for done, run in enumerate(file.run):
+        report(done, len(file.run), run.label)
+        found = _train(run)
+        comparisons += [
+            _compare(run.label, quantity, reported, found(quantity))
+            for quantity, reported in run.reported.items()
+        ]
+    return [asdict(comparison) for comparison in comparisons]
+
+
+def _train(run: ReportedRun) -> Callable[[str], float | None]:
+    # TensorFlow takes seconds to load, and a file's errors should not wait for it.
+    from fairtrial.data.load import load_dataset
+    from fairtrial.training import eager
+    from fairtrial.training.stateful import StatefulDraws, draw_line
+
+    assert isinstance(run.task, LineTask)
+    if run.draws == "tensorflow":
+        dataset, start = draw_line(run.task, run.recipe.init, run.seed)
+        trace = eager.train(run.recipe, dataset, run.seed, start, StatefulDraws())
+    else:
+        trace = eager.train(run.recipe, load_dataset(run.task, run.seed), run.seed)
+    losses = trace.curves["loss"][1]
+
+    def find(quantity: str) -> float | None:
+        if quantity == "slope":
+            return float(trace.W[0])
+        if quantity == "intercept":
+            return float(trace.b)
+        if quantity == "stopped_at":
+            return None if trace.outcome == "completed" else trace.ended_at
+        step = quantity.partition("@")[2]
+        if not step:
+            return float(losses[-1])
+        return float(losses[int(step)]) if int(step) < len(losses) else None
+
+    return find
+
+
+def _compare(label: str, quantity: str, reported: str, value: float | None) -> Comparison:
+    """Round the value to the reported text's digits and compare the digits."""
+    if value is None:
+        return Comparison(label, quantity, reported, "none", False)
+    if not Decimal(value).is_finite():
+        return Comparison(label, quantity, reported, str(value), False)
+    target = Decimal(reported)
+    rounded = Decimal(value).quantize(target)
+    return Comparison(label, quantity, reported, f"{rounded:f}", rounded == target)

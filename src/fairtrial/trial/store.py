@@ -1,0 +1,120 @@
+"""The results folder: tables in Parquet, the study as run, the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from fairtrial.errors import MachineError
+from fairtrial.study import Run, flatten
+from fairtrial.training.trace import Trace
+
+STUDY, RUNS, CURVES, PARAMETERS = (
+    "study.toml", "runs.parquet", "curves.parquet", "parameters.parquet",
+)  # fmt: skip
+
+CURVE_SCHEMA = {"run": pl.String, "at": pl.Int64, "quantity": pl.String, "value": pl.Float64}
+
+
+def make_run_row(
+    run: Run, trace: Trace, seconds: float, metrics: dict[str, float]
+) -> dict[str, Any]:
+    """Make the run's row of `runs.parquet`: its settings by dotted name, outcome, metrics."""
+    return {
+        "run": run.name,
+        "arm": run.arm.name,
+        "seed": run.seed,
+        **flatten(run.arm.task.model_dump(), "task."),
+        **flatten(run.arm.recipe.model_dump()),
+        "outcome": trace.outcome,
+        "ended_at": trace.ended_at,
+        "seconds": seconds,
+        **metrics,
+    }
+
+
+def make_curve_table(run: Run, trace: Trace) -> pl.DataFrame:
+    """Make the run's rows of `curves.parquet`: run, at, quantity, value."""
+    frames = [
+        pl.DataFrame({"run": run.name, "at": at, "quantity": quantity, "value": values})
+        for quantity, (at, values) in trace.curves.items()
+    ]
+    return pl.concat(frames).cast(CURVE_SCHEMA)  # pyright: ignore[reportArgumentType]
+
+
+def make_parameter_table(run: Run, trace: Trace) -> pl.DataFrame:
+    """Make the run's rows of `parameters.parquet`: run, parameter, shape, values (row-major)."""
+    return pl.DataFrame(
+        {
+            "run": [run.name] * 2,
+            "parameter": ["W", "b"],
+            "shape": [list(trace.W.shape), list(trace.b.shape)],
+            "values": [trace.W.ravel().tolist(), trace.b.ravel().tolist()],
+        },
+        schema_overrides={"shape": pl.List(pl.Int64), "values": pl.List(pl.Float32)},
+    )
+
+
+def write_tables(
+    folder: Path,
+    rows: list[dict[str, Any]],
+    curves: Iterable[pl.DataFrame],
+    parameters: Iterable[pl.DataFrame],
+) -> None:
+    """Write the three tables of a results folder.
+
+    Raises
+    ------
+    MachineError
+        If the folder cannot be written.
+    """
+    runs = pl.DataFrame(rows, infer_schema_length=None)
+    write_file(folder / RUNS, runs.write_parquet)
+    write_file(folder / CURVES, pl.concat(curves).write_parquet)
+    write_file(folder / PARAMETERS, pl.concat(parameters).write_parquet)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON for people to read as well; see `write_file`."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8; see `write_file`."""
+    write_file(path, lambda aside: aside.write_text(text, encoding="utf-8"))
+
+
+def write_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file aside and rename it, so that it is there whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Where it goes; missing folders are made.
+    write : callable
+        Writes the contents to the path that it is given.
+
+    Raises
+    ------
+    MachineError
+        If the disk is full or the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as aside:
+            written = Path(aside) / path.name
+            write(written)
+            with written.open("rb") as file:
+                os.fsync(file.fileno())
+            written.replace(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise MachineError(
+            f"{path} cannot be written: {reason}. Make room or choose another folder with --out."
+        ) from None
