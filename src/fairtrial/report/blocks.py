@@ -34,6 +34,12 @@ class Table:
     columns: Sequence[str]
     groups: Sequence[Rows]
 
+    @property
+    def text_columns(self) -> set[int]:
+        """Columns of words, whose headings stand to the left like them."""
+        rows = [row for group in self.groups for row in group.rows]
+        return {place for row in rows for place, cell in enumerate(row) if cell.mark == "text"}
+
 
 @dataclass(frozen=True)
 class Figure:

@@ -110,17 +110,17 @@ def draw_curves(
         shown = shown.with_columns(pl.when(values > 0).then(values))
     series, order = list_unique(bands, "series"), list_unique(bands, facet)
     scale = alt.Scale(type="log", nice=False) if log else alt.Scale(zero=False)
-    y_axis = alt.Axis(tickCount=4, format="~g") if log else alt.Axis(tickCount=4)
+    y_axis = alt.Axis(tickCount=4, labelFlush=7, format="~g" if log else "")
     x = alt.X("at:Q").title(x_title).axis(tickCount=4).scale(nice=False)
     y = alt.Y("mean:Q").title(y_title).axis(y_axis).scale(scale)
-    legend = None if facet == "series" else alt.Legend(title=None, symbolType="stroke")
+    legend = None if facet == "series" else _line_legend()
     colour = alt.Color("series:N").scale(colour_scale(series)).legend(legend)
     dash = alt.StrokeDash("series:N").scale(dash_scale(series)).legend(legend)
     base = alt.Chart().encode(x=x)
     is_arm, is_reference = "datum.role == 'arm'", "datum.role == 'reference'"
     layers = []
     if bands["n_seeds"].max() != 1:
-        band = base.transform_filter(is_arm).mark_area(opacity=0.22, clip=True)
+        band = base.transform_filter(is_arm).mark_area(opacity=0.22 if facet == "series" else 0.14)
         layers.append(band.encode(y=alt.Y("low:Q").scale(scale), y2="high:Q", color=colour))
     if reference is not None:
         line = base.transform_filter(is_reference).mark_line(strokeWidth=1.5, color=MUTED)
@@ -129,17 +129,25 @@ def draw_curves(
     layers.append(line.encode(y=y, color=colour, strokeDash=dash))
     layered = alt.layer(*layers, data=pack(shown, keys), height=PANEL_HEIGHT, width=200)
     layered = layered.transform_flatten(["at", "mean", "low", "high"])
-    chart = _facet(layered, facet, order, panels)
+    chart = _facet(layered, facet, order, panels, 58)
     if not share_y:
         chart = chart.resolve_scale(y="independent")
     return lay_out(chart, description, panels=min(panels, len(order)), axes=58)
 
 
-def _facet(chart: Chart, field: str, order: Sequence[str], panels: int) -> alt.FacetChart:
+def _facet(
+    chart: Chart, field: str, order: Sequence[str], panels: int, axes: int
+) -> alt.FacetChart:
+    """Make a panel of each value of a field, `axes` pixels of room at each one's left."""
     header = alt.Header(title=None, labelAnchor="start", labelFontWeight="bold", labelPadding=6)
     facet = alt.Facet(field=field, type="nominal", sort=list(order), header=header)
     faceted = cast("alt.Chart", chart).facet(facet=facet, columns=min(panels, len(order)))
+    faceted = faceted.properties(bounds="flush", spacing={"row": 64, "column": axes})
     return faceted.resolve_axis(x="independent", y="independent")
+
+
+def _line_legend(**more: Any) -> alt.Legend:
+    return alt.Legend(title=None, symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=2, **more)
 
 
 def draw_learning_rates(changes: pl.DataFrame, description: str) -> Chart:
@@ -155,7 +163,7 @@ def draw_learning_rates(changes: pl.DataFrame, description: str) -> Chart:
     series, order = list_unique(changes, "series"), list_unique(changes, "setting")
     many = changes["seed"].n_unique() > 1
     base = alt.Chart(pack(changes, ["setting", "series", "seed"]), height=120, width=200)
-    legend = alt.Legend(title=None, symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=2)
+    legend = _line_legend()
     chart = (
         base.transform_flatten(["at", "value"])
         .mark_line(
@@ -167,14 +175,14 @@ def draw_learning_rates(changes: pl.DataFrame, description: str) -> Chart:
             x=alt.X("at:Q").title("step").axis(tickCount=4).scale(nice=False),
             y=alt.Y("value:Q")
             .title("learning rate")
-            .axis(tickCount=4, format="~e")
+            .axis(tickCount=4, format="~e", labelFlush=7)
             .scale(type="log", nice=False),
             color=alt.Color("series:N").scale(colour_scale(series)).legend(legend),
             strokeDash=alt.StrokeDash("series:N").scale(dash_scale(series)).legend(legend),
             detail="seed:N",
         )
     )
-    chart = _facet(chart, "setting", order, 3)
+    chart = _facet(chart, "setting", order, 3, 62)
     return lay_out(chart, description, panels=min(3, len(order)), axes=62)
 
 
@@ -204,9 +212,10 @@ def draw_fits(rows: pl.DataFrame, lines: pl.DataFrame, description: str) -> Char
     )
     table = pl.concat([dots, drawn.select(dots.columns)])
     base = alt.Chart().encode(
-        x=alt.X("x:Q").axis(tickCount=5).scale(nice=False), y=alt.Y("y:Q").axis(tickCount=5)
+        x=alt.X("x:Q").axis(tickCount=5).scale(nice=False),
+        y=alt.Y("y:Q").axis(tickCount=5, labelFlush=7),
     )
-    legend = alt.Legend(title=None, symbolType="stroke", symbolStrokeWidth=2)
+    legend = _line_legend()
     points = base.transform_filter("datum.role == 'row'").mark_circle(
         size=8, color=MUTED, opacity=0.45
     )
@@ -222,7 +231,7 @@ def draw_fits(rows: pl.DataFrame, lines: pl.DataFrame, description: str) -> Char
         points, true_line, fit,
         data=pack(table, ["setting", "role", "series"]), height=PANEL_HEIGHT, width=200,
     ).transform_flatten(["x", "y"])  # fmt: skip
-    chart = _facet(layered, "setting", order, 4)
+    chart = _facet(layered, "setting", order, 4, 46)
     return lay_out(
         chart, description, panels=min(4, len(order)), narrowest=190, axes=46, renderer="canvas"
     )
@@ -255,9 +264,13 @@ def draw_final_values(
     scale = alt.Scale(type="log", nice=False, padding=8) if log else alt.Scale(zero=False)
     base = alt.Chart().encode(
         x=alt.X("value:Q").title(title).axis(tickCount=6, format="~g").scale(scale),
-        y=alt.Y("setting:N").title(None).sort(order).axis(grid=True, tickBand="extent"),
+        y=alt.Y("setting:N")
+        .title(None)
+        .sort(order)
+        .axis(grid=True, tickBand="extent")
+        .scale(paddingInner=0.2, paddingOuter=0.1),
         yOffset=alt.YOffset("series:N").sort(series),
-        color=alt.Color("series:N").scale(colour_scale(series)).legend(title=None, orient="top"),
+        color=alt.Color("series:N").scale(colour_scale(series)).legend(title=None, symbolOpacity=1),
     )
     layers = []
     if usable.height > mean.height:
@@ -266,7 +279,9 @@ def draw_final_values(
     marks = base.properties(data=alt.InlineData(values=mean.with_columns(numbers).to_dicts()))
     layers.append(
         marks.mark_point(filled=True, size=55, opacity=1).encode(
-            shape=alt.Shape("series:N").scale(shape_scale(series)).legend(title=None, orient="top"),
+            shape=alt.Shape("series:N")
+            .scale(shape_scale(series))
+            .legend(title=None, symbolOpacity=1),
             tooltip=[
                 alt.Tooltip("setting:N"),
                 alt.Tooltip("series:N", title="loss"),
@@ -299,36 +314,38 @@ def draw_reported(
     each = runs.filter(value.is_finite()).select("series", pl.lit(one).alias("what"), value=value)
     means = each.group_by("series", maintain_order=True).agg(pl.col("value").mean())
     many = each.height > means.height
-    marks = {one: ("M0,-1V1", 120) if many else ("circle", 90)}
+    shapes = {one: "M0,-1V1" if many else "circle"}
     tables = [each]
     if many:
-        marks[mean] = ("circle", 90)
+        shapes[mean] = "circle"
         tables.append(means.select("series", pl.lit(mean).alias("what"), "value"))
-    marks[told] = ("diamond", 140)
+    shapes[told] = "diamond"
     claims = [(name, told, float(value)) for name, value in reported.items()]
     tables.append(pl.DataFrame(claims, schema=each.schema, orient="row"))
-    table, kinds, order = pl.concat(tables), list(marks), list_unique(runs, "series")
-    shapes, sizes = ([mark[i] for mark in marks.values()] for i in (0, 1))
+    table, order = pl.concat(tables), list_unique(runs, "series")
+    shape = alt.Scale(domain=list(shapes), range=list(shapes.values()))
+    legend = alt.Legend(title=None, symbolStrokeColor=INK, symbolOpacity=1)
     base = alt.Chart(alt.InlineData(values=table.to_dicts())).encode(
         x=alt.X("value:Q")
         .title(title)
         .scale(zero=False, padding=12)
         .axis(tickCount=6, format=".0%"),
         y=alt.Y("series:N").title(None).sort(order),
-        shape=alt.Shape("what:N")
-        .scale(domain=kinds, range=shapes)
-        .legend(title=None, orient="top"),
-        size=alt.Size("what:N").scale(domain=kinds, range=sizes).legend(None),
+        shape=alt.Shape("what:N").scale(shape).legend(legend),
         tooltip=["series:N", "what:N", alt.Tooltip("value:Q", title=title, format=".2%")],
     )
-    seen = base.transform_filter(f"datum.what != '{told}'").mark_point(opacity=0.8, strokeWidth=2)
-    seen = seen.encode(
-        color=alt.Color("series:N").scale(colour_scale(order)).legend(None),
+    colour = alt.Color("series:N").scale(colour_scale(order)).legend(None)
+    seeds = base.transform_filter(f"datum.what == '{one}'").mark_point(
+        size=130 if many else 90, opacity=0.75, strokeWidth=1.5
+    )
+    means_drawn = base.transform_filter(f"datum.what == '{mean}'").mark_point(
+        size=90, opacity=1, strokeWidth=2.5
     )
     claimed = base.transform_filter(f"datum.what == '{told}'").mark_point(
-        color=INK, filled=False, strokeWidth=2, opacity=1
+        size=150, opacity=1, strokeWidth=2.5, color=INK
     )
-    return lay_out(alt.layer(seen, claimed, height=44 * len(order)), description)
+    layers = [seeds.encode(color=colour), means_drawn.encode(color=colour), claimed]
+    return lay_out(alt.layer(*layers, height=44 * len(order)), description)
 
 
 def draw_shares(curves: pl.DataFrame, description: str, *, y_title: str) -> Chart:
@@ -350,7 +367,12 @@ def draw_shares(curves: pl.DataFrame, description: str, *, y_title: str) -> Char
     dashes = alt.Scale(domain=kinds, range=[[1, 0], [5, 3]])
     colour = alt.Color("series:N").scale(colour_scale(order)).legend(None)
     number = ".0%" if y_title == "accuracy" else "~g"
-    y = alt.Y("mean:Q").title(y_title).scale(zero=False).axis(tickCount=5, format=number)
+    y = (
+        alt.Y("mean:Q")
+        .title(y_title)
+        .scale(zero=False)
+        .axis(tickCount=5, format=number, labelFlush=7)
+    )
     base = alt.Chart().encode(
         x=alt.X("at:Q").title("epoch").scale(nice=False).axis(values=ticks, format="d"),
         color=colour,
@@ -361,17 +383,11 @@ def draw_shares(curves: pl.DataFrame, description: str, *, y_title: str) -> Char
             y=alt.Y("low:Q").scale(zero=False), y2="high:Q", detail="rows:N"
         )
         layers.append(band)
-    legend = alt.Legend(title=None, symbolType="stroke", symbolStrokeColor=INK)
+    legend = _line_legend(symbolStrokeColor=INK)
     dash = alt.StrokeDash("rows:N").scale(dashes).legend(legend)
     layers.append(base.mark_line(strokeWidth=2).encode(y=y, strokeDash=dash))
-    points = base.mark_point(filled=True, size=28, opacity=1).encode(
-        y=y,
-        shape=alt.Shape("rows:N")
-        .scale(domain=kinds, range=["circle", "square"])
-        .legend(title=None, symbolFillColor=INK, symbolStrokeColor=INK),
-    )
-    layers.append(points)
+    layers.append(base.mark_point(filled=True, size=22, opacity=1).encode(y=y, detail="rows:N"))
     layered = alt.layer(*layers, data=pack(table, ["series", "rows"]), height=190, width=240)
     layered = layered.transform_flatten(["at", "mean", "low", "high"])
-    chart = _facet(layered, "series", order, 3)
+    chart = _facet(layered, "series", order, 3, 58)
     return lay_out(chart, description, panels=min(3, len(order)), narrowest=220, axes=58)

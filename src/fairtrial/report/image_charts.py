@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import altair as alt
 import polars as pl
 
 from fairtrial.report.appearance import BLUE, NEUTRAL, VERMILLION
 from fairtrial.report.charts import Chart, lay_out
 from fairtrial.report.summaries import list_unique
+
+ChartOrLayers = TypeVar("ChartOrLayers", alt.Chart, alt.LayerChart)
 
 WEIGHT_DIGITS = 3
 
@@ -32,19 +36,22 @@ def draw_weights(table: pl.DataFrame, limit: float, description: str) -> Chart:
         constant=limit / 30,
         domain=[-limit, 0, limit],
         range=[BLUE, NEUTRAL, VERMILLION],
+        interpolate="lab",
         clamp=True,
     )
     ticks = [sign * _round(limit * share) for share in (0.1, 1.0) for sign in (-1, 1)]
     legend = alt.Legend(
-        title="weight", orient="top", gradientLength=220, values=sorted([0.0, *ticks]), format="~g"
+        title="weight", padding=10, gradientLength=220, values=sorted([0.0, *ticks]), format="~g"
     )
-    pixels = _draw_pixels(alt.Chart(), side, "weight").encode(
-        color=alt.Color("weight:Q").scale(scale).legend(legend)
+    pixels = _draw_pixels().encode(color=alt.Color("weight:Q").scale(scale).legend(legend))
+    chart = _unfold(pixels, side, "weight", "name").properties(
+        data=alt.InlineData(values=rows.to_dicts()), width=168, height=168
     )
-    chart = pixels.properties(data=alt.InlineData(values=rows.to_dicts()), width=168, height=168)
     header = alt.Header(title=None, labelFontWeight="bold", labelPadding=4)
     facet = alt.Facet(field="name", type="nominal", sort=list_unique(table, "name"), header=header)
-    faceted = chart.facet(facet=facet, columns=5, spacing=14)
+    faceted = chart.facet(facet=facet, columns=5).properties(
+        bounds="flush", spacing={"row": 26, "column": 14}
+    )
     return lay_out(
         faceted, description, panels=5, narrowest=130, axes=14, cells=side, renderer="canvas"
     )
@@ -70,37 +77,43 @@ def draw_predictions(table: pl.DataFrame, description: str) -> Chart:
         "place", "truth", verdict.alias("verdict"), is_right.alias("right"), values=levels
     )
     grey = alt.Scale(domain=[0, 255], range=["#ffffff", "#111111"])
-    pixels = _draw_pixels(alt.Chart(), side, "level").encode(
-        color=alt.Color("level:Q").scale(grey).legend(None)
+    pixels = _draw_pixels().encode(color=alt.Color("level:Q").scale(grey).legend(None))
+    under = alt.Chart().transform_filter("datum.rank == 1")
+    place = {"align": "left", "baseline": "top", "x": 0, "y": "height", "limit": 108}
+    truth = under.mark_text(**place, dy=5).encode(text="truth:N")
+    verdicts = under.mark_text(**place, dy=19, fontWeight="bold").encode(
+        text="verdict:N",
+        color=alt.condition("datum.right", alt.value(BLUE), alt.value(VERMILLION)),
     )
-    colour = alt.Color("right:N").scale(domain=[True, False], range=[BLUE, VERMILLION]).legend(None)
-    under = {"align": "left", "baseline": "top", "x": 0, "limit": 108}
-    truth = alt.Chart().mark_text(**under, y=alt.expr("height + 5")).encode(text="truth:N")
-    verdicts = alt.Chart().mark_text(**under, y=alt.expr("height + 19"), fontWeight="bold")
     layered = alt.layer(
-        pixels,
-        truth,
-        verdicts.encode(text="verdict:N", color=colour),
-        data=alt.InlineData(values=rows.to_dicts()),
-        width=84,
-        height=84,
-    ).resolve_scale(color="independent")
-    header = alt.Header(title=None, labels=False)
+        pixels, truth, verdicts, data=alt.InlineData(values=rows.to_dicts()), width=84, height=84
+    )
+    layered = _unfold(layered, side, "level", "place")
+    header = alt.Header(title=None, labelExpr="''", labelFontSize=0, labelPadding=0)
     facet = alt.Facet(field="place", type="ordinal", header=header)
-    chart = layered.facet(facet=facet, columns=3, spacing={"row": 40, "column": 20})
+    chart = layered.facet(facet=facet, columns=3).properties(
+        bounds="flush", spacing={"row": 46, "column": 20}
+    )
     return lay_out(
         chart, description, panels=3, narrowest=1, axes=20, cells=side, renderer="canvas"
     )
 
 
-def _draw_pixels(chart: alt.Chart, side: int, field: str) -> alt.Chart:
-    """Unfold `values` into squares, from the upper left corner, row by row."""
+def _unfold(chart: ChartOrLayers, side: int, field: str, image: str) -> ChartOrLayers:
+    """Give each of an image's `values` a row of its own, with its place in the image."""
     return (
         chart.transform_flatten(["values"], as_=[field])
-        .transform_window(rank="row_number()", groupby=["name" if field == "weight" else "place"])
+        .transform_window(rank="row_number()", groupby=[image])
         .transform_calculate(
             column=f"(datum.rank - 1) % {side}", row=f"floor((datum.rank - 1) / {side})"
         )
+    )
+
+
+def _draw_pixels() -> alt.Chart:
+    """Draw a square for each pixel, from the upper left corner, row by row."""
+    return (
+        alt.Chart()
         .mark_rect(strokeWidth=0)
         .encode(
             x=alt.X("column:O").axis(None).scale(padding=0),

@@ -37,7 +37,6 @@ METRICS = {
     "parameter_error": "parameter error",
     "mse": "test MSE",
     "mae": "test MAE",
-    "rmse": "test RMSE",
     "r2": "test R²",
 }
 
@@ -356,9 +355,9 @@ def build_arm_table(runs: pl.DataFrame, metrics: Mapping[str, str], unit: str) -
         cells = [Cell(_show_summary(of_arm[name])) for name in known]
         groups.setdefault(setting, []).append([Cell(series), *cells, Cell(outcomes[arm], "text")])
     n_seeds = runs["seed"].n_unique()
-    over = "one seed" if n_seeds == 1 else f"mean ± standard deviation over {n_seeds} seeds"
+    over = "One seed" if n_seeds == 1 else f"Mean ± standard deviation over {n_seeds} seeds"
     return Table(
-        f"Every arm: {over}; outcomes with the {unit} at which runs ended",
+        f"{over}; outcomes with the {unit} at which runs ended",
         ["arm", *known.values(), "outcome"],
         [Rows(rows, setting) for setting, rows in groups.items()],
     )

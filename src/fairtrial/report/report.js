@@ -23,7 +23,7 @@
       return;
     }
     const columns = Math.max(1, Math.min(panels, Math.floor(width / narrowest)));
-    let inner = Math.floor((width - 4) / columns - axes);
+    let inner = Math.floor((width - 12) / columns - axes);
     const largest = Math.floor(240 / cells) * cells;
     if (cells) inner = Math.max(cells, Math.min(largest, Math.floor(inner / cells) * cells));
     specification.columns = columns;

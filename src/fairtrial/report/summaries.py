@@ -135,16 +135,16 @@ def find_changes(curves: pl.DataFrame, runs: pl.DataFrame, quantity: str) -> pl.
     Returns
     -------
     table
-        `setting`, `series`, `seed`, `at`, `value`, only for arms whose curves change at all.
+        `setting`, `series`, `seed`, `at`, `value`, for settings where any curve changes at all.
     """
     points = curves.filter(pl.col("quantity") == quantity, pl.col("value").is_finite())
     points = runs.select("run", "setting", "series", "seed").join(points, on="run")
     points = points.sort("at", maintain_order=True)
     arm = ["setting", "series"]
-    moving = points.filter(pl.col("value").n_unique().over("run") > 1).select(arm).unique()
+    moving = points.filter(pl.col("value").n_unique().over("run") > 1).select("setting").unique()
     is_new = (pl.col("value") != pl.col("value").shift().over("run")).fill_null(True)
     is_last = pl.col("at") == pl.col("at").max().over("run")
-    kept = points.join(moving, on=arm, how="semi").filter(is_new | is_last)
+    kept = points.join(moving, on="setting", how="semi").filter(is_new | is_last)
     rank = pl.int_range(pl.len()).over("run")
     every = (pl.len().over("run") / N_POINTS).ceil().cast(pl.Int64)
     kept = kept.filter((rank % every == 0) | is_last)
@@ -247,18 +247,21 @@ def format_number(value: float | None, digits: int = 4) -> str:
 
 
 def format_spread(mean: float | None, sd: float | None) -> str:
-    """Write a mean and its standard deviation to the same place, two digits of the latter.
+    """Write a mean and its standard deviation, both to the place where the latter has meaning.
+
+    The standard deviation gets one digit, or two where the first is a 1.
 
     Examples
     --------
-    >>> format_spread(2.95187, 0.0123), format_spread(2.95187, None), format_spread(99.5, 0.0)
-    ('2.952 ± 0.012', '2.952', '99.50 ± 0')
+    >>> format_spread(2.95187, 0.0123), format_spread(2.95187, 0.058), format_spread(2.95187, None)
+    ('2.952 ± 0.012', '2.95 ± 0.06', '2.952')
     """
     if mean is None or sd is None or not math.isfinite(sd):
         return format_number(mean)
     if sd == 0:
         return f"{format_number(mean)} ± 0"
-    places = 1 - math.floor(math.log10(sd))
-    if not 0 <= places <= 6:
+    leading = f"{sd:.1e}"
+    places = -int(leading[4:]) + (leading[0] == "1")
+    if not 0 <= places <= 7:
         return f"{format_number(mean)} ± {format_number(sd, 2)}"
     return f"{mean:.{places}f} ± {sd:.{places}f}"
