@@ -275,7 +275,7 @@ def draw_final_values(
     layers = []
     if usable.height > mean.height:
         ticks = base.properties(data=alt.InlineData(values=each.with_columns(numbers).to_dicts()))
-        layers.append(ticks.mark_tick(thickness=1, opacity=0.5, bandSize=9))
+        layers.append(ticks.mark_tick(thickness=1, opacity=0.65, bandSize=8))
     marks = base.properties(data=alt.InlineData(values=mean.with_columns(numbers).to_dicts()))
     layers.append(
         marks.mark_point(filled=True, size=55, opacity=1).encode(

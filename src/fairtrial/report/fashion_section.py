@@ -22,10 +22,11 @@ FASHION = "fashion_mnist"
 """The data of the report's own figures."""
 
 METRICS = {
-    "accuracy": "test accuracy",
+    "accuracy": "test accuracy, %",
+    "validation_accuracy": "validation accuracy, %",
+    "train_accuracy": "training accuracy, %",
     "cross_entropy": "test cross-entropy",
-    "validation_accuracy": "validation accuracy",
-    "train_accuracy": "training accuracy",
+    "validation_cross_entropy": "validation cross-entropy",
     "train_cross_entropy": "training cross-entropy",
 }
 
@@ -97,12 +98,15 @@ def build_fashion_section(
     except FairtrialError as error:
         images, missing = None, f"The test images cannot be shown: {error}"
     n_seeds = len(results.seeds)
+    in_per_cent = runs.with_columns(
+        pl.col(name) * 100 for name in METRICS if name.endswith("accuracy") and name in runs.columns
+    )
     parts = [
         _build_reported(runs, values, task),
         _build_epochs(runs, results.curves),
         _build_predictions(results, images, missing),
         _build_weights(results, images),
-        Part("Every arm", [build_arm_table(runs, METRICS, _find_unit(runs))]),
+        Part("Every arm", [build_arm_table(in_per_cent, METRICS, _find_unit(runs))]),
     ]
     seeds = "one seed" if n_seeds == 1 else f"{n_seeds} seeds"
     lead = (
@@ -254,7 +258,7 @@ def _build_weights(results: Results, images: ImageSet | None) -> Part:
     note = Text(
         "What each class looks for: an orange pixel speaks for the class, a blue one against it. "
         "One scale for all classes and optimizers, symmetric about 0 and compressed towards its "
-        "ends so that small weights show too; the largest 0.5 % of them take the last colour. "
+        "ends so that small weights show too; the largest 0.5\u00a0% of them take the last colour. "
         f"Models of seed {results.seeds[0]}."
     )
     return Part("What the classes look for", [note, *figures])

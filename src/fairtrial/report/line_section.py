@@ -201,7 +201,7 @@ def _build_overview(runs: pl.DataFrame, curves: pl.DataFrame) -> Part:
     final = charts.draw_final_values(
         runs,
         "parameter_error",
-        "parameter error at the end (log scale)",
+        "parameter error, log scale",
         "Parameter error at the end of every run, a row a setting, a mark a loss: the smaller, the "
         "closer to the true line.",
     )

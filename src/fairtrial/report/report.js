@@ -18,6 +18,7 @@
   function fit(specification, width) {
     const { panels, narrowest, axes = 0, cells = 0 } = specification.usermeta.layout;
     if (panels === 0) {
+      if (width < 480) specification.config = { legend: { columns: 2 } };
       specification.width = width;
       specification.autosize = { type: "fit-x", contains: "padding" };
       return;

@@ -16,6 +16,9 @@ from fairtrial.report.appearance import show_kind
 N_POINTS = 150
 """Points that a curve keeps on the page."""
 
+OUTCOMES = {"stopped_early": "stopped early", "rate_floor": "reached the rate floor"}
+"""Outcomes in words, where their own name is none."""
+
 PLAIN_FIELDS = ("steps", "epochs", "batch_size", "validation", "features")
 """Recipe fields without a dot in their name."""
 
@@ -216,17 +219,18 @@ def describe_outcomes(runs: pl.DataFrame) -> dict[str, str]:
 
     Examples
     --------
-    >>> describe_outcomes(pl.DataFrame({"arm": ["a", "a", "a"], "ended_at": [9, 7, 5],
-    ...     "outcome": ["completed", "diverged", "diverged"]}))
-    {'a': '1 completed at 9, 2 diverged at 5–7'}
+    >>> describe_outcomes(pl.DataFrame({"arm": ["a", "a"], "ended_at": [9, 5],
+    ...     "outcome": ["completed", "diverged"]}))
+    {'a': '1 completed at 9, 1 diverged at 5'}
     """
     counted = runs.group_by("arm", "outcome", maintain_order=True).agg(
         n=pl.len(), low=pl.col("ended_at").min(), high=pl.col("ended_at").max()
     )
     said: dict[str, list[str]] = {}
     for arm, outcome, n, low, high in counted.iter_rows():
-        steps = f"{low:,}" if low == high else f"{low:,}–{high:,}"
-        said.setdefault(arm, []).append(f"{n} {outcome.replace('_', ' ')} at {steps}")
+        steps = f"{low:,}" if low == high else f"{low:,}\u2060–\u2060{high:,}"
+        ended = OUTCOMES.get(outcome, outcome)
+        said.setdefault(arm, []).append(f"{n} {ended} at {steps}")
     return {arm: ", ".join(parts) for arm, parts in said.items()}
 
 

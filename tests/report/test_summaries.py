@@ -1,0 +1,129 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from fairtrial.report.folder import read_results
+from fairtrial.report.summaries import (
+    find_changes,
+    find_injections,
+    format_number,
+    format_spread,
+    measure_distance,
+    name_runs,
+    summarise_curves,
+    summarise_metrics,
+)
+
+
+@pytest.fixture
+def line(lab):
+    return read_results(lab / "line")
+
+
+def make_runs(arms, **columns):
+    return pl.DataFrame({"run": [f"{a} #0" for a in arms], "arm": arms, "seed": 0, **columns})
+
+
+def test_series_is_the_loss_where_it_tells_arms_apart():
+    runs = make_runs(["a · mse", "a · huber delta=1.0"], **{"loss.kind": ["mse", "huber"]})
+    named = name_runs(runs)
+    assert named["setting"].to_list() == ["a", "a"]
+    assert named["series"].to_list() == ["MSE", "Huber"]
+
+
+def test_series_is_the_optimizer_where_the_loss_is_the_same():
+    runs = make_runs(
+        ["adam", "sgd"],
+        **{"loss.kind": ["cross_entropy"] * 2, "optimizer.kind": ["adam", "sgd"]},
+    )
+    assert name_runs(runs)["series"].to_list() == ["Adam", "SGD"]
+
+
+def test_series_is_what_varies_where_kinds_repeat():
+    runs = make_runs(["delta=1.0", "delta=2.0"], **{"loss.kind": ["huber"] * 2})
+    assert name_runs(runs)["series"].to_list() == ["delta=1.0", "delta=2.0"]
+
+
+def test_an_ended_run_keeps_its_last_value():
+    runs = name_runs(pl.DataFrame({"run": ["r0", "r1"], "arm": ["a", "a"], "seed": [0, 1]}))
+    curves = pl.DataFrame(
+        {"run": ["r0", "r0", "r0", "r1"], "at": [0, 1, 2, 0], "value": [3.0, 2.0, 1.0, 5.0]}
+    ).with_columns(quantity=pl.lit("loss"))
+    bands = summarise_curves(curves, runs, "loss")
+    assert bands["mean"].to_list() == [4.0, 3.5, 3.0]
+    assert bands["low"].to_list() == [3.0, 2.0, 1.0]
+    assert bands["high"].to_list() == [5.0, 5.0, 5.0]
+    assert bands["n_seeds"].to_list() == [2, 2, 2]
+
+
+def test_curves_are_thinned_with_both_ends(line):
+    bands = summarise_curves(line.curves, line.runs, "loss", n_points=50)
+    counts = bands.group_by("setting", "series").len()["len"]
+    assert counts.max() == 50
+    first = bands.filter(setting="learning rate 0.001", series="MSE")
+    assert (first["at"][0], first["at"][-1]) == (0, 399)
+
+
+def test_mean_agrees_with_numpy(line):
+    bands = summarise_curves(line.curves, line.runs, "loss", n_points=1000)
+    got = bands.filter(setting="learning rate 0.001", series="MSE")["mean"].to_numpy()
+    at = np.arange(400)
+    expected = np.mean([np.exp(-at / 90) + 1 + 0.1 * seed for seed in range(3)], axis=0)
+    np.testing.assert_allclose(got, expected)
+
+
+def test_distance_is_euclidean(line):
+    distance = measure_distance(line.curves, line.runs)
+    start = distance.filter(pl.col("run").str.ends_with("mse #0"), at=0)["value"]
+    np.testing.assert_allclose(start.to_numpy(), np.sqrt(2))
+
+
+def test_changes_hold_every_halving_and_no_constant_setting(line):
+    changes = find_changes(line.curves, line.runs, "learning_rate")
+    assert changes["setting"].unique().to_list() == ["noise on the weights"]
+    one = changes.filter(series="MSE", seed=0)
+    assert one["at"].to_list() == [0, 201, 399]
+    assert one["value"].to_list() == [0.01, 0.005, 0.005]
+
+
+def test_injection_finds_the_same_recipe_without_it():
+    runs = make_runs(
+        ["plain", "noisy", "other"],
+        **{
+            "loss.kind": ["mse", "mse", "mae"],
+            "steps": [10, 10, 10],
+            "noise.data.every": [None, 5, 5],
+        },
+    )
+    assert find_injections(runs) == {"noisy": "plain", "other": None}
+
+
+def test_metrics_leave_diverged_runs_out_and_count_them(line):
+    table = summarise_metrics(line.runs, ["parameter_error"])
+    row = table.filter(arm="5,000 steps from 0.5 · mae").row(0, named=True)
+    assert (row["n"], row["n_seeds"]) == (2, 3)
+    assert row["mean"] == pytest.approx(np.mean([0.02, 0.03]))
+    assert row["sd"] == pytest.approx(np.std([0.02, 0.03], ddof=1))
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd", "text"),
+    [
+        (2.95187, None, "2.952"),
+        (2.95187, 0.058, "2.95 ± 0.06"),
+        (2.95187, 0.0123, "2.952 ± 0.012"),
+        (2.5, 0.0, "2.500 ± 0"),
+        (None, None, "—"),
+        (float("nan"), float("nan"), "—"),
+        (12.0, 5.0, "12 ± 5"),
+        (1.0, 0.0996, "1.00 ± 0.10"),
+    ],
+)
+def test_spread_in_text(mean, sd, text):
+    assert format_spread(mean, sd) == text
+
+
+def test_extreme_numbers_in_text():
+    assert format_number(1.5e12) == "1.500e+12"
+    assert format_number(float("inf")) == "—"
+    assert format_number(0.0) == "0"
