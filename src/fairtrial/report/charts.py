@@ -338,13 +338,15 @@ def draw_reported(
     seeds = base.transform_filter(f"datum.what == '{one}'").mark_point(
         size=130 if many else 90, opacity=0.75, strokeWidth=1.5
     )
-    means_drawn = base.transform_filter(f"datum.what == '{mean}'").mark_point(
-        size=90, opacity=1, strokeWidth=2.5
-    )
     claimed = base.transform_filter(f"datum.what == '{told}'").mark_point(
         size=150, opacity=1, strokeWidth=2.5, color=INK
     )
-    layers = [seeds.encode(color=colour), means_drawn.encode(color=colour), claimed]
+    layers = [seeds.encode(color=colour), claimed]
+    if many:
+        circles = base.transform_filter(f"datum.what == '{mean}'").mark_point(
+            size=90, opacity=1, strokeWidth=2.5
+        )
+        layers.insert(1, circles.encode(color=colour))
     return lay_out(alt.layer(*layers, height=44 * len(order)), description)
 
 

@@ -241,7 +241,9 @@ def _list_models(results: Results) -> list[tuple[str, np.ndarray, np.ndarray]]:
 
 def _build_weights(results: Results, images: ImageSet | None) -> Part:
     models = _list_models(results)
-    limit = float(np.quantile(np.abs(np.concatenate([W.ravel() for _, W, _ in models])), 0.995))
+    sizes = np.abs(np.concatenate([W.ravel() for _, W, _ in models]))
+    limit = float(f"{np.quantile(sizes, 0.995):.1g}") or 1.0
+    beyond = (sizes > limit).mean()
     n_classes = models[0][1].shape[1]
     names = (
         [str(name) for name in images.class_names]
@@ -258,7 +260,8 @@ def _build_weights(results: Results, images: ImageSet | None) -> Part:
     note = Text(
         "What each class looks for: an orange pixel speaks for the class, a blue one against it. "
         "One scale for all classes and optimizers, symmetric about 0 and compressed towards its "
-        "ends so that small weights show too; the largest 0.5\u00a0% of them take the last colour. "
+        "ends so that small weights show too"
+        f"{f'; the largest {beyond:.1%} of them take the last colour' if beyond else ''}. "
         f"Models of seed {results.seeds[0]}."
     )
     return Part("What the classes look for", [note, *figures])

@@ -39,7 +39,7 @@ def draw_weights(table: pl.DataFrame, limit: float, description: str) -> Chart:
         interpolate="lab",
         clamp=True,
     )
-    ticks = [sign * _round(limit * share) for share in (0.1, 1.0) for sign in (-1, 1)]
+    ticks = [sign * limit * share for share in (0.1, 1.0) for sign in (-1, 1)]
     legend = alt.Legend(
         title="weight", padding=10, gradientLength=220, values=sorted([0.0, *ticks]), format="~g"
     )
@@ -124,7 +124,3 @@ def _draw_pixels() -> alt.Chart:
 
 def _find_side(table: pl.DataFrame) -> int:
     return round(len(table["values"][0]) ** 0.5)
-
-
-def _round(value: float) -> float:
-    return float(f"{value:.1g}")

@@ -263,7 +263,7 @@ def format_spread(mean: float | None, sd: float | None) -> str:
     if mean is None or sd is None or not math.isfinite(sd):
         return format_number(mean)
     if sd == 0:
-        return f"{format_number(mean)} ± 0"
+        return f"{mean:g} ± 0"
     leading = f"{sd:.1e}"
     places = -int(leading[4:]) + (leading[0] == "1")
     if not 0 <= places <= 7:
