@@ -285,7 +285,7 @@ def draw_final_values(
             tooltip=[
                 alt.Tooltip("setting:N"),
                 alt.Tooltip("series:N", title="loss"),
-                alt.Tooltip("value:Q", title=title),
+                alt.Tooltip("value:Q", title=metric.replace("_", " ")),
             ],
         )
     )

@@ -34,10 +34,25 @@ METRICS = {
 class ImageSet(Protocol):
     """What the section needs of a data set of images."""
 
-    test_images: np.ndarray
-    test_labels: np.ndarray
-    class_names: Sequence[str]
-    pixel_range: float
+    @property
+    def test_images(self) -> np.ndarray:
+        """Grey levels from 0 to `pixel_range`, (N, D)."""
+        ...
+
+    @property
+    def test_labels(self) -> np.ndarray:
+        """Class numbers, (N,)."""
+        ...
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """Names of the classes, K of them."""
+        ...
+
+    @property
+    def pixel_range(self) -> float:
+        """The largest grey level."""
+        ...
 
 
 ImageSource = Callable[[str], ImageSet]

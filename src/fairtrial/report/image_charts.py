@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import cast
 
 import altair as alt
 import polars as pl
@@ -10,8 +10,6 @@ import polars as pl
 from fairtrial.report.appearance import BLUE, NEUTRAL, VERMILLION
 from fairtrial.report.charts import Chart, lay_out
 from fairtrial.report.summaries import list_unique
-
-ChartOrLayers = TypeVar("ChartOrLayers", alt.Chart, alt.LayerChart)
 
 WEIGHT_DIGITS = 3
 
@@ -99,10 +97,11 @@ def draw_predictions(table: pl.DataFrame, description: str) -> Chart:
     )
 
 
-def _unfold(chart: ChartOrLayers, side: int, field: str, image: str) -> ChartOrLayers:
+def _unfold(chart: Chart, side: int, field: str, image: str) -> alt.Chart:
     """Give each of an image's `values` a row of its own, with its place in the image."""
     return (
-        chart.transform_flatten(["values"], as_=[field])
+        cast("alt.Chart", chart)
+        .transform_flatten(["values"], as_=[field])
         .transform_window(rank="row_number()", groupby=[image])
         .transform_calculate(
             column=f"(datum.rank - 1) % {side}", row=f"floor((datum.rank - 1) / {side})"

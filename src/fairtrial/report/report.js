@@ -57,9 +57,21 @@
     };
   }
 
-  async function draw(place) {
+  // A closed fold may keep its layout, so the width alone does not tell.
+  function isFolded(place) {
+    return place.closest("details:not([open])") !== null || place.clientWidth === 0;
+  }
+
+  function isStale(place) {
+    const drawn = charts.get(place);
     const width = Math.floor(place.clientWidth);
-    if (width === 0) return;
+    return !drawn || drawn.width !== width || drawn.dark !== darkness.matches;
+  }
+
+  async function draw(place) {
+    if (isFolded(place) || !isStale(place)) return;
+    const width = Math.floor(place.clientWidth);
+    const dark = darkness.matches;
     const old = charts.get(place);
     const specification = readSpecification(place);
     fit(specification, width);
@@ -70,7 +82,7 @@
     };
     try {
       const drawn = await window.vegaEmbed(place, specification, options);
-      charts.set(place, { width, finalize: drawn.finalize });
+      charts.set(place, { width, dark, finalize: drawn.finalize });
     } catch (error) {
       place.classList.add("failed");
       place.textContent = "This chart could not be drawn.";
@@ -99,17 +111,14 @@
   }
 
   const places = [...document.querySelectorAll(".chart")];
-  // A width of 0 is a closed fold; opening it is a change of size.
-  const watch = new ResizeObserver((entries) => {
-    for (const { target } of entries) {
-      const width = Math.floor(target.clientWidth);
-      if (width > 0 && charts.get(target)?.width !== width) waiting.add(target);
-    }
+  function request(changed) {
+    changed.forEach((place) => waiting.add(place));
     work();
-  });
+  }
+  const watch = new ResizeObserver((entries) => request(entries.map((entry) => entry.target)));
   places.forEach((place) => watch.observe(place));
-  darkness.addEventListener("change", () => {
-    places.forEach((place) => waiting.add(place));
-    work();
+  document.querySelectorAll("details").forEach((fold) => {
+    fold.addEventListener("toggle", () => request(fold.querySelectorAll(".chart")));
   });
+  darkness.addEventListener("change", () => request(places));
 })();
