@@ -309,7 +309,7 @@ def draw_reported(
     description : str
         The text alternative.
     """
-    one, mean, told = "one seed", "mean over the seeds", "reported (one run)"
+    one, mean, told = "one seed", "mean", "reported"
     value = pl.col(metric).cast(pl.Float64)
     each = runs.filter(value.is_finite()).select("series", pl.lit(one).alias("what"), value=value)
     means = each.group_by("series", maintain_order=True).agg(pl.col("value").mean())

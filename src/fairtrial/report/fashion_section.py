@@ -125,8 +125,9 @@ def build_fashion_section(
     ]
     seeds = "one seed" if n_seeds == 1 else f"{n_seeds} seeds"
     lead = (
-        f"{results.name}: {runs['arm'].n_unique()} optimizers, {seeds}, {runs.height:,} runs. All "
-        "arms of a seed see the same split, the same start and the same batches."
+        f"The study “{results.name}” has {runs['arm'].n_unique()} arms, {seeds}, "
+        f"{runs.height:,} runs. All arms of a seed see the same split, the same start and the "
+        "same batches."
     )
     return Section("problem-2", "Problem 2: softmax regression on images", lead, parts)
 
@@ -166,7 +167,10 @@ def _build_reported(runs: pl.DataFrame, values: Sequence[Mapping[str, str]], tas
         runs, told, "accuracy", "test accuracy",
         "Test accuracy of each optimizer: every seed, their mean, and the reported figure.",
     )  # fmt: skip
-    blocks: list[Block] = [table, Figure("The reported figures among the seeds", chart)]
+    blocks: list[Block] = [
+        table,
+        Figure("The reported figures among the seeds", chart, "Each reported figure is one run's."),
+    ]
     if task != FASHION:
         other = (
             "The reported figures are for Fashion-MNIST; these runs are on the digits, so the two "

@@ -48,15 +48,20 @@ def load_line_rows(folder: Path, arm: str, seed: int) -> tuple[np.ndarray, np.nd
     -------
     tuple of (N,) arrays
         x and y.
+
+    Raises
+    ------
+    InputError
+        If the study file cannot be read or has no such arm.
     """
     from fairtrial.data.line import line_data
     from fairtrial.settings import LineTask
     from fairtrial.study import Study
 
-    tasks = {arm.name: arm.task for arm in Study.load(folder / "study.toml").list_arms()}
-    task = tasks[arm]
+    study = Study.load(folder / "study.toml")
+    task = {known.name: known.task for known in study.list_arms()}.get(arm)
     if not isinstance(task, LineTask):
-        raise InputError(f"{folder / 'study.toml'}: the arm {arm!r} is not of a line.")
+        raise InputError(f"{folder / 'study.toml'} has no arm {arm!r} of a line. Run it again.")
     data = line_data(task, seed)
     return np.asarray(data.X)[:, 0], np.asarray(data.y)
 
@@ -94,7 +99,7 @@ def build_line_section(
         Part("Every arm", [build_arm_table(runs, METRICS, "step")]),
     ]
     lead = (
-        f"{results.name}: {_count(n_settings, 'setting')} with "
+        f"The study “{results.name}” has {_count(n_settings, 'setting')} with "
         f"{_count(runs['series'].n_unique(), 'loss', 'losses')} each, "
         f"{_count(n_seeds, 'seed')}, {_count(runs.height, 'run')}. All arms of a seed see the same "
         "draws. Losses are different objectives, so arms are compared by what they have in common: "
@@ -174,7 +179,7 @@ def _find_own(
     )
     quantity, _, step = str(entry["quantity"]).partition("@")
     if quantity == "stopped_at":
-        values = arm["ended_at"]
+        values = arm.filter(pl.col("outcome") != "completed")["ended_at"]
     elif quantity == "loss":
         of_arm = curves.filter(pl.col("quantity") == "loss").join(arm, on="run", how="semi")
         if step:
@@ -187,9 +192,10 @@ def _find_own(
         )
     if values.is_empty():
         return "—"
-    return format_spread(*values.cast(pl.Float64).to_frame("v").select(
+    mean, sd = values.cast(pl.Float64).to_frame("v").select(
         mean=pl.col("v").mean(), sd=pl.col("v").std()
-    ).row(0))  # fmt: skip
+    ).row(0)  # fmt: skip
+    return _show_share(format_spread(mean, sd), len(values), arm.height)
 
 
 # ------------------------------------------------------------------------------------- the figures
@@ -210,17 +216,17 @@ def _build_overview(runs: pl.DataFrame, curves: pl.DataFrame) -> Part:
         distance,
         "How far (W, b) is from the true line at each step, a panel a setting, a line a loss.",
         facet="setting",
-        y_title="distance",
+        y_title="parameter error",
     )
     return Part(
         "How close each arm gets",
         [
             Figure("Parameter error at the end, every arm", final, marks),
             Figure(
-                "On the way: distance of (W, b) from the true line",
+                "Parameter error on the way",
                 paths,
-                f"Euclidean distance, log scale, the same in all panels. {say_band(n_seeds)} A run "
-                "that has ended keeps its last value.",
+                "Distance of (W, b) from the truth, log scale, the same in all panels. "
+                f"{say_band(n_seeds)} A run that has ended keeps its last value.",
             ),
         ],
     )
@@ -364,5 +370,8 @@ def build_arm_table(runs: pl.DataFrame, metrics: Mapping[str, str], unit: str) -
 
 
 def _show_summary(row: Mapping[str, Any]) -> str:
-    text = format_spread(row["mean"], row["sd"])
-    return text if row["n"] == row["n_seeds"] else f"{text} ({row['n']} of {row['n_seeds']} runs)"
+    return _show_share(format_spread(row["mean"], row["sd"]), row["n"], row["n_seeds"])
+
+
+def _show_share(text: str, n: int, n_runs: int) -> str:
+    return text if n == n_runs else f"{text} ({n} of {n_runs} runs)"
