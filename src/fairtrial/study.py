@@ -123,6 +123,18 @@ class Study(Settings):
         study.list_arms(source)
         return study
 
+    def replace(self, **changes: object) -> Study:
+        """Return the study with some fields changed, checked as a whole.
+
+        Raises
+        ------
+        InputError
+            If a change breaks a rule.
+        """
+        study = check(Study, self.model_dump() | changes, self.name)
+        study.list_arms(self.name)
+        return study
+
     def list_seeds(self) -> list[int]:
         """Return the seeds themselves: 0, 1, ... where the study gives a number."""
         return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)

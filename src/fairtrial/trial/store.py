@@ -118,3 +118,27 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
         raise MachineError(
             f"{path} cannot be written: {reason}. Make room or choose another folder with --out."
         ) from None
+
+
+def summarise_arms(folder: Path) -> list[dict[str, Any]]:
+    """Summarise a results folder for the terminal: each arm's outcomes and mean metrics.
+
+    Returns
+    -------
+    list of dict
+        `arm`, `runs`, `outcomes`, then each scoreboard metric's mean over the seeds, as text.
+    """
+    runs = pl.read_parquet(folder / RUNS)
+    metrics = runs.columns[runs.columns.index("seconds") + 1 :]
+    return [
+        {
+            "arm": name,
+            "runs": arm.height,
+            "outcomes": ", ".join(
+                f"{row['count']} {row['outcome']}"
+                for row in arm["outcome"].value_counts(sort=True).to_dicts()
+            ),
+            **{metric: f"{arm[metric].mean():.4g}" for metric in metrics},
+        }
+        for (name,), arm in runs.group_by("arm", maintain_order=True)
+    ]

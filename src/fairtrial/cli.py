@@ -1,0 +1,328 @@
+"""The commands: thin, no logic. TensorFlow is loaded by those that train, and not before."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fairtrial import __version__
+from fairtrial.errors import FairtrialError, MachineError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from fairtrial.trial.execute import Status
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="The data sets that fairtrial knows.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+Out = Annotated[Path, typer.Option("--out", help="The results folder.", metavar="DIR")]
+Seeds = Annotated[
+    int | None, typer.Option("--seeds", help="How many seeds, instead of the study's.", min=1)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Folder = Annotated[
+    Path | None, typer.Option("--folder", help="A folder with the four files.", metavar="DIR")
+]
+
+
+@app.callback(
+    invoke_without_command=True,
+    help="All else equal: which training choice matters, by how much, and why?",
+)
+def show_version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Say what fairtrial is, or its version."""
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def lab(
+    out: Out = Path("out/lab"),
+    seeds: Seeds = None,
+    folder: Annotated[
+        Path | None, typer.Option("--data", help="A folder with Fashion-MNIST.", metavar="DIR")
+    ] = None,
+) -> None:
+    """Run the shipped studies, end to end, to one report.
+
+    Example: fairtrial lab --seeds 3 --out out/lab
+    """
+    if folder is not None:
+        os.environ["FAIRTRIAL_DATA"] = str(folder)
+    load_tensorflow()
+    from fairtrial.lab import prepare_lab, run_lab
+
+    prepared = prepare_lab(seeds)
+    if prepared.data["fallback"]:
+        say(f"Note: {prepared.data['fallback']}")
+    with stoppable(out), show_progress() as report:
+        page = run_lab(prepared, out, report)
+    n_match, n_reported = count_matches(out / "replay.json")
+    print(f"The report's own numbers replayed: {n_match} of {n_reported} match.")
+    print(f"The report is {page}; the tables stand beside it.")
+
+
+@app.command()
+def run(
+    study_file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study file.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The results folder.", metavar="DIR")
+    ] = None,
+    seeds: Seeds = None,
+) -> None:
+    """Train every run of a study file and write its tables.
+
+    Example: fairtrial run study.toml --seeds 5 --out out/study
+    """
+    from fairtrial.study import Study
+
+    study = Study.load(study_file)
+    if seeds is not None:
+        study = study.replace(seeds=seeds)
+    folder = out or Path("out") / study_file.stem
+    load_tensorflow()
+    from fairtrial.trial.environment import describe_environment
+    from fairtrial.trial.execute import run_study
+    from fairtrial.trial.store import summarise_arms, write_json
+
+    with stoppable(folder), show_progress() as report:
+        write_json(folder / "environment.json", describe_environment())
+        run_study(study, folder, report)
+    print_table(summarise_arms(folder))
+    print(f"The tables are in {folder}.")
+
+
+@app.command()
+def replay(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="A replay file; the shipped one if none."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Put reported numbers beside what the same settings give; exit 1 on a mismatch.
+
+    Example: fairtrial replay
+    """
+    from fairtrial.trial.replay import ReplayFile
+
+    shipped = Path(__file__).parent / "labs" / "replay.toml"
+    reported = ReplayFile.load(file or shipped)
+    load_tensorflow()
+    from fairtrial.trial.execute import Status
+    from fairtrial.trial.replay import replay as replay_file
+
+    with stoppable(None), show_progress() as report:
+        comparisons = replay_file(
+            reported, lambda done, of, label: report(Status(label, 1, done, of, done / of))
+        )
+    if as_json:
+        print(json.dumps(comparisons, indent=2, ensure_ascii=False))
+    else:
+        print_table([
+            {**row, "match": "yes" if row["match"] else "NO"} for row in comparisons
+        ])  # fmt: skip
+    if not all(row["match"] for row in comparisons):
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The lab's folder.")],
+) -> None:
+    """Build the report page of a lab again, from its folder alone.
+
+    Example: fairtrial report out/lab
+    """
+    from fairtrial.report.page import write_lab_page
+
+    print(write_lab_page(folder))
+
+
+@data_app.command("list")
+def list_data() -> None:
+    """List the data sets, and where they were found.
+
+    Example: fairtrial data list
+    """
+    from fairtrial.data.catalog import list_datasets
+
+    print_table([
+        {
+            "name": dataset.name,
+            "what": dataset.what,
+            "rows": f"{dataset.n_train_rows} + {dataset.n_test_rows}",
+            "licence": dataset.licence,
+            "found": str(dataset.found),
+        }
+        for dataset in list_datasets()
+    ])  # fmt: skip
+
+
+@data_app.command("fetch")
+def fetch_data(
+    name: Annotated[str, typer.Argument(help="A name from `fairtrial data list`.")],
+    folder: Folder = None,
+) -> None:
+    """Put a data set in place: find it, or download it, and check every file.
+
+    Example: fairtrial data fetch fashion_mnist
+    """
+    from fairtrial.data.catalog import fetch
+
+    print(fetch(name, folder, report=say))
+
+
+@data_app.command("path")
+def show_path(
+    name: Annotated[str, typer.Argument(help="A name from `fairtrial data list`.")],
+) -> None:
+    """Print where a data set is; exit 1 where it is not on this machine.
+
+    Example: fairtrial data path fashion_mnist
+    """
+    from fairtrial.data.catalog import find
+
+    found = find(name)
+    if found is None:
+        say(f"{name} is not on this machine. Get it with: fairtrial data fetch {name}")
+        raise typer.Exit(1)
+    print(found)
+
+
+# ----------------------------------------------------------------------------------- the terminal
+
+
+class StoppedError(FairtrialError):
+    """The user stopped the program."""
+
+    exit_code = 130
+
+
+@contextlib.contextmanager
+def stoppable(folder: Path | None) -> Iterator[None]:
+    """Turn Ctrl-C and a lack of memory into a sentence that says what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = f" What was finished is in {folder}." if folder and folder.exists() else ""
+        raise StoppedError(f"Stopped.{kept} The same command starts again.") from None
+    except MemoryError:
+        raise MachineError(
+            "The memory is not enough: end other programs or take fewer seeds with --seeds."
+        ) from None
+
+
+@contextlib.contextmanager
+def show_progress() -> Iterator[Callable[[Status], None]]:
+    """Show what runs and how long is left, on a terminal; nothing in a pipe."""
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %  {task.fields[runs]}"),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+    )
+    console = make_console()
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        bars: dict[tuple[str, int], int] = {}
+
+        def tell(status: Status) -> None:
+            kind = (status.what.partition(":")[0], status.n_runs)
+            if kind not in bars:
+                for bar in bars.values():
+                    progress.update(bar, completed=1.0)  # pyright: ignore[reportArgumentType]
+                bars[kind] = progress.add_task(status.what, total=1.0, runs="")
+            progress.update(
+                bars[kind],  # pyright: ignore[reportArgumentType]
+                description=status.what,
+                completed=status.share,
+                runs=f"{status.runs_done} of {status.n_runs} runs" if status.n_runs else "",
+            )
+
+        yield tell
+
+
+def make_console() -> Console:
+    """Make a console on the error stream, so that what is piped on stays clean."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def say(sentence: str) -> None:
+    """Print a sentence that is not the result."""
+    print(sentence, file=sys.stderr)
+
+
+def print_table(rows: list[dict[str, object]]) -> None:
+    """Print rows as a table: drawn on a terminal, tab-separated in a pipe."""
+    if not sys.stdout.isatty():
+        print("\t".join(rows[0]))
+        for row in rows:
+            print("\t".join(map(str, row.values())))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    Console().print(table)
+
+
+def count_matches(path: Path) -> tuple[int, int]:
+    """Count the matching and all comparisons of a lab's `replay.json`."""
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return sum(row["match"] for row in rows), len(rows)
+
+
+def load_tensorflow() -> None:
+    """Load TensorFlow without the lines that it writes to the terminal before anyone can ask."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def main() -> None:
+    """Run the command line; errors are sentences and exit codes, never tracebacks."""
+    try:
+        app()
+    except FairtrialError as error:
+        say(str(error))
+        sys.exit(error.exit_code)

@@ -1,0 +1,122 @@
+"""The lab: the shipped studies and the replay, end to end, to one report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from fairtrial.data.load import load_images_once
+from fairtrial.errors import MachineError
+from fairtrial.report.page import write_lab_page
+from fairtrial.study import Study
+from fairtrial.trial.environment import describe_environment
+from fairtrial.trial.execute import Status, run_study
+from fairtrial.trial.replay import ReplayFile, replay
+from fairtrial.trial.store import CURVES, RUNS, write_file, write_json
+
+STUDIES = ("line", "fashion")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What the lab will do.
+
+    Attributes
+    ----------
+    studies : dict of str to Study
+        By the name of their results folders.
+    data : dict
+        Where the images were found, for `environment.json`; `fallback` says why digits stand in.
+    """
+
+    studies: dict[str, Study]
+    data: dict[str, Any]
+
+
+def open_shipped(name: str) -> Path:
+    """Return the path of a shipped study or replay file."""
+    return Path(str(resources.files("fairtrial") / "labs" / f"{name}.toml"))
+
+
+def prepare_lab(seeds: int | None = None) -> Lab:
+    """Load the shipped studies, and see which images can be had.
+
+    Parameters
+    ----------
+    seeds : int, optional
+        How many seeds, instead of what the studies say.
+    """
+    studies = {name: Study.load(open_shipped(name)) for name in STUDIES}
+    fallback = None
+    try:
+        images = load_images_once("fashion_mnist")
+    except MachineError as error:
+        images = load_images_once("digits")
+        fallback = f"scikit-learn's digits stand in for Fashion-MNIST, which cannot be had. {error}"
+        studies["fashion"] = studies["fashion"].replace(
+            task="digits", name="Softmax regression on digits: three optimizers"
+        )
+    if seeds is not None:
+        studies = {name: study.replace(seeds=seeds) for name, study in studies.items()}
+    data = {
+        "name": images.name,
+        "source": images.source,
+        "fingerprint": images.fingerprint,
+        "fallback": fallback,
+    }
+    return Lab(studies, data)
+
+
+def run_lab(lab: Lab, folder: Path, report: Callable[[Status], None]) -> Path:
+    """Replay the report's numbers, train the lab's studies, and write the page.
+
+    Parameters
+    ----------
+    lab : Lab
+        What to do.
+    folder : Path
+        Gets `replay.json`, a results folder for each study, their tables joined, `environment.json`
+        and `report.html`.
+    report : callable
+        Told how far the lab is.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    MachineError
+        If the folder cannot be written.
+    """
+    environment, began = describe_environment(), time.perf_counter()
+    write_json(folder / "environment.json", environment | {"data": lab.data})
+    for name, study in lab.studies.items():
+        run_study(study, folder / name, report)
+    comparisons = replay(
+        ReplayFile.load(open_shipped("replay")),
+        lambda done, of, label: report(Status(f"replay: {label}", 1, done, of, done / of)),
+    )
+    write_json(folder / "replay.json", comparisons)
+    join_tables(folder, list(lab.studies))
+    seconds = round(time.perf_counter() - began, 1)
+    write_json(folder / "environment.json", environment | {"seconds": seconds, "data": lab.data})
+    report(Status("report page", 0, 0, 0, 1.0))
+    return write_lab_page(folder)
+
+
+def join_tables(folder: Path, names: list[str]) -> None:
+    """Join the studies' `runs.parquet` and `curves.parquet`, with the study's name in front."""
+    for table in (RUNS, CURVES):
+        frames = [
+            pl.read_parquet(folder / name / table).select(pl.lit(name).alias("study"), pl.all())
+            for name in names
+        ]
+        write_file(folder / table, pl.concat(frames, how="diagonal_relaxed").write_parquet)

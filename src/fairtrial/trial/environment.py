@@ -1,0 +1,26 @@
+"""What the results were made with: versions and machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from fairtrial import __version__
+
+LIBRARIES = ("tensorflow", "numpy", "polars", "scikit-learn", "altair")
+
+
+def describe_environment() -> dict[str, Any]:
+    """Describe versions and machine, and the time now in UTC, ready for JSON."""
+    return {
+        "fairtrial": __version__,
+        "python": platform.python_version(),
+        **{library: version(library) for library in LIBRARIES},
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
