@@ -5,6 +5,7 @@ Noise of a kind strikes at every step that is a multiple of its `every`, step 0 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,7 +14,13 @@ import tensorflow as tf
 from fairtrial.randomness import make_key
 from fairtrial.training.model import Numbers, Parameters
 
-PURPOSES = ("noise.data", "noise.data.scale", "noise.weights.W", "noise.weights.b", "noise.rate")
+PURPOSES = (
+    "noise.data",
+    "noise.data.scale",
+    "noise.weights.W",
+    "noise.weights.b",
+    "noise.learning_rate",
+)
 
 
 class Draws(Protocol):
@@ -93,57 +100,65 @@ def strikes(every: Any, step: Any) -> Any:
     return (every > 0) & (step % tf.maximum(every, 1) == 0)
 
 
-def renew_offset(offset: Any, draws: Draws, numbers: Numbers, step: Any) -> Any:
+def renew_offset(state: Any, draws: Draws, numbers: Numbers, step: Any) -> Any:
     """Renew the noise on the targets where it is due.
 
     Parameters
     ----------
-    offset : (..., N)
-        What is added to the targets now, in target units.
+    state : State
+        `offset` (..., N) is what is added to the targets now, in target units.
     draws, numbers, step
         `noise.data.every`, `.low`, `.high` (...): the standard deviation is from U(low, high).
 
     Returns
     -------
-    (..., N)
-        The offset for the steps to come.
+    State
+        With the offset for the steps to come.
     """
     due = strikes(numbers["noise.data.every"], step)
 
     def renew() -> Any:
         low, high = numbers["noise.data.low"], numbers["noise.data.high"]
         scale = draws.uniform("noise.data.scale", step, low, high)
-        rows = draws.normal_rows("noise.data", step, offset.shape[-1])
-        return tf.where(due[..., None], scale[..., None] * rows, offset)
+        rows = draws.normal_rows("noise.data", step, state.offset.shape[-1])
+        return tf.where(due[..., None], scale[..., None] * rows, state.offset)
 
-    return tf.cond(tf.reduce_any(due), renew, lambda: offset)
+    return state._replace(offset=tf.cond(tf.reduce_any(due), renew, lambda: state.offset))
 
 
-def shake_parameters(
-    parameters: Parameters, draws: Draws, numbers: Numbers, step: Any
-) -> Parameters:
-    """Add N(0, `noise.weights.scale`) to every weight and bias where it is due."""
+def shake_parameters(state: Any, draws: Draws, numbers: Numbers, step: Any) -> Any:
+    """Add N(0, `noise.weights.scale`) to every weight and bias where it is due; see above."""
     due = strikes(numbers["noise.weights.every"], step)
     n_lane_axes = due.shape.rank
 
     def shake() -> Parameters:
         scale = tf.where(due, numbers["noise.weights.scale"], 0.0)
-        shapes = [value.shape[: value.shape.rank - n_lane_axes] for value in parameters]
+        shapes = [value.shape[: value.shape.rank - n_lane_axes] for value in state.parameters]
         return Parameters(*(
             value + scale * draws.normal_like(f"noise.weights.{name}", step, tuple(shape))
-            for name, value, shape in zip("Wb", parameters, shapes, strict=True)
+            for name, value, shape in zip("Wb", state.parameters, shapes, strict=True)
         ))  # fmt: skip
 
-    return tf.cond(tf.reduce_any(due), shake, lambda: parameters)
+    shaken = tf.cond(tf.reduce_any(due), shake, lambda: state.parameters)
+    return state._replace(parameters=shaken)
 
 
-def jitter_rate(learning_rate: Any, draws: Draws, numbers: Numbers, step: Any) -> Any:
+def jitter_rate(state: Any, draws: Draws, numbers: Numbers, step: Any) -> Any:
     """Multiply the rate by a draw from U(`noise.learning_rate.low`, `.high`) where it is due."""
     due = strikes(numbers["noise.learning_rate.every"], step)
 
     def jitter() -> Any:
         low, high = numbers["noise.learning_rate.low"], numbers["noise.learning_rate.high"]
-        factor = draws.uniform("noise.rate", step, low, high)
-        return tf.where(due, learning_rate * factor, learning_rate)
+        factor = draws.uniform("noise.learning_rate", step, low, high)
+        return tf.where(due, state.learning_rate * factor, state.learning_rate)
 
-    return tf.cond(tf.reduce_any(due), jitter, lambda: learning_rate)
+    jittered = tf.cond(tf.reduce_any(due), jitter, lambda: state.learning_rate)
+    return state._replace(learning_rate=jittered)
+
+
+# By the names of `InjectedNoise`, in the order in which they strike within a step.
+INJECTIONS: dict[str, Callable[[Any, Draws, Numbers, Any], Any]] = {
+    "data": renew_offset,
+    "weights": shake_parameters,
+    "learning_rate": jitter_rate,
+}

@@ -15,7 +15,7 @@ import tensorflow as tf
 from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.loss import regression_loss, softmax_cross_entropy
 from fairtrial.training.model import Numbers, Parameters, predict_logits, predict_numbers
-from fairtrial.training.noise import Draws, jitter_rate, renew_offset, shake_parameters
+from fairtrial.training.noise import INJECTIONS, Draws
 from fairtrial.training.optimizer import apply_updates, init_slots
 from fairtrial.training.schedule import halve_on_plateau
 from fairtrial.training.stopping import count_stall, has_stalled
@@ -122,7 +122,10 @@ def update(
         loss = measure(state, batch, numbers)
         total = tf.reduce_sum(loss)  # Its gradient holds each lane's own.
     gradients = Parameters(*tape.gradient(total, list(state.parameters)))
-    new = _inject(kinds, state, numbers, draws, step)
+    new = state
+    for name, inject in INJECTIONS.items():
+        if name in kinds.injections:
+            new = inject(new, draws, numbers, step)
     count = tf.cast(step + 1, tf.float32)
     parameters, slots = apply_updates(
         kinds.optimizers, new.parameters, gradients, new.slots, new.learning_rate, numbers, count
@@ -176,18 +179,6 @@ def judge(state: State, loss: Any, numbers: Numbers, at: Any, last: Any) -> Stat
     return state._replace(
         learning_rate=rate, best_loss=best_loss, stall=stall, outcome=outcome, ended_at=ended_at
     )
-
-
-def _inject(kinds: Kinds, state: State, numbers: Numbers, draws: Draws, step: Any) -> State:
-    if "data" in kinds.injections:
-        state = state._replace(offset=renew_offset(state.offset, draws, numbers, step))
-    if "weights" in kinds.injections:
-        shaken = shake_parameters(state.parameters, draws, numbers, step)
-        state = state._replace(parameters=shaken)
-    if "learning_rate" in kinds.injections:
-        jittered = jitter_rate(state.learning_rate, draws, numbers, step)
-        state = state._replace(learning_rate=jittered)
-    return state
 
 
 def _is_finite(parameters: Parameters, n_lane_axes: int) -> Any:

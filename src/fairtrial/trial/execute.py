@@ -10,19 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from fairtrial.data.load import load_dataset
-from fairtrial.study import Run, Study
+from fairtrial.study import Study
 from fairtrial.training.stacked import Stack, train
-from fairtrial.training.trace import Trace
 from fairtrial.trial.plan import StackPlan, plan_stacks
 from fairtrial.trial.scoreboard import score
-from fairtrial.trial.store import (
-    STUDY,
-    make_curve_table,
-    make_parameter_table,
-    make_run_row,
-    write_tables,
-    write_text,
-)
+from fairtrial.trial.store import STUDY, RunResult, write_tables, write_text
 
 
 @dataclass(frozen=True)
@@ -69,9 +61,10 @@ def run_study(study: Study, folder: Path, report: Report = lambda status: None) 
         If the data cannot be had or the folder cannot be written.
     """
     write_text(folder / STUDY, study.to_toml())
-    plans = plan_stacks(study.list_runs())
+    runs = study.list_runs()
+    plans = plan_stacks(runs)
     n_runs, work = sum(plan.n_runs for plan in plans), sum(plan.work for plan in plans)
-    rows, curves, parameters = [], [], []
+    results: dict[str, RunResult] = {}
     runs_done = work_done = 0
     for plan in plans:
         before = Status(describe(plan), plan.n_runs, runs_done, n_runs, work_done / work)
@@ -80,26 +73,15 @@ def run_study(study: Study, folder: Path, report: Report = lambda status: None) 
             share = before.share + min(at / longest(plan), 1.0) * plan.work / work
             report(replace(before, n_training=n_training, share=share))
 
-        for run, trace, seconds, metrics in train_stack(plan, tell):
-            rows.append(make_run_row(run, trace, seconds, metrics))
-            curves.append(make_curve_table(run, trace))
-            parameters.append(make_parameter_table(run, trace))
+        results |= {result.run.name: result for result in train_stack(plan, tell)}
         runs_done += plan.n_runs
         work_done += plan.work
     report(Status("tables", 0, n_runs, n_runs, 1.0))
-    write_tables(folder, rows, curves, parameters)
+    write_tables(folder, [results[run.name] for run in runs])
 
 
-def train_stack(
-    plan: StackPlan, progress: Callable[[int, int], None]
-) -> list[tuple[Run, Trace, float, dict[str, float]]]:
-    """Load a stack's data, train it, and put every run on the scoreboard.
-
-    Returns
-    -------
-    list of (run, trace, seconds, metrics)
-        `seconds` is the run's share of the stack's time.
-    """
+def train_stack(plan: StackPlan, progress: Callable[[int, int], None]) -> list[RunResult]:
+    """Load a stack's data, train it, and put every run on the scoreboard."""
     firsts = [row[0] for row in plan.runs]
     datasets = [load_dataset(run.arm.task, run.seed) for run in firsts]
     recipes = [run.arm.recipe for run in plan.runs[0]]
@@ -107,7 +89,7 @@ def train_stack(
     traces = train(Stack(recipes, datasets, [run.seed for run in firsts]), progress)
     seconds = (time.perf_counter() - began) / plan.n_runs
     return [
-        (run, trace, seconds, score(trace, dataset))
+        RunResult(run, trace, seconds, score(trace, dataset))
         for row, dataset, row_traces in zip(plan.runs, datasets, traces, strict=True)
         for run, trace in zip(row, row_traces, strict=True)
     ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,31 @@ STUDY, RUNS, CURVES, PARAMETERS = (
 CURVE_SCHEMA = {"run": pl.String, "at": pl.Int64, "quantity": pl.String, "value": pl.Float64}
 
 
-def make_run_row(
-    run: Run, trace: Trace, seconds: float, metrics: dict[str, float]
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run.
+
+    Attributes
+    ----------
+    run : Run
+        Which.
+    trace : Trace
+        What it left.
+    seconds : float
+        Its share of its stack's time.
+    metrics : dict of str to float
+        The scoreboard.
+    """
+
+    run: Run
+    trace: Trace
+    seconds: float
+    metrics: dict[str, float]
+
+
+def make_run_row(result: RunResult) -> dict[str, Any]:
     """Make the run's row of `runs.parquet`: its settings by dotted name, outcome, metrics."""
+    run, trace = result.run, result.trace
     return {
         "run": run.name,
         "arm": run.arm.name,
@@ -34,47 +56,49 @@ def make_run_row(
         **flatten(run.arm.recipe.model_dump()),
         "outcome": trace.outcome,
         "ended_at": trace.ended_at,
-        "seconds": seconds,
-        **metrics,
+        "seconds": result.seconds,
+        **result.metrics,
     }
 
 
-def make_curve_table(run: Run, trace: Trace) -> pl.DataFrame:
+def make_curve_table(result: RunResult) -> pl.DataFrame:
     """Make the run's rows of `curves.parquet`: run, at, quantity, value."""
     frames = [
-        pl.DataFrame({"run": run.name, "at": at, "quantity": quantity, "value": values})
-        for quantity, (at, values) in trace.curves.items()
+        pl.DataFrame({"run": result.run.name, "at": at, "quantity": quantity, "value": values})
+        for quantity, (at, values) in result.trace.curves.items()
     ]
     return pl.concat(frames).cast(CURVE_SCHEMA)  # pyright: ignore[reportArgumentType]
 
 
-def make_parameter_table(run: Run, trace: Trace) -> pl.DataFrame:
+def make_parameter_table(result: RunResult) -> pl.DataFrame:
     """Make the run's rows of `parameters.parquet`: run, parameter, shape, values (row-major)."""
+    W, b = result.trace.W, result.trace.b
     return pl.DataFrame(
         {
-            "run": [run.name] * 2,
+            "run": [result.run.name] * 2,
             "parameter": ["W", "b"],
-            "shape": [list(trace.W.shape), list(trace.b.shape)],
-            "values": [trace.W.ravel().tolist(), trace.b.ravel().tolist()],
+            "shape": [list(W.shape), list(b.shape)],
+            "values": [W.ravel().tolist(), b.ravel().tolist()],
         },
         schema_overrides={"shape": pl.List(pl.Int64), "values": pl.List(pl.Float32)},
     )
 
 
-def write_tables(
-    folder: Path,
-    rows: list[dict[str, Any]],
-    curves: Iterable[pl.DataFrame],
-    parameters: Iterable[pl.DataFrame],
-) -> None:
-    """Write the three tables of a results folder.
+def write_tables(folder: Path, results: list[RunResult]) -> None:
+    """Write the three tables of a results folder, runs in the order given.
 
     Raises
     ------
     MachineError
         If the folder cannot be written.
     """
-    runs = pl.DataFrame(rows, infer_schema_length=None)
+    runs = pl.DataFrame(map(make_run_row, results), infer_schema_length=None)
+    # A column that only some tasks or kinds have stands where its first run has it; put the
+    # outcome and the metrics last all the same.
+    metrics = [name for result in results for name in result.metrics]
+    last = list(dict.fromkeys(["outcome", "ended_at", "seconds", *metrics]))
+    runs = runs.select(pl.exclude(last), *last)
+    curves, parameters = map(make_curve_table, results), map(make_parameter_table, results)
     write_file(folder / RUNS, runs.write_parquet)
     write_file(folder / CURVES, pl.concat(curves).write_parquet)
     write_file(folder / PARAMETERS, pl.concat(parameters).write_parquet)
