@@ -100,6 +100,31 @@ class LineTask(Settings):
     noise: TaskNoise = NormalNoise()
 
 
+class LinearTask(Settings):
+    """Linear data with noise: `y = X weights + intercept + noise`, features standard normal.
+
+    Any two features have the given `correlation`. Weights that are not given are standard normal,
+    drawn anew for each seed.
+    """
+
+    kind: Literal["linear"]
+    features: Count = 10
+    weights: Annotated[list[float], Field(min_length=1)] | None = None
+    intercept: float = 0.0
+    correlation: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    rows: Annotated[int, Field(ge=2)] = 10_000
+    test_rows: Annotated[int, Field(ge=2)] = 10_000
+    noise: TaskNoise = NormalNoise()
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> LinearTask:
+        if self.weights is not None and len(self.weights) != self.features:
+            raise ValueError(
+                f"weights has {len(self.weights)} numbers, but features = {self.features}"
+            )
+        return self
+
+
 class FashionMnistTask(Settings):
     """Fashion-MNIST: 60,000 training and 10,000 test images of 28 x 28 pixels, ten classes."""
 
@@ -112,7 +137,7 @@ class DigitsTask(Settings):
     kind: Literal["digits"]
 
 
-AnyTask = LineTask | FashionMnistTask | DigitsTask
+AnyTask = LineTask | LinearTask | FashionMnistTask | DigitsTask
 Task = Annotated[
     AnyTask,
     Field(discriminator="kind"),
@@ -220,12 +245,26 @@ Schedule = Annotated[
 
 
 class Stopping(Settings):
-    """End the run after `patience` steps (epochs) without a new lowest training loss.
+    """End the run after `patience` steps (epochs) without a new best of what `monitor` names.
 
-    There is one stall count: where a schedule acts on it too, a halving starts it anew.
+    There is one stall count of the training loss: where a schedule acts on it too, a halving starts
+    it anew. The validation metrics have a count of their own. With `restore_best` the run ends with
+    the parameters that were best by `monitor`, whatever ends it.
     """
 
     patience: Count = 100
+    monitor: Literal["loss", "validation_cross_entropy", "validation_accuracy"] = "loss"
+    restore_best: bool = False
+
+
+class Penalty(Settings):
+    """Added to the loss: `l2` times the sum of squared weights, `l1` times that of absolute ones.
+
+    On weights, never on biases.
+    """
+
+    l2: NonNegative = 0.0
+    l1: NonNegative = 0.0
 
 
 class NormalInit(Settings):
@@ -309,6 +348,7 @@ class Recipe(Settings):
     batch_size: Count | None = None
     validation: Share | None = None
     noise: InjectedNoise = InjectedNoise()
+    penalty: Penalty = Penalty()
 
     @model_validator(mode="after")
     def _check_length(self) -> Recipe:
@@ -318,4 +358,9 @@ class Recipe(Settings):
             )
         if (self.epochs is None) != (self.batch_size is None):
             raise ValueError("epochs and batch_size go together")
+        monitor = self.stopping.monitor if self.stopping else "loss"
+        if monitor != "loss" and self.validation is None:
+            raise ValueError(
+                f"stopping.monitor = {monitor!r} needs validation rows: set validation"
+            )
         return self

@@ -1,4 +1,4 @@
-"""The synthetic line, `y = slope x + intercept + noise`, with noise of several kinds."""
+"""Synthetic tasks, a line or many features, with noise of several kinds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.randomness import make_stream
-from fairtrial.settings import LineTask
+from fairtrial.settings import LinearTask, LineTask
 
 Noise = Callable[[np.random.Generator, int, Any], np.ndarray]
 
@@ -80,14 +80,43 @@ def line_data(task: LineTask, seed: int) -> Dataset:
     Dataset
         `X` (N, 1) and `y` (N,), float32; test rows likewise; `true_parameters` (slope, intercept).
     """
-    X, y = _draw_rows(task, seed, "data", task.rows)
-    test_X, test_y = _draw_rows(task, seed, "test", task.test_rows)
-    truth = np.array([task.slope, task.intercept])
-    return Dataset(X, y, test_X, test_y, true_parameters=truth)
+    return _draw_dataset(task, np.array([task.slope]), 0.0, seed)
 
 
-def _draw_rows(task: LineTask, seed: int, purpose: str, n_rows: int) -> tuple[Any, Any]:
-    x = make_stream(seed, f"{purpose}.x").standard_normal(n_rows)
-    noise = NOISES[task.noise.kind](make_stream(seed, f"{purpose}.noise"), n_rows, task.noise)
-    y = task.slope * x + task.intercept + noise
-    return x[:, None].astype(np.float32), y.astype(np.float32)
+def linear_data(task: LinearTask, seed: int) -> Dataset:
+    """Draw the training and the test rows of a linear task.
+
+    Parameters
+    ----------
+    task : LinearTask
+        Number of features, weights, intercept, correlation, numbers of rows, noise.
+    seed : int
+        The run's seed.
+
+    Returns
+    -------
+    Dataset
+        `X` (N, D) and `y` (N,), float32; test rows likewise; `true_parameters` (D + 1,), the
+        intercept last.
+    """
+    weights = task.weights
+    if weights is None:
+        weights = make_stream(seed, "truth.W").standard_normal(task.features)
+    return _draw_dataset(task, np.asarray(weights), task.correlation, seed)
+
+
+def _draw_dataset(
+    task: LineTask | LinearTask, weights: np.ndarray, correlation: float, seed: int
+) -> Dataset:
+    def draw(purpose: str, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
+        X = make_stream(seed, f"{purpose}.x").standard_normal((n_rows, len(weights)))
+        if correlation:
+            # One draw that all features share makes every pair correlate alike.
+            shared = make_stream(seed, f"{purpose}.shared").standard_normal((n_rows, 1))
+            X = np.sqrt(1.0 - correlation) * X + np.sqrt(correlation) * shared
+        noise = NOISES[task.noise.kind](make_stream(seed, f"{purpose}.noise"), n_rows, task.noise)
+        y = X @ weights + task.intercept + noise
+        return X.astype(np.float32), y.astype(np.float32)
+
+    truth = np.append(weights, task.intercept)
+    return Dataset(*draw("data", task.rows), *draw("test", task.test_rows), true_parameters=truth)

@@ -8,7 +8,7 @@ import numpy as np
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.images import Images, load_images
-from fairtrial.data.line import line_data
+from fairtrial.data.line import line_data, linear_data
 from fairtrial.settings import AnyTask
 
 # Images do not depend on the seed and are large: read once.
@@ -20,7 +20,7 @@ def load_dataset(task: AnyTask, seed: int) -> Dataset:
 
     Parameters
     ----------
-    task : LineTask, FashionMnistTask or DigitsTask
+    task : LineTask, LinearTask, FashionMnistTask or DigitsTask
         What to train on.
     seed : int
         The run's seed; image tasks are the same for every seed.
@@ -37,6 +37,8 @@ def load_dataset(task: AnyTask, seed: int) -> Dataset:
     """
     if task.kind == "line":
         return line_data(task, seed)
+    if task.kind == "linear":
+        return linear_data(task, seed)
     return _make_dataset(load_images_once(task.kind))
 
 

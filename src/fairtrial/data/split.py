@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fairtrial.data.dataset import Dataset
 from fairtrial.randomness import make_stream
 
 
@@ -27,6 +28,24 @@ def split_rows(n_rows: int, validation: float | None, seed: int) -> tuple[np.nda
     shuffled = make_stream(seed, "split").permutation(n_rows)
     n_validation = round(n_rows * (validation or 0.0))
     return np.sort(shuffled[n_validation:]), np.sort(shuffled[:n_validation])
+
+
+def split_parts(
+    dataset: Dataset, validation: float | None, seed: int
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Divide a data set into what is trained on, validated on and tested on.
+
+    Returns
+    -------
+    dict of str to (X, y)
+        By the prefix of its metrics' names: `train_`, `validation_` (if there is any), and none for
+        the test rows.
+    """
+    train_rows, validation_rows = split_rows(len(dataset.y), validation, seed)
+    parts = {"train_": (dataset.X[train_rows], dataset.y[train_rows])}
+    if len(validation_rows):
+        parts["validation_"] = (dataset.X[validation_rows], dataset.y[validation_rows])
+    return parts | {"": (dataset.test_X, dataset.test_y)}
 
 
 def order_rows(n_rows: int, seed: int, epoch: int) -> np.ndarray:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.split import order_rows, split_rows
+from fairtrial.data.split import order_rows, split_parts
 from fairtrial.settings import Recipe
-from fairtrial.training.evaluation import evaluate
+from fairtrial.training.evaluation import choose_monitored, evaluate
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.model import Parameters, draw_init
 from fairtrial.training.noise import Draws, NamedDraws, make_keys
 from fairtrial.training.step import (
     State,
+    end,
     init_state,
     judge,
     measure_classes,
@@ -74,7 +76,7 @@ def _train_full_batch(
         state, loss = update(
             measure_regression, kinds, state, batch, numbers, draws, step, step
         )  # fmt: skip
-        state = judge(state, loss, numbers, step, last)
+        state = judge(state, loss, numbers, step, last, before.parameters)
         curves["loss"].append(loss)
         curves["learning_rate"].append(before.learning_rate)
         for quantity, value in record_parameters(
@@ -82,7 +84,7 @@ def _train_full_batch(
         ).items():
             curves[quantity].append(value)
         step += 1
-    return _make_trace(state, curves, first=0)
+    return _make_trace(state, numbers, curves, first=0)
 
 
 def _train_epochs(
@@ -94,20 +96,16 @@ def _train_epochs(
     numbers: Any,
     draws: Draws,
 ) -> Trace:
-    train_rows, validation_rows = split_rows(len(dataset.y), recipe.validation, seed)
-    parts = {
-        "train_": (dataset.X[train_rows], dataset.y[train_rows]),
-        "validation_": (dataset.X[validation_rows], dataset.y[validation_rows]),
-        "": (dataset.test_X, dataset.test_y),
-    }
+    parts = split_parts(dataset, recipe.validation, seed)
     X, y = parts["train_"]
+    batch_size = recipe.batch_size or len(y)
     curves, epoch, step = defaultdict(list), 0, 0
     while state.outcome == TRAINING:
         epoch += 1
         order = order_rows(len(y), seed, epoch)
-        losses = []
-        for first in range(0, len(y), recipe.batch_size or len(y)):
-            rows = order[first : first + (recipe.batch_size or len(y))]
+        rate, losses = state.learning_rate, []
+        for first in range(0, len(y), batch_size):
+            rows = order[first : first + batch_size]
             pixels = tf.cast(X[rows], tf.float32) / dataset.pixel_range
             batch = (pixels, tf.constant(y[rows]), tf.ones(len(rows)))
             state, loss = update(
@@ -115,21 +113,31 @@ def _train_epochs(
             )  # fmt: skip
             losses.append(loss)
             step += 1
-        curves["loss"].append(tf.reduce_mean(tf.stack(losses)))
-        curves["learning_rate"].append(state.learning_rate)
-        state = judge(state, curves["loss"][-1], numbers, epoch, numbers["epochs"])
-        for prefix, (part_X, part_y) in parts.items():
-            if len(part_y):
-                scores = evaluate(state.parameters, part_X, part_y, dataset.pixel_range)
-                for name, value in zip(("cross_entropy", "accuracy"), scores, strict=True):
-                    curves[prefix + name].append(value)
-    return _make_trace(state, curves, first=1)
+        loss = tf.reduce_mean(tf.stack(losses))
+        scores = _evaluate(state.parameters, parts, dataset.pixel_range)
+        state = judge(
+            state, loss, numbers, epoch, numbers["epochs"], state.parameters,
+            choose_monitored(loss, scores, numbers),
+        )  # fmt: skip
+        for quantity, value in {"loss": loss, "learning_rate": rate, **scores}.items():
+            curves[quantity].append(value)
+    trace = _make_trace(state, numbers, curves, first=1)
+    scores = _evaluate(end(state, numbers), parts, dataset.pixel_range)
+    return replace(trace, scores={name: float(score) for name, score in scores.items()})
 
 
-def _make_trace(state: State, curves: dict[str, list[Any]], first: int) -> Trace:
+def _evaluate(parameters: Parameters, parts: Any, pixel_range: int) -> dict[str, Any]:
+    return {
+        prefix + name: score
+        for prefix, (X, y) in parts.items()
+        for name, score in evaluate(parameters, X, y, pixel_range).items()
+    }
+
+
+def _make_trace(state: State, numbers: Any, curves: dict[str, list[Any]], first: int) -> Trace:
     arrays = {
         quantity: (np.arange(first, first + len(values)), np.array([float(v) for v in values]))
         for quantity, values in curves.items()
     }
-    W, b = (value.numpy() for value in state.parameters)
-    return Trace(W, b, OUTCOMES[int(state.outcome)], int(state.ended_at), arrays)
+    W, b = (value.numpy() for value in end(state, numbers))
+    return Trace(W, b, OUTCOMES[int(state.outcome)], int(state.ended_at), arrays, {})

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
+from fairtrial.training.hyperparameters import MONITORS
 from fairtrial.training.loss import softmax_cross_entropy
-from fairtrial.training.model import Parameters, predict_logits
+from fairtrial.training.model import Numbers, Parameters, predict_logits
 
 BLOCK = 2000  # rows at a time, so that the logits of all lanes stay in the processor's cache
 
 
-def evaluate(parameters: Parameters, X: Any, labels: Any, pixel_range: int) -> tuple[Any, Any]:
+def evaluate(parameters: Parameters, X: Any, labels: Any, pixel_range: int) -> dict[str, Any]:
     """Measure mean cross-entropy and accuracy.
 
     Parameters
@@ -28,8 +30,8 @@ def evaluate(parameters: Parameters, X: Any, labels: Any, pixel_range: int) -> t
 
     Returns
     -------
-    cross_entropy, accuracy : (...)
-        In nats, and as a share.
+    dict of str to (...)
+        `cross_entropy` in nats, and `accuracy` as a share.
     """
     X, labels = tf.convert_to_tensor(X), tf.convert_to_tensor(labels)
     n_rows, n_whole = len(labels), len(labels) // BLOCK
@@ -58,4 +60,29 @@ def evaluate(parameters: Parameters, X: Any, labels: Any, pixel_range: int) -> t
     )
     if rest := n_rows - n_whole * BLOCK:
         sums = [a + b for a, b in zip(sums, score(n_whole * BLOCK, rest), strict=True)]
-    return sums[0] / n_rows, sums[1] / n_rows
+    return {"cross_entropy": sums[0] / n_rows, "accuracy": sums[1] / n_rows}
+
+
+def choose_monitored(loss: Any, scores: Mapping[str, Any], numbers: Numbers) -> Any:
+    """Take what each lane's stopping looks at, turned so that lower is better.
+
+    Parameters
+    ----------
+    loss : (...)
+        The epoch's mean training loss.
+    scores : mapping of str to (...)
+        The epoch's metrics by name.
+    numbers : Numbers
+        `stopping.monitor` (...), a position in `MONITORS`.
+
+    Returns
+    -------
+    (...)
+        Loss, cross-entropy, or accuracy with its sign turned.
+    """
+    chosen = loss
+    for position, name in enumerate(MONITORS[1:], start=1):
+        if name in scores:
+            value = -scores[name] if name.endswith("accuracy") else scores[name]
+            chosen = tf.where(numbers["stopping.monitor"] == position, value, chosen)
+    return chosen

@@ -20,19 +20,31 @@ from fairtrial.training.optimizer import OPTIMIZERS
 # What the step asks for whatever the kinds are.
 ALWAYS = ("schedule.patience", "schedule.floor", "stopping.patience")
 
+# What a run can be stopped by, numbered by position.
+MONITORS = ("loss", "validation_cross_entropy", "validation_accuracy")
+
 
 class Kinds(NamedTuple):
     """What a program must contain: everything about its runs that is not a number."""
 
     optimizers: tuple[str, ...]
     injections: frozenset[str]
+    penalties: frozenset[str]
+    restores_best: bool
 
 
 def list_kinds(recipes: Sequence[Recipe]) -> Kinds:
     """Return what a program that trains all these recipes must contain."""
     optimizers = {recipe.optimizer.kind for recipe in recipes}
     injections = {name for recipe in recipes for name, on in recipe.noise if on is not None}
-    return Kinds(tuple(kind for kind in OPTIMIZERS if kind in optimizers), frozenset(injections))
+    penalties = {name for recipe in recipes for name, weight in recipe.penalty if weight}
+    restores_best = any(recipe.stopping and recipe.stopping.restore_best for recipe in recipes)
+    return Kinds(
+        tuple(kind for kind in OPTIMIZERS if kind in optimizers),
+        frozenset(injections),
+        frozenset(penalties),
+        restores_best,
+    )
 
 
 def make_numbers(recipes: Sequence[Recipe], shape: tuple[int, ...]) -> dict[str, Any]:
@@ -49,7 +61,8 @@ def make_numbers(recipes: Sequence[Recipe], shape: tuple[int, ...]) -> dict[str,
     -------
     dict of str to tensor
         float32, or int32 for counts; also `term.NAME`, the weights of the loss's terms, and
-        `optimizer`, the position of the lane's optimizer in the program's `Kinds`.
+        `optimizer`, the position of the lane's optimizer in the program's `Kinds`, and
+        `stopping.monitor`, the position in `MONITORS`.
     """
     kinds = list_kinds(recipes)
     lanes = [_list_numbers(recipe, kinds) for recipe in recipes]
@@ -71,4 +84,9 @@ def _list_numbers(recipe: Recipe, kinds: Kinds) -> dict[str, float]:
     if recipe.loss.kind in LOSSES:
         weights = LOSSES[recipe.loss.kind](recipe.loss)
         numbers |= {f"term.{name}": weight for name, weight in weights.items()}
-    return numbers | {"optimizer": kinds.optimizers.index(recipe.optimizer.kind)}
+    monitor = recipe.stopping.monitor if recipe.stopping else "loss"
+    return numbers | {
+        "optimizer": kinds.optimizers.index(recipe.optimizer.kind),
+        "stopping.monitor": MONITORS.index(monitor),
+        "stopping.restore_best": int(bool(recipe.stopping and recipe.stopping.restore_best)),
+    }

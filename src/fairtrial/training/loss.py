@@ -115,3 +115,16 @@ def softmax_cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     one_hot = tf.one_hot(labels, logits.shape[1], dtype=logits.dtype)
     one_hot = tf.reshape(one_hot, (-1, logits.shape[1], *[1] * n_lane_axes))
     return tf.math.log(tf.reduce_sum(tf.exp(shifted), 1)) - tf.reduce_sum(shifted * one_hot, 1)
+
+
+def sum_squares(W: Any, n_lane_axes: int) -> Any:
+    """Sum of squared weights, for L2; (...)."""
+    return tf.reduce_sum(tf.square(W), list(range(W.shape.rank - n_lane_axes)))
+
+
+def sum_sizes(W: Any, n_lane_axes: int) -> Any:
+    """Sum of absolute weights, for L1; (...). The gradient at a weight of exactly 0 is 0."""
+    return tf.reduce_sum(tf.abs(W), list(range(W.shape.rank - n_lane_axes)))
+
+
+PENALTIES: dict[str, Callable[[Any, int], Any]] = {"l2": sum_squares, "l1": sum_sizes}

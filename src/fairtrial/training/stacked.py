@@ -11,14 +11,15 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.split import order_rows, split_rows
+from fairtrial.data.split import order_rows, split_parts
 from fairtrial.settings import Recipe
-from fairtrial.training.evaluation import evaluate
+from fairtrial.training.evaluation import choose_monitored, evaluate
 from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
 from fairtrial.training.model import Parameters, draw_init
 from fairtrial.training.noise import NamedDraws, make_keys
 from fairtrial.training.step import (
     State,
+    end,
     init_state,
     judge,
     measure_classes,
@@ -91,7 +92,8 @@ def compile_steps(kinds: Kinds) -> Callable[..., Any]:
             state, loss = update(
                 measure_regression, kinds, state, batch, numbers, draws, step, step
             )  # fmt: skip
-            state = judge(state, loss, numbers, step, numbers["steps"] - 1)
+            last = numbers["steps"] - 1
+            state = judge(state, loss, numbers, step, last, before.parameters)
             values = {
                 "loss": loss,
                 "learning_rate": before.learning_rate,
@@ -146,23 +148,43 @@ def _train_full_batch(stack: Stack, progress: Progress) -> list[list[Trace]]:
         chunks.append({name: curve.numpy() for name, curve in curves.items()})
         first += CHUNK
     joined = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
-    return [[_cut_trace(state, joined, s, lane) for lane in range(n_lanes)] for s in range(n_sets)]
+    ended = _Ended(end(state, numbers), state)
+    return [
+        [_cut_steps(ended, joined, (s, lane)) for lane in range(n_lanes)] for s in range(n_sets)
+    ]
 
 
-def _cut_trace(state: State, curves: dict[str, np.ndarray], s: int, lane: int) -> Trace:
-    """Cut one lane out of the stack, its curves thinned."""
-    ended_at = int(state.ended_at[s, lane])
-    at = np.arange(ended_at + 1)
-    rate = curves["learning_rate"][: ended_at + 1, s, lane]
+class _Ended:
+    """The end of all lanes, fetched from the program once."""
+
+    def __init__(self, parameters: Parameters, state: State):
+        self.W, self.b = (value.numpy() for value in parameters)
+        self.outcome, self.ended_at = state.outcome.numpy(), state.ended_at.numpy()
+
+    def make_trace(self, lane: tuple[int, ...], curves: Any, scores: dict[str, float]) -> Trace:
+        return Trace(
+            self.W[(..., *lane)],
+            self.b[(..., *lane)],
+            OUTCOMES[self.outcome[lane]],
+            int(self.ended_at[lane]),
+            curves,
+            scores,
+        )
+
+
+def _cut_steps(ended: _Ended, curves: dict[str, np.ndarray], lane: tuple[int, int]) -> Trace:
+    """Cut one lane out of a full-batch stack, its curves thinned."""
+    n_steps = int(ended.ended_at[lane]) + 1
+    at = np.arange(n_steps)
+    rate = curves["learning_rate"][(slice(n_steps), *lane)]
     # The points on both sides of each halving stay.
     halved = np.concatenate([rate[1:] == rate[:-1] * 0.5, [False]])
     kept = thin(at, halved | np.roll(halved, 1))
     lane_curves = {
-        name: (at[kept], curve[: ended_at + 1, s, lane][kept].astype(np.float64))
+        name: (at[kept], curve[(slice(n_steps), *lane)][kept].astype(np.float64))
         for name, curve in curves.items()
     }
-    W, b = state.parameters.W[..., s, lane], state.parameters.b[..., s, lane]
-    return Trace(W.numpy(), b.numpy(), OUTCOMES[int(state.outcome[s, lane])], ended_at, lane_curves)
+    return ended.make_trace(lane, lane_curves, {})
 
 
 # ----------------------------------------------------------------------------------------- epochs
@@ -208,7 +230,7 @@ def compile_evaluation(pixel_range: int) -> Callable[..., Any]:
     """Compile the evaluation of all lanes on one part of the data."""
 
     @tf.function(jit_compile=True)
-    def run_evaluation(parameters: Parameters, X: Any, labels: Any) -> tuple[Any, Any]:
+    def run_evaluation(parameters: Parameters, X: Any, labels: Any) -> dict[str, Any]:
         return evaluate(parameters, X, labels, pixel_range)
 
     return run_evaluation
@@ -226,18 +248,19 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
     ))  # fmt: skip
     state = init_state(kinds, start, numbers, 0)
     keys = make_keys([seed], (1,))
-    train_rows, validation_rows = split_rows(len(dataset.y), first_recipe.validation, seed)
-    X, y = dataset.X[train_rows], dataset.y[train_rows]
-    parts = {
-        "train_": (tf.constant(X), tf.constant(y)),
-        "validation_": (
-            tf.constant(dataset.X[validation_rows]),
-            tf.constant(dataset.y[validation_rows]),
-        ),
-        "": (tf.constant(dataset.test_X), tf.constant(dataset.test_y)),
-    }
+    parts = split_parts(dataset, first_recipe.validation, seed)
+    X, y = parts["train_"]
+    tensors = {prefix: tuple(map(tf.constant, part)) for prefix, part in parts.items()}
     run_epoch = compile_epoch(kinds, batch_size, dataset.pixel_range)
     run_evaluation = compile_evaluation(dataset.pixel_range)
+
+    def score(parameters: Parameters) -> dict[str, Any]:
+        return {
+            prefix + name: value
+            for prefix, part in tensors.items()
+            for name, value in run_evaluation(parameters, *part).items()
+        }
+
     epochs, epoch = [], 0
     while tf.reduce_any(state.outcome == TRAINING):
         progress(int(tf.math.count_nonzero(state.outcome == TRAINING)), epoch)
@@ -245,18 +268,18 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
         rate = state.learning_rate
         batches = _lay_out_epoch(X, y, order_rows(len(y), seed, epoch), batch_size)
         state, loss = run_epoch(state, *batches, numbers, keys, tf.constant(epoch))
-        state = judge(state, loss, numbers, epoch, numbers["epochs"])
-        values = {"loss": loss, "learning_rate": rate}
-        for prefix, (part_X, part_y) in parts.items():
-            if part_y.shape[0]:
-                scores = run_evaluation(state.parameters, part_X, part_y)
-                values |= {
-                    prefix + name: score
-                    for name, score in zip(("cross_entropy", "accuracy"), scores, strict=True)
-                }
+        scores = score(state.parameters)
+        state = judge(
+            state, loss, numbers, epoch, numbers["epochs"], state.parameters,
+            choose_monitored(loss, scores, numbers),
+        )  # fmt: skip
+        values = {"loss": loss, "learning_rate": rate, **scores}
         epochs.append({name: value.numpy() for name, value in values.items()})
     curves = {name: np.stack([values[name] for values in epochs]) for name in epochs[0]}
-    return [_cut_epochs(state, curves, lane) for lane in range(len(recipes))]
+    parameters = end(state, numbers)
+    final = {name: value.numpy() for name, value in score(parameters).items()}
+    ended = _Ended(parameters, state)
+    return [_cut_epochs(ended, curves, final, lane) for lane in range(len(recipes))]
 
 
 def _lay_out_epoch(
@@ -270,12 +293,14 @@ def _lay_out_epoch(
     return tf.constant(X[rows]), tf.constant(y[rows]), tf.constant(weights)
 
 
-def _cut_epochs(state: State, curves: dict[str, np.ndarray], lane: int) -> Trace:
+def _cut_epochs(
+    ended: _Ended, curves: dict[str, np.ndarray], final: dict[str, np.ndarray], lane: int
+) -> Trace:
     """Cut one lane out of a stack trained in epochs."""
-    ended_at = int(state.ended_at[lane])
-    at = np.arange(1, ended_at + 1)
+    n_epochs = int(ended.ended_at[lane])
+    at = np.arange(1, n_epochs + 1)
     lane_curves = {
-        name: (at, curve[:ended_at, lane].astype(np.float64)) for name, curve in curves.items()
+        name: (at, curve[:n_epochs, lane].astype(np.float64)) for name, curve in curves.items()
     }
-    W, b = state.parameters.W[..., lane], state.parameters.b[..., lane]
-    return Trace(W.numpy(), b.numpy(), OUTCOMES[int(state.outcome[lane])], ended_at, lane_curves)
+    scores = {name: float(values[lane]) for name, values in final.items()}
+    return ended.make_trace((lane,), lane_curves, scores)

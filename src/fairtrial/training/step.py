@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from fairtrial.training.hyperparameters import Kinds
-from fairtrial.training.loss import regression_loss, softmax_cross_entropy
+from fairtrial.training.loss import PENALTIES, regression_loss, softmax_cross_entropy
 from fairtrial.training.model import Numbers, Parameters, predict_logits, predict_numbers
 from fairtrial.training.noise import INJECTIONS, Draws
 from fairtrial.training.optimizer import apply_updates, init_slots
@@ -37,6 +37,9 @@ class State(NamedTuple):
     best_loss: Any
     stall: Any
     offset: Any  # noise on the targets, (..., N); () where no lane has any
+    best_monitored: Any
+    monitored_stall: Any
+    best_parameters: Any  # like parameters; () where no lane restores them
     outcome: Any
     ended_at: Any
 
@@ -62,6 +65,9 @@ def init_state(kinds: Kinds, parameters: Parameters, numbers: Numbers, n_rows: i
         learning_rate=rate,
         best_loss=tf.fill(rate.shape, float("inf")),
         stall=tf.zeros(rate.shape, tf.int32),
+        best_monitored=tf.fill(rate.shape, float("inf")),
+        monitored_stall=tf.zeros(rate.shape, tf.int32),
+        best_parameters=parameters if kinds.restores_best else (),
         offset=tf.zeros((*rate.shape, n_rows)) if "data" in kinds.injections else (),
         outcome=tf.fill(rate.shape, TRAINING),
         ended_at=tf.fill(rate.shape, -1),
@@ -120,6 +126,10 @@ def update(
     with tf.GradientTape() as tape:
         tape.watch(state.parameters)
         loss = measure(state, batch, numbers)
+        for name in sorted(kinds.penalties):
+            loss += numbers[f"penalty.{name}"] * PENALTIES[name](
+                state.parameters.W, loss.shape.rank
+            )
         total = tf.reduce_sum(loss)  # Its gradient holds each lane's own.
     gradients = Parameters(*tape.gradient(total, list(state.parameters)))
     new = state
@@ -145,7 +155,15 @@ def update(
     ), loss
 
 
-def judge(state: State, loss: Any, numbers: Numbers, at: Any, last: Any) -> State:
+def judge(
+    state: State,
+    loss: Any,
+    numbers: Numbers,
+    at: Any,
+    last: Any,
+    candidate: Parameters,
+    monitored: Any = None,
+) -> State:
     """Count stalls, and let schedule and stopping act on them.
 
     Parameters
@@ -160,25 +178,45 @@ def judge(state: State, loss: Any, numbers: Numbers, at: Any, last: Any) -> Stat
         The step, or the epoch.
     last : (...)
         The step, or the epoch, at which a lane's training is complete.
+    candidate : Parameters
+        What `restore_best` keeps if this is the best: the parameters that were measured.
+    monitored : (...), optional
+        What stopping looks at, lower is better; the loss if absent.
 
     Returns
     -------
     State
         With the new rates and counts, and the outcomes of the lanes that end here.
     """
+    training = state.outcome == TRAINING
     best_loss, stall = count_stall(loss, state.best_loss, state.stall)
     rate, stall, below_floor = halve_on_plateau(state.learning_rate, stall, numbers)
+    new = state._replace(learning_rate=rate, best_loss=best_loss, stall=stall)
+    better, stopping_stall = loss < state.best_loss, stall
+    if monitored is not None:
+        best, count = count_stall(monitored, state.best_monitored, state.monitored_stall)
+        new = new._replace(best_monitored=best, monitored_stall=count)
+        better = monitored < state.best_monitored
+        stopping_stall = tf.where(numbers["stopping.monitor"] == 0, stall, count)
+    if state.best_parameters:
+        new = new._replace(best_parameters=_choose(better, candidate, state.best_parameters))
     outcome = tf.where(at >= last, COMPLETED, TRAINING)
-    outcome = tf.where(has_stalled(stall, numbers), STOPPED_EARLY, outcome)
+    outcome = tf.where(has_stalled(stopping_stall, numbers), STOPPED_EARLY, outcome)
     outcome = tf.where(below_floor, RATE_FLOOR, outcome)
-    training = state.outcome == TRAINING
     ended_at = tf.where(outcome == TRAINING, state.ended_at, at)
-    judged = (rate, best_loss, stall, outcome, ended_at)
-    before = (state.learning_rate, state.best_loss, state.stall, state.outcome, state.ended_at)
-    rate, best_loss, stall, outcome, ended_at = _choose(training, judged, before)
+    new = new._replace(outcome=outcome, ended_at=ended_at)
+    changed = [name for name in State._fields if getattr(new, name) is not getattr(state, name)]
     return state._replace(
-        learning_rate=rate, best_loss=best_loss, stall=stall, outcome=outcome, ended_at=ended_at
+        **{name: _choose(training, getattr(new, name), getattr(state, name)) for name in changed}
     )
+
+
+def end(state: State, numbers: Numbers) -> Parameters:
+    """Return the final parameters: the best ones in the lanes that restore them."""
+    if not state.best_parameters:
+        return state.parameters
+    restore = numbers["stopping.restore_best"] > 0
+    return _choose(restore, state.best_parameters, state.parameters)
 
 
 def _is_finite(parameters: Parameters, n_lane_axes: int) -> Any:

@@ -29,6 +29,9 @@ class Trace:
         The last step, counted from 0; for runs in epochs the last epoch, counted from 1.
     curves : dict of str to (at, values)
         For each quantity the steps (or epochs) and the values there, two arrays of one length.
+    scores : dict of str to float
+        What only the driver can measure of the final parameters: for classes accuracy and
+        cross-entropy on each part of the data.
     """
 
     W: np.ndarray
@@ -36,6 +39,7 @@ class Trace:
     outcome: str
     ended_at: int
     curves: dict[str, tuple[np.ndarray, np.ndarray]]
+    scores: dict[str, float]
 
 
 def thin(at: np.ndarray, keep: np.ndarray, most: int = 500) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fairtrial.settings import AnyTask, Recipe
+from fairtrial.settings import LinearTask, LineTask, Recipe
 from fairtrial.study import Run
 
 # Values of all lanes' rows at once in a full-batch stack; keeps a stack's arrays near 256 MiB.
@@ -77,15 +77,16 @@ def _shares(run: Run) -> tuple:
     )  # fmt: skip
 
 
-def _shape(row: Sequence[Run]) -> tuple[AnyTask | int, tuple[Recipe, ...]]:
+def _shape(row: Sequence[Run]) -> tuple[object, tuple[Recipe, ...]]:
     """Return what data sets must have in common to be rows of one stack."""
     task = row[0].arm.task
-    shape = task.rows if task.kind == "line" else task
+    synthetic = isinstance(task, LineTask | LinearTask)
+    shape = (task.rows, getattr(task, "features", 1)) if synthetic else task
     return shape, tuple(run.arm.recipe for run in row)
 
 
 def _rows_per_stack(row: Sequence[Run]) -> int:
     task = row[0].arm.task
-    if task.kind != "line":
+    if not isinstance(task, LineTask | LinearTask):
         return 1  # Mini-batches of one seed are shared by its lanes alone.
     return max(1, MOST_VALUES // (len(row) * task.rows))

@@ -7,12 +7,6 @@ import numpy as np
 from fairtrial.data.dataset import Dataset
 from fairtrial.training.trace import Trace
 
-CLASS_METRICS = tuple(
-    f"{part}{metric}"
-    for part in ("", "validation_", "train_")
-    for metric in ("accuracy", "cross_entropy")
-)
-
 
 def score(trace: Trace, dataset: Dataset) -> dict[str, float]:
     """Measure a run by the shared metrics.
@@ -32,9 +26,7 @@ def score(trace: Trace, dataset: Dataset) -> dict[str, float]:
         on the validation and training rows.
     """
     if dataset.n_classes:
-        return {
-            name: float(trace.curves[name][1][-1]) for name in CLASS_METRICS if name in trace.curves
-        }
+        return dict(trace.scores)
     return score_regression(trace.W, trace.b, dataset)
 
 
