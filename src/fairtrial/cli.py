@@ -33,6 +33,13 @@ Out = Annotated[Path, typer.Option("--out", help="The results folder.", metavar=
 Seeds = Annotated[
     int | None, typer.Option("--seeds", help="How many seeds, instead of the study's.", min=1)
 ]
+Verify = Annotated[
+    int, typer.Option("--verify", help="Train K lanes again, eagerly, and compare.", metavar="K")
+]
+Memory = Annotated[
+    float | None,
+    typer.Option("--memory", help="GiB a stack may take; half of what is free.", min=0.01),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Folder = Annotated[
     Path | None, typer.Option("--folder", help="A folder with the four files.", metavar="DIR")
@@ -59,6 +66,8 @@ def lab(
     folder: Annotated[
         Path | None, typer.Option("--data", help="A folder with Fashion-MNIST.", metavar="DIR")
     ] = None,
+    verify: Verify = 3,
+    memory: Memory = None,
 ) -> None:
     """Run the shipped studies, end to end, to one report.
 
@@ -68,12 +77,14 @@ def lab(
         os.environ["FAIRTRIAL_DATA"] = str(folder)
     load_tensorflow()
     from fairtrial.lab import prepare_lab, run_lab
+    from fairtrial.training.xla import has_xla
 
+    say_platform(has_xla())
     prepared = prepare_lab(seeds)
     if prepared.data["fallback"]:
         say(f"Note: {prepared.data['fallback']}")
     with stoppable(out), show_progress() as report:
-        page = run_lab(prepared, out, report)
+        page = run_lab(prepared, out, report, verify, to_bytes(memory))
     n_match, n_reported = count_matches(out / "replay.json")
     print(f"The report's own numbers replayed: {n_match} of {n_reported} match.")
     print(f"The report is {page}; the tables stand beside it.")
@@ -86,6 +97,8 @@ def run(
         Path | None, typer.Option("--out", help="The results folder.", metavar="DIR")
     ] = None,
     seeds: Seeds = None,
+    verify: Verify = 0,
+    memory: Memory = None,
 ) -> None:
     """Train every run of a study file and write its tables.
 
@@ -101,10 +114,16 @@ def run(
     from fairtrial.trial.environment import describe_environment
     from fairtrial.trial.execute import run_study
     from fairtrial.trial.store import summarise_arms, write_json
+    from fairtrial.trial.verify import verify_runs
 
+    environment = describe_environment()
+    say_platform(environment["xla"])
     with stoppable(folder), show_progress() as report:
-        write_json(folder / "environment.json", describe_environment())
-        run_study(study, folder, report)
+        write_json(folder / "environment.json", environment)
+        run_study(study, folder, report, to_bytes(memory))
+        if verify:
+            environment["verification"] = verify_runs(study.list_runs(), verify)
+            write_json(folder / "environment.json", environment)
     print_table(summarise_arms(folder))
     print(f"The tables are in {folder}.")
 
@@ -281,6 +300,17 @@ def make_console() -> Console:
 def say(sentence: str) -> None:
     """Print a sentence that is not the result."""
     print(sentence, file=sys.stderr)
+
+
+def say_platform(has_xla: bool) -> None:
+    """Say so where programs are not compiled."""
+    if not has_xla:
+        say("Note: XLA does not compile for this machine; the same programs run as plain graphs.")
+
+
+def to_bytes(gibibytes: float | None) -> int | None:
+    """Turn an option in GiB into bytes."""
+    return None if gibibytes is None else int(gibibytes * 2**30)
 
 
 def print_table(rows: list[dict[str, object]]) -> None:

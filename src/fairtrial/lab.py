@@ -19,6 +19,7 @@ from fairtrial.trial.environment import describe_environment
 from fairtrial.trial.execute import Status, run_study
 from fairtrial.trial.replay import ReplayFile, replay
 from fairtrial.trial.store import CURVES, RUNS, write_file, write_json
+from fairtrial.trial.verify import verify_runs
 
 STUDIES = ("line", "fashion")
 
@@ -73,8 +74,14 @@ def prepare_lab(seeds: int | None = None) -> Lab:
     return Lab(studies, data)
 
 
-def run_lab(lab: Lab, folder: Path, report: Callable[[Status], None]) -> Path:
-    """Replay the report's numbers, train the lab's studies, and write the page.
+def run_lab(
+    lab: Lab,
+    folder: Path,
+    report: Callable[[Status], None],
+    n_verified: int = 3,
+    memory: int | None = None,
+) -> Path:
+    """Train the lab's studies, verify some lanes, replay the report's numbers, write the page.
 
     Parameters
     ----------
@@ -85,6 +92,10 @@ def run_lab(lab: Lab, folder: Path, report: Callable[[Status], None]) -> Path:
         and `report.html`.
     report : callable
         Told how far the lab is.
+    n_verified : int
+        How many lanes are trained again with the eager driver.
+    memory : int, optional
+        What a stack may take, in bytes; half of what is free if absent.
 
     Returns
     -------
@@ -95,11 +106,19 @@ def run_lab(lab: Lab, folder: Path, report: Callable[[Status], None]) -> Path:
     ------
     MachineError
         If the folder cannot be written.
+    DeviationError
+        If a verified lane differs from the eager driver.
     """
-    environment, began = describe_environment(), time.perf_counter()
-    write_json(folder / "environment.json", environment | {"data": lab.data})
+    environment, began = describe_environment() | {"data": lab.data}, time.perf_counter()
+    write_json(folder / "environment.json", environment)
     for name, study in lab.studies.items():
-        run_study(study, folder / name, report)
+        run_study(study, folder / name, report, memory)
+    runs = [run for study in lab.studies.values() for run in study.list_runs()]
+    environment["verification"] = verify_runs(
+        runs,
+        n_verified,
+        lambda done, of, run: report(Status(f"verify: {run}", 1, done, of, done / of)),
+    )
     comparisons = replay(
         ReplayFile.load(open_shipped("replay")),
         lambda done, of, label: report(Status(f"replay: {label}", 1, done, of, done / of)),
@@ -107,7 +126,7 @@ def run_lab(lab: Lab, folder: Path, report: Callable[[Status], None]) -> Path:
     write_json(folder / "replay.json", comparisons)
     join_tables(folder, list(lab.studies))
     seconds = round(time.perf_counter() - began, 1)
-    write_json(folder / "environment.json", environment | {"seconds": seconds, "data": lab.data})
+    write_json(folder / "environment.json", environment | {"seconds": seconds})
     report(Status("report page", 0, 0, 0, 1.0))
     return write_lab_page(folder)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,8 +28,9 @@ from fairtrial.training.step import (
     update,
 )
 from fairtrial.training.trace import OUTCOMES, TRAINING, Trace, record_parameters, thin
+from fairtrial.training.xla import compile_program
 
-# Steps in one call of the program: how often progress is told and a stop is heeded.
+# The most steps in one call of the program, so that their number is not part of its shape.
 CHUNK = 500
 
 Progress = Callable[[int, int], None]
@@ -80,9 +82,9 @@ def train(stack: Stack, progress: Progress = lambda lanes, at: None) -> list[lis
 def compile_steps(kinds: Kinds) -> Callable[..., Any]:
     """Compile `CHUNK` full-batch steps for stacks of these kinds, any numbers, any shape."""
 
-    @tf.function(jit_compile=True)
+    @compile_program
     def run_steps(
-        state: State, batch: Any, truth: Any, numbers: Any, keys: Any, first: Any
+        state: State, batch: Any, truth: Any, numbers: Any, keys: Any, first: Any, n_steps: Any
     ) -> tuple[State, dict[str, Any]]:
         draws = NamedDraws(keys)
 
@@ -109,7 +111,7 @@ def compile_steps(kinds: Kinds) -> Callable[..., Any]:
         names = ["loss", "learning_rate", *record_parameters(state.parameters, truth)]
         curves = {name: tf.zeros((CHUNK, *lanes)) for name in names}
         _, state, curves = tf.while_loop(
-            lambda offset, state, _: (offset < CHUNK) & tf.reduce_any(state.outcome == TRAINING),
+            lambda offset, state, _: (offset < n_steps) & tf.reduce_any(state.outcome == TRAINING),
             take,
             (0, state, curves),
         )
@@ -141,12 +143,18 @@ def _train_full_batch(stack: Stack, progress: Progress) -> list[list[Trace]]:
     truth = tf.constant(np.stack(truths, -1)[..., None], tf.float32) if truths else None
     keys = make_keys(list(stack.seeds), (n_sets, 1))
     state = init_state(kinds, start, numbers, len(stack.datasets[0].y))
-    run_steps, chunks, first = compile_steps(kinds), [], 0
-    while tf.reduce_any(state.outcome == TRAINING):
-        progress(int(tf.math.count_nonzero(state.outcome == TRAINING)), first)
-        state, curves = run_steps(state, batch, truth, numbers, keys, tf.constant(first))
-        chunks.append({name: curve.numpy() for name, curve in curves.items()})
-        first += CHUNK
+    run_steps, chunks, first, n_steps = compile_steps(kinds), [], 0, 25
+    while n_training := int(tf.math.count_nonzero(state.outcome == TRAINING)):
+        progress(n_training, first)
+        began = time.perf_counter()
+        state, curves = run_steps(
+            state, batch, truth, numbers, keys, tf.constant(first), tf.constant(n_steps)
+        )
+        chunks.append({name: curve.numpy()[:n_steps] for name, curve in curves.items()})
+        first += n_steps
+        # About a second a call, so that progress is told and Ctrl-C is heeded.
+        per_step = (time.perf_counter() - began) / n_steps
+        n_steps = max(1, min(CHUNK, int(1.0 / per_step)))
     joined = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
     ended = _Ended(end(state, numbers), state)
     return [
@@ -194,7 +202,7 @@ def _cut_steps(ended: _Ended, curves: dict[str, np.ndarray], lane: tuple[int, in
 def compile_epoch(kinds: Kinds, batch_size: int, pixel_range: int) -> Callable[..., Any]:
     """Compile one epoch of mini-batches for stacks of these kinds, any numbers, any shape."""
 
-    @tf.function(jit_compile=True)
+    @compile_program
     def run_epoch(
         state: State, X: Any, y: Any, weights: Any, numbers: Any, keys: Any, epoch: Any
     ) -> tuple[State, Any]:
@@ -229,7 +237,7 @@ def compile_epoch(kinds: Kinds, batch_size: int, pixel_range: int) -> Callable[.
 def compile_evaluation(pixel_range: int) -> Callable[..., Any]:
     """Compile the evaluation of all lanes on one part of the data."""
 
-    @tf.function(jit_compile=True)
+    @compile_program
     def run_evaluation(parameters: Parameters, X: Any, labels: Any) -> dict[str, Any]:
         return evaluate(parameters, X, labels, pixel_range)
 
@@ -262,8 +270,8 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
         }
 
     epochs, epoch = [], 0
-    while tf.reduce_any(state.outcome == TRAINING):
-        progress(int(tf.math.count_nonzero(state.outcome == TRAINING)), epoch)
+    while n_training := int(tf.math.count_nonzero(state.outcome == TRAINING)):
+        progress(n_training, epoch)
         epoch += 1
         rate = state.learning_rate
         batches = _lay_out_epoch(X, y, order_rows(len(y), seed, epoch), batch_size)

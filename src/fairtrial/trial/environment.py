@@ -14,7 +14,12 @@ LIBRARIES = ("tensorflow", "numpy", "polars", "scikit-learn", "altair")
 
 
 def describe_environment() -> dict[str, Any]:
-    """Describe versions and machine, and the time now in UTC, ready for JSON."""
+    """Describe versions and machine, and the time now in UTC, ready for JSON.
+
+    `xla` says whether programs are compiled by XLA here or run as plain graphs.
+    """
+    from fairtrial.training.xla import has_xla
+
     return {
         "fairtrial": __version__,
         "python": platform.python_version(),
@@ -22,5 +27,6 @@ def describe_environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
+        "xla": has_xla(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }

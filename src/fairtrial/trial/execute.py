@@ -43,7 +43,12 @@ class Status:
 Report = Callable[[Status], None]
 
 
-def run_study(study: Study, folder: Path, report: Report = lambda status: None) -> None:
+def run_study(
+    study: Study,
+    folder: Path,
+    report: Report = lambda status: None,
+    memory: int | None = None,
+) -> None:
     """Train every run of a study and write its results folder.
 
     Parameters
@@ -54,6 +59,8 @@ def run_study(study: Study, folder: Path, report: Report = lambda status: None) 
         Where the results go.
     report : callable
         Told how far the study is, every few hundred steps.
+    memory : int, optional
+        What a stack may take, in bytes; half of what is free if absent.
 
     Raises
     ------
@@ -62,7 +69,7 @@ def run_study(study: Study, folder: Path, report: Report = lambda status: None) 
     """
     write_text(folder / STUDY, study.to_toml())
     runs = study.list_runs()
-    plans = plan_stacks(runs)
+    plans = plan_stacks(runs, memory)
     n_runs, work = sum(plan.n_runs for plan in plans), sum(plan.work for plan in plans)
     results: dict[str, RunResult] = {}
     runs_done = work_done = 0
