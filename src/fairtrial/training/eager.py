@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -70,20 +71,30 @@ def _train_full_batch(
 ) -> Trace:
     batch = (tf.constant(dataset.X), tf.constant(dataset.y))
     last = numbers["steps"] - 1
-    curves, step = defaultdict(list), 0
+    before, losses = [], []
     while state.outcome == TRAINING:
-        before = state
+        before.append(state)
+        step = len(losses)
         state, loss = update(
             measure_regression, kinds, state, batch, numbers, draws, step, step
         )  # fmt: skip
-        state = judge(state, loss, numbers, step, last, before.parameters)
-        curves["loss"].append(loss)
-        curves["learning_rate"].append(before.learning_rate)
-        for quantity, value in record_parameters(
-            before.parameters, dataset.true_parameters
-        ).items():
-            curves[quantity].append(value)
-        step += 1
+        state = judge(state, loss, numbers, step, last, before[-1].parameters)
+        losses.append(loss)
+    truth = dataset.true_parameters
+    curves = {
+        "loss": losses,
+        "learning_rate": [state.learning_rate for state in before],
+        # The steps stand where lanes would: they are measured all at once.
+        **record_parameters(
+            Parameters(
+                *(
+                    tf.stack(values, -1)
+                    for values in zip(*(s.parameters for s in before), strict=True)
+                )
+            ),
+            None if truth is None else truth[:, None],
+        ),
+    }
     return _make_trace(state, numbers, curves, first=0)
 
 
@@ -134,9 +145,9 @@ def _evaluate(parameters: Parameters, parts: Any, pixel_range: int) -> dict[str,
     }
 
 
-def _make_trace(state: State, numbers: Any, curves: dict[str, list[Any]], first: int) -> Trace:
+def _make_trace(state: State, numbers: Any, curves: Mapping[str, Any], first: int) -> Trace:
     arrays = {
-        quantity: (np.arange(first, first + len(values)), np.array([float(v) for v in values]))
+        quantity: (np.arange(first, first + len(values)), np.asarray(values, np.float64))
         for quantity, values in curves.items()
     }
     W, b = (value.numpy() for value in end(state, numbers))

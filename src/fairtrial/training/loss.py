@@ -50,7 +50,7 @@ def huber(residual: tf.Tensor, weight: Any, numbers: Numbers) -> tf.Tensor:
     Huber (1964), doi:10.1214/aoms/1177703732.
     """
     size = tf.abs(residual)
-    within = tf.minimum(size, numbers["loss.delta"][..., None])
+    within = tf.minimum(size, tf.expand_dims(numbers["loss.delta"], -1))
     return weight * within * (size - within * 0.5)
 
 
@@ -86,7 +86,7 @@ def regression_loss(residual: tf.Tensor, numbers: Numbers) -> tf.Tensor:
         replay agrees to the last digit; for lanes the mean of the terms' sum, which is one pass.
     """
     terms = [
-        term(residual, numbers[f"term.{name}"][..., None], numbers)
+        term(residual, tf.expand_dims(numbers[f"term.{name}"], -1), numbers)
         for name, term in TERMS.items()
         if f"term.{name}" in numbers
     ]

@@ -72,10 +72,10 @@ def predict_numbers(parameters: Parameters, X: Any) -> Any:
     """
     W, b = parameters
     if X.shape[-1] == 1:  # An elementwise product: faster than a matrix product, and exact.
-        return W[0][..., None] * X[..., 0] + b[..., None]
+        return tf.expand_dims(tf.squeeze(W, 0), -1) * tf.squeeze(X, -1) + tf.expand_dims(b, -1)
     if W.shape.rank == 1:
         return tf.linalg.matvec(X, W) + b
-    return tf.einsum("snd,dsl->sln", X[:, 0], W) + b[..., None]
+    return tf.einsum("snd,dsl->sln", X[:, 0], W) + tf.expand_dims(b, -1)
 
 
 def predict_logits(parameters: Parameters, X: Any) -> Any:

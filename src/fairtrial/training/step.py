@@ -230,4 +230,6 @@ def _is_finite(parameters: Parameters, n_lane_axes: int) -> Any:
 
 def _choose(chosen: Any, new: Any, old: Any) -> Any:
     """Take the new values in the lanes chosen (...), and the old ones in the others."""
+    if chosen.shape.rank == 0 and tf.executing_eagerly():
+        return new if chosen else old  # One run: a choice of Python's, without operations.
     return tf.nest.map_structure(lambda *pair: tf.where(chosen, *pair), new, old)

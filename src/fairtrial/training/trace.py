@@ -92,8 +92,8 @@ def record_parameters(parameters: Parameters, truth: Any) -> dict[str, Any]:
         distance to the truth, where there is a true one.
     """
     W, b = parameters
-    quantities = {"slope": W[0], "intercept": b} if W.shape[0] == 1 else {}
+    quantities = {"slope": tf.squeeze(W, 0), "intercept": b} if W.shape[0] == 1 else {}
     if truth is not None:
-        gaps = tf.concat([W, b[None]], 0) - tf.cast(truth, tf.float32)
+        gaps = tf.concat([W, tf.expand_dims(b, 0)], 0) - tf.cast(truth, tf.float32)
         quantities["parameter_error"] = tf.sqrt(tf.reduce_sum(tf.square(gaps), 0))
     return quantities

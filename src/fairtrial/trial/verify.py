@@ -93,8 +93,8 @@ def verify_runs(
         if not check.deviation <= check.tolerance:
             raise DeviationError(
                 f"The run {check.run!r} differs from the eager driver by {check.deviation:.1e} "
-                f"(relative; allowed: {check.tolerance:.0e}). Do not trust its results; please report "
-                "this with the study file and environment.json."
+                f"(relative; allowed: {check.tolerance:.0e}). Do not trust its results; please "
+                "report this with the study file and environment.json."
             )
     return {
         "largest_deviation": max((check.deviation for check in checks), default=0.0),
