@@ -124,7 +124,7 @@ def summarise_lab(
     facts = [
         ("studies", str(len(studies))),
         ("arms", str(sum(study.runs["arm"].n_unique() for study in studies))),
-        ("seeds", " and ".join(str(n) for n in seeds)),
+        ("seed" if set(seeds) == {1} else "seeds", " and ".join(str(n) for n in seeds)),
         ("runs", f"{runs:,}"),
     ]
     if replay:
@@ -157,7 +157,7 @@ def _say_origin(environment: Mapping[str, Any]) -> str:
 
 def build_reproducibility(environment: Mapping[str, Any], studies: Sequence[Results]) -> Section:
     """Build the section that says how to get the same figures again."""
-    known = dict(_flatten(environment))
+    known = dict(_flatten({k: v for k, v in environment.items() if k != "verification"}))
     seeds = [
         row_of(study.name, f"{study.runs.height:,}", ", ".join(str(seed) for seed in study.seeds))
         for study in studies
@@ -174,6 +174,7 @@ def build_reproducibility(environment: Mapping[str, Any], studies: Sequence[Resu
         "figures again.",
         [
             Part("Environment", [Facts(list(known.items()))]),
+            *_build_verification(environment.get("verification")),
             Part(
                 "Seeds",
                 [Table("Seeds of each study", ["study", "runs", "seeds"], [TableRows(seeds)])],
@@ -181,6 +182,27 @@ def build_reproducibility(environment: Mapping[str, Any], studies: Sequence[Resu
             Part("Study files, as run", files),
         ],
     )
+
+
+def _build_verification(verification: Mapping[str, Any] | None) -> list[Part]:
+    """Build the table of the lanes that the eager driver trained again."""
+    if not verification or not verification["lanes"]:
+        return []
+    rows = [
+        row_of(
+            lane["run"],
+            f"{lane['trained']:,}",
+            f"{lane['deviation']:.1e}",
+            f"{lane['tolerance']:.0e}",
+        )
+        for lane in verification["lanes"]
+    ]
+    caption = (
+        "Lanes drawn at random and trained again, one operation at a time: the largest difference "
+        "of a parameter, relative to the largest parameter"
+    )
+    columns = ["run", "steps or epochs", "deviation", "tolerance"]
+    return [Part("Verified lanes", [Table(caption, columns, [TableRows(rows)])])]
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
