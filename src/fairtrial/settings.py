@@ -20,8 +20,9 @@ class Settings(BaseModel):
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Rows = Annotated[int, Field(ge=2, lt=2**31)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, lt=2**31)]
 
 
 def _expand_bare_name(value: object) -> object:
@@ -95,8 +96,8 @@ class LineTask(Settings):
     kind: Literal["line"]
     slope: float = 3.0
     intercept: float = 2.0
-    rows: Annotated[int, Field(ge=2)] = 10_000
-    test_rows: Annotated[int, Field(ge=2)] = 10_000
+    rows: Rows = 10_000
+    test_rows: Rows = 10_000
     noise: TaskNoise = NormalNoise()
 
 

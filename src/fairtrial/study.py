@@ -32,7 +32,7 @@ class ArmEntry(Settings):
 
     name: Annotated[str, Field(min_length=1)]
     set: dict[str, Any] = {}
-    vary: dict[str, list[Any]] = {}
+    vary: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
 
 
 @dataclass(frozen=True)
@@ -288,12 +288,26 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
     InputError
         With the line and the column where the text stops being TOML.
     """
+    too_large = f"{source} has a whole number beyond 64 bits, which TOML does not have: shorten it."
     try:
-        return tomllib.loads(text)
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{source} is not valid TOML: {error}.") from None
     except RecursionError:
         raise InputError(f"{source} is nested too deeply: flatten it.") from None
+    except ValueError:  # Python's limit on the digits of a whole number.
+        raise InputError(too_large) from None
+    if _has_too_large(values):
+        raise InputError(too_large)
+    return values
+
+
+def _has_too_large(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_too_large, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_too_large, value))
+    return isinstance(value, int) and not -(2**63) <= value < 2**63
 
 
 Model = TypeVar("Model", bound=BaseModel)
