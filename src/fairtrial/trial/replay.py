@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,7 +14,10 @@ from pydantic import Field, field_validator, model_validator
 from fairtrial.settings import LineTask, Recipe, Settings, Task
 from fairtrial.study import check, find_conflicts, parse_toml, read_text
 
-QUANTITY = re.compile(r"loss(@(?P<step>\d+))?|slope|intercept|stopped_at")
+NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
+# Enough for the digits of the largest float and for the most decimals that NUMBER allows.
+EXACT = Context(prec=500)
+QUANTITY = re.compile(r"loss(@[0-9]{1,9})?|slope|intercept|stopped_at")
 
 
 class ReportedRun(Settings):
@@ -43,11 +46,7 @@ class ReportedRun(Settings):
                     f"{quantity!r} is not a quantity: use loss, loss@STEP, slope, intercept or "
                     "stopped_at"
                 )
-            try:
-                finite = Decimal(text).is_finite()
-            except InvalidOperation:
-                finite = False
-            if not finite:
+            if not NUMBER.fullmatch(text):
                 raise ValueError(f'{quantity} = {text!r} is not a number as text, like "0.9860"')
         return reported
 
@@ -155,5 +154,5 @@ def _compare(label: str, quantity: str, reported: str, value: float | None) -> C
     if not Decimal(value).is_finite():
         return Comparison(label, quantity, reported, str(value), False)
     target = Decimal(reported)
-    rounded = Decimal(value).quantize(target)
+    rounded = Decimal(value).quantize(target, context=EXACT)
     return Comparison(label, quantity, reported, f"{rounded:f}", rounded == target)
