@@ -1,0 +1,194 @@
+"""The lab in plain NumPy float64, written from the textbooks: what the tests expect."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+import numpy as np
+
+from fairtrial import settings
+
+
+def list_kinds(union: Any) -> list[str]:
+    """The kinds that a union of settings offers."""
+    members = get_args(get_args(union)[0])
+    return [get_args(member.model_fields["kind"].annotation)[0] for member in members]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss of each residual, and its slope there."""
+
+    value: Callable[[np.ndarray, Any], np.ndarray]
+    slope: Callable[[np.ndarray, Any], np.ndarray]
+
+
+def _huber(e, loss):
+    return np.where(
+        np.abs(e) <= loss.delta, e**2 / 2, loss.delta * (np.abs(e) - loss.delta / 2)
+    )  # fmt: skip
+
+
+LOSSES = {
+    "mse": Loss(lambda e, _: e**2, lambda e, _: 2 * e),
+    "mae": Loss(lambda e, _: np.abs(e), lambda e, _: np.sign(e)),
+    "huber": Loss(_huber, lambda e, loss: np.clip(e, -loss.delta, loss.delta)),
+    "hybrid": Loss(
+        lambda e, loss: loss.alpha * e**2 + (1 - loss.alpha) * np.abs(e),
+        lambda e, loss: 2 * loss.alpha * e + (1 - loss.alpha) * np.sign(e),
+    ),
+}
+
+
+@dataclass
+class Sgd:
+    rule: Any
+    velocity: Any = 0.0
+
+    def change(self, gradient, rate):
+        self.velocity = self.rule.momentum * self.velocity + gradient
+        return -rate * self.velocity
+
+
+@dataclass
+class Adam:
+    rule: Any
+    first: Any = 0.0
+    second: Any = 0.0
+    count: int = 0
+
+    def change(self, gradient, rate):
+        beta1, beta2 = self.rule.beta1, self.rule.beta2
+        self.count += 1
+        self.first = beta1 * self.first + (1 - beta1) * gradient
+        self.second = beta2 * self.second + (1 - beta2) * gradient**2
+        rate = rate * np.sqrt(1 - beta2**self.count) / (1 - beta1**self.count)
+        return -rate * self.first / (np.sqrt(self.second) + self.rule.epsilon)
+
+
+@dataclass
+class RmsProp:
+    rule: Any
+    second: Any = 0.0
+
+    def change(self, gradient, rate):
+        self.second = self.rule.rho * self.second + (1 - self.rule.rho) * gradient**2
+        return -rate * gradient / np.sqrt(self.second + self.rule.epsilon)
+
+
+OPTIMIZERS = {"sgd": Sgd, "adam": Adam, "rmsprop": RmsProp}
+
+
+@dataclass
+class Judge:
+    """The one stall count, and what it leads to."""
+
+    recipe: Any
+    last: int
+    best: float = float("inf")
+    stall: int = 0
+
+    def decide(self, loss, rate, at):
+        schedule, stopping = self.recipe.schedule, self.recipe.stopping
+        if loss < self.best:
+            self.best, self.stall = loss, 0
+        else:
+            self.stall += 1
+        outcome = "completed" if at >= self.last else "training"
+        halves = schedule.kind == "halve_on_plateau"
+        if halves and self.stall >= schedule.patience:
+            rate, self.stall = rate / 2, 0
+        if stopping and self.stall >= stopping.patience:
+            outcome = "stopped_early"
+        if halves and rate < schedule.floor:
+            outcome = "rate_floor"
+        return outcome, rate
+
+
+@dataclass
+class Descent:
+    """What a run leaves."""
+
+    W: Any
+    b: Any
+    outcome: str = "training"
+    ended_at: int = -1
+    losses: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+
+
+class NoDraws:
+    """For recipes without injected noise."""
+
+
+def descend(recipe, X, y, W, b, draws: Any = NoDraws) -> Descent:
+    """Full-batch gradient descent on a line or a plane.
+
+    `draws` has `rows(step, n)`, `scale(step, low, high)`, `weights(name, step, shape)` and
+    `rate(step, low, high)`.
+    """
+    X, y, W, b = (np.asarray(value, np.float64) for value in (X, y, W, b))
+    run, loss, noise = Descent(W, b), LOSSES[recipe.loss.kind], recipe.noise
+    rules = [OPTIMIZERS[recipe.optimizer.kind](recipe.optimizer) for _ in "Wb"]
+    judge, rate, offset = Judge(recipe, recipe.steps - 1), recipe.optimizer.learning_rate, 0.0
+    for step in range(recipe.steps):
+        residual = y + offset - (X @ run.W + run.b)
+        value = loss.value(residual, recipe.loss).mean()
+        slope = loss.slope(residual, recipe.loss)
+        gradients = -(X * slope[:, None]).mean(0), -slope.mean()
+        run.losses.append(value)
+        run.rates.append(rate)
+        W, b = run.W, run.b
+        if noise.data and step % noise.data.every == 0:
+            scale = draws.scale(step, noise.data.low, noise.data.high)
+            offset = scale * draws.rows(step, len(y))
+        if noise.weights and step % noise.weights.every == 0:
+            W = W + noise.weights.scale * draws.weights("W", step, W.shape)
+            b = b + noise.weights.scale * draws.weights("b", step, ())
+        if noise.learning_rate and step % noise.learning_rate.every == 0:
+            low, high = noise.learning_rate.low, noise.learning_rate.high
+            rate = rate * draws.rate(step, low, high)
+        W = W + rules[0].change(gradients[0], rate)
+        b = b + rules[1].change(gradients[1], rate)
+        most = float(np.finfo(np.float32).max)
+        if not all(np.all(np.abs(v) <= most) for v in (value, W, b)):
+            run.outcome, run.ended_at = "diverged", step
+            return run
+        run.W, run.b = W, b
+        run.outcome, rate = judge.decide(value, rate, step)
+        if run.outcome != "training":
+            run.ended_at = step
+            return run
+    raise AssertionError("unreachable: the last step completes")
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True)
+
+
+def descend_softmax(recipe, X, y, W, b, orders) -> Descent:
+    """Mini-batch descent of softmax regression; one order of the rows for each epoch."""
+    X, W, b = (np.asarray(value, np.float64) for value in (X, W, b))
+    run = Descent(W, b)
+    rules = [OPTIMIZERS[recipe.optimizer.kind](recipe.optimizer) for _ in "Wb"]
+    rate, size = recipe.optimizer.learning_rate, recipe.batch_size
+    for order in orders:
+        losses = []
+        for first in range(0, len(order), size):
+            rows = order[first : first + size]
+            shares = softmax(X[rows] @ run.W + run.b)
+            losses.append(-np.log(shares[np.arange(len(rows)), y[rows]]).mean())
+            gap = (shares - np.eye(len(run.b))[y[rows]]) / len(rows)
+            run.W = run.W + rules[0].change(X[rows].T @ gap, rate)
+            run.b = run.b + rules[1].change(gap.sum(0), rate)
+        run.losses.append(float(np.mean(losses)))
+    return run
+
+
+def recipe(loss: Any = "mse", optimizer: Any = "sgd", **others: Any) -> settings.Recipe:
+    """A recipe from plain values, as a study file would give them."""
+    length = {} if "epochs" in others else {"steps": 20}
+    return settings.Recipe.model_validate(
+        {"loss": loss, "optimizer": optimizer} | length | others
+    )  # fmt: skip

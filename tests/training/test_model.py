@@ -1,0 +1,62 @@
+"""Starts and predictions, against NumPy."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import tensorflow as tf
+
+from fairtrial.settings import ConstantInit, NormalInit
+from fairtrial.training.model import Parameters, draw_init, predict_logits, predict_numbers
+
+RANDOM = np.random.default_rng(2)
+
+
+def normal(*shape):
+    return RANDOM.normal(size=shape).astype(np.float32)
+
+
+def test_constant_init():
+    W, b = draw_init(ConstantInit(value=0.5), 3, 0, 1)
+    assert W.tolist() == [0.5] * 3
+    assert (b.shape, float(b)) == ((), 0.5)
+    assert W.dtype == b.dtype == np.float32
+
+
+def test_shapes_for_classes():
+    W, b = draw_init(NormalInit(kind="normal"), 5, 4, 1)
+    assert (W.shape, b.shape) == ((5, 4), (4,))
+
+
+def test_normal_init_is_normal_and_scales():
+    W, b = draw_init(NormalInit(kind="normal", scale=0.01), 784, 10, 1)
+    assert scipy.stats.kstest(W.ravel() / 0.01, "norm").pvalue > 0.01
+    wide = draw_init(NormalInit(kind="normal", scale=0.02, bias_scale=0.0), 784, 10, 1)
+    np.testing.assert_allclose(wide.W, 2 * W, rtol=1e-6)
+    assert np.any(b) and not np.any(wide.b)
+
+
+def test_seeds_and_parameters_differ():
+    one, other = (draw_init(NormalInit(kind="normal"), 1, 0, seed) for seed in (1, 2))
+    assert len({float(one.W[0]), float(one.b), float(other.W[0]), float(other.b)}) == 4
+
+
+@pytest.mark.parametrize("n_features", [1, 3])
+def test_predict_numbers(n_features):
+    X, W, b = normal(2, 20, n_features), normal(n_features, 2, 4), normal(2, 4)
+    expected = np.einsum("snd,dsl->sln", X.astype(float), W) + b[..., None]
+    found = predict_numbers(Parameters(tf.constant(W), tf.constant(b)), tf.constant(X[:, None]))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    one = Parameters(tf.constant(W[:, 1, 2]), tf.constant(b[1, 2]))
+    found = predict_numbers(one, tf.constant(X[1]))
+    np.testing.assert_allclose(found, expected[1, 2], rtol=1e-5, atol=1e-6)
+
+
+def test_predict_logits():
+    X, W, b = normal(20, 3), normal(3, 4, 5), normal(4, 5)
+    expected = np.einsum("nd,dkl->nkl", X.astype(float), W) + b
+    found = predict_logits(Parameters(tf.constant(W), tf.constant(b)), tf.constant(X))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    one = Parameters(tf.constant(W[..., 2]), tf.constant(b[..., 2]))
+    np.testing.assert_allclose(
+        predict_logits(one, tf.constant(X)), expected[..., 2], rtol=1e-5, atol=1e-6
+    )  # fmt: skip

@@ -1,0 +1,139 @@
+"""Noise injected while training: its distributions, its times, its effect on a run."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import tensorflow as tf
+from by_hand import descend, recipe
+
+from fairtrial.data.line import line_data
+from fairtrial.settings import LineTask
+from fairtrial.training import eager
+from fairtrial.training.model import Parameters
+from fairtrial.training.noise import PURPOSES, NamedDraws, make_keys, strikes
+
+DRAWS = NamedDraws(make_keys([3], ()))
+N = 20_000
+COMPILED = {
+    "rows": tf.function(lambda step: DRAWS.normal_rows("noise.data", step, 1000), jit_compile=True),
+    "uniform": tf.function(lambda step: DRAWS.uniform("noise.rate", step, 0.9, 1.1), jit_compile=True),
+}  # fmt: skip
+
+
+def test_rows_are_standard_normal():
+    found = DRAWS.normal_rows("noise.data", 0, N).numpy()
+    assert found.shape == (N,)
+    assert scipy.stats.kstest(found, "norm").pvalue > 0.01
+    assert scipy.stats.kurtosis(found) == pytest.approx(0, abs=0.15)
+
+
+def test_weights_are_standard_normal():
+    found = DRAWS.normal_like("noise.weights.W", 4, (N // 10, 10)).numpy()
+    assert found.shape == (N // 10, 10)
+    assert scipy.stats.kstest(found.ravel(), "norm").pvalue > 0.01
+
+
+def test_scales_are_uniform():
+    found = [float(DRAWS.uniform("noise.rate", step, 0.9, 1.1)) for step in range(500)]
+    assert scipy.stats.kstest(found, scipy.stats.uniform(0.9, 0.2).cdf).pvalue > 0.01
+
+
+def test_steps_and_purposes_are_independent():
+    rows = [DRAWS.normal_rows(p, step, N).numpy() for p in PURPOSES[:2] for step in (0, 500)]
+    for first in range(4):
+        for second in range(first):
+            correlation = np.corrcoef(rows[first], rows[second])[0, 1]
+            assert abs(correlation) < 4 / np.sqrt(N)
+
+
+def test_compiled_draws_are_the_same():
+    for step in (0, 7, 500):
+        rows = DRAWS.normal_rows("noise.data", step, 1000)
+        np.testing.assert_allclose(
+            COMPILED["rows"](tf.constant(step)), rows, rtol=1e-5, atol=1e-6
+        )  # fmt: skip
+        factor = DRAWS.uniform("noise.rate", step, 0.9, 1.1)
+        np.testing.assert_allclose(COMPILED["uniform"](tf.constant(step)), factor, rtol=1e-6)
+
+
+def test_a_stack_draws_what_its_runs_would():
+    stacked = NamedDraws(make_keys([3, 8], (2, 1)))
+    rows = stacked.normal_rows("noise.data", 5, 20)
+    weights = stacked.normal_like("noise.weights.W", 5, (4,))
+    scales = stacked.uniform("noise.rate", 5, tf.fill((2, 3), 0.9), tf.fill((2, 3), 1.1))
+    assert (rows.shape, weights.shape, scales.shape) == ((2, 1, 20), (4, 2, 1), (2, 3))
+    for place, seed in enumerate((3, 8)):
+        alone = NamedDraws(make_keys([seed], ()))
+        np.testing.assert_array_equal(rows[place, 0], alone.normal_rows("noise.data", 5, 20))
+        np.testing.assert_array_equal(
+            weights[:, place, 0], alone.normal_like("noise.weights.W", 5, (4,))
+        )  # fmt: skip
+        np.testing.assert_allclose(scales[place], alone.uniform("noise.rate", 5, 0.9, 1.1))
+    assert not np.allclose(rows[0], rows[1])
+
+
+def test_strikes_at_multiples_and_never_for_0():
+    every = tf.constant([0, 1, 3, 500])
+    found = np.array([strikes(every, step).numpy() for step in range(1001)])
+    assert [np.flatnonzero(lane).tolist()[:3] for lane in found.T] == [
+        [], [0, 1, 2], [0, 3, 6], [0, 500, 1000],
+    ]  # fmt: skip
+    assert found.sum(0).tolist() == [0, 1001, 334, 3]
+
+
+# ------------------------------------------------------------- the runs, against plain NumPy
+
+
+class SameDraws:
+    """The draws of the seed's streams, as NumPy."""
+
+    def __init__(self, seed):
+        self._draws = NamedDraws(make_keys([seed], ()))
+
+    def rows(self, step, n):
+        return self._draws.normal_rows("noise.data", step, n).numpy().astype(float)
+
+    def scale(self, step, low, high):
+        return float(self._draws.uniform("noise.data.scale", step, low, high))
+
+    def weights(self, name, step, shape):
+        return self._draws.normal_like(f"noise.weights.{name}", step, shape).numpy().astype(float)
+
+    def rate(self, step, low, high):
+        return float(self._draws.uniform("noise.rate", step, low, high))
+
+
+# One row for each kind of injected noise, and all together; never in step with each other.
+CASES = {
+    "data": {"data": {"every": 7, "low": 0.5, "high": 2.0}},
+    "weights": {"weights": {"every": 5, "scale": 0.3}},
+    "learning_rate": {"learning_rate": {"every": 3, "low": 0.5, "high": 1.5}},
+    "all": {
+        "data": {"every": 7},
+        "weights": {"every": 5},
+        "learning_rate": {"every": 3, "low": 0.5, "high": 1.5},
+    },
+    "rarer than the run is long": {"weights": {"every": 99, "scale": 0.3}},
+}
+DATA = line_data(LineTask(kind="line", rows=64, test_rows=2), 3)
+SGD = {"kind": "sgd", "learning_rate": 0.05, "momentum": 0.5}
+
+
+@pytest.mark.parametrize("loss", ["mse", "huber"])
+@pytest.mark.parametrize("case", CASES)
+def test_run_under_noise(case, loss):
+    one = recipe(loss, SGD, noise=CASES[case], steps=30)
+    found = eager.train(one, DATA, 3, Parameters(np.float32([0.5]), np.float32(0.5)))
+    expected = descend(one, DATA.X, DATA.y, [0.5], 0.5, SameDraws(3))
+    np.testing.assert_allclose(found.curves["loss"][1], expected.losses, rtol=2e-5)
+    np.testing.assert_allclose(found.curves["learning_rate"][1], expected.rates, rtol=2e-6)
+    np.testing.assert_allclose(found.W, expected.W, rtol=2e-5)
+    np.testing.assert_allclose(found.b, expected.b, rtol=2e-5)
+
+
+@pytest.mark.parametrize("case", ["data", "weights", "learning_rate"])
+def test_every_kind_of_noise_matters(case):
+    start = Parameters(np.float32([0.5]), np.float32(0.5))
+    quiet = eager.train(recipe(steps=10), DATA, 3, start)
+    noisy = eager.train(recipe(steps=10, noise=CASES[case]), DATA, 3, start)
+    assert abs(float(quiet.W[0]) - float(noisy.W[0])) > 1e-4

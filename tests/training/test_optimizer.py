@@ -1,0 +1,76 @@
+"""Every optimizer's update rule against NumPy in float64, alone and side by side."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from by_hand import OPTIMIZERS as EXPECTED
+from by_hand import list_kinds, recipe
+
+from fairtrial import settings
+from fairtrial.training.hyperparameters import list_kinds as kinds_of
+from fairtrial.training.hyperparameters import make_numbers
+from fairtrial.training.model import Parameters
+from fairtrial.training.optimizer import OPTIMIZERS, apply_updates, init_slots
+
+# One row for each optimizer, or more: its settings.
+CASES = [
+    {"kind": "sgd", "learning_rate": 0.1},
+    {"kind": "sgd", "learning_rate": 0.03, "momentum": 0.9},
+    {"kind": "adam", "learning_rate": 0.05},
+    {"kind": "adam", "learning_rate": 0.2, "beta1": 0.5, "beta2": 0.9, "epsilon": 1e-3},
+    {"kind": "rmsprop", "learning_rate": 0.05},
+    {"kind": "rmsprop", "learning_rate": 0.02, "rho": 0.5, "epsilon": 1e-2},
+]
+STEPS = 50
+GRADIENTS = np.random.default_rng(7).normal(size=(STEPS, 3)) * np.array([1.0, 1e-3, 30.0])
+
+
+def walk(cases, shape):
+    """Where lanes get to from 1 by the same gradients; (STEPS, 3, *shape), and the same for b."""
+    recipes = [recipe(optimizer=case) for case in cases]
+    kinds, numbers = kinds_of(recipes).optimizers, make_numbers(recipes, shape)
+    at = Parameters(tf.ones((3, *shape)), tf.ones(shape))
+    slots, rate, places = init_slots(kinds, at), numbers["optimizer.learning_rate"], []
+    for step, gradient in enumerate(GRADIENTS):
+        lanes = np.broadcast_to(np.reshape(gradient, (3, *[1] * len(shape))), (3, *shape))
+        gradients = Parameters(*(tf.constant(g, tf.float32) for g in (lanes, lanes[0])))
+        at, slots = apply_updates(kinds, at, gradients, slots, rate, numbers, step + 1.0)
+        places.append([value.numpy() for value in at])
+    return [np.stack(values) for values in zip(*places, strict=True)]
+
+
+def expected_walk(case):
+    rule = recipe(optimizer=case).optimizer
+    optimizer, at, places = EXPECTED[rule.kind](rule), np.ones(3), []
+    for gradient in GRADIENTS:
+        at = at + optimizer.change(gradient, rule.learning_rate)
+        places.append(at)
+    return np.stack(places)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_alone(case):
+    W, b = walk([case], ())
+    np.testing.assert_allclose(W, expected_walk(case), rtol=2e-5, atol=2e-5)
+    np.testing.assert_allclose(b, expected_walk(case)[:, 0], rtol=2e-5, atol=2e-5)
+
+
+def test_side_by_side():
+    """Lanes of every kind in one program, and each goes its own way."""
+    W, b = walk(CASES, (1, len(CASES)))
+    for lane, case in enumerate(CASES):
+        np.testing.assert_allclose(W[..., 0, lane], expected_walk(case), rtol=2e-5, atol=2e-5)
+        np.testing.assert_allclose(b[:, 0, lane], expected_walk(case)[:, 0], rtol=2e-5, atol=2e-5)
+
+
+def test_slots_are_only_those_in_use():
+    at = Parameters(tf.ones((3, 2)), tf.ones(2))
+    slots = init_slots(("rmsprop",), at)
+    assert list(slots) == ["second"]
+    assert slots["second"].W.shape == (3, 2)
+    assert not np.any(slots["second"].b)
+
+
+def test_every_kind_has_its_place():
+    assert set(list_kinds(settings.Optimizer)) == set(OPTIMIZERS) == set(EXPECTED)
+    assert {case["kind"] for case in CASES} == set(OPTIMIZERS)
