@@ -50,14 +50,15 @@ def evaluate(parameters: Parameters, X: Any, labels: Any, pixel_range: int) -> d
 
     lanes = parameters.b.shape[1:]
     sums = (tf.zeros(lanes), tf.zeros(lanes))
-    _, *sums = tf.while_loop(
-        lambda block, *_: block < n_whole,
-        lambda block, *sums: (
-            block + 1,
-            *(a + b for a, b in zip(sums, score(block * BLOCK, BLOCK), strict=True)),
-        ),
-        (0, *sums),
-    )
+    if n_whole:  # XLA compiles a loop's body even where it never runs, and refuses the slice.
+        _, *sums = tf.while_loop(
+            lambda block, *_: block < n_whole,
+            lambda block, *sums: (
+                block + 1,
+                *(a + b for a, b in zip(sums, score(block * BLOCK, BLOCK), strict=True)),
+            ),
+            (0, *sums),
+        )
     if rest := n_rows - n_whole * BLOCK:
         sums = [a + b for a, b in zip(sums, score(n_whole * BLOCK, rest), strict=True)]
     return {"cross_entropy": sums[0] / n_rows, "accuracy": sums[1] / n_rows}
