@@ -151,7 +151,8 @@ def descend(recipe, X, y, W, b, draws: Any = NoDraws) -> Descent:
         W = W + rules[0].change(gradients[0], rate)
         b = b + rules[1].change(gradients[1], rate)
         most = float(np.finfo(np.float32).max)
-        if not all(np.all(np.abs(v) <= most) for v in (value, W, b)):
+        total = value * len(y)  # float32 adds up before it divides
+        if not all(np.all(np.abs(v) <= most) for v in (total, W, b)):
             run.outcome, run.ended_at = "diverged", step
             return run
         run.W, run.b = W, b

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import scipy.special
 import tensorflow as tf
+
 from by_hand import LOSSES as EXPECTED
 from by_hand import list_kinds, recipe
-
 from fairtrial import settings
 from fairtrial.training import loss
 from fairtrial.training.hyperparameters import make_numbers

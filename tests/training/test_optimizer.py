@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from by_hand import OPTIMIZERS as EXPECTED
 from by_hand import list_kinds, recipe
-
 from fairtrial import settings
 from fairtrial.training.hyperparameters import list_kinds as kinds_of
 from fairtrial.training.hyperparameters import make_numbers

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from by_hand import recipe
 
+from by_hand import recipe
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.model import Parameters
 from fairtrial.training.optimizer import apply_updates, init_slots

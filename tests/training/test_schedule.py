@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from by_hand import Judge, recipe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from by_hand import Judge, recipe
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.model import Parameters
 from fairtrial.training.step import init_state, judge
-from fairtrial.training.trace import OUTCOMES, TRAINING
+from fairtrial.training.trace import OUTCOMES
 
 
 def halving(patience, floor=1e-9):

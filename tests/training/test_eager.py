@@ -1,0 +1,137 @@
+"""The eager driver against plain gradient descent in NumPy float64."""
+
+import numpy as np
+import pytest
+
+from by_hand import descend, descend_softmax, recipe, softmax
+from fairtrial.data.dataset import Dataset
+from fairtrial.data.line import line_data
+from fairtrial.data.split import order_rows, split_rows
+from fairtrial.settings import LineTask
+from fairtrial.training import eager
+from fairtrial.training.model import Parameters, draw_init
+
+DATA = line_data(LineTask(kind="line", rows=64, test_rows=2, noise="laplace"), 5)
+FAST = {"kind": "sgd", "learning_rate": 0.1}
+START = Parameters(np.float32([0.5]), np.float32(-0.5))
+
+
+def make_plane(n_rows, n_features, seed=0):
+    """Rows of a plane with noise."""
+    random = np.random.default_rng(seed)
+    X = random.normal(size=(n_rows, n_features)).astype(np.float32)
+    truth = np.arange(1.0, n_features + 2)
+    y = X @ truth[:-1] + truth[-1] + random.normal(size=n_rows)
+    return Dataset(X, y.astype(np.float32), X[:2], y[:2].astype(np.float32), truth)
+
+
+def make_classes(n_rows, n_features=6, n_classes=3, seed=0):
+    """Rows of pixels, 0 to 16, brighter in their class's place."""
+    random = np.random.default_rng(seed)
+    X = random.integers(0, 12, size=(n_rows, n_features)).astype(np.uint8)
+    y = random.integers(0, n_classes, n_rows).astype(np.int32)
+    X[np.arange(n_rows), y] += 4
+    half = n_rows // 2
+    return Dataset(X, y, X[:half], y[:half], n_classes=n_classes, pixel_range=16)
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", {"kind": "huber", "delta": 0.7}, "hybrid"], ids=str)
+@pytest.mark.parametrize("optimizer", [FAST, {"kind": "adam", "learning_rate": 0.1}], ids=str)
+def test_full_batch(loss, optimizer):
+    one = recipe(loss, optimizer, steps=40)
+    found = eager.train(one, DATA, 5, START)
+    expected = descend(one, DATA.X, DATA.y, *START)
+    at, losses = found.curves["loss"]
+    assert at.tolist() == list(range(40))
+    np.testing.assert_allclose(losses, expected.losses, rtol=1e-5)
+    np.testing.assert_allclose(found.W, expected.W, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found.b, expected.b, rtol=1e-5, atol=1e-5)
+    assert (found.outcome, found.ended_at) == ("completed", 39)
+
+
+def test_several_features():
+    data = make_plane(50, 3)
+    one = recipe("huber", FAST, steps=30)
+    found = eager.train(one, data, 5)
+    expected = descend(one, data.X, data.y, np.zeros(3), 0.0)
+    np.testing.assert_allclose(found.W, expected.W, rtol=1e-5)
+    gap = np.append(expected.W, expected.b) - data.true_parameters
+    assert found.curves["parameter_error"][1][-1] > np.linalg.norm(gap)  # that is after the update
+    assert "slope" not in found.curves
+
+
+def test_long_enough_it_finds_least_squares():
+    found = eager.train(recipe("mse", {"kind": "sgd", "learning_rate": 0.3}, steps=60), DATA, 5)
+    slope, intercept = np.polyfit(DATA.X[:, 0].astype(float), DATA.y.astype(float), 1)
+    assert (found.W[0], found.b) == (
+        pytest.approx(slope, rel=1e-5),
+        pytest.approx(intercept, rel=1e-5),
+    )
+
+
+def test_curves_are_from_before_the_update():
+    curves = eager.train(recipe(steps=3), DATA, 5, START).curves
+    assert curves["slope"][1][0] == 0.5
+    assert curves["intercept"][1][0] == -0.5
+    error = np.hypot(0.5 - 3, -0.5 - 2)
+    assert curves["parameter_error"][1][0] == pytest.approx(error, rel=1e-6)
+
+
+def test_stops_and_halves_as_by_hand():
+    """Heavy momentum overshoots: losses that rise and fall by far more than rounding."""
+    heavy = {"kind": "sgd", "learning_rate": 0.2, "momentum": 0.98}
+    for others in (
+        {"stopping": {"patience": 4}},
+        {"schedule": {"kind": "halve_on_plateau", "patience": 3, "floor": 0.02}},
+    ):
+        one = recipe("mse", heavy, steps=60, **others)
+        found, expected = eager.train(one, DATA, 5), descend(one, DATA.X, DATA.y, [0.0], 0.0)
+        assert (found.outcome, found.ended_at) == (expected.outcome, expected.ended_at)
+        assert found.outcome in ("stopped_early", "rate_floor")
+        np.testing.assert_allclose(found.curves["learning_rate"][1], expected.rates, rtol=1e-6)
+
+
+def test_diverges_with_the_last_finite_state():
+    one = recipe("mse", {"kind": "sgd", "learning_rate": 5.0}, steps=99)
+    found, expected = eager.train(one, DATA, 5), descend(one, DATA.X, DATA.y, [0.0], 0.0)
+    assert expected.outcome == "diverged"
+    assert (found.outcome, found.ended_at) == ("diverged", expected.ended_at)
+    np.testing.assert_allclose(found.W, expected.W, rtol=1e-4)
+    np.testing.assert_allclose(found.b, expected.b, rtol=1e-4)
+    assert len(found.curves["loss"][1]) == expected.ended_at + 1
+
+
+# ------------------------------------------------------------------------------------- epochs
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
+def test_mini_batches(optimizer):
+    """50 rows, 40 of which train, in batches of 16: the last has 8."""
+    data, rate = make_classes(50), {"kind": optimizer, "learning_rate": 0.05}
+    one = recipe(
+        "cross_entropy", rate, epochs=2, batch_size=16, validation=0.2, init={"kind": "normal"}
+    )
+    found = eager.train(one, data, 7)
+    train, validation = split_rows(50, 0.2, 7)
+    orders = [order_rows(40, 7, epoch) for epoch in (1, 2)]
+    X = data.X.astype(float) / 16
+    start = draw_init(one.init, 6, 3, 7)
+    expected = descend_softmax(one, X[train], data.y[train], *start, orders)
+    np.testing.assert_allclose(found.curves["loss"][1], expected.losses, rtol=1e-5)
+    np.testing.assert_allclose(found.W, expected.W, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.b, expected.b, rtol=1e-4, atol=1e-5)
+    assert found.curves["loss"][0].tolist() == [1, 2]
+    assert (found.outcome, found.ended_at) == ("completed", 2)
+    for prefix, rows in (("train_", train), ("validation_", validation), ("", slice(0, 25))):
+        shares = softmax(X[rows] @ expected.W + expected.b)
+        right = np.mean(shares.argmax(1) == data.y[rows])
+        assert found.curves[f"{prefix}accuracy"][1][-1] == pytest.approx(right, rel=1e-6)
+        entropy = -np.log(shares[np.arange(len(shares)), data.y[rows]]).mean()
+        assert found.curves[f"{prefix}cross_entropy"][1][-1] == pytest.approx(entropy, rel=1e-4)
+
+
+def test_no_validation_no_validation_curves():
+    one = recipe("cross_entropy", epochs=1, batch_size=64)
+    curves = eager.train(one, make_classes(20), 0).curves
+    assert {"train_accuracy", "accuracy"} < set(curves)
+    assert not [name for name in curves if name.startswith("validation")]

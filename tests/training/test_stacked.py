@@ -1,0 +1,166 @@
+"""The stacked driver: outcomes side by side, lanes that do no harm, curves that are thinned."""
+
+import numpy as np
+import pytest
+
+from by_hand import descend, recipe
+from fairtrial.data.dataset import Dataset
+from fairtrial.data.line import line_data
+from fairtrial.settings import LineTask
+from fairtrial.training import eager, stacked
+
+HEAVY = {"kind": "sgd", "learning_rate": 0.2, "momentum": 0.98}
+WILD = {"kind": "sgd", "learning_rate": 5.0}
+DATA = line_data(LineTask(kind="line", rows=64, test_rows=2), 5)
+# One lane for each way to end.
+LANES = [
+    recipe("mse", HEAVY, steps=60, stopping={"patience": 4}),
+    recipe(
+        "mse", HEAVY, steps=60, schedule={"kind": "halve_on_plateau", "patience": 3, "floor": 0.02}
+    ),
+    recipe("mse", WILD, steps=60),
+    recipe("mse", HEAVY, steps=60),
+]
+
+
+def train(recipes, data=DATA, seed=5):
+    return stacked.train(stacked.Stack(recipes, [data], [seed]))[0]
+
+
+def assert_same(found, expected):
+    assert (found.outcome, found.ended_at) == (expected.outcome, expected.ended_at)
+    np.testing.assert_array_equal(found.W, expected.W)
+    np.testing.assert_array_equal(found.b, expected.b)
+    assert found.curves.keys() == expected.curves.keys()
+    for name in expected.curves:
+        for one, other in zip(found.curves[name], expected.curves[name], strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_outcomes_side_by_side():
+    traces = train(LANES)
+    expected = [descend(lane, DATA.X, DATA.y, [0.0], 0.0) for lane in LANES]
+    assert [trace.outcome for trace in traces] == [
+        "stopped_early", "rate_floor", "diverged", "completed",
+    ]  # fmt: skip
+    for trace, run in zip(traces, expected, strict=True):
+        assert (trace.outcome, trace.ended_at) == (run.outcome, run.ended_at)
+        np.testing.assert_allclose(trace.W, run.W, rtol=1e-4)
+        np.testing.assert_allclose(trace.b, run.b, rtol=1e-4)
+        at, rates = trace.curves["learning_rate"]
+        assert at.tolist() == list(range(run.ended_at + 1))
+        np.testing.assert_allclose(rates, run.rates, rtol=1e-6)
+        assert all(np.all(np.isfinite(value)) for value in (trace.W, trace.b))
+
+
+@pytest.mark.parametrize("neighbour", [WILD, HEAVY | {"learning_rate": 1e-3}], ids=str)
+def test_what_happens_beside_a_lane_is_nothing_to_it(neighbour):
+    """Whatever one lane does, to the last bit, the others do the same."""
+    quiet = train([*LANES[:2], recipe("mse", HEAVY, steps=60), LANES[3]])
+    found = train([*LANES[:2], recipe("mse", neighbour, steps=60), LANES[3]])
+    assert not np.array_equal(found[2].W, quiet[2].W)
+    for lane in (0, 1, 3):
+        assert_same(found[lane], quiet[lane])
+
+
+def test_the_last_step_of_many_chunks():
+    """One step more than two chunks hold; NumPy says where that leads."""
+    one = recipe("mse", {"kind": "sgd", "learning_rate": 0.01}, steps=2 * stacked.CHUNK + 1)
+    (trace,) = train([one])
+    expected = descend(one, DATA.X, DATA.y, [0.0], 0.0)
+    assert (trace.outcome, trace.ended_at) == ("completed", 2 * stacked.CHUNK)
+    np.testing.assert_allclose(trace.W, expected.W, rtol=1e-5)
+    at, losses = trace.curves["loss"]
+    assert len(at) <= 500
+    assert {0, stacked.CHUNK, 2 * stacked.CHUNK} <= set(at.tolist())
+    np.testing.assert_allclose(losses, np.array(expected.losses)[at], rtol=1e-5)
+
+
+def test_curves_keep_both_sides_of_each_halving():
+    schedule = {"kind": "halve_on_plateau", "patience": 17, "floor": 1e-9}
+    (trace,) = train([recipe("mae", HEAVY, steps=1100, schedule=schedule)])
+    at, rates = trace.curves["learning_rate"]
+    assert len(at) <= 500
+    falls = np.flatnonzero(np.diff(rates))
+    assert len(falls) > 5
+    np.testing.assert_allclose(rates[falls + 1], rates[falls] / 2, rtol=1e-6)
+    assert np.all(np.diff(at)[falls] == 1)
+
+
+def test_progress_is_told():
+    told = []
+    stack = stacked.Stack(LANES, [DATA], [5])
+    stacked.train(stack, lambda lanes, at: told.append((lanes, at)))
+    assert told == [(4, 0)]
+
+
+def test_several_features_and_data_sets():
+    random, n_sets = np.random.default_rng(4), 2
+    X = random.normal(size=(n_sets, 40, 3)).astype(np.float32)
+    y = random.normal(size=(n_sets, 40)).astype(np.float32)
+    sets = [Dataset(X[s], y[s], X[s], y[s]) for s in range(n_sets)]
+    init = {"kind": "normal", "scale": 0.5}
+    recipes = [recipe(loss, HEAVY, steps=15, init=init) for loss in ("mse", "huber", "hybrid")]
+    traces = stacked.train(stacked.Stack(recipes, sets, [1, 2]))
+    for s, seed in enumerate((1, 2)):
+        for one, found in zip(recipes, traces[s], strict=True):
+            expected = eager.train(one, sets[s], seed)
+            np.testing.assert_allclose(found.W, expected.W, rtol=1e-5, atol=1e-5)
+            assert set(found.curves) == {"loss", "learning_rate"}
+
+
+# ------------------------------------------------------------------------------------- epochs
+
+
+def make_pixels(n_rows):
+    random = np.random.default_rng(1)
+    X = random.integers(0, 17, size=(n_rows, 6)).astype(np.uint8)
+    y = random.integers(0, 3, n_rows).astype(np.int32)
+    return Dataset(X, y, X[:10], y[:10], n_classes=3, pixel_range=16)
+
+
+def softmax_recipe(rate, **others):
+    optimizer = {"kind": "sgd", "learning_rate": rate}
+    return recipe("cross_entropy", optimizer, **{"epochs": 3, "batch_size": 16} | others)
+
+
+def test_outcomes_of_epochs_side_by_side():
+    """Lanes of other lengths, one that diverges, and one that stops: none harms another."""
+    data = make_pixels(50)
+    wild = softmax_recipe(3e38)
+    lanes = [softmax_recipe(0.1), wild, softmax_recipe(0.1, epochs=5), softmax_recipe(0.1)]
+    traces = train(lanes, data)
+    assert [(trace.outcome, trace.ended_at) for trace in traces] == [
+        ("completed", 3), ("diverged", 1), ("completed", 5), ("completed", 3),
+    ]  # fmt: skip
+    assert np.all(np.isfinite(traces[1].W)) and np.all(np.isfinite(traces[1].b))
+    assert_same(traces[0], traces[3])
+    expected = eager.train(lanes[2], data, 5)
+    np.testing.assert_allclose(traces[2].W, expected.W, rtol=1e-4, atol=1e-6)
+    for name, (at, values) in expected.curves.items():
+        assert traces[2].curves[name][0].tolist() == at.tolist()
+        np.testing.assert_allclose(traces[2].curves[name][1], values, rtol=1e-5)
+    calm = train([lanes[0], softmax_recipe(0.2), *lanes[2:]], data)
+    for lane in (0, 2, 3):
+        assert_same(traces[lane], calm[lane])
+
+
+def test_a_stall_is_of_epochs():
+    """Weights that are shaken hard every step: from the first epoch on, the loss only rises."""
+    noise = {"weights": {"every": 1, "scale": 300.0}}
+    lanes = [softmax_recipe(0.001, epochs=9, noise=noise, stopping={"patience": 2})]
+    (found,), expected = train(lanes, make_pixels(50)), eager.train(lanes[0], make_pixels(50), 5)
+    losses = expected.curves["loss"][1]
+    best = np.minimum.accumulate(losses)
+    stalls = [at - int(np.argmin(losses[: at + 1])) for at in range(len(losses))]
+    assert expected.outcome == found.outcome == "stopped_early"
+    assert found.ended_at == expected.ended_at == 1 + stalls.index(2)
+    assert best[-1] == best[-3]
+
+
+def test_rate_noise_shows_in_the_curve_from_the_epoch_after():
+    noise = {"learning_rate": {"every": 1, "low": 0.5, "high": 0.5}}
+    one = softmax_recipe(0.1, noise=noise)
+    for trace in (train([one], make_pixels(50))[0], eager.train(one, make_pixels(50), 5)):
+        rates = trace.curves["learning_rate"][1]  # four batches an epoch, each halves the rate
+        np.testing.assert_allclose(rates, [0.1, 0.1 / 2**4, 0.1 / 2**8], rtol=1e-6)
