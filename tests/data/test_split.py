@@ -1,0 +1,51 @@
+"""Splits and orders of rows."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fairtrial.data.split import order_rows, split_rows
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.integers(2, 500), st.floats(0.01, 0.99), st.integers(0, 2**62))
+def test_every_row_is_in_one_part(n_rows, share, seed):
+    train, validation = split_rows(n_rows, share, seed)
+    assert sorted([*train, *validation]) == list(range(n_rows))
+    assert abs(len(validation) - share * n_rows) <= 0.5
+    assert np.all(np.diff(train) > 0) and np.all(np.diff(validation) > 0)
+
+
+def test_none_held_out():
+    train, validation = split_rows(10, None, 3)
+    assert train.tolist() == list(range(10))
+    assert len(validation) == 0
+
+
+def test_a_larger_share_holds_out_the_same_rows_and_more():
+    parts = [set(split_rows(1000, share, 3)[1]) for share in (0.1, 0.2, 0.5)]
+    assert parts[0] < parts[1] < parts[2]
+
+
+def test_held_out_rows_come_from_everywhere():
+    """Of 60,000 rows the mean place of 12,000 at random is within four standard errors."""
+    _, validation = split_rows(60_000, 0.2, 3)
+    error = np.sqrt((60_000**2 - 1) / 12 / 12_000 * (48_000 / 59_999))
+    assert np.mean(validation) == pytest.approx(29_999.5, abs=4 * error)
+
+
+def test_seeds_split_differently():
+    one, other = (set(split_rows(1000, 0.5, seed)[1]) for seed in (1, 2))
+    assert 200 < len(one & other) < 300
+
+
+def test_orders_are_shuffles_anew_each_epoch():
+    orders = [order_rows(1000, seed, epoch) for seed in (1, 2) for epoch in (1, 2)]
+    for order in orders:
+        assert sorted(order) == list(range(1000))
+    for first in range(4):
+        for second in range(first):
+            same = np.mean(orders[first] == orders[second])
+            assert same < 0.01
+    np.testing.assert_array_equal(orders[0], order_rows(1000, 1, 1))

@@ -1,0 +1,121 @@
+"""Every kind that a study may name is one that can be trained, and every rule has its edge."""
+
+import pytest
+from pydantic import ValidationError
+
+from by_hand import list_kinds, recipe
+from fairtrial import settings
+from fairtrial.data.line import NOISES
+from fairtrial.training.loss import LOSSES
+from fairtrial.training.optimizer import OPTIMIZERS
+
+
+@pytest.mark.parametrize(
+    ("union", "known"),
+    [
+        (settings.Loss, {*LOSSES, "cross_entropy"}),
+        (settings.Optimizer, set(OPTIMIZERS)),
+        (settings.TaskNoise, set(NOISES)),
+        (settings.Schedule, {"constant", "halve_on_plateau"}),
+        (settings.Init, {"normal", "constant"}),
+        (settings.Task, {"line", "fashion_mnist", "digits"}),
+    ],
+)
+def test_every_kind_is_known_to_training(union, known):
+    assert set(list_kinds(union)) == known
+
+
+# Settings of a recipe that are just allowed, and just not.
+ALLOWED = [
+    {"loss": {"kind": "hybrid", "alpha": 0.0}},
+    {"loss": {"kind": "hybrid", "alpha": 1.0}},
+    {"loss": {"kind": "huber", "delta": 1e-9}},
+    {"loss": {"kind": "huber", "delta": 1}},
+    {"optimizer": {"kind": "sgd", "momentum": 0.0}},
+    {"optimizer": {"kind": "adam", "beta1": 0.0, "beta2": 0.0}},
+    {"steps": 1},
+    {"steps": 2**31 - 1},
+    {"steps": None, "epochs": 1, "batch_size": 1},
+    {"stopping": {"patience": 1}},
+    {"validation": 0.99},
+    {"init": {"kind": "normal", "scale": 0.0}},
+    {"noise": {"data": {"low": 0.0, "high": 0.0}}},
+    {"noise": {"learning_rate": {"low": 1.0, "high": 1.0}}},
+]
+REFUSED = [
+    {"loss": {"kind": "hybrid", "alpha": 1.0001}},
+    {"loss": {"kind": "hybrid", "alpha": -0.0001}},
+    {"loss": {"kind": "huber", "delta": 0.0}},
+    {"loss": {"kind": "huber", "delta": "1"}},
+    {"loss": {"kind": "huber", "delta": float("inf")}},
+    {"loss": {"kind": "huber", "delta": float("nan")}},
+    {"loss": {"kind": "mse", "delta": 1.0}},
+    {"loss": "MSE"},
+    {"loss": None},
+    {"optimizer": {"kind": "sgd", "momentum": 1.0}},
+    {"optimizer": {"kind": "sgd", "learning_rate": 0.0}},
+    {"optimizer": {"kind": "sgd", "learning_rate": True}},
+    {"optimizer": {"kind": "adam", "beta2": 1.0}},
+    {"optimizer": {"kind": "rmsprop", "epsilon": 0.0}},
+    {"optimizer": {"learning_rate": 0.1}},
+    {"schedule": {"kind": "halve_on_plateau", "floor": 0.0}},
+    {"steps": 0},
+    {"steps": 2**31},
+    {"steps": 1.0},
+    {"steps": True},
+    {"steps": None},
+    {"steps": 5, "epochs": 1, "batch_size": 1},
+    {"steps": None, "epochs": 1},
+    {"batch_size": 1},
+    {"stopping": {"patience": 0}},
+    {"validation": 0.0},
+    {"validation": 1.0},
+    {"init": {"kind": "normal", "scale": -1.0}},
+    {"noise": {"data": {"low": 2.0, "high": 1.0}}},
+    {"noise": {"learning_rate": {"low": 0.0}}},
+    {"noise": {"weights": {"every": 0}}},
+    {"noise": {"bias": {}}},
+    {"speed": 1},
+]
+
+
+@pytest.mark.parametrize("changes", ALLOWED, ids=str)
+def test_allowed(changes):
+    assert recipe(**changes).loss
+
+
+@pytest.mark.parametrize("changes", REFUSED, ids=str)
+def test_refused(changes):
+    with pytest.raises(ValidationError):
+        recipe(**changes)
+
+
+@pytest.mark.parametrize("rows", [2, 2**31 - 1])
+def test_rows_allowed(rows):
+    assert settings.LineTask(kind="line", rows=rows).rows == rows
+
+
+@pytest.mark.parametrize("rows", [1, 2**31, 10.0])
+def test_rows_refused(rows):
+    with pytest.raises(ValidationError):
+        settings.LineTask(kind="line", rows=rows)
+
+
+def test_a_bare_kind_has_its_defaults():
+    assert recipe("huber").loss == settings.HuberLoss(kind="huber", delta=1.0)
+    assert recipe(optimizer="adam").optimizer == settings.Adam(kind="adam")
+    assert recipe(init="normal").init == settings.NormalInit(kind="normal")
+
+
+def test_defaults_of_the_report():
+    """Adam and RMSProp as the lab report has them, beside TensorFlow's own epsilon."""
+    adam, rmsprop = settings.Adam(kind="adam"), settings.RmsProp(kind="rmsprop")
+    assert (adam.beta1, adam.beta2, adam.epsilon) == (0.9, 0.999, 1e-7)
+    assert (rmsprop.rho, rmsprop.epsilon) == (0.9, 1e-7)
+    assert settings.HuberLoss(kind="huber").delta == 1.0
+    assert settings.HybridLoss(kind="hybrid").alpha == 0.5
+
+
+def test_settings_cannot_change():
+    with pytest.raises(ValidationError):
+        recipe().steps = 3

@@ -1,0 +1,314 @@
+"""Study files: arms and runs, and every error at once in words a user can act on."""
+
+import pytest
+
+from by_hand import recipe
+from fairtrial import settings
+from fairtrial.errors import InputError
+from fairtrial.study import Arm, Run, Study, flatten, set_at
+
+BASE = """
+name = "Four losses"
+seeds = 3
+[task]
+kind = "line"
+rows = 100
+[recipe]
+loss = "mse"
+optimizer = { kind = "sgd", learning_rate = 0.01 }
+steps = 50
+"""
+IMAGES = """
+name = "Digits"
+[task]
+kind = "digits"
+[recipe]
+loss = "cross_entropy"
+optimizer = "adam"
+epochs = 2
+batch_size = 32
+"""
+
+
+def read(text="", base=BASE):
+    return Study.from_toml(base + text)
+
+
+def errors_of(text="", base=BASE):
+    with pytest.raises(InputError) as caught:
+        read(text, base)
+    return str(caught.value)
+
+
+def names_of(text):
+    return [arm.name for arm in read(text).list_arms()]
+
+
+# ----------------------------------------------------------------------------------- arms, runs
+
+
+def test_nothing_varies():
+    study = read()
+    (arm,) = study.list_arms()
+    assert arm == Arm("recipe", study.task, study.recipe)
+    assert study.list_runs() == [Run(arm, seed) for seed in (0, 1, 2)]
+
+
+def test_grid_is_every_combination():
+    study = read(
+        '[vary]\nloss = ["mse", { kind = "huber", delta = 2.0 }]\n'
+        '"optimizer.learning_rate" = [0.1, 0.5]\n"task.noise.scale" = [1, 3.0]'
+    )
+    arms = study.list_arms()
+    assert arms[0].name == "mse, optimizer.learning_rate=0.1, task.noise.scale=1"
+    assert arms[-1].name == "huber delta=2.0, optimizer.learning_rate=0.5, task.noise.scale=3.0"
+    found = {
+        (arm.recipe.loss.kind, arm.recipe.optimizer.learning_rate, arm.task.noise.scale)
+        for arm in arms
+    }
+    assert len(arms) == len(found) == 8
+    assert ("huber", 0.5, 1.0) in found
+    assert len(study.list_runs()) == len({run.name for run in study.list_runs()}) == 24
+
+
+def test_hand_picked_arms():
+    study = read(
+        """
+        [[arms]]
+        name = "slow"
+        set = { "optimizer.learning_rate" = 0.001, stopping = { patience = 7 } }
+        [[arms]]
+        name = "noisy"
+        set = { "task.noise" = "laplace", "noise.weights" = { every = 5, scale = 0.1 } }
+        vary = { loss = ["mae", "huber"] }
+        """
+    )
+    slow, mae, huber = study.list_arms()
+    assert [arm.name for arm in (slow, mae, huber)] == ["slow", "noisy · mae", "noisy · huber"]
+    assert slow.recipe == recipe(
+        optimizer={"kind": "sgd", "learning_rate": 0.001}, steps=50, stopping={"patience": 7}
+    )
+    assert mae.task.noise == settings.LaplaceNoise()
+    assert mae.recipe.loss == settings.MaeLoss(kind="mae")
+    assert huber.recipe.noise.weights == settings.WeightNoise(every=5, scale=0.1)
+    assert huber.recipe.steps == 50
+
+
+def test_grid_and_hand_picked_arms_together():
+    text = '[vary]\nsteps = [10, 20]\n[[arms]]\nname = "long"\nset = { steps = 500 }'
+    assert names_of(text) == ["steps=10", "steps=20", "long"]
+
+
+def test_a_table_takes_the_place_of_the_whole_setting():
+    text = '[vary]\noptimizer = [{ kind = "sgd", momentum = 0.9 }]'
+    assert read(text).list_arms()[0].recipe.optimizer == settings.Sgd(kind="sgd", momentum=0.9)
+
+
+def test_a_name_inside_an_absent_table_makes_it():
+    assert read('[vary]\n"stopping.patience" = [9]').list_arms()[0].recipe.stopping == (
+        settings.Stopping(patience=9)
+    )
+
+
+def test_arms_of_one_study_share_their_data():
+    """Adding an arm leaves the others what they were."""
+    one = read('[vary]\nloss = ["mse", "mae"]').list_arms()
+    more = read('[vary]\nloss = ["huber", "mse", "mae"]').list_arms()
+    assert more[1:] == one
+
+
+@pytest.mark.parametrize(
+    ("seeds", "expected"), [("4", [0, 1, 2, 3]), ("[7]", [7]), ("[9, 0]", [9, 0])]
+)
+def test_seeds(seeds, expected):
+    assert read(base=BASE.replace("seeds = 3", f"seeds = {seeds}")).list_seeds() == expected
+
+
+def test_seeds_by_default():
+    assert read(base=BASE.replace("seeds = 3", "")).list_seeds() == list(range(20))
+
+
+@pytest.mark.parametrize(
+    "seeds", ["0", "-1", "[]", "[1, 1]", "[-1]", "1.0", "true", '"3"', "[0.5]", "[[1]]"]
+)
+def test_seeds_refused(seeds):
+    assert "whole number of seeds" in errors_of(base=BASE.replace("seeds = 3", f"seeds = {seeds}"))
+
+
+def test_replace():
+    study = read('[vary]\nloss = ["mse", "mae"]').replace(seeds=[5])
+    assert study.list_seeds() == [5]
+    assert len(study.list_arms()) == 2
+    with pytest.raises(InputError, match="whole number of seeds"):
+        study.replace(seeds=0)
+
+
+# -------------------------------------------------------------------------------------- errors
+
+
+def test_all_errors_at_once():
+    base = """
+        nam = "x"
+        seeds = 0
+        [task]
+        kind = "line"
+        rows = 1
+        noise = { kind = "laplac", scale = 1.0 }
+        [recipe]
+        loss = { kind = "huber", delta = -1.0 }
+        optimizer = { kind = "sgd", learning_rat = 0.1 }
+        steps = "many"
+    """
+    text = errors_of(base=base)
+    for line in [
+        "name is missing: give it a value.",
+        "nam is not a known name; did you mean 'name'?",
+        "seeds: 0 must be a whole number of seeds",
+        "task.rows = 1: it must be greater than or equal to 2.",
+        "task.noise = 'laplac' is not a known kind; did you mean 'laplace'?",
+        "recipe.loss.delta = -1.0: it must be greater than 0.",
+        "recipe.optimizer.learning_rat is not a known name; did you mean 'learning_rate'?",
+        "recipe.steps = 'many': it must be a valid integer.",
+    ]:
+        assert line in text
+    assert text.startswith("study cannot be used:\n")
+    assert len(text.splitlines()) == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[vary]\nloss = ["mse", "hubr"]', "recipe.loss = 'hubr' is not a known kind; did you"),
+        ('[vary]\n"loss.delta" = [1.0]', "recipe.loss.delta is not a known name"),
+        ('[vary]\n"optimiser.momentum" = [0.5]', "did you mean 'optimizer'?"),
+        ("[vary]\nsteps = []", "vary.steps = []"),
+        ("[vary]\nsteps = 5", "vary.steps = 5: it must be a valid list."),
+        ("[vary]\nsteps = [0]", "arm 'steps=0': recipe.steps = 0: it must be greater"),
+        ('[[arms]]\nname = ""', "arms[0].name = ''"),
+        ('[[arms]]\nname = "a"\nvary = { steps = [] }', "arms[0].vary.steps = []"),
+        ('[[arms]]\nname = "a"\nsett = {}', "arms[0].sett is not a known name; did you mean 'set'"),
+        ('[[arms]]\nset = { steps = 9 }', "arms[0].name is missing"),
+        ('[[arms]]\nname = "a"\n[[arms]]\nname = "a"', "arm 'a' is there twice"),
+        ("[vary]\nsteps = [9, 9]", "arm 'steps=9' is there twice"),
+        ('[vary]\nloss = ["mse", { kind = "mse" }]', "arm 'mse' is there twice"),
+        ('[vary]\n"task.rows" = [1]', "task.rows = 1: it must be greater than or equal to 2."),
+        ('[vary]\n"task.row" = [5]', "task.row is not a known name; did you mean 'rows'?"),
+        ('[vary]\nloss = ["cross_entropy"]', "the targets of line are numbers"),
+        ("[vary]\nvalidation = [0.2]", "line has fresh test rows"),
+        ("[vary]\nepochs = [5]", "either steps (full batch) or epochs"),
+        ("[recipe.schedule]\nfloor = 1.0", "recipe.schedule has no kind: name one"),
+        ("[recipe.noise.data]\nlow = 3.0", "low (3) must not be above high (2)"),
+    ],
+)  # fmt: skip
+def test_one_error(text, expected):
+    assert expected in errors_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('loss = "mse"', "digits has classes: use 'cross_entropy'."),
+        ("noise = { data = {} }", "noise.data acts on targets that are numbers"),
+        ("steps = 5", "needs batches: use epochs and batch_size."),
+    ],
+)
+def test_conflicts_with_images(text, expected):
+    base = IMAGES
+    if text.startswith("loss"):
+        base = base.replace('loss = "cross_entropy"', text)
+    elif text.startswith("steps"):
+        base = base.replace("epochs = 2\nbatch_size = 32", text)
+    else:
+        base += text
+    assert expected in errors_of(base=base)
+
+
+def test_errors_of_every_arm():
+    text = errors_of('[vary]\n"optimizer.momentum" = [1.0, 0.5, 2.0]')
+    assert "arm 'optimizer.momentum=1.0'" in text
+    assert "arm 'optimizer.momentum=2.0'" in text
+    assert "momentum=0.5" not in text
+
+
+@pytest.mark.parametrize(
+    "text", ["name = ", "= 1", '[recipe]\nloss = "mae"', "x = 1\nx = 2", "\x00", "a.b.c = ]"]
+)
+def test_not_toml(text):
+    assert "study is not valid TOML: " in errors_of(text)
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 5000, str(2**63), str(-(2**63) - 1)])
+@pytest.mark.parametrize("place", ["seeds = {}\n", "name = 'x'\n[task]\nslope = {}", "a = [[{}]]"])
+def test_whole_numbers_beyond_64_bits(number, place):
+    assert "beyond 64 bits" in errors_of(base=place.format(number))
+
+
+def test_nested_too_deeply():
+    assert "nested too deeply" in errors_of(base="a = " + "[" * 5000 + "]" * 5000)
+
+
+def test_load(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text(BASE, encoding="utf-8")
+    assert Study.load(path) == read()
+    assert Study.load(str(path)) == read()
+
+
+def test_load_says_which_file(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text("seeds = 0", encoding="utf-8")
+    with pytest.raises(InputError, match=r"study\.toml cannot be used"):
+        Study.load(path)
+    path.write_text(BASE + "[vary]\nsteps = [0]", encoding="utf-8")
+    with pytest.raises(InputError, match=r"study\.toml cannot be used"):
+        Study.load(path)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(InputError, match="No such file"):
+        Study.load(tmp_path / "absent.toml")
+    with pytest.raises(InputError, match="directory"):
+        Study.load(tmp_path)
+    (tmp_path / "latin").write_bytes("name = 'é'".encode("latin-1"))
+    with pytest.raises(InputError, match="UTF-8"):
+        Study.load(tmp_path / "latin")
+
+
+# --------------------------------------------------------------------------------- round trips
+
+
+@pytest.mark.parametrize(
+    "study",
+    [
+        read(),
+        read(base=IMAGES),
+        read('[vary]\nloss = ["mse", { kind = "huber", delta = 2.0 }]\n"task.rows" = [10, 20]'),
+        read('[[arms]]\nname = "a \\"b\\" · é"\nset = { "noise.data" = {}, steps = 9 }'),
+        read("[recipe.stopping]\n[recipe.noise]\nweights = { every = 3 }"),
+    ],
+)
+def test_round_trip(study):
+    again = Study.from_toml(study.to_toml())
+    assert again == study
+    assert again.list_runs() == study.list_runs()
+
+
+def test_set_at():
+    tables = {"loss": "mse", "optimizer": {"kind": "sgd"}, "stopping": None}
+    optimizer = tables["optimizer"]
+    set_at(tables, "loss.delta", 1)
+    set_at(tables, "optimizer.momentum", 0.9)
+    set_at(tables, "stopping.patience", 5)
+    set_at(tables, "steps", 7)
+    assert tables == {
+        "loss": {"kind": "mse", "delta": 1},
+        "optimizer": {"kind": "sgd", "momentum": 0.9},
+        "stopping": {"patience": 5},
+        "steps": 7,
+    }
+    assert optimizer == {"kind": "sgd"}  # what others may hold is not changed
+
+
+def test_flatten():
+    nested = {"a": {"b": {"c": 1}, "d": None}, "e": [1], "f": {}}
+    assert flatten(nested, "x.") == {"x.a.b.c": 1, "x.e": [1]}
