@@ -1,0 +1,100 @@
+"""Every run in exactly one stack, and stacks whose rows are alike."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from by_hand import recipe
+from fairtrial.settings import DigitsTask, LineTask
+from fairtrial.study import Arm, Run
+from fairtrial.trial import plan
+from fairtrial.trial.plan import plan_stacks
+
+LINES = [
+    LineTask(kind="line", rows=rows, noise=noise)
+    for rows in (50, 60)
+    for noise in ("normal", "laplace")
+]
+DIGITS = DigitsTask(kind="digits")
+LINE_RECIPES = [
+    recipe("mse"),
+    recipe("mae"),
+    recipe("huber", "adam"),
+    recipe("mse", steps=99),
+    recipe("mse", noise={"data": {}}),
+    recipe("mse", noise={"weights": {}}),
+]
+DIGITS_RECIPES = [
+    recipe("cross_entropy", optimizer, epochs=epochs, batch_size=size, validation=validation)
+    for optimizer in ("sgd", "adam")
+    for epochs in (2, 3)
+    for size in (32, 64)
+    for validation in (None, 0.2)
+]
+ARMS = [
+    Arm(f"arm {number}", task, one)
+    for number, (task, one) in enumerate(
+        [(task, one) for task in LINES for one in LINE_RECIPES]
+        + [(DIGITS, one) for one in DIGITS_RECIPES]
+    )
+]
+
+
+def assert_sound(runs, plans):
+    planned = Counter(run.name for one in plans for row in one.runs for run in row)
+    assert planned == Counter(run.name for run in runs)
+    for one in plans:
+        assert {len(row) for row in one.runs} == {len(one.runs[0])}
+        for row in one.runs:
+            assert len({(run.arm.task, run.seed) for run in row}) == 1
+            recipes = [run.arm.recipe for run in row]
+            assert recipes == [run.arm.recipe for run in one.runs[0]]
+            assert len({(r.steps, r.batch_size, r.validation) for r in recipes}) == 1
+            assert len({r.noise.data is None for r in recipes}) == 1
+        shapes = {
+            run.arm.task.rows if run.arm.task.kind == "line" else run.arm.task.kind
+            for row in one.runs
+            for run in row
+        }
+        assert len(shapes) == 1
+        if one.runs[0][0].arm.task.kind == "digits":
+            assert len(one.runs) == 1
+        assert one.n_runs == sum(len(row) for row in one.runs)
+
+
+PAIRS = st.tuples(st.sampled_from(ARMS), st.integers(0, 4))
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.lists(PAIRS, min_size=1, max_size=40, unique_by=lambda pair: (pair[0].name, pair[1])))
+def test_any_runs(pairs):
+    runs = [Run(arm, seed) for arm, seed in pairs]
+    assert_sound(runs, plan_stacks(runs))
+
+
+def test_a_grid_is_one_stack():
+    """Three recipes of one length, two noises, four seeds: eight data sets of three lanes."""
+    arms = [arm for arm in ARMS if arm.task in LINES[:2] and arm.recipe in LINE_RECIPES[:3]]
+    runs = [Run(arm, seed) for arm in arms for seed in range(4)]
+    (one,) = plan_stacks(runs)
+    assert (len(one.runs), len(one.runs[0])) == (8, 3)
+    assert one.work == 8 * 3 * 20
+
+
+def test_seeds_of_mini_batches_train_apart():
+    runs = [Run(Arm("a", DIGITS, DIGITS_RECIPES[0]), seed) for seed in range(3)]
+    plans = plan_stacks(runs)
+    assert [one.n_runs for one in plans] == [1, 1, 1]
+    assert [one.work for one in plans] == [2, 2, 2]
+
+
+@pytest.mark.parametrize(("most", "expected"), [(1, [1] * 5), (300, [3, 2]), (10**9, [5])])
+def test_stacks_fit_in_memory(monkeypatch, most, expected):
+    monkeypatch.setattr(plan, "MOST_VALUES", most)
+    arms = [Arm(str(number), LINES[0], LINE_RECIPES[number]) for number in range(2)]
+    runs = [Run(arm, seed) for arm in arms for seed in range(5)]
+    plans = plan_stacks(runs)
+    assert_sound(runs, plans)
+    assert [len(one.runs) for one in plans] == expected
