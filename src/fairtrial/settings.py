@@ -113,8 +113,8 @@ class LinearTask(Settings):
     weights: Annotated[list[float], Field(min_length=1)] | None = None
     intercept: float = 0.0
     correlation: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    rows: Annotated[int, Field(ge=2)] = 10_000
-    test_rows: Annotated[int, Field(ge=2)] = 10_000
+    rows: Rows = 10_000
+    test_rows: Rows = 10_000
     noise: TaskNoise = NormalNoise()
 
     @model_validator(mode="after")
