@@ -162,7 +162,13 @@ def summarise_arms(folder: Path) -> list[dict[str, Any]]:
                 f"{row['count']} {row['outcome']}"
                 for row in arm["outcome"].value_counts(sort=True).to_dicts()
             ),
-            **{metric: f"{arm[metric].mean():.4g}" for metric in metrics},
+            **{metric: _show_mean(arm[metric]) for metric in metrics},
         }
         for (name,), arm in runs.group_by("arm", maintain_order=True)
     ]
+
+
+def _show_mean(values: pl.Series) -> str:
+    """Show the mean; nothing where no run of the arm has the metric."""
+    mean = values.mean()
+    return "" if mean is None else f"{mean:.4g}"
