@@ -134,8 +134,10 @@ def descend(recipe, X, y, W, b, draws: Any = NoDraws) -> Descent:
     for step in range(recipe.steps):
         residual = y + offset - (X @ run.W + run.b)
         value = loss.value(residual, recipe.loss).mean()
+        value += recipe.penalty.l2 * np.sum(run.W**2) + recipe.penalty.l1 * np.sum(np.abs(run.W))
         slope = loss.slope(residual, recipe.loss)
-        gradients = -(X * slope[:, None]).mean(0), -slope.mean()
+        pull = 2 * recipe.penalty.l2 * run.W + recipe.penalty.l1 * np.sign(run.W)
+        gradients = pull - (X * slope[:, None]).mean(0), -slope.mean()
         run.losses.append(value)
         run.rates.append(rate)
         W, b = run.W, run.b

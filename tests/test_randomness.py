@@ -50,4 +50,4 @@ def test_keys_differ_and_fit():
 @pytest.mark.parametrize("seed", [0, 2**31, 2**63 - 1])
 def test_seeds_of_any_size(seed):
     assert make_stream(seed, "split").random() != make_stream(seed ^ 1, "split").random()
-    assert 0 <= make_key(seed, "noise.rate") < 2**31
+    assert 0 <= make_key(seed, "noise.learning_rate") < 2**31

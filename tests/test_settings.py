@@ -18,7 +18,7 @@ from fairtrial.training.optimizer import OPTIMIZERS
         (settings.TaskNoise, set(NOISES)),
         (settings.Schedule, {"constant", "halve_on_plateau"}),
         (settings.Init, {"normal", "constant"}),
-        (settings.Task, {"line", "fashion_mnist", "digits"}),
+        (settings.Task, {"line", "linear", "fashion_mnist", "digits"}),
     ],
 )
 def test_every_kind_is_known_to_training(union, known):
@@ -39,6 +39,8 @@ ALLOWED = [
     {"stopping": {"patience": 1}},
     {"validation": 0.99},
     {"init": {"kind": "normal", "scale": 0.0}},
+    {"penalty": {"l2": 0.0, "l1": 1}},
+    {"validation": 0.2, "stopping": {"monitor": "validation_accuracy"}},
     {"noise": {"data": {"low": 0.0, "high": 0.0}}},
     {"noise": {"learning_rate": {"low": 1.0, "high": 1.0}}},
 ]
@@ -75,6 +77,9 @@ REFUSED = [
     {"noise": {"learning_rate": {"low": 0.0}}},
     {"noise": {"weights": {"every": 0}}},
     {"noise": {"bias": {}}},
+    {"penalty": {"l2": -0.1}},
+    {"stopping": {"monitor": "validation_accuracy"}},
+    {"stopping": {"monitor": "accuracy"}},
     {"speed": 1},
 ]
 

@@ -6,8 +6,8 @@ import scipy.stats
 
 from by_hand import list_kinds
 from fairtrial import settings
-from fairtrial.data.line import NOISES, line_data
-from fairtrial.settings import LineTask
+from fairtrial.data.line import NOISES, line_data, linear_data
+from fairtrial.settings import LinearTask, LineTask
 
 N = 20_000
 
@@ -131,3 +131,43 @@ def test_seeds_differ():
 def test_every_kind_has_its_place():
     assert set(list_kinds(settings.TaskNoise)) == set(NOISES)
     assert {noise["kind"] for noise, _ in CASES} == set(NOISES)
+
+
+# ---------------------------------------------------------------------------------- many features
+
+
+def test_linear_data():
+    task = LinearTask(
+        kind="linear",
+        features=3,
+        weights=[1.0, -2.0, 0.5],
+        intercept=4.0,
+        rows=N,
+        test_rows=9,
+        noise={"kind": "normal", "scale": 0.0},
+    )
+    data = linear_data(task, 1)
+    np.testing.assert_allclose(data.y, data.X.astype(float) @ [1.0, -2.0, 0.5] + 4, atol=1e-5)
+    np.testing.assert_allclose(data.test_y, data.test_X @ [1.0, -2.0, 0.5] + 4, atol=1e-5)
+    assert data.true_parameters is not None
+    assert data.true_parameters.tolist() == [1.0, -2.0, 0.5, 4.0]
+    for feature in data.X.T:
+        assert scipy.stats.kstest(feature, "norm").pvalue > 0.01
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.95])
+def test_correlation_of_features(correlation):
+    task = LinearTask(kind="linear", features=4, correlation=correlation, rows=N)
+    X = linear_data(task, 1).X.astype(float)
+    pairs = np.corrcoef(X.T)[np.triu_indices(4, 1)]
+    np.testing.assert_allclose(pairs, correlation, atol=4 / np.sqrt(N))
+    np.testing.assert_allclose(X.std(0), 1, atol=0.03)
+
+
+def test_weights_are_drawn_for_each_seed_and_shared_by_noises():
+    tasks = [LinearTask(kind="linear", features=500, rows=2, noise=kind) for kind in NOISES]
+    truths = [linear_data(task, 1).true_parameters for task in tasks]
+    for truth in truths:
+        np.testing.assert_array_equal(truth, truths[0])
+    assert scipy.stats.kstest(truths[0][:-1], "norm").pvalue > 0.01
+    assert not np.any(linear_data(tasks[0], 2).true_parameters[:-1] == truths[0][:-1])

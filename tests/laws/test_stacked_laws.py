@@ -64,7 +64,12 @@ def lanes(draw, noisy):
         settings_of_loss = draw(LOSS_SETTINGS[loss])
         settings_of_optimizer = draw(OPTIMIZER_SETTINGS[optimizer])
         noise = draw(NOISE) if noisy else {}
-        made.append(recipe(settings_of_loss, settings_of_optimizer, steps=STEPS, noise=noise))
+        penalty = {"l2": draw(shares), "l1": draw(shares)} if noisy else {}
+        made.append(
+            recipe(
+                settings_of_loss, settings_of_optimizer, steps=STEPS, noise=noise, penalty=penalty
+            )
+        )
     return made
 
 

@@ -7,8 +7,8 @@ from by_hand import descend, descend_softmax, recipe, softmax
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.line import line_data
 from fairtrial.data.split import order_rows, split_rows
-from fairtrial.settings import LineTask
-from fairtrial.training import eager
+from fairtrial.settings import LineTask, Penalty
+from fairtrial.training import eager, loss
 from fairtrial.training.model import Parameters, draw_init
 
 DATA = line_data(LineTask(kind="line", rows=64, test_rows=2, noise="laplace"), 5)
@@ -35,10 +35,10 @@ def make_classes(n_rows, n_features=6, n_classes=3, seed=0):
     return Dataset(X, y, X[:half], y[:half], n_classes=n_classes, pixel_range=16)
 
 
-@pytest.mark.parametrize("loss", ["mse", "mae", {"kind": "huber", "delta": 0.7}, "hybrid"], ids=str)
+@pytest.mark.parametrize("kind", ["mse", "mae", {"kind": "huber", "delta": 0.7}, "hybrid"], ids=str)
 @pytest.mark.parametrize("optimizer", [FAST, {"kind": "adam", "learning_rate": 0.1}], ids=str)
-def test_full_batch(loss, optimizer):
-    one = recipe(loss, optimizer, steps=40)
+def test_full_batch(kind, optimizer):
+    one = recipe(kind, optimizer, steps=40)
     found = eager.train(one, DATA, 5, START)
     expected = descend(one, DATA.X, DATA.y, *START)
     at, losses = found.curves["loss"]
@@ -101,6 +101,53 @@ def test_diverges_with_the_last_finite_state():
     assert len(found.curves["loss"][1]) == expected.ended_at + 1
 
 
+# One row for each penalty, and both.
+PENALTIES = [{"l2": 0.3}, {"l1": 0.4}, {"l2": 0.1, "l1": 0.2}]
+
+
+@pytest.mark.parametrize("penalty", PENALTIES, ids=str)
+def test_penalties(penalty):
+    data = make_plane(50, 3)
+    one = recipe("mse", FAST, steps=40, penalty=penalty, init={"kind": "constant", "value": 0.5})
+    found = eager.train(one, data, 5)
+    expected = descend(one, data.X, data.y, np.full(3, 0.5), 0.5)
+    np.testing.assert_allclose(found.curves["loss"][1], expected.losses, rtol=1e-5)
+    np.testing.assert_allclose(found.W, expected.W, rtol=1e-5)
+    np.testing.assert_allclose(found.b, expected.b, rtol=1e-5)
+
+
+def test_l2_finds_ridge():
+    """The closed form on centred rows; the intercept is not pulled."""
+    data = make_plane(50, 3)
+    one = recipe("mse", {"kind": "sgd", "learning_rate": 0.2}, steps=150, penalty={"l2": 0.3})
+    found = eager.train(one, data, 5)
+    X, y = data.X.astype(float), data.y.astype(float)
+    centred, shifted = X - X.mean(0), y - y.mean()
+    W = np.linalg.solve(centred.T @ centred + 50 * 0.3 * np.eye(3), centred.T @ shifted)
+    np.testing.assert_allclose(found.W, W, rtol=1e-5)
+    assert found.b == pytest.approx(y.mean() - X.mean(0) @ W, rel=1e-5)
+
+
+def test_every_penalty_has_its_place():
+    names = {name for penalty in PENALTIES for name in penalty}
+    assert set(loss.PENALTIES) == set(Penalty.model_fields) == names
+
+
+def test_restores_the_best():
+    """Heavy momentum leaves the valley again; the parameters of its lowest loss come back."""
+    heavy = {"kind": "sgd", "learning_rate": 0.2, "momentum": 0.98}
+    stopping = {"patience": 4, "restore_best": True}
+    one = recipe("mse", heavy, steps=60, stopping=stopping)
+    found = eager.train(one, DATA, 5)
+    expected = descend(one, DATA.X, DATA.y, [0.0], 0.0)
+    assert (found.outcome, found.ended_at) == (expected.outcome, expected.ended_at)
+    best = int(np.argmin(expected.losses))
+    assert best == expected.ended_at - 4
+    shorter = descend(recipe("mse", heavy, steps=best), DATA.X, DATA.y, [0.0], 0.0)
+    np.testing.assert_allclose(found.W, shorter.W, rtol=1e-5)
+    np.testing.assert_allclose(found.b, shorter.b, rtol=1e-5)
+
+
 # ------------------------------------------------------------------------------------- epochs
 
 
@@ -135,3 +182,30 @@ def test_no_validation_no_validation_curves():
     curves = eager.train(one, make_classes(20), 0).curves
     assert {"train_accuracy", "accuracy"} < set(curves)
     assert not [name for name in curves if name.startswith("validation")]
+
+
+@pytest.mark.parametrize("monitor", ["validation_cross_entropy", "validation_accuracy"])
+def test_stops_by_what_is_monitored_and_restores_it(monitor):
+    """A rate that is too high memorises 24 rows: validation gets worse while the loss falls."""
+    data = make_classes(60, n_features=12)
+    one = recipe(
+        "cross_entropy",
+        {"kind": "adam", "learning_rate": 0.3},
+        epochs=60,
+        batch_size=8,
+        validation=0.6,
+        stopping={"patience": 5, "monitor": monitor, "restore_best": True},
+    )
+    found = eager.train(one, data, 7)
+    values = found.curves[monitor][1] * (-1 if monitor.endswith("accuracy") else 1)
+    best = int(np.argmin(values))
+    assert found.outcome == "stopped_early"
+    assert found.ended_at == best + 1 + 5
+    assert np.argmin(found.curves["loss"][1]) > best
+    assert found.scores[monitor] == pytest.approx(found.curves[monitor][1][best], rel=1e-6)
+    train, _ = split_rows(60, 0.6, 7)
+    orders = [order_rows(24, 7, epoch) for epoch in range(1, best + 2)]
+    X, W, b = data.X / 16.0, np.zeros((12, 3)), np.zeros(3)
+    expected = descend_softmax(one, X[train], data.y[train], W, b, orders)
+    # Adam at this rate moves every weight by about 0.1 an epoch; rounding, by far less.
+    np.testing.assert_allclose(found.W, expected.W, atol=3e-3)

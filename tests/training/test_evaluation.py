@@ -6,7 +6,7 @@ import sklearn.metrics
 import tensorflow as tf
 
 from by_hand import softmax
-from fairtrial.training.evaluation import BLOCK, evaluate
+from fairtrial.training.evaluation import BLOCK, choose_monitored, evaluate
 from fairtrial.training.model import Parameters
 
 RANDOM = np.random.default_rng(6)
@@ -29,12 +29,26 @@ def expected(n_rows, lane):
 def test_one_run(n_rows):
     at = Parameters(tf.constant(W[..., 0]), tf.constant(B[:, 0]))
     found = evaluate(at, X[:n_rows], LABELS[:n_rows], 255)
-    np.testing.assert_allclose(found, expected(n_rows, 0), rtol=2e-5)
+    assert list(found) == ["cross_entropy", "accuracy"]
+    np.testing.assert_allclose(list(found.values()), expected(n_rows, 0), rtol=2e-5)
 
 
 def test_lanes():
     found = evaluate(Parameters(tf.constant(W), tf.constant(B)), X, LABELS, 255)
     for lane in range(2):
         np.testing.assert_allclose(
-            [score[lane] for score in found], expected(len(X), lane), rtol=2e-5
+            [score[lane] for score in found.values()], expected(len(X), lane), rtol=2e-5
         )
+
+
+def test_choose_monitored():
+    """Lower is better in all of them, so accuracy turns its sign; absent metrics leave the loss."""
+    loss = tf.constant([1.0, 2.0, 3.0])
+    scores = {
+        "validation_cross_entropy": tf.constant([4.0, 5.0, 6.0]),
+        "validation_accuracy": tf.constant([0.1, 0.2, 0.3]),
+        "train_accuracy": tf.constant([0.7, 0.8, 0.9]),
+    }
+    numbers = {"stopping.monitor": tf.constant([0, 1, 2])}
+    np.testing.assert_allclose(choose_monitored(loss, scores, numbers), [1.0, 5.0, -0.3])
+    np.testing.assert_allclose(choose_monitored(loss, {}, numbers), loss)

@@ -14,8 +14,15 @@ RECIPES = [
 
 
 def test_kinds():
-    assert list_kinds(RECIPES) == Kinds(("sgd", "adam", "rmsprop"), frozenset({"weights"}))
-    assert list_kinds(RECIPES[:1]) == Kinds(("adam",), frozenset())
+    assert list_kinds(RECIPES) == Kinds(
+        ("sgd", "adam", "rmsprop"), frozenset({"weights"}), frozenset(), False
+    )
+    assert list_kinds(RECIPES[:1]) == Kinds(("adam",), frozenset(), frozenset(), False)
+    others = [
+        recipe(penalty={"l1": 0.1, "l2": 0.0}),
+        recipe(stopping={"patience": 3, "restore_best": True}),
+    ]
+    assert list_kinds(others) == Kinds(("sgd",), frozenset(), frozenset({"l1"}), True)
 
 
 def test_numbers_by_lane():
@@ -31,6 +38,8 @@ def test_numbers_by_lane():
         "schedule.patience": [0, 0, 100],
         "schedule.floor": [0, 0, 1e-6],
         "stopping.patience": [5, 0, 0],
+        "stopping.monitor": [0, 0, 0],
+        "stopping.restore_best": [0, 0, 0],
         "noise.weights.every": [0, 500, 0],
         "noise.weights.scale": [0, 0.3, 0],
         "steps": [20, 20, 20],
@@ -45,6 +54,7 @@ def test_counts_are_whole_and_the_rest_is_float32():
     whole = {name for name, number in numbers.items() if number.dtype == tf.int32}
     assert whole == {
         "steps", "optimizer", "schedule.patience", "stopping.patience", "noise.weights.every",
+        "stopping.monitor", "stopping.restore_best",
     }  # fmt: skip
     assert {number.dtype for name, number in numbers.items() if name not in whole} == {tf.float32}
 

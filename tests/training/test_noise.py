@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from by_hand import descend, recipe
 from fairtrial.data.line import line_data
-from fairtrial.settings import LineTask
+from fairtrial.settings import InjectedNoise, LineTask
 from fairtrial.training import eager
 from fairtrial.training.model import Parameters
-from fairtrial.training.noise import PURPOSES, NamedDraws, make_keys, strikes
+from fairtrial.training.noise import INJECTIONS, PURPOSES, NamedDraws, make_keys, strikes
 
 DRAWS = NamedDraws(make_keys([3], ()))
 N = 20_000
@@ -19,7 +19,7 @@ N = 20_000
 @tf.function(jit_compile=True)
 def draw_compiled(step):
     rows = DRAWS.normal_rows("noise.data", step, 1000)
-    return rows, DRAWS.uniform("noise.rate", step, 0.9, 1.1)
+    return rows, DRAWS.uniform("noise.learning_rate", step, 0.9, 1.1)
 
 
 def test_rows_are_standard_normal():
@@ -36,7 +36,7 @@ def test_weights_are_standard_normal():
 
 
 def test_scales_are_uniform():
-    found = [float(DRAWS.uniform("noise.rate", step, 0.9, 1.1)) for step in range(500)]
+    found = [float(DRAWS.uniform("noise.learning_rate", step, 0.9, 1.1)) for step in range(500)]
     assert scipy.stats.kstest(found, scipy.stats.uniform(0.9, 0.2).cdf).pvalue > 0.01
 
 
@@ -51,7 +51,7 @@ def test_steps_and_purposes_are_independent():
 def test_compiled_draws_are_the_same():
     for step in (0, 7, 500):
         rows = DRAWS.normal_rows("noise.data", step, 1000)
-        factor = DRAWS.uniform("noise.rate", step, 0.9, 1.1)
+        factor = DRAWS.uniform("noise.learning_rate", step, 0.9, 1.1)
         compiled_rows, compiled_factor = draw_compiled(tf.constant(step))
         np.testing.assert_allclose(compiled_rows, rows, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(compiled_factor, factor, rtol=1e-6)
@@ -61,7 +61,7 @@ def test_a_stack_draws_what_its_runs_would():
     stacked = NamedDraws(make_keys([3, 8], (2, 1)))
     rows = stacked.normal_rows("noise.data", 5, 20)
     weights = stacked.normal_like("noise.weights.W", 5, (4,))
-    scales = stacked.uniform("noise.rate", 5, tf.fill((2, 3), 0.9), tf.fill((2, 3), 1.1))
+    scales = stacked.uniform("noise.learning_rate", 5, tf.fill((2, 3), 0.9), tf.fill((2, 3), 1.1))
     assert (rows.shape, weights.shape, scales.shape) == ((2, 1, 20), (4, 2, 1), (2, 3))
     for place, seed in enumerate((3, 8)):
         alone = NamedDraws(make_keys([seed], ()))
@@ -69,7 +69,7 @@ def test_a_stack_draws_what_its_runs_would():
         np.testing.assert_array_equal(
             weights[:, place, 0], alone.normal_like("noise.weights.W", 5, (4,))
         )  # fmt: skip
-        np.testing.assert_allclose(scales[place], alone.uniform("noise.rate", 5, 0.9, 1.1))
+        np.testing.assert_allclose(scales[place], alone.uniform("noise.learning_rate", 5, 0.9, 1.1))
     assert not np.allclose(rows[0], rows[1])
 
 
@@ -101,7 +101,7 @@ class SameDraws:
         return self._draws.normal_like(f"noise.weights.{name}", step, shape).numpy().astype(float)
 
     def rate(self, step, low, high):
-        return float(self._draws.uniform("noise.rate", step, low, high))
+        return float(self._draws.uniform("noise.learning_rate", step, low, high))
 
 
 # One row for each kind of injected noise, and all together; never in step with each other.
@@ -132,7 +132,11 @@ def test_run_under_noise(case, loss):
     np.testing.assert_allclose(found.b, expected.b, rtol=2e-5)
 
 
-@pytest.mark.parametrize("case", ["data", "weights", "learning_rate"])
+def test_every_kind_has_its_place():
+    assert set(INJECTIONS) == set(InjectedNoise.model_fields) <= set(CASES)
+
+
+@pytest.mark.parametrize("case", list(INJECTIONS))
 def test_every_kind_of_noise_matters(case):
     start = Parameters(np.float32([0.5]), np.float32(0.5))
     quiet = eager.train(recipe(steps=10), DATA, 3, start)

@@ -25,7 +25,7 @@ def follow(recipes, losses):
     state, rates = init_state(list_kinds(recipes), at, numbers, 1), []
     for step, loss in enumerate(losses):
         last = numbers["steps"] - 1
-        state = judge(state, tf.fill(shape, np.float32(loss)), numbers, step, last)
+        state = judge(state, tf.fill(shape, np.float32(loss)), numbers, step, last, at)
         rates.append(state.learning_rate.numpy())
     return [
         (OUTCOMES[outcome], int(ended_at), [float(rate[lane]) for rate in rates])

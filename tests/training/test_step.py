@@ -47,7 +47,7 @@ def test_a_lane_whose_parameters_would_overflow_stays():
     assert state.ended_at.numpy().tolist() == [[7, -1]]
     assert float(state.parameters.W[0, 0, 0]) == float(state.parameters.b[0, 0]) == 1e3
     assert np.all(state.slots["first"].W[0, 0, 0] == 0)
-    judged = judge(state, tf.constant([losses]), numbers, 7, numbers["steps"] - 1)
+    judged = judge(state, tf.constant([losses]), numbers, 7, numbers["steps"] - 1, state.parameters)
     assert judged.outcome.numpy().tolist() == [[DIVERGED, TRAINING]]
 
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,11 +89,21 @@ def test_seeds_of_mini_batches_train_apart():
     assert [one.work for one in plans] == [2, 2, 2]
 
 
-@pytest.mark.parametrize(("most", "expected"), [(1, [1] * 5), (300, [3, 2]), (10**9, [5])])
-def test_stacks_fit_in_memory(monkeypatch, most, expected):
-    monkeypatch.setattr(plan, "MOST_VALUES", most)
-    arms = [Arm(str(number), LINES[0], LINE_RECIPES[number]) for number in range(2)]
-    runs = [Run(arm, seed) for arm in arms for seed in range(5)]
-    plans = plan_stacks(runs)
-    assert_sound(runs, plans)
-    assert [len(one.runs) for one in plans] == expected
+def test_stacks_fit_in_memory():
+    """Whatever there is: all in one stack, or data sets apart, or lanes apart."""
+    arms = [Arm(str(number), LINES[0], LINE_RECIPES[number]) for number in range(3)]
+    runs = [Run(arm, seed) for arm in arms for seed in range(4)]
+    dataset, lane = plan.estimate_memory(runs[::4])
+    for memory, expected in [
+        (1, [(1, 1)] * 12),
+        (dataset + 2 * lane, [(1, 2)] * 4 + [(1, 1)] * 4),
+        (dataset + 3 * lane, [(1, 3)] * 4),
+        (2 * (dataset + 3 * lane), [(2, 3)] * 2),
+        (10**9, [(4, 3)]),
+    ]:
+        plans = plan_stacks(runs, memory)
+        assert_sound(runs, plans)
+        assert [(len(one.runs), len(one.runs[0])) for one in plans] == expected
+        for one in plans:
+            need = len(one.runs) * (dataset + len(one.runs[0]) * lane)
+            assert need <= memory or one.n_runs == 1

@@ -13,9 +13,12 @@ from fairtrial.settings import LineTask
 from fairtrial.study import Arm, Run
 from fairtrial.training.trace import Trace
 from fairtrial.trial.store import (
+    RUNS,
+    RunResult,
     make_curve_table,
     make_parameter_table,
     make_run_row,
+    summarise_arms,
     write_file,
     write_json,
     write_tables,
@@ -33,7 +36,9 @@ TRACE = Trace(
         "loss": (np.array([0, 7]), np.array([2.0, 1.0])),
         "slope": (np.array([0]), np.array([0.25])),
     },
+    {},
 )
+RESULT = RunResult(RUN, TRACE, 0.5, {"mse": 1.25})
 
 
 def names_in(folder):
@@ -108,7 +113,7 @@ def test_json_is_for_people_too(tmp_path):
 
 
 def test_run_row():
-    row = make_run_row(RUN, TRACE, 0.5, {"mse": 1.25})
+    row = make_run_row(RESULT)
     assert row == {
         "run": "slow #4",
         "arm": "slow",
@@ -129,6 +134,8 @@ def test_run_row():
         "init.kind": "constant",
         "init.value": 0.0,
         "steps": 20,
+        "penalty.l2": 0.0,
+        "penalty.l1": 0.0,
         "outcome": "stopped_early",
         "ended_at": 7,
         "seconds": 0.5,
@@ -137,7 +144,7 @@ def test_run_row():
 
 
 def test_curve_table():
-    table = make_curve_table(RUN, TRACE)
+    table = make_curve_table(RESULT)
     assert table.schema == {
         "run": pl.String, "at": pl.Int64, "quantity": pl.String, "value": pl.Float64,
     }  # fmt: skip
@@ -152,7 +159,8 @@ def test_curve_table():
 def test_parameter_table_gives_parameters_back(shape):
     W = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     b = np.float32(0.1) if len(shape) == 1 else np.arange(shape[1], dtype=np.float32)
-    table = make_parameter_table(RUN, Trace(W, np.asarray(b), "completed", 1, {}))
+    trace = Trace(W, np.asarray(b), "completed", 1, {}, {})
+    table = make_parameter_table(RunResult(RUN, trace, 0.1, {}))
     assert table["run"].to_list() == ["slow #4"] * 2
     for row, expected in zip(table.iter_rows(named=True), (W, b), strict=True):
         values = np.reshape(np.float32(row["values"]), row["shape"])
@@ -162,17 +170,33 @@ def test_parameter_table_gives_parameters_back(shape):
 def test_tables_of_unlike_runs(tmp_path):
     """What one run does not have is absent in its row; columns are those of all."""
     other = Run(Arm("fast", RUN.arm.task, recipe(stopping={"patience": 3})), 2**62)
-    runs = [RUN, other]
-    rows = [make_run_row(run, TRACE, 0.1, {"mse": 1.0}) for run in runs]
-    curves = [make_curve_table(run, TRACE) for run in runs]
-    parameters = [make_parameter_table(run, TRACE) for run in runs]
-    write_tables(tmp_path, rows, curves, parameters)
+    results = [RESULT, RunResult(other, TRACE, 0.1, {"mse": 1.0, "r2": 0.5})]
+    write_tables(tmp_path, results)
     assert names_in(tmp_path) == [
         "curves.parquet", "parameters.parquet", "runs.parquet",
     ]  # fmt: skip
     table = pl.read_parquet(tmp_path / "runs.parquet")
+    assert table.columns[-5:] == ["outcome", "ended_at", "seconds", "mse", "r2"]
+    assert table["r2"].to_list() == [None, 0.5]
     assert table["loss.delta"].to_list() == [2.0, None]
     assert table["stopping.patience"].to_list() == [None, 3]
     assert table["seed"].to_list() == [4, 2**62]
     assert pl.read_parquet(tmp_path / "curves.parquet").height == 6
     assert pl.read_parquet(tmp_path / "parameters.parquet").height == 4
+
+
+def test_summary_of_arms(tmp_path):
+    """Means over an arm's runs; a metric that an arm does not have is no traceback."""
+    other = Run(Arm("fast", TASK, recipe()), 4)
+    results = [
+        RunResult(RUN, TRACE, 0.1, {"mse": 1.0}),
+        RunResult(Run(RUN.arm, 5), TRACE, 0.1, {"mse": 2.0}),
+        RunResult(other, TRACE, 0.1, {"mse": 4.0, "r2": 0.5}),
+    ]
+    write_tables(tmp_path, results)
+    assert (tmp_path / RUNS).exists()
+    slow, fast = summarise_arms(tmp_path)
+    assert (slow["arm"], slow["runs"], slow["mse"]) == ("slow", 2, "1.5")
+    assert slow["outcomes"] == "2 stopped_early"
+    assert (fast["mse"], fast["r2"]) == ("4", "0.5")
+    assert slow["r2"] == ""
