@@ -148,6 +148,16 @@ def test_outcomes_of_epochs_side_by_side():
         assert_same(traces[lane], calm[lane])
 
 
+def test_steps_are_counted_over_epochs():
+    """Adam's bias and the times of noise depend on the step, not on its place in the epoch."""
+    noise = {"weights": {"every": 5, "scale": 0.2}}
+    adam = {"kind": "adam", "learning_rate": 0.05}
+    one = recipe("cross_entropy", adam, epochs=3, batch_size=16, noise=noise)
+    (found,), expected = train([one], make_pixels(50)), eager.train(one, make_pixels(50), 5)
+    np.testing.assert_allclose(found.W, expected.W, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.curves["loss"][1], expected.curves["loss"][1], rtol=1e-5)
+
+
 def test_a_stall_is_of_epochs():
     """Weights that are shaken hard every step: from the first epoch on, the loss only rises."""
     noise = {"weights": {"every": 1, "scale": 300.0}}
