@@ -1,0 +1,126 @@
+"""The commands as a user meets them: a process, its output, its exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import polars as pl
+import pytest
+
+STUDY = """
+name = "Two losses"
+seeds = 2
+[task]
+kind = "line"
+rows = 50
+[recipe]
+loss = "mse"
+optimizer = { kind = "sgd", learning_rate = 0.1 }
+steps = 30
+[vary]
+loss = ["mse", "mae"]
+"""
+
+REPLAY = """
+[[run]]
+label = "A short line"
+seed = 3
+task = { kind = "line", rows = 20, noise = { kind = "normal", scale = 0.0 } }
+recipe = { loss = "mse", optimizer = { kind = "sgd", learning_rate = 0.1 }, steps = 200 }
+reported = { slope = "SLOPE", intercept = "2.00" }
+"""
+
+
+def run(*arguments, **options):
+    command = [sys.executable, "-m", "fairtrial", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+
+
+def test_help_does_not_load_tensorflow():
+    code = (
+        "import sys\nsys.argv = ['fairtrial', '--help']\nfrom fairtrial.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "assert 'tensorflow' not in sys.modules and 'polars' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "replay" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["lab"],
+        ["run"],
+        ["replay"],
+        ["report"],
+        ["data", "list"],
+        ["data", "fetch"],
+        ["data", "path"],
+    ],
+)
+def test_every_command_has_help_with_an_example(command):
+    done = run(*command, "--help")
+    assert done.returncode == 0
+    assert f"Example: fairtrial {' '.join(command)}" in done.stdout
+
+
+def test_run_writes_the_tables_and_verifies(tmp_path):
+    (tmp_path / "study.toml").write_text(STUDY)
+    done = run("run", "study.toml", "--out", "results", "--verify", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""  # silent in a pipe
+    runs = pl.read_parquet(tmp_path / "results" / "runs.parquet")
+    assert runs["run"].to_list() == ["mse #0", "mse #1", "mae #0", "mae #1"]
+    environment = json.loads((tmp_path / "results" / "environment.json").read_text())
+    (lane,) = environment["verification"]["lanes"]
+    assert lane["deviation"] <= lane["tolerance"]
+
+
+def test_errors_of_a_study_come_together_without_a_traceback(tmp_path):
+    (tmp_path / "study.toml").write_text(STUDY.replace("seeds = 2", "seeds = 0\nsede = 1"))
+    done = run("run", tmp_path / "study.toml")
+    assert done.returncode == 2
+    assert "seeds" in done.stderr and "sede is not a known name" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["run", "missing.toml"], 2), (["replay", "missing.toml"], 2), (["report", "nowhere"], 2),
+     (["nonsense"], 2), (["data", "fetch", "mnist"], 2)],
+)  # fmt: skip
+def test_what_a_user_gets_wrong_is_a_sentence(arguments, code, tmp_path):
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == code
+    assert done.stderr.strip() and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("slope", "code"), [("3.00", 0), ("3.01", 1)])
+def test_replay_says_no_by_its_exit_code(slope, code, tmp_path):
+    (tmp_path / "replay.toml").write_text(REPLAY.replace("SLOPE", slope))
+    done = run("replay", tmp_path / "replay.toml", "--json")
+    assert done.returncode == code, done.stderr
+    rows = json.loads(done.stdout)
+    assert [row["match"] for row in rows] == [code == 0, True]
+    assert rows[0]["replayed"] == "3.00"
+
+
+def test_a_stop_is_a_sentence(tmp_path):
+    (tmp_path / "study.toml").write_text(
+        STUDY.replace("steps = 30", "steps = 50_000_000").replace("rows = 50", "rows = 5000")
+    )
+    command = [sys.executable, "-m", "fairtrial", "run", "study.toml", "--out", "results"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        while not (tmp_path / "results" / "study.toml").exists():
+            assert process.poll() is None
+            time.sleep(0.1)
+        os.kill(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.startswith("Stopped.") and "Traceback" not in said

@@ -1,0 +1,57 @@
+"""The lab in small: digits for Fashion-MNIST, one seed, the real replay left to its own test."""
+
+import json
+
+import polars as pl
+import pytest
+
+from fairtrial import lab as lab_module
+from fairtrial.data.load import load_images_once
+from fairtrial.errors import MachineError
+from fairtrial.lab import Lab, open_shipped, prepare_lab, run_lab
+from fairtrial.study import Study
+
+
+@pytest.fixture
+def without_fashion_mnist(monkeypatch):
+    def load(name):
+        if name == "fashion_mnist":
+            raise MachineError("No source had it.")
+        return load_images_once(name)
+
+    monkeypatch.setattr(lab_module, "load_images_once", load)
+
+
+def shorten(lab):
+    line, fashion = lab.studies["line"], lab.studies["fashion"]
+    entries = [
+        entry.model_copy(update={"set": {**entry.set, "steps": 40}}) for entry in line.arms[:2]
+    ]
+    recipe = fashion.recipe.model_copy(update={"epochs": 2})
+    return Lab(
+        {"line": line.replace(arms=entries), "fashion": fashion.replace(recipe=recipe)}, lab.data
+    )
+
+
+@pytest.mark.parametrize("name", ["line", "fashion"])
+def test_shipped_studies_are_sound(name):
+    study = Study.load(open_shipped(name))
+    assert len(study.list_seeds()) == 20
+    assert len(study.list_arms()) == {"line": 48, "fashion": 3}[name]
+
+
+def test_digits_stand_in_and_it_is_said(without_fashion_mnist, tmp_path, monkeypatch):
+    monkeypatch.setattr(lab_module, "replay", lambda file, report: [])
+    lab = shorten(prepare_lab(seeds=1))
+    assert "digits" in lab.data["fallback"] and "No source had it." in lab.data["fallback"]
+    page = run_lab(lab, tmp_path, lambda status: None, n_verified=1)
+    text = page.read_text(encoding="utf-8")
+    assert "digits stand in for Fashion-MNIST" in text
+    runs = pl.read_parquet(tmp_path / "runs.parquet")
+    assert runs.group_by("study").len().sort("study").rows() == [("fashion", 3), ("line", 8)]
+    assert set(runs.filter(pl.col("study") == "fashion")["task.kind"]) == {"digits"}
+    curves = pl.read_parquet(tmp_path / "curves.parquet")
+    assert set(curves["run"]) == set(runs["run"])
+    environment = json.loads((tmp_path / "environment.json").read_text())
+    assert environment["data"]["name"] == "digits"
+    assert len(environment["verification"]["lanes"]) == 1
