@@ -68,6 +68,16 @@ def test_every_command_has_help_with_an_example(command):
     assert f"Example: fairtrial {' '.join(command)}" in done.stdout
 
 
+def test_our_command_never_imports_keras():
+    code = (
+        "import sys\nfrom fairtrial.cli import load_tensorflow\nload_tensorflow()\n"
+        "assert 'tensorflow' in sys.modules and sys.modules['keras'] is None\n"
+        "assert not [name for name in sys.modules if name.startswith('keras.')]"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_run_writes_the_tables_and_verifies(tmp_path):
     (tmp_path / "study.toml").write_text(STUDY)
     done = run("run", "study.toml", "--out", "results", "--verify", "1", cwd=tmp_path)

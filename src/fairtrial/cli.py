@@ -336,7 +336,12 @@ def count_matches(path: Path) -> tuple[int, int]:
 
 
 def load_tensorflow() -> None:
-    """Load TensorFlow without the lines that it writes to the terminal before anyone can ask."""
+    """Load TensorFlow alone: without Keras, and without its lines on the terminal.
+
+    TensorFlow imports Keras by itself where it finds it, which takes a second and is never used
+    here; and it writes to the error stream before anyone can ask it not to.
+    """
+    sys.modules.setdefault("keras", None)  # pyright: ignore[reportArgumentType]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     kept = os.dup(2)

@@ -23,6 +23,8 @@ from pydantic_core import ErrorDetails
 from fairtrial.errors import InputError
 from fairtrial.settings import IMAGE_TASKS, AnyTask, Recipe, Settings, Task
 
+MOST_SEEDS = 1_000_000
+
 
 class ArmEntry(Settings):
     """One hand-picked arm: a name, what differs from the recipe, and maybe a grid of its own.
@@ -92,10 +94,11 @@ class Study(Settings):
     def _check_seeds(cls, seeds: object) -> object:
         listed = seeds if isinstance(seeds, list) else [seeds]
         whole = all(type(seed) is int and 0 <= seed < 2**63 for seed in listed)
-        if not whole or not listed or seeds == 0 or len(set(map(str, listed))) < len(listed):
+        too_many = isinstance(seeds, int) and not 1 <= seeds <= MOST_SEEDS
+        if not whole or not listed or too_many or len(set(map(str, listed))) < len(listed):
             raise ValueError(
-                f"{_show(seeds)} must be a whole number of seeds, 1 or more, or a list of "
-                "different whole numbers, none negative"
+                f"{_show(seeds)} must be a whole number of seeds from 1 to {MOST_SEEDS:,}, or a "
+                "list of different whole numbers, none negative"
             )
         return seeds
 
@@ -177,7 +180,7 @@ class Study(Settings):
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
     def _make_arm(self, name: str, changes: Mapping[str, Any]) -> Arm:
-        settings = self.model_dump(include={"task", "recipe"})
+        settings = {"task": _dump_given(self.task), "recipe": _dump_given(self.recipe)}
         for place, value in changes.items():
             inside_task = place.startswith("task.")
             set_at(settings, place if inside_task else f"recipe.{place}", value)
@@ -190,6 +193,21 @@ class Study(Settings):
             if not problems:
                 return Arm(name, arm.task, arm.recipe)
         raise InputError("\n".join(f"  arm {name!r}: {problem}" for problem in problems))
+
+
+def _dump_given(settings: BaseModel) -> dict[str, Any]:
+    """Dump what was given, and every kind: a changed kind must not inherit the old one's defaults.
+
+    Settings that were not given take the defaults of whatever kind the arm has.
+    """
+    given = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            given[name] = _dump_given(value)
+        elif name == "kind" or (name in settings.model_fields_set and value is not None):
+            given[name] = value
+    return given
 
 
 class _ArmSettings(Settings):

@@ -177,3 +177,28 @@ def test_rate_noise_shows_in_the_curve_from_the_epoch_after():
     for trace in (train([one], make_pixels(50))[0], eager.train(one, make_pixels(50), 5)):
         rates = trace.curves["learning_rate"][1]  # four batches an epoch, each halves the rate
         np.testing.assert_allclose(rates, [0.1, 0.1 / 2**4, 0.1 / 2**8], rtol=1e-6)
+
+
+@pytest.mark.parametrize("monitor", ["loss", "validation_cross_entropy", "validation_accuracy"])
+def test_stops_and_restores_as_the_eager_driver_does(monitor):
+    """A lane that is stopped by what it monitors stands beside one that trains to the end."""
+    stream = np.random.default_rng(11)
+    X = stream.integers(0, 17, (60, 12)).astype(np.uint8)
+    y = stream.integers(0, 3, 60).astype(np.int32)
+    data = Dataset(X, y, X[:8], y[:8], n_classes=3, pixel_range=16)
+    settings = {"epochs": 25, "batch_size": 8, "validation": 0.6}
+    rate = {"kind": "adam", "learning_rate": 0.1}
+    stopping = {"patience": 3, "monitor": monitor, "restore_best": True}
+    lanes = [
+        recipe("cross_entropy", rate, **settings),
+        recipe("cross_entropy", rate, stopping=stopping, **settings),
+    ]
+    whole, stopped = train(lanes, data, 7)
+    expected = eager.train(lanes[1], data, 7)
+    assert (stopped.outcome, stopped.ended_at) == (expected.outcome, expected.ended_at)
+    np.testing.assert_allclose(stopped.W, expected.W, rtol=1e-3, atol=1e-4)
+    assert stopped.scores == pytest.approx(expected.scores, abs=1e-4)
+    assert whole.ended_at == 25
+    if monitor != "loss":
+        assert stopped.outcome == "stopped_early" and stopped.ended_at < 25
+        assert stopped.scores[monitor] != stopped.curves[monitor][1][-1]

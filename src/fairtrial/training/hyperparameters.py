@@ -79,7 +79,9 @@ def make_numbers(recipes: Sequence[Recipe], shape: tuple[int, ...]) -> dict[str,
 def _list_numbers(recipe: Recipe, kinds: Kinds) -> dict[str, float]:
     flat = flatten(recipe.model_dump())
     numbers: dict[str, float] = {
-        name: value for name, value in flat.items() if not isinstance(value, str)
+        name: value
+        for name, value in flat.items()
+        if not isinstance(value, str) and not name.startswith("init.")
     }
     if recipe.loss.kind in LOSSES:
         weights = LOSSES[recipe.loss.kind](recipe.loss)

@@ -11,7 +11,6 @@ from typing import Any
 import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.errors import InputError
 from fairtrial.settings import Init, LineTask
 from fairtrial.training.model import Parameters
 
@@ -38,17 +37,7 @@ def draw_line(task: LineTask, init: Init, seed: int) -> tuple[Dataset, Parameter
     -------
     dataset, start
         `X` (N, 1) and `y` (N,) without test rows; `W` (1,) and `b` ().
-
-    Raises
-    ------
-    InputError
-        If the noise is of another kind.
     """
-    if task.noise.kind not in NOISES:
-        raise InputError(
-            f"task.noise = {task.noise.kind!r} cannot be drawn from TensorFlow's generator: use "
-            f"one of {', '.join(NOISES)}, or leave out draws."
-        )
     tf.random.set_seed(seed)
     x = tf.random.normal([task.rows])
     noise = NOISES[task.noise.kind](task.rows, task.noise.scale)

@@ -17,6 +17,8 @@ from fairtrial.study import check, find_conflicts, parse_toml, read_text
 NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
 # Enough for the digits of the largest float and for the most decimals that NUMBER allows.
 EXACT = Context(prec=500)
+# The noises that the report drew; `training.stateful` draws them in its order.
+STATEFUL_NOISES = ("normal", "uniform", "compressed_normal")
 QUANTITY = re.compile(r"loss(@[0-9]{1,9})?|slope|intercept|stopped_at")
 
 
@@ -54,6 +56,12 @@ class ReportedRun(Settings):
     def _check_match(self) -> ReportedRun:
         for problem in find_conflicts(self.task, self.recipe):
             raise ValueError(problem.rstrip("."))
+        noise = self.task.noise.kind if isinstance(self.task, LineTask) else ""
+        if self.draws == "tensorflow" and noise not in STATEFUL_NOISES:
+            raise ValueError(
+                f"task.noise = {noise!r} cannot be drawn from TensorFlow's generator: use one of "
+                f"{', '.join(STATEFUL_NOISES)}, or leave out draws"
+            )
         return self
 
 
@@ -101,11 +109,6 @@ def replay(
     -------
     list of dict
         `label`, `quantity`, `reported`, `replayed` (text) and `match`.
-
-    Raises
-    ------
-    InputError
-        If a run asks TensorFlow's generator for noise that the report did not draw.
     """
     comparisons = []
     for done, run in enumerate(file.run):

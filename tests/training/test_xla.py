@@ -1,0 +1,49 @@
+"""Without XLA the same programs run as plain graphs, and give the same."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fairtrial.data.line import line_data
+from fairtrial.settings import LineTask, Recipe
+from fairtrial.training import stacked, xla
+
+
+def train():
+    recipes = [
+        Recipe.model_validate({
+            "loss": loss,
+            "optimizer": {"kind": "sgd", "learning_rate": 0.05},
+            "steps": 40,
+            "noise": {"weights": {"every": 7}},
+        })
+        for loss in ("mse", "mae")
+    ]  # fmt: skip
+    stacked.compile_steps.cache_clear()
+    dataset = line_data(LineTask(kind="line", rows=30, test_rows=2), 5)
+    return stacked.train(stacked.Stack(recipes, [dataset], [5]))[0]
+
+
+def test_plain_graphs_train_alike(monkeypatch):
+    compiled = train()
+    monkeypatch.setattr(xla, "has_xla", lambda: False)
+    plain = train()
+    stacked.compile_steps.cache_clear()
+    for ours, theirs in zip(compiled, plain, strict=True):
+        np.testing.assert_allclose(ours.W, theirs.W, rtol=1e-5)
+        np.testing.assert_allclose(ours.b, theirs.b, rtol=1e-5)
+        assert (ours.outcome, ours.ended_at) == (theirs.outcome, theirs.ended_at)
+
+
+@pytest.mark.parametrize("error", [tf.errors.UnimplementedError(None, None, "no"), ValueError()])
+def test_a_platform_without_xla_is_noticed(error, monkeypatch):
+    def refuse(function, jit_compile):
+        def call(*arguments):
+            raise error
+
+        return call
+
+    monkeypatch.setattr(xla.tf, "function", refuse)
+    xla.has_xla.cache_clear()
+    assert not xla.has_xla()
+    xla.has_xla.cache_clear()
