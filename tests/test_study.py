@@ -312,3 +312,45 @@ def test_set_at():
 def test_flatten():
     nested = {"a": {"b": {"c": 1}, "d": None}, "e": [1], "f": {}}
     assert flatten(nested, "x.") == {"x.a.b.c": 1, "x.e": [1]}
+
+
+def test_a_dotted_name_wins_over_its_table_whatever_comes_first():
+    """Arms do what their names say: the rate holds for both optimizers."""
+    study = Study.from_toml("""
+name = "Rates and optimizers"
+task = "line"
+recipe = { loss = "mse", optimizer = "sgd", steps = 5 }
+[vary]
+"optimizer.learning_rate" = [0.1, 0.5]
+optimizer = ["sgd", "adam"]
+""")
+    arms = {arm.name: arm.recipe.optimizer for arm in study.list_arms()}
+    found = {name: (optimizer.kind, optimizer.learning_rate) for name, optimizer in arms.items()}
+    assert found == {
+        "optimizer.learning_rate=0.1, sgd": ("sgd", 0.1),
+        "optimizer.learning_rate=0.1, adam": ("adam", 0.1),
+        "optimizer.learning_rate=0.5, sgd": ("sgd", 0.5),
+        "optimizer.learning_rate=0.5, adam": ("adam", 0.5),
+    }
+
+
+def test_a_varied_kind_keeps_what_was_given_and_no_default_of_the_old_one():
+    study = Study.from_toml("""
+name = "Kinds"
+task = "line"
+recipe = { loss = "mse", optimizer = { kind = "sgd", learning_rate = 0.3 }, steps = 5 }
+[vary]
+"optimizer.kind" = ["sgd", "adam"]
+""")
+    assert [arm.recipe.optimizer.learning_rate for arm in study.list_arms()] == [0.3, 0.3]
+    assert Study.from_toml(study.to_toml()).list_arms() == study.list_arms()
+
+
+@pytest.mark.parametrize("delta", ["1e-60", "1e300"])
+def test_numbers_that_float32_cannot_hold_are_refused(delta):
+    with pytest.raises(InputError, match=r"recipe\.loss\.delta: 1e.* training is in float32"):
+        Study.from_toml(f"""
+name = "Tiny"
+task = "line"
+recipe = {{ loss = {{ kind = "huber", delta = {delta} }}, optimizer = "sgd", steps = 5 }}
+""")

@@ -31,18 +31,22 @@ app.add_typer(data_app, name="data")
 
 Out = Annotated[Path, typer.Option("--out", help="The results folder.", metavar="DIR")]
 Seeds = Annotated[
-    int | None, typer.Option("--seeds", help="How many seeds, instead of the study's.", min=1)
+    int | None,
+    typer.Option("--seeds", help="So many seeds, from 0 on, instead of the study's.", min=1),
 ]
 Verify = Annotated[
-    int, typer.Option("--verify", help="Train K lanes again, eagerly, and compare.", metavar="K")
+    int,
+    typer.Option("--verify", help="Train K lanes again, eagerly, and compare.", metavar="K", min=0),
 ]
 Memory = Annotated[
     float | None,
-    typer.Option("--memory", help="GiB a stack may take; half of what is free.", min=0.01),
+    typer.Option(
+        "--memory", help="GiB a stack may take; else half of what is free.", min=0.01, max=1e6
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Folder = Annotated[
-    Path | None, typer.Option("--folder", help="A folder with the four files.", metavar="DIR")
+Data = Annotated[
+    Path | None, typer.Option("--data", help="A folder with Fashion-MNIST.", metavar="DIR")
 ]
 
 
@@ -63,9 +67,7 @@ def show_version(
 def lab(
     out: Out = Path("out/lab"),
     seeds: Seeds = None,
-    folder: Annotated[
-        Path | None, typer.Option("--data", help="A folder with Fashion-MNIST.", metavar="DIR")
-    ] = None,
+    data: Data = None,
     verify: Verify = 3,
     memory: Memory = None,
 ) -> None:
@@ -73,8 +75,7 @@ def lab(
 
     Example: fairtrial lab --seeds 3 --out out/lab
     """
-    if folder is not None:
-        os.environ["FAIRTRIAL_DATA"] = str(folder)
+    name_data_folder(data)
     load_tensorflow()
     from fairtrial.lab import prepare_lab, run_lab
     from fairtrial.training.xla import has_xla
@@ -83,7 +84,7 @@ def lab(
     prepared = prepare_lab(seeds)
     if prepared.data["fallback"]:
         say(f"Note: {prepared.data['fallback']}")
-    with stoppable(out), show_progress() as report:
+    with stoppable(), show_progress() as report:
         page = run_lab(prepared, out, report, verify, to_bytes(memory))
     n_match, n_reported = count_matches(out / "replay.json")
     print(f"The report's own numbers replayed: {n_match} of {n_reported} match.")
@@ -97,6 +98,7 @@ def run(
         Path | None, typer.Option("--out", help="The results folder.", metavar="DIR")
     ] = None,
     seeds: Seeds = None,
+    data: Data = None,
     verify: Verify = 0,
     memory: Memory = None,
 ) -> None:
@@ -110,20 +112,25 @@ def run(
     if seeds is not None:
         study = study.replace(seeds=seeds)
     folder = out or Path("out") / study_file.stem
+    name_data_folder(data)
     load_tensorflow()
     from fairtrial.trial.environment import describe_environment
-    from fairtrial.trial.execute import run_study
+    from fairtrial.trial.execute import Status, run_study
     from fairtrial.trial.store import summarise_arms, write_json
-    from fairtrial.trial.verify import verify_runs
+    from fairtrial.trial.verify import refuse_deviation, verify_runs
 
     environment = describe_environment()
     say_platform(environment["xla"])
-    with stoppable(folder), show_progress() as report:
-        write_json(folder / "environment.json", environment)
+    with stoppable(), show_progress() as report:
         run_study(study, folder, report, to_bytes(memory))
-        if verify:
-            environment["verification"] = verify_runs(study.list_runs(), verify)
-            write_json(folder / "environment.json", environment)
+        environment["verification"] = verify_runs(
+            study.list_runs(),
+            verify,
+            lambda done, of, run: report(Status(f"verify: {run}", 1, done, of, done / of)),
+            to_bytes(memory),
+        )
+        write_json(folder / "environment.json", environment)
+    refuse_deviation(environment["verification"])
     print_table(summarise_arms(folder))
     print(f"The tables are in {folder}.")
 
@@ -140,15 +147,14 @@ def replay(
 
     Example: fairtrial replay
     """
-    from fairtrial.trial.replay import ReplayFile
+    from fairtrial.trial.replay import SHIPPED, ReplayFile
 
-    shipped = Path(__file__).parent / "labs" / "replay.toml"
-    reported = ReplayFile.load(file or shipped)
+    reported = ReplayFile.load(file or SHIPPED)
     load_tensorflow()
     from fairtrial.trial.execute import Status
     from fairtrial.trial.replay import replay as replay_file
 
-    with stoppable(None), show_progress() as report:
+    with stoppable(), show_progress() as report:
         comparisons = replay_file(
             reported, lambda done, of, label: report(Status(label, 1, done, of, done / of))
         )
@@ -166,7 +172,7 @@ def replay(
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The lab's folder.")],
 ) -> None:
-    """Build the report page of a lab again, from its folder alone.
+    """Build the report page of a lab again, without training.
 
     Example: fairtrial report out/lab
     """
@@ -198,7 +204,9 @@ def list_data() -> None:
 @data_app.command("fetch")
 def fetch_data(
     name: Annotated[str, typer.Argument(help="A name from `fairtrial data list`.")],
-    folder: Folder = None,
+    folder: Annotated[
+        Path | None, typer.Option("--to", help="Where the files go.", metavar="DIR")
+    ] = None,
 ) -> None:
     """Put a data set in place: find it, or download it, and check every file.
 
@@ -236,16 +244,19 @@ class StoppedError(FairtrialError):
 
 
 @contextlib.contextmanager
-def stoppable(folder: Path | None) -> Iterator[None]:
+def stoppable() -> Iterator[None]:
     """Turn Ctrl-C and a lack of memory into a sentence that says what is kept."""
     try:
         yield
     except KeyboardInterrupt:
-        kept = f" What was finished is in {folder}." if folder and folder.exists() else ""
-        raise StoppedError(f"Stopped.{kept} The same command starts again.") from None
+        raise StoppedError(
+            "Stopped. Nothing of the running study was kept, finished ones stay; the same command "
+            "starts it again."
+        ) from None
     except MemoryError:
         raise MachineError(
-            "The memory is not enough: end other programs or take fewer seeds with --seeds."
+            "The memory is not enough: give stacks less with --memory, or take fewer rows, "
+            "features or seeds."
         ) from None
 
 
@@ -284,7 +295,8 @@ def show_progress() -> Iterator[Callable[[Status], None]]:
                 bars[kind],  # pyright: ignore[reportArgumentType]
                 description=status.what,
                 completed=status.share,
-                runs=f"{status.runs_done} of {status.n_runs} runs" if status.n_runs else "",
+                runs=f"{status.runs_done} of {status.n_runs} runs done, "
+                f"{status.n_training} training",
             )
 
         yield tell
@@ -300,6 +312,12 @@ def make_console() -> Console:
 def say(sentence: str) -> None:
     """Print a sentence that is not the result."""
     print(sentence, file=sys.stderr)
+
+
+def name_data_folder(folder: Path | None) -> None:
+    """Have images looked for in this folder first."""
+    if folder is not None:
+        os.environ["FAIRTRIAL_DATA"] = str(folder)
 
 
 def say_platform(has_xla: bool) -> None:

@@ -17,9 +17,9 @@ from fairtrial.report.page import write_lab_page
 from fairtrial.study import Study
 from fairtrial.trial.environment import describe_environment
 from fairtrial.trial.execute import Status, run_study
-from fairtrial.trial.replay import ReplayFile, replay
+from fairtrial.trial.replay import SHIPPED, ReplayFile, replay
 from fairtrial.trial.store import CURVES, RUNS, write_file, write_json
-from fairtrial.trial.verify import verify_runs
+from fairtrial.trial.verify import refuse_deviation, verify_runs
 
 STUDIES = ("line", "fashion")
 
@@ -110,7 +110,6 @@ def run_lab(
         If a verified lane differs from the eager driver.
     """
     environment, began = describe_environment() | {"data": lab.data}, time.perf_counter()
-    write_json(folder / "environment.json", environment)
     for name, study in lab.studies.items():
         run_study(study, folder / name, report, memory)
     runs = [run for study in lab.studies.values() for run in study.list_runs()]
@@ -118,15 +117,17 @@ def run_lab(
         runs,
         n_verified,
         lambda done, of, run: report(Status(f"verify: {run}", 1, done, of, done / of)),
+        memory,
     )
     comparisons = replay(
-        ReplayFile.load(open_shipped("replay")),
+        ReplayFile.load(SHIPPED),
         lambda done, of, label: report(Status(f"replay: {label}", 1, done, of, done / of)),
     )
     write_json(folder / "replay.json", comparisons)
     join_tables(folder, list(lab.studies))
     seconds = round(time.perf_counter() - began, 1)
     write_json(folder / "environment.json", environment | {"seconds": seconds})
+    refuse_deviation(environment["verification"])
     report(Status("report page", 0, 0, 0, 1.0))
     return write_lab_page(folder)
 

@@ -42,9 +42,10 @@ def make_key(seed: int, purpose: str) -> int:
     Returns
     -------
     int
-        In [0, 2^31).
+        In [0, 2^63).
     """
-    return int(np.random.SeedSequence([seed, _number(purpose)]).generate_state(1)[0]) >> 1
+    sequence = np.random.SeedSequence([seed, _number(purpose)])
+    return int(sequence.generate_state(1, np.uint64)[0]) >> 1
 
 
 def _number(purpose: str) -> int:

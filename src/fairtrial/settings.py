@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
 class Settings(BaseModel):
@@ -17,8 +17,16 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
+def _check_range(value: float) -> float:
+    """Refuse what float32, in which training runs, would make 0 or infinite."""
+    if value and not 1e-30 <= abs(value) <= 1e30:
+        raise ValueError(f"{value:g} must be 1e-30 to 1e30 in size, as training is in float32")
+    return value
+
+
+Number = Annotated[float, AfterValidator(_check_range)]
+Positive = Annotated[float, Field(gt=0), AfterValidator(_check_range)]
+NonNegative = Annotated[float, Field(ge=0), AfterValidator(_check_range)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Rows = Annotated[int, Field(ge=2, lt=2**31)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -94,8 +102,8 @@ class LineTask(Settings):
     """A line with noise: `y = slope x + intercept + noise`, `x` standard normal."""
 
     kind: Literal["line"]
-    slope: float = 3.0
-    intercept: float = 2.0
+    slope: Number = 3.0
+    intercept: Number = 2.0
     rows: Rows = 10_000
     test_rows: Rows = 10_000
     noise: TaskNoise = NormalNoise()
@@ -110,8 +118,8 @@ class LinearTask(Settings):
 
     kind: Literal["linear"]
     features: Count = 10
-    weights: Annotated[list[float], Field(min_length=1)] | None = None
-    intercept: float = 0.0
+    weights: Annotated[list[Number], Field(min_length=1)] | None = None
+    intercept: Number = 0.0
     correlation: Annotated[float, Field(ge=0, lt=1)] = 0.0
     rows: Rows = 10_000
     test_rows: Rows = 10_000
@@ -280,7 +288,7 @@ class ConstantInit(Settings):
     """All weights and biases start at `value`."""
 
     kind: Literal["constant"] = "constant"
-    value: float = 0.0
+    value: Number = 0.0
 
 
 Init = Annotated[
@@ -359,6 +367,12 @@ class Recipe(Settings):
             )
         if (self.epochs is None) != (self.batch_size is None):
             raise ValueError("epochs and batch_size go together")
+        rate = self.optimizer.learning_rate
+        if isinstance(self.schedule, HalveOnPlateau) and rate < self.schedule.floor:
+            raise ValueError(
+                f"optimizer.learning_rate = {rate:g} is below schedule.floor = "
+                f"{self.schedule.floor:g}: the run would end at once"
+            )
         monitor = self.stopping.monitor if self.stopping else "loss"
         if monitor != "loss" and self.validation is None:
             raise ValueError(

@@ -163,7 +163,7 @@ class Study(Settings):
                 problems.append(str(error))
         names = [name for name, _ in cells]
         problems += [
-            f"  arm {name!r} is there twice: give each arm a name of its own."
+            f"  arm {name!r} is there twice: give each arm a name, and list each value once."
             for name in sorted({name for name in names if names.count(name) > 1})
         ]
         if problems:
@@ -177,13 +177,16 @@ class Study(Settings):
 
     def to_toml(self) -> str:
         """Write the study as TOML that `from_toml` reads back to an equal study."""
-        return tomli_w.dumps(self.model_dump(exclude_none=True))
+        return tomli_w.dumps(
+            _dump_given(self) | {"arms": [entry.model_dump() for entry in self.arms]}
+        )
 
     def _make_arm(self, name: str, changes: Mapping[str, Any]) -> Arm:
         settings = {"task": _dump_given(self.task), "recipe": _dump_given(self.recipe)}
-        for place, value in changes.items():
-            inside_task = place.startswith("task.")
-            set_at(settings, place if inside_task else f"recipe.{place}", value)
+        # Whole tables first: a dotted name says more than the table that it stands in.
+        for place in sorted(changes, key=lambda place: place.count(".")):
+            inside_task = place.partition(".")[0] == "task"
+            set_at(settings, place if inside_task else f"recipe.{place}", changes[place])
         try:
             arm = _ArmSettings.model_validate(settings)
         except ValidationError as error:

@@ -90,8 +90,9 @@ def test_halving_restarts_the_count_of_stopping():
     assert follow([one], [1.0] * 30)[0][:2] == ("completed", 29)
 
 
-def test_a_rate_that_starts_below_the_floor_ends_at_once():
-    assert follow([recipe(schedule=halving(3, 0.02), steps=9)], [1.0])[0][:2] == ("rate_floor", 0)
+def test_a_rate_that_starts_below_the_floor_is_refused():
+    with pytest.raises(ValueError, match=r"0\.01 is below schedule\.floor = 0\.02"):
+        recipe(schedule=halving(3, 0.02), steps=9)
 
 
 def test_a_rate_at_the_floor_is_not_below_it():

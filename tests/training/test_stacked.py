@@ -6,7 +6,7 @@ import pytest
 from by_hand import descend, recipe
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.line import line_data
-from fairtrial.settings import LineTask
+from fairtrial.settings import LineTask, Sgd
 from fairtrial.training import eager, stacked
 
 HEAVY = {"kind": "sgd", "learning_rate": 0.2, "momentum": 0.98}
@@ -130,7 +130,8 @@ def softmax_recipe(rate, **others):
 def test_outcomes_of_epochs_side_by_side():
     """Lanes of other lengths, one that diverges, and one that stops: none harms another."""
     data = make_pixels(50)
-    wild = softmax_recipe(3e38)
+    beyond = Sgd.model_construct(kind="sgd", learning_rate=3e38, momentum=0.0)
+    wild = softmax_recipe(0.1).model_copy(update={"optimizer": beyond})
     lanes = [softmax_recipe(0.1), wild, softmax_recipe(0.1, epochs=5), softmax_recipe(0.1)]
     traces = train(lanes, data)
     assert [(trace.outcome, trace.ended_at) for trace in traces] == [

@@ -178,3 +178,17 @@ def test_all_errors_of_all_runs(tmp_path):
     text = str(caught.value)
     for place in ("run[0].seed", "run[0].reported", "run[1].seed", "run[1].reported"):
         assert place in text
+
+
+def test_noise_that_the_report_did_not_draw_is_refused_before_anything_runs(tmp_path):
+    path = tmp_path / "replay.toml"
+    path.write_text("""
+[[run]]
+label = "Laplace"
+draws = "tensorflow"
+task = { kind = "line", noise = "laplace" }
+recipe = { loss = "mse", optimizer = "sgd", steps = 2 }
+reported = { slope = "3.0" }
+""")
+    with pytest.raises(InputError, match=r"laplace.*normal, uniform, compressed_normal"):
+        ReplayFile.load(path)

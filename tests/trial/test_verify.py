@@ -6,7 +6,12 @@ import pytest
 from fairtrial.study import Study
 from fairtrial.training import stacked
 from fairtrial.training.trace import Trace
-from fairtrial.trial.verify import DeviationError, count_steps_together, verify_runs
+from fairtrial.trial.verify import (
+    DeviationError,
+    count_steps_together,
+    refuse_deviation,
+    verify_runs,
+)
 
 STUDY = Study.from_toml("""
 name = "Small"
@@ -36,6 +41,7 @@ def test_lanes_agree_with_the_eager_driver():
     ]  # fmt: skip
     assert 0 <= result["largest_deviation"] <= 1e-5
     assert all(lane["trained"] == 50 for lane in result["lanes"])
+    refuse_deviation(result)
 
 
 def test_a_wrong_stack_is_an_error(monkeypatch):
@@ -50,7 +56,7 @@ def test_a_wrong_stack_is_an_error(monkeypatch):
 
     monkeypatch.setattr(stacked, "train", train_wrongly)
     with pytest.raises(DeviationError, match="differs from the eager driver by"):
-        verify_runs(STUDY.list_runs(), 1)
+        refuse_deviation(verify_runs(STUDY.list_runs(), 1))
 
 
 @pytest.mark.parametrize(

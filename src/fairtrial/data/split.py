@@ -26,7 +26,9 @@ def split_rows(n_rows: int, validation: float | None, seed: int) -> tuple[np.nda
         Row numbers, each in ascending order.
     """
     shuffled = make_stream(seed, "split").permutation(n_rows)
-    n_validation = round(n_rows * (validation or 0.0))
+    n_validation = 0
+    if validation is not None:  # At least a row for each side.
+        n_validation = min(max(round(n_rows * validation), 1), n_rows - 1)
     return np.sort(shuffled[n_validation:]), np.sort(shuffled[:n_validation])
 
 

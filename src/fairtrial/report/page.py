@@ -7,7 +7,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -19,7 +18,7 @@ import jinja2
 import vl_convert
 from markupsafe import Markup
 
-from fairtrial.errors import InputError, MachineError
+from fairtrial.errors import InputError
 from fairtrial.report.appearance import DARK_SHADES
 from fairtrial.report.blocks import Code, Facts, Figure, Fold, Part, Section, Table, row_of
 from fairtrial.report.blocks import Rows as TableRows
@@ -27,6 +26,7 @@ from fairtrial.report.charts import Chart
 from fairtrial.report.fashion_section import ImageSource, build_fashion_section, load_test_images
 from fairtrial.report.folder import Results, read_json, read_reported, read_results
 from fairtrial.report.line_section import LineRows, build_line_section, load_line_rows
+from fairtrial.trial.store import write_text
 
 LIBRARY = "window.vegaEmbed = vegaEmbed;"
 """All that the page's script needs of the bundle; its expressions run interpreted, not compiled."""
@@ -112,7 +112,9 @@ def write_lab_page(
         ),
         sections,
     )
-    return _write_whole(folder / "report.html", page)
+    path = folder / "report.html"
+    write_text(path, page)
+    return path
 
 
 def summarise_lab(
@@ -298,16 +300,3 @@ def _hash(text: str) -> str:
 
 def _read(name: str) -> str:
     return resources.files("fairtrial.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _write_whole(path: Path, text: str) -> Path:
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_text(text, encoding="utf-8", newline="\n")
-        aside.replace(path)
-    except OSError as error:
-        reason = error.strerror or "the disk would not do it"
-        raise MachineError(f"{path} cannot be written: {reason}.") from None
-    finally:
-        aside.unlink(missing_ok=True)
-    return path

@@ -19,7 +19,7 @@ N_POINTS = 150
 OUTCOMES = {"stopped_early": "stopped early", "rate_floor": "reached the rate floor"}
 """Outcomes in words, where their own name is none."""
 
-PLAIN_FIELDS = ("steps", "epochs", "batch_size", "validation", "features")
+PLAIN_FIELDS = ("steps", "epochs", "batch_size", "validation")
 """Recipe fields without a dot in their name."""
 
 
@@ -198,12 +198,14 @@ def summarise_metrics(runs: pl.DataFrame, metrics: Sequence[str]) -> pl.DataFram
     -------
     table
         A row an arm and metric: `arm`, `setting`, `series`, `metric`, `mean`, `sd` (null with fewer
-        than two seeds), `low`, `high`, `n` (runs whose metric is finite) and `n_seeds`.
+        than two seeds), `low`, `high`, `n` (runs that did not diverge and have a finite metric)
+        and `n_seeds`.
     """
     long = runs.unpivot(
-        on=list(metrics), index=["arm", "setting", "series"], variable_name="metric"
+        on=list(metrics), index=["arm", "setting", "series", "outcome"], variable_name="metric"
     ).with_columns(pl.col("value").cast(pl.Float64))
-    value = pl.col("value").filter(pl.col("value").is_finite())
+    sound = pl.col("value").is_finite() & (pl.col("outcome") != "diverged")
+    value = pl.col("value").filter(sound)
     return long.group_by("arm", "setting", "series", "metric", maintain_order=True).agg(
         mean=value.mean(),
         sd=value.std(),

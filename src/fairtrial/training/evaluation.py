@@ -83,7 +83,7 @@ def choose_monitored(loss: Any, scores: Mapping[str, Any], numbers: Numbers) -> 
     """
     chosen = loss
     for position, name in enumerate(MONITORS[1:], start=1):
-        if name in scores:
+        if name in scores:  # Only recipes with validation rows may monitor them.
             value = -scores[name] if name.endswith("accuracy") else scores[name]
             chosen = tf.where(numbers["stopping.monitor"] == position, value, chosen)
     return chosen

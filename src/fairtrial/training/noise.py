@@ -72,6 +72,7 @@ class NamedDraws:
     def _draw(self, purpose: str, step: Any, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:
         """Draw from U[0, 1) for each key, as multiples of 2^-24."""
         keys = self._keys[purpose]
+        step = tf.cast(step, tf.int64)
         seeds = [tf.stack([key, step]) for key in tf.unstack(tf.reshape(keys, (-1,)))]
         # TensorFlow's own floats differ between eager mode and XLA; Philox' bits do not.
         whole: Any = {"minval": None, "maxval": None, "dtype": tf.uint32}  # all 32 bits
@@ -89,7 +90,7 @@ def make_keys(seeds: list[int], shape: tuple[int, ...]) -> dict[str, Any]:
     """Make the keys of `NamedDraws` for the seeds of a run () or of a stack's data sets."""
     return {
         purpose: tf.constant(
-            np.reshape([make_key(seed, purpose) for seed in seeds], shape), tf.int32
+            np.reshape([make_key(seed, purpose) for seed in seeds], shape), tf.int64
         )
         for purpose in PURPOSES
     }

@@ -60,8 +60,8 @@ def adam(
 ) -> tuple[Any, dict[str, Any]]:
     """Adam; parameters and returns as in `sgd`, with `beta1`, `beta2`, `epsilon`.
 
-    The bias correction is folded into the rate, so epsilon stands where Algorithm 1's last
-    paragraph in section 2 has it ("epsilon hat"), as in TensorFlow's and Keras' Adam.
+    The bias correction is folded into the rate, so epsilon is the "epsilon hat" of the last
+    paragraph of section 2, as in TensorFlow's and Keras' Adam.
 
     References
     ----------

@@ -247,7 +247,6 @@ def compile_evaluation(pixel_range: int) -> Callable[..., Any]:
 def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
     (dataset,), (seed,) = stack.datasets, stack.seeds
     recipes, first_recipe = list(stack.recipes), stack.recipes[0]
-    batch_size = first_recipe.batch_size or 1
     kinds, numbers = list_kinds(recipes), make_numbers(recipes, (len(recipes),))
     n_features, n_classes = dataset.X.shape[1], dataset.n_classes
     starts = [draw_init(recipe.init, n_features, n_classes, seed) for recipe in recipes]
@@ -258,6 +257,7 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
     keys = make_keys([seed], (1,))
     parts = split_parts(dataset, first_recipe.validation, seed)
     X, y = parts["train_"]
+    batch_size = min(first_recipe.batch_size or len(y), len(y))
     tensors = {prefix: tuple(map(tf.constant, part)) for prefix, part in parts.items()}
     run_epoch = compile_epoch(kinds, batch_size, dataset.pixel_range)
     run_evaluation = compile_evaluation(dataset.pixel_range)

@@ -141,7 +141,7 @@ def update(
         kinds.optimizers, new.parameters, gradients, new.slots, new.learning_rate, numbers, count
     )
     training = state.outcome == TRAINING
-    finite = tf.math.is_finite(loss) & _is_finite(parameters, loss.shape.rank)
+    finite = tf.math.is_finite(loss) & _is_finite(parameters, slots, loss.shape.rank)
     changed = (parameters, slots, new.learning_rate)
     before = (state.parameters, state.slots, state.learning_rate)
     parameters, slots, rate = _choose(training & finite, changed, before)
@@ -179,7 +179,8 @@ def judge(
     last : (...)
         The step, or the epoch, at which a lane's training is complete.
     candidate : Parameters
-        What `restore_best` keeps if this is the best: the parameters that were measured.
+        What `restore_best` keeps if this is the best: the parameters that the loss was measured
+        at, or those at the epoch's end.
     monitored : (...), optional
         What stopping looks at, lower is better; the loss if absent.
 
@@ -219,12 +220,13 @@ def end(state: State, numbers: Numbers) -> Parameters:
     return _choose(restore, state.best_parameters, state.parameters)
 
 
-def _is_finite(parameters: Parameters, n_lane_axes: int) -> Any:
-    """Say which lanes' parameters are all finite; (...)."""
+def _is_finite(parameters: Parameters, slots: dict[str, Parameters], n_lane_axes: int) -> Any:
+    """Say which lanes' parameters and slots are all finite; (...)."""
     finite = True
-    for value in parameters:
-        axes = list(range(value.shape.rank - n_lane_axes))
-        finite &= tf.reduce_all(tf.math.is_finite(value), axes)
+    for values in zip(parameters, *slots.values(), strict=True):
+        axes = list(range(values[0].shape.rank - n_lane_axes))
+        # A sum is finite only where its terms are, and is one pass for all of them.
+        finite &= tf.reduce_all(tf.math.is_finite(tf.add_n(values)), axes)
     return finite
 
 

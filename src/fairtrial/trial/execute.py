@@ -58,7 +58,7 @@ def run_study(
     folder : Path
         Where the results go.
     report : callable
-        Told how far the study is, every few hundred steps.
+        Told how far the study is, about every second.
     memory : int, optional
         What a stack may take, in bytes; half of what is free if absent.
 
@@ -67,7 +67,6 @@ def run_study(
     MachineError
         If the data cannot be had or the folder cannot be written.
     """
-    write_text(folder / STUDY, study.to_toml())
     runs = study.list_runs()
     plans = plan_stacks(runs, memory)
     n_runs, work = sum(plan.n_runs for plan in plans), sum(plan.work for plan in plans)
@@ -84,7 +83,9 @@ def run_study(
         runs_done += plan.n_runs
         work_done += plan.work
     report(Status("tables", 0, n_runs, n_runs, 1.0))
+    # All at the end, so that an old folder stays whole when a new run of it is stopped.
     write_tables(folder, [results[run.name] for run in runs])
+    write_text(folder / STUDY, study.to_toml())
 
 
 def train_stack(plan: StackPlan, progress: Callable[[int, int], None]) -> list[RunResult]:

@@ -10,11 +10,11 @@ import psutil
 
 from fairtrial.settings import IMAGE_TASKS, LinearTask, LineTask, Recipe
 from fairtrial.study import Run
+from fairtrial.training.evaluation import BLOCK
 
 # Rows and pixels, known before any image is loaded.
 IMAGE_SHAPES = {"fashion_mnist": (70_000, 784), "digits": (1_797, 64)}
 N_CLASSES = 10
-BLOCK_ROWS = 2_000  # evaluated at a time
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ def plan_stacks(runs: Sequence[Run], memory: int | None = None) -> list[StackPla
     """Arrange runs in stacks that fit in memory.
 
     Runs on the same rows share a data set; data sets that carry the same recipes share a stack.
-    Runs of different length part, so that short ones do not wait, and so do runs with noise on
-    their data, which each need targets of their own.
+    Full-batch runs of different length part, so that short ones do not wait, and so do runs with
+    noise on their data, which each need targets of their own.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     n_rows, n_features = IMAGE_SHAPES[task.kind]
     # Pixels: as loaded, split, as tensors, and in the epoch's order. Parameters: the state before
     # and after the step with two slots each, gradient, start and best.
-    block = BLOCK_ROWS + (recipe.batch_size or 0)
+    block = BLOCK + (recipe.batch_size or 0)
     lane = 4 * N_CLASSES * (10 * (n_features + 1) + 6 * block)
     return 5 * n_rows * n_features + 4 * block * n_features, lane
 

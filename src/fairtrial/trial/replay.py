@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from decimal import Context, Decimal
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,7 @@ NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
 EXACT = Context(prec=500)
 # The noises that the report drew; `training.stateful` draws them in its order.
 STATEFUL_NOISES = ("normal", "uniform", "compressed_normal")
+SHIPPED = Path(str(resources.files("fairtrial") / "labs" / "replay.toml"))
 QUANTITY = re.compile(r"loss(@[0-9]{1,9})?|slope|intercept|stopped_at")
 
 
@@ -42,14 +44,17 @@ class ReportedRun(Settings):
     @field_validator("reported")
     @classmethod
     def _check_reported(cls, reported: dict[str, str]) -> dict[str, str]:
+        problems = []
         for quantity, text in reported.items():
             if not QUANTITY.fullmatch(quantity):
-                raise ValueError(
+                problems.append(
                     f"{quantity!r} is not a quantity: use loss, loss@STEP, slope, intercept or "
                     "stopped_at"
                 )
             if not NUMBER.fullmatch(text):
-                raise ValueError(f'{quantity} = {text!r} is not a number as text, like "0.9860"')
+                problems.append(f'{quantity} = {text!r} is not a number as text, like "0.9860"')
+        if problems:
+            raise ValueError("; ".join(problems))
         return reported
 
     @model_validator(mode="after")

@@ -43,17 +43,19 @@ def score_regression(W: np.ndarray, b: np.ndarray, dataset: Dataset) -> dict[str
     Returns
     -------
     dict of str to float
-        `mse` (squared target units), `mae`, `rmse` (target units), `r2`, `parameter_error`.
+        `mse` (squared target units), `mae`, `rmse` (target units), `r2` (NaN where all targets are
+        alike), `parameter_error`.
     """
     parameters = np.append(W, b).astype(np.float64)
     predicted = dataset.test_X.astype(np.float64) @ parameters[:-1] + parameters[-1]
     residual = dataset.test_y.astype(np.float64) - predicted
     mse = float(np.mean(residual**2))
+    variance = float(np.var(dataset.test_y.astype(np.float64)))
     metrics = {
         "mse": mse,
         "mae": float(np.mean(np.abs(residual))),
         "rmse": mse**0.5,
-        "r2": 1.0 - mse / float(np.var(dataset.test_y.astype(np.float64))),
+        "r2": 1.0 - mse / variance if variance else float("nan"),
     }
     if dataset.true_parameters is not None:
         gap = parameters - dataset.true_parameters

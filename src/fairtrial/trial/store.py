@@ -150,7 +150,8 @@ def summarise_arms(folder: Path) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        `arm`, `runs`, `outcomes`, then each scoreboard metric's mean over the seeds, as text.
+        `arm`, `runs`, `outcomes`, then each scoreboard metric's mean over the runs that did not
+        diverge, as text.
     """
     runs = pl.read_parquet(folder / RUNS)
     metrics = runs.columns[runs.columns.index("seconds") + 1 :]
@@ -162,7 +163,10 @@ def summarise_arms(folder: Path) -> list[dict[str, Any]]:
                 f"{row['count']} {row['outcome']}"
                 for row in arm["outcome"].value_counts(sort=True).to_dicts()
             ),
-            **{metric: _show_mean(arm[metric]) for metric in metrics},
+            **{
+                metric: _show_mean(arm.filter(pl.col("outcome") != "diverged")[metric])
+                for metric in metrics
+            },
         }
         for (name,), arm in runs.group_by("arm", maintain_order=True)
     ]
