@@ -181,6 +181,48 @@ def report(
     print(write_lab_page(folder))
 
 
+@app.command()
+def bench(
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", help="Write JSON to a file; - prints it.", metavar="FILE"),
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option("--only", help="Measure one workload.", metavar="WORKLOAD")
+    ] = None,
+    repeats: Annotated[
+        int | None, typer.Option("--repeats", help="How often each is timed (3).", min=1)
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small sizes, timed once: to see that it works.")
+    ] = False,
+) -> None:
+    """Time fairtrial on this machine, beside PyTorch and JAX where they are installed.
+
+    Workloads: line, softmax, softmax-batch-32, softmax-3-lanes, growth.
+
+    Example: fairtrial bench --only softmax --json speed.json
+    """
+    load_tensorflow()
+    from dataclasses import asdict
+
+    from fairtrial.bench.workloads import FULL, QUICK, run_bench, summarise
+    from fairtrial.trial.store import write_json
+
+    console = make_console()
+    with stoppable(None), console.status("") as status:
+        rows = run_bench(
+            only, QUICK if quick else FULL, repeats or (1 if quick else 3), say, status.update
+        )
+    figures = [asdict(row) for row in rows]
+    if json_file == Path("-"):
+        print(json.dumps(figures, indent=2))
+        return
+    if json_file is not None:
+        write_json(json_file, figures)
+    print_table(summarise(rows))
+
+
 @data_app.command("list")
 def list_data() -> None:
     """List the data sets, and where they were found.

@@ -1,0 +1,1 @@
+"""How fast fairtrial is on this machine, beside other ways to train the same models."""

@@ -1,0 +1,66 @@
+"""fairtrial itself in the benchmarks: its stacked driver, and its eager one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from fairtrial.bench.problems import LineProblem, SoftmaxProblem
+from fairtrial.training import eager
+from fairtrial.training.hyperparameters import list_kinds, make_numbers
+from fairtrial.training.model import Parameters
+from fairtrial.training.noise import make_keys
+from fairtrial.training.stacked import Stack, _lay_out_epoch, compile_epoch, train
+from fairtrial.training.step import init_state
+
+Run = Callable[[], tuple[Any, Any]]
+
+
+def prepare_line(problem: LineProblem) -> Run:
+    """Train all lanes in one stack, as a study does, curves and all; W and b are (S, L)."""
+    stack = Stack(problem.recipes, problem.datasets, problem.seeds)
+
+    def run() -> tuple[Any, Any]:
+        traces = train(stack)
+        return (
+            np.array([[trace.W[0] for trace in lanes] for lanes in traces]),
+            np.array([[trace.b for trace in lanes] for lanes in traces]),
+        )
+
+    return run
+
+
+def prepare_line_eager(problem: LineProblem, n_steps: int) -> Run:
+    """Train the first seed's lanes with the reference driver, one by one; W and b are (L,)."""
+    recipes = [recipe.model_copy(update={"steps": n_steps}) for recipe in problem.recipes]
+
+    def run() -> tuple[Any, Any]:
+        traces = [
+            eager.train(recipe, problem.datasets[0], problem.seeds[0]) for recipe in recipes
+        ]  # fmt: skip
+        return np.array([t.W[0] for t in traces]), np.array([t.b for t in traces])
+
+    return run
+
+
+def prepare_softmax(problem: SoftmaxProblem) -> Run:
+    """Train all lanes for one epoch, laying out its rows included; (D, K, L) and (K, L)."""
+    recipes = list(problem.recipes)
+    lanes = (len(recipes),)
+    kinds, numbers = list_kinds(recipes), make_numbers(recipes, lanes)
+    start = Parameters(*(
+        tf.constant(np.repeat(value[..., None], len(recipes), -1))
+        for value in (problem.W, problem.b)
+    ))  # fmt: skip
+    state, keys = init_state(kinds, start, numbers, 0), make_keys([0], (1,))
+    run_epoch = compile_epoch(kinds, problem.batch_size, problem.pixel_range)
+
+    def run() -> tuple[Any, Any]:
+        batches = _lay_out_epoch(problem.X, problem.y, problem.order, problem.batch_size)
+        after, _ = run_epoch(state, *batches, numbers, keys, tf.constant(1))
+        return after.parameters.W.numpy(), after.parameters.b.numpy()
+
+    return run
