@@ -210,7 +210,7 @@ def bench(
     from fairtrial.trial.store import write_json
 
     console = make_console()
-    with stoppable(None), console.status("") as status:
+    with stoppable(), console.status("") as status:
         rows = run_bench(
             only, QUICK if quick else FULL, repeats or (1 if quick else 3), say, status.update
         )
