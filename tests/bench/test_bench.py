@@ -1,5 +1,7 @@
 import json
 import math
+import subprocess
+import sys
 from dataclasses import fields
 
 import pytest
@@ -85,6 +87,13 @@ def test_growth_says_memory_and_share_of_the_best_matrix_product(rows):
     assert growth["share_of_peak"] == pytest.approx(growth["gflops"] / best)
     assert growth["gflops"] == pytest.approx(4e-9 * 256 * 784 * 10 / growth["seconds"])
     assert growth["peak_memory_bytes"] > 10**7
+
+
+def test_memory_is_that_of_the_process_alone_not_of_the_one_that_started_it():
+    ballast = bytearray(b"x") * (1 << 30)
+    code = "from fairtrial.bench.growth import read_peak_memory as peak; print(peak())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 10**6 < int(done.stdout) < len(ballast)
 
 
 def test_a_system_that_is_not_installed_is_left_out_and_named(monkeypatch):
