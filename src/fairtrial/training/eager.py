@@ -24,6 +24,7 @@ from fairtrial.training.step import (
     judge,
     measure_classes,
     measure_regression,
+    settle,
     update,
 )
 from fairtrial.training.trace import OUTCOMES, TRAINING, Trace, record_parameters
@@ -114,7 +115,7 @@ def _train_epochs(
     while state.outcome == TRAINING:
         epoch += 1
         order = order_rows(len(y), seed, epoch)
-        rate, losses = state.learning_rate, []
+        before, losses = state, []
         for first in range(0, len(y), batch_size):
             rows = order[first : first + batch_size]
             pixels = tf.cast(X[rows], tf.float32) / dataset.pixel_range
@@ -124,13 +125,18 @@ def _train_epochs(
             )  # fmt: skip
             losses.append(loss)
             step += 1
+        state = settle(state, before, epoch)
         loss = tf.reduce_mean(tf.stack(losses))
         scores = _evaluate(state.parameters, parts, dataset.pixel_range)
         state = judge(
             state, loss, numbers, epoch, numbers["epochs"], state.parameters,
             choose_monitored(loss, scores, numbers),
         )  # fmt: skip
-        for quantity, value in {"loss": loss, "learning_rate": rate, **scores}.items():
+        for quantity, value in {
+            "loss": loss,
+            "learning_rate": before.learning_rate,
+            **scores,
+        }.items():
             curves[quantity].append(value)
     trace = _make_trace(state, numbers, curves, first=1)
     scores = _evaluate(end(state, numbers), parts, dataset.pixel_range)

@@ -25,6 +25,7 @@ from fairtrial.training.step import (
     judge,
     measure_classes,
     measure_regression,
+    settle,
     update,
 )
 from fairtrial.training.trace import OUTCOMES, TRAINING, Trace, record_parameters, thin
@@ -206,7 +207,7 @@ def compile_epoch(kinds: Kinds, batch_size: int, pixel_range: int) -> Callable[.
     def run_epoch(
         state: State, X: Any, y: Any, weights: Any, numbers: Any, keys: Any, epoch: Any
     ) -> tuple[State, Any]:
-        draws = NamedDraws(keys)
+        draws, start = NamedDraws(keys), state
         n_batches = X.shape[0] // batch_size
 
         def take(number: Any, state: State, total: Any) -> Any:
@@ -228,7 +229,7 @@ def compile_epoch(kinds: Kinds, batch_size: int, pixel_range: int) -> Callable[.
             take,
             (0, state, tf.zeros(state.outcome.shape)),
         )
-        return state, total / n_batches
+        return settle(state, start, epoch), total / n_batches
 
     return run_epoch
 

@@ -7,7 +7,7 @@ from before the update, and what it leads to.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -120,8 +120,9 @@ def update(
     Returns
     -------
     state, loss
-        The state after the update, and the losses (...) before it. A lane that would become
-        non-finite keeps its last finite state and ends as `diverged`.
+        The state after the update, and the losses (...) before it. A lane whose loss is not
+        finite, or with a vector of weights whose update would not be, keeps its parameters and
+        ends as `diverged`.
     """
     with tf.GradientTape() as tape:
         tape.watch(state.parameters)
@@ -141,10 +142,15 @@ def update(
         kinds.optimizers, new.parameters, gradients, new.slots, new.learning_rate, numbers, count
     )
     training = state.outcome == TRAINING
-    finite = tf.math.is_finite(loss) & _is_finite(parameters, slots, loss.shape.rank)
-    changed = (parameters, slots, new.learning_rate)
-    before = (state.parameters, state.slots, state.learning_rate)
-    parameters, slots, rate = _choose(training & finite, changed, before)
+    finite = tf.math.is_finite(loss)
+    n_lane_axes = loss.shape.rank
+    # A matrix of weights is dear to look through at every step: `settle` does once an epoch.
+    if parameters.W.shape.rank - n_lane_axes == 1:
+        finite &= _is_finite([parameters, *slots.values()], n_lane_axes)
+    # The slots of a lane that has ended are never used again: they may go on.
+    changed = (parameters, new.learning_rate)
+    before = (state.parameters, state.learning_rate)
+    parameters, rate = _choose(training & finite, changed, before)
     diverged = training & ~finite
     return new._replace(
         parameters=parameters,
@@ -212,6 +218,34 @@ def judge(
     )
 
 
+def settle(state: State, start: State, at: Any) -> State:
+    """Take lanes whose weights an update made non-finite back to where they were finite.
+
+    Parameters
+    ----------
+    state : State
+        After some steps on a matrix of weights.
+    start : State
+        Before them.
+    at : ()
+        The epoch.
+
+    Returns
+    -------
+    State
+        Those lanes have their parameters of before, and end as `diverged`.
+    """
+    n_lane_axes = state.outcome.shape.rank
+    lost = ~_is_finite([state.parameters], n_lane_axes)
+    training = state.outcome == TRAINING
+    diverged = lost | (training & ~_is_finite(list(state.slots.values()), n_lane_axes))
+    return state._replace(
+        parameters=_choose(lost, start.parameters, state.parameters),
+        outcome=tf.where(diverged, DIVERGED, state.outcome),
+        ended_at=tf.where(diverged, at, state.ended_at),
+    )
+
+
 def end(state: State, numbers: Numbers) -> Parameters:
     """Return the final parameters: the best ones in the lanes that restore them."""
     if not state.best_parameters:
@@ -220,13 +254,13 @@ def end(state: State, numbers: Numbers) -> Parameters:
     return _choose(restore, state.best_parameters, state.parameters)
 
 
-def _is_finite(parameters: Parameters, slots: dict[str, Parameters], n_lane_axes: int) -> Any:
-    """Say which lanes' parameters and slots are all finite; (...)."""
+def _is_finite(values: Sequence[Parameters], n_lane_axes: int) -> Any:
+    """Say which lanes' values, weights and biases, are all finite; (...)."""
     finite = True
-    for values in zip(parameters, *slots.values(), strict=True):
-        axes = list(range(values[0].shape.rank - n_lane_axes))
-        # A sum is finite only where its terms are, and is one pass for all of them.
-        finite &= tf.reduce_all(tf.math.is_finite(tf.add_n(values)), axes)
+    for value in [value for pair in values for value in pair]:
+        axes = list(range(value.shape.rank - n_lane_axes))
+        # A sum is finite only where its terms are, and is cheaper than a look at each.
+        finite &= tf.math.is_finite(tf.reduce_sum(value, axes))
     return finite
 
 
