@@ -82,19 +82,13 @@ def _train_full_batch(
         state = judge(state, loss, numbers, step, last, before[-1].parameters)
         losses.append(loss)
     truth = dataset.true_parameters
+    # The steps stand where lanes would, so that they are measured all at once.
+    W, b = zip(*(state.parameters for state in before), strict=True)
+    path = Parameters(tf.stack(W, -1), tf.stack(b, -1))
     curves = {
         "loss": losses,
         "learning_rate": [state.learning_rate for state in before],
-        # The steps stand where lanes would: they are measured all at once.
-        **record_parameters(
-            Parameters(
-                *(
-                    tf.stack(values, -1)
-                    for values in zip(*(s.parameters for s in before), strict=True)
-                )
-            ),
-            None if truth is None else truth[:, None],
-        ),
+        **record_parameters(path, None if truth is None else truth[:, None]),
     }
     return _make_trace(state, numbers, curves, first=0)
 
