@@ -44,7 +44,7 @@ def test_digits_stand_in_and_it_is_said(without_fashion_mnist, tmp_path, monkeyp
     monkeypatch.setattr(lab_module, "replay", lambda file, report: [])
     lab = shorten(prepare_lab(seeds=1))
     assert "digits" in lab.data["fallback"] and "No source had it." in lab.data["fallback"]
-    page = run_lab(lab, tmp_path, lambda status: None, n_verified=1)
+    page = run_lab(lab, tmp_path, lambda status: None, lambda sentence: None, n_verified=1)
     text = page.read_text(encoding="utf-8")
     assert "digits stand in for Fashion-MNIST" in text
     runs = pl.read_parquet(tmp_path / "runs.parquet")

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fairtrial import __version__
-from fairtrial.errors import FairtrialError, MachineError
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from fairtrial.trial.execute import Status
+from fairtrial.errors import FairtrialError
+from fairtrial.terminal import (
+    StoppedError,
+    leave,
+    load_tensorflow,
+    make_console,
+    print_table,
+    say,
+    show_progress,
+    stoppable,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,13 +44,17 @@ Verify = Annotated[
 Memory = Annotated[
     float | None,
     typer.Option(
-        "--memory", help="GiB a stack may take; else half of what is free.", min=0.01, max=1e6
+        "--memory", help="GiB for training; half of what is free if absent.", min=0.01, max=1e6
     ),
 ]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Data = Annotated[
     Path | None, typer.Option("--data", help="A folder with Fashion-MNIST.", metavar="DIR")
 ]
+
+
+GO_ON = "Stacks that have finished are kept; the same command goes on from there."
 
 
 @app.callback(
@@ -70,6 +77,7 @@ def lab(
     data: Data = None,
     verify: Verify = 3,
     memory: Memory = None,
+    quiet: Quiet = False,
 ) -> None:
     """Run the shipped studies, end to end, to one report.
 
@@ -84,8 +92,8 @@ def lab(
     prepared = prepare_lab(seeds)
     if prepared.data["fallback"]:
         say(f"Note: {prepared.data['fallback']}")
-    with stoppable(), show_progress() as report:
-        page = run_lab(prepared, out, report, verify, to_bytes(memory))
+    with stoppable(GO_ON), show_progress(quiet) as report:
+        page = run_lab(prepared, out, report, say, verify, to_bytes(memory))
     n_match, n_reported = count_matches(out / "replay.json")
     print(f"The report's own numbers replayed: {n_match} of {n_reported} match.")
     print(f"The report is {page}; the tables stand beside it.")
@@ -101,8 +109,9 @@ def run(
     data: Data = None,
     verify: Verify = 0,
     memory: Memory = None,
+    quiet: Quiet = False,
 ) -> None:
-    """Train every run of a study file and write its tables.
+    """Train every run of a study file and write its tables; go on where an earlier call ended.
 
     Example: fairtrial run study.toml --seeds 5 --out out/study
     """
@@ -114,23 +123,13 @@ def run(
     folder = out or Path("out") / study_file.stem
     name_data_folder(data)
     load_tensorflow()
-    from fairtrial.trial.environment import describe_environment
-    from fairtrial.trial.execute import Status, run_study
-    from fairtrial.trial.store import summarise_arms, write_json
-    from fairtrial.trial.verify import refuse_deviation, verify_runs
+    from fairtrial.training.xla import has_xla
+    from fairtrial.trial.store import summarise_arms
+    from fairtrial.trial.trial import run as run_trial
 
-    environment = describe_environment()
-    say_platform(environment["xla"])
-    with stoppable(), show_progress() as report:
-        run_study(study, folder, report, to_bytes(memory))
-        environment["verification"] = verify_runs(
-            study.list_runs(),
-            verify,
-            lambda done, of, run: report(Status(f"verify: {run}", 1, done, of, done / of)),
-            to_bytes(memory),
-        )
-        write_json(folder / "environment.json", environment)
-    refuse_deviation(environment["verification"])
+    say_platform(has_xla())
+    with stoppable(GO_ON), show_progress(quiet) as report:
+        run_trial(study, folder, verify=verify, memory=to_bytes(memory), report=report, note=say)
     print_table(summarise_arms(folder))
     print(f"The tables are in {folder}.")
 
@@ -151,12 +150,12 @@ def replay(
 
     reported = ReplayFile.load(file or SHIPPED)
     load_tensorflow()
-    from fairtrial.trial.execute import Status
+    from fairtrial.trial.progress import Status
     from fairtrial.trial.replay import replay as replay_file
 
     with stoppable(), show_progress() as report:
         comparisons = replay_file(
-            reported, lambda done, of, label: report(Status(label, 1, done, of, done / of))
+            reported, lambda done, of, label: report(Status(label, done / of, 1, done, of))
         )
     if as_json:
         print(json.dumps(comparisons, indent=2, ensure_ascii=False))
@@ -207,7 +206,7 @@ def bench(
     from dataclasses import asdict
 
     from fairtrial.bench.workloads import FULL, QUICK, run_bench, summarise
-    from fairtrial.trial.store import write_json
+    from fairtrial.trial.files import write_json
 
     console = make_console()
     with stoppable(), console.status("") as status:
@@ -276,84 +275,7 @@ def show_path(
     print(found)
 
 
-# ----------------------------------------------------------------------------------- the terminal
-
-
-class StoppedError(FairtrialError):
-    """The user stopped the program."""
-
-    exit_code = 130
-
-
-@contextlib.contextmanager
-def stoppable() -> Iterator[None]:
-    """Turn Ctrl-C and a lack of memory into a sentence that says what is kept."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise StoppedError(
-            "Stopped. Nothing of the running study was kept, finished ones stay; the same command "
-            "starts it again."
-        ) from None
-    except MemoryError:
-        raise MachineError(
-            "The memory is not enough: give stacks less with --memory, or take fewer rows, "
-            "features or seeds."
-        ) from None
-
-
-@contextlib.contextmanager
-def show_progress() -> Iterator[Callable[[Status], None]]:
-    """Show what runs and how long is left, on a terminal; nothing in a pipe."""
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %  {task.fields[runs]}"),
-        TimeElapsedColumn(),
-        TextColumn("left:"),
-        TimeRemainingColumn(),
-    )
-    console = make_console()
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
-        bars: dict[tuple[str, int], int] = {}
-
-        def tell(status: Status) -> None:
-            kind = (status.what.partition(":")[0], status.n_runs)
-            if kind not in bars:
-                for bar in bars.values():
-                    progress.update(bar, completed=1.0)  # pyright: ignore[reportArgumentType]
-                bars[kind] = progress.add_task(status.what, total=1.0, runs="")
-            progress.update(
-                bars[kind],  # pyright: ignore[reportArgumentType]
-                description=status.what,
-                completed=status.share,
-                runs=f"{status.runs_done} of {status.n_runs} runs done, "
-                f"{status.n_training} training",
-            )
-
-        yield tell
-
-
-def make_console() -> Console:
-    """Make a console on the error stream, so that what is piped on stays clean."""
-    from rich.console import Console
-
-    return Console(stderr=True)
-
-
-def say(sentence: str) -> None:
-    """Print a sentence that is not the result."""
-    print(sentence, file=sys.stderr)
+# ---------------------------------------------------------------------------------------- options
 
 
 def name_data_folder(folder: Path | None) -> None:
@@ -373,51 +295,19 @@ def to_bytes(gibibytes: float | None) -> int | None:
     return None if gibibytes is None else int(gibibytes * 2**30)
 
 
-def print_table(rows: list[dict[str, object]]) -> None:
-    """Print rows as a table: drawn on a terminal, tab-separated in a pipe."""
-    if not sys.stdout.isatty():
-        print("\t".join(rows[0]))
-        for row in rows:
-            print("\t".join(map(str, row.values())))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*map(str, row.values()))
-    Console().print(table)
-
-
 def count_matches(path: Path) -> tuple[int, int]:
     """Count the matching and all comparisons of a lab's `replay.json`."""
     rows = json.loads(path.read_text(encoding="utf-8"))
     return sum(row["match"] for row in rows), len(rows)
 
 
-def load_tensorflow() -> None:
-    """Load TensorFlow alone: without Keras, and without its lines on the terminal.
-
-    TensorFlow imports Keras by itself where it finds it, which takes a second and is never used
-    here; and it writes to the error stream before anyone can ask it not to.
-    """
-    sys.modules.setdefault("keras", None)  # pyright: ignore[reportArgumentType]
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            import tensorflow  # noqa: F401
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-
-
 def main() -> None:
     """Run the command line; errors are sentences and exit codes, never tracebacks."""
     try:
         app()
+    except StoppedError as error:
+        say(str(error))
+        leave(error.exit_code)  # Stacks that were dropped may compute for a moment yet.
     except FairtrialError as error:
         say(str(error))
         sys.exit(error.exit_code)

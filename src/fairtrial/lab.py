@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -16,9 +15,11 @@ from fairtrial.errors import MachineError
 from fairtrial.report.page import write_lab_page
 from fairtrial.study import Study
 from fairtrial.trial.environment import describe_environment
-from fairtrial.trial.execute import Status, run_study
+from fairtrial.trial.execute import Note, run_study
+from fairtrial.trial.files import write_file, write_json
+from fairtrial.trial.progress import Report, Status
 from fairtrial.trial.replay import SHIPPED, ReplayFile, replay
-from fairtrial.trial.store import CURVES, RUNS, write_file, write_json
+from fairtrial.trial.store import CURVES, ENVIRONMENT, RUNS
 from fairtrial.trial.verify import refuse_deviation, verify_runs
 
 STUDIES = ("line", "fashion")
@@ -77,7 +78,8 @@ def prepare_lab(seeds: int | None = None) -> Lab:
 def run_lab(
     lab: Lab,
     folder: Path,
-    report: Callable[[Status], None],
+    report: Report,
+    note: Note,
     n_verified: int = 3,
     memory: int | None = None,
 ) -> Path:
@@ -92,10 +94,12 @@ def run_lab(
         and `report.html`.
     report : callable
         Told how far the lab is.
+    note : callable
+        Told, in sentences, what the user should know.
     n_verified : int
         How many lanes are trained again with the eager driver.
     memory : int, optional
-        What a stack may take, in bytes; half of what is free if absent.
+        What all stacks that train at once may take, in bytes; half of what is free if absent.
 
     Returns
     -------
@@ -111,24 +115,24 @@ def run_lab(
     """
     environment, began = describe_environment() | {"data": lab.data}, time.perf_counter()
     for name, study in lab.studies.items():
-        run_study(study, folder / name, report, memory)
+        run_study(study, folder / name, report, note, memory)
     runs = [run for study in lab.studies.values() for run in study.list_runs()]
     environment["verification"] = verify_runs(
         runs,
         n_verified,
-        lambda done, of, run: report(Status(f"verify: {run}", 1, done, of, done / of)),
+        lambda done, of, run: report(Status(f"verify: {run}", done / of, 1, done, of)),
         memory,
     )
     comparisons = replay(
         ReplayFile.load(SHIPPED),
-        lambda done, of, label: report(Status(f"replay: {label}", 1, done, of, done / of)),
+        lambda done, of, label: report(Status(f"replay: {label}", done / of, 1, done, of)),
     )
     write_json(folder / "replay.json", comparisons)
     join_tables(folder, list(lab.studies))
     seconds = round(time.perf_counter() - began, 1)
-    write_json(folder / "environment.json", environment | {"seconds": seconds})
+    write_json(folder / ENVIRONMENT, environment | {"seconds": seconds})
     refuse_deviation(environment["verification"])
-    report(Status("report page", 0, 0, 0, 1.0))
+    report(Status("report page", 1.0))
     return write_lab_page(folder)
 
 

@@ -359,6 +359,11 @@ class Recipe(Settings):
     noise: InjectedNoise = InjectedNoise()
     penalty: Penalty = Penalty()
 
+    @property
+    def length(self) -> int:
+        """The most steps, or epochs, that a run takes."""
+        return self.steps or self.epochs or 0
+
     @model_validator(mode="after")
     def _check_length(self) -> Recipe:
         if (self.steps is None) == (self.epochs is None):

@@ -70,21 +70,21 @@ PAIRS = st.tuples(st.sampled_from(ARMS), st.integers(0, 4))
 @given(st.lists(PAIRS, min_size=1, max_size=40, unique_by=lambda pair: (pair[0].name, pair[1])))
 def test_any_runs(pairs):
     runs = [Run(arm, seed) for arm, seed in pairs]
-    assert_sound(runs, plan_stacks(runs))
+    assert_sound(runs, plan_stacks(runs, 10**9))
 
 
 def test_a_grid_is_one_stack():
     """Three recipes of one length, two noises, four seeds: eight data sets of three lanes."""
     arms = [arm for arm in ARMS if arm.task in LINES[:2] and arm.recipe in LINE_RECIPES[:3]]
     runs = [Run(arm, seed) for arm in arms for seed in range(4)]
-    (one,) = plan_stacks(runs)
+    (one,) = plan_stacks(runs, 10**9)
     assert (len(one.runs), len(one.runs[0])) == (8, 3)
     assert one.work == 8 * 3 * 20
 
 
 def test_seeds_of_mini_batches_train_apart():
     runs = [Run(Arm("a", DIGITS, DIGITS_RECIPES[0]), seed) for seed in range(3)]
-    plans = plan_stacks(runs)
+    plans = plan_stacks(runs, 10**9)
     assert [one.n_runs for one in plans] == [1, 1, 1]
     assert [one.work for one in plans] == [2, 2, 2]
 

@@ -9,7 +9,7 @@ import numpy as np
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.images import Images, load_images
 from fairtrial.data.line import line_data, linear_data
-from fairtrial.settings import AnyTask
+from fairtrial.settings import IMAGE_TASKS, AnyTask
 
 # Images do not depend on the seed and are large: read once.
 load_images_once = lru_cache(maxsize=2)(load_images)
@@ -40,6 +40,19 @@ def load_dataset(task: AnyTask, seed: int) -> Dataset:
     if task.kind == "linear":
         return linear_data(task, seed)
     return _make_dataset(load_images_once(task.kind))
+
+
+def fingerprint_data(task: AnyTask) -> str:
+    """Fingerprint the data of a task that come from outside; "" where they are made here.
+
+    Raises
+    ------
+    MachineError
+        If the images cannot be had.
+    """
+    if task.kind in IMAGE_TASKS:
+        return load_images_once(task.kind).fingerprint
+    return ""
 
 
 def _make_dataset(images: Images) -> Dataset:

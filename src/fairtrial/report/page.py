@@ -26,7 +26,7 @@ from fairtrial.report.charts import Chart
 from fairtrial.report.fashion_section import ImageSource, build_fashion_section, load_test_images
 from fairtrial.report.folder import Results, read_json, read_reported, read_results
 from fairtrial.report.line_section import LineRows, build_line_section, load_line_rows
-from fairtrial.trial.store import write_text
+from fairtrial.trial.files import write_text
 
 LIBRARY = "window.vegaEmbed = vegaEmbed;"
 """All that the page's script needs of the bundle; its expressions run interpreted, not compiled."""

@@ -1,116 +1,169 @@
-"""Train all runs of a study, here, and leave a results folder."""
+"""Train all runs of a study that its folder does not have yet, and assemble its tables."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Protocol
 
-import numpy as np
+import psutil
+from joblib import cpu_count
 
-from fairtrial.data.load import load_dataset
 from fairtrial.study import Study
-from fairtrial.training.stacked import Stack, train
+from fairtrial.trial.files import lock_folder, write_json, write_text
+from fairtrial.trial.fingerprint import fingerprint_runs
+from fairtrial.trial.parts import PARTS, Part, find_parts, write_part
 from fairtrial.trial.plan import StackPlan, plan_stacks
-from fairtrial.trial.scoreboard import score
-from fairtrial.trial.store import STUDY, RunResult, write_tables, write_text
+from fairtrial.trial.progress import Board, Report
+from fairtrial.trial.store import STUDY, write_tables
+from fairtrial.trial.train import train_parts
+
+Note = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Status:
-    """How far a study is.
+class Engine(Protocol):
+    """Where stacks train."""
 
-    Attributes
-    ----------
-    what : str
-        What is being trained, in words.
-    n_training : int
-        Lanes of the running stack that are still training.
-    runs_done, n_runs : int
-        Runs whose stack has finished, and all runs.
-    share : float
-        How much of the work is done, from 0 to 1, as if no run ended early.
-    """
+    @property
+    def n_at_once(self) -> int:
+        """How many stacks train on one machine at once, and share its memory."""
+        ...
 
-    what: str
-    n_training: int
-    runs_done: int
-    n_runs: int
-    share: float
+    def train(
+        self, plans: Sequence[StackPlan], board: Board
+    ) -> Iterator[tuple[StackPlan, list[Part]]]:
+        """Train stacks, in any order, and yield the parts of each as it finishes."""
+        ...
 
 
-Report = Callable[[Status], None]
+class Here:
+    """The engine that trains on this machine: as many stacks at once as it has processors."""
+
+    def __init__(self) -> None:
+        self.n_at_once = cpu_count()
+
+    def train(
+        self, plans: Sequence[StackPlan], board: Board
+    ) -> Iterator[tuple[StackPlan, list[Part]]]:
+        """Train stacks and yield their parts; stacks that still run at the end are dropped."""
+        dropped = threading.Event()
+
+        def train_one(plan: StackPlan) -> list[Part]:
+            def tell(n_training: int, at: int) -> None:
+                if dropped.is_set():
+                    raise InterruptedError
+                board.note(plan, n_training, at)
+
+            return train_parts(plan, tell)
+
+        pool = ThreadPoolExecutor(self.n_at_once)
+        # The longest first: nothing long is left when the others have ended.
+        futures = {
+            pool.submit(train_one, plan): plan
+            for plan in sorted(plans, key=lambda plan: plan.work, reverse=True)
+        }
+        failures = []
+        try:
+            while futures:
+                # Looked at again and again: a wait without end would not notice Ctrl-C, which may
+                # reach one of TensorFlow's threads instead of this one.
+                for future in wait(futures, timeout=0.2, return_when=FIRST_COMPLETED).done:
+                    plan = futures.pop(future)
+                    if error := future.exception():
+                        failures.append(error)
+                    else:
+                        yield plan, future.result()
+            if failures:  # Only now: the other stacks are worth keeping.
+                raise failures[0]
+        finally:
+            dropped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            wait(futures, timeout=1.5)
 
 
 def run_study(
     study: Study,
     folder: Path,
     report: Report = lambda status: None,
+    note: Note = lambda sentence: None,
     memory: int | None = None,
+    engine: Engine | None = None,
 ) -> None:
-    """Train every run of a study and write its results folder.
+    """Train the runs of a study that its folder lacks, and assemble the tables.
+
+    Every finished stack is safe on the disk at once. Whatever stops this, the same call goes on
+    where it was, and ends with the same tables.
 
     Parameters
     ----------
     study : Study
         What to train.
     folder : Path
-        Where the results go.
+        Where the results go, and where those of earlier calls are looked for.
     report : callable
         Told how far the study is, about every second.
+    note : callable
+        Told, in sentences, what is reused, damaged, or had to be done another way.
     memory : int, optional
-        What a stack may take, in bytes; half of what is free if absent.
+        What all stacks that train at once may take, in bytes; half of what is free if absent.
+    engine : Engine, optional
+        Where stacks train; `Here` if absent.
 
     Raises
     ------
+    InputError
+        If the data that the study names cannot be used.
     MachineError
-        If the data cannot be had or the folder cannot be written.
+        If the data cannot be had, the memory does not hold a run, the folder cannot be written or
+        is in use.
     """
     runs = study.list_runs()
-    plans = plan_stacks(runs, memory)
-    n_runs, work = sum(plan.n_runs for plan in plans), sum(plan.work for plan in plans)
-    results: dict[str, RunResult] = {}
-    runs_done = work_done = 0
-    for plan in plans:
-        before = Status(describe(plan), plan.n_runs, runs_done, n_runs, work_done / work)
-
-        def tell(n_training: int, at: int, before: Status = before, plan: StackPlan = plan) -> None:
-            share = before.share + min(at / longest(plan), 1.0) * plan.work / work
-            report(replace(before, n_training=n_training, share=share))
-
-        results |= {result.run.name: result for result in train_stack(plan, tell)}
-        runs_done += plan.n_runs
-        work_done += plan.work
-    report(Status("tables", 0, n_runs, n_runs, 1.0))
-    # All at the end, so that an old folder stays whole when a new run of it is stopped.
-    write_tables(folder, [results[run.name] for run in runs])
-    write_text(folder / STUDY, study.to_toml())
-
-
-def train_stack(plan: StackPlan, progress: Callable[[int, int], None]) -> list[RunResult]:
-    """Load a stack's data, train it, and put every run on the scoreboard."""
-    firsts = [row[0] for row in plan.runs]
-    datasets = [load_dataset(run.arm.task, run.seed) for run in firsts]
-    recipes = [run.arm.recipe for run in plan.runs[0]]
-    began = time.perf_counter()
-    traces = train(Stack(recipes, datasets, [run.seed for run in firsts]), progress)
-    seconds = (time.perf_counter() - began) / plan.n_runs
-    return [
-        RunResult(run, trace, seconds, score(trace, dataset))
-        for row, dataset, row_traces in zip(plan.runs, datasets, traces, strict=True)
-        for run, trace in zip(row, row_traces, strict=True)
-    ]
+    fingerprints = fingerprint_runs(runs)
+    wanted = dict(zip(reversed(fingerprints), reversed(runs), strict=True))
+    engine = engine or Here()
+    with lock_folder(folder):
+        parts, n_others = find_parts(folder, wanted, note)
+        done = {fingerprint for here in parts.values() for fingerprint in here}
+        say_reused(len(done), len(wanted), n_others, note)
+        missing = [run for key, run in reversed(wanted.items()) if key not in done]
+        plans = plan_stacks(missing, remember_memory(folder, memory, engine.n_at_once))
+        board = Board(plans, report)
+        for plan, finished in engine.train(plans, board):
+            for part in finished:
+                parts[write_part(folder, part)] = list(part.fingerprints)
+                for sentence in part.notes:
+                    note(sentence)
+            board.finish(plan)
+        board.tell("tables")
+        write_tables(folder, runs, fingerprints, parts)
+        write_text(folder / STUDY, study.to_toml())
 
 
-def describe(plan: StackPlan) -> str:
-    """Say what a stack trains, for the progress line."""
-    seeds = sorted({row[0].seed for row in plan.runs})
-    some = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
-    return f"{plan.runs[0][0].arm.task.kind.replace('_', '-')}: {len(plan.runs[0])} arms, {some}"
+def say_reused(n_done: int, n_wanted: int, n_others: int, note: Note) -> None:
+    """Say what earlier calls have left, if anything."""
+    if n_done:
+        note(f"{n_done} of {n_wanted} runs are there from an earlier call and are not run again.")
+    if n_others:
+        note(
+            f"{n_others} runs by other settings, data or training code are there too: they are "
+            "left alone."
+        )
 
 
-def longest(plan: StackPlan) -> int:
-    """Return the most steps (epochs) that a run of the stack may take."""
-    recipes = [run.arm.recipe for run in plan.runs[0]]
-    return int(np.max([recipe.steps or recipe.epochs or 1 for recipe in recipes]))
+def remember_memory(folder: Path, memory: int | None, n_at_once: int) -> int:
+    """Choose what a stack may take, in bytes; the folder remembers it.
+
+    So a study that goes on is cut into the same stacks as before, whatever is free by then.
+    """
+    path = folder / PARTS / "plan.json"
+    if memory is None:
+        try:
+            return int(json.loads(path.read_text(encoding="utf-8"))["stack_bytes"])
+        except (OSError, ValueError, KeyError, TypeError):
+            memory = psutil.virtual_memory().available // 2
+    stack_bytes = memory // n_at_once
+    write_json(path, {"stack_bytes": stack_bytes})
+    return stack_bytes

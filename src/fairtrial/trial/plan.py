@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-import psutil
-
-from fairtrial.settings import IMAGE_TASKS, LinearTask, LineTask, Recipe
-from fairtrial.study import Run
+from fairtrial.settings import IMAGE_TASKS, AnyTask, LinearTask, LineTask
+from fairtrial.study import Arm, Run
 from fairtrial.training.evaluation import BLOCK
 
 # Rows and pixels, known before any image is loaded.
 IMAGE_SHAPES = {"fashion_mnist": (70_000, 784), "digits": (1_797, 64)}
 N_CLASSES = 10
+# Wider stacks cost more a lane: their parameters, or their residuals, leave the processor's cache.
+USEFUL_LANES, USEFUL_RESIDUALS = 128, 2**20
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # Plans are told apart as objects: comparing them is slow.
 class StackPlan:
     """Runs that train as one program: a row of runs for each data set, alike in their recipes.
 
@@ -37,42 +41,54 @@ class StackPlan:
     @property
     def work(self) -> int:
         """Steps (epochs) of all runs together, if none ends early."""
-        recipes = [run.arm.recipe for run in self.runs[0]]
-        return len(self.runs) * sum(recipe.steps or recipe.epochs or 0 for recipe in recipes)
+        return len(self.runs) * sum(run.arm.recipe.length for run in self.runs[0])
+
+    def halve(self) -> tuple[StackPlan, StackPlan]:
+        """Part the data sets; where there is one, its lanes."""
+        lanes, *others = self.runs
+        if others:
+            middle = -(-len(self.runs) // 2)
+            return StackPlan(self.runs[:middle]), StackPlan(self.runs[middle:])
+        middle = -(-len(lanes) // 2)
+        return StackPlan((lanes[:middle],)), StackPlan((lanes[middle:],))
 
 
-def plan_stacks(runs: Sequence[Run], memory: int | None = None) -> list[StackPlan]:
+def plan_stacks(runs: Sequence[Run], memory: int) -> list[StackPlan]:
     """Arrange runs in stacks that fit in memory.
 
     Runs on the same rows share a data set; data sets that carry the same recipes share a stack.
     Full-batch runs of different length part, so that short ones do not wait, and so do runs with
-    noise on their data, which each need targets of their own.
+    noise on their data, which each need targets of their own. Stacks are not wider than pays:
+    several of them train at once.
+
+    What is left after some stacks have been trained is arranged in the same stacks again.
 
     Parameters
     ----------
     runs : sequence of Run
         In any order.
-    memory : int, optional
-        What a stack may take, in bytes, by `estimate_memory`; half of what is free if absent.
+    memory : int
+        What a stack may take, in bytes, by `estimate_memory`.
 
     Returns
     -------
     list of StackPlan
         Every run in exactly one of them. A run that alone takes more than `memory` stands alone.
     """
-    memory = memory or psutil.virtual_memory().available // 2
+    shares = _remember_per_arm(runs, _shares)
+    recipes = _remember_per_arm(runs, lambda arm: arm.recipe)
     datasets: dict[tuple, list[Run]] = defaultdict(list)
     for run in runs:
-        datasets[_shares(run)].append(run)
+        datasets[shares[id(run.arm)], run.seed].append(run)
     stacks: dict[tuple, list[tuple[Run, ...]]] = defaultdict(list)
     for row in datasets.values():
-        for piece in _cut_row(row, memory):
-            stacks[_shape(piece)].append(piece)
+        for piece in _cut(row, _lanes_per_dataset(row, memory)):
+            lanes = tuple(recipes[id(run.arm)] for run in piece)
+            stacks[_shape(piece[0].arm.task), lanes].append(piece)
     return [
-        StackPlan(tuple(rows[first : first + size]))
-        for rows in stacks.values()
-        for size in [_rows_per_stack(rows[0], memory)]
-        for first in range(0, len(rows), size)
+        StackPlan(rows)
+        for alike in stacks.values()
+        for rows in _cut(alike, _datasets_per_stack(alike[0], memory))
     ]
 
 
@@ -104,32 +120,50 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     return 5 * n_rows * n_features + 4 * block * n_features, lane
 
 
-def _shares(run: Run) -> tuple:
-    """Return what runs must have in common to be lanes of one data set."""
-    recipe = run.arm.recipe
+def _remember_per_arm(runs: Sequence[Run], describe: Callable[[Arm], Any]) -> dict[int, int]:
+    """Give a number to what arms have in common, once an arm: settings are slow to compare."""
+    numbers: dict[Any, int] = {}
+    arms = {id(run.arm): run.arm for run in runs}
+    return {key: numbers.setdefault(describe(arm), len(numbers)) for key, arm in arms.items()}
+
+
+def _shares(arm: Arm) -> tuple:
+    """Return what runs of one seed must have in common to be lanes of one data set."""
+    recipe = arm.recipe
     has_data_noise = recipe.noise.data is not None
-    return (
-        run.arm.task, run.seed, recipe.steps, recipe.batch_size, recipe.validation, has_data_noise,
-    )  # fmt: skip
+    return arm.task, recipe.steps, recipe.batch_size, recipe.validation, has_data_noise
 
 
-def _shape(row: Sequence[Run]) -> tuple[object, tuple[Recipe, ...]]:
-    """Return what data sets must have in common to be rows of one stack."""
-    task = row[0].arm.task
+def _shape(task: AnyTask) -> object:
+    """Return what data sets must have in common, beside their recipes, to share a stack."""
     synthetic = isinstance(task, LineTask | LinearTask)
-    shape = (task.rows, getattr(task, "features", 1)) if synthetic else task
-    return shape, tuple(run.arm.recipe for run in row)
+    return (task.rows, getattr(task, "features", 1)) if synthetic else task
 
 
-def _cut_row(row: Sequence[Run], memory: int) -> list[tuple[Run, ...]]:
-    """Cut the runs on one data set into pieces that each fit."""
+def _lanes_per_dataset(row: Sequence[Run], memory: int) -> int:
     dataset, lane = estimate_memory(row)
-    size = max(1, (memory - dataset) // lane)
-    return [tuple(row[first : first + size]) for first in range(0, len(row), size)]
+    return max(1, min(_count_useful_lanes(row[0].arm.task), (memory - dataset) // lane))
 
 
-def _rows_per_stack(row: Sequence[Run], memory: int) -> int:
-    if row[0].arm.task.kind in IMAGE_TASKS:
+def _datasets_per_stack(row: Sequence[Run], memory: int) -> int:
+    task = row[0].arm.task
+    if task.kind in IMAGE_TASKS:
         return 1  # Mini-batches of one seed are shared by its lanes alone.
     dataset, lane = estimate_memory(row)
-    return max(1, memory // (dataset + len(row) * lane))
+    useful = _count_useful_lanes(task) // len(row)
+    return max(1, min(useful, memory // (dataset + len(row) * lane)))
+
+
+def _count_useful_lanes(task: AnyTask) -> int:
+    """Return how many lanes a stack may have before more of them stop to pay (docs/speed.md)."""
+    if isinstance(task, LineTask | LinearTask):
+        return max(USEFUL_LANES, min(8 * USEFUL_LANES, USEFUL_RESIDUALS // task.rows))
+    return USEFUL_LANES
+
+
+def _cut(items: Sequence[T], most: int) -> list[tuple[T, ...]]:
+    """Cut a sequence into as few pieces of at most `most` as can be, as even as can be."""
+    n_pieces = -(-len(items) // most)
+    size, n_longer = divmod(len(items), n_pieces)
+    ends = [number * size + min(number, n_longer) for number in range(n_pieces + 1)]
+    return [tuple(items[first:last]) for first, last in itertools.pairwise(ends)]

@@ -1,147 +1,130 @@
-"""The results folder: tables in Parquet, the study as run, the environment."""
+"""The tables of a results folder, assembled from its parts."""
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from fairtrial.errors import MachineError
-from fairtrial.study import Run, flatten
-from fairtrial.training.trace import Trace
+from fairtrial.study import Arm, Run, flatten
+from fairtrial.trial.files import write_file
 
-STUDY, RUNS, CURVES, PARAMETERS = (
-    "study.toml", "runs.parquet", "curves.parquet", "parameters.parquet",
+STUDY, RUNS, CURVES, PARAMETERS, ENVIRONMENT = (
+    "study.toml", "runs.parquet", "curves.parquet", "parameters.parquet", "environment.json",
 )  # fmt: skip
 
-CURVE_SCHEMA = {"run": pl.String, "at": pl.Int64, "quantity": pl.String, "value": pl.Float64}
+# A fixed size, so that the same rows make the same bytes.
+ROW_GROUP = 2**18
 
 
-@dataclass(frozen=True)
-class RunResult:
-    """A finished run.
+def write_tables(
+    folder: Path,
+    runs: Sequence[Run],
+    fingerprints: Sequence[str],
+    parts: Mapping[Path, Sequence[str]],
+) -> None:
+    """Assemble the three tables of a results folder.
 
-    Attributes
+    `runs.parquet` has the runs in the order given. The two long tables go through memory piece by
+    piece, in the order in which the parts' first runs stand there.
+
+    Parameters
     ----------
-    run : Run
-        Which.
-    trace : Trace
-        What it left.
-    seconds : float
-        Its share of its stack's time.
-    metrics : dict of str to float
-        The scoreboard.
-    """
-
-    run: Run
-    trace: Trace
-    seconds: float
-    metrics: dict[str, float]
-
-
-def make_run_row(result: RunResult) -> dict[str, Any]:
-    """Make the run's row of `runs.parquet`: its settings by dotted name, outcome, metrics."""
-    run, trace = result.run, result.trace
-    return {
-        "run": run.name,
-        "arm": run.arm.name,
-        "seed": run.seed,
-        **flatten(run.arm.task.model_dump(), "task."),
-        **flatten(run.arm.recipe.model_dump()),
-        "outcome": trace.outcome,
-        "ended_at": trace.ended_at,
-        "seconds": result.seconds,
-        **result.metrics,
-    }
-
-
-def make_curve_table(result: RunResult) -> pl.DataFrame:
-    """Make the run's rows of `curves.parquet`: run, at, quantity, value."""
-    frames = [
-        pl.DataFrame({"run": result.run.name, "at": at, "quantity": quantity, "value": values})
-        for quantity, (at, values) in result.trace.curves.items()
-    ]
-    return pl.concat(frames).cast(CURVE_SCHEMA)  # pyright: ignore[reportArgumentType]
-
-
-def make_parameter_table(result: RunResult) -> pl.DataFrame:
-    """Make the run's rows of `parameters.parquet`: run, parameter, shape, values (row-major)."""
-    W, b = result.trace.W, result.trace.b
-    return pl.DataFrame(
-        {
-            "run": [result.run.name] * 2,
-            "parameter": ["W", "b"],
-            "shape": [list(W.shape), list(b.shape)],
-            "values": [W.ravel().tolist(), b.ravel().tolist()],
-        },
-        schema_overrides={"shape": pl.List(pl.Int64), "values": pl.List(pl.Float32)},
-    )
-
-
-def write_tables(folder: Path, results: list[RunResult]) -> None:
-    """Write the three tables of a results folder, runs in the order given.
+    folder : Path
+        Where they go.
+    runs, fingerprints : sequence of Run, of str
+        Every run with its fingerprint; runs that are alike have the same one.
+    parts : mapping of Path to sequence of str
+        Each part, and which of its runs count.
 
     Raises
     ------
     MachineError
         If the folder cannot be written.
     """
-    runs = pl.DataFrame(map(make_run_row, results), infer_schema_length=None)
-    # A column that only some tasks or kinds have stands where its first run has it; put the
-    # outcome and the metrics last all the same.
-    metrics = [name for result in results for name in result.metrics]
-    last = list(dict.fromkeys(["outcome", "ended_at", "seconds", *metrics]))
-    runs = runs.select(pl.exclude(last), *last)
-    curves, parameters = map(make_curve_table, results), map(make_parameter_table, results)
-    write_file(folder / RUNS, runs.write_parquet)
-    write_file(folder / CURVES, pl.concat(curves).write_parquet)
-    write_file(folder / PARAMETERS, pl.concat(parameters).write_parquet)
+    index = index_runs(runs, fingerprints)
+    place = {fingerprint: number for number, fingerprint in reversed(list(enumerate(fingerprints)))}
+    ordered = sorted(parts, key=lambda path: min(place[one] for one in parts[path]))
+    scanned = pl.scan_parquet(ordered)
+    counted = pl.LazyFrame({"fingerprint": [one for path in ordered for one in parts[path]]})
+    results = scanned.join(counted, on="fingerprint", how="semi", maintain_order="left")
+    table = make_run_table(runs, index, results)
+    write_file(folder / RUNS, lambda path: table.write_parquet(path, row_group_size=ROW_GROUP))
+    for name, make in ((CURVES, make_curve_table), (PARAMETERS, make_parameter_table)):
+        long = make(results.join(index.lazy(), on="fingerprint", maintain_order="left_right"))
+        write_file(
+            folder / name,
+            lambda path, long=long: long.sink_parquet(path, row_group_size=ROW_GROUP),
+        )
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write JSON for people to read as well; see `write_file`."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+def index_runs(runs: Sequence[Run], fingerprints: Sequence[str]) -> pl.DataFrame:
+    """List the names of the runs beside their fingerprints."""
+    return pl.DataFrame({"run": [run.name for run in runs], "fingerprint": list(fingerprints)})
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8; see `write_file`."""
-    write_file(path, lambda aside: aside.write_text(text, encoding="utf-8"))
+def make_run_table(runs: Sequence[Run], index: pl.DataFrame, results: pl.LazyFrame) -> pl.DataFrame:
+    """Make `runs.parquet`: a row a run, its settings by dotted name, outcome, metrics.
 
-
-def write_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file aside and rename it, so that it is there whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        Where it goes; missing folders are made.
-    write : callable
-        Writes the contents to the path that it is given.
-
-    Raises
-    ------
-    MachineError
-        If the disk is full or the folder cannot be written.
+    A column that only some tasks or kinds have is null in the other rows.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as aside:
-            written = Path(aside) / path.name
-            write(written)
-            with written.open("rb") as file:
-                os.fsync(file.fileno())
-            written.replace(path)
-    except OSError as error:
-        reason = error.strerror or error
-        raise MachineError(
-            f"{path} cannot be written: {reason}. Make room or choose another folder with --out."
-        ) from None
+    arms: dict[int, Arm] = {id(run.arm): run.arm for run in runs}
+    number = {key: position for position, key in enumerate(arms)}
+    settings = pl.DataFrame(
+        [list_settings(arm) for arm in arms.values()], infer_schema_length=None
+    ).with_row_index("number")
+    frame = index.with_columns(
+        pl.Series("seed", [run.seed for run in runs], pl.UInt64),
+        pl.Series("number", [number[id(run.arm)] for run in runs], pl.UInt32),
+    )
+    columns = ["fingerprint", "outcome", "ended_at", "seconds", "metric", "metric_value"]
+    table = frame.join(settings, on="number", how="left", maintain_order="left").join(
+        results.select(columns).collect(), on="fingerprint", how="left", maintain_order="left"
+    )
+    metrics = table["metric"].explode().unique(maintain_order=True).drop_nulls()
+    return table.select(
+        "run", "arm", pl.col("seed").cast(pl.Int64),
+        *(name for name in settings.columns if name not in ("number", "arm")),
+        "outcome", "ended_at", "seconds",
+        *(_take_metric(name) for name in metrics),
+    )  # fmt: skip
+
+
+def list_settings(arm: Arm) -> dict[str, Any]:
+    """List an arm's name and every setting of its task and recipe by dotted name."""
+    return {
+        "arm": arm.name,
+        **flatten(arm.task.model_dump(), "task."),
+        **flatten(arm.recipe.model_dump()),
+    }
+
+
+def _take_metric(name: str) -> pl.Expr:
+    """Take one metric out of a row's list of names and its list of values."""
+    position = pl.col("metric").list.eval(pl.element() == name).list.arg_max()
+    has_it = pl.col("metric").list.contains(name)
+    value = pl.col("metric_value").list.get(position, null_on_oob=True)
+    return pl.when(has_it).then(value).alias(name)
+
+
+def make_curve_table(results: pl.LazyFrame) -> pl.LazyFrame:
+    """Make `curves.parquet`: run, at, quantity, value."""
+    return (
+        results.select("run", "quantity", "at", "value")
+        .explode("quantity", "at", "value")
+        .explode("at", "value")
+        .select("run", "at", "quantity", "value")
+    )
+
+
+def make_parameter_table(results: pl.LazyFrame) -> pl.LazyFrame:
+    """Make `parameters.parquet`: run, parameter, shape, values (row-major)."""
+    return (
+        results.select("run", "parameter", "shape", values="parameter_values")
+        .explode("parameter", "shape", "values")
+    )  # fmt: skip
 
 
 def summarise_arms(folder: Path) -> list[dict[str, Any]]:

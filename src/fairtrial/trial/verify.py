@@ -69,7 +69,7 @@ def verify_runs(
     report : callable
         Told before each lane how many are done, how many there are, and its name.
     memory : int, optional
-        What a stack may take, as for `plan_stacks`.
+        What a stack may take, in bytes; a gibibyte if absent.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def verify_runs(
     """
     places = [
         (plan, row, lane)
-        for plan in plan_stacks(runs, memory)
+        for plan in plan_stacks(runs, memory or 2**30)
         for row in range(len(plan.runs))
         for lane in range(len(plan.runs[row]))
     ]

@@ -1,0 +1,199 @@
+"""The terminal: progress, sentences, tables, and what Ctrl-C does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fairtrial.errors import FairtrialError, MachineError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from fairtrial.trial.progress import Status
+
+PLAIN_SECONDS = 10.0
+
+
+class StoppedError(FairtrialError):
+    """The user stopped the program."""
+
+    exit_code = 130
+
+
+@contextlib.contextmanager
+def stoppable(kept: str = "Nothing is kept.") -> Iterator[None]:
+    """Turn Ctrl-C, the system's wish to end, and a lack of memory into a sentence.
+
+    Parameters
+    ----------
+    kept : str
+        What is kept then, and how to go on, as a sentence.
+
+    Raises
+    ------
+    StoppedError
+        In place of KeyboardInterrupt.
+    MachineError
+        In place of MemoryError.
+    """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise StoppedError(f"Stopped. {kept}") from None
+    except MemoryError:
+        raise MachineError(
+            "The memory is not enough: give stacks less with --memory, or take fewer rows, "
+            "features or seeds."
+        ) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def show_progress(quiet: bool = False) -> Iterator[Callable[[Status], None]]:
+    """Show how far the work is: a bar on a terminal, now and then a plain line elsewhere."""
+    console = make_console()
+    if quiet:
+        yield lambda status: None
+    elif console.is_terminal:
+        with _show_bars(console) as tell:
+            yield tell
+    else:
+        yield PlainLines(say)
+
+
+@contextlib.contextmanager
+def _show_bars(console: Console) -> Iterator[Callable[[Status], None]]:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %  {task.fields[counts]}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    clocks: dict[tuple[str, int], Clock] = {}
+    with Progress(*columns, console=console, transient=True) as progress:
+        bars = {}
+
+        def tell(status: Status) -> None:
+            phase = status.what.partition(":")[0], status.n_runs
+            if phase not in bars:
+                for bar in bars.values():
+                    progress.update(bar, completed=1.0)
+                clocks[phase] = Clock()
+                bars[phase] = progress.add_task(status.what, total=1.0, counts="", left="")
+            progress.update(
+                bars[phase],
+                description=status.what,
+                completed=status.share,
+                counts=count(status),
+                left=clocks[phase].tell_rest(status),
+            )
+
+        yield tell
+
+
+class PlainLines:
+    """Progress as lines of text, one every ten seconds at most."""
+
+    def __init__(self, write: Callable[[str], None], every: float = PLAIN_SECONDS):
+        self._write, self._every = write, every
+        self._clock, self._told = Clock(), time.monotonic()
+
+    def __call__(self, status: Status) -> None:
+        """Write a line, if it is time for one."""
+        if time.monotonic() - self._told < self._every:
+            return
+        self._told = time.monotonic()
+        parts = [status.what, f"{status.share:.0%}", count(status), self._clock.tell_rest(status)]
+        self._write(" · ".join(part for part in parts if part))
+
+
+class Clock:
+    """Tells the rate, and how long is left, from what is done since it was made."""
+
+    def __init__(self) -> None:
+        self._began, self._first = time.monotonic(), None
+
+    def tell_rest(self, status: Status) -> str:
+        """Say the rate in runs a second and the time left; nothing while that is a guess."""
+        if self._first is None:
+            self._first = status.share
+        seconds, done = time.monotonic() - self._began, status.share - self._first
+        if seconds < 2.0 or done <= 0.0:
+            return ""
+        left = round(seconds * (1.0 - status.share) / done)
+        rate = f"{status.n_runs * done / seconds:.3g} runs/s, " if status.n_runs else ""
+        return f"{rate}about {left // 60}:{left % 60:02} left"
+
+
+def count(status: Status) -> str:
+    """Say how many runs and stacks are done, and how many lanes are still training."""
+    if not status.n_runs:
+        return ""
+    stacks = f", {status.stacks_done} of {status.n_stacks} stacks" if status.n_stacks else ""
+    return f"{status.runs_done} of {status.n_runs} runs{stacks} done, {status.n_training} training"
+
+
+def make_console() -> Console:
+    """Make a console on the error stream, so that what is piped on stays clean."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def say(sentence: str) -> None:
+    """Print a sentence that is not the result."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def print_table(rows: list[dict[str, object]]) -> None:
+    """Print rows as a table: drawn on a terminal, tab-separated in a pipe."""
+    if not sys.stdout.isatty():
+        print("\t".join(rows[0]))
+        for row in rows:
+            print("\t".join(map(str, row.values())))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    Console().print(table)
+
+
+def load_tensorflow() -> None:
+    """Load TensorFlow alone: without Keras, and without its lines on the terminal.
+
+    TensorFlow imports Keras by itself where it finds it, which takes a second and is never used
+    here; and it writes to the error stream before anyone can ask it not to.
+    """
+    sys.modules.setdefault("keras", None)  # pyright: ignore[reportArgumentType]
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def leave(code: int) -> None:
+    """End the program now, whatever still computes in other threads."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

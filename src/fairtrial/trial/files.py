@@ -1,0 +1,112 @@
+"""Files that are there whole or not at all, and folders that only one process works on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from fairtrial.errors import MachineError
+
+ASIDE = ".writing-"
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON for people to read as well; see `write_file`."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8; see `write_file`."""
+    write_file(path, lambda aside: aside.write_text(text, encoding="utf-8"))
+
+
+def write_bytes(path: Path, contents: bytes) -> None:
+    """Write bytes; see `write_file`."""
+    write_file(path, lambda aside: aside.write_bytes(contents))
+
+
+def write_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file aside and rename it, so that it is there whole or not at all.
+
+    Contents and name are on the disk when this returns, as far as the system's `fsync` goes.
+
+    Parameters
+    ----------
+    path : Path
+        Where it goes; missing folders are made.
+    write : callable
+        Writes the contents to the path that it is given.
+
+    Raises
+    ------
+    MachineError
+        If the disk is full or the folder cannot be written.
+    """
+    with explain_write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=ASIDE) as aside:
+            written = Path(aside) / path.name
+            write(written)
+            _sync(written)
+            written.replace(path)
+        _sync(path.parent)
+
+
+@contextlib.contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process alone, and clear away what a killed one left half-written.
+
+    Raises
+    ------
+    MachineError
+        If another process holds it, or it cannot be made or written.
+    """
+    with explain_write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise MachineError(
+                f"{folder} is in use by another fairtrial: wait until it has ended, or choose "
+                "another folder with --out."
+            ) from None
+    try:
+        for left in (*folder.glob(f"{ASIDE}*"), *folder.glob(f"*/{ASIDE}*")):
+            shutil.rmtree(left, ignore_errors=True)
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def explain_write_errors(path: Path) -> Iterator[None]:
+    """Turn what the system says of a write into a sentence.
+
+    Raises
+    ------
+    MachineError
+        In place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise MachineError(
+            f"{path} cannot be written: {reason}. Make room or choose another folder with --out."
+        ) from None
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

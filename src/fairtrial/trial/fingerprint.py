@@ -1,0 +1,68 @@
+"""What a run's result depends on, as one short text: settings, seed, data and training code."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+from importlib.metadata import version
+from importlib.resources.abc import Traversable
+
+from fairtrial.data.load import fingerprint_data
+from fairtrial.settings import AnyTask, Recipe
+from fairtrial.study import Arm, Run
+
+# What decides a run's numbers, inside this package and outside.
+TRAINING_CODE = ("training", "data", "randomness.py", "trial/scoreboard.py")
+TRAINING_LIBRARIES = ("tensorflow", "numpy", "scikit-learn")
+
+
+@cache
+def fingerprint_code() -> str:
+    """Fingerprint the training code: its source files, and the libraries that it stands on.
+
+    Any change of them counts, were it of a comment: better to train again than to mix.
+    """
+    package = resources.files("fairtrial")
+    files = [file for name in TRAINING_CODE for file in _list_sources(package / name)]
+    libraries = [f"{name} {version(name)}".encode() for name in TRAINING_LIBRARIES]
+    return _digest([*libraries, *(file.read_bytes() for file in files)])
+
+
+def fingerprint_arm(task: AnyTask, recipe: Recipe) -> str:
+    """Fingerprint what the runs of an arm share: every setting, the data, the training code.
+
+    The arm's name is no part of it, nor where the data lies.
+    """
+    settings = task.model_dump_json(exclude={"path"}), recipe.model_dump_json()
+    return _digest(
+        text.encode() for text in (*settings, fingerprint_data(task), fingerprint_code())
+    )
+
+
+def fingerprint_run(arm: str, seed: int) -> str:
+    """Fingerprint a run, from its arm's fingerprint and its seed."""
+    return _digest([arm.encode(), str(seed).encode()])
+
+
+def fingerprint_runs(runs: Iterable[Run]) -> list[str]:
+    """Fingerprint runs, each arm once."""
+    runs = list(runs)
+    arms: dict[int, Arm] = {id(run.arm): run.arm for run in runs}
+    known = {key: fingerprint_arm(arm.task, arm.recipe) for key, arm in arms.items()}
+    return [fingerprint_run(known[id(run.arm)], run.seed) for run in runs]
+
+
+def _list_sources(place: Traversable) -> list[Traversable]:
+    if place.is_file():
+        return [place]
+    files = (file for file in place.iterdir() if file.name.endswith(".py"))
+    return sorted(files, key=lambda file: file.name)
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    whole = hashlib.sha256()
+    for part in parts:  # Lengths keep neighbours apart.
+        whole.update(len(part).to_bytes(8, "big") + part)
+    return whole.hexdigest()[:32]

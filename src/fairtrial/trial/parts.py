@@ -1,0 +1,173 @@
+"""Parts: finished stacks, a file each, from which every table is assembled.
+
+A part's file is named by the fingerprint of its runs and by the checksum of its contents. It is
+there whole or not at all, and a damaged one is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from fairtrial.errors import MachineError
+from fairtrial.training.trace import Trace
+from fairtrial.trial.files import write_bytes
+
+PARTS = "parts"
+
+# A row a run. Lists side by side are of one length: metrics with their values, quantities with
+# their curves.
+SCHEMA = pl.Schema(
+    {
+        "fingerprint": pl.String,
+        "outcome": pl.String,
+        "ended_at": pl.Int64,
+        "seconds": pl.Float64,
+        "metric": pl.List(pl.String),
+        "metric_value": pl.List(pl.Float64),
+        "parameter": pl.List(pl.String),
+        "shape": pl.List(pl.List(pl.Int64)),
+        "parameter_values": pl.List(pl.List(pl.Float32)),
+        "quantity": pl.List(pl.String),
+        "at": pl.List(pl.List(pl.Int64)),
+        "value": pl.List(pl.List(pl.Float64)),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run.
+
+    Attributes
+    ----------
+    fingerprint : str
+        Which.
+    trace : Trace
+        What it left.
+    seconds : float
+        Its share of its stack's time.
+    metrics : dict of str to float
+        The scoreboard.
+    """
+
+    fingerprint: str
+    trace: Trace
+    seconds: float
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A finished stack, ready to be written.
+
+    Attributes
+    ----------
+    fingerprints : tuple of str
+        Of its runs.
+    contents : bytes
+        Parquet with a row for each run.
+    notes : tuple of str
+        What the user should know of how it came about.
+    """
+
+    fingerprints: tuple[str, ...]
+    contents: bytes
+    notes: tuple[str, ...] = ()
+
+
+def make_part(results: Sequence[Result], notes: tuple[str, ...] = ()) -> Part:
+    """Make a part of finished runs."""
+    table = pl.DataFrame([_make_row(result) for result in results], schema=SCHEMA, orient="row")
+    contents = io.BytesIO()
+    table.write_parquet(contents)
+    return Part(tuple(one.fingerprint for one in results), contents.getvalue(), notes)
+
+
+def write_part(folder: Path, part: Part) -> Path:
+    """Write a part of a results folder; see `write_bytes`."""
+    runs = _checksum("".join(part.fingerprints).encode())
+    path = folder / PARTS / f"{runs}-{_checksum(part.contents)}.parquet"
+    write_bytes(path, part.contents)
+    return path
+
+
+def find_parts(
+    folder: Path, wanted: Collection[str], note: Callable[[str], None]
+) -> tuple[dict[Path, list[str]], int]:
+    """Find what earlier calls have left of the wanted runs.
+
+    Parameters
+    ----------
+    folder : Path
+        The results folder.
+    wanted : collection of str
+        Fingerprints of runs.
+    note : callable
+        Told of each part that is damaged; it is removed, so that its runs train again.
+
+    Returns
+    -------
+    parts : dict of Path to list of str
+        For each part with wanted runs their fingerprints; no run twice.
+    n_others : int
+        How many runs of other settings, data or training code are there too.
+
+    Raises
+    ------
+    MachineError
+        If a part cannot be read or a damaged one not be removed.
+    """
+    missing, parts, n_others = set(wanted), {}, 0
+    for path in sorted((folder / PARTS).glob("*.parquet")):
+        there = _read_fingerprints(path, note)
+        here = [one for one in there if one in missing]
+        n_others += len(there) - len(here)
+        if here:
+            parts[path] = here
+            missing.difference_update(here)
+    return parts, n_others
+
+
+def _read_fingerprints(path: Path, note: Callable[[str], None]) -> list[str]:
+    try:
+        contents = path.read_bytes()
+        if path.stem.rpartition("-")[2] == _checksum(contents):
+            return pl.read_parquet(contents, columns=["fingerprint"])["fingerprint"].to_list()
+        note(f"{path} is damaged: its contents do not match its checksum. Its runs train again.")
+        path.unlink()
+    except OSError as error:
+        reason = error.strerror or error
+        raise MachineError(
+            f"{path} cannot be read: {reason}. Mend that, or choose another folder with --out."
+        ) from None
+    return []
+
+
+def _checksum(contents: bytes) -> str:
+    return hashlib.sha256(contents).hexdigest()[:20]
+
+
+def _make_row(result: Result) -> tuple:
+    trace = result.trace
+    curves = trace.curves.values()
+    return (
+        result.fingerprint,
+        trace.outcome,
+        trace.ended_at,
+        result.seconds,
+        list(result.metrics),
+        list(result.metrics.values()),
+        ["W", "b"],
+        [list(np.shape(trace.W)), list(np.shape(trace.b))],
+        [np.ravel(trace.W).tolist(), np.ravel(trace.b).tolist()],
+        list(trace.curves),
+        [at.tolist() for at, _ in curves],
+        [values.tolist() for _, values in curves],
+    )

@@ -1,0 +1,69 @@
+"""Train one stack, from its plan to the parts that it leaves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from fairtrial.data.load import load_dataset
+from fairtrial.errors import MachineError
+from fairtrial.training.stacked import Stack, train
+from fairtrial.trial.fingerprint import fingerprint_runs
+from fairtrial.trial.parts import Part, Result, make_part
+from fairtrial.trial.plan import StackPlan
+from fairtrial.trial.scoreboard import score
+
+Progress = Callable[[int, int], None]
+
+
+def train_parts(
+    plan: StackPlan, progress: Progress = lambda lanes, at: None, notes: tuple[str, ...] = ()
+) -> list[Part]:
+    """Train a stack; one that the memory does not hold is halved, and each half tried again.
+
+    Parameters
+    ----------
+    plan : StackPlan
+        What to train.
+    progress : callable
+        Told how many lanes are still training, and the step or epoch.
+    notes : tuple of str
+        What the first part should say of how it came about.
+
+    Raises
+    ------
+    MachineError
+        If the memory does not hold a single run, or the data cannot be had.
+    """
+    try:
+        results = train_stack(plan, progress)
+    except (MemoryError, tf.errors.ResourceExhaustedError):
+        pass  # Go on outside this clause, which holds on to all that the attempt has filled.
+    else:
+        return [make_part(results, notes)]
+    name = plan.runs[0][0].name
+    if plan.n_runs == 1:
+        raise MachineError(
+            f"The memory does not hold the run {name!r}, alone: take fewer rows or features, or a "
+            "machine with more memory."
+        )
+    note = f"The memory did not hold a stack of {plan.n_runs} runs ({name!r} and on): halved it."
+    first, second = plan.halve()
+    return train_parts(first, progress, (*notes, note)) + train_parts(second, progress)
+
+
+def train_stack(plan: StackPlan, progress: Progress) -> list[Result]:
+    """Load a stack's data, train it, and put every run on the scoreboard."""
+    firsts = [row[0] for row in plan.runs]
+    datasets = [load_dataset(run.arm.task, run.seed) for run in firsts]
+    recipes = [run.arm.recipe for run in plan.runs[0]]
+    began = time.perf_counter()
+    traces = train(Stack(recipes, datasets, [run.seed for run in firsts]), progress)
+    seconds = (time.perf_counter() - began) / plan.n_runs
+    return [
+        Result(fingerprint, trace, seconds, score(trace, dataset))
+        for row, dataset, row_traces in zip(plan.runs, datasets, traces, strict=True)
+        for fingerprint, trace in zip(fingerprint_runs(row), row_traces, strict=True)
+    ]

@@ -1,0 +1,142 @@
+"""A trial: a study and what its runs have left, as Python sees it."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from fairtrial.errors import InputError
+from fairtrial.study import Study
+from fairtrial.trial.environment import describe_environment
+from fairtrial.trial.execute import Engine, Note, run_study
+from fairtrial.trial.files import write_json
+from fairtrial.trial.progress import Report, Status
+from fairtrial.trial.store import CURVES, ENVIRONMENT, PARAMETERS, RUNS, STUDY
+from fairtrial.trial.verify import refuse_deviation, verify_runs
+
+
+class Trial:
+    """A results folder, read when asked.
+
+    Parameters
+    ----------
+    folder : str or Path
+        What `run`, or the command of that name, has written.
+
+    Raises
+    ------
+    InputError
+        If it is not a finished results folder.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        absent = [name for name in (STUDY, RUNS, CURVES) if not (self.folder / name).is_file()]
+        if absent:
+            raise InputError(
+                f"{self.folder} has no {' and no '.join(absent)}: it is not the folder of a study "
+                "that has been run to its end. Run it with: fairtrial run STUDY.toml --out "
+                f"{self.folder}"
+            )
+
+    def __repr__(self) -> str:
+        return f"Trial({str(self.folder)!r}): {self.study.name}, {self.runs.height} runs"
+
+    @cached_property
+    def study(self) -> Study:
+        """The study as it was run."""
+        return Study.load(self.folder / STUDY)
+
+    @cached_property
+    def runs(self) -> pl.DataFrame:
+        """A row a run: run, arm, seed, every setting, outcome, ended_at, seconds, metrics."""
+        return pl.read_parquet(self.folder / RUNS)
+
+    @cached_property
+    def curves(self) -> pl.DataFrame:
+        """A row a point: run, at (step or epoch), quantity, value."""
+        return pl.read_parquet(self.folder / CURVES)
+
+    @cached_property
+    def parameters(self) -> pl.DataFrame:
+        """Two rows a run, W and b: run, parameter, shape, values (row-major)."""
+        return pl.read_parquet(self.folder / PARAMETERS)
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Versions, machine, and the verification of lanes."""
+        return json.loads((self.folder / ENVIRONMENT).read_text(encoding="utf-8"))
+
+
+def run(
+    study: Study,
+    out: str | Path,
+    *,
+    verify: int = 0,
+    memory: int | None = None,
+    report: Report = lambda status: None,
+    note: Note = lambda sentence: None,
+    engine: Engine | None = None,
+) -> Trial:
+    """Train every run of a study that its folder does not have yet.
+
+    Parameters
+    ----------
+    study : Study
+        What to train.
+    out : str or Path
+        The results folder; what earlier calls have left there is reused.
+    verify : int
+        How many lanes, drawn at random, train again with the eager driver, to be compared.
+    memory : int, optional
+        What all stacks that train at once may take, in bytes; half of what is free if absent.
+    report, note : callable
+        Told how far the study is, and, in sentences, what the user should know.
+    engine : Engine, optional
+        Where stacks train; this machine if absent.
+
+    Returns
+    -------
+    Trial
+        The results.
+
+    Raises
+    ------
+    InputError
+        If the data that the study names cannot be used.
+    MachineError
+        If the data cannot be had, the memory does not hold a run, the folder cannot be written or
+        is in use.
+    DeviationError
+        If a verified lane differs from the eager driver.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import fairtrial as ft
+    >>> study = ft.Study.from_toml('''
+    ... name = "Rates"
+    ... seeds = 3
+    ... task = { kind = "line", rows = 100 }
+    ... recipe = { loss = "mse", optimizer = "sgd", steps = 200 }
+    ... vary = { "optimizer.learning_rate" = [0.01, 0.1] }
+    ... ''')
+    >>> trial = ft.run(study, out=tempfile.mkdtemp())
+    >>> trial.runs["arm"].to_list()[2:4]
+    ['optimizer.learning_rate=0.01', 'optimizer.learning_rate=0.1']
+    """
+    folder, environment = Path(out), describe_environment()
+    run_study(study, folder, report, note, memory, engine)
+    environment["verification"] = verify_runs(
+        study.list_runs(),
+        verify,
+        lambda done, of, name: report(Status(f"verify: {name}", done / of, 1, done, of)),
+        memory,
+    )
+    write_json(folder / ENVIRONMENT, environment)
+    refuse_deviation(environment["verification"])
+    return Trial(folder)

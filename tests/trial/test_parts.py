@@ -1,0 +1,65 @@
+"""Parts: found again, and never trusted when damaged."""
+
+import numpy as np
+import pytest
+
+from fairtrial.training.trace import Trace
+from fairtrial.trial.parts import PARTS, Result, find_parts, make_part, write_part
+
+TRACE = Trace(
+    np.float32([1.5]), np.float32(0.5), "completed", 7, {"loss": (np.arange(8), np.ones(8))}, {}
+)
+
+
+def write(folder, *fingerprints):
+    return write_part(folder, make_part([Result(one, TRACE, 0.1, {}) for one in fingerprints]))
+
+
+def never(sentence):
+    raise AssertionError(sentence)
+
+
+def test_nothing_is_found_where_nothing_is(tmp_path):
+    assert find_parts(tmp_path, ["a"], never) == ({}, 0)
+
+
+def test_wanted_runs_are_found(tmp_path):
+    first, second = write(tmp_path, "a", "b"), write(tmp_path, "c")
+    write(tmp_path, "d")
+    assert find_parts(tmp_path, ["b", "c", "x"], never) == (
+        {first: ["b"], second: ["c"]},
+        2,
+    )
+
+
+def test_no_run_twice(tmp_path):
+    write(tmp_path, "a", "b"), write(tmp_path, "b", "a")
+    found, _ = find_parts(tmp_path, ["a", "b"], never)
+    assert sorted(one for here in found.values() for one in here) == ["a", "b"]
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "append"])
+def test_a_damaged_part_is_named_and_removed(tmp_path, damage):
+    good, bad = write(tmp_path, "a"), write(tmp_path, "b")
+    contents = bytearray(bad.read_bytes())
+    match damage:
+        case "truncate":
+            contents = contents[:-1]
+        case "flip":
+            contents[len(contents) // 2] ^= 1
+        case "empty":
+            contents = bytearray()
+        case "append":
+            contents += b"\0"
+    bad.write_bytes(contents)
+    told = []
+    assert find_parts(tmp_path, ["a", "b"], told.append) == ({good: ["a"]}, 0)
+    (sentence,) = told
+    assert str(bad) in sentence and "damaged" in sentence
+    assert list((tmp_path / PARTS).iterdir()) == [good]
+
+
+def test_the_same_runs_have_the_same_name_but_for_the_checksum(tmp_path):
+    path, other = write(tmp_path, "a", "b"), write(tmp_path, "b", "a")
+    assert write(tmp_path, "a", "b") == path
+    assert path.stem.partition("-")[0] != other.stem.partition("-")[0]
