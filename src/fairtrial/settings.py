@@ -16,6 +16,11 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
+    def __hash__(self) -> int:
+        # Pydantic's own refuses lists, and a task that holds one is still a key of tables of runs.
+        values = vars(self).values()
+        return hash(tuple(tuple(value) if isinstance(value, list) else value for value in values))
+
 
 def _check_range(value: float) -> float:
     """Refuse what float32, in which training runs, would make 0 or infinite."""

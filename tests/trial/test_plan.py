@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from by_hand import recipe
-from fairtrial.settings import DigitsTask, LineTask
+from fairtrial.settings import DigitsTask, LinearTask, LineTask
 from fairtrial.study import Arm, Run
 from fairtrial.trial import plan
 from fairtrial.trial.plan import plan_stacks
@@ -80,6 +80,13 @@ def test_a_grid_is_one_stack():
     (one,) = plan_stacks(runs, 10**9)
     assert (len(one.runs), len(one.runs[0])) == (8, 3)
     assert one.work == 8 * 3 * 20
+
+
+def test_a_task_with_weights_of_its_own():
+    task = LinearTask(kind="linear", features=2, weights=[1.0, -2.0])
+    runs = [Run(Arm("a", task, LINE_RECIPES[0]), seed) for seed in range(3)]
+    (one,) = plan_stacks(runs)
+    assert len(one.runs) == 3
 
 
 def test_seeds_of_mini_batches_train_apart():
