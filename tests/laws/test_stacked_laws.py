@@ -266,7 +266,7 @@ def make_pixels():
     random = np.random.default_rng(1)
     X = random.integers(0, 17, size=(50, 6)).astype(np.uint8)
     y = random.integers(0, 3, 50).astype(np.int32)
-    return Dataset(X, y, X[:20], y[:20], n_classes=3, pixel_range=16)
+    return Dataset(X, y, X[:20], y[:20], n_classes=3, divisor=16)
 
 
 @law

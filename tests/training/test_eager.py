@@ -32,7 +32,7 @@ def make_classes(n_rows, n_features=6, n_classes=3, seed=0):
     y = random.integers(0, n_classes, n_rows).astype(np.int32)
     X[np.arange(n_rows), y] += 4
     half = n_rows // 2
-    return Dataset(X, y, X[:half], y[:half], n_classes=n_classes, pixel_range=16)
+    return Dataset(X, y, X[:half], y[:half], n_classes=n_classes, divisor=16)
 
 
 @pytest.mark.parametrize("kind", ["mse", "mae", {"kind": "huber", "delta": 0.7}, "hybrid"], ids=str)

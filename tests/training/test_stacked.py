@@ -119,7 +119,7 @@ def make_pixels(n_rows):
     random = np.random.default_rng(1)
     X = random.integers(0, 17, size=(n_rows, 6)).astype(np.uint8)
     y = random.integers(0, 3, n_rows).astype(np.int32)
-    return Dataset(X, y, X[:10], y[:10], n_classes=3, pixel_range=16)
+    return Dataset(X, y, X[:10], y[:10], n_classes=3, divisor=16)
 
 
 def softmax_recipe(rate, **others):
@@ -186,7 +186,7 @@ def test_stops_and_restores_as_the_eager_driver_does(monitor):
     stream = np.random.default_rng(11)
     X = stream.integers(0, 17, (60, 12)).astype(np.uint8)
     y = stream.integers(0, 3, 60).astype(np.int32)
-    data = Dataset(X, y, X[:8], y[:8], n_classes=3, pixel_range=16)
+    data = Dataset(X, y, X[:8], y[:8], n_classes=3, divisor=16)
     settings = {"epochs": 25, "batch_size": 8, "validation": 0.6}
     rate = {"kind": "adam", "learning_rate": 0.1}
     stopping = {"patience": 3, "monitor": monitor, "restore_best": True}

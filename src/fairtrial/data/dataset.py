@@ -14,15 +14,17 @@ class Dataset:
     Attributes
     ----------
     X, test_X : (N, D)
-        Features: float32, or uint8 pixels that are divided by `pixel_range` when used.
+        Features: float32, or uint8 pixels; divided by `divisor` when used.
     y, test_y : (N,)
         Targets: float32 numbers, or int32 classes where `n_classes` is above 0.
     true_parameters : (D + 1,) or None
         True weights, then the true intercept, where the task is synthetic.
     n_classes : int
         0 for regression.
-    pixel_range : int
-        What uint8 pixels are divided by: 255 or 16; 1 for float features.
+    divisor : int
+        What features are divided by: 255 or 16 for uint8 pixels, 1 for float32.
+    class_names : tuple of str
+        K names in the order of the classes; none for regression.
     """
 
     X: np.ndarray
@@ -31,4 +33,5 @@ class Dataset:
     test_y: np.ndarray
     true_parameters: np.ndarray | None = None
     n_classes: int = 0
-    pixel_range: int = 1
+    divisor: int = 1
+    class_names: tuple[str, ...] = ()

@@ -62,5 +62,6 @@ def _make_dataset(images: Images) -> Dataset:
         test_X=images.test_images,
         test_y=images.test_labels.astype(np.int32),
         n_classes=len(images.class_names),
-        pixel_range=images.pixel_range,
+        divisor=images.pixel_range,
+        class_names=images.class_names,
     )

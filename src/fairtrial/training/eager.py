@@ -112,8 +112,8 @@ def _train_epochs(
         before, losses = state, []
         for first in range(0, len(y), batch_size):
             rows = order[first : first + batch_size]
-            pixels = tf.cast(X[rows], tf.float32) / dataset.pixel_range
-            batch = (pixels, tf.constant(y[rows]), tf.ones(len(rows)))
+            features = tf.cast(X[rows], tf.float32) / dataset.divisor
+            batch = (features, tf.constant(y[rows]), tf.ones(len(rows)))
             state, loss = update(
                 measure_classes, kinds, state, batch, numbers, draws, step, epoch
             )  # fmt: skip
@@ -121,7 +121,7 @@ def _train_epochs(
             step += 1
         state = settle(state, before, epoch)
         loss = tf.reduce_mean(tf.stack(losses))
-        scores = _evaluate(state.parameters, parts, dataset.pixel_range)
+        scores = _evaluate(state.parameters, parts, dataset.divisor)
         state = judge(
             state, loss, numbers, epoch, numbers["epochs"], state.parameters,
             choose_monitored(loss, scores, numbers),
@@ -133,15 +133,15 @@ def _train_epochs(
         }.items():
             curves[quantity].append(value)
     trace = _make_trace(state, numbers, curves, first=1)
-    scores = _evaluate(end(state, numbers), parts, dataset.pixel_range)
+    scores = _evaluate(end(state, numbers), parts, dataset.divisor)
     return replace(trace, scores={name: float(score) for name, score in scores.items()})
 
 
-def _evaluate(parameters: Parameters, parts: Any, pixel_range: int) -> dict[str, Any]:
+def _evaluate(parameters: Parameters, parts: Any, divisor: int) -> dict[str, Any]:
     return {
         prefix + name: score
         for prefix, (X, y) in parts.items()
-        for name, score in evaluate(parameters, X, y, pixel_range).items()
+        for name, score in evaluate(parameters, X, y, divisor).items()
     }
 
 

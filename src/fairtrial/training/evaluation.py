@@ -14,7 +14,7 @@ from fairtrial.training.model import Numbers, Parameters, predict_logits
 BLOCK = 2000  # rows at a time, so that the logits of all lanes stay in the processor's cache
 
 
-def evaluate(parameters: Parameters, X: Any, labels: Any, pixel_range: int) -> dict[str, Any]:
+def evaluate(parameters: Parameters, X: Any, labels: Any, divisor: int) -> dict[str, Any]:
     """Measure mean cross-entropy and accuracy.
 
     Parameters
@@ -22,11 +22,11 @@ def evaluate(parameters: Parameters, X: Any, labels: Any, pixel_range: int) -> d
     parameters : Parameters
         `W` (D, K, ...) and `b` (K, ...); lane axes last.
     X : (N, D)
-        Pixels.
+        Features, of any type of numbers.
     labels : (N,)
         Classes.
-    pixel_range : int
-        What pixels are divided by.
+    divisor : int
+        What features are divided by.
 
     Returns
     -------
@@ -37,9 +37,9 @@ def evaluate(parameters: Parameters, X: Any, labels: Any, pixel_range: int) -> d
     n_rows, n_whole = len(labels), len(labels) // BLOCK
 
     def score(first: Any, size: int) -> tuple[Any, Any]:
-        pixels = tf.slice(X, [first, 0], [size, X.shape[1]])
+        block = tf.slice(X, [first, 0], [size, X.shape[1]])
         truth = tf.slice(labels, [first], [size])
-        logits = predict_logits(parameters, tf.cast(pixels, tf.float32) / pixel_range)
+        logits = predict_logits(parameters, tf.cast(block, tf.float32) / divisor)
         n_lane_axes = logits.shape.rank - 2
         predicted = tf.argmax(logits, 1, output_type=tf.int32)
         right = predicted == tf.reshape(truth, (-1, *[1] * n_lane_axes))

@@ -200,7 +200,7 @@ def _cut_steps(ended: _Ended, curves: dict[str, np.ndarray], lane: tuple[int, in
 
 
 @lru_cache(maxsize=32)
-def compile_epoch(kinds: Kinds, batch_size: int, pixel_range: int) -> Callable[..., Any]:
+def compile_epoch(kinds: Kinds, batch_size: int, divisor: int) -> Callable[..., Any]:
     """Compile one epoch of mini-batches for stacks of these kinds, any numbers, any shape."""
 
     @compile_program
@@ -212,9 +212,9 @@ def compile_epoch(kinds: Kinds, batch_size: int, pixel_range: int) -> Callable[.
 
         def take(number: Any, state: State, total: Any) -> Any:
             first = number * batch_size
-            pixels = tf.slice(X, [first, 0], [batch_size, X.shape[1]])
+            rows = tf.slice(X, [first, 0], [batch_size, X.shape[1]])
             batch = (
-                tf.cast(pixels, tf.float32) / pixel_range,
+                tf.cast(rows, tf.float32) / divisor,
                 tf.slice(y, [first], [batch_size]),
                 tf.slice(weights, [first], [batch_size]),
             )
@@ -235,12 +235,12 @@ def compile_epoch(kinds: Kinds, batch_size: int, pixel_range: int) -> Callable[.
 
 
 @lru_cache(maxsize=8)
-def compile_evaluation(pixel_range: int) -> Callable[..., Any]:
+def compile_evaluation(divisor: int) -> Callable[..., Any]:
     """Compile the evaluation of all lanes on one part of the data."""
 
     @compile_program
     def run_evaluation(parameters: Parameters, X: Any, labels: Any) -> dict[str, Any]:
-        return evaluate(parameters, X, labels, pixel_range)
+        return evaluate(parameters, X, labels, divisor)
 
     return run_evaluation
 
@@ -260,8 +260,8 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
     X, y = parts["train_"]
     batch_size = min(first_recipe.batch_size or len(y), len(y))
     tensors = {prefix: tuple(map(tf.constant, part)) for prefix, part in parts.items()}
-    run_epoch = compile_epoch(kinds, batch_size, dataset.pixel_range)
-    run_evaluation = compile_evaluation(dataset.pixel_range)
+    run_epoch = compile_epoch(kinds, batch_size, dataset.divisor)
+    run_evaluation = compile_evaluation(dataset.divisor)
 
     def score(parameters: Parameters) -> dict[str, Any]:
         return {
