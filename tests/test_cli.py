@@ -133,3 +133,26 @@ def test_a_stop_is_a_sentence(tmp_path):
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert said.startswith("Stopped.") and "Traceback" not in said
+
+
+def test_a_wrong_table_is_told_before_tensorflow_loads(tmp_path):
+    (tmp_path / "houses.csv").write_text("town,price\nBern,1\n")
+    (tmp_path / "study.toml").write_text(
+        STUDY.replace(
+            'kind = "line"\nrows = 50',
+            'kind = "table"\npath = "houses.csv"\ntarget = "prise"\nproblem = "regression"',
+        )
+    )
+    code = (
+        f"import sys\nsys.argv = ['fairtrial', 'run', {str(tmp_path / 'study.toml')!r}]\n"
+        "from fairtrial.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 2, end.code\n"
+        "assert 'tensorflow' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    head, *problems = done.stderr.splitlines()
+    assert head == f"{tmp_path / 'houses.csv'} cannot be used:"
+    assert "'prise' is not a column; did you mean 'price'?" in problems[0]
+    assert any("'town' holds text" in problem for problem in problems)
+    assert any("The number of rows is 1" in problem for problem in problems)

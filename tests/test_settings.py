@@ -18,7 +18,7 @@ from fairtrial.training.optimizer import OPTIMIZERS
         (settings.TaskNoise, set(NOISES)),
         (settings.Schedule, {"constant", "halve_on_plateau"}),
         (settings.Init, {"normal", "constant"}),
-        (settings.Task, {"line", "linear", "fashion_mnist", "digits"}),
+        (settings.Task, {"line", "linear", "fashion_mnist", "digits", "table"}),
     ],
 )
 def test_every_kind_is_known_to_training(union, known):
@@ -104,6 +104,46 @@ def test_rows_allowed(rows):
 def test_rows_refused(rows):
     with pytest.raises(ValidationError):
         settings.LineTask(kind="line", rows=rows)
+
+
+TABLE = {"kind": "table", "path": "a.csv", "target": "y", "problem": "regression"}
+
+
+@pytest.mark.parametrize("changes", [{}, {"test": 0.5}, {"missing": "drop"}, {"exclude": ["a"]}])
+def test_tables_allowed(changes):
+    task = settings.TableTask.model_validate(TABLE | changes)
+    assert hash(task) == hash(settings.TableTask.model_validate(TABLE | changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"path": ""},
+        {"path": None},
+        {"problem": "ranking"},
+        {"missing": "mean"},
+        {"test": 0.0},
+        {"test": 1.0},
+        {"categorical": "town"},
+        {"categorical": ["y"]},
+        {"categorical": ["a"], "exclude": ["b", "a"]},
+        {"exclude": ["a", "a"]},
+    ],
+    ids=str,
+)
+def test_tables_refused(changes):
+    with pytest.raises(ValidationError):
+        settings.TableTask.model_validate(TABLE | changes)
+
+
+def test_which_tasks_have_classes():
+    tasks = [settings.LineTask(kind="line"), settings.LinearTask(kind="linear")]
+    tasks += [settings.FashionMnistTask(kind="fashion_mnist"), settings.DigitsTask(kind="digits")]
+    tasks += [
+        settings.TableTask.model_validate(TABLE | {"problem": problem})
+        for problem in ("regression", "classification")
+    ]
+    assert [settings.has_classes(task) for task in tasks] == [False, False, True, True, False, True]
 
 
 def test_a_bare_kind_has_its_defaults():

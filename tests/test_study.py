@@ -223,6 +223,42 @@ def test_conflicts_with_images(text, expected):
     assert expected in errors_of(base=base)
 
 
+TABLE = """
+name = "Houses"
+[task]
+kind = "table"
+path = "data/houses.csv"
+target = "price"
+problem = "PROBLEM"
+"""
+REGRESSION = TABLE.replace("PROBLEM", "regression")
+CLASSIFICATION = TABLE.replace("PROBLEM", "classification")
+FULL_BATCH = '[recipe]\nloss = "mse"\noptimizer = "sgd"\nsteps = 5\n'
+BATCHES = '[recipe]\nloss = "cross_entropy"\noptimizer = "sgd"\nepochs = 5\nbatch_size = 8\n'
+
+
+@pytest.mark.parametrize(
+    ("table", "recipe", "expected"),
+    [
+        (REGRESSION, FULL_BATCH, []),
+        (REGRESSION, FULL_BATCH + "noise = { data = {} }", []),
+        (REGRESSION, FULL_BATCH + "validation = 0.2", ["a regression table has test rows of its"]),
+        (REGRESSION, BATCHES, ["the targets of a regression table are numbers", "use steps."]),
+        (CLASSIFICATION, BATCHES + "validation = 0.2", []),
+        (CLASSIFICATION, BATCHES + "noise = { data = {} }", ["a classification table has classes"]),
+        (CLASSIFICATION, FULL_BATCH, ["a classification table has classes: use", "needs batches"]),
+    ],
+)
+def test_conflicts_with_tables(table, recipe, expected):
+    if not expected:
+        assert read(recipe, table).task.kind == "table"
+        return
+    _, *lines = errors_of(recipe, table).splitlines()
+    assert len(lines) == len(expected)
+    for line, part in zip(lines, expected, strict=True):
+        assert part in line
+
+
 def test_errors_of_every_arm():
     text = errors_of('[vary]\n"optimizer.momentum" = [1.0, 0.5, 2.0]')
     assert "arm 'optimizer.momentum=1.0'" in text
@@ -252,6 +288,38 @@ def test_load(tmp_path):
     path.write_text(BASE, encoding="utf-8")
     assert Study.load(path) == read()
     assert Study.load(str(path)) == read()
+
+
+def test_tables_are_taken_from_the_folder_of_their_study(tmp_path, monkeypatch):
+    (tmp_path / "study.toml").write_text(
+        REGRESSION
+        + FULL_BATCH
+        + """
+        [vary]
+        "task.path" = ["houses.csv", "../flats.csv", "/data/huts.csv"]
+        [[arms]]
+        name = "set"
+        set = { "task.path" = "villas.csv" }
+        [[arms]]
+        name = "whole"
+        set = { task = { kind = "table", path = "a.csv", target = "y", problem = "regression" } }
+        """,
+        encoding="utf-8",
+    )
+    expected = {
+        "houses.csv": f"{tmp_path}/houses.csv",
+        "flats.csv": f"{tmp_path}/../flats.csv",
+        "huts.csv": "/data/huts.csv",
+        "set": f"{tmp_path}/villas.csv",
+        "whole": f"{tmp_path}/a.csv",
+    }
+    monkeypatch.chdir(tmp_path)
+    study = Study.load("study.toml")
+    assert study.task.path == f"{tmp_path}/data/houses.csv"
+    assert {arm.name: arm.task.path for arm in study.list_arms()} == expected
+    monkeypatch.chdir("/")
+    assert Study.from_toml(study.to_toml()) == study
+    assert read(FULL_BATCH, REGRESSION).task.path == "data/houses.csv"
 
 
 def test_load_says_which_file(tmp_path):

@@ -115,11 +115,13 @@ def run(
 
     Example: fairtrial run study.toml --seeds 5 --out out/study
     """
+    from fairtrial.data.load import check_data
     from fairtrial.study import Study
 
     study = Study.load(study_file)
     if seeds is not None:
         study = study.replace(seeds=seeds)
+    check_data(arm.task for arm in study.list_arms())
     folder = out or Path("out") / study_file.stem
     name_data_folder(data)
     load_tensorflow()

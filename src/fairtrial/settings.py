@@ -151,13 +151,47 @@ class DigitsTask(Settings):
     kind: Literal["digits"]
 
 
-AnyTask = LineTask | LinearTask | FashionMnistTask | DigitsTask
+class TableTask(Settings):
+    """A CSV or Parquet file: `target` from all other columns but those in `exclude`.
+
+    Columns in `categorical` name categories, the others hold numbers. `path` is taken from the
+    folder of the study file, or from the working directory where there is none. `test` is the share
+    of rows that are held out as test rows.
+    """
+
+    kind: Literal["table"]
+    path: Annotated[str, Field(min_length=1)]
+    target: str
+    problem: Literal["regression", "classification"]
+    categorical: list[str] = []
+    exclude: list[str] = []
+    missing: Literal["refuse", "drop", "impute"] = "refuse"
+    test: Share = 0.2
+
+    @model_validator(mode="after")
+    def _check_columns(self) -> TableTask:
+        named = [self.target, *self.categorical, *self.exclude]
+        for name in named:
+            if named.count(name) > 1:
+                raise ValueError(
+                    f"{name!r} is named twice in target, categorical and exclude: once is enough"
+                )
+        return self
+
+
+AnyTask = LineTask | LinearTask | FashionMnistTask | DigitsTask | TableTask
 Task = Annotated[
     AnyTask,
     Field(discriminator="kind"),
     BeforeValidator(_expand_bare_name),
 ]
-IMAGE_TASKS = ("fashion_mnist", "digits")
+
+
+def has_classes(task: AnyTask) -> bool:
+    """Say whether the targets of a task are classes, to be trained in batches; else numbers."""
+    if isinstance(task, TableTask):
+        return task.problem == "classification"
+    return isinstance(task, FashionMnistTask | DigitsTask)
 
 
 # --------------------------------------------------------------------------------------- recipes

@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from fairtrial.errors import InputError
-from fairtrial.settings import IMAGE_TASKS, AnyTask, Recipe, Settings, Task
+from fairtrial.settings import AnyTask, Recipe, Settings, TableTask, Task, has_classes
 
 MOST_SEEDS = 1_000_000
 
@@ -111,7 +111,9 @@ class Study(Settings):
         InputError
             With every error of the file, if it cannot be read or breaks a rule.
         """
-        return cls.from_toml(read_text(Path(path)), str(path))
+        source, folder = str(path), Path(path).absolute().parent
+        values = parse_toml(read_text(Path(path)), source)
+        return cls._from_values(_resolve_paths(values, folder), source)
 
     @classmethod
     def from_toml(cls, text: str, source: str = "study") -> Study:
@@ -122,7 +124,11 @@ class Study(Settings):
         InputError
             With every error of the text.
         """
-        study = check(cls, parse_toml(text, source), source)
+        return cls._from_values(parse_toml(text, source), source)
+
+    @classmethod
+    def _from_values(cls, values: object, source: str) -> Study:
+        study = check(cls, values, source)
         study.list_arms(source)
         return study
 
@@ -220,19 +226,21 @@ class _ArmSettings(Settings):
 
 def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[str]:
     """Yield a sentence for each setting of the recipe that the task cannot have."""
-    on_images = task.kind in IMAGE_TASKS
-    if on_images and recipe.loss.kind != "cross_entropy":
-        yield f"loss = {recipe.loss.kind!r}, but {task.kind} has classes: use 'cross_entropy'."
-    if not on_images and recipe.loss.kind == "cross_entropy":
-        yield f"loss = 'cross_entropy', but the targets of {task.kind} are numbers: use e.g. 'mse'."
-    if on_images and recipe.epochs is None:
-        yield f"steps = {recipe.steps}, but {task.kind} needs batches: use epochs and batch_size."
-    if not on_images and recipe.steps is None:
-        yield f"epochs = {recipe.epochs}, but {task.kind} is trained on all rows: use steps."
-    if on_images and recipe.noise.data is not None:
-        yield f"noise.data acts on targets that are numbers; {task.kind} has classes: leave it out."
-    if not on_images and recipe.validation is not None:
-        yield f"validation = {recipe.validation:g}: {task.kind} has fresh test rows; leave it out."
+    on_classes = has_classes(task)
+    name = f"a {task.problem} table" if isinstance(task, TableTask) else task.kind
+    if on_classes and recipe.loss.kind != "cross_entropy":
+        yield f"loss = {recipe.loss.kind!r}, but {name} has classes: use 'cross_entropy'."
+    if not on_classes and recipe.loss.kind == "cross_entropy":
+        yield f"loss = 'cross_entropy', but the targets of {name} are numbers: use e.g. 'mse'."
+    if on_classes and recipe.epochs is None:
+        yield f"steps = {recipe.steps}, but {name} needs batches: use epochs and batch_size."
+    if not on_classes and recipe.steps is None:
+        yield f"epochs = {recipe.epochs}, but {name} is trained on all rows: use steps."
+    if on_classes and recipe.noise.data is not None:
+        yield f"noise.data acts on targets that are numbers; {name} has classes: leave it out."
+    if not on_classes and recipe.validation is not None:
+        rows = "test rows of its own" if isinstance(task, TableTask) else "fresh test rows"
+        yield f"validation = {recipe.validation:g}: {name} has {rows}; leave it out."
 
 
 def _expand_grid(vary: Mapping[str, list[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -245,7 +253,7 @@ def _expand_grid(vary: Mapping[str, list[Any]]) -> Iterator[tuple[str, dict[str,
 def _name_setting(place: str, value: object) -> str:
     """Name one setting: `mse` alone says what it is, a number needs its dotted name."""
     if isinstance(value, str):
-        return value
+        return Path(value).name if place == "task.path" else value
     if isinstance(value, Mapping):
         settings = [f"{key}={value[key]}" for key in value if key != "kind"]
         return " ".join([str(value.get("kind", place)), *settings])
@@ -262,6 +270,19 @@ def set_at(settings: dict[str, Any], place: str, value: object) -> None:
         settings[key] = inner = dict(inner) if isinstance(inner, Mapping) else {}
         settings = inner
     settings[last] = copy.deepcopy(value)
+
+
+def _resolve_paths(values: Any, folder: Path, place: str = "") -> Any:
+    """Take the paths of tables, wherever a study file names them, from the file's folder."""
+    if isinstance(values, Mapping):
+        return {
+            key: _resolve_paths(value, folder, f"{place}.{key}") for key, value in values.items()
+        }
+    if isinstance(values, list):
+        return [_resolve_paths(value, folder, place) for value in values]
+    return (
+        str(folder / values) if isinstance(values, str) and place.endswith(".task.path") else values
+    )
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -37,6 +37,12 @@ def test_held_out_rows_come_from_everywhere():
     assert np.mean(validation) == pytest.approx(29_999.5, abs=4 * error)
 
 
+def test_purposes_split_differently():
+    one, other = (set(split_rows(1000, 0.5, 1, purpose)[1]) for purpose in ("split", "other"))
+    assert 200 < len(one & other) < 300
+    assert set(split_rows(1000, 0.5, 1)[1]) == one
+
+
 def test_seeds_split_differently():
     one, other = (set(split_rows(1000, 0.5, seed)[1]) for seed in (1, 2))
     assert 200 < len(one & other) < 300

@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.images import Images, load_images
 from fairtrial.data.line import line_data, linear_data
-from fairtrial.settings import IMAGE_TASKS, AnyTask
+from fairtrial.data.table import read_table, table_data
+from fairtrial.errors import InputError
+from fairtrial.settings import AnyTask, LinearTask, LineTask, TableTask
 
 # Images do not depend on the seed and are large: read once.
 load_images_once = lru_cache(maxsize=2)(load_images)
 
 
-def load_dataset(task: AnyTask, seed: int) -> Dataset:
+class Shape(NamedTuple):
+    """How large a task's data is: N and the number of test rows, D, and K (0 for regression)."""
+
+    n_rows: int
+    n_test_rows: int
+    n_features: int
+    n_classes: int
+
+
+# Known before any image is loaded.
+IMAGE_SHAPES = {
+    "fashion_mnist": Shape(60_000, 10_000, 784, 10),
+    "digits": Shape(1_437, 360, 64, 10),
+}
+
+
+def load_dataset(task: AnyTask, seed: int, validation: float | None = None) -> Dataset:
     """Load or draw the data of a task.
 
     Parameters
     ----------
-    task : LineTask, LinearTask, FashionMnistTask or DigitsTask
+    task : LineTask, LinearTask, FashionMnistTask, DigitsTask or TableTask
         What to train on.
     seed : int
         The run's seed; image tasks are the same for every seed.
+    validation : float or None
+        The recipe's share of validation rows: a table's features are prepared without them.
 
     Returns
     -------
@@ -32,27 +54,18 @@ def load_dataset(task: AnyTask, seed: int) -> Dataset:
 
     Raises
     ------
+    InputError
+        If a table cannot be used.
     MachineError
         If the images cannot be had.
     """
+    if isinstance(task, TableTask):
+        return table_data(task, seed, validation)
     if task.kind == "line":
         return line_data(task, seed)
     if task.kind == "linear":
         return linear_data(task, seed)
     return _make_dataset(load_images_once(task.kind))
-
-
-def fingerprint_data(task: AnyTask) -> str:
-    """Fingerprint the data of a task that come from outside; "" where they are made here.
-
-    Raises
-    ------
-    MachineError
-        If the images cannot be had.
-    """
-    if task.kind in IMAGE_TASKS:
-        return load_images_once(task.kind).fingerprint
-    return ""
 
 
 def _make_dataset(images: Images) -> Dataset:
@@ -65,3 +78,69 @@ def _make_dataset(images: Images) -> Dataset:
         divisor=images.pixel_range,
         class_names=images.class_names,
     )
+
+
+def measure_data(task: AnyTask) -> Shape:
+    """Tell the shape of a task's data, the same for every seed, without preparing it.
+
+    Raises
+    ------
+    InputError
+        If a table cannot be used.
+    """
+    if isinstance(task, TableTask):
+        table = read_table(task)
+        n_test_rows = round(len(table.y) * task.test)
+        n_rows = len(table.y) - n_test_rows
+        return Shape(n_rows, n_test_rows, table.n_features, len(table.class_names))
+    if isinstance(task, LineTask | LinearTask):
+        n_features = task.features if isinstance(task, LinearTask) else 1
+        return Shape(task.rows, task.test_rows, n_features, 0)
+    return IMAGE_SHAPES[task.kind]
+
+
+def check_data(tasks: Iterable[AnyTask]) -> None:
+    """Read and check the tables among some tasks, so that errors are told before any training.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong with all of them.
+    """
+    problems = []
+    for task in dict.fromkeys(tasks):
+        if isinstance(task, TableTask):
+            try:
+                read_table(task)
+            except InputError as error:
+                problems.append(str(error))
+    if problems:
+        raise InputError("\n".join(dict.fromkeys(problems)))
+
+
+def fingerprint_data(task: AnyTask) -> str:
+    """Tell data apart by what it holds, not by where it lies.
+
+    Parameters
+    ----------
+    task : AnyTask
+        What to train on; its data is loaded if it has not been yet.
+
+    Returns
+    -------
+    str
+        A hexadecimal SHA-256: for a table of the file's bytes, for images of shapes and values.
+        Empty where the settings and the code say everything.
+
+    Raises
+    ------
+    InputError
+        If a table cannot be used.
+    MachineError
+        If the images cannot be had.
+    """
+    if isinstance(task, TableTask):
+        return read_table(task).fingerprint
+    if isinstance(task, LineTask | LinearTask):
+        return ""
+    return load_images_once(task.kind).fingerprint

@@ -8,28 +8,32 @@ from fairtrial.data.dataset import Dataset
 from fairtrial.randomness import make_stream
 
 
-def split_rows(n_rows: int, validation: float | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def split_rows(
+    n_rows: int, share: float | None, seed: int, purpose: str = "split"
+) -> tuple[np.ndarray, np.ndarray]:
     """Divide rows at random, without stratification, as the seed has it.
 
     Parameters
     ----------
     n_rows : int
         N.
-    validation : float or None
+    share : float or None
         Share of rows held out; None for none.
     seed : int
         The run's seed; a larger share holds out the same rows and more.
+    purpose : str
+        The stream that they are drawn from; absent, that of the validation rows.
 
     Returns
     -------
-    train, validation : arrays of int
+    kept, held_out : arrays of int
         Row numbers, each in ascending order.
     """
-    shuffled = make_stream(seed, "split").permutation(n_rows)
-    n_validation = 0
-    if validation is not None:  # At least a row for each side.
-        n_validation = min(max(round(n_rows * validation), 1), n_rows - 1)
-    return np.sort(shuffled[n_validation:]), np.sort(shuffled[:n_validation])
+    shuffled = make_stream(seed, purpose).permutation(n_rows)
+    n_held_out = 0
+    if share is not None:  # At least a row for each side.
+        n_held_out = min(max(round(n_rows * share), 1), n_rows - 1)
+    return np.sort(shuffled[n_held_out:]), np.sort(shuffled[:n_held_out])
 
 
 def split_parts(

@@ -12,6 +12,7 @@ from typing import Protocol
 import psutil
 from joblib import cpu_count
 
+from fairtrial.data.load import check_data
 from fairtrial.study import Study
 from fairtrial.trial.files import lock_folder, write_json, write_text
 from fairtrial.trial.fingerprint import fingerprint_runs
@@ -120,6 +121,7 @@ def run_study(
         If the data cannot be had, the memory does not hold a run, the folder cannot be written or
         is in use.
     """
+    check_data(arm.task for arm in study.list_arms())
     runs = study.list_runs()
     fingerprints = fingerprint_runs(runs)
     wanted = dict(zip(reversed(fingerprints), reversed(runs), strict=True))

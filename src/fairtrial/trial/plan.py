@@ -8,13 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from fairtrial.settings import IMAGE_TASKS, AnyTask, LinearTask, LineTask
+from fairtrial.data.load import measure_data
+from fairtrial.settings import AnyTask, LinearTask, LineTask, TableTask, has_classes
 from fairtrial.study import Arm, Run
 from fairtrial.training.evaluation import BLOCK
 
-# Rows and pixels, known before any image is loaded.
-IMAGE_SHAPES = {"fashion_mnist": (70_000, 784), "digits": (1_797, 64)}
-N_CLASSES = 10
 # Wider stacks cost more a lane: their parameters, or their residuals, leave the processor's cache.
 USEFUL_LANES, USEFUL_RESIDUALS = 128, 2**20
 
@@ -106,18 +104,21 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
         Bytes, both on the generous side: every copy that is alive at once, counted.
     """
     task, recipe = row[0].arm.task, row[0].arm.recipe
-    if isinstance(task, LineTask | LinearTask):
-        n_features = task.features if isinstance(task, LinearTask) else 1
-        values = (3 * task.rows + 2 * task.test_rows) * (n_features + 1)
+    n_train_rows, n_test_rows, n_features, n_classes = measure_data(task)
+    n_rows, is_table = n_train_rows + n_test_rows, isinstance(task, TableTask)
+    # A table's columns: as read, imputed, standardised, and side by side, in float64.
+    columns = 4 * 8 * n_rows * n_features if is_table else 0
+    if not n_classes:
+        values = (3 * n_train_rows + 2 * n_test_rows) * (n_features + 1)
         arrays = 1 + 3 * (n_features > 1) + 4 * (recipe.noise.data is not None)
-        lane = arrays * task.rows + 6 * 3 * (recipe.steps or 0) + 10 * n_features
-        return 4 * values, 4 * lane
-    n_rows, n_features = IMAGE_SHAPES[task.kind]
-    # Pixels: as loaded, split, as tensors, and in the epoch's order. Parameters: the state before
+        lane = arrays * n_train_rows + 6 * 3 * (recipe.steps or 0) + 10 * n_features
+        return 4 * values + columns, 4 * lane
+    # Features: as loaded, split, as tensors, and in the epoch's order. Parameters: the state before
     # and after the step with two slots each, gradient, start and best.
     block = BLOCK + (recipe.batch_size or 0)
-    lane = 4 * N_CLASSES * (10 * (n_features + 1) + 6 * block)
-    return 5 * n_rows * n_features + 4 * block * n_features, lane
+    lane = 4 * n_classes * (10 * (n_features + 1) + 6 * block)
+    features = 5 * n_rows * n_features * (4 if is_table else 1)
+    return features + columns + 4 * block * n_features, lane
 
 
 def _remember_per_arm(runs: Sequence[Run], describe: Callable[[Arm], Any]) -> dict[int, int]:
@@ -147,7 +148,7 @@ def _lanes_per_dataset(row: Sequence[Run], memory: int) -> int:
 
 def _datasets_per_stack(row: Sequence[Run], memory: int) -> int:
     task = row[0].arm.task
-    if task.kind in IMAGE_TASKS:
+    if has_classes(task):
         return 1  # Mini-batches of one seed are shared by its lanes alone.
     dataset, lane = estimate_memory(row)
     useful = _count_useful_lanes(task) // len(row)
@@ -156,9 +157,10 @@ def _datasets_per_stack(row: Sequence[Run], memory: int) -> int:
 
 def _count_useful_lanes(task: AnyTask) -> int:
     """Return how many lanes a stack may have before more of them stop to pay (docs/speed.md)."""
-    if isinstance(task, LineTask | LinearTask):
-        return max(USEFUL_LANES, min(8 * USEFUL_LANES, USEFUL_RESIDUALS // task.rows))
-    return USEFUL_LANES
+    if has_classes(task):
+        return USEFUL_LANES
+    n_rows = measure_data(task).n_rows
+    return max(USEFUL_LANES, min(8 * USEFUL_LANES, USEFUL_RESIDUALS // n_rows))
 
 
 def _cut(items: Sequence[T], most: int) -> list[tuple[T, ...]]:

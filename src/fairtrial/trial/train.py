@@ -57,8 +57,9 @@ def train_parts(
 def train_stack(plan: StackPlan, progress: Progress) -> list[Result]:
     """Load a stack's data, train it, and put every run on the scoreboard."""
     firsts = [row[0] for row in plan.runs]
-    datasets = [load_dataset(run.arm.task, run.seed) for run in firsts]
     recipes = [run.arm.recipe for run in plan.runs[0]]
+    validation = recipes[0].validation  # The lanes of a data set share it.
+    datasets = [load_dataset(run.arm.task, run.seed, validation) for run in firsts]
     began = time.perf_counter()
     traces = train(Stack(recipes, datasets, [run.seed for run in firsts]), progress)
     seconds = (time.perf_counter() - began) / plan.n_runs

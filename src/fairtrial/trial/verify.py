@@ -115,9 +115,10 @@ def refuse_deviation(verification: dict[str, Any]) -> None:
 def verify_lane(plan: StackPlan, row: int, lane: int) -> Verification:
     """Train a stack and, eagerly, one of its lanes, both cut short, and compare that lane."""
     firsts = [runs[0] for runs in plan.runs]
-    datasets = [load_dataset(run.arm.task, run.seed) for run in firsts]
     seeds = [run.seed for run in firsts]
     recipes = [run.arm.recipe for run in plan.runs[row]]
+    validation = recipes[0].validation  # The lanes of a data set share it.
+    datasets = [load_dataset(run.arm.task, run.seed, validation) for run in firsts]
     in_epochs = recipes[lane].epochs is not None
 
     def train_both(most: int) -> tuple[Trace, Trace]:

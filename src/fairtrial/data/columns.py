@@ -1,0 +1,205 @@
+"""The columns of a user's table: which are used, in which rows, and every rule about them.
+
+Rows in messages are counted from 1; the line of names is not one.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+import polars as pl
+
+from fairtrial.settings import TableTask
+
+FEWEST_ROWS = 10
+# Fewer are easily missing from the training rows or from the test rows.
+FEWEST_CLASS_ROWS = 5
+# On each side of the test split: of a single test row, no R² can be had.
+FEWEST_SPLIT_ROWS = 2
+# The rule for the numbers of a study: training is in float32.
+LARGEST = 1e30
+
+
+def list_features(task: TableTask, columns: list[str]) -> list[str]:
+    """Return the columns to predict from, in the file's order."""
+    return [name for name in columns if name not in (task.target, *task.exclude)]
+
+
+def tidy(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give each kind of values one type, and null alone the meaning of a missing value.
+
+    NaN and empty text are missing; text with a list of its values is text; decimals are float64.
+    """
+    return frame.with_columns([_tidy_column(column) for column in frame])
+
+
+def _tidy_column(column: pl.Series) -> pl.Series:
+    if column.dtype in (pl.Categorical, pl.Enum):
+        column = column.cast(pl.String)
+    if column.dtype.is_decimal():
+        column = column.cast(pl.Float64)
+    if column.dtype == pl.String:
+        return column.replace("", None)
+    return column.fill_nan(None) if column.dtype.is_float() else column
+
+
+def keep_rows(task: TableTask, frame: pl.DataFrame) -> pl.DataFrame:
+    """Leave out rows with missing values in the columns that are used, if the task says so."""
+    if task.missing != "drop":
+        return frame
+    used = [*list_features(task, frame.columns), task.target]
+    return frame.drop_nulls([name for name in used if name in frame.columns])
+
+
+def find_problems(task: TableTask, frame: pl.DataFrame) -> Iterator[str]:
+    """Yield a sentence for everything that keeps a table from being used.
+
+    Parameters
+    ----------
+    task : TableTask
+        What the study says about the columns.
+    frame : DataFrame
+        The file's columns, tidied.
+
+    Yields
+    ------
+    str
+        What is wrong, the value, the rule, and what to do.
+    """
+    kept = keep_rows(task, frame)
+    yield from _find_unknown_names(task, frame.columns)
+    yield from _find_too_few_rows(task, frame.height, kept.height)
+    if not (features := list_features(task, frame.columns)):
+        yield "No column is left to predict from: exclude fewer."
+    if frame.height:
+        for name in features:
+            yield from _find_in_feature(task, frame[name], kept[name])
+        if task.target in frame.columns:
+            yield from _find_in_target(task, frame[task.target], kept[task.target])
+
+
+def _find_unknown_names(task: TableTask, columns: list[str]) -> Iterator[str]:
+    named = {"target": [task.target], "categorical": task.categorical, "exclude": task.exclude}
+    for setting, names in named.items():
+        for name in names:
+            if name not in columns:
+                nearest = difflib.get_close_matches(name, columns, n=1, cutoff=0.5)
+                hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+                yield (
+                    f"{setting}: {name!r} is not a column{hint} "
+                    f"(columns: {', '.join(columns[:20])}{', ...' if len(columns) > 20 else ''})."
+                )
+    if len(columns) == 1:
+        yield "There is only one column: values of a CSV file are separated by commas."
+
+
+def _find_too_few_rows(task: TableTask, n_rows: int, n_kept: int) -> Iterator[str]:
+    dropped = "" if n_kept == n_rows else f" without missing values (of {n_rows:,})"
+    n_test = round(n_kept * task.test)
+    if n_kept < FEWEST_ROWS:
+        yield f"The number of rows{dropped} is {n_kept}: at least {FEWEST_ROWS} are needed."
+    elif min(n_test, n_kept - n_test) < FEWEST_SPLIT_ROWS:
+        yield (
+            f"test = {task.test:g} divides {n_kept:,} rows{dropped} into {n_kept - n_test} for "
+            f"training and {n_test} for the test: each needs at least {FEWEST_SPLIT_ROWS}."
+        )
+
+
+def _find_in_feature(task: TableTask, column: pl.Series, kept: pl.Series) -> Iterator[str]:
+    name, is_category = f"Column {column.name!r}", column.name in task.categorical
+    if column.null_count() == len(column):
+        yield f"{name} has no values: exclude it."
+        return
+    if task.missing == "refuse" and column.null_count():
+        yield (
+            f"{name} has {_count_missing(column)}: set missing to 'drop' or 'impute', or exclude "
+            "the column."
+        )
+    if column.dtype == pl.String and not is_category:
+        yield (
+            f"{name} holds text, {_show_text(column)}, where numbers are needed: name the column "
+            "in categorical or exclude; leave cells without a value empty."
+        )
+    elif not _is_usable(column):
+        yield f"{name} holds values of the type {column.dtype}, which cannot be used: exclude it."
+    elif not is_category:
+        yield from _find_too_large(name, column)
+    n_values = kept.n_unique() if is_category and task.missing == "impute" else _count_values(kept)
+    if n_values == 1:
+        yield f"{name} is {_show(kept)} in every row and can tell nothing: exclude it."
+
+
+def _find_in_target(task: TableTask, column: pl.Series, kept: pl.Series) -> Iterator[str]:
+    name = f"The target {column.name!r}"
+    if column.null_count() == len(column):
+        yield f"{name} has no values: choose another column."
+        return
+    if task.missing != "drop" and column.null_count():
+        never = "targets are never imputed: " if task.missing == "impute" else ""
+        yield f"{name} has {_count_missing(column)}: {never}set missing to 'drop'."
+    if not _is_usable(column):
+        yield f"{name} holds values of the type {column.dtype}: choose another column."
+    elif task.problem == "classification":
+        yield from _find_in_classes(name, kept)
+    elif not column.dtype.is_numeric():
+        what = f"text, {_show_text(column)}" if column.dtype == pl.String else "true and false"
+        yield (
+            f"{name} holds {what}, but the targets of a regression are numbers: set problem to "
+            "'classification', or choose another column."
+        )
+    else:
+        yield from _find_too_large(name, column)
+        if _count_values(kept) == 1:
+            yield f"{name} is {_show(kept)} in every row: there is nothing to predict."
+
+
+def _find_in_classes(name: str, kept: pl.Series) -> Iterator[str]:
+    counts = kept.drop_nulls().value_counts(name="rows").sort(kept.name)
+    if counts.height == 1:
+        yield f"{name} has the one class {_show(kept)}: at least two are needed."
+    if (few := counts.filter(pl.col("rows") < FEWEST_CLASS_ROWS)).height:
+        listed = [f"{value!r}: {rows}" for value, rows in few.head(5).iter_rows()]
+        more = f", and {few.height - 5} more" if few.height > 5 else ""
+        yield (
+            f"{name} has classes with fewer than {FEWEST_CLASS_ROWS} rows ({', '.join(listed)}"
+            f"{more}): join them with others, or leave their rows out."
+        )
+
+
+def _find_too_large(name: str, column: pl.Series) -> Iterator[str]:
+    # A missing value is not beyond anything.
+    beyond = ~(column.cast(pl.Float64).abs() <= LARGEST).fill_null(True)
+    if beyond.any():
+        row = beyond.arg_true()[0]
+        yield (
+            f"{name} is {column[row]} in row {row + 1}: numbers must be within -1e30 to 1e30. "
+            "Correct it, or leave the cell empty."
+        )
+
+
+def _is_usable(column: pl.Series) -> bool:
+    return column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.String)
+
+
+def _count_missing(column: pl.Series) -> str:
+    n_missing, first = column.null_count(), column.is_null().arg_true()[0] + 1
+    if n_missing == 1:
+        return f"a missing value, in row {first}"
+    return f"{n_missing:,} missing values, the first in row {first}"
+
+
+def _count_values(column: pl.Series) -> int:
+    return column.drop_nulls().n_unique()
+
+
+def _show(column: pl.Series) -> str:
+    return repr(column.drop_nulls()[0])
+
+
+def _show_text(column: pl.Series) -> str:
+    """Show the first text that is no number: one such cell makes a whole column text."""
+    numbers = column.cast(pl.Float64, strict=False)
+    texts = (numbers.is_null() & column.is_not_null()).arg_true()
+    row = texts[0] if len(texts) else column.is_not_null().arg_true()[0]
+    return f"such as {column[row]!r} in row {row + 1}"

@@ -1,0 +1,64 @@
+"""Data of any kind: its shape before it is loaded, its identity, and its errors at once."""
+
+import hashlib
+
+import pytest
+
+from fairtrial.data.images import load_images
+from fairtrial.data.load import check_data, fingerprint_data, load_dataset, measure_data
+from fairtrial.errors import InputError
+from fairtrial.settings import DigitsTask, LinearTask, LineTask, TableTask
+
+ROWS = "\n".join(f"{row % 7},{'abc'[row % 3]},{row}" for row in range(23))
+DIGITS = DigitsTask(kind="digits")
+
+
+@pytest.fixture
+def path(tmp_path):
+    (tmp_path / "table.csv").write_text(f"x,letter,y\n{ROWS}\n")
+    return tmp_path / "table.csv"
+
+
+def regress(path, **others):
+    return TableTask(
+        kind="table", path=str(path), target="y", problem="regression", categorical=["letter"]
+    ).model_copy(update=others)  # fmt: skip
+
+
+def classify(path):
+    return TableTask(kind="table", path=str(path), target="letter", problem="classification")
+
+
+def test_shapes(path):
+    tasks = [LineTask(kind="line", rows=9, test_rows=4), LinearTask(kind="linear", features=3)]
+    for task in [*tasks, DIGITS, regress(path), regress(path, test=0.33), classify(path)]:
+        shape = measure_data(task)
+        for seed in (0, 5):
+            data = load_dataset(task, seed)
+            assert shape[:2] == (len(data.y), len(data.test_y))
+            assert shape[2:] == (data.X.shape[1], data.n_classes)
+
+
+def test_identity(path):
+    assert fingerprint_data(LineTask(kind="line")) == ""
+    assert fingerprint_data(LinearTask(kind="linear")) == ""
+    assert fingerprint_data(DIGITS) == load_images("digits").fingerprint
+    expected = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert fingerprint_data(regress(path)) == fingerprint_data(classify(path)) == expected
+
+
+def test_names_of_classes(path):
+    assert load_dataset(classify(path), 0).class_names == ("a", "b", "c")
+    assert load_dataset(DIGITS, 0).class_names == tuple("0123456789")
+
+
+def test_all_tables_are_checked(path):
+    check_data([DIGITS, regress(path), LineTask(kind="line")])
+    wrong = [regress(path, target="z"), regress("/nowhere.csv"), regress("/nowhere.csv", test=0.3)]
+    with pytest.raises(InputError) as error:
+        check_data([DIGITS, wrong[0], regress(path), *wrong[1:]])
+    lines = str(error.value).splitlines()
+    assert lines[0] == f"{path} cannot be used:"
+    assert "'z' is not a column" in lines[1]
+    assert lines[-1].startswith("/nowhere.csv cannot be read")
+    assert len(lines) == 3
