@@ -1,0 +1,28 @@
+"""Every example study runs, cut short, from wherever one stands."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from fairtrial.data.load import check_data
+from fairtrial.study import Study
+from fairtrial.trial.execute import run_study
+from fairtrial.trial.store import RUNS
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.toml"))
+
+
+def test_there_are_examples():
+    assert EXAMPLES
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = Study.load(path)
+    check_data(arm.task for arm in study.list_arms())
+    length = "steps" if study.recipe.steps else "epochs"
+    short = study.replace(seeds=2, recipe=study.recipe.model_dump() | {length: 2})
+    run_study(short, tmp_path / "out")
+    assert pl.read_parquet(tmp_path / "out" / RUNS).height == len(short.list_runs())
