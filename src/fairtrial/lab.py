@@ -121,7 +121,6 @@ def run_lab(
         runs,
         n_verified,
         lambda done, of, run: report(Status(f"verify: {run}", done / of, 1, done, of)),
-        memory,
     )
     comparisons = replay(
         ReplayFile.load(SHIPPED),

@@ -51,7 +51,7 @@ class StackPlan:
         return StackPlan((lanes[:middle],)), StackPlan((lanes[middle:],))
 
 
-def plan_stacks(runs: Sequence[Run], memory: int) -> list[StackPlan]:
+def plan_stacks(runs: Sequence[Run], memory: int = 2**30) -> list[StackPlan]:
     """Arrange runs in stacks that fit in memory.
 
     Runs on the same rows share a data set; data sets that carry the same recipes share a stack.

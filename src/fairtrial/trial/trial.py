@@ -135,7 +135,6 @@ def run(
         study.list_runs(),
         verify,
         lambda done, of, name: report(Status(f"verify: {name}", done / of, 1, done, of)),
-        memory,
     )
     write_json(folder / ENVIRONMENT, environment)
     refuse_deviation(environment["verification"])
