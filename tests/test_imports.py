@@ -31,7 +31,8 @@ assert "tensorflow" in sys.modules
 IMPORT_WITHOUT_TENSORFLOW = """
 import sys
 import fairtrial, fairtrial.study, fairtrial.settings, fairtrial.trial.replay
-import fairtrial.data.load, fairtrial.randomness
+import fairtrial.data.load, fairtrial.randomness, fairtrial.trial.plan, fairtrial.trial.cluster
+fairtrial.run, fairtrial.Trial
 heavy = {name.partition(".")[0] for name in sys.modules} & {"tensorflow", "keras", "jax"}
 assert not heavy, heavy
 """

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fairtrial import __version__
-from fairtrial.errors import FairtrialError
+from fairtrial.errors import FairtrialError, InputError
+from fairtrial.loading import load_tensorflow
 from fairtrial.terminal import (
     StoppedError,
     leave,
-    load_tensorflow,
     make_console,
     print_table,
     say,
     show_progress,
     stoppable,
 )
+
+if TYPE_CHECKING:
+    from fairtrial.trial.execute import Engine
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -46,6 +50,14 @@ Memory = Annotated[
     typer.Option(
         "--memory", help="GiB for training; half of what is free if absent.", min=0.01, max=1e6
     ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", help="Train in N processes, by Dask.", metavar="N", min=1),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", help="Train on this Dask cluster.", metavar="ADDRESS"),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -84,7 +96,7 @@ def lab(
     Example: fairtrial lab --seeds 3 --out out/lab
     """
     name_data_folder(data)
-    load_tensorflow()
+    load_tensorflow(without_keras=True)
     from fairtrial.lab import prepare_lab, run_lab
     from fairtrial.training.xla import has_xla
 
@@ -107,6 +119,8 @@ def run(
     ] = None,
     seeds: Seeds = None,
     data: Data = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     verify: Verify = 0,
     memory: Memory = None,
     quiet: Quiet = False,
@@ -124,14 +138,21 @@ def run(
     check_data(arm.task for arm in study.list_arms())
     folder = out or Path("out") / study_file.stem
     name_data_folder(data)
-    load_tensorflow()
+    load_tensorflow(without_keras=True)
     from fairtrial.training.xla import has_xla
     from fairtrial.trial.store import summarise_arms
     from fairtrial.trial.trial import run as run_trial
 
     say_platform(has_xla())
-    with stoppable(GO_ON), show_progress(quiet) as report:
-        run_trial(study, folder, verify=verify, memory=to_bytes(memory), report=report, note=say)
+    with (
+        stoppable(GO_ON),
+        show_progress(quiet) as report,
+        open_engine(workers, scheduler) as engine,
+    ):
+        run_trial(
+            study, folder, verify=verify, memory=to_bytes(memory), report=report, note=say,
+            engine=engine,
+        )  # fmt: skip
     print_table(summarise_arms(folder))
     print(f"The tables are in {folder}.")
 
@@ -151,7 +172,7 @@ def replay(
     from fairtrial.trial.replay import SHIPPED, ReplayFile
 
     reported = ReplayFile.load(file or SHIPPED)
-    load_tensorflow()
+    load_tensorflow(without_keras=True)
     from fairtrial.trial.progress import Status
     from fairtrial.trial.replay import replay as replay_file
 
@@ -204,7 +225,7 @@ def bench(
 
     Example: fairtrial bench --only softmax --json speed.json
     """
-    load_tensorflow()
+    load_tensorflow(without_keras=True)
     from dataclasses import asdict
 
     from fairtrial.bench.workloads import FULL, QUICK, run_bench, summarise
@@ -290,6 +311,25 @@ def say_platform(has_xla: bool) -> None:
     """Say so where programs are not compiled."""
     if not has_xla:
         say("Note: XLA does not compile for this machine; the same programs run as plain graphs.")
+
+
+def open_engine(
+    workers: int | None, scheduler: str | None
+) -> contextlib.AbstractContextManager[Engine]:
+    """Open the engine that the options name."""
+    if workers is None and scheduler is None:
+        from fairtrial.trial.execute import Here
+
+        return contextlib.nullcontext(Here())
+    if workers is not None and scheduler is not None:
+        raise InputError("--workers starts a cluster and --scheduler names one: give one of them.")
+    try:
+        from fairtrial.trial.cluster import connect, start_workers
+    except ImportError:
+        raise InputError(
+            "--workers and --scheduler need Dask: pip install 'fairtrial[cluster]'"
+        ) from None
+    return start_workers(workers) if workers is not None else connect(str(scheduler))
 
 
 def to_bytes(gibibytes: float | None) -> int | None:

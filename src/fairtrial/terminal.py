@@ -8,7 +8,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fairtrial.errors import FairtrialError, MachineError
@@ -171,25 +170,6 @@ def print_table(rows: list[dict[str, object]]) -> None:
     for row in rows:
         table.add_row(*map(str, row.values()))
     Console().print(table)
-
-
-def load_tensorflow() -> None:
-    """Load TensorFlow alone: without Keras, and without its lines on the terminal.
-
-    TensorFlow imports Keras by itself where it finds it, which takes a second and is never used
-    here; and it writes to the error stream before anyone can ask it not to.
-    """
-    sys.modules.setdefault("keras", None)  # pyright: ignore[reportArgumentType]
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            import tensorflow  # noqa: F401
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def leave(code: int) -> None:

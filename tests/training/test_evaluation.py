@@ -6,8 +6,9 @@ import sklearn.metrics
 import tensorflow as tf
 
 from by_hand import softmax
-from fairtrial.training.evaluation import BLOCK, choose_monitored, evaluate
+from fairtrial.training.evaluation import choose_monitored, evaluate
 from fairtrial.training.model import Parameters
+from fairtrial.training.sizes import BLOCK
 
 RANDOM = np.random.default_rng(6)
 X = RANDOM.integers(0, 256, size=(2 * BLOCK + 101, 5)).astype(np.uint8)

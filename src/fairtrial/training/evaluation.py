@@ -10,8 +10,7 @@ import tensorflow as tf
 from fairtrial.training.hyperparameters import MONITORS
 from fairtrial.training.loss import softmax_cross_entropy
 from fairtrial.training.model import Numbers, Parameters, predict_logits
-
-BLOCK = 2000  # rows at a time, so that the logits of all lanes stay in the processor's cache
+from fairtrial.training.sizes import BLOCK
 
 
 def evaluate(parameters: Parameters, X: Any, labels: Any, divisor: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from fairtrial.training.evaluation import choose_monitored, evaluate
 from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
 from fairtrial.training.model import Parameters, draw_init
 from fairtrial.training.noise import NamedDraws, make_keys
+from fairtrial.training.sizes import CHUNK
 from fairtrial.training.step import (
     State,
     end,
@@ -30,9 +31,6 @@ from fairtrial.training.step import (
 )
 from fairtrial.training.trace import OUTCOMES, TRAINING, Trace, record_parameters, thin
 from fairtrial.training.xla import compile_program
-
-# The most steps in one call of the program, so that their number is not part of its shape.
-CHUNK = 500
 
 Progress = Callable[[int, int], None]
 

@@ -20,7 +20,6 @@ from fairtrial.trial.parts import PARTS, Part, find_parts, write_part
 from fairtrial.trial.plan import StackPlan, plan_stacks
 from fairtrial.trial.progress import Board, Report
 from fairtrial.trial.store import STUDY, write_tables
-from fairtrial.trial.train import train_parts
 
 Note = Callable[[str], None]
 
@@ -31,6 +30,10 @@ class Engine(Protocol):
     @property
     def n_at_once(self) -> int:
         """How many stacks train on one machine at once, and share its memory."""
+        ...
+
+    def measure_free_memory(self) -> int:
+        """Return what they may take together if nobody says, in bytes."""
         ...
 
     def train(
@@ -46,10 +49,16 @@ class Here:
     def __init__(self) -> None:
         self.n_at_once = cpu_count()
 
+    def measure_free_memory(self) -> int:
+        """Return half of what is free, in bytes."""
+        return psutil.virtual_memory().available // 2
+
     def train(
         self, plans: Sequence[StackPlan], board: Board
     ) -> Iterator[tuple[StackPlan, list[Part]]]:
         """Train stacks and yield their parts; stacks that still run at the end are dropped."""
+        from fairtrial.trial.train import train_parts  # TensorFlow, only where it is used.
+
         dropped = threading.Event()
 
         def train_one(plan: StackPlan) -> list[Part]:
@@ -131,7 +140,7 @@ def run_study(
         done = {fingerprint for here in parts.values() for fingerprint in here}
         say_reused(len(done), len(wanted), n_others, note)
         missing = [run for key, run in reversed(wanted.items()) if key not in done]
-        plans = plan_stacks(missing, remember_memory(folder, memory, engine.n_at_once))
+        plans = plan_stacks(missing, remember_memory(folder, memory, engine))
         board = Board(plans, report)
         for plan, finished in engine.train(plans, board):
             for part in finished:
@@ -155,7 +164,7 @@ def say_reused(n_done: int, n_wanted: int, n_others: int, note: Note) -> None:
         )
 
 
-def remember_memory(folder: Path, memory: int | None, n_at_once: int) -> int:
+def remember_memory(folder: Path, memory: int | None, engine: Engine) -> int:
     """Choose what a stack may take, in bytes; the folder remembers it.
 
     So a study that goes on is cut into the same stacks as before, whatever is free by then.
@@ -165,7 +174,7 @@ def remember_memory(folder: Path, memory: int | None, n_at_once: int) -> int:
         try:
             return int(json.loads(path.read_text(encoding="utf-8"))["stack_bytes"])
         except (OSError, ValueError, KeyError, TypeError):
-            memory = psutil.virtual_memory().available // 2
-    stack_bytes = memory // n_at_once
+            memory = engine.measure_free_memory()
+    stack_bytes = memory // engine.n_at_once
     write_json(path, {"stack_bytes": stack_bytes})
     return stack_bytes

@@ -11,13 +11,16 @@ import io
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from fairtrial.errors import MachineError
-from fairtrial.training.trace import Trace
 from fairtrial.trial.files import write_bytes
+
+if TYPE_CHECKING:
+    from fairtrial.training.trace import Trace
 
 PARTS = "parts"
 

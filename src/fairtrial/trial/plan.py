@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from fairtrial.data.load import measure_data
 from fairtrial.settings import AnyTask, LinearTask, LineTask, TableTask, has_classes
 from fairtrial.study import Arm, Run
-from fairtrial.training.evaluation import BLOCK
+from fairtrial.training.sizes import BLOCK
 
 # Wider stacks cost more a lane: their parameters, or their residuals, leave the processor's cache.
 USEFUL_LANES, USEFUL_RESIDUALS = 128, 2**20

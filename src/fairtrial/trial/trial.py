@@ -10,13 +10,13 @@ from typing import Any
 import polars as pl
 
 from fairtrial.errors import InputError
+from fairtrial.loading import load_tensorflow
 from fairtrial.study import Study
 from fairtrial.trial.environment import describe_environment
 from fairtrial.trial.execute import Engine, Note, run_study
 from fairtrial.trial.files import write_json
 from fairtrial.trial.progress import Report, Status
 from fairtrial.trial.store import CURVES, ENVIRONMENT, PARAMETERS, RUNS, STUDY
-from fairtrial.trial.verify import refuse_deviation, verify_runs
 
 
 class Trial:
@@ -129,6 +129,9 @@ def run(
     >>> trial.runs["arm"].to_list()[2:4]
     ['optimizer.learning_rate=0.01', 'optimizer.learning_rate=0.1']
     """
+    load_tensorflow()
+    from fairtrial.trial.verify import refuse_deviation, verify_runs
+
     folder, environment = Path(out), describe_environment()
     run_study(study, folder, report, note, memory, engine)
     environment["verification"] = verify_runs(

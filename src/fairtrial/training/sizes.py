@@ -1,0 +1,7 @@
+"""How much a compiled program does at a time."""
+
+# Steps in one call, at most, so that their number is not part of the program's shape.
+CHUNK = 500
+
+# Rows that are evaluated together, so that the logits of all lanes stay in the processor's cache.
+BLOCK = 2000

@@ -1,0 +1,188 @@
+"""The engine that trains on a Dask cluster, of this machine or of many."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import pickle
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from dask.distributed import Client, Future, LocalCluster, Worker, WorkerPlugin
+from distributed.scheduler import KilledWorker
+from joblib import cpu_count
+
+from fairtrial.errors import MachineError
+from fairtrial.loading import load_tensorflow
+from fairtrial.trial.fingerprint import fingerprint_runs
+from fairtrial.trial.parts import Part
+from fairtrial.trial.plan import StackPlan
+from fairtrial.trial.progress import Board
+
+SECONDS_TO_CONNECT = 30
+
+
+class Cluster:
+    """Trains stacks on the workers of a Dask cluster.
+
+    A task is the plan of a stack, a few kilobytes; workers load or draw its data themselves. The
+    stacks of a worker that dies go to the others, as Dask has it.
+
+    Parameters
+    ----------
+    client : dask.distributed.Client
+        Connected to any cluster; `start_workers` and `connect` make one.
+
+    Raises
+    ------
+    MachineError
+        If no worker comes within half a minute.
+    """
+
+    def __init__(self, client: Client):
+        self._client = client
+        try:
+            client.wait_for_workers(1, timeout=SECONDS_TO_CONNECT)
+        except TimeoutError:
+            raise MachineError(
+                f"The cluster has had no workers for {SECONDS_TO_CONNECT} seconds: start some, "
+                "then run the same command again."
+            ) from None
+        client.register_plugin(Threads(), name="fairtrial-threads")
+
+    @property
+    def n_at_once(self) -> int:
+        """How many stacks train at once on the worker with the most threads."""
+        return max(worker["nthreads"] for worker in self._list_workers())
+
+    def measure_free_memory(self) -> int:
+        """Return half of what the smallest worker may use, in bytes."""
+        return min(worker["memory_limit"] for worker in self._list_workers()) // 2
+
+    def train(
+        self, plans: Sequence[StackPlan], board: Board
+    ) -> Iterator[tuple[StackPlan, list[Part]]]:
+        """Train stacks and yield their parts; stacks that still run at the end are dropped.
+
+        Raises
+        ------
+        MachineError
+            When all others have ended: if the memory does not hold a run, if worker after worker
+            died of a stack, or if a worker has other training code or data than this process.
+        """
+        waiting = iter(sorted(plans, key=lambda plan: plan.work, reverse=True))
+        running: dict[Future, StackPlan] = {}
+        failures = []
+        try:
+            while True:
+                # Every worker is kept busy, and the scheduler holds little, however many there are.
+                room = 2 * sum(one["nthreads"] for one in self._list_workers()) - len(running)
+                for plan in itertools.islice(waiting, max(0, room)):
+                    running[self._client.submit(train_packed, pack(plan), pure=False)] = plan
+                if not running:
+                    break
+                for future in [future for future in running if future.done()]:
+                    plan = running.pop(future)
+                    try:
+                        parts = future.result()
+                        refuse_other_origin(plan, parts)
+                    except (MachineError, KilledWorker) as error:
+                        failures.append(explain(error, plan))
+                    else:
+                        yield plan, parts
+                time.sleep(0.05)
+            if failures:
+                raise failures[0]
+        finally:
+            self._client.cancel(list(running))
+
+    def _list_workers(self) -> list[dict[str, Any]]:
+        return list(self._client.scheduler_info(n_workers=-1)["workers"].values())
+
+
+class Threads(WorkerPlugin):
+    """Gives TensorFlow as many threads as its worker has, so that machines are not overloaded."""
+
+    def setup(self, worker: Worker) -> None:
+        """Set them, before anything is trained there."""
+        load_tensorflow()
+        import tensorflow as tf
+
+        with contextlib.suppress(RuntimeError):  # TensorFlow has been at work there already.
+            tf.config.threading.set_intra_op_parallelism_threads(worker.state.nthreads)
+
+
+@contextlib.contextmanager
+def start_workers(n_workers: int) -> Iterator[Cluster]:
+    """Start worker processes on this machine, which share its processors; end them afterwards."""
+    with (
+        LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=max(1, cpu_count() // n_workers),
+            dashboard_address=None,  # pyright: ignore[reportArgumentType]
+            silence_logs=logging.CRITICAL,
+        ) as local,
+        Client(local) as client,
+    ):
+        yield Cluster(client)
+
+
+@contextlib.contextmanager
+def connect(scheduler: str) -> Iterator[Cluster]:
+    """Connect to the scheduler of a Dask cluster, such as `tcp://10.0.0.1:8786`.
+
+    Raises
+    ------
+    MachineError
+        If it does not answer within half a minute, or has no workers.
+    """
+    try:
+        client = Client(scheduler, timeout=SECONDS_TO_CONNECT)
+    except (OSError, ValueError) as error:
+        raise MachineError(
+            f"The scheduler {scheduler!r} does not answer: {error}. Check its address, and that it "
+            "runs."
+        ) from None
+    with client:
+        yield Cluster(client)
+
+
+def pack(plan: StackPlan) -> bytes:
+    """Make a task of a plan: a few kilobytes, however many runs it has."""
+    return zlib.compress(pickle.dumps(plan))
+
+
+def train_packed(packed: bytes) -> list[Part]:
+    """Train a stack on a worker; see `train_parts`."""
+    from fairtrial.trial.train import train_parts
+
+    return train_parts(pickle.loads(zlib.decompress(packed)))
+
+
+def refuse_other_origin(plan: StackPlan, parts: Sequence[Part]) -> None:
+    """Refuse parts that a worker made with other training code or data than this process has.
+
+    Raises
+    ------
+    MachineError
+        If their fingerprints say so.
+    """
+    runs = [run for row in plan.runs for run in row]
+    if sorted(fingerprint_runs(runs)) != sorted(one for part in parts for one in part.fingerprints):
+        raise MachineError(
+            "A worker has another version of fairtrial, TensorFlow, NumPy or scikit-learn, or "
+            "other data, than this machine: install the same everywhere. Its results are not used."
+        )
+
+
+def explain(error: Exception, plan: StackPlan) -> Exception:
+    """Put into a sentence what kept a stack from being trained."""
+    if not isinstance(error, KilledWorker):
+        return error
+    return MachineError(
+        f"Worker after worker died while training {plan.n_runs} runs ({plan.runs[0][0].name!r} "
+        "and on), perhaps for want of memory: give stacks less with --memory."
+    )
