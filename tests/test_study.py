@@ -1,11 +1,14 @@
 """Study files: arms and runs, and every error at once in words a user can act on."""
 
+import re
+
 import pytest
 
 from by_hand import recipe
 from fairtrial import settings
 from fairtrial.errors import InputError
-from fairtrial.study import Arm, Run, Study, flatten, set_at
+from fairtrial.names import flatten, set_at
+from fairtrial.study import Arm, Run, Study
 
 BASE = """
 name = "Four losses"
@@ -158,21 +161,24 @@ def test_all_errors_at_once():
         loss = { kind = "huber", delta = -1.0 }
         optimizer = { kind = "sgd", learning_rat = 0.1 }
         steps = "many"
+        [vary]
+        steps = []
     """
     text = errors_of(base=base)
     for line in [
-        "name is missing: give it a value.",
-        "nam is not a known name; did you mean 'name'?",
-        "seeds: 0 must be a whole number of seeds",
-        "task.rows = 1: it must be greater than or equal to 2.",
-        "task.noise = 'laplac' is not a known kind; did you mean 'laplace'?",
-        "recipe.loss.delta = -1.0: it must be greater than 0.",
-        "recipe.optimizer.learning_rat is not a known name; did you mean 'learning_rate'?",
-        "recipe.steps = 'many': it must be a valid integer.",
+        "study, line 1: name is missing: give it a value.",
+        "study, line 2: nam is not a known name; did you mean 'name'?",
+        "study, line 3: seeds: 0 must be a whole number of seeds",
+        "study, line 6: task.rows = 1: it must be greater than or equal to 2.",
+        "study, line 7: task.noise = 'laplac' is not a known kind; did you mean 'laplace'?",
+        "study, line 9: recipe.loss.delta = -1.0: it must be greater than 0.",
+        "study, line 10: recipe.optimizer.learning_rat is not a known name; did you mean 'learning",
+        "study, line 11: recipe.steps = 'many': it must be a valid integer.",
+        "study, line 13: vary.steps = []: it must have at least 1 item.",
     ]:
         assert line in text
-    assert text.startswith("study cannot be used:\n")
-    assert len(text.splitlines()) == 9
+    numbers = [int(line.split()[2].rstrip(":")) for line in text.splitlines()]
+    assert numbers == [1, 2, 3, 6, 7, 9, 10, 11, 13]
 
 
 @pytest.mark.parametrize(
@@ -259,6 +265,79 @@ def test_conflicts_with_tables(table, recipe, expected):
         assert part in line
 
 
+PLACES = [
+    # Lines are counted from 1; BASE ends with line 10, and what is added begins with line 11.
+    ("[vary]\nloss = [\n  'mse',\n  'hubr',\n]", 14, "arm 'hubr': recipe.loss = 'hubr' is not"),
+    ("[vary]\nloss = [\n'mse', { kind = 'huber', delta = -1 }]", 13, "recipe.loss.delta = -1"),
+    ('[vary]\nloss = ["mse"]\n"loss.delta" = [\n\n1.0]', 15, "recipe.loss.delta is not a known"),
+    ("[vary]\nsteps = [5]\nvalidation = [0.2]", 13, "recipe.validation = 0.2: line has fresh"),
+    ("[vary]\nloss = ['mse']\nepochs = [5]", 13, "either steps (full batch) or epochs"),
+    ("[vary]\nepochs = [5]\nloss = ['mse']", 12, "either steps (full batch) or epochs"),
+    ('[vary]\ntask = [\n"digits"]\nsteps = [5]\nloss = ["cross_entropy"]', 14, "needs batches"),
+    ("[vary]\nsteps = [\n9,\n8,\n9]", 15, "arm 'steps=9' is there twice"),
+    ('[[arms]]\nname = "a"\n[[arms]]\nset = { steps = 2 }\nname = "a"', 15, "'a' is there twice"),
+    ('[[arms]]\nname = "a"\n[arms.set]\n"optimizer.momentum" = 2', 14, "momentum = 2: it must be"),
+    ('[[arms]]\nname = "a"\n\n[[arms]]\nname = "b"\nset."optimizer.rho" = 0.1', 16, "rho is not"),
+    ('[[arms]]\nname = "a"\nvary.steps = [\n9,\n0]', 15, "arm 'a · steps=0': recipe.steps = 0"),
+    ('[[arms]]\nname = "a"\nset.steps = 0\nvary.loss = ["mse", "mae"]', 13, "'a · mse' (and 1 mo"),
+    ('[[arms]]\nname = "a"\nset = { optimizer = { kind = "adm" } }', 13, "did you mean 'adam'"),
+    ("[recipe.schedule]\nkind = 'halve_on_plateau'\nfloor = 1.0", 9, "is below schedule.floor"),
+    ("[recipe.noise.data]\nlow = 3.0", 12, "low (3) must not be above high (2)"),
+    ("[recipe.noise]\n[recipe.noise.weights]\nscale = -1", 13, "recipe.noise.weights.scale = -1"),
+    ("recipe_ = 1", 11, "recipe.recipe_ is not a known name"),
+    ("[[arms]]\nset = { steps = 9 }", 11, "arms[0].name is missing"),
+    ("[vary]\noptimizer.momentum = [0.1]", 12, 'a dotted name goes in quotes, as in "optimizer'),
+    ('"validat\\u0069on" = 0.1', 11, "recipe.validation = 0.1: line has fresh test rows"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "expected"), PLACES)
+def test_errors_name_their_line(text, line, expected):
+    told = errors_of(text)
+    assert len(told.splitlines()) == 1
+    assert told.startswith(f"study, line {line}: ")
+    assert expected in told
+
+
+def test_an_error_of_the_recipe_itself_is_told_once_and_not_as_an_arm():
+    told = errors_of("validation = 0.1\n[vary]\nsteps = [8, 9]")
+    assert told == (
+        "study, line 11: recipe.validation = 0.1: line has fresh test rows; leave it out."
+    )
+
+
+def test_one_error_hides_no_other():
+    told = errors_of(
+        '[vary]\nloss = ["mse", "hubr"]\n[[arms]]\nname = 5\n[[arms]]\nname = "a"\n'
+        "set = { steps = 0 }",
+        BASE.replace("seeds = 3", "seeds = 0"),
+    )
+    assert [line.partition(":")[0] for line in told.splitlines()] == [
+        f"study, line {line}" for line in (3, 12, 14, 17)
+    ]
+
+
+def test_what_comes_from_python_has_no_lines():
+    with pytest.raises(InputError) as caught:
+        read('[vary]\nloss = ["mse", "mae"]').replace(seeds=0, vary={"steps": [0]})
+    assert str(caught.value).splitlines()[0].startswith("Four losses: seeds: 0 must be")
+    assert "Four losses: arm 'steps=0': recipe.steps = 0: it must be" in str(caught.value)
+
+
+def test_too_many_arms_are_refused_without_making_them():
+    grid = "".join(f'"{name}" = {list(range(1, 2001))}\n' for name in ("steps", "batch_size"))
+    told = errors_of("[vary]\n" + grid)
+    assert told.startswith("study, line 11: the study has 4,000,000 arms: at most 100,000 are")
+    wide = "".join(f"x{number} = [1, 2]\n" for number in range(20_000))
+    assert "more than 10^18 arms" in errors_of("[[arms]]\nname = 'a'\n[arms.vary]\n" + wide)
+
+
+def test_replace_keeps_what_was_not_given_open():
+    """Defaults stay defaults: another kind takes its own."""
+    study = read('[vary]\noptimizer = ["adam"]', BASE.replace(", learning_rate = 0.01", ""))
+    assert study.replace(seeds=1).list_arms() == study.list_arms()
+
+
 def test_errors_of_every_arm():
     text = errors_of('[vary]\n"optimizer.momentum" = [1.0, 0.5, 2.0]')
     assert "arm 'optimizer.momentum=1.0'" in text
@@ -270,7 +349,23 @@ def test_errors_of_every_arm():
     "text", ["name = ", "= 1", '[recipe]\nloss = "mae"', "x = 1\nx = 2", "\x00", "a.b.c = ]"]
 )
 def test_not_toml(text):
-    assert "study is not valid TOML: " in errors_of(text)
+    assert re.match(r"study, line \d+(, column \d+)?: this is not valid TOML: ", errors_of(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a = 1\r\nb = ", "study, line 2: this is not valid TOML: invalid value."),
+        ("a = 1\nb = [\n\n\n", "study, line 2: this is not valid TOML: invalid value."),
+        ("", "study, line 1: name is missing"),
+        ("[a.b]\n[a.b]\n", "study, line 2, column 5: this is not valid TOML: cannot declare a.b"),
+        ("x = 1\n" + "a." * 50 + "b = 1", "study, line 2: this is nested too deeply: at most 40"),
+        ("x = 1\na = [\n1,\n-" + "9" * 5000 + "]", "study, line 4: a whole number is beyond 64"),
+        ("x = 1\n[a]\ny = 1\nb = [2,\n{ c = 0x" + "f" * 20 + "}]", "study, line 5: a whole num"),
+    ],
+)
+def test_where_it_stops_being_toml(text, expected):
+    assert errors_of(base=text).startswith(expected)
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 5000, str(2**63), str(-(2**63) - 1)])
@@ -325,10 +420,10 @@ def test_tables_are_taken_from_the_folder_of_their_study(tmp_path, monkeypatch):
 def test_load_says_which_file(tmp_path):
     path = tmp_path / "study.toml"
     path.write_text("seeds = 0", encoding="utf-8")
-    with pytest.raises(InputError, match=r"study\.toml cannot be used"):
+    with pytest.raises(InputError, match=r"study\.toml, line 1: seeds"):
         Study.load(path)
     path.write_text(BASE + "[vary]\nsteps = [0]", encoding="utf-8")
-    with pytest.raises(InputError, match=r"study\.toml cannot be used"):
+    with pytest.raises(InputError, match=r"study\.toml, line 12: arm 'steps=0'"):
         Study.load(path)
 
 
@@ -337,9 +432,23 @@ def test_files_that_cannot_be_read(tmp_path):
         Study.load(tmp_path / "absent.toml")
     with pytest.raises(InputError, match="directory"):
         Study.load(tmp_path)
-    (tmp_path / "latin").write_bytes("name = 'é'".encode("latin-1"))
-    with pytest.raises(InputError, match="UTF-8"):
+    (tmp_path / "latin").write_bytes("x = 1\nname = 'é'".encode("latin-1"))
+    with pytest.raises(InputError, match="latin, line 2: this is not text in UTF-8"):
         Study.load(tmp_path / "latin")
+    with pytest.raises(InputError, match="cannot be read"):
+        Study.load("a\0b")
+
+
+@pytest.mark.parametrize(
+    "change", [lambda text: b"\xef\xbb\xbf" + text, lambda text: text.replace(b"\n", b"\r\n")]
+)
+def test_files_from_windows(tmp_path, change):
+    path = tmp_path / "study.toml"
+    path.write_bytes(change(BASE.encode()))
+    assert Study.load(path) == read()
+    path.write_bytes(change(BASE.replace("rows = 100", "rows = 1").encode()))
+    with pytest.raises(InputError, match=r"study\.toml, line 6: task\.rows = 1"):
+        Study.load(path)
 
 
 # --------------------------------------------------------------------------------- round trips

@@ -75,7 +75,7 @@ def test_any_file_is_read_or_refused_in_words(text):
     try:
         study = Study.from_toml(text, "the file")
     except InputError as error:
-        assert str(error).startswith("the file ")
+        assert str(error).startswith("the file, line ")
         assert "Traceback" not in str(error)
     else:
         assert Study.from_toml(study.to_toml()) == study

@@ -144,7 +144,7 @@ def test_bad_runs(tmp_path, reported, settings, expected):
     with pytest.raises(InputError) as caught:
         load_run(tmp_path, reported, settings)
     assert expected in str(caught.value)
-    assert "replay.toml cannot be used" in str(caught.value)
+    assert "replay.toml, line " in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +169,18 @@ def test_bad_files(tmp_path, text, expected):
     with pytest.raises(InputError) as caught:
         load(tmp_path, text)
     assert expected in str(caught.value)
+
+
+def test_errors_name_their_line(tmp_path):
+    text = (
+        '[[run]]\nlabel = "a"\ntask = "line"\nreported = { loss = "1" }\n[run.recipe]\n'
+        'optimizer = "sgd"\nsteps = 9\nloss = "cross_entropy"\n[[run]]\nlabel = "b"\nseed = -1'
+    )
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, text)
+    lines = [line.partition("replay.toml, ")[2] for line in str(caught.value).splitlines()]
+    assert lines[0].startswith("line 8: run[0]: recipe.loss = 'cross_entropy', but the targets of")
+    assert "line 11: run[1].seed = -1: it must be greater than or equal to 0." in lines
 
 
 def test_all_errors_of_all_runs(tmp_path):

@@ -12,8 +12,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from fairtrial.arms import find_conflicts
+from fairtrial.complaints import check
+from fairtrial.document import parse_toml, read_text
 from fairtrial.settings import LineTask, Recipe, Settings, Task
-from fairtrial.study import check, find_conflicts, parse_toml, read_text
 
 NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
 # Enough for the digits of the largest float and for the most decimals that NUMBER allows.
@@ -59,8 +61,9 @@ class ReportedRun(Settings):
 
     @model_validator(mode="after")
     def _check_match(self) -> ReportedRun:
-        for problem in find_conflicts(self.task, self.recipe):
-            raise ValueError(problem.rstrip("."))
+        conflicts = [each.text.rstrip(".") for each in find_conflicts(self.task, self.recipe)]
+        if conflicts:
+            raise ValueError("; ".join(conflicts))
         noise = self.task.noise.kind if isinstance(self.task, LineTask) else ""
         if self.draws == "tensorflow" and noise not in STATEFUL_NOISES:
             raise ValueError(
@@ -84,7 +87,7 @@ class ReplayFile(Settings):
         InputError
             With every error of the file.
         """
-        return check(cls, parse_toml(read_text(Path(path)), str(path)), str(path))
+        return check(cls, parse_toml(read_text(Path(path)), str(path)))
 
 
 @dataclass(frozen=True)

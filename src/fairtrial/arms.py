@@ -1,0 +1,322 @@
+"""The arms of a study: the grid and the hand-picked ones, each a task and a recipe."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from fairtrial.complaints import Complaint, validate
+from fairtrial.document import Place
+from fairtrial.names import flatten, list_names, set_at
+from fairtrial.settings import IMAGE_TASKS, AnyTask, Recipe, Settings, Task
+
+MOST_ARMS = 100_000
+
+
+class _ArmSettings(Settings):
+    task: Task
+    recipe: Recipe
+
+
+RECIPE_NAMES = list_names([Recipe])
+TASK_NAMES = {
+    name: has_kinds
+    for name, has_kinds in list_names([_ArmSettings]).items()
+    if name.partition(".")[0] == "task"
+}
+KNOWN_NAMES = RECIPE_NAMES | TASK_NAMES
+
+# What the schema of study files says of tables whose keys are dotted names.
+KNOWN_KEYS: Any = {"propertyNames": {"enum": list(KNOWN_NAMES)}}
+
+Grid = Annotated[
+    dict[str, Annotated[list[Any], Field(min_length=1)]], Field(json_schema_extra=KNOWN_KEYS)
+]
+Changes = Annotated[dict[str, Any], Field(json_schema_extra=KNOWN_KEYS)]
+
+
+class ArmEntry(Settings):
+    """One hand-picked arm: a name, what differs from the recipe, and maybe a grid of its own.
+
+    `set` gives dotted names their values; with `vary`, every combination is an arm.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    set: Changes = {}
+    vary: Grid = {}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A named recipe of a study, with the task it is trained on.
+
+    Attributes
+    ----------
+    name : str
+        Unlike any other of its study.
+    task, recipe : AnyTask, Recipe
+        Everything that its runs are made of, but for the seed.
+    entry : str or None
+        The name of the hand-picked entry that it belongs to.
+    picked, varied : frozenset of str
+        The dotted names that the entry sets, and those that a grid varies.
+    """
+
+    name: str
+    task: AnyTask
+    recipe: Recipe
+    # Where an arm comes from is not what it is: arms that train alike are equal.
+    entry: str | None = field(default=None, compare=False, repr=False)
+    picked: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    varied: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by its dotted name, defaults too; those of the task begin with `task.`."""
+        return flatten(self.task.model_dump(), "task.") | flatten(self.recipe.model_dump())
+
+
+@dataclass(frozen=True)
+class Run:
+    """One arm with one seed."""
+
+    arm: Arm
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The run's key in every table: the arm's name and the seed."""
+        return f"{self.arm.name} #{self.seed}"
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """An arm before it is checked: what it changes, and where the study says so."""
+
+    name: str
+    changes: dict[str, Any]
+    places: dict[str, Place]
+    entry: str | None = None
+    origin: Place = ("vary",)
+
+
+def make_arms(
+    task: AnyTask, recipe: Recipe, vary: Mapping[str, list[Any]], entries: Sequence[ArmEntry | None]
+) -> tuple[list[Arm], list[Complaint]]:
+    """Expand the grid and the hand-picked arms.
+
+    Parameters
+    ----------
+    task, recipe : AnyTask, Recipe
+        What the arms change.
+    vary : mapping of str to list
+        The grid; empty where there is none.
+    entries : sequence of (ArmEntry or None)
+        The hand-picked arms; None stands for one that is itself wrong.
+
+    Returns
+    -------
+    arms : list of Arm
+        Those that are right.
+    complaints : list of Complaint
+        What is wrong with the others: each thing once, however many arms have it.
+    """
+    if too_many := list(_find_excess(vary, entries)):
+        return [], too_many
+    cells = list(_list_cells(vary, entries)) or [_Cell("recipe", {}, {})]
+    base = {"task": dump_given(task), "recipe": dump_given(recipe)}
+    arms: list[Arm] = []
+    wrong: dict[Complaint, list[str]] = {}
+    for cell in cells:
+        arm, complaints = _make_arm(cell, base)
+        arms += [arm] if arm else []
+        for complaint in complaints:
+            wrong.setdefault(complaint, []).append(cell.name)
+    complaints = [_name_arms(complaint, names) for complaint, names in wrong.items()]
+    return arms, complaints + list(_find_twins(cells))
+
+
+def dump_given(settings: BaseModel) -> dict[str, Any]:
+    """Dump what was given, and every kind: a changed kind must not inherit the old one's defaults.
+
+    Settings that were not given take the defaults of whatever kind the arm has.
+    """
+    given: dict[str, Any] = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            given[name] = dump_given(value)
+        elif name == "kind" or (name in settings.model_fields_set and value is not None):
+            is_models = isinstance(value, list) and value and isinstance(value[0], BaseModel)
+            given[name] = [dump_given(each) for each in value] if is_models else value
+    return given
+
+
+# ------------------------------------------------------------------------------------------ cells
+
+
+def _list_cells(
+    vary: Mapping[str, list[Any]], entries: Sequence[ArmEntry | None]
+) -> Iterator[_Cell]:
+    if vary:
+        yield from _expand_grid(vary, ("vary",))
+    for position, entry in enumerate(entries):
+        if entry is None:
+            continue
+        here = ("arms", position)
+        set_places: dict[str, Place] = {name: (*here, "set", name) for name in entry.set}
+        for cell in _expand_grid(entry.vary, (*here, "vary")):
+            yield _Cell(
+                " · ".join(part for part in (entry.name, cell.name) if part),
+                entry.set | cell.changes,
+                set_places | cell.places,
+                entry.name,
+                (*here, "name"),
+            )
+
+
+def _expand_grid(vary: Mapping[str, list[Any]], here: Place) -> Iterator[_Cell]:
+    """Yield a cell for each combination; one empty cell where nothing varies."""
+    for positions in itertools.product(*(range(len(values)) for values in vary.values())):
+        at = dict(zip(vary, positions, strict=True))
+        changes = {name: vary[name][position] for name, position in at.items()}
+        yield _Cell(
+            ", ".join(_name_setting(name, value) for name, value in changes.items()),
+            changes,
+            {name: (*here, name, position) for name, position in at.items()},
+        )
+
+
+def _name_setting(name: str, value: object) -> str:
+    """Name one setting: `mse` alone says what it is, a number needs its dotted name."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        settings = [f"{key}={value[key]}" for key in value if key != "kind"]
+        return " ".join([str(value.get("kind", name)), *settings])
+    return f"{name}={value}"
+
+
+def _find_excess(
+    vary: Mapping[str, list[Any]], entries: Sequence[ArmEntry | None]
+) -> Iterator[Complaint]:
+    """Yield a complaint where there are too many arms; the grid is not expanded for it."""
+    sizes: dict[Place, int] = {("vary",): _count(vary) if vary else 0}
+    for position, entry in enumerate(entries):
+        sizes["arms", position, "vary"] = _count(entry.vary) if entry else 0
+    total = sum(sizes.values())
+    if total > MOST_ARMS:
+        many = f"{total:,}" if total < 10**18 else "more than 10^18"
+        yield Complaint(
+            f"the study has {many} arms: at most {MOST_ARMS:,} are allowed; vary less, or list "
+            "fewer values.",
+            (max(sizes, key=lambda place: sizes[place]),),
+        )
+
+
+def _count(vary: Mapping[str, list[Any]]) -> int:
+    return math.prod(len(values) for values in vary.values())
+
+
+def _find_twins(cells: Sequence[_Cell]) -> Iterator[Complaint]:
+    """Yield a complaint for each name that more than one arm has."""
+    first: dict[str, _Cell] = {}
+    told: set[str] = set()
+    for cell in cells:
+        twin = first.setdefault(cell.name, cell)
+        if twin is cell or cell.name in told:
+            continue
+        told.add(cell.name)
+        moved = [place for name, place in cell.places.items() if twin.places.get(name) != place]
+        yield Complaint(
+            f"arm {cell.name!r} is there twice: give each arm a name, and list each value once.",
+            tuple(moved) if cell.origin == twin.origin else (cell.origin,),
+        )
+
+
+# --------------------------------------------------------------------------------- one cell's arm
+
+
+def _make_arm(cell: _Cell, base: Mapping[str, Any]) -> tuple[Arm | None, list[Complaint]]:
+    settings = dict(base)
+    # Whole tables first: a dotted name says more than the table that it stands in.
+    for name in sorted(cell.changes, key=lambda name: name.count(".")):
+        set_at(settings, ".".join(_list_parts(name)), cell.changes[name])
+    made, complaints = validate(_ArmSettings, settings)
+    if made is not None:
+        complaints = list(find_conflicts(made.task, made.recipe))
+    if made is None or complaints:
+        return None, [_blame(cell, complaint) for complaint in complaints]
+    picked = {name for name, place in cell.places.items() if "set" in place[2:3]}
+    varied = frozenset(cell.changes) - picked
+    return Arm(cell.name, made.task, made.recipe, cell.entry, frozenset(picked), varied), []
+
+
+def _list_parts(name: str) -> list[str]:
+    """Return where a dotted name of the recipe or the task stands in both together."""
+    parts = name.split(".")
+    return parts if parts[0] == "task" else ["recipe", *parts]
+
+
+def _blame(cell: _Cell, complaint: Complaint) -> Complaint:
+    """Place a complaint about an arm's settings at the change that causes it, if one does."""
+    for place in complaint.places:
+        # The most particular change first.
+        for name in sorted(cell.places, key=lambda name: -name.count(".")):
+            changed = tuple(_list_parts(name))
+            shared = min(len(changed), len(place))
+            if changed[:shared] == place[:shared]:
+                return Complaint(complaint.text, ((*cell.places[name], *place[shared:]),))
+    return complaint
+
+
+def _name_arms(complaint: Complaint, names: list[str]) -> Complaint:
+    """Say which arms have a complaint; nothing where it is the recipe's own."""
+    if complaint.places[-1][0] not in ("vary", "arms"):
+        return complaint
+    more = f" (and {len(names) - 1:,} more)" if len(names) > 1 else ""
+    return Complaint(f"arm {names[0]!r}{more}: {complaint.text}", complaint.places)
+
+
+def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
+    """Yield a complaint for each setting of the recipe that the task cannot have."""
+    on_images = task.kind in IMAGE_TASKS
+    loss = f"recipe.loss = {recipe.loss.kind!r}, but"
+    if on_images and recipe.loss.kind != "cross_entropy":
+        yield _conflict("loss", f"{loss} {task.kind} has classes: use 'cross_entropy'.")
+    if not on_images and recipe.loss.kind == "cross_entropy":
+        yield _conflict("loss", f"{loss} the targets of {task.kind} are numbers: use e.g. 'mse'.")
+    if on_images and recipe.epochs is None:
+        yield _conflict(
+            "steps",
+            f"recipe.steps = {recipe.steps}, but {task.kind} needs batches: use epochs and "
+            "batch_size.",
+        )
+    if not on_images and recipe.steps is None:
+        yield _conflict(
+            "epochs",
+            f"recipe.epochs = {recipe.epochs}, but {task.kind} is trained on all rows: use steps.",
+        )
+    if on_images and recipe.noise.data is not None:
+        yield _conflict(
+            "noise.data",
+            f"recipe.noise.data acts on targets that are numbers; {task.kind} has classes: leave "
+            "it out.",
+        )
+    if not on_images and recipe.validation is not None:
+        yield _conflict(
+            "validation",
+            f"recipe.validation = {recipe.validation:g}: {task.kind} has fresh test rows; leave it "
+            "out.",
+        )
+
+
+def _conflict(name: str, text: str) -> Complaint:
+    """Place a conflict at a setting of the recipe: or, where an arm changes that, at its task."""
+    return Complaint(text, (("recipe", *name.split(".")), ("task", "kind")))

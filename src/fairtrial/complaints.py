@@ -1,0 +1,187 @@
+"""What is wrong with a user's file, as sentences that name the line, the value and the rule."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from fairtrial.document import Document, Place
+from fairtrial.errors import InputError
+from fairtrial.names import list_kinds, list_models, suggest
+
+Model = TypeVar("Model", bound=BaseModel)
+
+LONGEST_VALUE = 60  # Letters of a value that a sentence shows.
+TABLE_ERRORS = ("model_type", "model_attributes_type", "dict_type")
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """One thing that is wrong.
+
+    Attributes
+    ----------
+    text : str
+        Sentences: the dotted name, the value, the rule, the nearest valid name.
+    places : tuple of Place
+        Where; the first of them that the file has gives the line, or else the nearest parent of the
+        last one.
+    """
+
+    text: str
+    places: tuple[Place, ...]
+
+
+def check(model: type[Model], document: Document) -> Model:
+    """Make settings of a document's values.
+
+    Raises
+    ------
+    InputError
+        With a line for each error: where it is, its dotted name, the value, the rule, the nearest
+        valid name.
+    """
+    settings, complaints = validate(model, document.values)
+    if settings is None:
+        raise make_error(document, complaints)
+    return settings
+
+
+def validate(model: type[Model], values: object) -> tuple[Model | None, list[Complaint]]:
+    """Make settings of plain values, or say everything that is wrong with them."""
+    try:
+        return model.model_validate(values), []
+    except ValidationError as error:
+        return None, [_describe(detail, model) for detail in error.errors()]
+
+
+def make_error(document: Document, complaints: Iterable[Complaint]) -> InputError:
+    """Make one error of all complaints, in the order of the file's lines."""
+    placed = [(_find_line(document, complaint), complaint.text) for complaint in complaints]
+    placed.sort(key=lambda each: each[0] or 0)
+    return InputError(
+        "\n".join(
+            f"{document.source}, line {line}: {text}" if line else f"{document.source}: {text}"
+            for line, text in placed
+        )
+    )
+
+
+def _find_line(document: Document, complaint: Complaint) -> int | None:
+    for place in complaint.places:
+        if place in document.lines:
+            return document.lines[place]
+    return document.find_line(complaint.places[-1] if complaint.places else ())
+
+
+def name_place(place: Place) -> str:
+    """Write a place as a dotted name; keys that TOML quotes are quoted.
+
+    Examples
+    --------
+    >>> name_place(("arms", 1, "set", "optimizer.learning_rate"))
+    'arms[1].set."optimizer.learning_rate"'
+    """
+    name = ""
+    for part in place:
+        if isinstance(part, int):
+            name += f"[{part}]"
+            continue
+        key = part if re.fullmatch(r"[\w-]+", part, re.ASCII) else f'"{part}"'
+        name += f".{key}" if name else key
+    return name
+
+
+def show(value: object) -> str:
+    """Write a value much as TOML would, not too long.
+
+    Examples
+    --------
+    >>> show({"kind": "adam", "restore": [True, 1.5]})
+    "{ kind = 'adam', restore = [true, 1.5] }"
+    """
+    text = _write(value)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
+
+
+def _write(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case Mapping():
+            inner = ", ".join(f"{key} = {_write(each)}" for key, each in value.items())
+            return f"{{ {inner} }}" if inner else "{}"
+        case list():
+            return f"[{', '.join(map(_write, value))}]"
+        case datetime.date() | datetime.time():
+            return value.isoformat()
+        case _:
+            return repr(value)
+
+
+# ----------------------------------------------------------------------------- Pydantic's errors
+
+
+def _describe(detail: ErrorDetails, model: type[BaseModel]) -> Complaint:
+    """Say one error of Pydantic's as a sentence in the words of a study file."""
+    context, value = detail.get("ctx", {}), detail["input"]
+    place, known = _locate(detail["loc"], model)
+    name, places = name_place(place), (place,)
+    match detail["type"]:
+        case "missing":
+            text = f"{name} is missing: give it a value."
+        case "extra_forbidden":
+            text = f"{name} is not a known name{suggest(str(place[-1]), known)}."
+        case "union_tag_invalid":
+            kinds = [kind.strip("' ") for kind in str(context["expected_tags"]).split(",")]
+            kind = value.get("kind") if isinstance(value, Mapping) else value
+            text = f"{name} = {show(kind)} is not a known kind{suggest(str(kind), kinds)}."
+            places = ((*place, "kind"), place)
+        case "union_tag_not_found":
+            text = f"{name} has no kind: name one, as in {{ kind = ... }}."
+        case "value_error":
+            rule = str(context["error"])
+            text = f"{name}: {rule}." if name else f"{rule}."
+            places = (*_list_mentioned(rule, place), place)
+        case _:
+            text = f"{name} = {show(value)}: it must {_word_rule(detail)}."
+    return Complaint(text, places)
+
+
+def _word_rule(detail: ErrorDetails) -> str:
+    if detail["type"] in TABLE_ERRORS:
+        return "be a table, as in { name = value }"
+    if detail["type"] == "list_type" and isinstance(detail["input"], Mapping):
+        return 'be a valid list; a dotted name goes in quotes, as in "optimizer.momentum" = [0.9]'
+    rule = re.sub(r" after validation, not \d+$", "", detail["msg"])
+    return re.sub(r"^.*? should (?=be|have|match)", "", rule)
+
+
+def _list_mentioned(rule: str, place: Place) -> list[Place]:
+    """Return the places that a rule about a table may speak of: the names in its sentence."""
+    words = [word.strip(".") for word in re.findall(r"[\w.@-]+", rule)]
+    return [(*place, *path) for word in words for path in ([word], word.split("."))]
+
+
+def _locate(loc: tuple[int | str, ...], model: type[BaseModel]) -> tuple[Place, list[str]]:
+    """Return the place that Pydantic means, and the names that are known beside it."""
+    place: Place = ()
+    known: list[str] = []
+    here = [model]
+    for part in loc:
+        tagged = [m for m in here if len(here) > 1 and list_kinds(m) == [part]]
+        if tagged:  # Pydantic names the member of a union; a study file does not.
+            here = tagged
+            continue
+        place = (*place, part)
+        if isinstance(part, str):
+            known = list(dict.fromkeys(name for m in here for name in m.model_fields))
+            fields = [m.model_fields[part] for m in here if part in m.model_fields]
+            here = [m for field in fields for m in list_models(field.annotation)]
+    return place, known

@@ -1,0 +1,100 @@
+"""The dotted names of settings: `optimizer.learning_rate`, `task.noise.kind`."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Give nested settings their dotted names; what is absent is left out.
+
+    Examples
+    --------
+    >>> flatten({"loss": {"kind": "huber", "delta": 1.0}, "steps": 9, "epochs": None})
+    {'loss.kind': 'huber', 'loss.delta': 1.0, 'steps': 9}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        elif value is not None:
+            flat[prefix + key] = value
+    return flat
+
+
+def set_at(settings: dict[str, Any], name: str, value: object) -> None:
+    """Set a dotted name in nested settings, making tables on the way where there are none.
+
+    Tables on the way are copied, so that others who hold them see no change.
+    """
+    *path, last = name.split(".")
+    for key in path:
+        inner = settings.get(key)
+        if isinstance(inner, str):
+            inner = {"kind": inner}
+        settings[key] = inner = dict(inner) if isinstance(inner, Mapping) else {}
+        settings = inner
+    settings[last] = copy.deepcopy(value)
+
+
+def list_models(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models that a field's annotation names, e.g. the members of a union."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in list_models(part)]
+
+
+def list_kinds(model: type[BaseModel]) -> list[str]:
+    """Return what `kind` may be in a model: one name, or none where it has no kind."""
+    field = model.model_fields.get("kind")
+    return list(get_args(field.annotation)) if field else []
+
+
+def list_names(models: Iterable[type[BaseModel]], prefix: str = "") -> dict[str, bool | None]:
+    """Return every dotted name that the models know, tables before what stands in them.
+
+    Parameters
+    ----------
+    models : iterable of type
+        Models that stand in one place, such as the members of a union.
+    prefix : str
+        What the names begin with, e.g. `"task."`.
+
+    Returns
+    -------
+    dict of str to (bool or None)
+        For a table, whether it has kinds; None for a setting that is no table.
+
+    Examples
+    --------
+    >>> from fairtrial.settings import Adam, Penalty, Sgd
+    >>> list(list_names([Sgd, Penalty], "x."))
+    ['x.kind', 'x.learning_rate', 'x.momentum', 'x.l2', 'x.l1']
+    """
+    names: dict[str, bool | None] = {}
+    for model in models:
+        for name, field in model.model_fields.items():
+            inner = list_models(field.annotation)
+            has_kinds = any("kind" in member.model_fields for member in inner)
+            names.setdefault(prefix + name, has_kinds if inner else None)
+            names |= list_names(inner, f"{prefix}{name}.")
+    return names
+
+
+def suggest(name: str, known: Iterable[str], most_listed: int = 20) -> str:
+    """Return the end of a sentence: the nearest known name, and all of them where they are few.
+
+    Examples
+    --------
+    >>> suggest("scal", ["kind", "scale"])
+    "; did you mean 'scale'? (known: kind, scale)"
+    """
+    known = list(known)
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    return f"{hint} (known: {', '.join(known)})" if 0 < len(known) <= most_listed else hint
