@@ -9,6 +9,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+MOST_LISTED = 20  # Names that a sentence lists.
+
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Give nested settings their dotted names; what is absent is left out.
@@ -86,7 +88,7 @@ def list_names(models: Iterable[type[BaseModel]], prefix: str = "") -> dict[str,
     return names
 
 
-def suggest(name: str, known: Iterable[str], most_listed: int = 20) -> str:
+def suggest(name: str, known: Iterable[str], separator: str = ", ") -> str:
     """Return the end of a sentence: the nearest known name, and all of them where they are few.
 
     Examples
@@ -97,4 +99,4 @@ def suggest(name: str, known: Iterable[str], most_listed: int = 20) -> str:
     known = list(known)
     nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    return f"{hint} (known: {', '.join(known)})" if 0 < len(known) <= most_listed else hint
+    return f"{hint} (known: {separator.join(known)})" if 0 < len(known) <= MOST_LISTED else hint

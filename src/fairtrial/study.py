@@ -1,4 +1,4 @@
-"""The study file: what varies, over which seeds, and every rule about it.
+"""The study file: what varies, over which seeds, what is claimed; and every rule about it.
 
 A study file is checked here, once and completely, before anything runs; everything downstream
 trusts what it gets. All errors of a file are told at once, each with its line, the value and the
@@ -8,7 +8,7 @@ rule.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,12 +16,13 @@ import tomli_w
 from pydantic import Field, TypeAdapter, ValidationError, WithJsonSchema, field_validator
 
 from fairtrial.arms import Arm, ArmEntry, Grid, Run, dump_given, make_arms
+from fairtrial.claims import Claim, find_claim_problems
 from fairtrial.complaints import Complaint, make_error, show, validate
 from fairtrial.document import Document, parse_toml, read_text
 from fairtrial.names import flatten
 from fairtrial.settings import AnyTask, Recipe, Settings, Task
 
-__all__ = ["Arm", "ArmEntry", "Run", "Study", "flatten"]
+__all__ = ["Arm", "ArmEntry", "Claim", "Run", "Study", "flatten"]
 
 MOST_SEEDS = 1_000_000
 
@@ -43,7 +44,7 @@ Seeds = Annotated[
 
 
 class Study(Settings):
-    """What varies, over how many seeds.
+    """What varies, over how many seeds, and what is claimed.
 
     Examples
     --------
@@ -71,6 +72,7 @@ class Study(Settings):
     recipe: Recipe
     vary: Grid = {}
     arms: list[ArmEntry] = []
+    claims: list[Claim] = []
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -151,7 +153,7 @@ def check_study(document: Document) -> Study:
     Raises
     ------
     InputError
-        With every error: of the settings, of the arms.
+        With every error: of the settings, of the arms, of the claims.
     """
     study, complaints = validate(Study, document.values)
     complaints += _find_problems(_split(study) if study else _salvage(document.values))
@@ -165,26 +167,28 @@ def check_study(document: Document) -> Study:
 
 @dataclass(frozen=True)
 class _Parts:
-    """The parts of a study that make arms; None for each that is itself wrong."""
+    """The parts of a study that make arms and claims; None for each that is itself wrong."""
 
     task: AnyTask | None
     recipe: Recipe | None
     vary: Mapping[str, list[Any]] | None
     entries: list[ArmEntry | None] | None
+    claims: list[Claim | None] = field(default_factory=list)
 
 
 def _split(study: Study) -> _Parts:
-    return _Parts(study.task, study.recipe, study.vary, [*study.arms])
+    return _Parts(study.task, study.recipe, study.vary, [*study.arms], [*study.claims])
 
 
 def _salvage(values: Mapping[str, Any]) -> _Parts:
     """Make what can be made of a study that is wrong, so that one error does not hide another."""
-    entries = values.get("arms", [])
+    entries, claims = values.get("arms", []), values.get("claims", [])
     return _Parts(
         _try_to_make(Task, values.get("task")),
         _try_to_make(Recipe, values.get("recipe")),
         _try_to_make(Grid, values.get("vary", {})),
         [_try_to_make(ArmEntry, each) for each in entries] if isinstance(entries, list) else None,
+        [_try_to_make(Claim, each) for each in claims] if isinstance(claims, list) else [],
     )
 
 
@@ -196,6 +200,15 @@ def _try_to_make(kind: Any, values: object) -> Any:
 
 
 def _find_problems(parts: _Parts) -> list[Complaint]:
-    if not (parts.task and parts.recipe):
-        return []
-    return make_arms(parts.task, parts.recipe, parts.vary or {}, parts.entries or [])[1]
+    arms: list[Arm] | None = None
+    complaints: list[Complaint] = []
+    if parts.task and parts.recipe:
+        entries = parts.entries or []
+        arms, complaints = make_arms(parts.task, parts.recipe, parts.vary or {}, entries)
+        # Claims are about all arms: some alone may lack just those that a claim selects.
+        if complaints or parts.vary is None or parts.entries is None or None in entries:
+            arms = None
+    for position, claim in enumerate(parts.claims):
+        if claim is not None:
+            complaints += find_claim_problems(claim, position, arms)
+    return complaints

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
+from by_hand import recipe
+from fairtrial import settings
 from fairtrial.data.dataset import Dataset
+from fairtrial.data.load import load_dataset
+from fairtrial.metrics import METRICS, list_metrics
+from fairtrial.training import eager
 from fairtrial.training.trace import Trace
 from fairtrial.trial.scoreboard import score, score_regression
 
@@ -52,3 +57,26 @@ def test_classes_have_what_the_driver_measured_at_the_end():
     trace = Trace(empty, empty, "completed", 2, curves, scores)
     data = Dataset(empty, empty, empty, empty, n_classes=3)
     assert score(trace, data) == scores
+
+
+@pytest.mark.parametrize(
+    ("task", "choices"),
+    [
+        (settings.LineTask(kind="line", rows=20, test_rows=20), {"steps": 2}),
+        (settings.LinearTask(kind="linear", rows=20, test_rows=20), {"steps": 2}),
+        (settings.DigitsTask(kind="digits"), {"epochs": 1}),
+        (settings.DigitsTask(kind="digits"), {"epochs": 1, "validation": 0.2}),
+    ],
+)
+def test_the_registry_of_metrics_is_what_runs_are_measured_by(task, choices):
+    if "epochs" in choices:
+        choices = {"loss": "cross_entropy", "steps": None, "batch_size": 500} | choices
+    one = recipe(**choices)
+    data = load_dataset(task, 0)
+    found = score(eager.train(one, data, 0), data)
+    assert sorted(found) == sorted(list_metrics(task, one))
+
+
+def test_which_way_is_better():
+    better_higher = {name for name, metric in METRICS.items() if metric.higher_is_better}
+    assert better_higher == {"r2", "accuracy", "train_accuracy", "validation_accuracy"}
