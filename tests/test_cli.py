@@ -55,6 +55,8 @@ def test_help_does_not_load_tensorflow():
     [
         ["lab"],
         ["run"],
+        ["new"],
+        ["schema"],
         ["replay"],
         ["report"],
         ["data", "list"],
@@ -90,6 +92,20 @@ def test_run_writes_the_tables_and_verifies(tmp_path):
     assert lane["deviation"] <= lane["tolerance"]
 
 
+def test_new_and_schema(tmp_path):
+    done = run("new", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "fairtrial run study.toml" in done.stdout
+    written = (tmp_path / "fairtrial.schema.json").read_text(encoding="utf-8")
+    printed = run("schema", cwd=tmp_path)
+    assert (printed.returncode, printed.stdout, printed.stderr) == (0, written, "")
+    assert run("schema", "--out", "other.json", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "other.json").read_text(encoding="utf-8") == written
+    again = run("new", cwd=tmp_path)
+    assert again.returncode == 2
+    assert again.stderr == "study.toml is there already, and stays: name another file.\n"
+
+
 def test_errors_of_a_study_come_together_without_a_traceback(tmp_path):
     (tmp_path / "study.toml").write_text(STUDY.replace("seeds = 2", "seeds = 0\nsede = 1"))
     done = run("run", tmp_path / "study.toml")
@@ -100,7 +116,8 @@ def test_errors_of_a_study_come_together_without_a_traceback(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [(["run", "missing.toml"], 2), (["replay", "missing.toml"], 2), (["report", "nowhere"], 2),
+    [(["run", "missing.toml"], 2), (["new", "no/where.toml"], 2), (["schema", "--out", "no/x"], 2),
+     (["replay", "missing.toml"], 2), (["report", "nowhere"], 2),
      (["nonsense"], 2), (["data", "fetch", "mnist"], 2)],
 )  # fmt: skip
 def test_what_a_user_gets_wrong_is_a_sentence(arguments, code, tmp_path):

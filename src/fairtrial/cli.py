@@ -158,6 +158,41 @@ def run(
 
 
 @app.command()
+def new(
+    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The study file.")] = Path(
+        "study.toml"
+    ),
+) -> None:
+    """Write a commented study file to start from, and beside it the schema that editors read.
+
+    Example: fairtrial new study.toml
+    """
+    from fairtrial.starter import write_starter
+
+    schema = write_starter(file)
+    print(f"{file} is a study to start from; {schema} lets editors complete and check it.")
+    print(f"Run it with: fairtrial run {file}")
+
+
+@app.command()
+def schema(
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write it to a file.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of study files, for editors and programs.
+
+    Example: fairtrial schema --out fairtrial.schema.json
+    """
+    from fairtrial.schema import format_schema, write_schema
+
+    if out is None:
+        print(format_schema(), end="")
+    else:
+        write_schema(out)
+
+
+@app.command()
 def replay(
     file: Annotated[
         Path | None,

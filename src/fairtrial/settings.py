@@ -29,9 +29,16 @@ def _check_range(value: float) -> float:
     return value
 
 
-Number = Annotated[float, AfterValidator(_check_range)]
-Positive = Annotated[float, Field(gt=0), AfterValidator(_check_range)]
-NonNegative = Annotated[float, Field(ge=0), AfterValidator(_check_range)]
+# What the schema of study files says of `_check_range`.
+_MOST: Any = {"maximum": 1e30}
+
+Number = Annotated[
+    float, Field(json_schema_extra={"minimum": -1e30} | _MOST), AfterValidator(_check_range)
+]
+Positive = Annotated[
+    float, Field(gt=0, json_schema_extra={"minimum": 1e-30} | _MOST), AfterValidator(_check_range)
+]
+NonNegative = Annotated[float, Field(ge=0, json_schema_extra=_MOST), AfterValidator(_check_range)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Rows = Annotated[int, Field(ge=2, lt=2**31)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -384,7 +391,16 @@ class InjectedNoise(Settings):
 
 
 class Recipe(Settings):
-    """All choices of one training run."""
+    """All choices of one training run: `steps`, or `epochs` with `batch_size`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["steps"], "properties": {"epochs": False, "batch_size": False}},
+                {"required": ["epochs", "batch_size"], "properties": {"steps": False}},
+            ]
+        }
+    )
 
     loss: Loss
     optimizer: Optimizer

@@ -1,0 +1,91 @@
+"""The JSON Schema of study files: what editors complete and check while a study is written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from fairtrial.errors import InputError
+from fairtrial.study import Study
+
+
+class _StudySchema(GenerateJsonSchema):
+    """Pydantic's schema, in the words of a TOML file."""
+
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
+        """Allow the bare name of each kind that needs no settings."""
+        bare = [
+            kind
+            for kind, choice in schema["choices"].items()
+            if set(self._resolve(self.generate_inner(choice)).get("required", [])) <= {"kind"}
+        ]
+        return {"anyOf": [{"enum": bare}, super().tagged_union_schema(schema)]}
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        """TOML has no null: what may be None is left out."""
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """Name no default where it is to leave the setting out."""
+        found = super().default_schema(schema)
+        default = found.get("default", ...)
+        if default is None:
+            del found["default"]
+        elif isinstance(default, dict):
+            found["default"] = {key: value for key, value in default.items() if value is not None}
+        return found
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        """Ask for the kind that the union needs; describe without the docstring's sections."""
+        found = super().model_schema(schema)
+        if "kind" in found.get("properties", {}):
+            found["required"] = ["kind", *(set(found.get("required", [])) - {"kind"})]
+        if "description" in found:
+            found["description"] = found["description"].partition("\n\nExamples\n")[0]
+        return found
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Leave out titles: they say nothing that the names do not."""
+        return False
+
+    def _resolve(self, schema: JsonSchemaValue) -> JsonSchemaValue:
+        while "$ref" in schema:
+            found = self.get_schema_from_definitions(schema["$ref"])
+            assert found is not None
+            schema = found
+        return schema
+
+
+def make_schema() -> dict[str, Any]:
+    """Make the JSON Schema of study files (draft 2020-12).
+
+    Rules between settings, such as that a claim selects an arm, are not in it: `Study.load` knows
+    them all.
+    """
+    schema = Study.model_json_schema(schema_generator=_StudySchema)
+    return {"$schema": _StudySchema.schema_dialect, **schema, "title": "fairtrial study file"}
+
+
+def format_schema() -> str:
+    """Write the schema as JSON."""
+    return json.dumps(make_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def write_schema(path: Path) -> None:
+    """Write the schema to a file, in place of what was there.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    try:
+        path.write_text(format_schema(), encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: {error.strerror or error}. Name another file."
+        ) from None

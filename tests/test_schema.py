@@ -1,0 +1,95 @@
+"""The schema accepts what the loader accepts, and refuses what a schema can see is wrong."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from fairtrial.schema import make_schema
+from fairtrial.study import Study
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+STUDIES = [
+    *(ROOT / "src" / "fairtrial" / "labs").glob("*.toml"),
+    *(ROOT / "benchmarks").glob("*.toml"),
+    *(ROOT / "src" / "fairtrial").glob("starter.toml"),
+]
+TEXTS = {
+    path.name: text
+    for path in STUDIES
+    if "[recipe]" in (text := path.read_text(encoding="utf-8"))
+}  # fmt: skip
+TOML = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+TEXTS["README.md"] = TOML[0]
+TEXTS["README.md, with the claim"] = "\n".join(TOML[:2])
+VALIDATOR = jsonschema.Draft202012Validator(make_schema())
+GOOD = tomllib.loads(TEXTS["starter.toml"])
+
+
+def test_it_is_a_schema():
+    jsonschema.Draft202012Validator.check_schema(make_schema())
+
+
+def test_what_is_shipped_is_here():
+    assert {"line.toml", "fashion.toml", "starter.toml", "fashion_tables.toml"} < set(TEXTS)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_good_studies_are_accepted(name):
+    assert Study.from_toml(TEXTS[name]).list_arms()
+    VALIDATOR.validate(tomllib.loads(TEXTS[name]))
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("name", ""),
+        ("nam", "x"),
+        ("seeds", 0),
+        ("seeds", []),
+        ("seeds", [1, 1]),
+        ("seeds", "three"),
+        ("task", "lines"),
+        ("task", {"slope": 1.0}),
+        ("task", {"kind": "line", "rows": 1}),
+        ("task", {"kind": "line", "slope": 1e31}),
+        ("task", {"kind": "line", "noise": "laplac"}),
+        ("task", {"kind": "line", "noise": {"scale": 1.0}}),
+        ("task", {"kind": "digits", "rows": 5}),
+        ("recipe", {"loss": "mse", "optimizer": "sgd"}),
+        ("recipe", {"loss": "mse", "optimizer": "sgd", "steps": 5, "epochs": 1, "batch_size": 9}),
+        ("recipe", {"loss": "mse", "optimizer": "sgd", "epochs": 1}),
+        ("recipe", {"loss": "mse", "optimizer": "sgd", "steps": 5.5}),
+        ("recipe", {"loss": {"kind": "huber", "delta": 0}, "optimizer": "sgd", "steps": 5}),
+        ("recipe", {"loss": {"kind": "huber", "delta": 1e-40}, "optimizer": "sgd", "steps": 5}),
+        ("recipe", {"loss": {"kind": "mse", "delta": 1.0}, "optimizer": "sgd", "steps": 5}),
+        ("recipe", {"loss": "mse", "optimizer": "sgd", "steps": 5, "validation": 1.0}),
+        ("recipe", {"loss": "mse", "optimizer": "sgd", "steps": 5, "stopping": None}),
+        ("vary", {"loss": []}),
+        ("vary", {"los": ["mse"]}),
+        ("vary", {"loss": "mse"}),
+        ("arms", [{"set": {"steps": 5}}]),
+        ("arms", [{"name": "a", "set": {"step": 5}}]),
+        ("claims", [{"say": "x", "better": {"loss": "mae"}, "than": {}, "on": "mse"}]),
+        ("claims", [{**GOOD["claims"][0], "margin": -1}]),
+        ("claims", [{**GOOD["claims"][0], "over": "examples"}]),
+        ("claims", [{**GOOD["claims"][0], "better": {"los": "mae"}}]),
+    ],
+)
+def test_broken_studies_are_refused(part, value):
+    assert not VALIDATOR.is_valid(GOOD | {part: value})
+
+
+@pytest.mark.parametrize("part", ["name", "task", "recipe"])
+def test_what_is_missing_is_refused(part):
+    assert not VALIDATOR.is_valid({key: GOOD[key] for key in GOOD if key != part})
+
+
+def test_every_model_is_described():
+    schema = make_schema()
+    assert not [name for name, model in schema["$defs"].items() if not model.get("description")]
+    assert "Examples" not in json.dumps(schema)

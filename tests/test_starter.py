@@ -1,0 +1,50 @@
+"""The study file to start from: it loads, runs, and names the schema beside it."""
+
+import json
+
+import polars as pl
+import pytest
+
+from fairtrial.errors import InputError
+from fairtrial.schema import make_schema
+from fairtrial.starter import write_starter
+from fairtrial.study import Study
+from fairtrial.trial.execute import run_study
+
+
+def test_it_loads_and_runs(tmp_path):
+    path = tmp_path / "mine.toml"
+    schema = write_starter(path)
+    assert path.read_text(encoding="utf-8").startswith(f"#:schema ./{schema.name}\n")
+    assert schema.parent == tmp_path
+    assert json.loads(schema.read_text(encoding="utf-8")) == make_schema()
+    study = Study.load(path).replace(seeds=2)
+    assert study.claims
+    run_study(study, tmp_path / "results")
+    assert len(pl.read_parquet(tmp_path / "results" / "runs.parquet")) == 12
+
+
+def test_every_line_that_is_commented_out_is_right(tmp_path):
+    path = tmp_path / "study.toml"
+    write_starter(path)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    keys = ("schedule", "stopping", "penalty", "noise", "[[arms]]", "name", "set", "vary")
+    said = [line[2:] if line[2:].startswith(keys) else line for line in lines]
+    assert len(set(said) - set(lines)) == len(keys)
+    more = Study.from_toml("\n".join(said))
+    assert len(more.list_arms()) == 8
+
+
+def test_nothing_is_overwritten(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text("mine")
+    with pytest.raises(InputError, match=r"study\.toml is there already, and stays"):
+        write_starter(path)
+    assert path.read_text() == "mine"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["absent/study.toml", "a\0b"])
+def test_where_nothing_can_be_written(tmp_path, name):
+    with pytest.raises(InputError, match=r"cannot be written: .* Name another file\."):
+        write_starter(tmp_path / name)
