@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from fairtrial.complaints import Complaint, validate
+from fairtrial.complaints import LONGEST_NAME, Complaint, show, validate, write_bare
 from fairtrial.document import Place
 from fairtrial.names import flatten, list_names, set_at
 from fairtrial.settings import IMAGE_TASKS, AnyTask, Recipe, Settings, Task
@@ -198,9 +198,9 @@ def _name_setting(name: str, value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping):
-        settings = [f"{key}={value[key]}" for key in value if key != "kind"]
-        return " ".join([str(value.get("kind", name)), *settings])
-    return f"{name}={value}"
+        settings = [f"{key}={write_bare(value[key])}" for key in value if key != "kind"]
+        return " ".join([write_bare(value.get("kind", name)), *settings])
+    return f"{name}={write_bare(value)}"
 
 
 def _find_excess(
@@ -235,7 +235,8 @@ def _find_twins(cells: Sequence[_Cell]) -> Iterator[Complaint]:
         told.add(cell.name)
         moved = [place for name, place in cell.places.items() if twin.places.get(name) != place]
         yield Complaint(
-            f"arm {cell.name!r} is there twice: give each arm a name, and list each value once.",
+            f"arm {show(cell.name, LONGEST_NAME)} is there twice: give each arm a name, and list "
+            "each value once.",
             tuple(moved) if cell.origin == twin.origin else (cell.origin,),
         )
 
@@ -281,7 +282,9 @@ def _name_arms(complaint: Complaint, names: list[str]) -> Complaint:
     if complaint.places[-1][0] not in ("vary", "arms"):
         return complaint
     more = f" (and {len(names) - 1:,} more)" if len(names) > 1 else ""
-    return Complaint(f"arm {names[0]!r}{more}: {complaint.text}", complaint.places)
+    return Complaint(
+        f"arm {show(names[0], LONGEST_NAME)}{more}: {complaint.text}", complaint.places
+    )
 
 
 def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:

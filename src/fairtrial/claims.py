@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from fairtrial.arms import KNOWN_NAMES, Arm
-from fairtrial.complaints import Complaint, name_place, show
+from fairtrial.complaints import LONGEST_NAME, Complaint, name_place, show, write_bare
 from fairtrial.document import Place
 from fairtrial.metrics import METRICS, list_metrics
 from fairtrial.names import suggest
@@ -263,17 +263,14 @@ def _complain_nothing(selector: Mapping[str, Any], here: Place, arms: Sequence[A
         if any(_has(arm, name, value) for arm in arms):
             continue
         if name == "arm":
-            found = {text for arm in arms for text in (arm.name, arm.entry) if text}
+            # Without the quotes: a name may hold line breaks.
+            found = {repr(text)[1:-1] for arm in arms for text in (arm.name, arm.entry) if text}
         else:
-            found = {_word(arm.settings[name]) for arm in arms if name in arm.settings}
+            found = {write_bare(arm.settings[name]) for arm in arms if name in arm.settings}
         place = (*here, *path)
-        hint = suggest(_word(value), sorted(found), "; " if name == "arm" else ", ")
+        hint = suggest(write_bare(value), sorted(found), "; " if name == "arm" else ", ")
         return Complaint(f"{name_place(place)} = {show(value)}: no arm has it{hint}.", (place,))
     return Complaint(f"{name_place(here)} = {show(selector)}: no arm has all of it.", (here,))
-
-
-def _word(value: object) -> str:
-    return value if isinstance(value, str) else show(value)
 
 
 def _complain_metric(claim: Claim, here: Place, known: list[str], arm: str) -> Complaint:
@@ -284,7 +281,10 @@ def _complain_metric(claim: Claim, here: Place, known: list[str], arm: str) -> C
             f"run is measured by (known: {', '.join(known)})."
         )
     elif claim.on in METRICS:
-        text = f"{name}: runs of the arm {arm!r} have no such metric (known: {', '.join(known)})."
+        text = (
+            f"{name}: runs of the arm {show(arm, LONGEST_NAME)} have no such metric (known: "
+            f"{', '.join(known)})."
+        )
     else:
         text = f"{name} is not a known metric{suggest(claim.on, known)}."
     return Complaint(text, ((*here, "on"),))
@@ -309,7 +309,8 @@ def _complain_unmatched(
     ]
     return Complaint(
         f"{name}: no arm of better is like an arm of than in all that they leave open; "
-        f"{one.name!r} and {other.name!r} differ in {', '.join(unlike) or 'nothing else'}: name "
-        "that in better and than, or vary it on both sides.",
+        f"{show(one.name, LONGEST_NAME)} and {show(other.name, LONGEST_NAME)} differ in "
+        f"{', '.join(unlike) or 'nothing else'}: name that in better and than, or vary it on both "
+        "sides.",
         ((*here, "better"), here),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from fairtrial.names import list_kinds, list_models, suggest
 
 Model = TypeVar("Model", bound=BaseModel)
 
-LONGEST_VALUE = 60  # Letters of a value that a sentence shows.
+LONGEST_VALUE = 60  # Letters of a value that a sentence shows,
+LONGEST_NAME = 200  # and of an arm's name.
 TABLE_ERRORS = ("model_type", "model_attributes_type", "dict_type")
 
 
@@ -93,12 +95,13 @@ def name_place(place: Place) -> str:
         if isinstance(part, int):
             name += f"[{part}]"
             continue
-        key = part if re.fullmatch(r"[\w-]+", part, re.ASCII) else f'"{part}"'
+        is_bare = re.fullmatch(r"[\w-]+", part, re.ASCII)
+        key = part if is_bare else json.dumps(part, ensure_ascii=False)
         name += f".{key}" if name else key
     return name
 
 
-def show(value: object) -> str:
+def show(value: object, longest: int = LONGEST_VALUE) -> str:
     """Write a value much as TOML would, not too long.
 
     Examples
@@ -106,19 +109,27 @@ def show(value: object) -> str:
     >>> show({"kind": "adam", "restore": [True, 1.5]})
     "{ kind = 'adam', restore = [true, 1.5] }"
     """
-    text = _write(value)
-    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
+    text = write_value(value)
+    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
-def _write(value: object) -> str:
+def write_bare(value: object) -> str:
+    """Write a value like `write_value`, but text without its quotes."""
+    return value if isinstance(value, str) else write_value(value)
+
+
+def write_value(value: object) -> str:
+    """Write a value much as TOML would, however long."""
     match value:
         case bool():
             return str(value).lower()
         case Mapping():
-            inner = ", ".join(f"{key} = {_write(each)}" for key, each in value.items())
+            inner = ", ".join(
+                f"{name_place((key,))} = {write_value(each)}" for key, each in value.items()
+            )
             return f"{{ {inner} }}" if inner else "{}"
         case list():
-            return f"[{', '.join(map(_write, value))}]"
+            return f"[{', '.join(map(write_value, value))}]"
         case datetime.date() | datetime.time():
             return value.isoformat()
         case _:
