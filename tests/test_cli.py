@@ -72,7 +72,8 @@ def test_every_command_has_help_with_an_example(command):
 
 def test_our_command_never_imports_keras():
     code = (
-        "import sys\nfrom fairtrial.loading import load_tensorflow\nload_tensorflow(without_keras=True)\n"
+        "import sys\nfrom fairtrial.loading import load_tensorflow\n"
+        "load_tensorflow(without_keras=True)\n"
         "assert 'tensorflow' in sys.modules and sys.modules['keras'] is None\n"
         "assert not [name for name in sys.modules if name.startswith('keras.')]"
     )

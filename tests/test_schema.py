@@ -25,7 +25,8 @@ TEXTS = {
 }  # fmt: skip
 TOML = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
 TEXTS["README.md"] = TOML[0]
-TEXTS["README.md, with the claim"] = "\n".join(TOML[:2])
+CLAIM = next(text for text in TOML if "[[claims]]" in text)
+TEXTS["README.md, with the claim"] = f"{TOML[0]}\n{CLAIM}"
 VALIDATOR = jsonschema.Draft202012Validator(make_schema())
 GOOD = tomllib.loads(TEXTS["starter.toml"])
 

@@ -259,7 +259,7 @@ def test_conflicts_with_tables(table, recipe, expected):
     if not expected:
         assert read(recipe, table).task.kind == "table"
         return
-    _, *lines = errors_of(recipe, table).splitlines()
+    lines = errors_of(recipe, table).splitlines()
     assert len(lines) == len(expected)
     for line, part in zip(lines, expected, strict=True):
         assert part in line

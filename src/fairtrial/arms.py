@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -14,7 +15,7 @@ from pydantic import BaseModel, Field
 from fairtrial.complaints import LONGEST_NAME, Complaint, show, validate, write_bare
 from fairtrial.document import Place
 from fairtrial.names import flatten, list_names, set_at
-from fairtrial.settings import IMAGE_TASKS, AnyTask, Recipe, Settings, Task
+from fairtrial.settings import AnyTask, Recipe, Settings, TableTask, Task, has_classes
 
 MOST_ARMS = 100_000
 
@@ -196,7 +197,7 @@ def _expand_grid(vary: Mapping[str, list[Any]], here: Place) -> Iterator[_Cell]:
 def _name_setting(name: str, value: object) -> str:
     """Name one setting: `mse` alone says what it is, a number needs its dotted name."""
     if isinstance(value, str):
-        return value
+        return Path(value).name if name == "task.path" else value
     if isinstance(value, Mapping):
         settings = [f"{key}={write_bare(value[key])}" for key in value if key != "kind"]
         return " ".join([write_bare(value.get("kind", name)), *settings])
@@ -289,34 +290,34 @@ def _name_arms(complaint: Complaint, names: list[str]) -> Complaint:
 
 def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
     """Yield a complaint for each setting of the recipe that the task cannot have."""
-    on_images = task.kind in IMAGE_TASKS
+    on_classes = has_classes(task)
+    name = f"a {task.problem} table" if isinstance(task, TableTask) else task.kind
     loss = f"recipe.loss = {recipe.loss.kind!r}, but"
-    if on_images and recipe.loss.kind != "cross_entropy":
-        yield _conflict("loss", f"{loss} {task.kind} has classes: use 'cross_entropy'.")
-    if not on_images and recipe.loss.kind == "cross_entropy":
-        yield _conflict("loss", f"{loss} the targets of {task.kind} are numbers: use e.g. 'mse'.")
-    if on_images and recipe.epochs is None:
+    if on_classes and recipe.loss.kind != "cross_entropy":
+        yield _conflict("loss", f"{loss} {name} has classes: use 'cross_entropy'.")
+    if not on_classes and recipe.loss.kind == "cross_entropy":
+        yield _conflict("loss", f"{loss} the targets of {name} are numbers: use e.g. 'mse'.")
+    if on_classes and recipe.epochs is None:
         yield _conflict(
             "steps",
-            f"recipe.steps = {recipe.steps}, but {task.kind} needs batches: use epochs and "
-            "batch_size.",
+            f"recipe.steps = {recipe.steps}, but {name} needs batches: use epochs and batch_size.",
         )
-    if not on_images and recipe.steps is None:
+    if not on_classes and recipe.steps is None:
         yield _conflict(
             "epochs",
-            f"recipe.epochs = {recipe.epochs}, but {task.kind} is trained on all rows: use steps.",
+            f"recipe.epochs = {recipe.epochs}, but {name} is trained on all rows: use steps.",
         )
-    if on_images and recipe.noise.data is not None:
+    if on_classes and recipe.noise.data is not None:
         yield _conflict(
             "noise.data",
-            f"recipe.noise.data acts on targets that are numbers; {task.kind} has classes: leave "
+            f"recipe.noise.data acts on targets that are numbers; {name} has classes: leave "
             "it out.",
         )
-    if not on_images and recipe.validation is not None:
+    if not on_classes and recipe.validation is not None:
+        rows = "test rows of its own" if isinstance(task, TableTask) else "fresh test rows"
         yield _conflict(
             "validation",
-            f"recipe.validation = {recipe.validation:g}: {task.kind} has fresh test rows; leave it "
-            "out.",
+            f"recipe.validation = {recipe.validation:g}: {name} has {rows}; leave it out.",
         )
 
 

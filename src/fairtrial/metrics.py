@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fairtrial.settings import IMAGE_TASKS, AnyTask, Recipe
+from fairtrial.settings import AnyTask, Recipe, has_classes
 
 # The tasks whose true parameters are known.
 SYNTHETIC_TASKS = ("line", "linear")
@@ -56,6 +56,6 @@ def list_metrics(task: AnyTask, recipe: Recipe) -> list[str]:
     >>> list_metrics(LineTask(kind="line"), recipe)
     ['mse', 'mae', 'rmse', 'r2', 'parameter_error']
     """
-    if task.kind in IMAGE_TASKS:
+    if has_classes(task):
         return [*CLASSES, *(VALIDATION if recipe.validation is not None else {})]
     return [*REGRESSION, *(TRUTH if task.kind in SYNTHETIC_TASKS else {})]

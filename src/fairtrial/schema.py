@@ -43,7 +43,10 @@ class _StudySchema(GenerateJsonSchema):
         """Ask for the kind that the union needs; describe without the docstring's sections."""
         found = super().model_schema(schema)
         if "kind" in found.get("properties", {}):
-            found["required"] = ["kind", *(set(found.get("required", [])) - {"kind"})]
+            found["required"] = [
+                "kind",
+                *(name for name in found.get("required", []) if name != "kind"),
+            ]
         if "description" in found:
             found["description"] = found["description"].partition("\n\nExamples\n")[0]
         return found

@@ -96,7 +96,9 @@ class Study(Settings):
         InputError
             With every error of the file, if it cannot be read or breaks a rule.
         """
-        return cls.from_toml(read_text(Path(path)), str(path))
+        document = parse_toml(read_text(Path(path)), str(path))
+        values = _resolve_paths(document.values, Path(path).absolute().parent)
+        return check_study(Document(document.source, values, document.text))
 
     @classmethod
     def from_toml(cls, text: str, source: str = "study") -> Study:
@@ -160,6 +162,18 @@ def check_study(document: Document) -> Study:
     if study is None or complaints:
         raise make_error(document, complaints)
     return study
+
+
+def _resolve_paths(values: Any, folder: Path, name: str = "") -> Any:
+    """Take the paths of tables, wherever a study file names them, from the file's folder."""
+    if isinstance(values, Mapping):
+        return {
+            key: _resolve_paths(value, folder, f"{name}.{key}") for key, value in values.items()
+        }
+    if isinstance(values, list):
+        return [_resolve_paths(value, folder, name) for value in values]
+    is_path = isinstance(values, str) and name.endswith(".task.path")
+    return str(folder / values) if is_path else values
 
 
 # ---------------------------------------------------------- the rules between the parts of a study
