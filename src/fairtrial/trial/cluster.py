@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import itertools
 import logging
 import pickle
@@ -15,6 +16,7 @@ from dask.distributed import Client, Future, LocalCluster, Worker, WorkerPlugin
 from distributed.scheduler import KilledWorker
 from joblib import cpu_count
 
+from fairtrial import __version__
 from fairtrial.errors import MachineError
 from fairtrial.loading import load_tensorflow
 from fairtrial.trial.fingerprint import fingerprint_runs
@@ -22,7 +24,9 @@ from fairtrial.trial.parts import Part
 from fairtrial.trial.plan import StackPlan
 from fairtrial.trial.progress import Board
 
+# How long a scheduler may take to answer, and a cluster may be without workers.
 SECONDS_TO_CONNECT = 30
+SECONDS_WITHOUT_WORKERS = 60
 
 
 class Cluster:
@@ -39,7 +43,7 @@ class Cluster:
     Raises
     ------
     MachineError
-        If no worker comes within half a minute.
+        If no worker comes within half a minute, or fairtrial is not installed where they are.
     """
 
     def __init__(self, client: Client):
@@ -51,6 +55,13 @@ class Cluster:
                 f"The cluster has had no workers for {SECONDS_TO_CONNECT} seconds: start some, "
                 "then run the same command again."
             ) from None
+        # Asked before anything of ours is sent: what a worker cannot load, it does not survive.
+        answers: Any = client.run(importlib.metadata.version, "fairtrial", on_error="return")
+        if any(isinstance(answer, Exception) for answer in answers.values()):
+            raise MachineError(
+                "The cluster's workers do not have fairtrial: install it where they run, in the "
+                f"version of this machine ({__version__})."
+            )
         client.register_plugin(Threads(), name="fairtrial-threads")
 
     @property
@@ -71,15 +82,24 @@ class Cluster:
         ------
         MachineError
             When all others have ended: if the memory does not hold a run, if worker after worker
-            died of a stack, or if a worker has other training code or data than this process.
+            died of a stack, or if a worker has other training code or data than this process. At
+            once, if all workers are gone for a minute.
         """
         waiting = iter(sorted(plans, key=lambda plan: plan.work, reverse=True))
         running: dict[Future, StackPlan] = {}
-        failures = []
+        failures, seen = [], time.monotonic()
         try:
             while True:
                 # Every worker is kept busy, and the scheduler holds little, however many there are.
-                room = 2 * sum(one["nthreads"] for one in self._list_workers()) - len(running)
+                n_threads = sum(worker["nthreads"] for worker in self._list_workers())
+                if n_threads:
+                    seen = time.monotonic()
+                elif time.monotonic() - seen > SECONDS_WITHOUT_WORKERS:
+                    raise MachineError(
+                        "The cluster has lost all its workers. Stacks that have finished are kept: "
+                        "start workers, then run the same command again."
+                    )
+                room = 2 * max(1, n_threads) - len(running)
                 for plan in itertools.islice(waiting, max(0, room)):
                     running[self._client.submit(train_packed, pack(plan), pure=False)] = plan
                 if not running:
