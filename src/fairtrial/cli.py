@@ -239,6 +239,29 @@ def report(
 
 
 @app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The results folder.")],
+    to: Annotated[str, typer.Option("--to", help="The format.", metavar="csv")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="A new folder; DIR/FORMAT if absent.", metavar="PLACE"),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write a results folder as CSV.
+
+    Example: fairtrial export out/study --to csv
+    """
+    from fairtrial.export.formats import prepare_export
+
+    prepared = prepare_export(folder, to, out)
+    if prepared.format.on_tensorflow:
+        load_tensorflow(without_keras=True)
+    with stoppable(), show_progress(quiet) as report:
+        print(prepared.write(report))
+
+
+@app.command()
 def bench(
     json_file: Annotated[
         Path | None,

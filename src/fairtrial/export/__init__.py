@@ -1,0 +1,1 @@
+"""Ways out of a results folder: for TensorBoard, for MLflow, as CSV."""

@@ -1,0 +1,151 @@
+"""The formats that a results folder can be exported to, and the way there."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from fairtrial.errors import InputError
+from fairtrial.export.place import check_place, fill
+from fairtrial.export.tables import write_csv
+from fairtrial.trial.progress import Report
+from fairtrial.trial.store import PARAMETERS, STUDY
+from fairtrial.trial.trial import Trial
+
+
+@dataclass(frozen=True)
+class Format:
+    """What an export needs and does.
+
+    Attributes
+    ----------
+    write : callable
+        Writes a trial to an empty folder.
+    packages : tuple of str
+        What must be installed, by the names they are imported by.
+    on_tensorflow : bool
+        Whether writing takes TensorFlow.
+    """
+
+    write: Callable[[Trial, Path, Report], None]
+    packages: tuple[str, ...] = ()
+    on_tensorflow: bool = False
+
+
+FORMATS = {
+    "csv": Format(write_csv),
+}
+
+
+@dataclass(frozen=True)
+class Export:
+    """An export that nothing stands against any more: see `prepare_export`."""
+
+    trial: Trial
+    format: Format
+    place: Path
+
+    def write(self, report: Report = lambda status: None) -> Path:
+        """Write it, and return where it is.
+
+        Raises
+        ------
+        MachineError
+            If the place cannot be written.
+        """
+        with fill(self.place):
+            self.format.write(self.trial, self.place, report)
+        return self.place
+
+
+def export(folder: str | Path, to: str, out: str | Path | None = None) -> Path:
+    """Export a results folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The results folder.
+    to : str
+        `csv`.
+    out : str or Path, optional
+        Where it goes, a new or an empty folder; the format's name in the results folder if absent.
+
+    Returns
+    -------
+    Path
+        Where it is.
+
+    Raises
+    ------
+    InputError, MachineError
+        See `prepare_export` and `Export.write`.
+    """
+    return prepare_export(Path(folder), to, None if out is None else Path(out)).write()
+
+
+def prepare_export(folder: Path, to: str, out: Path | None = None) -> Export:
+    """Check everything that an export stands on, before anything slow is loaded.
+
+    Parameters
+    ----------
+    folder, to, out
+        See `export`.
+
+    Raises
+    ------
+    InputError
+        If there is no such format, its package is not installed, the folder is not a results
+        folder or has a damaged table, or the place is taken.
+    MachineError
+        If the place cannot be looked into.
+    """
+    if to not in FORMATS:
+        nearest = difflib.get_close_matches(to, FORMATS, n=1)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        raise InputError(f"--to {to!r} is not a known format{hint} (known: {', '.join(FORMATS)}).")
+    if not all(map(_is_installed, FORMATS[to].packages)):
+        raise InputError(
+            f"Exporting to {to} needs packages that are not installed. Install them with: "
+            f"pip install 'fairtrial[{to}]'"
+        )
+    trial = open_trial(folder)
+    place = folder / to if out is None else out
+    check_place(place)
+    return Export(trial, FORMATS[to], place)
+
+
+def _is_installed(package: str) -> bool:
+    spec = importlib.util.find_spec(package)
+    # A plain folder of that name, such as an earlier export, is found too; it has no origin.
+    return spec is not None and spec.origin is not None
+
+
+def open_trial(folder: Path) -> Trial:
+    """Open a results folder and read all of it, so that what is damaged shows now.
+
+    Raises
+    ------
+    InputError
+        If it is not one, holds several, or cannot be read.
+    """
+    several = [path.parent for path in sorted(folder.glob(f"*/{STUDY}"))]
+    if several and not (folder / STUDY).is_file():
+        raise InputError(
+            f"{folder} is not a results folder itself, but holds some: name one of "
+            f"{', '.join(map(str, several))}."
+        )
+    trial = Trial(folder)
+    try:
+        _ = trial.study, trial.runs, trial.curves, trial.parameters
+    except (OSError, pl.exceptions.PolarsError):
+        raise InputError(
+            f"{folder} has a table that is damaged or missing (perhaps {PARAMETERS}). Run the "
+            f"study again, which trains nothing twice: fairtrial run {folder / STUDY} --out "
+            f"{folder}"
+        ) from None
+    return trial

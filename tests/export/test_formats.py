@@ -1,0 +1,76 @@
+"""What an export stands on is checked first, and what is wrong is a sentence."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from fairtrial.errors import InputError
+from fairtrial.export.formats import FORMATS, Format, export, prepare_export
+
+
+def run(*command, **options):
+    return subprocess.run(
+        [sys.executable, *map(str, command)], capture_output=True, text=True, **options
+    )
+
+
+def test_the_default_place_is_in_the_results_folder(trial, tmp_path):
+    folder = shutil.copytree(trial.folder, tmp_path / "results")
+    assert export(folder, "csv") == folder / "csv"
+    with pytest.raises(InputError, match="replaces nothing"):
+        export(folder, "csv")
+
+
+def test_an_unknown_format(trial):
+    with pytest.raises(InputError, match="did you mean 'csv'"):
+        prepare_export(trial.folder, "cvs")
+
+
+def test_a_folder_of_that_name_is_no_package(trial, tmp_path, monkeypatch):
+    (tmp_path / "not_a_package").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(FORMATS, "csv", Format(FORMATS["csv"].write, ("not_a_package",)))
+    with pytest.raises(InputError, match="pip install"):
+        prepare_export(trial.folder, "csv")
+
+
+def test_a_folder_of_several(trial, tmp_path):
+    for name in ("line", "fashion"):
+        shutil.copytree(trial.folder, tmp_path / name)
+    with pytest.raises(InputError, match=r"name one of .*fashion, .*line\."):
+        prepare_export(tmp_path, "csv")
+
+
+@pytest.mark.parametrize("name", ["runs.parquet", "curves.parquet", "parameters.parquet"])
+def test_a_damaged_table(trial, tmp_path, name):
+    folder = shutil.copytree(trial.folder, tmp_path / "results")
+    (folder / name).write_bytes(b"PAR1 no more")
+    with pytest.raises(InputError, match=r"damaged or missing.*fairtrial run"):
+        prepare_export(folder, "csv")
+
+
+def test_no_results_folder(tmp_path):
+    with pytest.raises(InputError, match="it is not the folder of a study"):
+        prepare_export(tmp_path, "csv")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_command(trial, tmp_path, name):
+    for package in FORMATS[name].packages:
+        pytest.importorskip(package)
+    command = ["-m", "fairtrial", "export", trial.folder, "--to", name, "--out", "out"]
+    done = run(*command, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "out\n", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_csv_takes_no_tensorflow(trial, tmp_path):
+    code = (
+        "import sys\nfrom fairtrial.export.formats import export\n"
+        "for to in ('csv',):\n    export(sys.argv[1], to, f'{sys.argv[2]}/{to}')\n"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    done = run("-c", code, trial.folder, tmp_path)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,44 @@
+"""Where exports go: names that any system takes, and nothing replaced."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairtrial.errors import InputError, MachineError
+from fairtrial.export.place import check_place, fill, name_folders
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"])) | st.text("aA/._ (2)", max_size=9)
+
+
+@given(st.lists(NAMES, unique=True))
+def test_folders_are_safe_and_no_two_alike(names):
+    folders = name_folders(names)
+    assert list(folders) == names
+    assert len({folder.casefold() for folder in folders.values()}) == len(names)
+    for folder in folders.values():
+        assert Path(folder).name == folder and not folder.startswith(".")
+        assert folder == folder.strip() and len(folder.encode()) <= 200
+        assert not set(folder) & set("/\\:*?\"'<>|\0\n")
+
+
+def test_what_is_there_is_never_replaced(tmp_path):
+    (tmp_path / "file").touch()
+    for place, said in ((tmp_path, "is not empty"), (tmp_path / "file", "is a file")):
+        with pytest.raises(InputError, match=said):
+            check_place(place)
+    check_place(tmp_path / "new")
+    (tmp_path / "empty").mkdir()
+    check_place(tmp_path / "empty")
+
+
+def test_what_fails_leaves_nothing(tmp_path):
+    place = tmp_path / "deep" / "place"
+    with pytest.raises(MachineError, match="No space left"), fill(place):
+        (place / "half").touch()
+        raise OSError(28, "No space left on device")
+    assert not place.exists()
+    with pytest.raises(KeyboardInterrupt), fill(place):
+        raise KeyboardInterrupt
+    assert not place.exists()
