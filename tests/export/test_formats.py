@@ -1,5 +1,6 @@
 """What an export stands on is checked first, and what is wrong is a sentence."""
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,14 @@ def test_the_default_place_is_in_the_results_folder(trial, tmp_path):
 def test_an_unknown_format(trial):
     with pytest.raises(InputError, match="did you mean 'csv'"):
         prepare_export(trial.folder, "cvs")
+
+
+@pytest.mark.parametrize("name", ["tensorboard"])
+def test_an_absent_package(trial, name, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda package: None)
+    with pytest.raises(InputError, match=rf"pip install 'fairtrial\[{name}\]'") as error:
+        prepare_export(trial.folder, name)
+    assert error.value.exit_code == 2
 
 
 def test_a_folder_of_that_name_is_no_package(trial, tmp_path, monkeypatch):
@@ -71,6 +80,17 @@ def test_csv_takes_no_tensorflow(trial, tmp_path):
         "import sys\nfrom fairtrial.export.formats import export\n"
         "for to in ('csv',):\n    export(sys.argv[1], to, f'{sys.argv[2]}/{to}')\n"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    done = run("-c", code, trial.folder, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_tensorboard_takes_no_keras(trial, tmp_path):
+    pytest.importorskip("tensorboard")
+    code = (
+        "import sys\nsys.modules['keras'] = None\nfrom fairtrial.export.formats import export\n"
+        "export(sys.argv[1], 'tensorboard', sys.argv[2])\nassert sys.modules['keras'] is None\n"
+        "assert not [name for name in sys.modules if name.startswith(('keras.', 'tf_keras'))]"
     )
     done = run("-c", code, trial.folder, tmp_path)
     assert done.returncode == 0, done.stderr

@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from fairtrial.errors import InputError
+from fairtrial.export.event_files import write_event_files
 from fairtrial.export.place import check_place, fill
 from fairtrial.export.tables import write_csv
 from fairtrial.trial.progress import Report
@@ -38,6 +39,7 @@ class Format:
 
 
 FORMATS = {
+    "tensorboard": Format(write_event_files, ("tensorboard",), on_tensorflow=True),
     "csv": Format(write_csv),
 }
 
@@ -71,7 +73,7 @@ def export(folder: str | Path, to: str, out: str | Path | None = None) -> Path:
     folder : str or Path
         The results folder.
     to : str
-        `csv`.
+        `tensorboard` or `csv`.
     out : str or Path, optional
         Where it goes, a new or an empty folder; the format's name in the results folder if absent.
 

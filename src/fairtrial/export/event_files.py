@@ -1,0 +1,136 @@
+"""A results folder for TensorBoard: event files with curves, metrics and hyperparameters."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from fairtrial.export.columns import CURVE, METRIC, flatten_lists, list_metrics, list_varied
+from fairtrial.export.place import name_folders
+from fairtrial.loading import load_tensorflow
+from fairtrial.trial.progress import Report, Status
+from fairtrial.trial.trial import Trial
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+SEED = "seed"
+
+
+def write_event_files(trial: Trial, place: Path, report: Report) -> None:
+    """Write a TensorBoard run for each run, `ARM/seed N`, and what they all share at the top.
+
+    Scalars are `curves/QUANTITY` at its steps or epochs, and `scoreboard/METRIC` where the run
+    ended, in float32. Hyperparameters are the settings that differ between arms, and the seed.
+
+    Parameters
+    ----------
+    trial : Trial
+        What to write.
+    place : Path
+        An empty folder.
+    report : callable
+        Told how far it is.
+
+    Raises
+    ------
+    OSError
+        If the place cannot be written.
+    """
+    load_tensorflow()
+    runs = flatten_lists(trial.runs)
+    varied, metrics = list_varied(runs), list_metrics(runs)
+    folders = name_folders(runs["arm"].unique(maintain_order=True))
+    curves = trial.curves.partition_by("run", as_dict=True)
+    with _open(place):
+        _write(_describe_experiment(runs, varied, metrics), 0)
+    for number, row in enumerate(runs.iter_rows(named=True)):
+        report(Status(f"tensorboard: {row['run']}", number / runs.height, 1, number, runs.height))
+        with _open(place / folders[row["arm"]] / f"seed {row['seed']}"):
+            _write(_start_session(row, varied), 0)
+            _write_curves(curves.get((row["run"],), trial.curves.clear()))
+            values = {name: row[name] for name in metrics if row[name] is not None}
+            _write_scalars(
+                {METRIC + name: value for name, value in values.items()}, row["ended_at"]
+            )
+            _write(_end_session(row["outcome"]), 0)
+
+
+@contextlib.contextmanager
+def _open(folder: Path) -> Iterator[None]:
+    """Let everything that is written go to an event file in a folder."""
+    import tensorflow as tf
+
+    try:
+        writer = tf.summary.create_file_writer(str(folder))
+        with contextlib.closing(writer), writer.as_default():
+            yield
+    except tf.errors.OpError as error:
+        raise OSError(error.message) from None
+
+
+def _write(summary: Message, step: int) -> None:
+    import tensorflow as tf
+
+    tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=step)
+
+
+def _write_curves(curves: pl.DataFrame) -> None:
+    """Write all quantities of a run, step by step."""
+    for (at,), points in curves.group_by("at", maintain_order=True):
+        values = zip(points["quantity"], points["value"], strict=True)
+        _write_scalars({CURVE + quantity: value for quantity, value in values}, at)
+
+
+def _write_scalars(values: dict[str, float], step: Any) -> None:
+    """Write scalars as one record; one each would take several times as long."""
+    from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+
+    with np.errstate(over="ignore"):  # Beyond float32 is infinite.
+        made = [scalar_pb(tag, value) for tag, value in values.items()]
+    for other in made[1:]:
+        made[0].MergeFrom(other)
+    for summary in made[:1]:
+        _write(summary, step)
+
+
+# `tensorboard.plugins.hparams.api` has the same names, and imports Keras.
+
+
+def _describe_experiment(runs: pl.DataFrame, varied: list[str], metrics: list[str]) -> Message:
+    """Say which hyperparameters and metrics there are, and which values they take."""
+    from tensorboard.plugins.hparams import summary_v2 as hparams
+
+    seeds = runs[SEED].to_list()
+    return hparams.hparams_config_pb(
+        hparams=[
+            *(
+                hparams.HParam(name, hparams.Discrete(runs[name].unique().drop_nulls().to_list()))
+                for name in varied
+            ),
+            hparams.HParam(SEED, hparams.IntInterval(min(seeds), max(seeds))),
+        ],
+        metrics=[hparams.Metric(METRIC + name, display_name=name) for name in metrics],
+    )
+
+
+def _start_session(row: dict[str, Any], varied: list[str]) -> Message:
+    """Give a run its hyperparameters; settings that its arm does not have are left out."""
+    from tensorboard.plugins.hparams import summary_v2 as hparams
+
+    values = {name: row[name] for name in (*varied, SEED) if row[name] is not None}
+    return hparams.hparams_pb(values, trial_id=row["run"])
+
+
+def _end_session(outcome: str) -> Message:
+    """Say that a run has ended: well, or diverged."""
+    from tensorboard.plugins.hparams import api_pb2
+    from tensorboard.plugins.hparams.summary import session_end_pb
+
+    name = "STATUS_FAILURE" if outcome == "diverged" else "STATUS_SUCCESS"
+    return session_end_pb(getattr(api_pb2, name))
