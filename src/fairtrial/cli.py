@@ -241,14 +241,14 @@ def report(
 @app.command()
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The results folder.")],
-    to: Annotated[str, typer.Option("--to", help="The format.", metavar="tensorboard|csv")],
+    to: Annotated[str, typer.Option("--to", help="The format.", metavar="tensorboard|mlflow|csv")],
     out: Annotated[
         Path | None,
         typer.Option("--out", help="A new folder; DIR/FORMAT if absent.", metavar="PLACE"),
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write a results folder for TensorBoard, or as CSV.
+    """Write a results folder for TensorBoard, for MLflow, or as CSV.
 
     Example: fairtrial export out/study --to csv
     """

@@ -25,11 +25,11 @@ def test_the_default_place_is_in_the_results_folder(trial, tmp_path):
 
 
 def test_an_unknown_format(trial):
-    with pytest.raises(InputError, match="did you mean 'csv'"):
-        prepare_export(trial.folder, "cvs")
+    with pytest.raises(InputError, match="did you mean 'mlflow'"):
+        prepare_export(trial.folder, "ml-flow")
 
 
-@pytest.mark.parametrize("name", ["tensorboard"])
+@pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
 def test_an_absent_package(trial, name, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda package: None)
     with pytest.raises(InputError, match=rf"pip install 'fairtrial\[{name}\]'") as error:
@@ -75,10 +75,11 @@ def test_the_command(trial, tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_csv_takes_no_tensorflow(trial, tmp_path):
+def test_csv_and_mlflow_take_no_tensorflow(trial, tmp_path):
+    pytest.importorskip("mlflow")
     code = (
         "import sys\nfrom fairtrial.export.formats import export\n"
-        "for to in ('csv',):\n    export(sys.argv[1], to, f'{sys.argv[2]}/{to}')\n"
+        "for to in ('csv', 'mlflow'):\n    export(sys.argv[1], to, f'{sys.argv[2]}/{to}')\n"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
     done = run("-c", code, trial.folder, tmp_path)

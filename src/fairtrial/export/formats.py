@@ -14,6 +14,7 @@ from fairtrial.errors import InputError
 from fairtrial.export.event_files import write_event_files
 from fairtrial.export.place import check_place, fill
 from fairtrial.export.tables import write_csv
+from fairtrial.export.tracking import write_store
 from fairtrial.trial.progress import Report
 from fairtrial.trial.store import PARAMETERS, STUDY
 from fairtrial.trial.trial import Trial
@@ -40,6 +41,7 @@ class Format:
 
 FORMATS = {
     "tensorboard": Format(write_event_files, ("tensorboard",), on_tensorflow=True),
+    "mlflow": Format(write_store, ("mlflow", "sqlalchemy", "alembic")),
     "csv": Format(write_csv),
 }
 
@@ -73,7 +75,7 @@ def export(folder: str | Path, to: str, out: str | Path | None = None) -> Path:
     folder : str or Path
         The results folder.
     to : str
-        `tensorboard` or `csv`.
+        `tensorboard`, `mlflow` or `csv`.
     out : str or Path, optional
         Where it goes, a new or an empty folder; the format's name in the results folder if absent.
 

@@ -1,0 +1,138 @@
+"""A results folder for MLflow: a local store with an MLflow run for each run."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from fairtrial.errors import InputError
+from fairtrial.export.columns import CURVE, METRIC, flatten_lists, list_metrics, list_settings
+from fairtrial.trial.progress import Report, Status
+from fairtrial.trial.store import STUDY
+from fairtrial.trial.trial import Trial
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+# SQLite, because MLflow refuses to write stores of plain files, its older kind.
+DATABASE, ARTIFACTS = "mlflow.db", "artifacts"
+# MLflow's own limits.
+LONGEST_NAME, LONGEST_TAG, MOST_METRICS = 500, 8000, 1000
+# The name of an experiment that every store has from its start.
+TAKEN = "Default"
+
+
+def write_store(trial: Trial, place: Path, report: Report) -> None:
+    """Write a local MLflow store: one experiment, and in it an MLflow run for each run.
+
+    Each has its settings as parameters, `curves/QUANTITY` with steps, `scoreboard/METRIC`, the tags
+    study, arm, seed and outcome, and `study.toml` as an artifact. Nothing goes over the network.
+
+    Parameters
+    ----------
+    trial : Trial
+        What to write.
+    place : Path
+        An empty folder. Artifacts are found only as long as it stays where it is.
+    report : callable
+        Told how far it is.
+
+    Raises
+    ------
+    InputError
+        If the path cannot stand in the address of a database.
+    OSError
+        If the place cannot be written.
+    """
+    place = place.absolute()
+    if {"?", "%"} & set(str(place)):
+        raise InputError(
+            f"{place} has a ? or % in it, which addresses of MLflow stores cannot have: choose "
+            "another folder with --out."
+        )
+    client = _open_store(place / DATABASE)
+    from mlflow.exceptions import MlflowException
+
+    runs, name = flatten_lists(trial.runs), trial.study.name
+    settings, metrics = list_settings(runs), list_metrics(runs)
+    curves = trial.curves.partition_by("run", as_dict=True)
+    try:
+        experiment = client.create_experiment(
+            name_experiment(name), artifact_location=(place / ARTIFACTS).as_uri()
+        )
+        for number, row in enumerate(runs.iter_rows(named=True)):
+            report(Status(f"mlflow: {row['run']}", number / runs.height, 1, number, runs.height))
+            points = _list_points(row, metrics, curves.get((row["run"],), trial.curves.clear()))
+            params = {key: str(row[key]) for key in settings if row[key] is not None}
+            run_id = _write_run(client, experiment, row, params, points, name)
+            client.log_artifact(run_id, str(trial.folder / STUDY))
+    except MlflowException as error:
+        raise OSError(error.message) from None
+
+
+def name_experiment(study: str) -> str:
+    """Name an MLflow experiment after a study, within MLflow's rules.
+
+    Examples
+    --------
+    >>> name_experiment("Rates"), name_experiment("Default")
+    ('Rates', 'Default (study)')
+    """
+    return f"{study} (study)" if study == TAKEN else study[:LONGEST_NAME]
+
+
+def _open_store(database: Path) -> MlflowClient:
+    """Open a store, having asked MLflow to send nothing home and to keep its notes to itself."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    from mlflow import MlflowClient
+
+    address = f"sqlite:///{database}"
+    return MlflowClient(tracking_uri=address, registry_uri=address)
+
+
+def _list_points(row: dict[str, Any], metrics: list[str], curves: pl.DataFrame) -> list[Metric]:
+    """List every number of a run: its curves, then its metrics, where it ended."""
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    return [
+        *(
+            Metric(CURVE + quantity, value, now, at)
+            for at, quantity, value in curves.select("at", "quantity", "value").iter_rows()
+        ),
+        *(
+            Metric(METRIC + name, row[name], now, row["ended_at"])
+            for name in metrics
+            if row[name] is not None
+        ),
+    ]
+
+
+def _write_run(
+    client: MlflowClient,
+    experiment: str,
+    row: dict[str, Any],
+    params: dict[str, str],
+    points: list[Metric],
+    study: str,
+) -> str:
+    """Write one run, and return MLflow's name for it."""
+    from mlflow.entities import Param
+
+    tags = {"study": study} | {name: str(row[name]) for name in ("arm", "seed", "outcome")}
+    run_id = client.create_run(
+        experiment,
+        run_name=row["run"][:LONGEST_TAG],
+        tags={name: value[:LONGEST_TAG] for name, value in tags.items()},
+    ).info.run_id
+    client.log_batch(run_id, params=[Param(name, value) for name, value in params.items()])
+    for first in range(0, len(points), MOST_METRICS):
+        client.log_batch(run_id, metrics=points[first : first + MOST_METRICS])
+    client.set_terminated(run_id, "FAILED" if row["outcome"] == "diverged" else "FINISHED")
+    return run_id
