@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from fairtrial import settings
+from fairtrial.study import recipe as recipes
 
 
 def list_kinds(union: Any) -> list[str]:
@@ -189,9 +189,9 @@ def descend_softmax(recipe, X, y, W, b, orders) -> Descent:
     return run
 
 
-def recipe(loss: Any = "mse", optimizer: Any = "sgd", **others: Any) -> settings.Recipe:
+def recipe(loss: Any = "mse", optimizer: Any = "sgd", **others: Any) -> recipes.Recipe:
     """A recipe from plain values, as a study file would give them."""
     length = {} if "epochs" in others else {"steps": 20}
-    return settings.Recipe.model_validate(
+    return recipes.Recipe.model_validate(
         {"loss": loss, "optimizer": optimizer} | length | others
     )  # fmt: skip

@@ -30,7 +30,7 @@ assert "tensorflow" in sys.modules
 # Everything that a user's files are checked with, before TensorFlow's seconds are spent.
 IMPORT_WITHOUT_TENSORFLOW = """
 import sys
-import fairtrial, fairtrial.study, fairtrial.settings, fairtrial.trial.replay
+import fairtrial, fairtrial.study, fairtrial.trial.replay
 import fairtrial.data.load, fairtrial.randomness, fairtrial.trial.plan, fairtrial.trial.cluster
 fairtrial.run, fairtrial.Trial
 heavy = {name.partition(".")[0] for name in sys.modules} & {"tensorflow", "keras", "jax"}

@@ -167,7 +167,7 @@ def new(
 
     Example: fairtrial new study.toml
     """
-    from fairtrial.starter import write_starter
+    from fairtrial.study.starter import write_starter
 
     schema = write_starter(file)
     print(f"{file} is a study to start from; {schema} lets editors complete and check it.")
@@ -184,7 +184,7 @@ def schema(
 
     Example: fairtrial schema --out fairtrial.schema.json
     """
-    from fairtrial.schema import format_schema, write_schema
+    from fairtrial.study.schema import format_schema, write_schema
 
     if out is None:
         print(format_schema(), end="")

@@ -5,9 +5,9 @@ import pytest
 import scipy.stats
 
 from by_hand import list_kinds
-from fairtrial import settings
 from fairtrial.data.line import NOISES, line_data, linear_data
-from fairtrial.settings import LinearTask, LineTask
+from fairtrial.study import task as tasks
+from fairtrial.study.task import LinearTask, LineTask
 
 N = 20_000
 
@@ -129,7 +129,7 @@ def test_seeds_differ():
 
 
 def test_every_kind_has_its_place():
-    assert set(list_kinds(settings.TaskNoise)) == set(NOISES)
+    assert set(list_kinds(tasks.TaskNoise)) == set(NOISES)
     assert {noise["kind"] for noise, _ in CASES} == set(NOISES)
 
 

@@ -7,7 +7,7 @@ import pytest
 from fairtrial.data.images import load_images
 from fairtrial.data.load import check_data, fingerprint_data, load_dataset, measure_data
 from fairtrial.errors import InputError
-from fairtrial.settings import DigitsTask, LinearTask, LineTask, TableTask
+from fairtrial.study.task import DigitsTask, LinearTask, LineTask, TableTask
 
 ROWS = "\n".join(f"{row % 7},{'abc'[row % 3]},{row}" for row in range(23))
 DIGITS = DigitsTask(kind="digits")

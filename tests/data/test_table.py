@@ -14,7 +14,7 @@ from fairtrial.data.columns import FEWEST_CLASS_ROWS, FEWEST_ROWS
 from fairtrial.data.split import split_rows
 from fairtrial.data.table import TEST_PURPOSE, read_table, table_data
 from fairtrial.errors import InputError
-from fairtrial.settings import TableTask
+from fairtrial.study.task import TableTask
 
 N = 40
 TOWNS = ("Bern", "Chur", "Uri")

@@ -9,11 +9,11 @@ import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fairtrial.claims import match_arms
 from fairtrial.errors import InputError
-from fairtrial.schema import make_schema
-from fairtrial.starter import read_starter
 from fairtrial.study import Study
+from fairtrial.study.claims import match_arms
+from fairtrial.study.schema import make_schema
+from fairtrial.study.starter import read_starter
 
 SHIPPED = [(files("fairtrial.labs") / f"{name}.toml").read_text() for name in ("line", "fashion")]
 RICH = """

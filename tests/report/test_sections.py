@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from fairtrial.data.line import line_data
 from fairtrial.report.fashion_section import load_test_images, predict
 from fairtrial.report.line_section import load_line_rows
-from fairtrial.settings import LineTask
+from fairtrial.study.task import LineTask
 
 STUDY = """
 name = "Losses"

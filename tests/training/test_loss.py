@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from by_hand import LOSSES as EXPECTED
 from by_hand import list_kinds, recipe
-from fairtrial import settings
+from fairtrial.study import recipe as recipes
 from fairtrial.training import loss
 from fairtrial.training.hyperparameters import make_numbers
 
@@ -73,7 +73,7 @@ def test_absent_terms_do_not_overflow():
 
 
 def test_every_kind_has_its_place():
-    kinds = list_kinds(settings.Loss)
+    kinds = list_kinds(recipes.Loss)
     assert {*loss.LOSSES, "cross_entropy"} == set(kinds)
     assert {recipe(case).loss.kind for case in CASES} == set(loss.LOSSES)
     assert set(EXPECTED) == set(loss.LOSSES)

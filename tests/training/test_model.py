@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from fairtrial.settings import ConstantInit, NormalInit
+from fairtrial.study.recipe import ConstantInit, NormalInit
 from fairtrial.training.model import Parameters, draw_init, predict_logits, predict_numbers
 
 RANDOM = np.random.default_rng(2)

@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from by_hand import descend, recipe
 from fairtrial.data.line import line_data
-from fairtrial.settings import InjectedNoise, LineTask
+from fairtrial.study.recipe import InjectedNoise
+from fairtrial.study.task import LineTask
 from fairtrial.training import eager
 from fairtrial.training.model import Parameters
 from fairtrial.training.noise import INJECTIONS, PURPOSES, NamedDraws, make_keys, strikes

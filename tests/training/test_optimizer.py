@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from by_hand import OPTIMIZERS as EXPECTED
 from by_hand import list_kinds, recipe
-from fairtrial import settings
+from fairtrial.study import recipe as recipes
 from fairtrial.training.hyperparameters import list_kinds as kinds_of
 from fairtrial.training.hyperparameters import make_numbers
 from fairtrial.training.model import Parameters
@@ -72,5 +72,5 @@ def test_slots_are_only_those_in_use():
 
 
 def test_every_kind_has_its_place():
-    assert set(list_kinds(settings.Optimizer)) == set(OPTIMIZERS) == set(EXPECTED)
+    assert set(list_kinds(recipes.Optimizer)) == set(OPTIMIZERS) == set(EXPECTED)
     assert {case["kind"] for case in CASES} == set(OPTIMIZERS)

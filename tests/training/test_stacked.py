@@ -6,7 +6,8 @@ import pytest
 from by_hand import descend, recipe
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.line import line_data
-from fairtrial.settings import LineTask, Sgd
+from fairtrial.study.recipe import Sgd
+from fairtrial.study.task import LineTask
 from fairtrial.training import eager, stacked
 
 HEAVY = {"kind": "sgd", "learning_rate": 0.2, "momentum": 0.98}

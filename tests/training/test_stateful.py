@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fairtrial.settings import ConstantInit, LineTask, NormalInit
+from fairtrial.study.recipe import ConstantInit, NormalInit
+from fairtrial.study.task import LineTask
 from fairtrial.training.stateful import StatefulDraws, draw_line
 from fairtrial.trial.replay import STATEFUL_NOISES
 

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from fairtrial.data.line import line_data
-from fairtrial.settings import LineTask, Recipe
+from fairtrial.study.recipe import Recipe
+from fairtrial.study.task import LineTask
 from fairtrial.training import stacked, xla
 
 

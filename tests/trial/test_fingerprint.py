@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from by_hand import recipe
-from fairtrial.settings import DigitsTask, LineTask
 from fairtrial.study import Arm, Run
+from fairtrial.study.task import DigitsTask, LineTask
 from fairtrial.trial import fingerprint
 from fairtrial.trial.fingerprint import fingerprint_arm, fingerprint_code, fingerprint_runs
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from by_hand import recipe
-from fairtrial.settings import DigitsTask, LinearTask, LineTask
 from fairtrial.study import Arm, Run
+from fairtrial.study.task import DigitsTask, LinearTask, LineTask
 from fairtrial.trial import plan
 from fairtrial.trial.plan import plan_stacks
 

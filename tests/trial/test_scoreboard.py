@@ -5,10 +5,10 @@ import pytest
 import sklearn.metrics
 
 from by_hand import recipe
-from fairtrial import settings
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
-from fairtrial.metrics import METRICS, list_metrics
+from fairtrial.study import task as tasks
+from fairtrial.study.metrics import METRICS, list_metrics
 from fairtrial.training import eager
 from fairtrial.training.trace import Trace
 from fairtrial.trial.scoreboard import score, score_regression
@@ -62,10 +62,10 @@ def test_classes_have_what_the_driver_measured_at_the_end():
 @pytest.mark.parametrize(
     ("task", "choices"),
     [
-        (settings.LineTask(kind="line", rows=20, test_rows=20), {"steps": 2}),
-        (settings.LinearTask(kind="linear", rows=20, test_rows=20), {"steps": 2}),
-        (settings.DigitsTask(kind="digits"), {"epochs": 1}),
-        (settings.DigitsTask(kind="digits"), {"epochs": 1, "validation": 0.2}),
+        (tasks.LineTask(kind="line", rows=20, test_rows=20), {"steps": 2}),
+        (tasks.LinearTask(kind="linear", rows=20, test_rows=20), {"steps": 2}),
+        (tasks.DigitsTask(kind="digits"), {"epochs": 1}),
+        (tasks.DigitsTask(kind="digits"), {"epochs": 1, "validation": 0.2}),
     ],
 )
 def test_the_registry_of_metrics_is_what_runs_are_measured_by(task, choices):

@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 
 from by_hand import recipe
-from fairtrial.settings import LineTask
 from fairtrial.study import Arm, Run
+from fairtrial.study.task import LineTask
 from fairtrial.training.trace import Trace
 from fairtrial.trial.parts import Result, make_part, write_part
 from fairtrial.trial.store import CURVES, PARAMETERS, RUNS, summarise_arms, write_tables

@@ -12,20 +12,18 @@ from fairtrial.data.line import line_data
 from fairtrial.data.load import load_dataset
 from fairtrial.data.split import order_rows
 from fairtrial.randomness import make_stream
-from fairtrial.settings import (
+from fairtrial.study.recipe import (
     Adam,
     CrossEntropyLoss,
-    FashionMnistTask,
     HuberLoss,
     HybridLoss,
-    LaplaceNoise,
-    LineTask,
     MaeLoss,
     MseLoss,
     NormalInit,
     Recipe,
     Sgd,
 )
+from fairtrial.study.task import FashionMnistTask, LaplaceNoise, LineTask
 
 N_FEATURES, N_CLASSES = 784, 10
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from fairtrial.settings import TableTask
+from fairtrial.study.task import TableTask
 
 FEWEST_ROWS = 10
 # Fewer are easily missing from the training rows or from the test rows.

@@ -9,7 +9,7 @@ import numpy as np
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.randomness import make_stream
-from fairtrial.settings import LinearTask, LineTask
+from fairtrial.study.task import LinearTask, LineTask
 
 Noise = Callable[[np.random.Generator, int, Any], np.ndarray]
 

@@ -13,7 +13,7 @@ from fairtrial.data.images import Images, load_images
 from fairtrial.data.line import line_data, linear_data
 from fairtrial.data.table import read_table, table_data
 from fairtrial.errors import InputError
-from fairtrial.settings import AnyTask, LinearTask, LineTask, TableTask
+from fairtrial.study.task import AnyTask, LinearTask, LineTask, TableTask
 
 # Images do not depend on the seed and are large: read once.
 load_images_once = lru_cache(maxsize=2)(load_images)

@@ -16,7 +16,7 @@ from fairtrial.data.columns import find_problems, keep_rows, list_features, tidy
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import split_rows
 from fairtrial.errors import InputError
-from fairtrial.settings import TableTask
+from fairtrial.study.task import TableTask
 
 TEST_PURPOSE = "table.test"
 

@@ -55,8 +55,8 @@ def load_line_rows(folder: Path, arm: str, seed: int) -> tuple[np.ndarray, np.nd
         If the study file cannot be read or has no such arm.
     """
     from fairtrial.data.line import line_data
-    from fairtrial.settings import LineTask
     from fairtrial.study import Study
+    from fairtrial.study.task import LineTask
 
     study = Study.load(folder / "study.toml")
     task = {known.name: known.task for known in study.list_arms()}.get(arm)

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import order_rows, split_parts
-from fairtrial.settings import Recipe
+from fairtrial.study.recipe import Recipe
 from fairtrial.training.evaluation import choose_monitored, evaluate
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.model import Parameters, draw_init

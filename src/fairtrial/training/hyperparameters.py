@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from fairtrial.names import flatten
-from fairtrial.settings import Recipe
+from fairtrial.study.names import flatten
+from fairtrial.study.recipe import Recipe
 from fairtrial.training.loss import LOSSES
 from fairtrial.training.optimizer import OPTIMIZERS
 

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.randomness import make_stream
-from fairtrial.settings import Init
+from fairtrial.study.recipe import Init
 
 # Hyperparameters that are numbers, by dotted name, each (...) per lane.
 Numbers = Mapping[str, Any]

@@ -11,7 +11,8 @@ from typing import Any
 import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.settings import Init, LineTask
+from fairtrial.study.recipe import Init
+from fairtrial.study.task import LineTask
 from fairtrial.training.model import Parameters
 
 NOISES = {

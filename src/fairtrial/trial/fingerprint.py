@@ -10,8 +10,9 @@ from importlib.metadata import version
 from importlib.resources.abc import Traversable
 
 from fairtrial.data.load import fingerprint_data
-from fairtrial.settings import AnyTask, Recipe
 from fairtrial.study import Arm, Run
+from fairtrial.study.recipe import Recipe
+from fairtrial.study.task import AnyTask
 
 # What decides a run's numbers, inside this package and outside.
 TRAINING_CODE = ("training", "data", "randomness.py", "trial/scoreboard.py")

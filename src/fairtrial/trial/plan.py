@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fairtrial.data.load import measure_data
-from fairtrial.settings import AnyTask, LinearTask, LineTask, TableTask, has_classes
 from fairtrial.study import Arm, Run
+from fairtrial.study.task import AnyTask, LinearTask, LineTask, TableTask, has_classes
 from fairtrial.training.sizes import BLOCK
 
 # Wider stacks cost more a lane: their parameters, or their residuals, leave the processor's cache.

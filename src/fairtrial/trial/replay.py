@@ -12,10 +12,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from fairtrial.arms import find_conflicts
-from fairtrial.complaints import check
-from fairtrial.document import parse_toml, read_text
-from fairtrial.settings import LineTask, Recipe, Settings, Task
+from fairtrial.study.arms import find_conflicts
+from fairtrial.study.complaints import check
+from fairtrial.study.document import parse_toml, read_text
+from fairtrial.study.recipe import Recipe
+from fairtrial.study.settings import Settings
+from fairtrial.study.task import LineTask, Task
 
 NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
 # Enough for the digits of the largest float and for the most decimals that NUMBER allows.

@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from fairtrial.study import Arm, Run, flatten
+from fairtrial.study import Arm, Run
+from fairtrial.study.names import flatten
 from fairtrial.trial.files import write_file
 
 STUDY, RUNS, CURVES, PARAMETERS, ENVIRONMENT = (

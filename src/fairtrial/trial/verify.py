@@ -11,8 +11,8 @@ import numpy as np
 from fairtrial.data.load import load_dataset
 from fairtrial.errors import FairtrialError
 from fairtrial.randomness import make_stream
-from fairtrial.settings import Recipe
 from fairtrial.study import Run
+from fairtrial.study.recipe import Recipe
 from fairtrial.training import eager, stacked
 from fairtrial.training.trace import Trace
 from fairtrial.trial.plan import StackPlan, plan_stacks

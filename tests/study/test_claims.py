@@ -2,10 +2,10 @@
 
 import pytest
 
-from fairtrial.claims import Claim, match_arms, select_arms
 from fairtrial.errors import InputError
-from fairtrial.names import flatten
 from fairtrial.study import Study
+from fairtrial.study.claims import Claim, match_arms, select_arms
+from fairtrial.study.names import flatten
 
 GRID = """
 name = "Grid"

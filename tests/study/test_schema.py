@@ -8,15 +8,15 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from fairtrial.schema import make_schema
 from fairtrial.study import Study
+from fairtrial.study.schema import make_schema
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 STUDIES = [
     *(ROOT / "src" / "fairtrial" / "labs").glob("*.toml"),
     *(ROOT / "benchmarks").glob("*.toml"),
-    *(ROOT / "src" / "fairtrial").glob("starter.toml"),
+    *(ROOT / "src" / "fairtrial" / "study").glob("starter.toml"),
 ]
 TEXTS = {
     path.name: text

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fairtrial.settings import AnyTask, Recipe, has_classes
+from fairtrial.study.recipe import Recipe
+from fairtrial.study.task import AnyTask, has_classes
 
 # The tasks whose true parameters are known.
 SYNTHETIC_TASKS = ("line", "linear")
@@ -51,7 +52,7 @@ def list_metrics(task: AnyTask, recipe: Recipe) -> list[str]:
 
     Examples
     --------
-    >>> from fairtrial.settings import LineTask
+    >>> from fairtrial.study.task import LineTask
     >>> recipe = Recipe(loss="mae", optimizer="sgd", steps=9)
     >>> list_metrics(LineTask(kind="line"), recipe)
     ['mse', 'mae', 'rmse', 'r2', 'parameter_error']

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from fairtrial.arms import KNOWN_NAMES, Arm
-from fairtrial.complaints import LONGEST_NAME, Complaint, name_place, show, write_bare
-from fairtrial.document import Place
-from fairtrial.metrics import METRICS, list_metrics
-from fairtrial.names import suggest
-from fairtrial.settings import Settings
+from fairtrial.study.arms import KNOWN_NAMES, Arm
+from fairtrial.study.complaints import LONGEST_NAME, Complaint, name_place, show, write_bare
+from fairtrial.study.document import Place
+from fairtrial.study.metrics import METRICS, list_metrics
+from fairtrial.study.names import suggest
+from fairtrial.study.settings import Settings
 
 SELECTOR_NAMES = ["arm", *KNOWN_NAMES]
 SELECTOR_KEYS: Any = {"propertyNames": {"enum": SELECTOR_NAMES}}

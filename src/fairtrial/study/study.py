@@ -15,14 +15,13 @@ from typing import Annotated, Any
 import tomli_w
 from pydantic import Field, TypeAdapter, ValidationError, WithJsonSchema, field_validator
 
-from fairtrial.arms import Arm, ArmEntry, Grid, Run, dump_given, make_arms
-from fairtrial.claims import Claim, find_claim_problems
-from fairtrial.complaints import Complaint, make_error, show, validate
-from fairtrial.document import Document, parse_toml, read_text
-from fairtrial.names import flatten
-from fairtrial.settings import AnyTask, Recipe, Settings, Task
-
-__all__ = ["Arm", "ArmEntry", "Claim", "Run", "Study", "flatten"]
+from fairtrial.study.arms import Arm, ArmEntry, Grid, Run, dump_given, make_arms
+from fairtrial.study.claims import Claim, find_claim_problems
+from fairtrial.study.complaints import Complaint, make_error, show, validate
+from fairtrial.study.document import Document, parse_toml, read_text
+from fairtrial.study.recipe import Recipe
+from fairtrial.study.settings import Settings
+from fairtrial.study.task import AnyTask, Task
 
 MOST_SEEDS = 1_000_000
 

@@ -4,8 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from by_hand import list_kinds, recipe
-from fairtrial import settings
 from fairtrial.data.line import NOISES
+from fairtrial.study import recipe as recipes
+from fairtrial.study import task as tasks
 from fairtrial.training.loss import LOSSES
 from fairtrial.training.optimizer import OPTIMIZERS
 
@@ -13,12 +14,12 @@ from fairtrial.training.optimizer import OPTIMIZERS
 @pytest.mark.parametrize(
     ("union", "known"),
     [
-        (settings.Loss, {*LOSSES, "cross_entropy"}),
-        (settings.Optimizer, set(OPTIMIZERS)),
-        (settings.TaskNoise, set(NOISES)),
-        (settings.Schedule, {"constant", "halve_on_plateau"}),
-        (settings.Init, {"normal", "constant"}),
-        (settings.Task, {"line", "linear", "fashion_mnist", "digits", "table"}),
+        (recipes.Loss, {*LOSSES, "cross_entropy"}),
+        (recipes.Optimizer, set(OPTIMIZERS)),
+        (tasks.TaskNoise, set(NOISES)),
+        (recipes.Schedule, {"constant", "halve_on_plateau"}),
+        (recipes.Init, {"normal", "constant"}),
+        (tasks.Task, {"line", "linear", "fashion_mnist", "digits", "table"}),
     ],
 )
 def test_every_kind_is_known_to_training(union, known):
@@ -97,13 +98,13 @@ def test_refused(changes):
 
 @pytest.mark.parametrize("rows", [2, 2**31 - 1])
 def test_rows_allowed(rows):
-    assert settings.LineTask(kind="line", rows=rows).rows == rows
+    assert tasks.LineTask(kind="line", rows=rows).rows == rows
 
 
 @pytest.mark.parametrize("rows", [1, 2**31, 10.0])
 def test_rows_refused(rows):
     with pytest.raises(ValidationError):
-        settings.LineTask(kind="line", rows=rows)
+        tasks.LineTask(kind="line", rows=rows)
 
 
 TABLE = {"kind": "table", "path": "a.csv", "target": "y", "problem": "regression"}
@@ -111,8 +112,8 @@ TABLE = {"kind": "table", "path": "a.csv", "target": "y", "problem": "regression
 
 @pytest.mark.parametrize("changes", [{}, {"test": 0.5}, {"missing": "drop"}, {"exclude": ["a"]}])
 def test_tables_allowed(changes):
-    task = settings.TableTask.model_validate(TABLE | changes)
-    assert hash(task) == hash(settings.TableTask.model_validate(TABLE | changes))
+    task = tasks.TableTask.model_validate(TABLE | changes)
+    assert hash(task) == hash(tasks.TableTask.model_validate(TABLE | changes))
 
 
 @pytest.mark.parametrize(
@@ -133,32 +134,32 @@ def test_tables_allowed(changes):
 )
 def test_tables_refused(changes):
     with pytest.raises(ValidationError):
-        settings.TableTask.model_validate(TABLE | changes)
+        tasks.TableTask.model_validate(TABLE | changes)
 
 
 def test_which_tasks_have_classes():
-    tasks = [settings.LineTask(kind="line"), settings.LinearTask(kind="linear")]
-    tasks += [settings.FashionMnistTask(kind="fashion_mnist"), settings.DigitsTask(kind="digits")]
-    tasks += [
-        settings.TableTask.model_validate(TABLE | {"problem": problem})
+    listed = [tasks.LineTask(kind="line"), tasks.LinearTask(kind="linear")]
+    listed += [tasks.FashionMnistTask(kind="fashion_mnist"), tasks.DigitsTask(kind="digits")]
+    listed += [
+        tasks.TableTask.model_validate(TABLE | {"problem": problem})
         for problem in ("regression", "classification")
     ]
-    assert [settings.has_classes(task) for task in tasks] == [False, False, True, True, False, True]
+    assert [tasks.has_classes(task) for task in listed] == [False, False, True, True, False, True]
 
 
 def test_a_bare_kind_has_its_defaults():
-    assert recipe("huber").loss == settings.HuberLoss(kind="huber", delta=1.0)
-    assert recipe(optimizer="adam").optimizer == settings.Adam(kind="adam")
-    assert recipe(init="normal").init == settings.NormalInit(kind="normal")
+    assert recipe("huber").loss == recipes.HuberLoss(kind="huber", delta=1.0)
+    assert recipe(optimizer="adam").optimizer == recipes.Adam(kind="adam")
+    assert recipe(init="normal").init == recipes.NormalInit(kind="normal")
 
 
 def test_defaults_of_the_report():
     """Adam and RMSProp as the lab report has them, beside TensorFlow's own epsilon."""
-    adam, rmsprop = settings.Adam(kind="adam"), settings.RmsProp(kind="rmsprop")
+    adam, rmsprop = recipes.Adam(kind="adam"), recipes.RmsProp(kind="rmsprop")
     assert (adam.beta1, adam.beta2, adam.epsilon) == (0.9, 0.999, 1e-7)
     assert (rmsprop.rho, rmsprop.epsilon) == (0.9, 1e-7)
-    assert settings.HuberLoss(kind="huber").delta == 1.0
-    assert settings.HybridLoss(kind="hybrid").alpha == 0.5
+    assert recipes.HuberLoss(kind="huber").delta == 1.0
+    assert recipes.HybridLoss(kind="hybrid").alpha == 0.5
 
 
 def test_settings_cannot_change():

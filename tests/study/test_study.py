@@ -5,10 +5,11 @@ import re
 import pytest
 
 from by_hand import recipe
-from fairtrial import settings
 from fairtrial.errors import InputError
-from fairtrial.names import flatten, set_at
 from fairtrial.study import Arm, Run, Study
+from fairtrial.study import recipe as recipes
+from fairtrial.study import task as tasks
+from fairtrial.study.names import flatten, set_at
 
 BASE = """
 name = "Four losses"
@@ -91,9 +92,9 @@ def test_hand_picked_arms():
     assert slow.recipe == recipe(
         optimizer={"kind": "sgd", "learning_rate": 0.001}, steps=50, stopping={"patience": 7}
     )
-    assert mae.task.noise == settings.LaplaceNoise()
-    assert mae.recipe.loss == settings.MaeLoss(kind="mae")
-    assert huber.recipe.noise.weights == settings.WeightNoise(every=5, scale=0.1)
+    assert mae.task.noise == tasks.LaplaceNoise()
+    assert mae.recipe.loss == recipes.MaeLoss(kind="mae")
+    assert huber.recipe.noise.weights == recipes.WeightNoise(every=5, scale=0.1)
     assert huber.recipe.steps == 50
 
 
@@ -104,12 +105,12 @@ def test_grid_and_hand_picked_arms_together():
 
 def test_a_table_takes_the_place_of_the_whole_setting():
     text = '[vary]\noptimizer = [{ kind = "sgd", momentum = 0.9 }]'
-    assert read(text).list_arms()[0].recipe.optimizer == settings.Sgd(kind="sgd", momentum=0.9)
+    assert read(text).list_arms()[0].recipe.optimizer == recipes.Sgd(kind="sgd", momentum=0.9)
 
 
 def test_a_name_inside_an_absent_table_makes_it():
     assert read('[vary]\n"stopping.patience" = [9]').list_arms()[0].recipe.stopping == (
-        settings.Stopping(patience=9)
+        recipes.Stopping(patience=9)
     )
 
 

@@ -6,14 +6,14 @@ from importlib import resources
 from pathlib import Path
 
 from fairtrial.errors import InputError
-from fairtrial.schema import write_schema
+from fairtrial.study.schema import write_schema
 
 SCHEMA_NAME = "fairtrial.schema.json"  # The first line of starter.toml names it.
 
 
 def read_starter() -> str:
     """Read the study file that `write_starter` writes."""
-    return (resources.files("fairtrial") / "starter.toml").read_text(encoding="utf-8")
+    return (resources.files("fairtrial.study") / "starter.toml").read_text(encoding="utf-8")
 
 
 def write_starter(path: Path) -> Path:

@@ -12,10 +12,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from fairtrial.complaints import LONGEST_NAME, Complaint, show, validate, write_bare
-from fairtrial.document import Place
-from fairtrial.names import flatten, list_names, set_at
-from fairtrial.settings import AnyTask, Recipe, Settings, TableTask, Task, has_classes
+from fairtrial.study.complaints import LONGEST_NAME, Complaint, show, validate, write_bare
+from fairtrial.study.document import Place
+from fairtrial.study.names import flatten, list_names, set_at
+from fairtrial.study.recipe import Recipe
+from fairtrial.study.settings import Settings
+from fairtrial.study.task import AnyTask, TableTask, Task, has_classes
 
 MOST_ARMS = 100_000
 

@@ -12,9 +12,9 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from fairtrial.document import Document, Place
 from fairtrial.errors import InputError
-from fairtrial.names import list_kinds, list_models, suggest
+from fairtrial.study.document import Document, Place
+from fairtrial.study.names import list_kinds, list_models, suggest
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from fairtrial.errors import InputError
-from fairtrial.schema import make_schema
-from fairtrial.starter import write_starter
 from fairtrial.study import Study
+from fairtrial.study.schema import make_schema
+from fairtrial.study.starter import write_starter
 from fairtrial.trial.execute import run_study
 
 

@@ -74,7 +74,7 @@ def list_names(models: Iterable[type[BaseModel]], prefix: str = "") -> dict[str,
 
     Examples
     --------
-    >>> from fairtrial.settings import Adam, Penalty, Sgd
+    >>> from fairtrial.study.recipe import Adam, Penalty, Sgd
     >>> list(list_names([Sgd, Penalty], "x."))
     ['x.kind', 'x.learning_rate', 'x.momentum', 'x.l2', 'x.l1']
     """

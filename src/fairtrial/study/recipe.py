@@ -1,0 +1,255 @@
+"""Recipes: all choices of one training run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+
+from fairtrial.study.settings import (
+    Count,
+    Decay,
+    NonNegative,
+    Number,
+    Positive,
+    Settings,
+    Share,
+    expand_bare_name,
+)
+
+
+class MseLoss(Settings):
+    """Mean squared error."""
+
+    kind: Literal["mse"]
+
+
+class MaeLoss(Settings):
+    """Mean absolute error."""
+
+    kind: Literal["mae"]
+
+
+class HuberLoss(Settings):
+    """Huber's loss: quadratic within `delta` (target units), linear beyond."""
+
+    kind: Literal["huber"]
+    delta: Positive = 1.0
+
+
+class HybridLoss(Settings):
+    """`alpha` MSE + (1 - `alpha`) MAE."""
+
+    kind: Literal["hybrid"]
+    alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+
+class CrossEntropyLoss(Settings):
+    """Mean softmax cross-entropy, in nats."""
+
+    kind: Literal["cross_entropy"]
+
+
+Loss = Annotated[
+    MseLoss | MaeLoss | HuberLoss | HybridLoss | CrossEntropyLoss,
+    Field(discriminator="kind"),
+    BeforeValidator(expand_bare_name),
+]
+
+
+class Sgd(Settings):
+    """Gradient descent with heavy-ball momentum (none by default)."""
+
+    kind: Literal["sgd"]
+    learning_rate: Positive = 0.01
+    momentum: Decay = 0.0
+
+
+class Adam(Settings):
+    """Adam (Kingma and Ba 2015)."""
+
+    kind: Literal["adam"]
+    learning_rate: Positive = 0.001
+    beta1: Decay = 0.9
+    beta2: Decay = 0.999
+    epsilon: Positive = 1e-7
+
+
+class RmsProp(Settings):
+    """RMSProp (Tieleman and Hinton 2012), not centred, without momentum."""
+
+    kind: Literal["rmsprop"]
+    learning_rate: Positive = 0.001
+    rho: Decay = 0.9
+    epsilon: Positive = 1e-7
+
+
+Optimizer = Annotated[
+    Sgd | Adam | RmsProp, Field(discriminator="kind"), BeforeValidator(expand_bare_name)
+]
+
+
+class ConstantRate(Settings):
+    """The learning rate stays what the optimizer says."""
+
+    kind: Literal["constant"] = "constant"
+
+
+class HalveOnPlateau(Settings):
+    """Halve the learning rate after `patience` steps without a new lowest training loss.
+
+    The run ends (`rate_floor`) once the rate is below `floor`.
+    """
+
+    kind: Literal["halve_on_plateau"]
+    patience: Count = 100
+    floor: Positive = 1e-6
+
+
+Schedule = Annotated[
+    ConstantRate | HalveOnPlateau,
+    Field(discriminator="kind"),
+    BeforeValidator(expand_bare_name),
+]
+
+
+class Stopping(Settings):
+    """End the run after `patience` steps (epochs) without a new best of what `monitor` names.
+
+    There is one stall count of the training loss: where a schedule acts on it too, a halving starts
+    it anew. The validation metrics have a count of their own. With `restore_best` the run ends with
+    the parameters that were best by `monitor`, whatever ends it.
+    """
+
+    patience: Count = 100
+    monitor: Literal["loss", "validation_cross_entropy", "validation_accuracy"] = "loss"
+    restore_best: bool = False
+
+
+class Penalty(Settings):
+    """Added to the loss: `l2` times the sum of squared weights, `l1` times that of absolute ones.
+
+    On weights, never on biases.
+    """
+
+    l2: NonNegative = 0.0
+    l1: NonNegative = 0.0
+
+
+class NormalInit(Settings):
+    """Weights from N(0, scale), biases from N(0, bias_scale); both are standard deviations."""
+
+    kind: Literal["normal"]
+    scale: NonNegative = 1.0
+    bias_scale: NonNegative | None = Field(None, description="Absent: the same as scale.")
+
+
+class ConstantInit(Settings):
+    """All weights and biases start at `value`."""
+
+    kind: Literal["constant"] = "constant"
+    value: Number = 0.0
+
+
+Init = Annotated[
+    NormalInit | ConstantInit, Field(discriminator="kind"), BeforeValidator(expand_bare_name)
+]
+
+
+class DataNoise(Settings):
+    """Every `every` steps a fresh normal vector on the targets, in place of the one before.
+
+    Its standard deviation is drawn from U(low, high), in target units.
+    """
+
+    every: Count = 500
+    low: NonNegative = 0.5
+    high: NonNegative = 2.0
+
+    @model_validator(mode="after")
+    def _check_order(self) -> DataNoise:
+        return _check_low_high(self)
+
+
+class WeightNoise(Settings):
+    """Every `every` steps a draw from N(0, scale) added to each weight and bias."""
+
+    every: Count = 500
+    scale: NonNegative = 0.05
+
+
+class RateNoise(Settings):
+    """Every `every` steps the learning rate is multiplied by a draw from U(low, high)."""
+
+    every: Count = 200
+    low: Positive = 0.9
+    high: Positive = 1.1
+
+    @model_validator(mode="after")
+    def _check_order(self) -> RateNoise:
+        return _check_low_high(self)
+
+
+def _check_low_high(settings: Any) -> Any:
+    if settings.low > settings.high:
+        raise ValueError(f"low ({settings.low:g}) must not be above high ({settings.high:g})")
+    return settings
+
+
+class InjectedNoise(Settings):
+    """Noise put in while training; each kind is absent unless named."""
+
+    data: DataNoise | None = None
+    weights: WeightNoise | None = None
+    learning_rate: RateNoise | None = None
+
+
+class Recipe(Settings):
+    """All choices of one training run: `steps`, or `epochs` with `batch_size`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["steps"], "properties": {"epochs": False, "batch_size": False}},
+                {"required": ["epochs", "batch_size"], "properties": {"steps": False}},
+            ]
+        }
+    )
+
+    loss: Loss
+    optimizer: Optimizer
+    schedule: Schedule = ConstantRate()
+    stopping: Stopping | None = None
+    init: Init = ConstantInit()
+    steps: Count | None = None
+    epochs: Count | None = None
+    batch_size: Count | None = None
+    validation: Share | None = None
+    noise: InjectedNoise = InjectedNoise()
+    penalty: Penalty = Penalty()
+
+    @property
+    def length(self) -> int:
+        """The most steps, or epochs, that a run takes."""
+        return self.steps or self.epochs or 0
+
+    @model_validator(mode="after")
+    def _check_length(self) -> Recipe:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError(
+                "a recipe needs either steps (full batch) or epochs with batch_size, not both"
+            )
+        if (self.epochs is None) != (self.batch_size is None):
+            raise ValueError("epochs and batch_size go together")
+        rate = self.optimizer.learning_rate
+        if isinstance(self.schedule, HalveOnPlateau) and rate < self.schedule.floor:
+            raise ValueError(
+                f"optimizer.learning_rate = {rate:g} is below schedule.floor = "
+                f"{self.schedule.floor:g}: the run would end at once"
+            )
+        monitor = self.stopping.monitor if self.stopping else "loss"
+        if monitor != "loss" and self.validation is None:
+            raise ValueError(
+                f"stopping.monitor = {monitor!r} needs validation rows: set validation"
+            )
+        return self

@@ -1,0 +1,166 @@
+"""The tasks: what is learned."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from fairtrial.study.settings import (
+    Count,
+    NonNegative,
+    Number,
+    Positive,
+    Rows,
+    Settings,
+    Share,
+    expand_bare_name,
+)
+
+
+class NormalNoise(Settings):
+    """Gaussian noise; `scale` is its standard deviation, in target units."""
+
+    kind: Literal["normal"] = "normal"
+    scale: NonNegative = 1.0
+
+
+class UniformNoise(Settings):
+    """Uniform noise on [-scale, scale], in target units."""
+
+    kind: Literal["uniform"] = "uniform"
+    scale: NonNegative = 1.0
+
+
+class LaplaceNoise(Settings):
+    """Laplace noise with density exp(-|e| / scale) / (2 scale), in target units."""
+
+    kind: Literal["laplace"] = "laplace"
+    scale: NonNegative = 1.0
+
+
+class StudentTNoise(Settings):
+    """Student's t noise with `degrees_of_freedom`, times `scale`, in target units."""
+
+    kind: Literal["student_t"] = "student_t"
+    scale: NonNegative = 1.0
+    degrees_of_freedom: Positive = 3.0
+
+
+class ContaminatedNoise(Settings):
+    """Gaussian noise, a `share` of which is `factor` times as wide (Tukey's contamination)."""
+
+    kind: Literal["contaminated"] = "contaminated"
+    scale: NonNegative = 1.0
+    share: Share = 0.1
+    factor: Positive = 10.0
+
+
+class CompressedNormalNoise(Settings):
+    """`sign(n) log(1 + |n|)` of a standard normal n, times `scale`: lighter-tailed than normal."""
+
+    kind: Literal["compressed_normal"] = "compressed_normal"
+    scale: NonNegative = 1.0
+
+
+TaskNoise = Annotated[
+    NormalNoise
+    | UniformNoise
+    | LaplaceNoise
+    | StudentTNoise
+    | ContaminatedNoise
+    | CompressedNormalNoise,
+    Field(discriminator="kind"),
+    BeforeValidator(expand_bare_name),
+]
+
+
+class LineTask(Settings):
+    """A line with noise: `y = slope x + intercept + noise`, `x` standard normal."""
+
+    kind: Literal["line"]
+    slope: Number = 3.0
+    intercept: Number = 2.0
+    rows: Rows = 10_000
+    test_rows: Rows = 10_000
+    noise: TaskNoise = NormalNoise()
+
+
+class LinearTask(Settings):
+    """Linear data with noise: `y = X weights + intercept + noise`, features standard normal.
+
+    Any two features have the given `correlation`. Weights that are not given are standard normal,
+    drawn anew for each seed.
+    """
+
+    kind: Literal["linear"]
+    features: Count = 10
+    weights: Annotated[list[Number], Field(min_length=1)] | None = None
+    intercept: Number = 0.0
+    correlation: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    rows: Rows = 10_000
+    test_rows: Rows = 10_000
+    noise: TaskNoise = NormalNoise()
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> LinearTask:
+        if self.weights is not None and len(self.weights) != self.features:
+            raise ValueError(
+                f"weights has {len(self.weights)} numbers, but features = {self.features}"
+            )
+        return self
+
+
+class FashionMnistTask(Settings):
+    """Fashion-MNIST: 60,000 training and 10,000 test images of 28 x 28 pixels, ten classes."""
+
+    kind: Literal["fashion_mnist"]
+
+
+class DigitsTask(Settings):
+    """scikit-learn's digits: 1,797 images of 8 x 8 pixels, ten classes."""
+
+    kind: Literal["digits"]
+
+
+class TableTask(Settings):
+    """A CSV or Parquet file: `target` from all other columns but those in `exclude`.
+
+    Columns in `categorical` name categories, the others hold numbers. `path` is taken from the
+    folder of the study file, or from the working directory where there is none. `test` is the share
+    of rows that are held out as test rows.
+    """
+
+    kind: Literal["table"]
+    path: Annotated[str, Field(min_length=1)]
+    target: str
+    problem: Literal["regression", "classification"]
+    categorical: list[str] = []
+    exclude: list[str] = []
+    missing: Literal["refuse", "drop", "impute"] = "refuse"
+    test: Share = 0.2
+
+    @model_validator(mode="after")
+    def _check_columns(self) -> TableTask:
+        named = [self.target, *self.categorical, *self.exclude]
+        for name in named:
+            if named.count(name) > 1:
+                raise ValueError(
+                    f"{name!r} is named twice in target, categorical and exclude: once is enough"
+                )
+        return self
+
+
+AnyTask = LineTask | LinearTask | FashionMnistTask | DigitsTask | TableTask
+Task = Annotated[
+    AnyTask,
+    Field(discriminator="kind"),
+    BeforeValidator(expand_bare_name),
+]
+
+
+def has_classes(task: AnyTask) -> bool:
+    """Say whether the targets of a task are classes, to be trained in batches; else numbers."""
+    if isinstance(task, TableTask):
+        return task.problem == "classification"
+    return isinstance(task, FashionMnistTask | DigitsTask)
