@@ -73,7 +73,7 @@ def test_every_command_has_help_with_an_example(command):
 def test_our_command_never_imports_keras():
     code = (
         "import sys\nfrom fairtrial.loading import load_tensorflow\n"
-        "load_tensorflow(without_keras=True)\n"
+        "load_tensorflow(own_process=True)\n"
         "assert 'tensorflow' in sys.modules and sys.modules['keras'] is None\n"
         "assert not [name for name in sys.modules if name.startswith('keras.')]"
     )

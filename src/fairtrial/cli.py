@@ -96,7 +96,7 @@ def lab(
     Example: fairtrial lab --seeds 3 --out out/lab
     """
     name_data_folder(data)
-    load_tensorflow(without_keras=True)
+    load_tensorflow(own_process=True)
     from fairtrial.lab import prepare_lab, run_lab
     from fairtrial.training.xla import has_xla
 
@@ -138,7 +138,7 @@ def run(
     check_data(arm.task for arm in study.list_arms())
     folder = out or Path("out") / study_file.stem
     name_data_folder(data)
-    load_tensorflow(without_keras=True)
+    load_tensorflow(own_process=True)
     from fairtrial.training.xla import has_xla
     from fairtrial.trial.store import summarise_arms
     from fairtrial.trial.trial import run as run_trial
@@ -207,7 +207,7 @@ def replay(
     from fairtrial.trial.replay import SHIPPED, ReplayFile
 
     reported = ReplayFile.load(file or SHIPPED)
-    load_tensorflow(without_keras=True)
+    load_tensorflow(own_process=True)
     from fairtrial.trial.progress import Status
     from fairtrial.trial.replay import replay as replay_file
 
@@ -256,7 +256,7 @@ def export(
 
     prepared = prepare_export(folder, to, out)
     if prepared.format.on_tensorflow:
-        load_tensorflow(without_keras=True)
+        load_tensorflow(own_process=True)
     with stoppable(), show_progress(quiet) as report:
         print(prepared.write(report))
 
@@ -283,7 +283,7 @@ def bench(
 
     Example: fairtrial bench --only softmax --json speed.json
     """
-    load_tensorflow(without_keras=True)
+    load_tensorflow(own_process=True)
     from dataclasses import asdict
 
     from fairtrial.bench.workloads import FULL, QUICK, run_bench, summarise

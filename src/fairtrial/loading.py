@@ -7,20 +7,21 @@ import sys
 from pathlib import Path
 
 
-def load_tensorflow(without_keras: bool = False) -> None:
+def load_tensorflow(own_process: bool = False) -> None:
     """Load TensorFlow without its lines on the terminal.
 
     It writes to the error stream before anyone can ask it not to.
 
     Parameters
     ----------
-    without_keras : bool
-        Keep it from importing Keras, which takes a second more and is never used here. Only for a
-        process of our own: nothing can import Keras there afterwards.
+    own_process : bool
+        Whether nobody else uses TensorFlow in this process. Then it is kept from importing Keras,
+        which takes a second more and is never used here, and from advice on tracing: each shape
+        of stack is traced once, on purpose.
     """
     if "tensorflow" in sys.modules:
         return
-    if without_keras:
+    if own_process:
         sys.modules.setdefault("keras", None)  # pyright: ignore[reportArgumentType]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
@@ -28,7 +29,9 @@ def load_tensorflow(without_keras: bool = False) -> None:
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
         try:
-            import tensorflow  # noqa: F401
+            import tensorflow as tf
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+    if own_process:
+        tf.get_logger().setLevel("ERROR")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -64,3 +65,15 @@ def prepare_softmax(problem: SoftmaxProblem) -> Run:
         return after.parameters.W.numpy(), after.parameters.b.numpy()
 
     return run
+
+
+def prepare_softmax_at_once(problem: SoftmaxProblem, n_stacks: int) -> Run:
+    """Train so many stacks at once, each in a thread, as a study does; returns the first's."""
+    run = prepare_softmax(problem)
+
+    def run_all() -> tuple[Any, Any]:
+        with ThreadPoolExecutor(n_stacks) as pool:
+            first, *_ = pool.map(lambda _: run(), range(n_stacks))
+        return first
+
+    return run_all

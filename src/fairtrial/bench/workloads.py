@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from joblib import cpu_count
 
 from fairtrial.bench import jax_lanes, pytorch
 from fairtrial.bench.growth import BATCH_SIZE, measure_growth
@@ -118,7 +119,16 @@ def list_small_batches(sizes: Sizes) -> list[System]:
 def list_few_lanes(sizes: Sizes) -> list[System]:
     """List the systems that train three lanes of softmax regression."""
     problem = make_softmax_problem(3, sizes.rows, BATCH_SIZE)
-    return [_list_eager(problem, sizes), *_list_shared(problem, 3)]
+    n_stacks = cpu_count()
+    return [
+        _list_eager(problem, sizes),
+        *_list_shared(problem, 3),
+        System(
+            "fairtrial, a stack for each processor",
+            3 * n_stacks,
+            lambda: _own().prepare_softmax_at_once(problem, n_stacks),
+        ),
+    ]
 
 
 def _list_eager(problem: SoftmaxProblem, sizes: Sizes) -> System:

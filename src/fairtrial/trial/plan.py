@@ -110,7 +110,8 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     columns = 4 * 8 * n_rows * n_features if is_table else 0
     if not n_classes:
         values = (3 * n_train_rows + 2 * n_test_rows) * (n_features + 1)
-        arrays = 1 + 3 * (n_features > 1) + 4 * (recipe.noise.data is not None)
+        # Residuals and what is made of them; measured, see docs/speed.md.
+        arrays = 3 + (n_features > 1) + 4 * (recipe.noise.data is not None)
         lane = arrays * n_train_rows + 6 * 3 * (recipe.steps or 0) + 10 * n_features
         return 4 * values + columns, 4 * lane
     # Features: as loaded, split, as tensors, and in the epoch's order. Parameters: the state before
