@@ -11,20 +11,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fairtrial.errors import FairtrialError, InputError, MachineError
-    from fairtrial.study import Study
+    from fairtrial.study.claims import Claim
+    from fairtrial.study.recipe import Recipe
+    from fairtrial.study.study import Study
+    from fairtrial.trial.cluster import connect, start_workers
     from fairtrial.trial.trial import Trial, run
 
 __version__ = "0.1.0"
 
 _PLACES = {
+    "Claim": "study.claims",
     "FairtrialError": "errors",
     "InputError": "errors",
     "MachineError": "errors",
-    "Study": "study",
+    "Recipe": "study.recipe",
+    "Study": "study.study",
     "Trial": "trial.trial",
+    "connect": "trial.cluster",
     "run": "trial.trial",
+    "start_workers": "trial.cluster",
 }
-__all__ = ["FairtrialError", "InputError", "MachineError", "Study", "Trial", "run"]
+__all__ = [
+    "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial", "connect",
+    "run", "start_workers",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

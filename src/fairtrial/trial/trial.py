@@ -107,7 +107,7 @@ def run(
     Raises
     ------
     InputError
-        If the data that the study names cannot be used.
+        If the study breaks a rule, or the data that it names cannot be used.
     MachineError
         If the data cannot be had, the memory does not hold a run, the folder cannot be written or
         is in use.
@@ -129,6 +129,7 @@ def run(
     >>> trial.runs["arm"].to_list()[2:4]
     ['optimizer.learning_rate=0.01', 'optimizer.learning_rate=0.1']
     """
+    study = study.replace()  # Built from objects, it has not been checked as a whole.
     load_tensorflow()
     from fairtrial.trial.verify import refuse_deviation, verify_runs
 
