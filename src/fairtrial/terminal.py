@@ -80,23 +80,22 @@ def _show_bars(console: Console) -> Iterator[Callable[[Status], None]]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[left]}"),
     )
-    clocks: dict[tuple[str, int], Clock] = {}
+    clock = Clock()
     with Progress(*columns, console=console, transient=True) as progress:
         bars = {}
 
         def tell(status: Status) -> None:
-            phase = status.what.partition(":")[0], status.n_runs
+            phase = name_phase(status)
             if phase not in bars:
                 for bar in bars.values():
                     progress.update(bar, completed=1.0)
-                clocks[phase] = Clock()
                 bars[phase] = progress.add_task(status.what, total=1.0, counts="", left="")
             progress.update(
                 bars[phase],
                 description=status.what,
                 completed=status.share,
                 counts=count(status),
-                left=clocks[phase].tell_rest(status),
+                left=clock.tell_rest(status),
             )
 
         yield tell
@@ -119,15 +118,16 @@ class PlainLines:
 
 
 class Clock:
-    """Tells the rate, and how long is left, from what is done since it was made."""
+    """Tells the rate, and how long is left, from what is done since a phase of the work began."""
 
     def __init__(self) -> None:
-        self._began, self._first = time.monotonic(), None
+        self._phase, self._began, self._first = None, 0.0, 0.0
 
     def tell_rest(self, status: Status) -> str:
         """Say the rate in runs a second and the time left; nothing while that is a guess."""
-        if self._first is None:
-            self._first = status.share
+        if self._phase != name_phase(status):
+            self._phase = name_phase(status)
+            self._began, self._first = time.monotonic(), status.share
         seconds, done = time.monotonic() - self._began, status.share - self._first
         if seconds < 2.0 or done <= 0.0:
             return ""
@@ -136,12 +136,18 @@ class Clock:
         return f"{rate}about {left // 60}:{left % 60:02} left"
 
 
+def name_phase(status: Status) -> tuple[str, int]:
+    """Tell the phases of the work apart: one task's runs, the verification, the replay."""
+    return status.what.partition(":")[0], status.n_runs
+
+
 def count(status: Status) -> str:
     """Say how many runs and stacks are done, and how many lanes are still training."""
     if not status.n_runs:
         return ""
     stacks = f", {status.stacks_done} of {status.n_stacks} stacks" if status.n_stacks else ""
-    return f"{status.runs_done} of {status.n_runs} runs{stacks} done, {status.n_training} training"
+    training = f", {status.n_training} training" if status.n_training else ""
+    return f"{status.runs_done} of {status.n_runs} runs{stacks} done{training}"
 
 
 def make_console() -> Console:
