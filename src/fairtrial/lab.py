@@ -139,7 +139,9 @@ def join_tables(folder: Path, names: list[str]) -> None:
     """Join the studies' `runs.parquet` and `curves.parquet`, with the study's name in front."""
     for table in (RUNS, CURVES):
         frames = [
-            pl.read_parquet(folder / name / table).select(pl.lit(name).alias("study"), pl.all())
+            pl.read_parquet(folder / name / table, glob=False).select(
+                pl.lit(name).alias("study"), pl.all()
+            )
             for name in names
         ]
         write_file(folder / table, pl.concat(frames, how="diagonal_relaxed").write_parquet)

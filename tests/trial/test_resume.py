@@ -11,6 +11,7 @@ from fairtrial.trial.execute import run_study
 from fairtrial.trial.parts import PARTS
 from fairtrial.trial.plan import estimate_memory
 from fairtrial.trial.store import CURVES, PARAMETERS, RUNS
+from fairtrial.trial.trial import Trial
 
 STUDY = Study.from_toml("""
 name = "Tiny"
@@ -195,3 +196,12 @@ def test_a_full_disk_loses_nothing_that_was_written(tmp_path, monkeypatch):
         run(tmp_path)
     monkeypatch.setattr(execute, "write_part", real)
     assert any("6 of 12" in sentence for sentence in run(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["a [1]*?", "ü #1 %20", "'\"", "{a,b}"])
+def test_a_folder_of_any_name(tmp_path, trained, name):
+    run(tmp_path / name)
+    trained.clear()
+    run(tmp_path / name, STUDY.replace(seeds=4))
+    assert sum(map(len, trained)) == 4
+    assert Trial(tmp_path / name).runs.height == 16

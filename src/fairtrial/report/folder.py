@@ -89,7 +89,7 @@ def _read_text(path: Path) -> str:
 
 def _read_table(path: Path) -> pl.DataFrame:
     try:
-        return pl.read_parquet(path)
+        return pl.read_parquet(path, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise InputError(
             f"{path} cannot be read: {_say(error)}. Is this a results folder?"

@@ -48,7 +48,7 @@ def write_tables(
     index = index_runs(runs, fingerprints)
     place = {fingerprint: number for number, fingerprint in reversed(list(enumerate(fingerprints)))}
     ordered = sorted(parts, key=lambda path: min(place[one] for one in parts[path]))
-    scanned = pl.scan_parquet(ordered)
+    scanned = pl.scan_parquet(ordered, glob=False)  # Folders may have any name.
     counted = pl.LazyFrame({"fingerprint": [one for path in ordered for one in parts[path]]})
     results = scanned.join(counted, on="fingerprint", how="semi", maintain_order="left")
     table = make_run_table(runs, index, results)
@@ -137,7 +137,7 @@ def summarise_arms(folder: Path) -> list[dict[str, Any]]:
         `arm`, `runs`, `outcomes`, then each scoreboard metric's mean over the runs that did not
         diverge, as text.
     """
-    runs = pl.read_parquet(folder / RUNS)
+    runs = pl.read_parquet(folder / RUNS, glob=False)
     metrics = runs.columns[runs.columns.index("seconds") + 1 :]
     return [
         {

@@ -54,17 +54,17 @@ class Trial:
     @cached_property
     def runs(self) -> pl.DataFrame:
         """A row a run: run, arm, seed, every setting, outcome, ended_at, seconds, metrics."""
-        return pl.read_parquet(self.folder / RUNS)
+        return pl.read_parquet(self.folder / RUNS, glob=False)
 
     @cached_property
     def curves(self) -> pl.DataFrame:
         """A row a point: run, at (step or epoch), quantity, value."""
-        return pl.read_parquet(self.folder / CURVES)
+        return pl.read_parquet(self.folder / CURVES, glob=False)
 
     @cached_property
     def parameters(self) -> pl.DataFrame:
         """Two rows a run, W and b: run, parameter, shape, values (row-major)."""
-        return pl.read_parquet(self.folder / PARAMETERS)
+        return pl.read_parquet(self.folder / PARAMETERS, glob=False)
 
     @property
     def environment(self) -> dict[str, Any]:
