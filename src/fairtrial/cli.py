@@ -405,6 +405,9 @@ def main() -> None:
     """Run the command line; errors are sentences and exit codes, never tracebacks."""
     try:
         app()
+    except KeyboardInterrupt:
+        say("Stopped.")
+        leave(130)
     except StoppedError as error:
         say(str(error))
         leave(error.exit_code)  # Stacks that were dropped may compute for a moment yet.

@@ -74,7 +74,7 @@ def _show_bars(console: Console) -> Iterator[Callable[[Status], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %  {task.fields[counts]}"),
         TimeElapsedColumn(),
@@ -164,17 +164,20 @@ def say(sentence: str) -> None:
 
 def print_table(rows: list[dict[str, object]]) -> None:
     """Print rows as a table: drawn on a terminal, tab-separated in a pipe."""
-    if not sys.stdout.isatty():
+    if sys.stdout is None or not sys.stdout.isatty():
         print("\t".join(rows[0]))
         for row in rows:
             print("\t".join(map(str, row.values())))
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(*rows[0])
+    table = Table()
+    for name in rows[0]:
+        table.add_column(Text(name))  # Text, since brackets in a name are not markup.
     for row in rows:
-        table.add_row(*map(str, row.values()))
+        table.add_row(*(Text(str(value)) for value in row.values()))
     Console().print(table)
 
 

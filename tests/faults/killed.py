@@ -19,8 +19,8 @@ from fairtrial.trial.execute import run_study  # noqa: E402
 STUDY = Study.from_toml("""
 name = "Tiny"
 seeds = 8
-task = { kind = "line", rows = 1000, test_rows = 20 }
-recipe = { loss = "mse", optimizer = "sgd", steps = 500 }
+task = { kind = "line", rows = 200, test_rows = 20 }
+recipe = { loss = "mse", optimizer = "sgd", steps = 100 }
 vary = { loss = ["mse", "huber"], "optimizer.learning_rate" = [0.01, 0.1] }
 """)
 MEMORY = 1  # One run a stack: 32 parts.
@@ -54,7 +54,7 @@ def main(place: Path, n_kills: int) -> None:
     moments, number, killed, parts = random.Random(0), 0, 0, []
     while killed < n_kills:
         folder = place / f"killed {number}"
-        if attempt(folder, moments.uniform(0.2, 1.0) * whole):
+        if attempt(folder, moments.uniform(0.2, 1.0) * min(whole, 4.0)):
             number += 1
             continue
         killed += 1

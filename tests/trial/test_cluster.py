@@ -4,6 +4,8 @@ import importlib.metadata
 import os
 import pickle
 import signal
+import subprocess
+import sys
 
 import polars as pl
 import psutil
@@ -13,9 +15,8 @@ from dask.distributed import Client, LocalCluster
 from fairtrial.errors import MachineError
 from fairtrial.study import Study
 from fairtrial.trial import cluster
-from fairtrial.trial.cluster import Cluster, connect, pack, refuse_other_origin, start_workers
+from fairtrial.trial.cluster import Cluster, connect, pack, start_workers
 from fairtrial.trial.execute import run_study
-from fairtrial.trial.parts import Part
 from fairtrial.trial.plan import plan_stacks
 from fairtrial.trial.store import CURVES, PARAMETERS, RUNS
 
@@ -107,10 +108,28 @@ def test_a_task_is_a_few_kilobytes():
     assert len(pack(plan)) < 5_000 < len(pickle.dumps(plan))
 
 
-def test_results_of_another_origin_are_refused():
-    plan = plan_stacks(STUDY.list_runs())[0]
-    with pytest.raises(MachineError, match="another version"):
-        refuse_other_origin(plan, [Part(("unknown",), b"")])
+def test_a_scheduler_that_dies_is_told(tmp_path):
+    """A scheduler and a worker in processes of their own; the scheduler is killed."""
+    port = "18793"
+    begin = lambda *words: subprocess.Popen(  # noqa: E731
+        [sys.executable, "-m", "dask", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    scheduler = begin("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")
+    worker = begin("worker", f"tcp://127.0.0.1:{port}", "--nthreads", "1", "--no-dashboard")
+
+    def kill(status):
+        if status.stacks_done == 1:
+            scheduler.kill()
+
+    try:
+        with (
+            pytest.raises(MachineError, match="The scheduler is gone"),
+            connect(f"tcp://127.0.0.1:{port}") as engine,
+        ):
+            run_study(STUDY, tmp_path, kill, memory=1, engine=engine)
+    finally:
+        scheduler.kill(), worker.kill()
+    assert list(tmp_path.glob("parts/*.parquet"))
 
 
 def test_a_stack_that_kills_its_workers_is_told(tmp_path, monkeypatch):

@@ -63,3 +63,15 @@ def test_the_same_runs_have_the_same_name_but_for_the_checksum(tmp_path):
     path, other = write(tmp_path, "a", "b"), write(tmp_path, "b", "a")
     assert write(tmp_path, "a", "b") == path
     assert path.stem.partition("-")[0] != other.stem.partition("-")[0]
+
+
+def test_files_that_are_not_parts_are_left_alone(tmp_path):
+    (tmp_path / PARTS).mkdir()
+    (tmp_path / PARTS / "mine.parquet").write_text("mine")
+    assert find_parts(tmp_path, ["a"], never) == ({}, 0)
+    assert (tmp_path / PARTS / "mine.parquet").exists()
+
+
+def test_a_copied_part_is_not_counted_as_another(tmp_path):
+    write(tmp_path, "a", "b"), write(tmp_path, "b", "a")
+    assert find_parts(tmp_path, ["a", "b"], never)[1] == 0

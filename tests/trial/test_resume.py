@@ -1,10 +1,12 @@
 """What stops a study costs nothing but time: the same call goes on, to the same tables."""
 
+import os
+
 import polars as pl
 import pytest
 import tensorflow as tf
 
-from fairtrial.errors import MachineError
+from fairtrial.errors import InputError, MachineError
 from fairtrial.study import Study
 from fairtrial.trial import execute, fingerprint, train
 from fairtrial.trial.execute import run_study
@@ -121,7 +123,7 @@ def test_other_training_code_reuses_nothing(tmp_path, trained, monkeypatch):
     told = run(tmp_path)
     assert sum(map(len, trained)) == 12
     assert not any("earlier call and" in sentence for sentence in told)
-    assert any("12 runs" in sentence and "left alone" in sentence for sentence in told)
+    assert any("12 runs that this study does not have" in sentence for sentence in told)
 
 
 def test_runs_that_are_alike_train_once(tmp_path, trained):
@@ -205,3 +207,71 @@ def test_a_folder_of_any_name(tmp_path, trained, name):
     run(tmp_path / name, STUDY.replace(seeds=4))
     assert sum(map(len, trained)) == 4
     assert Trial(tmp_path / name).runs.height == 16
+
+
+TABLE = """
+name = "Table"
+seeds = 3
+recipe = { loss = "mse", optimizer = "sgd", steps = 20 }
+vary = { steps = [20, 30] }
+[task]
+kind = "table"
+path = "PATH"
+target = "y"
+problem = "regression"
+"""
+
+
+def test_a_table_that_changes_meanwhile(tmp_path, monkeypatch):
+    """What was trained on other rows is refused, and never found under the new rows' name."""
+    table = tmp_path / "t.csv"
+    rows = [f"{number},{number * number % 7}" for number in range(30)]
+    table.write_text("\n".join(["x,y", *rows]))
+    study = Study.from_toml(TABLE.replace("PATH", str(table)))
+    real = execute.write_part
+
+    def write(folder, part):
+        table.write_text("\n".join(["x,y", *rows, "3,4"]))
+        os.utime(table, (1, 1))
+        return real(folder, part)
+
+    monkeypatch.setattr(execute, "write_part", write)
+    monkeypatch.setattr(execute, "cpu_count", lambda: 1)
+    with pytest.raises(MachineError, match="The data changed"):
+        run(tmp_path / "out", study, memory=1)
+    monkeypatch.setattr(execute, "write_part", real)
+    run(tmp_path / "out", study), run(tmp_path / "fresh", study)
+    one, other = (pl.read_parquet(tmp_path / name / RUNS) for name in ("out", "fresh"))
+    assert one["mse"].to_list() == pytest.approx(other["mse"].to_list(), rel=1e-5)
+
+
+def test_a_disk_that_fills_while_tables_are_written(tmp_path, monkeypatch):
+    """Polars words the system's error itself. The folder is then not taken for a finished one."""
+    run(tmp_path)
+
+    def fill(*arguments, **options):
+        raise pl.exceptions.ComputeError("parquet: underlying IO error: No space left on device")
+
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", fill)
+    with pytest.raises(MachineError, match=r"parquet cannot be written: .*Make room"):
+        run(tmp_path, STUDY.replace(seeds=2))
+    with pytest.raises(InputError, match=r"has no study\.toml"):
+        Trial(tmp_path)
+    monkeypatch.undo()
+    run(tmp_path, STUDY.replace(seeds=2))
+    assert Trial(tmp_path).runs.height == 8
+
+
+@pytest.mark.parametrize(
+    "said", ["", "{}", '{"stack_bytes": 1e400}', '{"stack_bytes": -5}', "[" * 9999]
+)
+def test_a_plan_that_says_nothing(tmp_path, said):
+    run(tmp_path)
+    (tmp_path / PARTS / "plan.json").write_text(said)
+    (told,) = run(tmp_path)
+    assert "12 of 12" in told
+
+
+def test_another_study_in_the_folder_is_told(tmp_path):
+    run(tmp_path)
+    assert any("held the tables of 'Tiny'" in one for one in run(tmp_path, STUDY.replace(name="B")))

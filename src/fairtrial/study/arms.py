@@ -16,7 +16,7 @@ from fairtrial.study.complaints import LONGEST_NAME, Complaint, show, validate, 
 from fairtrial.study.document import Place
 from fairtrial.study.names import flatten, list_names, set_at
 from fairtrial.study.recipe import Recipe
-from fairtrial.study.settings import Settings
+from fairtrial.study.settings import Line, Settings
 from fairtrial.study.task import AnyTask, TableTask, Task, has_classes
 
 MOST_ARMS = 100_000
@@ -50,7 +50,7 @@ class ArmEntry(Settings):
     `set` gives dotted names their values; with `vary`, every combination is an arm.
     """
 
-    name: Annotated[str, Field(min_length=1)]
+    name: Line
     set: Changes = {}
     vary: Grid = {}
 

@@ -13,7 +13,7 @@ from fairtrial.study.complaints import LONGEST_NAME, Complaint, name_place, show
 from fairtrial.study.document import Place
 from fairtrial.study.metrics import METRICS, list_metrics
 from fairtrial.study.names import suggest
-from fairtrial.study.settings import Settings
+from fairtrial.study.settings import Line, Settings
 
 SELECTOR_NAMES = ["arm", *KNOWN_NAMES]
 SELECTOR_KEYS: Any = {"propertyNames": {"enum": SELECTOR_NAMES}}
@@ -30,7 +30,7 @@ class Claim(Settings):
     practice; it is in the metric's unit.
     """
 
-    say: Text
+    say: Line
     better: Annotated[Selector, Field(min_length=1)]
     than: Annotated[Selector, Field(min_length=1)]
     on: Text

@@ -6,6 +6,7 @@ studies built in Python. Numbers carry their units in the docstrings.
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -43,6 +44,16 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Rows = Annotated[int, Field(ge=2, lt=2**31)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1, lt=2**31)]
+
+
+def _check_text(text: str) -> str:
+    """Refuse what would tear tables and terminals apart."""
+    if any(unicodedata.category(letter) == "Cc" for letter in text):
+        raise ValueError(f"{text!r} must be one line, without tabs or control characters")
+    return text
+
+
+Line = Annotated[str, Field(min_length=1), AfterValidator(_check_text)]
 
 
 def expand_bare_name(value: object) -> object:

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tomli_w
-from pydantic import Field, TypeAdapter, ValidationError, WithJsonSchema, field_validator
+from pydantic import TypeAdapter, ValidationError, WithJsonSchema, field_validator
 
 from fairtrial.study.arms import Arm, ArmEntry, Grid, Run, dump_given, make_arms
 from fairtrial.study.claims import Claim, find_claim_problems
 from fairtrial.study.complaints import Complaint, make_error, show, validate
 from fairtrial.study.document import Document, parse_toml, read_text
 from fairtrial.study.recipe import Recipe
-from fairtrial.study.settings import Settings
+from fairtrial.study.settings import Line, Settings
 from fairtrial.study.task import AnyTask, Task
 
 MOST_SEEDS = 1_000_000
@@ -65,7 +65,7 @@ class Study(Settings):
     6
     """
 
-    name: Annotated[str, Field(min_length=1)]
+    name: Line
     seeds: Seeds = 20
     task: Task
     recipe: Recipe

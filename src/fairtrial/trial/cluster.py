@@ -7,19 +7,21 @@ import importlib.metadata
 import itertools
 import logging
 import pickle
+import signal
+import threading
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from dask.distributed import Client, Future, LocalCluster, Worker, WorkerPlugin
+from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
 from joblib import cpu_count
 
 from fairtrial import __version__
-from fairtrial.errors import MachineError
+from fairtrial.errors import InputError, MachineError
 from fairtrial.loading import load_tensorflow
-from fairtrial.trial.fingerprint import fingerprint_runs
 from fairtrial.trial.parts import Part
 from fairtrial.trial.plan import StackPlan
 from fairtrial.trial.progress import Board
@@ -47,7 +49,7 @@ class Cluster:
     """
 
     def __init__(self, client: Client):
-        self._client = client
+        self._client, self._seen = client, time.monotonic()
         try:
             client.wait_for_workers(1, timeout=SECONDS_TO_CONNECT)
         except TimeoutError:
@@ -75,49 +77,51 @@ class Cluster:
 
     def train(
         self, plans: Sequence[StackPlan], board: Board
-    ) -> Iterator[tuple[StackPlan, list[Part]]]:
+    ) -> Generator[tuple[StackPlan, list[Part]], None, None]:
         """Train stacks and yield their parts; stacks that still run at the end are dropped.
 
         Raises
         ------
         MachineError
             When all others have ended: if the memory does not hold a run, if worker after worker
-            died of a stack, or if a worker has other training code or data than this process. At
-            once, if all workers are gone for a minute.
+            died of a stack. At once, if the scheduler is gone, or all workers for a minute.
         """
         waiting = iter(sorted(plans, key=lambda plan: plan.work, reverse=True))
         running: dict[Future, StackPlan] = {}
-        failures, seen = [], time.monotonic()
+        failures: list[Exception] = []
         try:
-            while True:
-                # Every worker is kept busy, and the scheduler holds little, however many there are.
-                n_threads = sum(worker["nthreads"] for worker in self._list_workers())
-                if n_threads:
-                    seen = time.monotonic()
-                elif time.monotonic() - seen > SECONDS_WITHOUT_WORKERS:
-                    raise MachineError(
-                        "The cluster has lost all its workers. Stacks that have finished are kept: "
-                        "start workers, then run the same command again."
-                    )
-                room = 2 * max(1, n_threads) - len(running)
-                for plan in itertools.islice(waiting, max(0, room)):
-                    running[self._client.submit(train_packed, pack(plan), pure=False)] = plan
-                if not running:
-                    break
+            while self._hand_out(waiting, running):
                 for future in [future for future in running if future.done()]:
                     plan = running.pop(future)
                     try:
                         parts = future.result()
-                        refuse_other_origin(plan, parts)
-                    except (MachineError, KilledWorker) as error:
+                    except (InputError, MachineError, KilledWorker) as error:
                         failures.append(explain(error, plan))
                     else:
                         yield plan, parts
                 time.sleep(0.05)
-            if failures:
-                raise failures[0]
-        finally:
-            self._client.cancel(list(running))
+        except (FutureCancelledError, OSError):  # A connection that breaks is an OSError.
+            raise MachineError(
+                "The scheduler is gone. Stacks that have finished are kept: start it, then run the "
+                "same command again."
+            ) from None
+        if failures:
+            raise failures[0]
+
+    def _hand_out(self, waiting: Iterator[StackPlan], running: dict[Future, StackPlan]) -> bool:
+        """Keep every worker busy, and the scheduler small, however many plans there are."""
+        n_threads = sum(worker["nthreads"] for worker in self._list_workers())
+        if n_threads:
+            self._seen = time.monotonic()
+        elif time.monotonic() - self._seen > SECONDS_WITHOUT_WORKERS:
+            raise MachineError(
+                "The cluster has lost all its workers. Stacks that have finished are kept: "
+                "start workers, then run the same command again."
+            )
+        room = 2 * max(1, n_threads) - len(running)
+        for plan in itertools.islice(waiting, max(0, room)):
+            running[self._client.submit(train_packed, pack(plan), pure=False)] = plan
+        return bool(running)
 
     def _list_workers(self) -> list[dict[str, Any]]:
         return list(self._client.scheduler_info(n_workers=-1)["workers"].values())
@@ -137,17 +141,41 @@ class Threads(WorkerPlugin):
 
 @contextlib.contextmanager
 def start_workers(n_workers: int) -> Iterator[Cluster]:
-    """Start worker processes on this machine, which share its processors; end them afterwards."""
-    with (
-        LocalCluster(
-            n_workers=n_workers,
-            threads_per_worker=max(1, cpu_count() // n_workers),
-            dashboard_address=None,  # pyright: ignore[reportArgumentType]
-            silence_logs=logging.CRITICAL,
-        ) as local,
-        Client(local) as client,
-    ):
+    """Start worker processes on this machine, which share its processors; end them afterwards.
+
+    Raises
+    ------
+    InputError
+        If they cannot start, as in a script that does not guard its main part.
+    """
+    try:
+        with ignore_interrupts():  # Ctrl-C is this process's to hear: it ends the workers.
+            local = LocalCluster(
+                n_workers=n_workers,
+                threads_per_worker=max(1, cpu_count() // n_workers),
+                dashboard_address=None,  # pyright: ignore[reportArgumentType]
+                silence_logs=logging.CRITICAL,
+            )
+    except RuntimeError as error:
+        raise InputError(
+            f"The workers did not start: {error}. In a script, start them below "
+            "`if __name__ == '__main__':`, since they import it."
+        ) from None
+    with local, Client(local) as client:
         yield Cluster(client)
+
+
+@contextlib.contextmanager
+def ignore_interrupts() -> Iterator[None]:
+    """Have processes that start meanwhile ignore Ctrl-C; possible in the main thread alone."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
@@ -180,22 +208,6 @@ def train_packed(packed: bytes) -> list[Part]:
     from fairtrial.trial.train import train_parts
 
     return train_parts(pickle.loads(zlib.decompress(packed)))
-
-
-def refuse_other_origin(plan: StackPlan, parts: Sequence[Part]) -> None:
-    """Refuse parts that a worker made with other training code or data than this process has.
-
-    Raises
-    ------
-    MachineError
-        If their fingerprints say so.
-    """
-    runs = [run for row in plan.runs for run in row]
-    if sorted(fingerprint_runs(runs)) != sorted(one for part in parts for one in part.fingerprints):
-        raise MachineError(
-            "A worker has another version of fairtrial, TensorFlow, NumPy or scikit-learn, or "
-            "other data, than this machine: install the same everywhere. Its results are not used."
-        )
 
 
 def explain(error: Exception, plan: StackPlan) -> Exception:

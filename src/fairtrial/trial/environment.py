@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fairtrial import __version__
+from fairtrial.trial.fingerprint import fingerprint_code
 
 LIBRARIES = ("tensorflow", "numpy", "polars", "scikit-learn", "altair")
 
@@ -22,6 +23,7 @@ def describe_environment() -> dict[str, Any]:
 
     return {
         "fairtrial": __version__,
+        "training_code": fingerprint_code(),
         "python": platform.python_version(),
         **{library: version(library) for library in LIBRARIES},
         "platform": platform.platform(),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import tomllib
+from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Protocol
@@ -13,8 +15,9 @@ import psutil
 from joblib import cpu_count
 
 from fairtrial.data.load import check_data
+from fairtrial.errors import MachineError
 from fairtrial.study import Study
-from fairtrial.trial.files import lock_folder, write_json, write_text
+from fairtrial.trial.files import explain_write_errors, lock_folder, write_json, write_text
 from fairtrial.trial.fingerprint import fingerprint_runs
 from fairtrial.trial.parts import PARTS, Part, find_parts, write_part
 from fairtrial.trial.plan import StackPlan, plan_stacks
@@ -22,6 +25,7 @@ from fairtrial.trial.progress import Board, Report
 from fairtrial.trial.store import STUDY, write_tables
 
 Note = Callable[[str], None]
+PLAN = f"{PARTS}/plan.json"
 
 
 class Engine(Protocol):
@@ -38,7 +42,7 @@ class Engine(Protocol):
 
     def train(
         self, plans: Sequence[StackPlan], board: Board
-    ) -> Iterator[tuple[StackPlan, list[Part]]]:
+    ) -> Generator[tuple[StackPlan, list[Part]], None, None]:
         """Train stacks, in any order, and yield the parts of each as it finishes."""
         ...
 
@@ -55,7 +59,7 @@ class Here:
 
     def train(
         self, plans: Sequence[StackPlan], board: Board
-    ) -> Iterator[tuple[StackPlan, list[Part]]]:
+    ) -> Generator[tuple[StackPlan, list[Part]], None, None]:
         """Train stacks and yield their parts; stacks that still run at the end are dropped."""
         from fairtrial.trial.train import train_parts  # TensorFlow, only where it is used.
 
@@ -142,15 +146,47 @@ def run_study(
         missing = [run for key, run in reversed(wanted.items()) if key not in done]
         plans = plan_stacks(missing, remember_memory(folder, memory, engine))
         board = Board(plans, report)
-        for plan, finished in engine.train(plans, board):
-            for part in finished:
-                parts[write_part(folder, part)] = list(part.fingerprints)
-                for sentence in part.notes:
-                    note(sentence)
-            board.finish(plan)
+        with contextlib.closing(engine.train(plans, board)) as trained:
+            for plan, finished in trained:
+                for part in finished:
+                    refuse_other_origin(part, wanted)
+                    parts[write_part(folder, part)] = list(part.fingerprints)
+                    for sentence in part.notes:
+                        note(sentence)
+                board.finish(plan)
         board.tell("tables")
+        say_replaced(folder, study, note)
+        # Last of all comes the study: a folder without it has not been run to its end.
+        with explain_write_errors(folder):
+            (folder / STUDY).unlink(missing_ok=True)
         write_tables(folder, runs, fingerprints, parts)
         write_text(folder / STUDY, study.to_toml())
+
+
+def refuse_other_origin(part: Part, wanted: Collection[str]) -> None:
+    """Refuse a part that was made with other data or code than this process has seen.
+
+    Raises
+    ------
+    MachineError
+        If its fingerprints say so.
+    """
+    if not all(fingerprint in wanted for fingerprint in part.fingerprints):
+        raise MachineError(
+            "The data changed while the study ran, or a worker has other data, or another version "
+            "of fairtrial, TensorFlow, NumPy or scikit-learn, than this machine. Results of "
+            "another origin are not used; mend that, then run the same command again."
+        )
+
+
+def say_replaced(folder: Path, study: Study, note: Note) -> None:
+    """Say so where the tables of another study are about to be replaced."""
+    try:
+        before = tomllib.loads((folder / STUDY).read_text(encoding="utf-8"))["name"]
+    except (OSError, ValueError, KeyError):
+        return
+    if before != study.name:
+        note(f"{folder} held the tables of {before!r}; those of {study.name!r} replace them.")
 
 
 def say_reused(n_done: int, n_wanted: int, n_others: int, note: Note) -> None:
@@ -159,8 +195,8 @@ def say_reused(n_done: int, n_wanted: int, n_others: int, note: Note) -> None:
         note(f"{n_done} of {n_wanted} runs are there from an earlier call and are not run again.")
     if n_others:
         note(
-            f"{n_others} runs by other settings, data or training code are there too: they are "
-            "left alone."
+            f"{n_others} runs that this study does not have, by other settings, seeds, data or "
+            "training code, are there too: they are left alone."
         )
 
 
@@ -169,12 +205,17 @@ def remember_memory(folder: Path, memory: int | None, engine: Engine) -> int:
 
     So a study that goes on is cut into the same stacks as before, whatever is free by then.
     """
-    path = folder / PARTS / "plan.json"
-    if memory is None:
-        try:
-            return int(json.loads(path.read_text(encoding="utf-8"))["stack_bytes"])
-        except (OSError, ValueError, KeyError, TypeError):
-            memory = engine.measure_free_memory()
-    stack_bytes = memory // engine.n_at_once
-    write_json(path, {"stack_bytes": stack_bytes})
+    if memory is None and (remembered := recall_memory(folder)):
+        return remembered
+    stack_bytes = (memory or engine.measure_free_memory()) // engine.n_at_once
+    write_json(folder / PLAN, {"stack_bytes": stack_bytes})
     return stack_bytes
+
+
+def recall_memory(folder: Path) -> int | None:
+    """Recall what a stack of a results folder may take, in bytes; None where it does not say."""
+    try:
+        stack_bytes = json.loads((folder / PLAN).read_text(encoding="utf-8"))["stack_bytes"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return stack_bytes if isinstance(stack_bytes, int) and stack_bytes > 0 else None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from polars.exceptions import PolarsError
 
 from fairtrial.errors import MachineError
 
@@ -93,14 +94,16 @@ def explain_write_errors(path: Path) -> Iterator[None]:
     Raises
     ------
     MachineError
-        In place of an OSError.
+        In place of an OSError, or of what Polars makes of one.
     """
     try:
         yield
-    except OSError as error:
-        reason = error.strerror or error
+    except (OSError, PolarsError) as error:  # Polars words some of the system's errors itself.
+        reason = getattr(error, "strerror", None) or error
+        full = "No space left" in str(error)
         raise MachineError(
-            f"{path} cannot be written: {reason}. Make room or choose another folder with --out."
+            f"{path} cannot be written: {reason}. {'Make room or choose' if full else 'Choose'} "
+            "another folder with --out."
         ) from None
 
 

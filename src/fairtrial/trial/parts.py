@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from fairtrial.training.trace import Trace
 
 PARTS = "parts"
+NAME = re.compile(r"[0-9a-f]{20}-[0-9a-f]{20}\.parquet")
 
 # A row a run. Lists side by side are of one length: metrics with their values, quantities with
 # their curves.
@@ -127,11 +129,14 @@ def find_parts(
     MachineError
         If a part cannot be read or a damaged one not be removed.
     """
+    wanted = set(wanted)
     missing, parts, n_others = set(wanted), {}, 0
     for path in sorted((folder / PARTS).glob("*.parquet")):
+        if not NAME.fullmatch(path.name):
+            continue  # Not ours: nothing to read, and nothing to remove.
         there = _read_fingerprints(path, note)
         here = [one for one in there if one in missing]
-        n_others += len(there) - len(here)
+        n_others += sum(one not in wanted for one in there)
         if here:
             parts[path] = here
             missing.difference_update(here)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from fairtrial.data.load import load_dataset
-from fairtrial.errors import MachineError
+from fairtrial.errors import InputError, MachineError
 from fairtrial.training.stacked import Stack, train
 from fairtrial.trial.fingerprint import fingerprint_runs
 from fairtrial.trial.parts import Part, Result, make_part
@@ -55,16 +55,30 @@ def train_parts(
 
 
 def train_stack(plan: StackPlan, progress: Progress) -> list[Result]:
-    """Load a stack's data, train it, and put every run on the scoreboard."""
+    """Load a stack's data, train it, and put every run on the scoreboard.
+
+    Raises
+    ------
+    InputError
+        If a table cannot be used, or changes while it is loaded.
+    MachineError
+        If images cannot be had.
+    """
     firsts = [row[0] for row in plan.runs]
+    fingerprints = [fingerprint_runs(row) for row in plan.runs]
     recipes = [run.arm.recipe for run in plan.runs[0]]
     validation = recipes[0].validation  # The lanes of a data set share it.
     datasets = [load_dataset(run.arm.task, run.seed, validation) for run in firsts]
+    if fingerprints != [fingerprint_runs(row) for row in plan.runs]:
+        raise InputError(
+            "A table changed while it was loaded: run the same command again when nothing writes "
+            "to it."
+        )
     began = time.perf_counter()
     traces = train(Stack(recipes, datasets, [run.seed for run in firsts]), progress)
     seconds = (time.perf_counter() - began) / plan.n_runs
     return [
         Result(fingerprint, trace, seconds, score(trace, dataset))
-        for row, dataset, row_traces in zip(plan.runs, datasets, traces, strict=True)
-        for fingerprint, trace in zip(fingerprint_runs(row), row_traces, strict=True)
+        for row, dataset, row_traces in zip(fingerprints, datasets, traces, strict=True)
+        for fingerprint, trace in zip(row, row_traces, strict=True)
     ]

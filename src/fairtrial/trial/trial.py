@@ -13,7 +13,7 @@ from fairtrial.errors import InputError
 from fairtrial.loading import load_tensorflow
 from fairtrial.study import Study
 from fairtrial.trial.environment import describe_environment
-from fairtrial.trial.execute import Engine, Note, run_study
+from fairtrial.trial.execute import Engine, Note, recall_memory, run_study
 from fairtrial.trial.files import write_json
 from fairtrial.trial.progress import Report, Status
 from fairtrial.trial.store import CURVES, ENVIRONMENT, PARAMETERS, RUNS, STUDY
@@ -68,8 +68,9 @@ class Trial:
 
     @property
     def environment(self) -> dict[str, Any]:
-        """Versions, machine, and the verification of lanes."""
-        return json.loads((self.folder / ENVIRONMENT).read_text(encoding="utf-8"))
+        """Versions, machine, and the verification of lanes; empty while the study runs."""
+        path = self.folder / ENVIRONMENT
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def run(
@@ -91,7 +92,8 @@ def run(
     out : str or Path
         The results folder; what earlier calls have left there is reused.
     verify : int
-        How many lanes, drawn at random, train again with the eager driver, to be compared.
+        How many lanes, drawn at random, train again with the eager driver, to be compared; on this
+        machine, whatever the engine.
     memory : int, optional
         What all stacks that train at once may take, in bytes; half of what is free if absent.
     report, note : callable
@@ -135,11 +137,25 @@ def run(
 
     folder, environment = Path(out), describe_environment()
     run_study(study, folder, report, note, memory, engine)
-    environment["verification"] = verify_runs(
-        study.list_runs(),
-        verify,
-        lambda done, of, name: report(Status(f"verify: {name}", done / of, 1, done, of)),
-    )
+    environment["verification"] = recall_verification(folder, environment)
+    if verify:
+        environment["verification"] = verify_runs(
+            study.list_runs(),
+            verify,
+            lambda done, of, name: report(Status(f"verify: {name}", done / of, 1, done, of)),
+            recall_memory(folder),
+        )
     write_json(folder / ENVIRONMENT, environment)
     refuse_deviation(environment["verification"])
     return Trial(folder)
+
+
+def recall_verification(folder: Path, environment: dict[str, Any]) -> dict[str, Any]:
+    """Recall the lanes that an earlier call has verified with the same training code."""
+    try:
+        before = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
+        if before["training_code"] == environment["training_code"]:
+            return before["verification"]
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return {"largest_deviation": 0.0, "lanes": []}

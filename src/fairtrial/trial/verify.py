@@ -53,7 +53,7 @@ def verify_runs(
     runs: Sequence[Run],
     n_lanes: int,
     report: Callable[[int, int, str], None] = lambda done, of, run: None,
-    memory: int = 2**30,
+    memory: int | None = None,
 ) -> dict[str, Any]:
     """Train some runs again with the eager driver and compare the parameters.
 
@@ -68,8 +68,9 @@ def verify_runs(
         How many to draw, by a stream of their own: the same ones for the same runs.
     report : callable
         Told before each lane how many are done, how many there are, and its name.
-    memory : int
-        What a stack may take, in bytes, as for `plan_stacks`.
+    memory : int, optional
+        What a stack may take, in bytes, as for `plan_stacks`: what it took when the runs were
+        trained, so that each is verified in its own stack.
 
     Returns
     -------
@@ -78,7 +79,7 @@ def verify_runs(
     """
     places = [
         (plan, row, lane)
-        for plan in plan_stacks(runs, memory)
+        for plan in plan_stacks(runs, memory or 2**30)
         for row in range(len(plan.runs))
         for lane in range(len(plan.runs[row]))
     ]
