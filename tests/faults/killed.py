@@ -11,14 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-sys.modules["keras"] = None
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-from fairtrial.study import Study  # noqa: E402
-from fairtrial.training import xla  # noqa: E402
-from fairtrial.trial.execute import run_study  # noqa: E402
-
-# Compiling would be most of an attempt's time, and has nothing to do with what is tested.
-xla.has_xla = lambda: False
+from fairtrial.study import Study
+from fairtrial.training import xla
+from fairtrial.trial.execute import run_study
 
 STUDY = Study.from_toml("""
 name = "Tiny"
@@ -67,6 +62,8 @@ def attempt(folder: Path, moments: random.Random | None) -> bool:
 
 def main(place: Path, n_kills: int) -> None:
     """Leave `whole`, never killed, and `killed 0`, `killed 1`, ..., each killed several times."""
+    # Compiling would be most of an attempt's time, and has nothing to do with what is tested.
+    xla.has_xla = lambda: False
     attempt(place / "whole", None)
     moments, number, parts = random.Random(0), 0, []
     while len(parts) < n_kills:

@@ -532,3 +532,9 @@ name = "Tiny"
 task = "line"
 recipe = {{ loss = {{ kind = "huber", delta = {delta} }}, optimizer = "sgd", steps = 5 }}
 """)
+
+
+@pytest.mark.parametrize("text", ["a\\tb", "a\\nb", "\\u001b[31m", "\\u0000"])
+def test_names_that_would_tear_tables_apart(text):
+    told = errors_of(f'[[arms]]\nname = "{text}"')
+    assert "must be one line, without tabs or control characters" in told
