@@ -258,7 +258,8 @@ def export(
     if prepared.format.on_tensorflow:
         load_tensorflow(own_process=True)
     with stoppable(), show_progress(quiet) as report:
-        print(prepared.write(report))
+        place = prepared.write(report)
+    print(place)
 
 
 @app.command()
