@@ -193,6 +193,28 @@ def schema(
 
 
 @app.command()
+def claims(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A results folder.")],
+    claims_file: Annotated[
+        Path | None,
+        typer.Option("--claims", help="Judge the claims of this file.", metavar="FILE"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Judge the claims of a study from its results folder, without training.
+
+    Example: fairtrial claims out/study --claims other.toml
+    """
+    from fairtrial.evidence.judge import judge_folder, summarise_verdicts
+
+    verdicts = judge_folder(folder, claims_file)
+    if as_json:
+        print(json.dumps(verdicts, indent=2, ensure_ascii=False))
+    else:
+        print_table(summarise_verdicts(verdicts))
+
+
+@app.command()
 def replay(
     file: Annotated[
         Path | None,

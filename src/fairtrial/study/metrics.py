@@ -21,10 +21,13 @@ class Metric:
         What it measures, with its unit.
     higher_is_better : bool
         Which way is better.
+    worst : float or None
+        The worst value that there is, for runs that diverged; None where there is none.
     """
 
     meaning: str
     higher_is_better: bool = False
+    worst: float | None = None
 
 
 REGRESSION = {
@@ -34,14 +37,20 @@ REGRESSION = {
     "r2": Metric("share of the test targets' variance that is explained", higher_is_better=True),
 }
 TRUTH = {"parameter_error": Metric("Euclidean distance from the true weights and intercept")}
+
+
+def _share_told_right(rows: str) -> Metric:
+    return Metric(f"share of {rows} rows told right", higher_is_better=True, worst=0.0)
+
+
 CLASSES = {
-    "accuracy": Metric("share of test rows told right", higher_is_better=True),
+    "accuracy": _share_told_right("test"),
     "cross_entropy": Metric("mean cross-entropy on the test rows, in nats"),
-    "train_accuracy": Metric("share of training rows told right", higher_is_better=True),
+    "train_accuracy": _share_told_right("training"),
     "train_cross_entropy": Metric("mean cross-entropy on the training rows, in nats"),
 }
 VALIDATION = {
-    "validation_accuracy": Metric("share of validation rows told right", higher_is_better=True),
+    "validation_accuracy": _share_told_right("validation"),
     "validation_cross_entropy": Metric("mean cross-entropy on the validation rows, in nats"),
 }
 METRICS = REGRESSION | TRUTH | CLASSES | VALIDATION

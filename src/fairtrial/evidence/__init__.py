@@ -1,0 +1,1 @@
+"""From tables to verdicts: whether the claims of a study hold, and how surely."""

@@ -1,0 +1,161 @@
+"""Verdicts: what paired differences say of a claim, and how surely."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
+
+from fairtrial.evidence.sign_flip import list_subset_means
+
+LEVEL = 0.05
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the differences of one claim say, before it is seen beside other claims.
+
+    Attributes
+    ----------
+    difference, low, high : float
+        The mean over the seeds and its 95 % interval, in the metric's unit, positive when `better`
+        is better. NaN and infinite where there is nothing to go by.
+    p : float
+        Two-sided: against "the difference is within the margin".
+    p_equivalent : float
+        Against "the difference is beyond the margin".
+    spread : float
+        Standard deviation of the differences over the seeds.
+    n_seeds : int
+        How many.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_equivalent: float
+    spread: float
+    n_seeds: int
+
+
+def weigh(differences: np.ndarray, margin: float) -> Evidence:
+    """Test a claim by the sign-flip test of its differences.
+
+    Parameters
+    ----------
+    differences : (n,)
+        One a seed, positive when `better` is better; finite.
+    margin : float
+        Smaller differences do not matter.
+
+    Returns
+    -------
+    Evidence
+        The one-sided tests: better by more than the margin, worse by more, and within it (both
+        one-sided tests at once). Without a margin only differences that are all exactly 0 are
+        equivalent.
+    """
+    n = len(differences)
+    if n == 0:
+        return Evidence(np.nan, -np.inf, np.inf, 1.0, 1.0, np.nan, 0)
+    means = list_subset_means(differences)
+    low, high = means.find_interval()
+    if margin > 0.0:
+        p_equivalent = max(means.test_below(margin), means.test_above(-margin))
+    else:
+        p_equivalent = 0.0 if np.all(differences == 0.0) else 1.0
+    one_sided = min(means.test_above(margin), means.test_below(-margin))
+    spread = float(np.std(differences, ddof=1)) if n > 1 else float("nan")
+    return Evidence(
+        float(np.mean(differences)), low, high, min(1.0, 2.0 * one_sided), p_equivalent, spread, n
+    )
+
+
+def decide(evidence: Sequence[Evidence], margins: Sequence[float]) -> list[tuple[str, float]]:
+    """Give the claims of a study their verdicts, together.
+
+    Parameters
+    ----------
+    evidence : sequence of Evidence
+        One a claim.
+    margins : sequence of float
+        One a claim.
+
+    Returns
+    -------
+    list of (str, float)
+        `holds`, `reversed`, `equivalent` or `undecided`, and the p-value that Holm's procedure
+        has adjusted for the number of claims.
+
+    References
+    ----------
+    Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
+    """
+    if not evidence:
+        return []
+    adjusted = adjust([one.p for one in evidence])
+    equivalent = adjust([one.p_equivalent for one in evidence])
+    verdicts = []
+    for one, p, p_equivalent in zip(evidence, adjusted, equivalent, strict=True):
+        if p <= LEVEL:
+            verdict = "holds" if one.difference > 0.0 else "reversed"
+        else:
+            verdict = "equivalent" if p_equivalent <= LEVEL else "undecided"
+        verdicts.append((verdict, p))
+    return verdicts
+
+
+def adjust(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values for their number, by Holm's procedure."""
+    adjusted = multipletests(p_values, method="holm")[1]
+    return np.asarray(adjusted, float).tolist()
+
+
+def count_seeds_needed(n_claims: int) -> int:
+    """Return with how many seeds the first of so many claims can be decided at all.
+
+    The smallest two-sided p-value of n seeds is 2 / 2^n, and Holm's procedure multiplies it by
+    the number of claims.
+
+    Examples
+    --------
+    >>> count_seeds_needed(1), count_seeds_needed(10)
+    (6, 9)
+    """
+    return int(np.ceil(np.log2(2.0 * n_claims / LEVEL)))
+
+
+def estimate_seeds(evidence: Evidence, margin: float, n_claims: int) -> int | None:
+    """Estimate how many seeds would probably decide an undecided claim.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What there is.
+    margin : float
+        The claim's.
+    n_claims : int
+        That Holm's procedure adjusts for; the estimate takes the strictest step.
+
+    Returns
+    -------
+    int or None
+        So many in all, for a chance of 80 % by a t-test's power if difference and spread are what
+        they seem; None where no number would, or the spread is unknown.
+    """
+    beyond = abs(abs(evidence.difference) - margin)
+    if evidence.n_seeds < 2 or not evidence.spread > 0.0 or not beyond > 0.0:
+        return None
+    two_sided = abs(evidence.difference) > margin
+    found = TTestPower().solve_power(
+        effect_size=min(beyond / evidence.spread, 10.0),
+        alpha=LEVEL / n_claims,
+        power=POWER,
+        alternative="two-sided" if two_sided else "larger",
+    )
+    return max(int(np.ceil(np.max(found))), count_seeds_needed(n_claims))

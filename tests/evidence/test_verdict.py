@@ -1,0 +1,80 @@
+"""Verdicts by hand, Holm's example, and how often nothing is called something."""
+
+import numpy as np
+import pytest
+
+from fairtrial.evidence.verdict import (
+    adjust,
+    count_seeds_needed,
+    decide,
+    estimate_seeds,
+    weigh,
+)
+
+UP = np.linspace(1.0, 2.0, 8)
+
+
+@pytest.mark.parametrize(
+    ("differences", "margin", "expected"),
+    [
+        (UP, 0.0, "holds"),
+        (-UP, 0.0, "reversed"),
+        (UP, 0.9, "holds"),
+        (UP, 1.6, "undecided"),
+        (UP, 2.5, "equivalent"),
+        (-UP, 2.5, "equivalent"),
+        (np.zeros(3), 0.0, "equivalent"),
+        (np.zeros(8), 0.1, "equivalent"),
+        (UP - 1.5, 0.0, "undecided"),
+        (UP[:5], 0.0, "undecided"),
+        (np.array([]), 0.0, "undecided"),
+    ],
+)
+def test_one_claim(differences, margin, expected):
+    ((verdict, _),) = decide([weigh(differences, margin)], [margin])
+    assert verdict == expected
+
+
+def test_p_values_by_hand():
+    """Eight of one sign: 1 of 256 flips on either side."""
+    evidence = weigh(UP, 0.0)
+    assert (evidence.p, evidence.n_seeds) == (2 / 256, 8)
+    assert evidence.difference == pytest.approx(1.5)
+    assert (evidence.low, evidence.high) > (0.0, 0.0)
+
+
+def test_holms_procedure_by_hand():
+    """Smallest times 4, next times 3, ...; never falling."""
+    assert adjust([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_many_claims_need_more_seeds():
+    """Eight seeds reach 2 / 256: enough for six claims, not for seven."""
+    for n_claims, expected in ((6, "holds"), (7, "undecided")):
+        decided = decide([weigh(UP, 0.0)] * n_claims, [0.0] * n_claims)
+        assert {verdict for verdict, _ in decided} == {expected}
+        assert (count_seeds_needed(n_claims) <= 8) == (expected == "holds")
+
+
+def test_no_claims():
+    assert decide([], []) == []
+
+
+def test_seeds_that_would_decide():
+    """Against the textbook: effect 0.5, 5 % two-sided, 80 % power: 34 (Cohen 1988)."""
+    differences = np.array([-0.5, 1.5] * 20)
+    differences = (differences - differences.mean()) / differences.std(ddof=1) + 0.5
+    assert estimate_seeds(weigh(differences, 0.0), 0.0, 1) == 34
+    assert estimate_seeds(weigh(np.zeros(8), 0.0), 0.0, 1) is None
+
+
+@pytest.mark.parametrize("n_seeds", [6, 10])
+def test_nothing_is_rarely_called_something(n_seeds):
+    """In 300 studies of ten claims about nothing, at most 5 % call one, give or take 3 errors."""
+    random, called = np.random.default_rng(n_seeds), 0
+    for _ in range(300):
+        evidence = [weigh(random.standard_t(3, n_seeds), 0.0) for _ in range(10)]
+        called += any(
+            verdict in ("holds", "reversed") for verdict, _ in decide(evidence, [0.0] * 10)
+        )
+    assert called / 300 <= 0.05 + 3 * 0.0126
