@@ -1,0 +1,139 @@
+"""The exact minimiser of a training objective on given rows, with a certificate.
+
+Everything is float64, and nothing is trained: what a run would reach with all the steps there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy import special
+from threadpoolctl import ThreadpoolController
+
+from fairtrial.optimum.residuals import solve_residuals
+from fairtrial.optimum.rows import measure_rows
+from fairtrial.optimum.softmax import solve_softmax
+from fairtrial.optimum.standard import Clock, Point
+from fairtrial.study.recipe import Recipe
+
+BUDGET = 30.0
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The minimiser of a training objective, or why none can be named.
+
+    Where there are several minimisers, this is one of them. With a `problem`, W and b are the best
+    point that was met, and not a minimiser.
+
+    Attributes
+    ----------
+    W : (D,) or (D, K)
+        Weights; for classes, the second.
+    b : () or (K,)
+        Biases.
+    objective : float
+        Mean loss over the rows plus the penalty, there: in the loss's unit (for classes, nats).
+    certificate : float
+        The largest component of the smallest subgradient found, by weights of features that are
+        centred and of root mean square 1. For regression without unit, as a share of the loss's
+        slope at a residual of one standard deviation of y; for classes in nats.
+    tolerance : float
+        The largest certificate of a minimiser.
+    problem : str
+        Empty if certified; else a sentence that says why not.
+    """
+
+    W: np.ndarray
+    b: np.ndarray
+    objective: float
+    certificate: float
+    tolerance: float
+    problem: str
+
+
+def find_optimum(
+    recipe: Recipe, X: np.ndarray, y: np.ndarray, n_classes: int, budget: float = BUDGET
+) -> Optimum:
+    """Find the exact minimiser of what a recipe minimises: its loss and its penalty.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Whatever else it says, such as its learning rate, has no part in this.
+    X : (N, D)
+        Features as training sees them, divided by the dataset's divisor.
+    y : (N,)
+        Targets: numbers, or classes from 0 where `n_classes` is above 0.
+    n_classes : int
+        K, or 0 for regression.
+    budget : float
+        Seconds allowed. Single steps are not interrupted, so it may take a little longer.
+
+    Returns
+    -------
+    Optimum
+    """
+    clock = Clock.start(budget)
+    X = np.asarray(X, float)
+    if not (np.isfinite(X).all() and np.isfinite(y).all()):
+        D, K = X.shape[1], (n_classes,) if n_classes else ()
+        nothing = np.zeros((D, *K)), np.zeros(K)
+        return Optimum(*nothing, np.nan, np.inf, 0.0, "some features or targets are not finite")
+    # On one core: many small products are slower on several, and wherever these are taken, far so.
+    # And the number of cores then changes no digit.
+    with _find_libraries().limit(limits=1, user_api="blas"):
+        if n_classes:
+            point = solve_softmax(recipe, X, np.asarray(y, np.intp), n_classes, clock)
+        else:
+            point = solve_residuals(recipe, X, np.asarray(y, float), clock)
+    objective = measure_objective(recipe, X, y, point.W, point.b)
+    problem = point.problem or _judge(point)
+    return Optimum(point.W, point.b, objective, point.certificate, point.tolerance, problem)
+
+
+@cache
+def _find_libraries() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _judge(point: Point) -> str:
+    if point.certificate <= point.tolerance:
+        return ""
+    return (
+        f"not certified: the optimality condition is missed by {point.certificate:.1g}, "
+        f"and {point.tolerance:.0e} is the most allowed"
+    )
+
+
+def measure_objective(
+    recipe: Recipe, X: np.ndarray, y: np.ndarray, W: np.ndarray, b: np.ndarray
+) -> float:
+    """Measure what a recipe minimises, in float64.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its loss and penalty count.
+    X, y : (N, D), (N,)
+        Features as training sees them; targets, or classes from 0 for cross-entropy.
+    W, b : (D,) and (), or (D, K) and (K,)
+        The parameters to measure.
+
+    Returns
+    -------
+    float
+        Mean loss over the rows, plus l2 times the sum of squared weights, plus l1 times that of
+        absolute ones.
+    """
+    W = np.asarray(W, float)
+    prediction = np.asarray(X, float) @ W + np.asarray(b, float)
+    if recipe.loss.kind == "cross_entropy":
+        chosen = np.take_along_axis(prediction, np.asarray(y)[:, None], 1)[:, 0]
+        losses = special.logsumexp(prediction, axis=1) - chosen
+    else:
+        losses = measure_rows(recipe.loss, np.asarray(y, float) - prediction)
+    penalty = recipe.penalty
+    return float(losses.mean() + penalty.l2 * (W**2).sum() + penalty.l1 * np.abs(W).sum())

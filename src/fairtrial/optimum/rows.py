@@ -1,0 +1,162 @@
+"""Regression objectives as sums over rows, and what proves a point to be their minimiser.
+
+All four losses, with either penalty or both, are one sum over rows of `a r² + c |r|`, whose kink is
+rounded within `width`: Huber's loss is `c = width = delta`, absolute loss has width 0, and a
+penalty on a weight is a row more, whose residual is the weight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy import linalg, optimize
+
+from fairtrial.optimum.standard import FLAT, Standard
+from fairtrial.study.recipe import Recipe
+
+TOLERANCE = 1e-9
+# A width that no residual but 0 lies within.
+TINY = 1e-200
+
+# a, c and width of a row of each loss, from its settings.
+COEFFICIENTS = {
+    "mse": lambda loss: (1.0, 0.0, 0.0),
+    "mae": lambda loss: (0.0, 1.0, 0.0),
+    "huber": lambda loss: (0.0, loss.delta, loss.delta),
+    "hybrid": lambda loss: (loss.alpha, 1.0 - loss.alpha, 0.0),
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The objective: the sum over M rows of `a r² + c |r|`, rounded within width; `r = y - A θ`.
+
+    Attributes
+    ----------
+    A : (M, P)
+    y, a, c, width : (M,)
+    n_more : int
+        How many of the last rows are the penalty's: 0, or D.
+    """
+
+    A: np.ndarray
+    y: np.ndarray
+    a: np.ndarray
+    c: np.ndarray
+    width: np.ndarray
+    n_more: int
+
+    def widen(self, width: float) -> Rows:
+        """Round all kinks to at least this width."""
+        return replace(self, width=np.maximum(self.width, width))
+
+    def residual(self, theta: np.ndarray) -> np.ndarray:
+        """Return y - A θ, (M,)."""
+        return self.y - self.A @ theta
+
+    def slope(self, r: np.ndarray) -> np.ndarray:
+        """Return the rows' derivatives by the residual, (M,); at a kink of width 0 its middle."""
+        return 2.0 * self.a * r + self.c * np.clip(r / np.maximum(self.width, TINY), -1.0, 1.0)
+
+
+def measure_rows(loss: Any, r: np.ndarray) -> np.ndarray:
+    """Return the loss of each residual, (N,)."""
+    a, c, width = COEFFICIENTS[loss.kind](loss)
+    size = np.abs(r)
+    if not width:
+        return a * r**2 + c * size
+    within = np.minimum(size, width)
+    return a * r**2 + c * within / width * (size - within / 2)
+
+
+def measure_spread(recipe: Recipe, deviation: np.ndarray) -> float:
+    """Return a size of the targets' deviations (N,) that suits the loss, in target units.
+
+    Root mean square where residuals are squared; else the median, which no outlier sets.
+    """
+    squared = COEFFICIENTS[recipe.loss.kind](recipe.loss)[0] > 0.0
+    middle = 0.0 if squared else float(np.median(np.abs(deviation)))
+    return middle or float(np.sqrt(np.mean(deviation**2))) or 1.0
+
+
+def state_rows(recipe: Recipe, standard: Standard, y: np.ndarray, spread: float) -> Rows:
+    """Write an objective as rows, in multiples of the spread of y and of the loss's slope there."""
+    a, c, width = COEFFICIENTS[recipe.loss.kind](recipe.loss)
+    slope = 2.0 * a * spread + c * (min(spread / width, 1.0) if width else 1.0)
+    N, P = standard.A.shape
+    penalty = recipe.penalty
+    n_more = P - 1 if penalty.l1 or penalty.l2 else 0
+    # Residuals of a penalty's rows are weights of the standard features, in the unit of y.
+    l2 = penalty.l2 / standard.size[:n_more] ** 2
+    l1 = penalty.l1 / standard.size[:n_more]
+    return Rows(
+        A=np.vstack([standard.A, np.eye(P)[:n_more]]),
+        y=np.concatenate([y, np.zeros(n_more)]),
+        a=np.concatenate([np.full(N, a / N), l2]) * spread / slope,
+        c=np.concatenate([np.full(N, c / N), l1]) / slope,
+        width=np.concatenate([np.full(N, width), np.zeros(n_more)]) / spread,
+        n_more=n_more,
+    )
+
+
+def find_basis(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Return a basis (P, R) of the parameters that the rows can tell apart, and a fit z (R,) in it.
+
+    Over it the sum of `(a + c) (A θ)²` is the sum of squares of z. The fit is that of least
+    squares with these weights: where c is 0, the minimiser.
+    """
+    root = np.sqrt(rows.a + rows.c)
+    A = rows.A * root[:, None]
+    norm = np.sqrt((A**2).sum(0))
+    norm[norm == 0.0] = 1.0
+    U, size, V = linalg.svd(A / norm, full_matrices=False, overwrite_a=True, check_finite=False)
+    keep = size > FLAT * size[0]
+    return (V[keep] / norm).T / size[keep], U[:, keep].T @ (root * rows.y)
+
+
+def certify(rows: Rows, theta: np.ndarray, pull: np.ndarray) -> float:
+    """Return the largest component of the smallest subgradient found.
+
+    Parameters
+    ----------
+    rows : Rows
+    theta : (P,)
+    pull : (M,)
+        Slopes to begin with at the rows whose residual is 0 to rounding: any from -c to c is right.
+
+    Returns
+    -------
+    float
+        0 where θ is a minimiser.
+    """
+    r = rows.residual(theta)
+    # Relative to the spread of y, which is 1, as well.
+    scale = 1.0 + np.abs(rows.y) + np.abs(rows.A) @ np.abs(theta)
+    rounding = 64 * np.finfo(float).eps * scale
+    kinks = replace(rows, a=np.zeros(len(r)))
+    low, high = kinks.slope(r - rounding), kinks.slope(r + rounding)
+    free = high - low > TOLERANCE * rows.c
+    rest = rows.A.T @ replace(rows, c=np.where(free, 0.0, rows.c)).slope(r)
+    if not np.isfinite(rest).all():
+        return np.inf
+    if not free.any():
+        return float(np.abs(rest).max())
+    return _balance(rows.A[free].T, rest, low[free], high[free], pull[free])
+
+
+def _balance(
+    B: np.ndarray, rest: np.ndarray, low: np.ndarray, high: np.ndarray, pull: np.ndarray
+) -> float:
+    """Return the largest component of `rest + B u` (P,) at the best u found from low to high."""
+    pull = np.clip(pull, low, high)
+    more, _, rank, _ = np.linalg.lstsq(B, -(rest + B @ pull))
+    left = float(np.abs(rest + B @ np.clip(pull + more, low, high)).max())
+    if left <= TOLERANCE or B.shape[1] <= rank:
+        return left
+    # Equal rows count as one. With more rows than parameters, which of them pull is a choice.
+    B, which = np.unique(B, axis=1, return_inverse=True)
+    low, high = np.bincount(which.ravel(), low), np.bincount(which.ravel(), high)
+    u = optimize.lsq_linear(B, -rest, (low, high), method="bvls", tol=1e-15).x
+    return min(left, float(np.abs(rest + B @ u).max()))

@@ -1,0 +1,288 @@
+"""The minimisers of softmax cross-entropy, penalised or not, by trust-region Newton.
+
+Without a penalty there may be none: where a point tells every row right, going on in its direction
+lowers the objective for ever. That a minimiser exists is then proven from the curvature at the
+point found, as the loss cannot flatten faster than exponentially.
+
+References
+----------
+Bach (2010), Self-concordant analysis for logistic regression, doi:10.1214/09-EJS521.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import linalg, optimize
+
+from fairtrial.optimum.standard import FLAT, Clock, OutOfTimeError, Point, standardise
+from fairtrial.study.recipe import Recipe
+
+TOLERANCE = 1e-7
+# What the solvers aim at, one after the other, as far as is needed.
+AIMS = (1e-6, 1e-8, 1e-10)
+MOST_ROUNDS = 3
+# Fewer evaluations than this do not lead to a minimiser.
+LEAST_EVALUATIONS = 30
+MOST_STEPS = 500
+# The most parameters for which the smallest curvature is computed.
+MOST_PARAMETERS = 2000
+SEPARABLE = "there is no finite minimiser: the classes of the rows are separable"
+ABSENT = "there is no finite minimiser: some class has no rows, and its bias falls for ever"
+UNPROVEN = "no finite minimiser could be proven: some classes may be separable"
+TOO_MANY = f"no finite minimiser could be proven: there are more than {MOST_PARAMETERS} parameters"
+
+
+class SeparableError(Exception):
+    """Every row is told right, by a positive margin."""
+
+
+@dataclass
+class Softmax:
+    """The smooth part of an objective: mean cross-entropy, in nats, plus the L2 penalty.
+
+    Attributes
+    ----------
+    A : (N, P)
+        Features, scaled to condition the problem, and ones.
+    y : (N,)
+        Classes, from 0.
+    n_classes : int
+        K.
+    l2 : (P, 1)
+        The penalty on squared parameters.
+    penalised : bool
+        Whether there is any penalty; without, separable rows end the search.
+    clock : Clock
+        When to stop.
+    latest : (PK,)
+        The parameters seen last: where to start, and what is left where time runs out.
+    """
+
+    A: np.ndarray
+    y: np.ndarray
+    n_classes: int
+    l2: np.ndarray
+    penalised: bool
+    clock: Clock
+    latest: np.ndarray
+    _at: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    _loss: float = 0.0
+    _shares: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    def share(self, x: np.ndarray) -> np.ndarray:
+        """Return the classes' probabilities of each row at x (PK,), (N, K); the latest are kept."""
+        if np.array_equal(x, self._at):
+            return self._shares
+        self.clock.check()
+        logits = self.A @ x.reshape(-1, self.n_classes)
+        logits -= logits.max(1, keepdims=True)
+        own = logits[np.arange(len(self.y)), self.y]
+        self.latest = x
+        if not self.penalised and not own.any() and ((logits >= -FLAT).sum(1) == 1).all():
+            raise SeparableError
+        shares = np.exp(logits, out=logits)
+        total = shares.sum(1, keepdims=True)
+        self._loss = float(np.mean(np.log(total[:, 0]) - own))
+        shares /= total
+        self._at, self._shares = x.copy(), shares
+        return shares
+
+    def measure(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the objective at x (PK,), and its gradient (PK,)."""
+        theta = x.reshape(-1, self.n_classes)
+        excess = self.share(x).copy()
+        excess[np.arange(len(self.y)), self.y] -= 1.0
+        gradient = self.A.T @ excess / len(self.y) + 2.0 * self.l2 * theta
+        return self._loss + float((self.l2 * theta**2).sum()), gradient.ravel()
+
+    def multiply(self, x: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """Return the Hessian at x (PK,) times v (PK,)."""
+        self.clock.check()
+        shares, V = self.share(x), v.reshape(-1, self.n_classes)
+        change = self.A @ V
+        change = shares * (change - (shares * change).sum(1, keepdims=True))
+        return (self.A.T @ change / len(self.y) + 2.0 * self.l2 * V).ravel()
+
+
+def solve_softmax(
+    recipe: Recipe, X: np.ndarray, y: np.ndarray, n_classes: int, clock: Clock
+) -> Point:
+    """Find the minimiser of softmax cross-entropy.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its penalty counts.
+    X : (N, D)
+        Features as training sees them.
+    y : (N,)
+        Classes, from 0.
+    n_classes : int
+        K.
+    clock : Clock
+        When to stop.
+
+    Returns
+    -------
+    Point
+        The certificate is the largest component of the smallest subgradient found, in nats, by
+        weights of features centred and of unit size.
+    """
+    standard, K, penalty = standardise(X), n_classes, recipe.penalty
+    if (np.bincount(y, minlength=K) == 0).any():
+        return Point(np.zeros((X.shape[1], K)), np.zeros(K), np.inf, TOLERANCE, ABSENT)
+    # Between features of unit size and weights of unit penalty: about equal curvatures.
+    scale = np.append(np.sqrt(standard.size**2 + 20.0 * penalty.l2), 1.0)[:, None]
+    size = np.append(standard.size, 1.0)[:, None]
+    on_weights = np.append(np.ones(X.shape[1]), 0.0)[:, None]
+    problem = Softmax(
+        A=standard.A * (size / scale).T,
+        y=y,
+        n_classes=K,
+        l2=penalty.l2 * on_weights / scale**2,
+        penalised=bool(penalty.l1 or penalty.l2),
+        clock=clock,
+        latest=np.zeros((X.shape[1] + 1) * K),
+    )
+    l1 = np.repeat(penalty.l1 * on_weights / scale, K, 1).ravel()
+    # The certificate is by weights of unit size, and stricter where a feature was scaled less.
+    unit = np.repeat(scale / size, K, 1).ravel()
+    certificate, sentence = np.inf, ""
+    try:
+        x, certificate = _minimise(problem, l1, unit)
+        if not problem.penalised and certificate <= TOLERANCE:
+            sentence = prove_finite(standard.A, problem.share(x), y, clock)
+    except SeparableError:
+        x, sentence = problem.latest, SEPARABLE
+    except OutOfTimeError:
+        x, sentence = problem.latest, clock.say()
+    W, b = standard.restore(x.reshape(-1, K) * size / scale)
+    return Point(W, b, certificate, TOLERANCE, sentence)
+
+
+def _minimise(problem: Softmax, l1: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the best parameters (PK,) found, and their certificate."""
+    x = problem.latest
+    begin = time.monotonic()
+    problem.measure(x)
+    if LEAST_EVALUATIONS * (time.monotonic() - begin) > problem.clock.left:
+        raise OutOfTimeError
+    best: tuple[np.ndarray, float] = x, np.inf
+    for aim in AIMS if l1.any() else AIMS[-1:]:
+        if l1.any():
+            x = _split(problem, x, l1, aim)
+        for _ in range(MOST_ROUNDS):
+            x = _fit_smooth(problem, x, l1)
+            missed = find_subgradient(problem.measure(x)[1], x, l1) * unit
+            best = min(best, (x, float(np.abs(missed).max())), key=lambda pair: pair[1])
+            if best[1] <= TOLERANCE:
+                return best
+    return best
+
+
+def _split(problem: Softmax, x: np.ndarray, l1: np.ndarray, aim: float) -> np.ndarray:
+    """Minimise with the L1 penalty, over the parameters' positive and negative parts; (PK,)."""
+
+    def measure(parts: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = problem.measure(parts[:n] - parts[n:])
+        both = np.concatenate([l1, l1])
+        return value + float(both @ parts), np.concatenate([gradient, -gradient]) + both
+
+    n = len(x)
+    result = optimize.minimize(
+        measure,
+        np.concatenate([np.maximum(x, 0.0), np.maximum(-x, 0.0)]),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.0, None)] * (2 * n),
+        options={"gtol": aim, "ftol": 0.0, "maxiter": 5000, "maxfun": 5000, "maxcor": 20},
+    )
+    return result.x[:n] - result.x[n:]
+
+
+def _fit_smooth(problem: Softmax, x: np.ndarray, l1: np.ndarray) -> np.ndarray:
+    """Minimise with the signs of the penalised parameters held; (PK,).
+
+    Those that would change their sign are set to 0, where their penalty has its kink.
+    """
+    sign = np.sign(x) * (l1 > 0)
+    free = (l1 == 0) | (sign != 0)
+
+    def fill(part: np.ndarray) -> np.ndarray:
+        full = np.zeros(len(x))
+        full[free] = part
+        return full
+
+    def measure(part: np.ndarray) -> tuple[float, np.ndarray]:
+        full = fill(part)
+        value, gradient = problem.measure(full)
+        return value + float((l1 * sign) @ full), (gradient + l1 * sign)[free]
+
+    result = optimize.minimize(
+        measure,
+        x[free],
+        jac=True,
+        hessp=lambda part, v: problem.multiply(fill(part), fill(v))[free],
+        method="trust-ncg",
+        options={"gtol": AIMS[-1], "maxiter": MOST_STEPS},
+    )
+    full = fill(result.x)
+    return np.where((sign != 0) & (np.sign(full) != sign), 0.0, full)
+
+
+def find_subgradient(gradient: np.ndarray, x: np.ndarray, l1: np.ndarray) -> np.ndarray:
+    """Return the smallest subgradient of a smooth part's gradient plus `l1 |x|`, (PK,)."""
+    at_kink = np.sign(gradient) * np.maximum(np.abs(gradient) - l1, 0.0)
+    return np.where(x == 0.0, at_kink, gradient + l1 * np.sign(x))
+
+
+def prove_finite(A: np.ndarray, shares: np.ndarray, y: np.ndarray, clock: Clock) -> str:
+    """Prove that unpenalised cross-entropy has a finite minimiser, from the curvature at a point.
+
+    Along a unit direction v from there, the slope is at first `g v`, and the curvature, at first
+    `v H v`, falls no faster than `exp(-ρ t)`, where ρ bounds how fast logits part. So in the end
+    the slope is at least `g v + v H v / ρ`. Where that is positive for all v, no direction lowers
+    the objective for ever. Directions that change no probability are left out.
+
+    Parameters
+    ----------
+    A : (N, P)
+        Features and ones.
+    shares : (N, K)
+        Probabilities of the classes at the point.
+    y : (N,)
+        Classes.
+    clock : Clock
+        When to stop.
+
+    Returns
+    -------
+    str
+        Empty, or a sentence.
+    """
+    N, K = shares.shape
+    n_parameters = min(A.shape) * (K - 1)
+    if n_parameters > MOST_PARAMETERS:
+        return TOO_MANY
+    U, size, _ = linalg.svd(A, full_matrices=False)
+    Q = U[:, size > FLAT * size[0]] * np.sqrt(N)
+    R = Q.shape[1]
+    contrasts = linalg.null_space(np.ones((1, K)))
+    hessian = np.zeros((R, K - 1, R, K - 1))
+    for k in range(K):
+        clock.check()
+        # Row k of diag(p) - p p' of all data rows, by the contrasts.
+        weights = -shares[:, [k]] * (shares @ contrasts - contrasts[k])
+        for j in range(K - 1):
+            block = (Q.T * weights[:, j]) @ Q / N
+            hessian[:, :, :, j] += contrasts[k][None, :, None] * block[:, None, :]
+    excess = shares.copy()
+    excess[np.arange(N), y] -= 1.0
+    slope = float(np.linalg.norm(Q.T @ excess @ contrasts / N))
+    least = float(linalg.eigvalsh(hessian.reshape(R * (K - 1), -1), subset_by_index=(0, 0))[0])
+    parting = float(np.sqrt(2.0 * (Q**2).sum(1).max()))
+    rounding = R * K * np.finfo(float).eps
+    return "" if slope * parting < least - rounding else UNPROVEN

@@ -1,0 +1,111 @@
+"""Features as the solvers see them, and what a solver hands back."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+# Columns that vary by less than this share of their largest value are constant: training's float32
+# could not tell them from it.
+FLAT = 1e-12
+
+
+class Point(NamedTuple):
+    """Where a solver ended.
+
+    Attributes
+    ----------
+    W : (D,) or (D, K)
+    b : () or (K,)
+    certificate, tolerance : float
+        How far the optimality condition is from being met, and what counts as met.
+    problem : str
+        A sentence where no minimiser can be named whatever the certificate; else empty.
+    """
+
+    W: np.ndarray
+    b: np.ndarray
+    certificate: float
+    tolerance: float
+    problem: str = ""
+
+
+class OutOfTimeError(Exception):
+    """The budget is spent."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When to stop.
+
+    Attributes
+    ----------
+    budget : float
+        Seconds allowed.
+    end : float
+        When they are over, by `time.monotonic`.
+    """
+
+    budget: float
+    end: float
+
+    @classmethod
+    def start(cls, budget: float) -> Clock:
+        """Start a clock of `budget` seconds."""
+        return cls(budget, time.monotonic() + budget)
+
+    def check(self) -> None:
+        """Raise OutOfTimeError once the budget is spent."""
+        if time.monotonic() > self.end:
+            raise OutOfTimeError
+
+    @property
+    def left(self) -> float:
+        """Seconds left."""
+        return self.end - time.monotonic()
+
+    def say(self) -> str:
+        """Say that it took too long."""
+        return f"takes longer than {self.budget:g} seconds"
+
+
+@dataclass(frozen=True)
+class Standard:
+    """Features centred and of unit size, with a column of ones for the bias.
+
+    Attributes
+    ----------
+    A : (N, D + 1)
+        (X - centre) / size, then ones. Constant columns are 0.
+    centre, size : (D,)
+        Mean and root mean square about it, in the features' units; size is 1 for constant columns.
+    """
+
+    A: np.ndarray
+    centre: np.ndarray
+    size: np.ndarray
+
+    def restore(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return W (D, ...) and b (...) of parameters (D + 1, ...) of the standard features."""
+        W = (theta[:-1].T / self.size).T
+        return W, np.asarray(theta[-1] - self.centre @ W)
+
+
+def standardise(X: np.ndarray) -> Standard:
+    """Centre features (N, D) and scale them to root mean square 1."""
+    A = np.empty((len(X), X.shape[1] + 1))
+    A[:, -1] = 1.0
+    features = A[:, :-1]
+    features[:] = X
+    centre = features.mean(0)
+    features -= centre
+    largest = np.maximum(np.abs(features).max(0), np.abs(centre))
+    size = np.sqrt(np.mean(features**2, 0))
+    flat = size <= FLAT * largest
+    features[:, flat] = 0.0
+    size[flat] = 1.0
+    features /= size
+    return Standard(A, centre, size)
