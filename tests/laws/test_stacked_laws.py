@@ -17,7 +17,7 @@ from fairtrial.data.line import line_data
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager, stacked
 from fairtrial.training.hyperparameters import list_kinds
-from fairtrial.training.model import Parameters
+from fairtrial.training.parameters import Parameters
 
 law = settings(max_examples=6, deadline=None, derandomize=True)
 STEPS = 25

@@ -10,7 +10,7 @@ from fairtrial.data.split import order_rows, split_rows
 from fairtrial.study.recipe import Penalty
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager, loss
-from fairtrial.training.model import Parameters, draw_init
+from fairtrial.training.parameters import Parameters, draw_init
 
 DATA = line_data(LineTask(kind="line", rows=64, test_rows=2, noise="laplace"), 5)
 FAST = {"kind": "sgd", "learning_rate": 0.1}

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from by_hand import softmax
 from fairtrial.training.evaluation import choose_monitored, evaluate
-from fairtrial.training.model import Parameters
+from fairtrial.training.parameters import Parameters
 from fairtrial.training.sizes import BLOCK
 
 RANDOM = np.random.default_rng(6)

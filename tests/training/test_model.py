@@ -6,7 +6,8 @@ import scipy.stats
 import tensorflow as tf
 
 from fairtrial.study.recipe import ConstantInit, NormalInit
-from fairtrial.training.model import Parameters, draw_init, predict_logits, predict_numbers
+from fairtrial.training.model import predict_logits, predict_numbers
+from fairtrial.training.parameters import Parameters, draw_init
 
 RANDOM = np.random.default_rng(2)
 

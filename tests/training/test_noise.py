@@ -10,8 +10,8 @@ from fairtrial.data.line import line_data
 from fairtrial.study.recipe import InjectedNoise
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager
-from fairtrial.training.model import Parameters
 from fairtrial.training.noise import INJECTIONS, PURPOSES, NamedDraws, make_keys, strikes
+from fairtrial.training.parameters import Parameters
 
 DRAWS = NamedDraws(make_keys([3], ()))
 N = 20_000

@@ -9,8 +9,8 @@ from by_hand import list_kinds, recipe
 from fairtrial.study import recipe as recipes
 from fairtrial.training.hyperparameters import list_kinds as kinds_of
 from fairtrial.training.hyperparameters import make_numbers
-from fairtrial.training.model import Parameters
 from fairtrial.training.optimizer import OPTIMIZERS, apply_updates, init_slots
+from fairtrial.training.parameters import Parameters
 
 # One row for each optimizer, or more: its settings.
 CASES = [

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from by_hand import Judge, recipe
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
-from fairtrial.training.model import Parameters
+from fairtrial.training.parameters import Parameters
 from fairtrial.training.step import init_state, judge
 from fairtrial.training.trace import OUTCOMES
 

@@ -9,6 +9,7 @@ from fairtrial.data.line import line_data
 from fairtrial.study.recipe import Sgd
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager, stacked
+from fairtrial.training.trace import thin_curves
 
 HEAVY = {"kind": "sgd", "learning_rate": 0.2, "momentum": 0.98}
 WILD = {"kind": "sgd", "learning_rate": 5.0}
@@ -71,7 +72,7 @@ def test_the_last_step_of_many_chunks():
     expected = descend(one, DATA.X, DATA.y, [0.0], 0.0)
     assert (trace.outcome, trace.ended_at) == ("completed", 2 * stacked.CHUNK)
     np.testing.assert_allclose(trace.W, expected.W, rtol=1e-5)
-    at, losses = trace.curves["loss"]
+    at, losses = thin_curves(trace.curves)["loss"]
     assert len(at) <= 500
     assert {0, stacked.CHUNK, 2 * stacked.CHUNK} <= set(at.tolist())
     np.testing.assert_allclose(losses, np.array(expected.losses)[at], rtol=1e-5)
@@ -80,7 +81,7 @@ def test_the_last_step_of_many_chunks():
 def test_curves_keep_both_sides_of_each_halving():
     schedule = {"kind": "halve_on_plateau", "patience": 17, "floor": 1e-9}
     (trace,) = train([recipe("mae", HEAVY, steps=1100, schedule=schedule)])
-    at, rates = trace.curves["learning_rate"]
+    at, rates = thin_curves(trace.curves)["learning_rate"]
     assert len(at) <= 500
     falls = np.flatnonzero(np.diff(rates))
     assert len(falls) > 5

@@ -12,8 +12,8 @@ import tensorflow as tf
 from fairtrial.bench.problems import LineProblem, SoftmaxProblem
 from fairtrial.training import eager
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
-from fairtrial.training.model import Parameters
 from fairtrial.training.noise import make_keys
+from fairtrial.training.parameters import Parameters
 from fairtrial.training.stacked import Stack, _lay_out_epoch, compile_epoch, train
 from fairtrial.training.step import init_state
 

@@ -99,7 +99,7 @@ def make_line_problem(n_seeds: int, n_rows: int, n_steps: int) -> LineProblem:
     )
     task = LineTask(kind="line", rows=n_rows, test_rows=2, noise=LaplaceNoise())
     datasets = tuple(line_data(task, seed) for seed in seeds)
-    # As in fairtrial.training.model.draw_init, which would load TensorFlow.
+    # As in fairtrial.training.parameters.draw_init.
     starts = [
         [np.float32(make_stream(seed, f"init.{name}").standard_normal()) for seed in seeds]
         for name in "Wb"

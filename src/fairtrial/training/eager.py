@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,10 @@ import tensorflow as tf
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import order_rows, split_parts
 from fairtrial.study.recipe import Recipe
-from fairtrial.training.evaluation import choose_monitored, evaluate
+from fairtrial.training.evaluation import choose_monitored, evaluate, predict, predict_blocks
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
-from fairtrial.training.model import Parameters, draw_init
 from fairtrial.training.noise import Draws, NamedDraws, make_keys
+from fairtrial.training.parameters import Parameters, draw_init
 from fairtrial.training.step import (
     State,
     end,
@@ -133,8 +134,13 @@ def _train_epochs(
         }.items():
             curves[quantity].append(value)
     trace = _make_trace(state, numbers, curves, first=1)
-    scores = _evaluate(end(state, numbers), parts, dataset.divisor)
-    return replace(trace, scores={name: float(score) for name, score in scores.items()})
+    final = end(state, numbers)
+    scores = _evaluate(final, parts, dataset.divisor)
+    return replace(
+        trace,
+        scores={name: float(score) for name, score in scores.items()},
+        predictions=predict_blocks(partial(predict, divisor=dataset.divisor), final, parts),
+    )
 
 
 def _evaluate(parameters: Parameters, parts: Any, divisor: int) -> dict[str, Any]:

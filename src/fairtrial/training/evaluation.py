@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from fairtrial.training.hyperparameters import MONITORS
 from fairtrial.training.loss import softmax_cross_entropy
-from fairtrial.training.model import Numbers, Parameters, predict_logits
+from fairtrial.training.model import Numbers, predict_logits
+from fairtrial.training.parameters import Parameters
 from fairtrial.training.sizes import BLOCK
+from fairtrial.training.trace import Predictions
 
 
 def evaluate(parameters: Parameters, X: Any, labels: Any, divisor: int) -> dict[str, Any]:
@@ -61,6 +64,62 @@ def evaluate(parameters: Parameters, X: Any, labels: Any, divisor: int) -> dict[
     if rest := n_rows - n_whole * BLOCK:
         sums = [a + b for a, b in zip(sums, score(n_whole * BLOCK, rest), strict=True)]
     return {"cross_entropy": sums[0] / n_rows, "accuracy": sums[1] / n_rows}
+
+
+def predict(parameters: Parameters, X: Any, divisor: int) -> tuple[Any, Any]:
+    """Tell the class of each row, and how surely.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        `W` (D, K, ...) and `b` (K, ...); lane axes last.
+    X : (B, D)
+        Features, of any type of numbers.
+    divisor : int
+        What features are divided by.
+
+    Returns
+    -------
+    classes, confidence : (B, ...)
+        The most probable class, and its probability.
+    """
+    logits = predict_logits(parameters, tf.cast(X, tf.float32) / divisor)
+    shifted = logits - tf.reduce_max(logits, 1, keepdims=True)
+    classes = tf.argmax(logits, 1, output_type=tf.int32)
+    return classes, 1.0 / tf.reduce_sum(tf.exp(shifted), 1)
+
+
+def predict_blocks(
+    predict_block: Callable[[Parameters, Any], tuple[Any, Any]],
+    parameters: Parameters,
+    parts: Mapping[str, tuple[Any, Any]],
+) -> dict[str, Predictions]:
+    """Tell the classes of the validation and test rows, block by block.
+
+    Parameters
+    ----------
+    predict_block : callable
+        `predict` for one block of rows.
+    parameters : Parameters
+        `W` (D, K, ...) and `b` (K, ...).
+    parts : mapping of str to (X, y)
+        All parts of the data, by the prefix of their metrics' names.
+
+    Returns
+    -------
+    dict of str to Predictions
+        (N, ...) each; without the training rows.
+    """
+    told = {}
+    for prefix, (X, _) in parts.items():
+        if prefix != "train_":
+            firsts = range(0, len(X), BLOCK)
+            blocks = [predict_block(parameters, X[first : first + BLOCK]) for first in firsts]
+            told[prefix] = Predictions(*(
+                np.concatenate([np.asarray(values) for values in side])
+                for side in zip(*blocks, strict=True)
+            ))  # fmt: skip
+    return told
 
 
 def choose_monitored(loss: Any, scores: Mapping[str, Any], numbers: Numbers) -> Any:

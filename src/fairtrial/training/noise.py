@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.randomness import make_key
-from fairtrial.training.model import Numbers, Parameters
+from fairtrial.training.model import Numbers
+from fairtrial.training.parameters import Parameters
 
 PURPOSES = (
     "noise.data",

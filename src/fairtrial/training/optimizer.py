@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from fairtrial.training.model import Numbers, Parameters
+from fairtrial.training.model import Numbers
+from fairtrial.training.parameters import Parameters
 
 Slots = Mapping[str, Any]
 Update = Callable[[Any, Slots, Any, Numbers, Any], tuple[Any, dict[str, Any]]]

@@ -14,10 +14,10 @@ import tensorflow as tf
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import order_rows, split_parts
 from fairtrial.study.recipe import Recipe
-from fairtrial.training.evaluation import choose_monitored, evaluate
+from fairtrial.training.evaluation import choose_monitored, evaluate, predict, predict_blocks
 from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
-from fairtrial.training.model import Parameters, draw_init
 from fairtrial.training.noise import NamedDraws, make_keys
+from fairtrial.training.parameters import Parameters, draw_init
 from fairtrial.training.sizes import CHUNK
 from fairtrial.training.step import (
     State,
@@ -29,7 +29,13 @@ from fairtrial.training.step import (
     settle,
     update,
 )
-from fairtrial.training.trace import OUTCOMES, TRAINING, Trace, record_parameters, thin
+from fairtrial.training.trace import (
+    OUTCOMES,
+    TRAINING,
+    Predictions,
+    Trace,
+    record_parameters,
+)
 from fairtrial.training.xla import compile_program
 
 Progress = Callable[[int, int], None]
@@ -67,7 +73,7 @@ def train(stack: Stack, progress: Progress = lambda lanes, at: None) -> list[lis
     Returns
     -------
     S lists of L Trace
-        For each data set the traces of its lanes, curves thinned.
+        For each data set the traces of its lanes.
     """
     if stack.recipes[0].steps is not None:
         return _train_full_batch(stack, progress)
@@ -168,7 +174,13 @@ class _Ended:
         self.W, self.b = (value.numpy() for value in parameters)
         self.outcome, self.ended_at = state.outcome.numpy(), state.ended_at.numpy()
 
-    def make_trace(self, lane: tuple[int, ...], curves: Any, scores: dict[str, float]) -> Trace:
+    def make_trace(
+        self,
+        lane: tuple[int, ...],
+        curves: Any,
+        scores: dict[str, float],
+        predictions: dict[str, Predictions],
+    ) -> Trace:
         return Trace(
             self.W[(..., *lane)],
             self.b[(..., *lane)],
@@ -176,22 +188,18 @@ class _Ended:
             int(self.ended_at[lane]),
             curves,
             scores,
+            predictions,
         )
 
 
 def _cut_steps(ended: _Ended, curves: dict[str, np.ndarray], lane: tuple[int, int]) -> Trace:
-    """Cut one lane out of a full-batch stack, its curves thinned."""
+    """Cut one lane out of a full-batch stack."""
     n_steps = int(ended.ended_at[lane]) + 1
     at = np.arange(n_steps)
-    rate = curves["learning_rate"][(slice(n_steps), *lane)]
-    # The points on both sides of each halving stay.
-    halved = np.concatenate([rate[1:] == rate[:-1] * 0.5, [False]])
-    kept = thin(at, halved | np.roll(halved, 1))
     lane_curves = {
-        name: (at[kept], curve[(slice(n_steps), *lane)][kept].astype(np.float64))
-        for name, curve in curves.items()
-    }
-    return ended.make_trace(lane, lane_curves, {})
+        name: (at, curve[(slice(n_steps), *lane)]) for name, curve in curves.items()
+    }  # fmt: skip
+    return ended.make_trace(lane, lane_curves, {}, {})
 
 
 # ----------------------------------------------------------------------------------------- epochs
@@ -243,6 +251,17 @@ def compile_evaluation(divisor: int) -> Callable[..., Any]:
     return run_evaluation
 
 
+@lru_cache(maxsize=8)
+def compile_prediction(divisor: int) -> Callable[..., Any]:
+    """Compile what all lanes tell of a block of rows."""
+
+    @compile_program
+    def run_prediction(parameters: Parameters, X: Any) -> tuple[Any, Any]:
+        return predict(parameters, X, divisor)
+
+    return run_prediction
+
+
 def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
     (dataset,), (seed,) = stack.datasets, stack.seeds
     recipes, first_recipe = list(stack.recipes), stack.recipes[0]
@@ -257,7 +276,7 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
     parts = split_parts(dataset, first_recipe.validation, seed)
     X, y = parts["train_"]
     batch_size = min(first_recipe.batch_size or len(y), len(y))
-    tensors = {prefix: tuple(map(tf.constant, part)) for prefix, part in parts.items()}
+    tensors = {prefix: (tf.constant(X), tf.constant(y)) for prefix, (X, y) in parts.items()}
     run_epoch = compile_epoch(kinds, batch_size, dataset.divisor)
     run_evaluation = compile_evaluation(dataset.divisor)
 
@@ -285,8 +304,9 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
     curves = {name: np.stack([values[name] for values in epochs]) for name in epochs[0]}
     parameters = end(state, numbers)
     final = {name: value.numpy() for name, value in score(parameters).items()}
+    told = predict_blocks(compile_prediction(dataset.divisor), parameters, tensors)
     ended = _Ended(parameters, state)
-    return [_cut_epochs(ended, curves, final, lane) for lane in range(len(recipes))]
+    return [_cut_epochs(ended, curves, final, told, lane) for lane in range(len(recipes))]
 
 
 def _lay_out_epoch(
@@ -301,7 +321,11 @@ def _lay_out_epoch(
 
 
 def _cut_epochs(
-    ended: _Ended, curves: dict[str, np.ndarray], final: dict[str, np.ndarray], lane: int
+    ended: _Ended,
+    curves: dict[str, np.ndarray],
+    final: dict[str, np.ndarray],
+    told: dict[str, Predictions],
+    lane: int,
 ) -> Trace:
     """Cut one lane out of a stack trained in epochs."""
     n_epochs = int(ended.ended_at[lane])
@@ -310,4 +334,7 @@ def _cut_epochs(
         name: (at, curve[:n_epochs, lane].astype(np.float64)) for name, curve in curves.items()
     }
     scores = {name: float(values[lane]) for name, values in final.items()}
-    return ended.make_trace((lane,), lane_curves, scores)
+    predictions = {
+        prefix: Predictions(*(values[:, lane] for values in one)) for prefix, one in told.items()
+    }
+    return ended.make_trace((lane,), lane_curves, scores, predictions)

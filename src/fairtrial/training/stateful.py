@@ -13,7 +13,7 @@ import tensorflow as tf
 from fairtrial.data.dataset import Dataset
 from fairtrial.study.recipe import Init
 from fairtrial.study.task import LineTask
-from fairtrial.training.model import Parameters
+from fairtrial.training.parameters import Parameters
 
 NOISES = {
     "normal": lambda n, scale: tf.random.normal([n], stddev=scale),

@@ -14,9 +14,10 @@ import tensorflow as tf
 
 from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.loss import PENALTIES, regression_loss, softmax_cross_entropy
-from fairtrial.training.model import Numbers, Parameters, predict_logits, predict_numbers
+from fairtrial.training.model import Numbers, predict_logits, predict_numbers
 from fairtrial.training.noise import INJECTIONS, Draws
 from fairtrial.training.optimizer import apply_updates, init_slots
+from fairtrial.training.parameters import Parameters
 from fairtrial.training.schedule import halve_on_plateau
 from fairtrial.training.stopping import count_stall, has_stalled
 from fairtrial.training.trace import (

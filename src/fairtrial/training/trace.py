@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from fairtrial.training.model import Parameters
+from fairtrial.training.parameters import Parameters
 
 OUTCOMES = ("training", "completed", "stopped_early", "rate_floor", "diverged")
 TRAINING, COMPLETED, STOPPED_EARLY, RATE_FLOOR, DIVERGED = range(len(OUTCOMES))
+
+
+Curves = dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+class Predictions(NamedTuple):
+    """The class told of each row (N,), and the probability given to it (N,)."""
+
+    classes: np.ndarray
+    confidence: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -28,18 +39,31 @@ class Trace:
     ended_at : int
         The last step, counted from 0; for runs in epochs the last epoch, counted from 1.
     curves : dict of str to (at, values)
-        For each quantity the steps (or epochs) and the values there, two arrays of one length.
+        For each quantity every step (or epoch) and the values there, two arrays of one length.
     scores : dict of str to float
         What only the driver can measure of the final parameters: for classes accuracy and
         cross-entropy on each part of the data.
+    predictions : dict of str to Predictions
+        For classes, by the prefix of its metrics: what is told of the validation and test rows.
     """
 
     W: np.ndarray
     b: np.ndarray
     outcome: str
     ended_at: int
-    curves: dict[str, tuple[np.ndarray, np.ndarray]]
+    curves: Curves
     scores: dict[str, float]
+    predictions: Mapping[str, Predictions] = field(default_factory=dict)
+
+
+def thin_curves(curves: Curves) -> Curves:
+    """Thin the curves of a run, all alike, for storage; the points beside each halving stay."""
+    at, rate = curves["learning_rate"]
+    halved = np.concatenate([rate[1:] == rate[:-1] * 0.5, [False]])
+    kept = thin(at, halved | np.roll(halved, 1))
+    return {
+        name: (at[kept], values[kept].astype(np.float64)) for name, (_, values) in curves.items()
+    }
 
 
 def thin(at: np.ndarray, keep: np.ndarray, most: int = 500) -> np.ndarray:
