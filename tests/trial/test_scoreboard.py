@@ -1,19 +1,33 @@
-"""The scoreboard's metrics against scikit-learn."""
+"""The scoreboard's metrics against scikit-learn, closed forms and counting by hand."""
 
 import numpy as np
+import polars as pl
 import pytest
+import sklearn.linear_model
 import sklearn.metrics
 
-from by_hand import recipe
+from by_hand import descend, recipe, softmax
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
+from fairtrial.data.split import split_rows
 from fairtrial.study import task as tasks
 from fairtrial.study.metrics import METRICS, list_metrics
 from fairtrial.training import eager
-from fairtrial.training.trace import Trace
-from fairtrial.trial.scoreboard import score, score_regression
+from fairtrial.trial.scoreboard import (
+    Scoreboard,
+    count_to_tolerance,
+    score_predictions,
+    score_regression,
+)
 
 RANDOM = np.random.default_rng(8)
+LINE = tasks.LineTask(kind="line", rows=20, test_rows=20)
+CLASSES = {"loss": "cross_entropy", "steps": None, "batch_size": 500}
+
+
+def measure(one, data, seed=0):
+    trace = eager.train(one, data, seed)
+    return trace, Scoreboard(data, seed, one.validation).measure_run(trace, one)
 
 
 @pytest.mark.parametrize("n_features", [1, 4])
@@ -24,6 +38,7 @@ def test_regression(n_features):
     truth = np.arange(n_features + 1.0)
     found = score_regression(W, b, Dataset(X[:1], y[:1], X, y, truth))
     predicted = (X.astype(float) * W.astype(float)).sum(1) + float(b)
+    true_line = (X.astype(float) * truth[:-1]).sum(1) + truth[-1]
     assert found == pytest.approx(
         {
             "mse": sklearn.metrics.mean_squared_error(y, predicted),
@@ -31,6 +46,7 @@ def test_regression(n_features):
             "rmse": sklearn.metrics.root_mean_squared_error(y, predicted),
             "r2": sklearn.metrics.r2_score(y, predicted),
             "parameter_error": np.sqrt(np.sum((np.append(W, b) - truth) ** 2)),
+            "excess_risk": sklearn.metrics.mean_squared_error(true_line, predicted),
         },
         rel=1e-6,
     )
@@ -50,33 +66,136 @@ def test_the_largest_parameters_have_a_score():
     assert found["mse"] == pytest.approx(2.5 * 9e76, rel=1e-6)
 
 
-def test_classes_have_what_the_driver_measured_at_the_end():
-    """Not the last epoch's: with `restore_best` the end is another."""
-    curves = {"accuracy": (np.array([1, 2]), np.array([0.7, 0.6]))}
-    empty, scores = np.zeros((0, 1)), {"accuracy": 0.7, "train_cross_entropy": 0.4}
-    trace = Trace(empty, empty, "completed", 2, curves, scores)
-    data = Dataset(empty, empty, empty, empty, n_classes=3)
-    assert score(trace, data) == scores
+@pytest.mark.parametrize("validation", [None, 0.3])
+def test_classes(validation):
+    """What the model tells of every row, from its parameters, through scikit-learn."""
+    data = load_dataset(tasks.DigitsTask(kind="digits"), 0)
+    one = recipe(**CLASSES | {"epochs": 2, "validation": validation})
+    trace, found = measure(one, data)
+    kept, held_out = split_rows(len(data.y), validation, 0)
+    parts = {"train_": (data.X[kept], data.y[kept]), "": (data.test_X, data.test_y)}
+    if validation:
+        parts["validation_"] = (data.X[held_out], data.y[held_out])
+    for prefix, (X, y) in parts.items():
+        shares = softmax(X / 16.0 @ trace.W.astype(float) + trace.b)
+        told, labels = shares.argmax(1), list(range(10))
+        expected = {
+            "accuracy": sklearn.metrics.accuracy_score(y, told),
+            "cross_entropy": sklearn.metrics.log_loss(y, shares, labels=labels),
+        }
+        if prefix != "train_":
+            expected["macro_f1"] = sklearn.metrics.f1_score(y, told, average="macro")
+            expected["expected_calibration_error"] = calibrate(shares.max(1), told == y)
+        for name, value in expected.items():
+            assert found[prefix + name] == pytest.approx(value, rel=1e-4), prefix + name
+    assert found["generalization_gap"] == found["train_accuracy"] - found["accuracy"]
+    parameters = Scoreboard(data, 0, validation).measure_parameters(trace.W, trace.b)
+    assert parameters == pytest.approx({name: found[name] for name in parameters}, rel=1e-4)
+    right = Scoreboard(data, 0, validation).mark_test_rows(trace)
+    assert right.mean() == pytest.approx(found["accuracy"])
+
+
+def calibrate(confidence, right):
+    """Bin by bin, as in the definition."""
+    error = 0.0
+    for k in range(15):
+        within = (confidence >= k / 15) & ((confidence < (k + 1) / 15) | (k == 14))
+        if within.any():
+            error += within.mean() * abs(right[within].mean() - confidence[within].mean())
+    return error
+
+
+def test_certain_and_wrong_is_the_worst_calibration():
+    truth, told = np.array([0, 1, 0, 1]), np.array([1, 0, 1, 0])
+    found = score_predictions(truth, told, np.ones(4), "")
+    assert found == {"expected_calibration_error": 1.0, "macro_f1": 0.0}
+
+
+def test_the_way_of_classes():
+    """Both from the curve, by their definitions."""
+    data = load_dataset(tasks.DigitsTask(kind="digits"), 0)
+    one = recipe(**CLASSES | {"epochs": 30})
+    trace, found = measure(one, data)
+    values = trace.curves["accuracy"][1]
+    assert found["final_minus_best"] == values[-1] - values.max()
+    near = values >= values.max() - 0.01
+    first = next(at for at in range(len(values)) if near[at:].all())
+    assert found["epochs_to_tolerance"] == first + 1
+
+
+@pytest.mark.parametrize(
+    ("gaps", "expected"),
+    [
+        ([3.0, 2.0, 0.5, 0.4], 2.0),
+        ([0.5, 0.5], 0.0),
+        ([3.0, 0.5, 3.0, 0.5], 3.0),
+        ([0.5, 3.0], None),
+        ([np.nan, 0.5], 1.0),
+        ([0.5, np.nan], None),
+    ],
+)
+def test_within_tolerance_to_stay(gaps, expected):
+    assert count_to_tolerance(np.array(gaps), 1.0) == expected
+
+
+@pytest.mark.parametrize(("rate", "arrives"), [(0.05, True), (0.0001, False)])
+def test_steps_of_a_line(rate, arrives):
+    """NumPy's descent, step by step: the first after which it stays within 5 % of |(3, 2)|."""
+    data = load_dataset(LINE.model_copy(update={"rows": 500}), 0)
+    one = recipe("mse", {"kind": "sgd", "learning_rate": rate}, steps=120)
+    _, found = measure(one, data)
+    gaps = []
+    for steps in range(1, 121):
+        run = descend(one.model_copy(update={"steps": steps}), data.X, data.y, [0.0], 0.0)
+        gaps.append(np.hypot(run.W[0] - 3.0, run.b - 2.0))
+    near = np.array([13.0**0.5, *gaps]) <= 0.05 * 13.0**0.5
+    expected = next((at for at in range(121) if near[at:].all()), None)
+    assert found["steps_to_tolerance"] == expected
+    assert (expected is not None) == arrives
+
+
+def test_steps_of_a_table(tmp_path):
+    """By the gap to the least squares, from scikit-learn."""
+    X = RANDOM.normal(size=(80, 2))
+    y = X @ [1.0, -2.0] + 0.5 + RANDOM.normal(size=80)
+    path = tmp_path / "table.csv"
+    pl.DataFrame({"a": X[:, 0], "b": X[:, 1], "y": y}).write_csv(path)
+    task = tasks.TableTask(kind="table", path=str(path), target="y", problem="regression")
+    data = load_dataset(task, 0)
+    one = recipe("mse", {"kind": "sgd", "learning_rate": 0.02}, steps=150)
+    trace, found = measure(one, data)
+    least = sklearn.linear_model.LinearRegression().fit(data.X.astype(float), data.y)
+    best = np.mean((data.y - least.predict(data.X.astype(float))) ** 2)
+    gaps = trace.curves["loss"][1] - best
+    expected = next(at for at in range(150) if np.all(gaps[at:] <= 0.05 * gaps[0]))
+    assert found["steps_to_tolerance"] == expected > 10
 
 
 @pytest.mark.parametrize(
     ("task", "choices"),
     [
-        (tasks.LineTask(kind="line", rows=20, test_rows=20), {"steps": 2}),
+        (LINE, {"steps": 2}),
+        (LINE, {"steps": 2, "noise": {"data": {"every": 1}}}),
         (tasks.LinearTask(kind="linear", rows=20, test_rows=20), {"steps": 2}),
         (tasks.DigitsTask(kind="digits"), {"epochs": 1}),
         (tasks.DigitsTask(kind="digits"), {"epochs": 1, "validation": 0.2}),
     ],
 )
 def test_the_registry_of_metrics_is_what_runs_are_measured_by(task, choices):
-    if "epochs" in choices:
-        choices = {"loss": "cross_entropy", "steps": None, "batch_size": 500} | choices
-    one = recipe(**choices)
-    data = load_dataset(task, 0)
-    found = score(eager.train(one, data, 0), data)
+    one = recipe(**CLASSES | choices if "epochs" in choices else choices)
+    _, found = measure(one, load_dataset(task, 0))
     assert sorted(found) == sorted(list_metrics(task, one))
 
 
 def test_which_way_is_better():
     better_higher = {name for name, metric in METRICS.items() if metric.higher_is_better}
-    assert better_higher == {"r2", "accuracy", "train_accuracy", "validation_accuracy"}
+    assert better_higher == {
+        "r2", "final_minus_best", "train_accuracy",
+        *(part + name for part in ("", "validation_") for name in ("accuracy", "macro_f1")),
+    }  # fmt: skip
+
+
+def test_the_worst_is_on_the_worse_side():
+    for metric in METRICS.values():
+        if metric.worst is not None:
+            assert (metric.worst <= 0.0) == metric.higher_is_better

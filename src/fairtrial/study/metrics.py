@@ -23,11 +23,14 @@ class Metric:
         Which way is better.
     worst : float or None
         The worst value that there is, for runs that diverged; None where there is none.
+    of_the_end : bool
+        Whether the final parameters say it; else it is about the way there.
     """
 
     meaning: str
     higher_is_better: bool = False
     worst: float | None = None
+    of_the_end: bool = True
 
 
 REGRESSION = {
@@ -36,24 +39,56 @@ REGRESSION = {
     "rmse": Metric("root mean squared error on the test rows, in target units"),
     "r2": Metric("share of the test targets' variance that is explained", higher_is_better=True),
 }
-TRUTH = {"parameter_error": Metric("Euclidean distance from the true weights and intercept")}
+TRUTH = {
+    "parameter_error": Metric("Euclidean distance from the true weights and intercept"),
+    "excess_risk": Metric(
+        "mean squared distance of predictions from the true line on the test rows, in squared "
+        "target units"
+    ),
+}
+TO_TOLERANCE = {
+    "steps_to_tolerance": Metric(
+        "steps until the parameter error stays below 5 % of the length of the true parameters; for "
+        "tables, until the objective's gap to its minimum stays below 5 % of the gap at the start",
+        of_the_end=False,
+    )
+}
 
 
 def _share_told_right(rows: str) -> Metric:
     return Metric(f"share of {rows} rows told right", higher_is_better=True, worst=0.0)
 
 
+def _list_class_metrics(rows: str, prefix: str) -> dict[str, Metric]:
+    return {
+        f"{prefix}accuracy": _share_told_right(rows),
+        f"{prefix}cross_entropy": Metric(f"mean cross-entropy on the {rows} rows, in nats"),
+        f"{prefix}expected_calibration_error": Metric(
+            f"mean gap between confidence and accuracy on the {rows} rows, over 15 equal bins of "
+            "confidence",
+            worst=1.0,
+        ),
+        f"{prefix}macro_f1": Metric(
+            f"F1 score on the {rows} rows, mean over the classes", higher_is_better=True, worst=0.0
+        ),
+    }
+
+
 CLASSES = {
-    "accuracy": _share_told_right("test"),
-    "cross_entropy": Metric("mean cross-entropy on the test rows, in nats"),
+    **_list_class_metrics("test", ""),
     "train_accuracy": _share_told_right("training"),
     "train_cross_entropy": Metric("mean cross-entropy on the training rows, in nats"),
-}
-VALIDATION = {
-    "validation_accuracy": _share_told_right("validation"),
-    "validation_cross_entropy": Metric("mean cross-entropy on the validation rows, in nats"),
-}
-METRICS = REGRESSION | TRUTH | CLASSES | VALIDATION
+    "generalization_gap": Metric("accuracy on the training rows minus that on test", worst=1.0),
+    "final_minus_best": Metric(
+        "test accuracy after the last epoch minus that of the best", higher_is_better=True,
+        worst=-1.0, of_the_end=False,
+    ),
+    "epochs_to_tolerance": Metric(
+        "epochs until the test accuracy stays within 0.01 of the run's best", of_the_end=False
+    ),
+}  # fmt: skip
+VALIDATION = _list_class_metrics("validation", "validation_")
+METRICS = REGRESSION | TRUTH | TO_TOLERANCE | CLASSES | VALIDATION
 
 
 def list_metrics(task: AnyTask, recipe: Recipe) -> list[str]:
@@ -64,8 +99,11 @@ def list_metrics(task: AnyTask, recipe: Recipe) -> list[str]:
     >>> from fairtrial.study.task import LineTask
     >>> recipe = Recipe(loss="mae", optimizer="sgd", steps=9)
     >>> list_metrics(LineTask(kind="line"), recipe)
-    ['mse', 'mae', 'rmse', 'r2', 'parameter_error']
+    ['mse', 'mae', 'rmse', 'r2', 'parameter_error', 'excess_risk', 'steps_to_tolerance']
     """
     if has_classes(task):
         return [*CLASSES, *(VALIDATION if recipe.validation is not None else {})]
-    return [*REGRESSION, *(TRUTH if task.kind in SYNTHETIC_TASKS else {})]
+    if task.kind in SYNTHETIC_TASKS:
+        return [*REGRESSION, *TRUTH, *TO_TOLERANCE]
+    # Where noise is put on a table's targets, the training loss is not the objective.
+    return [*REGRESSION, *({} if recipe.noise.data else TO_TOLERANCE)]

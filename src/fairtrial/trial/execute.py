@@ -16,7 +16,7 @@ from joblib import cpu_count
 
 from fairtrial.data.load import check_data
 from fairtrial.errors import MachineError
-from fairtrial.study import Study
+from fairtrial.study import Run, Study
 from fairtrial.trial.files import explain_write_errors, lock_folder, write_json, write_text
 from fairtrial.trial.fingerprint import fingerprint_runs
 from fairtrial.trial.parts import PARTS, Part, find_parts, write_part
@@ -105,6 +105,7 @@ def run_study(
     note: Note = lambda sentence: None,
     memory: int | None = None,
     engine: Engine | None = None,
+    more: Sequence[Run] = (),
 ) -> None:
     """Train the runs of a study that its folder lacks, and assemble the tables.
 
@@ -125,6 +126,8 @@ def run_study(
         What all stacks that train at once may take, in bytes; half of what is free if absent.
     engine : Engine, optional
         Where stacks train; `Here` if absent.
+    more : sequence of Run
+        Runs of the study's arms with further seeds.
 
     Raises
     ------
@@ -135,7 +138,7 @@ def run_study(
         is in use.
     """
     check_data(arm.task for arm in study.list_arms())
-    runs = study.list_runs()
+    runs = [*study.list_runs(), *more]
     fingerprints = fingerprint_runs(runs)
     wanted = dict(zip(reversed(fingerprints), reversed(runs), strict=True))
     engine = engine or Here()

@@ -15,8 +15,8 @@ from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
 
 # What decides a run's numbers, inside this package and outside.
-TRAINING_CODE = ("training", "data", "randomness.py", "trial/scoreboard.py")
-TRAINING_LIBRARIES = ("tensorflow", "numpy", "scikit-learn")
+TRAINING_CODE = ("training", "data", "randomness.py", "optimum", "trial/scoreboard.py")
+TRAINING_LIBRARIES = ("tensorflow", "numpy", "scipy", "scikit-learn")
 
 
 @cache

@@ -42,6 +42,8 @@ SCHEMA = pl.Schema(
         "quantity": pl.List(pl.String),
         "at": pl.List(pl.List(pl.Int64)),
         "value": pl.List(pl.List(pl.Float64)),
+        "n_test_rows": pl.Int64,
+        "right": pl.Binary,
     }
 )
 
@@ -58,14 +60,17 @@ class Result:
         What it left.
     seconds : float
         Its share of its stack's time.
-    metrics : dict of str to float
+    metrics : dict of str to (float or None)
         The scoreboard.
+    right : (N,) of bool or None
+        For classes: which test rows it told right.
     """
 
     fingerprint: str
     trace: Trace
     seconds: float
-    metrics: dict[str, float]
+    metrics: dict[str, float | None]
+    right: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -178,4 +183,6 @@ def _make_row(result: Result) -> tuple:
         list(trace.curves),
         [at.tolist() for at, _ in curves],
         [values.tolist() for _, values in curves],
+        None if result.right is None else len(result.right),
+        None if result.right is None else np.packbits(result.right).tobytes(),
     )

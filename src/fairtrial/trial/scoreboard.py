@@ -2,32 +2,143 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 import numpy as np
+import scipy.special
+from sklearn.metrics import f1_score
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.training.trace import Trace
+from fairtrial.data.split import split_parts
+from fairtrial.optimum import Optimum, find_optimum, measure_objective
+from fairtrial.study.recipe import Recipe, Sgd
+
+if TYPE_CHECKING:
+    from fairtrial.training.trace import Trace
+
+# What counts as arrived, as a share: of the true parameters' length, of the gap at the start.
+TOLERANCE = 0.05
+# What counts as arrived at the best accuracy.
+ACCURACY_TOLERANCE = 0.01
+N_BINS = 15
+
+Metrics = dict[str, float | None]
 
 
-def score(trace: Trace, dataset: Dataset) -> dict[str, float]:
-    """Measure a run by the shared metrics.
+class Scoreboard:
+    """Measures the runs on one data set.
 
     Parameters
     ----------
-    trace : Trace
-        What the run left.
     dataset : Dataset
-        What it was trained on; its test rows are fresh, without any injected noise.
-
-    Returns
-    -------
-    dict of str to float
-        Regression: `mse`, `mae`, `rmse`, `r2` on the test rows, and `parameter_error` where there
-        are true parameters. Classes: `accuracy` and `cross_entropy` on the test rows, and the same
-        on the validation and training rows.
+        Its test rows are fresh, without any injected noise.
+    seed : int
+        The runs' seed.
+    validation : float or None
+        The share of validation rows that their recipes hold out.
     """
-    if dataset.n_classes:
-        return dict(trace.scores)
-    return score_regression(trace.W, trace.b, dataset)
+
+    def __init__(self, dataset: Dataset, seed: int, validation: float | None):
+        self.dataset, self._seed, self._validation = dataset, seed, validation
+        self._optima: dict[Recipe, Optimum] = {}
+
+    @cached_property
+    def _parts(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Training, validation and test rows, as training sees them; float64."""
+        dataset = self.dataset
+        parts = split_parts(dataset, self._validation, self._seed)
+        return {
+            prefix: (X.astype(np.float64) / dataset.divisor, y) for prefix, (X, y) in parts.items()
+        }
+
+    def find_optimum(self, recipe: Recipe) -> Optimum:
+        """Find the minimiser of what a recipe minimises on the training rows, once."""
+        objective = keep_objective(recipe)
+        if objective not in self._optima:
+            X, y = self._parts["train_"]
+            self._optima[objective] = find_optimum(objective, X, y, self.dataset.n_classes)
+        return self._optima[objective]
+
+    def measure_run(self, trace: Trace, recipe: Recipe) -> Metrics:
+        """Measure what a run left.
+
+        Parameters
+        ----------
+        trace : Trace
+            With all points of its curves.
+        recipe : Recipe
+            What was trained.
+
+        Returns
+        -------
+        dict of str to (float or None)
+            The metrics that `study.metrics.list_metrics` names. None where a run never came
+            within the tolerance.
+        """
+        if not self.dataset.n_classes:
+            metrics: Metrics = {**score_regression(trace.W, trace.b, self.dataset)}
+            if self.dataset.true_parameters is not None or not recipe.noise.data:
+                metrics["steps_to_tolerance"] = self._count_steps(trace, recipe)
+            return metrics
+        metrics = dict(trace.scores)
+        for prefix, told in trace.predictions.items():
+            truth = self._read_labels(prefix)
+            metrics |= score_predictions(truth, told.classes, told.confidence, prefix)
+        return metrics | {
+            "generalization_gap": trace.scores["train_accuracy"] - trace.scores["accuracy"],
+            **score_way(trace.curves["accuracy"]),
+        }
+
+    def mark_test_rows(self, trace: Trace) -> np.ndarray | None:
+        """Say which test rows a run has told right, (N,) of bool; None for regression."""
+        if not self.dataset.n_classes:
+            return None
+        return trace.predictions[""].classes == self.dataset.test_y
+
+    def measure_parameters(self, W: np.ndarray, b: np.ndarray) -> dict[str, float]:
+        """Measure parameters that no run has left: the metrics that they alone decide."""
+        if not self.dataset.n_classes:
+            return score_regression(W, b, self.dataset)
+        metrics = {}
+        for prefix, (X, labels) in self._parts.items():
+            logits = X @ np.asarray(W, np.float64) + b
+            logs = scipy.special.log_softmax(logits, axis=1)
+            told = logs.argmax(1)
+            metrics[f"{prefix}accuracy"] = float(np.mean(told == labels))
+            metrics[f"{prefix}cross_entropy"] = -float(np.mean(logs[np.arange(len(logs)), labels]))
+            if prefix != "train_":
+                metrics |= score_predictions(labels, told, np.exp(logs.max(1)), prefix)
+        gap = metrics["train_accuracy"] - metrics["accuracy"]
+        return metrics | {"generalization_gap": gap}
+
+    def _read_labels(self, prefix: str) -> np.ndarray:
+        return self.dataset.test_y if not prefix else self._parts[prefix][1]
+
+    def _count_steps(self, trace: Trace, recipe: Recipe) -> float | None:
+        truth = self.dataset.true_parameters
+        if truth is not None:
+            gaps = trace.curves["parameter_error"][1]
+            last = np.linalg.norm(np.append(trace.W, trace.b).astype(np.float64) - truth)
+            return count_to_tolerance(
+                np.append(gaps, last), TOLERANCE * float(np.linalg.norm(truth))
+            )
+        optimum = self.find_optimum(recipe)
+        X, y = self._parts["train_"]
+        last = measure_objective(recipe, X, y, trace.W, trace.b)
+        gaps = np.append(trace.curves["loss"][1], last) - optimum.objective
+        return count_to_tolerance(gaps, TOLERANCE * gaps[0])
+
+
+def keep_objective(recipe: Recipe) -> Recipe:
+    """Keep of a recipe what decides its minimum: loss, penalty, and which rows it trains on."""
+    return Recipe(
+        loss=recipe.loss,
+        penalty=recipe.penalty,
+        validation=recipe.validation,
+        optimizer=Sgd(kind="sgd"),
+        steps=1,
+    )
 
 
 def score_regression(W: np.ndarray, b: np.ndarray, dataset: Dataset) -> dict[str, float]:
@@ -44,11 +155,11 @@ def score_regression(W: np.ndarray, b: np.ndarray, dataset: Dataset) -> dict[str
     -------
     dict of str to float
         `mse` (squared target units), `mae`, `rmse` (target units), `r2` (NaN where all targets are
-        alike), `parameter_error`.
+        alike); with true parameters `parameter_error`, and `excess_risk` (squared target units).
     """
     parameters = np.append(W, b).astype(np.float64)
-    predicted = dataset.test_X.astype(np.float64) @ parameters[:-1] + parameters[-1]
-    residual = dataset.test_y.astype(np.float64) - predicted
+    test_X = dataset.test_X.astype(np.float64)
+    residual = dataset.test_y.astype(np.float64) - (test_X @ parameters[:-1] + parameters[-1])
     mse = float(np.mean(residual**2))
     variance = float(np.var(dataset.test_y.astype(np.float64)))
     metrics = {
@@ -60,4 +171,63 @@ def score_regression(W: np.ndarray, b: np.ndarray, dataset: Dataset) -> dict[str
     if dataset.true_parameters is not None:
         gap = parameters - dataset.true_parameters
         metrics["parameter_error"] = float(np.linalg.norm(gap))
+        metrics["excess_risk"] = float(np.mean((test_X @ gap[:-1] + gap[-1]) ** 2))
     return metrics
+
+
+def score_predictions(
+    truth: np.ndarray, told: np.ndarray, confidence: np.ndarray, prefix: str
+) -> dict[str, float]:
+    """Measure how well calibrated predictions are, and how good they are class by class.
+
+    Parameters
+    ----------
+    truth, told : (N,)
+        Classes.
+    confidence : (N,)
+        The probability given to what was told.
+    prefix : str
+        Of the metrics' names.
+
+    Returns
+    -------
+    dict of str to float
+        `expected_calibration_error` over 15 equal bins, and `macro_f1`; a class that is neither
+        there nor told does not count.
+
+    References
+    ----------
+    Guo, Pleiss, Sun and Weinberger (2017), "On calibration of modern neural networks".
+    """
+    bins = np.minimum((confidence * N_BINS).astype(int), N_BINS - 1)
+    surplus = np.bincount(bins, confidence - (truth == told), minlength=N_BINS)
+    return {
+        f"{prefix}expected_calibration_error": float(np.abs(surplus).sum()) / len(truth),
+        f"{prefix}macro_f1": float(f1_score(truth, told, average="macro")),
+    }
+
+
+def score_way(accuracy: tuple[np.ndarray, np.ndarray]) -> Metrics:
+    """Measure a run's way by its test accuracy after each epoch."""
+    epochs, values = accuracy
+    best = values.max()
+    arrived = count_to_tolerance(best - values, ACCURACY_TOLERANCE)
+    return {
+        "final_minus_best": float(values[-1] - best),
+        "epochs_to_tolerance": None if arrived is None else float(epochs[int(arrived)]),
+    }
+
+
+def count_to_tolerance(gaps: np.ndarray, tolerance: float) -> float | None:
+    """Count the points before the first from which on all gaps are within a tolerance.
+
+    Examples
+    --------
+    >>> count_to_tolerance(np.array([9.0, 0.5, 2.0, 0.9, 0.8]), 1.0)
+    3.0
+    >>> count_to_tolerance(np.array([0.5, 2.0]), 1.0) is None
+    True
+    """
+    beyond = np.flatnonzero(~(gaps <= tolerance))
+    arrived = 0 if not len(beyond) else int(beyond[-1]) + 1
+    return float(arrived) if arrived < len(gaps) else None

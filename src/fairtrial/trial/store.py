@@ -12,8 +12,9 @@ from fairtrial.study import Arm, Run
 from fairtrial.study.names import flatten
 from fairtrial.trial.files import write_file
 
-STUDY, RUNS, CURVES, PARAMETERS, ENVIRONMENT = (
-    "study.toml", "runs.parquet", "curves.parquet", "parameters.parquet", "environment.json",
+STUDY, RUNS, CURVES, PARAMETERS, TEST_ROWS, ENVIRONMENT, VERDICTS = (
+    "study.toml", "runs.parquet", "curves.parquet", "parameters.parquet", "test_rows.parquet",
+    "environment.json", "verdicts.json",
 )  # fmt: skip
 
 # A fixed size, so that the same rows make the same bytes.
@@ -26,9 +27,9 @@ def write_tables(
     fingerprints: Sequence[str],
     parts: Mapping[Path, Sequence[str]],
 ) -> None:
-    """Assemble the three tables of a results folder.
+    """Assemble the four tables of a results folder.
 
-    `runs.parquet` has the runs in the order given. The two long tables go through memory piece by
+    `runs.parquet` has the runs in the order given. The other tables go through memory piece by
     piece, in the order in which the parts' first runs stand there.
 
     Parameters
@@ -53,7 +54,11 @@ def write_tables(
     results = scanned.join(counted, on="fingerprint", how="semi", maintain_order="left")
     table = make_run_table(runs, index, results)
     write_file(folder / RUNS, lambda path: table.write_parquet(path, row_group_size=ROW_GROUP))
-    for name, make in ((CURVES, make_curve_table), (PARAMETERS, make_parameter_table)):
+    for name, make in (
+        (CURVES, make_curve_table),
+        (PARAMETERS, make_parameter_table),
+        (TEST_ROWS, make_test_row_table),
+    ):
         long = make(results.join(index.lazy(), on="fingerprint", maintain_order="left_right"))
         write_file(
             folder / name,
@@ -126,6 +131,11 @@ def make_parameter_table(results: pl.LazyFrame) -> pl.LazyFrame:
         results.select("run", "parameter", "shape", values="parameter_values")
         .explode("parameter", "shape", "values")
     )  # fmt: skip
+
+
+def make_test_row_table(results: pl.LazyFrame) -> pl.LazyFrame:
+    """Make `test_rows.parquet`: run, n_test_rows, right (a bit a row, the first one highest)."""
+    return results.select("run", "n_test_rows", "right").drop_nulls("right")
 
 
 def summarise_arms(folder: Path) -> list[dict[str, Any]]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import tensorflow as tf
 
 from fairtrial.data.load import load_dataset
 from fairtrial.errors import InputError, MachineError
 from fairtrial.training.stacked import Stack, train
+from fairtrial.training.trace import thin_curves
 from fairtrial.trial.fingerprint import fingerprint_runs
 from fairtrial.trial.parts import Part, Result, make_part
 from fairtrial.trial.plan import StackPlan
-from fairtrial.trial.scoreboard import score
+from fairtrial.trial.scoreboard import Scoreboard
 
 Progress = Callable[[int, int], None]
 
@@ -77,8 +79,12 @@ def train_stack(plan: StackPlan, progress: Progress) -> list[Result]:
     began = time.perf_counter()
     traces = train(Stack(recipes, datasets, [run.seed for run in firsts]), progress)
     seconds = (time.perf_counter() - began) / plan.n_runs
-    return [
-        Result(fingerprint, trace, seconds, score(trace, dataset))
-        for row, dataset, row_traces in zip(fingerprints, datasets, traces, strict=True)
-        for fingerprint, trace in zip(row, row_traces, strict=True)
-    ]
+    results = []
+    for keys, run, dataset, row in zip(fingerprints, firsts, datasets, traces, strict=True):
+        board = Scoreboard(dataset, run.seed, validation)
+        for fingerprint, recipe, trace in zip(keys, recipes, row, strict=True):
+            metrics = board.measure_run(trace, recipe)
+            kept = replace(trace, curves=thin_curves(trace.curves))
+            right = board.mark_test_rows(trace)
+            results.append(Result(fingerprint, kept, seconds, metrics, right))
+    return results

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,20 @@ import polars as pl
 
 from fairtrial.errors import InputError
 from fairtrial.loading import load_tensorflow
-from fairtrial.study import Study
+from fairtrial.study import Run, Study
 from fairtrial.trial.environment import describe_environment
 from fairtrial.trial.execute import Engine, Note, recall_memory, run_study
 from fairtrial.trial.files import write_json
 from fairtrial.trial.progress import Report, Status
-from fairtrial.trial.store import CURVES, ENVIRONMENT, PARAMETERS, RUNS, STUDY
+from fairtrial.trial.store import (
+    CURVES,
+    ENVIRONMENT,
+    PARAMETERS,
+    RUNS,
+    STUDY,
+    TEST_ROWS,
+    VERDICTS,
+)
 
 
 class Trial:
@@ -66,6 +75,17 @@ class Trial:
         """Two rows a run, W and b: run, parameter, shape, values (row-major)."""
         return pl.read_parquet(self.folder / PARAMETERS, glob=False)
 
+    @cached_property
+    def test_rows(self) -> pl.DataFrame:
+        """For classes, a row a run: run, n_test_rows, right (a bit a test row, packed)."""
+        return pl.read_parquet(self.folder / TEST_ROWS, glob=False)
+
+    @property
+    def verdicts(self) -> list[dict[str, Any]]:
+        """The verdicts on the study's claims; empty before they are judged."""
+        path = self.folder / VERDICTS
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+
     @property
     def environment(self) -> dict[str, Any]:
         """Versions, machine, and the verification of lanes; empty while the study runs."""
@@ -82,6 +102,7 @@ def run(
     report: Report = lambda status: None,
     note: Note = lambda sentence: None,
     engine: Engine | None = None,
+    more: Sequence[Run] = (),
 ) -> Trial:
     """Train every run of a study that its folder does not have yet.
 
@@ -100,6 +121,8 @@ def run(
         Told how far the study is, and, in sentences, what the user should know.
     engine : Engine, optional
         Where stacks train; this machine if absent.
+    more : sequence of Run
+        Runs of the study's arms with further seeds.
 
     Returns
     -------
@@ -136,11 +159,11 @@ def run(
     from fairtrial.trial.verify import refuse_deviation, verify_runs
 
     folder, environment = Path(out), describe_environment()
-    run_study(study, folder, report, note, memory, engine)
+    run_study(study, folder, report, note, memory, engine, more)
     environment["verification"] = recall_verification(folder, environment)
     if verify:
         environment["verification"] = verify_runs(
-            study.list_runs(),
+            [*study.list_runs(), *more],
             verify,
             lambda done, of, name: report(Status(f"verify: {name}", done / of, 1, done, of)),
             recall_memory(folder),
