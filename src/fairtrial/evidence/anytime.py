@@ -21,6 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm
 
 # Each is best for a mean of so many standard deviations; the last bets nearly all on the sign.
 STAKES = np.array([0.25, 0.5, 1.0, 2.0, 4.0, 8.0])
@@ -53,7 +54,7 @@ class Bets:
 
     def test_below(self, shift: float) -> float:
         """Return the p-value, so far, against "the centre is at least `shift`"."""
-        return self._mirror().test_above(-shift)
+        return self.mirror().test_above(-shift)
 
     def find_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Return the ends of the shifts that neither one-sided test has rejected so far.
@@ -63,7 +64,7 @@ class Bets:
         differences about one centre.
         """
         half = (1.0 - level) / 2.0
-        return self._find_low(half), -self._mirror()._find_low(half)
+        return self._find_low(half), -self.mirror()._find_low(half)
 
     def follow_wealth(self, shift: float) -> np.ndarray:
         """Return the logarithm of the wealth after each bet that the centre is above `shift`.
@@ -87,7 +88,8 @@ class Bets:
         won = np.log(2.0) - np.logaddexp(0.0, -2.0 * STAKES[:, None] * ratio)
         return np.logaddexp.reduce(np.cumsum(won, axis=1), axis=0) - np.log(len(STAKES))
 
-    def _mirror(self) -> Bets:
+    def mirror(self) -> Bets:
+        """Return the bets on the differences with their signs turned."""
         return Bets(-self.differences, self.spreads)
 
     def _find_low(self, half: float) -> float:
@@ -107,6 +109,47 @@ class Bets:
             else:
                 rejected = middle
         return accepted
+
+
+@dataclass(frozen=True)
+class WidenedBets:
+    """Bets on differences that share something random, normal with a known standard deviation.
+
+    Half of the chance of an error is for the bets, and half for what is shared: the sum of the two
+    chances bounds that of either, whatever the order in which one looks.
+
+    Attributes
+    ----------
+    bets : Bets
+        On the differences as they are.
+    shared : float
+        Standard deviation of what all of them share, in their unit; positive.
+    """
+
+    bets: Bets
+    shared: float
+
+    def test_above(self, shift: float) -> float:
+        """Return the p-value, so far, against "the centre is at most `shift`"."""
+        rejected, accepted = 1.0, 0.0  # Halves of p-values: 1 always suffices, 0 never.
+        for _ in range(N_HALVINGS):
+            half = (rejected + accepted) / 2.0
+            reach = self.shared * float(norm.isf(half))
+            if self.bets.test_above(shift + reach) <= half:
+                rejected = half
+            else:
+                accepted = half
+        return min(1.0, 2.0 * rejected)
+
+    def test_below(self, shift: float) -> float:
+        """Return the p-value, so far, against "the centre is at least `shift`"."""
+        return WidenedBets(self.bets.mirror(), self.shared).test_above(-shift)
+
+    def find_interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Return the ends of the shifts that neither one-sided test has rejected so far."""
+        low, high = self.bets.find_interval((1.0 + level) / 2.0)
+        reach = self.shared * float(norm.isf((1.0 - level) / 4.0))
+        return low - reach, high + reach
 
 
 def place_bets(differences: np.ndarray) -> Bets:

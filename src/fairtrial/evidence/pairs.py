@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import polars as pl
 
 from fairtrial.study.arms import Arm
 from fairtrial.study.claims import Claim, match_arms
-from fairtrial.study.metrics import METRICS
+from fairtrial.study.metrics import METRICS, TO_TOLERANCE
+
+# Metrics that count until a run arrives; one that never does counts as its whole length.
+ARRIVALS = (*TO_TOLERANCE, "epochs_to_tolerance")
 
 
 @dataclass(frozen=True)
@@ -18,24 +23,36 @@ class Pairs:
 
     Attributes
     ----------
+    arms : list of (Arm, Arm)
+        The pairs of arms: (better, than).
     table : DataFrame
-        A row for each pair of arms and each seed: better, than (names of arms), seed,
-        better_value, than_value, difference (positive when `better` is better), and whether the
-        two diverged. Values that stand for a divergence are the metric's worst.
+        A row for each seed and pair of arms: better, than (names of arms), seed, better_value,
+        than_value, difference (positive when `better` is better), better_diverged, than_diverged,
+        better_absent, than_absent (never arrived).
     problem : str
         Why the claim cannot be judged, as a sentence; "" if it can.
+    remarks : str
+        Which runs count as something else than what was measured, as sentences; "" if none.
     """
 
+    arms: list[tuple[Arm, Arm]]
     table: pl.DataFrame
     problem: str
+    remarks: str
+
+    @cached_property
+    def by_seed(self) -> pl.DataFrame:
+        """A row a seed: seed, better_value, than_value, difference; means over its pairs."""
+        values = pl.col("better_value", "than_value", "difference").mean()
+        return self.table.group_by("seed", maintain_order=True).agg(values)
 
     @property
-    def differences(self) -> pl.DataFrame:
-        """A row a seed: seed, difference (the mean over its pairs)."""
-        return self.table.group_by("seed", maintain_order=True).agg(pl.col("difference").mean())
+    def differences(self) -> np.ndarray:
+        """One difference a seed, positive when `better` is better."""
+        return self.by_seed["difference"].to_numpy()
 
 
-def pair_runs(claim: Claim, arms: Sequence[Arm], runs: pl.DataFrame) -> Pairs:
+def pair_runs(claim: Claim, arms: Sequence[Arm], runs: pl.DataFrame, seeds: Sequence[int]) -> Pairs:
     """Pair the runs that a claim compares.
 
     Parameters
@@ -46,58 +63,119 @@ def pair_runs(claim: Claim, arms: Sequence[Arm], runs: pl.DataFrame) -> Pairs:
         The study's.
     runs : DataFrame
         `runs.parquet`.
+    seeds : sequence of int
+        The seeds that every arm must have. Further ones count, after them and in ascending order,
+        where all arms of the claim have them.
 
     Returns
     -------
     Pairs
         Every pair of every seed, those that cannot be compared too.
     """
+    matched = match_arms(arms, claim)
     values = runs.select(
-        "arm", "seed", value=_take_values(claim.on, runs), diverged=pl.col("outcome") == "diverged"
+        "arm",
+        pl.col("seed").cast(pl.Int64),
+        value=_take_values(claim.on, runs),
+        diverged=pl.col("outcome") == "diverged",
+        length=pl.coalesce([name for name in ("steps", "epochs") if name in runs.columns]),
     )
-    matched = pl.DataFrame(
-        [(better.name, than.name) for better, than in match_arms(arms, claim)],
+    names = {arm.name for pair in matched for arm in pair}
+    pairs = pl.DataFrame(
+        [(better.name, than.name) for better, than in matched],
         schema={"better": pl.String, "than": pl.String},
         orient="row",
     )
-    table = matched
+    table = pl.DataFrame(
+        {"seed": [*seeds, *_find_more_seeds(values, names, seeds)]}, schema={"seed": pl.Int64}
+    ).join(pairs, how="cross", maintain_order="left")
     for side in ("better", "than"):
-        named = values.select(
-            pl.col("arm").alias(side),
-            "seed",
-            pl.col("value").alias(f"{side}_value"),
-            pl.col("diverged").alias(f"{side}_diverged"),
-        )
-        on = [side] if side == "better" else [side, "seed"]
-        table = table.join(named, on=on, how="left", maintain_order="left")
+        columns = {name: f"{side}_{name}" for name in ("value", "diverged", "length")}
+        side_values = values.rename({"arm": side} | columns)
+        table = table.join(side_values, on=[side, "seed"], how="left", maintain_order="left")
+    if claim.on in ARRIVALS:
+        table = _count_absent(table)
     sign = 1.0 if METRICS[claim.on].higher_is_better else -1.0
-    table = table.with_columns(
-        difference=sign * (pl.col("better_value") - pl.col("than_value"))
-    ).sort("seed", maintain_order=True)
-    return Pairs(table, _find_problem(claim, table))
+    table = table.with_columns(difference=sign * (pl.col("better_value") - pl.col("than_value")))
+    return Pairs(matched, table, _find_problem(claim, table), _remark(claim, table))
+
+
+def _find_more_seeds(
+    values: pl.DataFrame, names: set[str], seeds: Sequence[int]
+) -> list[int]:  # fmt: skip
+    """Find the seeds beyond those declared that all these arms have."""
+    beyond = values.filter(pl.col("arm").is_in(names) & ~pl.col("seed").is_in(seeds))
+    counts = beyond.group_by("seed").agg(pl.col("arm").n_unique())
+    return counts.filter(pl.col("arm") == len(names))["seed"].sort().to_list()
 
 
 def _take_values(metric: str, runs: pl.DataFrame) -> pl.Expr:
     """Take a metric; the worst there is where a run diverged and the metric has a worst."""
     if metric not in runs.columns:
         return pl.lit(None, pl.Float64)
-    worst = METRICS[metric].worst
     diverged = pl.col("outcome") == "diverged"
-    return pl.when(diverged).then(pl.lit(worst, pl.Float64)).otherwise(pl.col(metric))
+    worst = pl.lit(METRICS[metric].worst, pl.Float64)
+    return pl.when(diverged).then(worst).otherwise(pl.col(metric))
+
+
+def _count_absent(table: pl.DataFrame) -> pl.DataFrame:
+    """Count runs that never arrived as their whole length, where that is fair to the other."""
+    absent = {
+        f"{side}_absent": pl.col(f"{side}_value").is_null() & pl.col(f"{side}_length").is_not_null()
+        for side in ("better", "than")
+    }
+    table = table.with_columns(**absent)
+    filled = []
+    for side, other in (("better", "than"), ("than", "better")):
+        # Only a run that was given at least the time that the other took has lost.
+        lost = (
+            pl.col(f"{side}_absent")
+            & ~pl.col(f"{other}_absent")
+            & (pl.col(f"{side}_length") >= pl.col(f"{other}_value"))
+        )
+        length = pl.col(f"{side}_length").cast(pl.Float64)
+        filled.append(pl.when(lost).then(length).otherwise(pl.col(f"{side}_value")))
+    return table.with_columns(
+        better_value=filled[0], than_value=filled[1]
+    )  # fmt: skip
 
 
 def _find_problem(claim: Claim, table: pl.DataFrame) -> str:
-    diverged = pl.col("better_diverged") | pl.col("than_diverged")
-    n_diverged = table.filter(diverged).height
-    if n_diverged and METRICS[claim.on].worst is None:
+    n_pairs = table.height
+    n_diverged = table.filter(pl.col("better_diverged") | pl.col("than_diverged")).height
+    lacking = table.filter(~pl.col("difference").is_finite().fill_null(value=False))
+    if claim.on in ARRIVALS and lacking.height:
+        n_both = lacking.filter(pl.col("better_absent") & pl.col("than_absent")).height
+        how = "neither run of which arrives" if n_both == lacking.height else "that do not tell"
         return (
-            f"{n_diverged} of {table.height} pairs have a run that diverged, and {claim.on} has no "
-            "worst value that could stand for it: leave those settings out, or claim on another "
-            "metric."
+            f"Cannot be judged: {lacking.height} of {n_pairs} pairs, {how} within the steps that "
+            "it has. Give them more, or claim on another metric."
         )
-    finite = table["difference"].is_finite().fill_null(value=False)
-    if not finite.all():
+    if n_diverged and METRICS[claim.on].worst is None and claim.on not in ARRIVALS:
         return (
-            f"{(~finite).sum()} of {table.height} pairs lack {claim.on}: run the study to its end."
+            f"Cannot be judged: {n_diverged} of {n_pairs} pairs have a run that diverged, and "
+            f"{claim.on} has no worst value that could stand for it. Leave those settings out, or "
+            "claim on another metric."
+        )
+    if lacking.height:
+        return (
+            f"Cannot be judged: {lacking.height} of {n_pairs} pairs lack {claim.on}. Run the study "
+            "to its end."
         )
     return ""
+
+
+def _remark(claim: Claim, table: pl.DataFrame) -> str:
+    n_pairs, remarks = table.height, []
+    n_diverged = table.filter(pl.col("better_diverged") | pl.col("than_diverged")).height
+    if n_diverged and METRICS[claim.on].worst is not None:
+        worst = f"{METRICS[claim.on].worst:g}"
+        remarks.append(f"{n_diverged} of {n_pairs} pairs have a diverged run, counted as {worst}.")
+    if claim.on in ARRIVALS:
+        n_absent = table.filter(pl.col("better_absent") | pl.col("than_absent")).height
+        if n_absent:
+            remarks.append(
+                f"{n_absent} of {n_pairs} pairs have a run that never arrives, counted as its "
+                "whole length: the difference is at least so large."
+            )
+    return " ".join(remarks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from statsmodels.stats.multitest import multipletests
@@ -13,6 +14,22 @@ from fairtrial.evidence.sign_flip import list_subset_means
 
 LEVEL = 0.05
 POWER = 0.8
+
+
+class Tests(Protocol):
+    """Tests of a centre and the interval that they leave, which never contradict each other."""
+
+    def test_above(self, shift: float) -> float:
+        """Return the p-value against "the centre is at most `shift`"."""
+        ...
+
+    def test_below(self, shift: float) -> float:
+        """Return the p-value against "the centre is at least `shift`"."""
+        ...
+
+    def find_interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Return the shifts that two-sided tests do not reject; infinite where none can be."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -43,8 +60,8 @@ class Evidence:
     n_seeds: int
 
 
-def weigh(differences: np.ndarray, margin: float) -> Evidence:
-    """Test a claim by the sign-flip test of its differences.
+def weigh(differences: np.ndarray, margin: float, tests: Tests | None = None) -> Evidence:
+    """Test a claim by its differences.
 
     Parameters
     ----------
@@ -52,24 +69,28 @@ def weigh(differences: np.ndarray, margin: float) -> Evidence:
         One a seed, positive when `better` is better; finite.
     margin : float
         Smaller differences do not matter.
+    tests : Tests, optional
+        By which; the sign-flip test of the differences if absent.
 
     Returns
     -------
     Evidence
         The one-sided tests: better by more than the margin, worse by more, and within it (both
-        one-sided tests at once). Without a margin only differences that are all exactly 0 are
-        equivalent.
+        one-sided tests at once). Differences that are all exactly 0 are equivalent whatever the
+        margin.
     """
     n = len(differences)
     if n == 0:
         return Evidence(np.nan, -np.inf, np.inf, 1.0, 1.0, np.nan, 0)
-    means = list_subset_means(differences)
-    low, high = means.find_interval()
-    if margin > 0.0:
-        p_equivalent = max(means.test_below(margin), means.test_above(-margin))
+    tests = tests or list_subset_means(differences)
+    low, high = tests.find_interval()
+    if np.all(differences == 0.0):
+        p_equivalent = 0.0
+    elif margin > 0.0:
+        p_equivalent = max(tests.test_below(margin), tests.test_above(-margin))
     else:
-        p_equivalent = 0.0 if np.all(differences == 0.0) else 1.0
-    one_sided = min(means.test_above(margin), means.test_below(-margin))
+        p_equivalent = 1.0
+    one_sided = min(tests.test_above(margin), tests.test_below(-margin))
     spread = float(np.std(differences, ddof=1)) if n > 1 else float("nan")
     return Evidence(
         float(np.mean(differences)), low, high, min(1.0, 2.0 * one_sided), p_equivalent, spread, n
@@ -130,7 +151,9 @@ def count_seeds_needed(n_claims: int) -> int:
     return int(np.ceil(np.log2(2.0 * n_claims / LEVEL)))
 
 
-def estimate_seeds(evidence: Evidence, margin: float, n_claims: int) -> int | None:
+def estimate_seeds(
+    evidence: Evidence, margin: float, n_claims: int, shared_variance: float = 0.0
+) -> int | None:
     """Estimate how many seeds would probably decide an undecided claim.
 
     Parameters
@@ -141,12 +164,14 @@ def estimate_seeds(evidence: Evidence, margin: float, n_claims: int) -> int | No
         The claim's.
     n_claims : int
         That Holm's procedure adjusts for; the estimate takes the strictest step.
+    shared_variance : float
+        Of what all seeds share, which more of them do not lessen.
 
     Returns
     -------
     int or None
         So many in all, for a chance of 80 % by a t-test's power if difference and spread are what
-        they seem; None where no number would, or the spread is unknown.
+        they seem; None where no number below a million would, or the spread is unknown.
     """
     beyond = abs(abs(evidence.difference) - margin)
     if evidence.n_seeds < 2 or not evidence.spread > 0.0 or not beyond > 0.0:
@@ -158,4 +183,7 @@ def estimate_seeds(evidence: Evidence, margin: float, n_claims: int) -> int | No
         power=POWER,
         alternative="two-sided" if two_sided else "larger",
     )
-    return max(int(np.ceil(np.max(found))), count_seeds_needed(n_claims))
+    variance = evidence.spread**2 / float(np.max(found)) - shared_variance
+    if variance <= evidence.spread**2 / 1e6:
+        return None
+    return max(int(np.ceil(evidence.spread**2 / variance - 1e-9)), count_seeds_needed(n_claims))

@@ -1,0 +1,143 @@
+"""Where a run would end with all the steps there are: exact minimisers, kept in the folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from fairtrial.data.load import load_dataset
+from fairtrial.errors import FairtrialError
+from fairtrial.study.arms import Arm
+from fairtrial.study.recipe import Recipe
+from fairtrial.study.task import AnyTask
+from fairtrial.trial.files import write_file
+from fairtrial.trial.fingerprint import fingerprint_arm, fingerprint_run
+from fairtrial.trial.scoreboard import Scoreboard, keep_objective
+
+OPTIMA = "optima.parquet"
+
+SCHEMA = pl.Schema(
+    {
+        "key": pl.String,
+        "problem": pl.String,
+        "certificate": pl.Float64,
+        "tolerance": pl.Float64,
+        "parameters": pl.List(pl.Float64),
+        "sizes": pl.List(pl.Float64),
+        "metric": pl.List(pl.String),
+        "metric_value": pl.List(pl.Float64),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """The minimiser of an arm's objective on one seed's training rows.
+
+    Attributes
+    ----------
+    problem : str
+        Why there is none, as a sentence; "" if there is one.
+    parameters : (D + 1,)
+        For regression: weights, then the intercept. Empty for classes.
+    sizes : (D + 1,)
+        For regression: mean absolute value of each feature, then 1.
+    metrics : dict of str to float
+        Of the scoreboard, those that parameters alone decide.
+    """
+
+    problem: str
+    parameters: np.ndarray
+    sizes: np.ndarray
+    metrics: dict[str, float]
+
+
+class Optima:
+    """Exact minimisers, found when asked for; what a folder has is not searched again.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        A results folder; without one nothing is kept.
+    """
+
+    def __init__(self, folder: Path | None = None):
+        self._path = None if folder is None else folder / OPTIMA
+        self._rows: dict[str, dict] = {}
+        self._n_kept = 0
+        if self._path and self._path.is_file():
+            kept = pl.read_parquet(self._path, glob=False)
+            if kept.schema == SCHEMA:  # Else another version wrote it.
+                self._rows = {row["key"]: row for row in kept.iter_rows(named=True)}
+                self._n_kept = len(self._rows)
+
+    def find(self, arm: Arm, seeds: Sequence[int]) -> list[Minimum]:
+        """Find the minimisers of an arm's objective, one a seed.
+
+        Returns
+        -------
+        list of Minimum
+            Where one seed's has a problem, only that: the claim cannot be split, and the other
+            seeds would take as long.
+        """
+        objective = keep_objective(arm.recipe)
+        try:
+            fingerprint = fingerprint_arm(arm.task, objective)
+        except FairtrialError as error:
+            return [_make_problem(f"the data is not at hand: {error}")]
+        found = []
+        for seed in seeds:
+            key = fingerprint_run(fingerprint, seed)
+            if key not in self._rows:
+                self._rows[key] = _search(key, arm.task, objective, seed)
+            row = self._rows[key]
+            found.append(_read(row))
+            if row["problem"]:
+                return found[-1:]
+        return found
+
+    def write(self) -> None:
+        """Keep what was found.
+
+        Raises
+        ------
+        MachineError
+            If the folder cannot be written.
+        """
+        if self._path and len(self._rows) > self._n_kept:
+            table = pl.DataFrame(list(self._rows.values()), schema=SCHEMA, orient="row")
+            write_file(self._path, table.write_parquet)
+            self._n_kept = len(self._rows)
+
+
+def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
+    dataset = load_dataset(task, seed, objective.validation)
+    board = Scoreboard(dataset, seed, objective.validation)
+    optimum = board.find_optimum(objective)
+    is_number, metrics = not dataset.n_classes, {}
+    if not optimum.problem:
+        metrics = board.measure_parameters(optimum.W, optimum.b)
+    sizes = np.append(np.abs(dataset.X).mean(0, dtype=np.float64), 1.0) if is_number else []
+    return {
+        "key": key,
+        "problem": optimum.problem,
+        "certificate": float(optimum.certificate),
+        "tolerance": float(optimum.tolerance),
+        "parameters": np.append(optimum.W, optimum.b).tolist() if is_number else [],
+        "sizes": list(sizes),
+        "metric": list(metrics),
+        "metric_value": list(metrics.values()),
+    }
+
+
+def _read(row: dict) -> Minimum:
+    metrics = dict(zip(row["metric"], row["metric_value"], strict=True))
+    return Minimum(row["problem"], np.array(row["parameters"]), np.array(row["sizes"]), metrics)
+
+
+def _make_problem(problem: str) -> Minimum:
+    return Minimum(problem, np.array([]), np.array([]), {})

@@ -1,0 +1,115 @@
+"""Seeds crossed with test rows: variance components, and the coverage of the interval."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import statsmodels.api as sm
+from statsmodels.formula.api import ols
+
+from fairtrial.evidence.crossing import cross_test_rows, estimate_row_variance
+from fairtrial.evidence.pairs import pair_runs
+from fairtrial.evidence.sign_flip import list_subset_means
+from made_up import make_runs, make_study
+
+RANDOM = np.random.default_rng(12)
+
+
+def draw(random, n_seeds, n_rows, of_seeds, of_rows, rest):
+    return (
+        random.normal(0.0, of_seeds, (n_seeds, 1))
+        + random.normal(0.0, of_rows, (1, n_rows))
+        + random.normal(0.0, rest, (n_seeds, n_rows))
+    )
+
+
+def test_against_the_analysis_of_variance():
+    """Expected mean squares of rows: rest + S times the rows' component."""
+    values = draw(RANDOM, 5, 12, 0.5, 1.0, 0.7)
+    seeds, rows = np.indices(values.shape)
+    frame = pd.DataFrame({"value": values.ravel(), "seed": seeds.ravel(), "row": rows.ravel()})
+    anova = sm.stats.anova_lm(ols("value ~ C(seed) + C(row)", frame).fit())
+    squares = anova["sum_sq"] / anova["df"]
+    component = (squares["C(row)"] - squares["Residual"]) / 5
+    assert estimate_row_variance(values) == pytest.approx(component / 12)
+
+
+def test_no_rows_component_is_never_negative():
+    assert estimate_row_variance(draw(RANDOM, 6, 300, 1.0, 0.0, 1.0)) < 0.01
+    assert estimate_row_variance(np.ones((1, 5))) == estimate_row_variance(np.ones((5, 1))) == 0.0
+
+
+@pytest.mark.parametrize("of_rows", [0.0, 1.0, 4.0])
+def test_coverage(of_rows):
+    """Of 400 intervals 95 % cover, whatever dominates; over the seeds alone they would not."""
+    random, covered, alone = np.random.default_rng(3), 0, 0
+    for _ in range(400):
+        values = draw(random, 10, 40, 0.3, of_rows, 1.0)
+        low, high = list_subset_means(values.mean(1), estimate_row_variance(values)).find_interval()
+        covered += low <= 0.0 <= high
+        low, high = list_subset_means(values.mean(1)).find_interval()
+        alone += low <= 0.0 <= high
+    assert 0.95 - 3 * 0.011 <= covered / 400 <= 0.99
+    assert (alone / 400 < 0.8) == (of_rows > 0.5)
+
+
+def test_test_and_interval_agree():
+    means = list_subset_means(RANDOM.normal(0.5, 1.0, 9), 0.04)
+    low, high = means.find_interval()
+    assert means.test_above(low) == pytest.approx(0.025, abs=1e-6)
+    assert means.test_below(high) == pytest.approx(0.025, abs=1e-6)
+    plain = list_subset_means(RANDOM.normal(0.5, 1.0, 9)).find_interval()
+    assert plain[0] < plain[1]
+
+
+def test_a_little_blur_changes_little():
+    differences = RANDOM.normal(0.5, 1.0, 9)
+    sharp, blurred = (list_subset_means(differences, variance) for variance in (0.0, 1e-12))
+    assert blurred.test_above(0.0) == pytest.approx(sharp.test_above(0.0), abs=1e-6)
+    np.testing.assert_allclose(blurred.find_interval(), sharp.find_interval(), atol=1e-4)
+
+
+# ------------------------------------------------------------------------------ of a claim
+
+RATE = {"kind": "sgd", "learning_rate": 0.1}
+DIGITS = {
+    "task": "digits",
+    "recipe": {"loss": "cross_entropy", "optimizer": RATE, "epochs": 1, "batch_size": 9},
+    "vary": {"optimizer.kind": ["sgd", "adam"]},
+}
+ADAM_OVER_SGD = {"better": {"optimizer": "adam"}, "than": {"optimizer": "sgd"}, "on": "accuracy"}
+
+
+def make(claim, right, **others):
+    study = make_study([claim], seeds=len(right["sgd"]), **DIGITS | others)
+
+    def measure(arm, seed):
+        return {"accuracy": float(np.mean(right[arm.recipe.optimizer.kind][seed]))}
+
+    runs = make_runs(study, measure)
+    table = pl.DataFrame(
+        {
+            "run": runs["run"],
+            "n_test_rows": [len(right["sgd"][0])] * runs.height,
+            "right": [
+                np.packbits(right[arm.recipe.optimizer.kind][seed]).tobytes()
+                for arm in study.list_arms()
+                for seed in study.list_seeds()
+            ],
+        }
+    )
+    pairs = pair_runs(study.claims[0], study.list_arms(), runs, study.list_seeds())
+    return study.claims[0], pairs, table
+
+
+def test_packed_rows_are_subtracted_in_their_order():
+    right = {kind: RANDOM.random((4, 13)) < 0.6 for kind in ("sgd", "adam")}
+    claim, pairs, table = make(ADAM_OVER_SGD, right)
+    expected = right["adam"].astype(float) - right["sgd"]
+    assert cross_test_rows(claim, pairs, table) == pytest.approx(estimate_row_variance(expected))
+    np.testing.assert_allclose(pairs.differences, expected.mean(1), atol=1e-12)
+
+
+def test_over_seeds_alone():
+    right = {kind: RANDOM.random((4, 13)) < 0.6 for kind in ("sgd", "adam")}
+    assert cross_test_rows(*make(ADAM_OVER_SGD | {"over": "seeds"}, right)) == 0.0
