@@ -97,7 +97,8 @@ def lab(
     """
     name_data_folder(data)
     load_tensorflow(own_process=True)
-    from fairtrial.lab import prepare_lab, run_lab
+    from fairtrial.evidence.judge import summarise_verdicts
+    from fairtrial.lab import prepare_lab, read_conclusions, run_lab
     from fairtrial.training.xla import has_xla
 
     say_platform(has_xla())
@@ -106,6 +107,7 @@ def lab(
         say(f"Note: {prepared.data['fallback']}")
     with stoppable(GO_ON), show_progress(quiet) as report:
         page = run_lab(prepared, out, report, say, verify, to_bytes(memory))
+    print_table(summarise_verdicts(read_conclusions(out)))
     n_match, n_reported = count_matches(out / "replay.json")
     print(f"The report's own numbers replayed: {n_match} of {n_reported} match.")
     print(f"The report is {page}; the tables stand beside it.")
@@ -123,9 +125,20 @@ def run(
     scheduler: Scheduler = None,
     verify: Verify = 0,
     memory: Memory = None,
+    until_decided: Annotated[
+        bool, typer.Option("--until-decided", help="Add seeds to claims that are undecided.")
+    ] = False,
+    max_seeds: Annotated[
+        int, typer.Option("--max-seeds", help="How many seeds an arm may have then.", min=1)
+    ] = 100,
+    counterfactual: Annotated[
+        bool,
+        typer.Option("--counterfactual", help="Train arms on where the cause is their budget."),
+    ] = False,
     quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
-    """Train every run of a study file and write its tables; go on where an earlier call ended.
+    """Train every run of a study file and judge its claims; go on where an earlier call ended.
 
     Example: fairtrial run study.toml --seeds 5 --out out/study
     """
@@ -139,21 +152,30 @@ def run(
     folder = out or Path("out") / study_file.stem
     name_data_folder(data)
     load_tensorflow(own_process=True)
+    from fairtrial.evidence.answer import Wishes, answer, warn_undecidable
+    from fairtrial.evidence.judge import summarise_verdicts
     from fairtrial.training.xla import has_xla
     from fairtrial.trial.store import summarise_arms
-    from fairtrial.trial.trial import run as run_trial
 
     say_platform(has_xla())
+    wishes = Wishes(until_decided, max_seeds, counterfactual)
+    if warning := warn_undecidable(study, wishes):
+        say(f"Note: {warning}")
     with (
         stoppable(GO_ON),
         show_progress(quiet) as report,
         open_engine(workers, scheduler) as engine,
     ):
-        run_trial(
-            study, folder, verify=verify, memory=to_bytes(memory), report=report, note=say,
+        verdicts = answer(
+            study, folder, wishes, verify=verify, memory=to_bytes(memory), report=report, note=say,
             engine=engine,
         )  # fmt: skip
+    if as_json:
+        print(json.dumps(verdicts, indent=2, ensure_ascii=False))
+        return
     print_table(summarise_arms(folder))
+    if verdicts:
+        print_table(summarise_verdicts(verdicts))
     print(f"The tables are in {folder}.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from importlib import resources
@@ -12,17 +13,20 @@ import polars as pl
 
 from fairtrial.data.load import load_images_once
 from fairtrial.errors import MachineError
+from fairtrial.evidence.judge import SIGN_FLIP, judge_folder
 from fairtrial.report.page import write_lab_page
-from fairtrial.study import Study
+from fairtrial.study import Run, Study
 from fairtrial.trial.environment import describe_environment
 from fairtrial.trial.execute import Note, run_study
 from fairtrial.trial.files import write_file, write_json
 from fairtrial.trial.progress import Report, Status
 from fairtrial.trial.replay import SHIPPED, ReplayFile, replay
 from fairtrial.trial.store import CURVES, ENVIRONMENT, RUNS
-from fairtrial.trial.verify import refuse_deviation, verify_runs
+from fairtrial.trial.trial import Trial
+from fairtrial.trial.verify import count_unlike_repeats, refuse_deviation, verify_runs
 
 STUDIES = ("line", "fashion")
+CONCLUSIONS = "conclusions.json"
 
 
 @dataclass(frozen=True)
@@ -90,8 +94,8 @@ def run_lab(
     lab : Lab
         What to do.
     folder : Path
-        Gets `replay.json`, a results folder for each study, their tables joined, `environment.json`
-        and `report.html`.
+        Gets `replay.json`, a results folder for each study with its verdicts, their tables joined,
+        `conclusions.json`, `environment.json` and `report.html`.
     report : callable
         Told how far the lab is.
     note : callable
@@ -116,6 +120,8 @@ def run_lab(
     environment, began = describe_environment() | {"data": lab.data}, time.perf_counter()
     for name, study in lab.studies.items():
         run_study(study, folder / name, report, note, memory)
+        report(Status(f"{name}: claims", 1.0))
+        judge_folder(folder / name, method=SIGN_FLIP)
     runs = [run for study in lab.studies.values() for run in study.list_runs()]
     environment["verification"] = verify_runs(
         runs,
@@ -127,12 +133,49 @@ def run_lab(
         lambda done, of, label: report(Status(f"replay: {label}", done / of, 1, done, of)),
     )
     write_json(folder / "replay.json", comparisons)
+    write_json(folder / CONCLUSIONS, list_conclusions(lab, folder))
     join_tables(folder, list(lab.studies))
     seconds = round(time.perf_counter() - began, 1)
     write_json(folder / ENVIRONMENT, environment | {"seconds": seconds})
     refuse_deviation(environment["verification"])
     report(Status("report page", 1.0))
     return write_lab_page(folder)
+
+
+def list_conclusions(lab: Lab, folder: Path) -> list[dict[str, Any]]:
+    """List what the report concluded, and what has become of it.
+
+    Returns
+    -------
+    list of dict
+        In the report's order: `number`, `study`, and what `verdicts.json` has of the claim; of a
+        check, `say`, `verdict` (`holds` or `reversed`) and `note` alone.
+    """
+    rows = [
+        {"number": int(verdict["say"].partition(".")[0]), "study": name, **verdict}
+        for name in lab.studies
+        for verdict in Trial(folder / name).verdicts
+    ]
+    return sorted([*rows, check_repeats(lab.studies["line"])], key=lambda row: row["number"])
+
+
+def read_conclusions(folder: Path) -> list[dict[str, Any]]:
+    """Read what `run_lab` has left of the report's conclusions, as of `list_conclusions`."""
+    return json.loads((folder / CONCLUSIONS).read_text(encoding="utf-8"))
+
+
+def check_repeats(study: Study) -> dict[str, Any]:
+    """Check the 11th conclusion, that a run with a fixed seed can be had again exactly."""
+    arms = study.list_arms()
+    runs = [Run(arm, study.list_seeds()[0]) for arm in arms if arm.entry == arms[0].entry]
+    n_unlike = count_unlike_repeats(runs)
+    return {
+        "number": 11,
+        "study": "line",
+        "say": "11. With a fixed seed, every run gives exactly the same result",
+        "verdict": "reversed" if n_unlike else "holds",
+        "note": f"{len(runs)} runs trained twice: {len(runs) - n_unlike} the same to the last bit.",
+    }
 
 
 def join_tables(folder: Path, names: list[str]) -> None:

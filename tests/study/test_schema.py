@@ -36,7 +36,7 @@ def test_it_is_a_schema():
 
 
 def test_what_is_shipped_is_here():
-    assert {"line.toml", "fashion.toml", "starter.toml", "fashion_tables.toml"} < set(TEXTS)
+    assert {"line.toml", "fashion.toml", "starter.toml"} < set(TEXTS)
 
 
 @pytest.mark.parametrize("name", TEXTS)

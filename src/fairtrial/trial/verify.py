@@ -16,6 +16,7 @@ from fairtrial.study.recipe import Recipe
 from fairtrial.training import eager, stacked
 from fairtrial.training.trace import Trace
 from fairtrial.trial.plan import StackPlan, plan_stacks
+from fairtrial.trial.train import train_stack
 
 # Enough to go through every part of a step. Longer runs cannot be held to a tolerance: where a loss
 # has a kink, rounding turns the sign of single residuals, and the two drivers part for good.
@@ -94,6 +95,34 @@ def verify_runs(
         "largest_deviation": max((check.deviation for check in checks), default=0.0),
         "lanes": [asdict(check) for check in checks],
     }
+
+
+def count_unlike_repeats(runs: Sequence[Run], memory: int | None = None) -> int:
+    """Train some runs twice and count those that are not the same to the last bit.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Which.
+    memory : int, optional
+        What a stack may take, in bytes, as for `plan_stacks`.
+    """
+    n_unlike = 0
+    for plan in plan_stacks(runs, memory or 2**30):
+        first, second = (train_stack(plan, lambda lanes, at: None) for _ in range(2))
+        pairs = zip(first, second, strict=True)
+        n_unlike += sum(not _is_alike(one.trace, other.trace) for one, other in pairs)
+    return n_unlike
+
+
+def _is_alike(one: Trace, other: Trace) -> bool:
+    """Say whether two traces are the same to the last bit, curves and all."""
+    arrays = [
+        [trace.W, trace.b, *(array for curve in trace.curves.values() for array in curve)]
+        for trace in (one, other)
+    ]
+    ends = (one.outcome, one.ended_at) == (other.outcome, other.ended_at)
+    return ends and all(map(np.array_equal, *arrays))
 
 
 def refuse_deviation(verification: dict[str, Any]) -> None:
