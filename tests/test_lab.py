@@ -28,16 +28,17 @@ def shorten(lab):
         entry.model_copy(update={"set": {**entry.set, "steps": 40}}) for entry in line.arms[:2]
     ]
     recipe = fashion.recipe.model_copy(update={"epochs": 2})
-    return Lab(
-        {"line": line.replace(arms=entries), "fashion": fashion.replace(recipe=recipe)}, lab.data
-    )
+    line = line.replace(arms=entries, claims=line.claims[:9])  # Those of the first two settings.
+    return Lab({"line": line, "fashion": fashion.replace(recipe=recipe)}, lab.data)
 
 
 @pytest.mark.parametrize("name", ["line", "fashion"])
 def test_shipped_studies_are_sound(name):
     study = Study.load(open_shipped(name))
     assert len(study.list_seeds()) == 20
-    assert len(study.list_arms()) == {"line": 48, "fashion": 3}[name]
+    numbers = {int(claim.say.partition(".")[0]) for claim in study.claims}
+    assert numbers == {"line": {*range(1, 11)}, "fashion": {*range(12, 17)}}[name]
+    assert len(study.list_arms()) == {"line": 56, "fashion": 12}[name]
 
 
 def test_digits_stand_in_and_it_is_said(without_fashion_mnist, tmp_path, monkeypatch):
@@ -48,10 +49,15 @@ def test_digits_stand_in_and_it_is_said(without_fashion_mnist, tmp_path, monkeyp
     text = page.read_text(encoding="utf-8")
     assert "digits stand in for Fashion-MNIST" in text
     runs = pl.read_parquet(tmp_path / "runs.parquet")
-    assert runs.group_by("study").len().sort("study").rows() == [("fashion", 3), ("line", 8)]
+    assert runs.group_by("study").len().sort("study").rows() == [("fashion", 12), ("line", 8)]
     assert set(runs.filter(pl.col("study") == "fashion")["task.kind"]) == {"digits"}
     curves = pl.read_parquet(tmp_path / "curves.parquet")
     assert set(curves["run"]) == set(runs["run"])
+    rows = json.loads((tmp_path / "conclusions.json").read_text())
+    assert [row["number"] for row in rows] == sorted(row["number"] for row in rows)
+    check = next(row for row in rows if row["number"] == 11)
+    assert check["verdict"] == "holds" and "4 runs trained twice: 4 the same" in check["note"]
+    assert {row["verdict"] for row in rows if row["number"] != 11} <= {"undecided", "equivalent"}
     environment = json.loads((tmp_path / "environment.json").read_text())
     assert environment["data"]["name"] == "digits"
     assert len(environment["verification"]["lanes"]) == 1

@@ -96,12 +96,13 @@ def make_fashion(folder: Path, n_seeds: int) -> None:
     ]
     for optimizer in OPTIMIZERS:
         for seed in range(n_seeds):
-            run = f"{optimizer} #{seed}"
+            arm = f"Table 3 · {optimizer}"
+            run = f"{arm} #{seed}"
             value = 0.8 + 0.01 * seed
             runs.append(
                 {
                     "run": run,
-                    "arm": optimizer,
+                    "arm": arm,
                     "seed": seed,
                     "task.kind": "digits",
                     "loss.kind": "cross_entropy",

@@ -24,6 +24,8 @@ from fairtrial.study.metrics import METRICS
 from fairtrial.training.parameters import draw_init
 from fairtrial.trial.scoreboard import keep_objective
 
+NOT_SPLIT = "Not split: "
+
 
 @dataclass(frozen=True)
 class Part:
@@ -90,7 +92,7 @@ def find_cause(claim: Claim, pairs: Pairs, optima: Optima) -> Cause | str:
         sides = [optima.find(arm, seeds) for arm in (better, than)]
         for arm, minima in zip((better, than), sides, strict=True):
             if minima[0].problem:
-                return f"Not split: no minimum of {arm.name!r} is known: {minima[0].problem}."
+                return f"{NOT_SPLIT}no minimum of {arm.name!r} is known: {minima[0].problem}."
         values = [np.array([one.metrics[claim.on] for one in minima]) for minima in sides]
         choices.append(sign * (values[0] - values[1]))
         for arm, minima in zip((better, than), sides, strict=True):

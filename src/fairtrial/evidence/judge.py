@@ -13,7 +13,7 @@ import polars as pl
 
 from fairtrial.errors import InputError
 from fairtrial.evidence.anytime import WidenedBets, count_seeds_needed_anytime, place_bets
-from fairtrial.evidence.cause import Cause, find_cause, measure_part
+from fairtrial.evidence.cause import NOT_SPLIT, Cause, find_cause, measure_part
 from fairtrial.evidence.crossing import cross_test_rows
 from fairtrial.evidence.effect import describe_effect
 from fairtrial.evidence.optima import Optima
@@ -347,9 +347,12 @@ def _write_note(case: Case, verdict: str, n_claims: int) -> str:
 def advise(case: Case, n_claims: int) -> str:
     """Say how many more seeds would probably decide a claim."""
     evidence = case.evidence
-    needed = estimate_seeds(evidence, case.claim.margin, n_claims, case.shared_variance)
-    if needed is None and _name_dominant(case) == "test rows":
-        return "More seeds would not decide it: what is uncertain is owed to the test rows."
+    needed, alone = (
+        estimate_seeds(evidence, case.claim.margin, n_claims, shared)
+        for shared in (case.shared_variance, 0.0)
+    )
+    if needed is None and alone is not None:
+        return "Seeds alone would not decide it: that takes more test rows."
     if needed is None:
         return "How many seeds would decide it cannot be told from these."
     more = max(1, needed - evidence.n_seeds)
@@ -424,7 +427,9 @@ def summarise_verdicts(verdicts: Sequence[dict[str, Any]]) -> list[dict[str, obj
 
 def explain(row: dict[str, Any]) -> str:
     """Say in a line what is behind a verdict: its cause, what longer runs say, and the note."""
-    parts = [row["cause"] if row.get("choice") is not None else "", row["note"]]
+    cause = row.get("cause", "")
+    told = row.get("choice") is not None or cause.startswith(NOT_SPLIT)
+    parts = [cause if told else "", row["note"]]
     tuned, longer = row.get("tuned"), row.get("counterfactual")
     if tuned and not tuned["survives"]:
         parts.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -116,11 +117,13 @@ def build_fashion_section(
     in_per_cent = runs.with_columns(
         pl.col(name) * 100 for name in METRICS if name.endswith("accuracy") and name in runs.columns
     )
+    first = runs["setting"][0]
+    shown = replace(results, runs=runs.filter(pl.col("setting") == first))
     parts = [
         _build_reported(runs, values, task),
-        _build_epochs(runs, results.curves),
-        _build_predictions(results, images, missing),
-        _build_weights(results, images),
+        _build_epochs(shown.runs, results.curves),
+        _build_predictions(shown, images, missing),
+        _build_weights(shown, images),
         Part("Every arm", [build_arm_table(in_per_cent, METRICS, _find_unit(runs))]),
     ]
     seeds = "one seed" if n_seeds == 1 else f"{n_seeds} seeds"
@@ -129,6 +132,8 @@ def build_fashion_section(
         f"{runs.height:,} runs. All arms of a seed see the same split, the same start and the "
         "same batches."
     )
+    if first and runs["setting"].n_unique() > 1:
+        lead += f" The figures show those of {first}."
     return Section("problem-2", "Problem 2: softmax regression on images", lead, parts)
 
 
@@ -142,35 +147,40 @@ def _find_unit(runs: pl.DataFrame) -> str:
 
 def _build_reported(runs: pl.DataFrame, values: Sequence[Mapping[str, str]], task: str) -> Part:
     summary = {row["arm"]: row for row in summarise_metrics(runs, ["accuracy"]).to_dicts()}
-    rows, told = [], {}
+    rows: list[list[Cell]] = []
+    told: dict[str, dict[str, float]] = {}
     for value in values:
         row = summary.get(value["arm"])
         if row is None or row["mean"] is None:
             continue
-        told[row["series"]] = float(value["reported"]) / 100
-        rows.append(
-            [Cell(row["series"]), Cell(value["reported"]), *_compare(row, told[row["series"]])]
-        )
+        share = float(value["reported"]) / 100
+        told.setdefault(row["setting"], {})[row["series"]] = share
+        names = [Cell(value["table"]), Cell(row["series"])]
+        rows.append([*names, Cell(value["reported"]), *_compare(row, share)])
     if not rows:
         return Part("Beside the report", [Text("The report has no figures for these arms.")])
-    tables = " and ".join(sorted({value["table"] for value in values}))
     n_seeds = runs["seed"].n_unique()
     many = n_seeds > 1
     over = ["mean", "sd", "smallest–largest"] if many else ["one seed"]
     here = f"here over {n_seeds} seeds" if many else "here from one seed"
     table = Table(
-        f"{tables}: test accuracy after the last epoch, in per cent; reported from one run, {here}",
-        ["optimizer", "reported", *over, *(["the reported figure"] if many else [])],
+        f"Test accuracy after the last epoch, in per cent; reported from one run, {here}",
+        ["table", "optimizer", "reported", *over, *(["the reported figure"] if many else [])],
         [Rows(rows)],
     )
-    chart = charts.draw_reported(
-        runs, told, "accuracy", "test accuracy",
-        "Test accuracy of each optimizer: every seed, their mean, and the reported figure.",
-    )  # fmt: skip
-    blocks: list[Block] = [
-        table,
-        Figure("The reported figures among the seeds", chart, "Each reported figure is one run's."),
-    ]
+    figures: list[Block] = [
+        Figure(
+            f"{setting}: the reported figures among the seeds",
+            charts.draw_reported(
+                runs.filter(pl.col("setting") == setting), shares, "accuracy", "test accuracy",
+                f"{setting}, test accuracy of each optimizer: every seed, their mean, and the "
+                "reported figure.",
+            ),
+            "Each reported figure is one run's.",
+        )
+        for setting, shares in told.items()
+    ]  # fmt: skip
+    blocks: list[Block] = [table, *figures]
     if task != FASHION:
         other = (
             "The reported figures are for Fashion-MNIST; these runs are on the digits, so the two "
