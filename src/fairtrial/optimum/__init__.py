@@ -39,7 +39,9 @@ class Optimum:
     certificate : float
         The largest component of the smallest subgradient found, by weights of features that are
         centred and of root mean square 1. For regression without unit, as a share of the loss's
-        slope at a residual of one standard deviation of y; for classes in nats.
+        slope at a residual of the targets' spread about their median (its root mean square where
+        residuals are squared, else the median); for classes in nats. Infinite where the search
+        ended before there was one.
     tolerance : float
         The largest certificate of a minimiser.
     problem : str

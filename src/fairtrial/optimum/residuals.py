@@ -53,8 +53,8 @@ def solve_residuals(recipe: Recipe, X: np.ndarray, y: np.ndarray, clock: Clock) 
     -------
     Point
         The certificate is the largest component of the smallest subgradient found, by weights of
-        features centred and of unit size, as a share of the loss's slope at a residual of one
-        standard deviation of y: a number without unit.
+        features centred and of unit size, as a share of the loss's slope at a residual of the
+        targets' spread (see `measure_spread`): a number without unit.
     """
     standard = standardise(X)
     shift = float(np.median(y))

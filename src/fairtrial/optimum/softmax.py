@@ -23,10 +23,10 @@ from fairtrial.study.recipe import Recipe
 TOLERANCE = 1e-7
 # What the solvers aim at, one after the other, as far as is needed.
 AIMS = (1e-6, 1e-8, 1e-10)
-MOST_ROUNDS = 3
+MOST_ROUNDS = 20
 # Fewer evaluations than this do not lead to a minimiser.
 LEAST_EVALUATIONS = 30
-MOST_STEPS = 500
+MOST_STEPS = 200
 # The most parameters for which the smallest curvature is computed.
 MOST_PARAMETERS = 2000
 SEPARABLE = "there is no finite minimiser: the classes of the rows are separable"
@@ -175,11 +175,13 @@ def _minimise(problem: Softmax, l1: np.ndarray, unit: np.ndarray) -> tuple[np.nd
         if l1.any():
             x = _split(problem, x, l1, aim)
         for _ in range(MOST_ROUNDS):
-            x = _fit_smooth(problem, x, l1)
+            before, x = x, _fit_smooth(problem, x, l1)
             missed = find_subgradient(problem.measure(x)[1], x, l1) * unit
             best = min(best, (x, float(np.abs(missed).max())), key=lambda pair: pair[1])
             if best[1] <= TOLERANCE:
                 return best
+            if np.array_equal(x != 0.0, before != 0.0):
+                break
     return best
 
 
@@ -197,7 +199,8 @@ def _split(problem: Softmax, x: np.ndarray, l1: np.ndarray, aim: float) -> np.nd
         np.concatenate([np.maximum(x, 0.0), np.maximum(-x, 0.0)]),
         jac=True,
         method="L-BFGS-B",
-        bounds=[(0.0, None)] * (2 * n),
+        # The loss's slopes by columns of size 1 are at most 1: more penalty holds a weight at 0.
+        bounds=[(0.0, 0.0 if each >= 1.0 else None) for each in (*l1, *l1)],
         options={"gtol": aim, "ftol": 0.0, "maxiter": 5000, "maxfun": 5000, "maxcor": 20},
     )
     return result.x[:n] - result.x[n:]
@@ -206,7 +209,7 @@ def _split(problem: Softmax, x: np.ndarray, l1: np.ndarray, aim: float) -> np.nd
 def _fit_smooth(problem: Softmax, x: np.ndarray, l1: np.ndarray) -> np.ndarray:
     """Minimise with the signs of the penalised parameters held; (PK,).
 
-    Those that would change their sign are set to 0, where their penalty has its kink.
+    Where some would change their sign, it ends with the first of them at 0, its penalty's kink.
     """
     sign = np.sign(x) * (l1 > 0)
     free = (l1 == 0) | (sign != 0)
@@ -230,7 +233,14 @@ def _fit_smooth(problem: Softmax, x: np.ndarray, l1: np.ndarray) -> np.ndarray:
         options={"gtol": AIMS[-1], "maxiter": MOST_STEPS},
     )
     full = fill(result.x)
-    return np.where((sign != 0) & (np.sign(full) != sign), 0.0, full)
+    flips = np.flatnonzero((sign != 0) & (np.sign(full) != sign))
+    if not len(flips):
+        return full
+    # As far as the first of them.
+    shares = x[flips] / (x[flips] - full[flips])
+    part = x + shares.min() * (full - x)
+    part[flips[shares == shares.min()]] = 0.0
+    return part
 
 
 def find_subgradient(gradient: np.ndarray, x: np.ndarray, l1: np.ndarray) -> np.ndarray:
