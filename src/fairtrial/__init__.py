@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fairtrial.errors import FairtrialError, InputError, MachineError
+    from fairtrial.evidence.answer import answer
+    from fairtrial.evidence.judge import judge
     from fairtrial.study.claims import Claim
     from fairtrial.study.recipe import Recipe
     from fairtrial.study.study import Study
@@ -27,13 +29,15 @@ _PLACES = {
     "Recipe": "study.recipe",
     "Study": "study.study",
     "Trial": "trial.trial",
+    "answer": "evidence.answer",
     "connect": "trial.cluster",
+    "judge": "evidence.judge",
     "run": "trial.trial",
     "start_workers": "trial.cluster",
 }
 __all__ = [
-    "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial", "connect",
-    "run", "start_workers",
+    "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial", "answer",
+    "connect", "judge", "run", "start_workers",
 ]  # fmt: skip
 
 

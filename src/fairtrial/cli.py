@@ -152,14 +152,19 @@ def run(
     folder = out or Path("out") / study_file.stem
     name_data_folder(data)
     load_tensorflow(own_process=True)
-    from fairtrial.evidence.answer import Wishes, answer, warn_undecidable
-    from fairtrial.evidence.judge import summarise_verdicts
+    from fairtrial.evidence.answer import answer
+    from fairtrial.evidence.judge import (
+        ANYTIME,
+        SIGN_FLIP,
+        find_undecidable,
+        summarise_verdicts,
+    )
     from fairtrial.training.xla import has_xla
     from fairtrial.trial.store import summarise_arms
 
     say_platform(has_xla())
-    wishes = Wishes(until_decided, max_seeds, counterfactual)
-    if warning := warn_undecidable(study, wishes):
+    method, most = (ANYTIME, max_seeds) if until_decided else (SIGN_FLIP, None)
+    if warning := find_undecidable(study, method, most):
         say(f"Note: {warning}")
     with (
         stoppable(GO_ON),
@@ -167,8 +172,9 @@ def run(
         open_engine(workers, scheduler) as engine,
     ):
         verdicts = answer(
-            study, folder, wishes, verify=verify, memory=to_bytes(memory), report=report, note=say,
-            engine=engine,
+            study, folder, until_decided=until_decided, max_seeds=max_seeds,
+            counterfactual=counterfactual, verify=verify, memory=to_bytes(memory), report=report,
+            note=say, engine=engine,
         )  # fmt: skip
     if as_json:
         print(json.dumps(verdicts, indent=2, ensure_ascii=False))
@@ -227,9 +233,9 @@ def claims(
 
     Example: fairtrial claims out/study --claims other.toml
     """
-    from fairtrial.evidence.judge import judge_folder, summarise_verdicts
+    from fairtrial.evidence.judge import judge, summarise_verdicts
 
-    verdicts = judge_folder(folder, claims_file)
+    verdicts = judge(folder, claims_file)
     if as_json:
         print(json.dumps(verdicts, indent=2, ensure_ascii=False))
     else:

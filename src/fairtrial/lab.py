@@ -13,7 +13,7 @@ import polars as pl
 
 from fairtrial.data.load import load_images_once
 from fairtrial.errors import MachineError
-from fairtrial.evidence.judge import SIGN_FLIP, judge_folder
+from fairtrial.evidence.judge import SIGN_FLIP, judge
 from fairtrial.report.page import write_lab_page
 from fairtrial.study import Run, Study
 from fairtrial.trial.environment import describe_environment
@@ -121,7 +121,7 @@ def run_lab(
     for name, study in lab.studies.items():
         run_study(study, folder / name, report, note, memory)
         report(Status(f"{name}: claims", 1.0))
-        judge_folder(folder / name, method=SIGN_FLIP)
+        judge(folder / name, method=SIGN_FLIP)
     runs = [run for study in lab.studies.values() for run in study.list_runs()]
     environment["verification"] = verify_runs(
         runs,

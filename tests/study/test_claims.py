@@ -333,5 +333,5 @@ better = { optimizer = "adam" }
 than = { optimizer = "sgd" }
 on = "validation_accuracy"
 """
-    assert "have no such metric (known: accuracy, cross_entropy, train_accuracy" in errors_of(text)
+    assert "have no such metric (known: accuracy, cross_entropy, expected" in errors_of(text)
     assert Study.from_toml(text.replace("64 }", "64, validation = 0.1 }")).claims

@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fairtrial.evidence.counterfactual import run_counterfactuals
-from fairtrial.evidence.judge import ANYTIME, SIGN_FLIP, find_undecidable, judge_folder
+from fairtrial.evidence.judge import SIGN_FLIP, judge
 from fairtrial.evidence.until_decided import run_until_decided
 from fairtrial.study import Study
 from fairtrial.trial.trial import run
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """How a study's claims should be answered.
-
-    Attributes
-    ----------
-    until_decided : bool
-        Whether undecided claims get further seeds.
-    max_seeds : int
-        How many an arm may have then.
-    counterfactual : bool
-        Whether arms are trained on where the cause of a difference is their budget.
-    """
-
-    until_decided: bool = False
-    max_seeds: int = 100
-    counterfactual: bool = False
-
-
-def answer(study: Study, folder: Path, wishes: Wishes, **options: Any) -> list[dict[str, Any]]:
+def answer(
+    study: Study,
+    out: str | Path,
+    *,
+    until_decided: bool = False,
+    max_seeds: int = 100,
+    counterfactual: bool = False,
+    **options: Any,
+) -> list[dict[str, Any]]:
     """Train a study and judge its claims.
 
     Parameters
     ----------
     study : Study
         What to train; it may state no claims.
-    folder : Path
-        The results folder.
-    wishes : Wishes
-        How the claims should be answered.
+    out : str or Path
+        The results folder; what earlier calls have left there is reused.
+    until_decided : bool
+        Whether undecided claims get further seeds. They are judged by tests that allow it.
+    max_seeds : int
+        How many seeds an arm may have then.
+    counterfactual : bool
+        Whether arms are trained on where the cause of a difference is their budget.
     options : Any
         As of `run`.
 
@@ -53,21 +45,17 @@ def answer(study: Study, folder: Path, wishes: Wishes, **options: Any) -> list[d
 
     Raises
     ------
+    InputError
+        If the study breaks a rule, or is to be trained until decided and claims nothing.
     FairtrialError
-        As of `run`, `run_until_decided` and `run_counterfactuals`.
+        As of `run`.
     """
-    if wishes.until_decided:
-        verdicts = run_until_decided(study, folder, wishes.max_seeds, **options)
+    folder = Path(out)
+    if until_decided:
+        verdicts = run_until_decided(study, folder, max_seeds, **options)
     else:
         run(study, folder, **options)
-        verdicts = judge_folder(folder, method=SIGN_FLIP) if study.claims else []
-    if wishes.counterfactual and verdicts:
+        verdicts = judge(folder, method=SIGN_FLIP) if study.claims else []
+    if counterfactual and verdicts:
         verdicts = run_counterfactuals(folder, **options)
     return verdicts
-
-
-def warn_undecidable(study: Study, wishes: Wishes) -> str:
-    """Say, before a study runs, which of its claims cannot be decided; "" if they all can."""
-    if wishes.until_decided:
-        return find_undecidable(study, ANYTIME, wishes.max_seeds)
-    return find_undecidable(study)

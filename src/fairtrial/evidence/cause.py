@@ -194,7 +194,8 @@ def _tell(claim: Claim, pairs: Pairs, choice: float, budget: float) -> str:
     # Three digits of the largest, and all three figures to the same place.
     largest = max(abs(difference), abs(choice), abs(budget))
     digits = max(0, 2 - math.floor(math.log10(largest or 1.0)))
-    show = [f"{sign * value:.{digits}f}" for value in (difference, choice, budget)]
+    # Adding 0 makes -0 plain.
+    show = [f"{round(sign * one, digits) + 0.0:.{digits}f}" for one in (difference, choice, budget)]
     start = f"{loser} ends {show[0]} worse in {claim.on}"
     if all(_is_same_objective(*pair) for pair in pairs.arms):
         return (

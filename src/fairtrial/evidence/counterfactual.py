@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fairtrial.evidence.judge import judge_folder, summarise_evidence
+from fairtrial.evidence.judge import judge, summarise_evidence
 from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.pairs import Pairs, pair_runs
 from fairtrial.evidence.verdict import decide, weigh
@@ -51,7 +51,7 @@ def run_counterfactuals(folder: Path, **options: Any) -> list[dict[str, Any]]:
         As of `run`.
     """
     trial, optima = Trial(folder), Optima(folder)
-    rows, study = judge_folder(folder), trial.study
+    rows, study = judge(folder), trial.study
     arms, seeds = study.list_arms(), study.list_seeds()
     paired = {
         number: pair_runs(claim, arms, trial.runs, seeds)
@@ -156,10 +156,14 @@ def _fill_in(
 ) -> None:
     """Put what the longer runs say into the verdicts."""
     again = {number: pair_runs(claims[number], arms, runs, seeds) for number in paired}
-    usable = [number for number, pairs in again.items() if not pairs.problem]
-    evidence = [weigh(again[number].differences, claims[number].margin) for number in usable]
-    decided = decide(evidence, [claims[number].margin for number in usable])
-    for number, one, (verdict, _) in zip(usable, evidence, decided, strict=True):
+    evidence = {
+        number: weigh(
+            np.array([]) if pairs.problem else pairs.differences, claims[number].margin
+        )
+        for number, pairs in again.items()
+    }  # fmt: skip
+    decided = decide(list(evidence.values()), [claims[number].margin for number in evidence])
+    for (number, one), (verdict, _) in zip(evidence.items(), decided, strict=True):
         names = {arm.name for pair in again[number].arms for arm in pair}
         longest = runs.filter(pl.col("arm").is_in(names))["steps"].max()
         short = sorted(names & unfinished)
@@ -168,7 +172,7 @@ def _fill_in(
             "verdict": verdict,
             "steps": longest,
             "unfinished": short,
-            "note": _tell(longest, short),
+            "note": again[number].problem or _tell(longest, short),
         }
 
 

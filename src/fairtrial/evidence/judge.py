@@ -70,7 +70,7 @@ class Case:
     tuned_evidence: Evidence | None
 
 
-def judge(trial: Trial, study: Study, method: str = SIGN_FLIP) -> list[Case]:
+def weigh_claims(trial: Trial, study: Study, method: str = SIGN_FLIP) -> list[Case]:
     """Weigh every claim of a study on what its runs have left.
 
     Parameters
@@ -98,7 +98,7 @@ def judge(trial: Trial, study: Study, method: str = SIGN_FLIP) -> list[Case]:
     return cases
 
 
-def judge_folder(
+def judge(
     folder: str | Path, claims_file: Path | None = None, method: str | None = None
 ) -> list[dict[str, Any]]:
     """Judge the claims of a results folder, and write its `verdicts.json` and `pairs.parquet`.
@@ -135,7 +135,7 @@ def judge_folder(
             f"{claims_file or folder} states no claims: add [[claims]], as `fairtrial new` shows."
         )
     method = method or recall_method(trial)
-    cases = judge(trial, study, method)
+    cases = weigh_claims(trial, study, method)
     rows = list_verdicts(cases, method)
     recall_counterfactuals(rows, trial.verdicts)
     if claims_file is None:
@@ -436,7 +436,8 @@ def explain(row: dict[str, Any]) -> str:
             f"With each side's best learning rate: {tuned['verdict']}, {show_difference(tuned)}."
         )
     if longer:
-        parts.append(f"{longer['note']} Then: {longer['verdict']}, {show_difference(longer)}.")
+        outcome = [longer["verdict"], show_difference(longer)]
+        parts.append(f"Trained on: {', '.join(filter(None, outcome))}. {longer['note']}")
     return " ".join(filter(None, parts))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fairtrial.errors import InputError
-from fairtrial.evidence.judge import ANYTIME, judge_folder
+from fairtrial.evidence.judge import ANYTIME, judge
 from fairtrial.study import Run, Study
 from fairtrial.study.claims import Claim, match_arms
 from fairtrial.trial.trial import run
@@ -60,7 +60,7 @@ def run_until_decided(
     further = list_further_seeds(first, max_seeds)
     while True:
         run(study, folder, more=more, **options)
-        verdicts = judge_folder(folder, method=ANYTIME)
+        verdicts = judge(folder, method=ANYTIME)
         undecided = [
             number
             for number, row in enumerate(verdicts)

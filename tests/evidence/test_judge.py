@@ -1,0 +1,246 @@
+"""From a folder to verdicts: studies that are trained, and judged again from what they left."""
+
+import json
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+import scipy.stats
+
+import fairtrial as ft
+from fairtrial.errors import InputError
+from fairtrial.evidence.answer import answer
+from fairtrial.evidence.judge import (
+    ANYTIME,
+    PAIRS,
+    SIGN_FLIP,
+    explain,
+    find_undecidable,
+    judge,
+    summarise_verdicts,
+)
+from fairtrial.evidence.until_decided import list_more_runs
+from made_up import make_study
+
+# What the design promises of `verdicts.json`.
+PROMISED = {
+    "say", "on", "better", "than", "where", "seeds", "difference", "low", "high", "p",
+    "p_adjusted", "margin", "verdict", "choice", "budget", "note",
+}  # fmt: skip
+
+FASTER = {
+    "say": "The higher rate gets closer",
+    "better": {"optimizer.learning_rate": 0.1},
+    "than": {"optimizer.learning_rate": 0.01},
+    "on": "parameter_error",
+    "margin": 0.05,
+}
+LOSSES = {
+    "say": "MSE beats MAE",
+    "better": {"loss": "mse"},
+    "than": {"loss": "mae"},
+    "on": "parameter_error",
+    "where": {"optimizer.learning_rate": 0.1},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("judged")
+    answer(make_study([FASTER, LOSSES]), place)
+    return place
+
+
+def read(folder):
+    return json.loads((folder / "verdicts.json").read_text())
+
+
+def test_verdicts_are_what_numpy_and_scipy_say(folder):
+    runs = pl.read_parquet(folder / "runs.parquet")
+    errors = {
+        rate: runs.filter(pl.col("optimizer.learning_rate") == rate)
+        .group_by("seed", maintain_order=True)
+        .agg(pl.col("parameter_error").mean())["parameter_error"]
+        .to_numpy()
+        for rate in (0.01, 0.1)
+    }
+    differences = errors[0.01] - errors[0.1]
+    row = read(folder)[0]
+    assert row["difference"] == pytest.approx(differences.mean())
+    tested = scipy.stats.permutation_test(
+        (differences - 0.05,), np.mean, permutation_type="samples", alternative="greater"
+    )
+    assert row["p"] == pytest.approx(2 * tested.pvalue)
+    assert row["p_adjusted"] == pytest.approx(2 * row["p"]) or row["p_adjusted"] == row["p"]
+    assert (row["verdict"], row["seeds"], row["over"]) == ("holds", 8, "seeds")
+    assert row["low"] <= row["difference"] <= row["high"]
+    assert [pair["seeds"] for pair in row["pairs"]] == [8, 8]
+
+
+def test_what_is_promised_is_there(folder):
+    for row in read(folder):
+        assert set(row) >= PROMISED
+        assert row["choice"] + row["budget"] == pytest.approx(row["difference"])
+    table = pl.read_parquet(folder / PAIRS)
+    assert table.group_by("claim").len().sort("claim").rows() == [(0, 16), (1, 8)]
+    both = table["choice"] + table["budget"]
+    means = table.group_by("claim", "seed", maintain_order=True).agg(pl.col("difference").mean())
+    by_seed = table.with_columns(both=both).unique(["claim", "seed"], maintain_order=True)
+    np.testing.assert_allclose(by_seed["both"], means["difference"], atol=1e-12)
+
+
+def test_judging_again_changes_nothing_and_needs_no_training(folder, monkeypatch):
+    before = [(folder / name).read_bytes() for name in ("verdicts.json", PAIRS)]
+    monkeypatch.setattr("fairtrial.trial.trial.run_study", None)
+    judge(folder)
+    assert [(folder / name).read_bytes() for name in ("verdicts.json", PAIRS)] == before
+
+
+def test_claims_of_another_file(folder, tmp_path):
+    other = tmp_path / "other.toml"
+    other.write_text(
+        '[[claims]]\nsay = "Slower"\nbetter = { "optimizer.learning_rate" = 0.01 }\n'
+        'than = { "optimizer.learning_rate" = 0.1 }\non = "mse"\n'
+    )
+    before = (folder / "verdicts.json").read_bytes()
+    (row,) = judge(folder, other)
+    assert (row["say"], row["verdict"]) == ("Slower", "reversed")
+    assert (folder / "verdicts.json").read_bytes() == before
+    other.write_text(other.read_text().replace('"mse"', '"loss"'))
+    with pytest.raises(InputError, match="objectives of different runs are not comparable"):
+        judge(folder, other)
+    other.write_text("")
+    with pytest.raises(InputError, match="states no claims"):
+        judge(folder, other)
+
+
+def test_the_python_interface(folder):
+    assert ft.judge(folder) == ft.Trial(folder).verdicts == read(folder)
+
+
+def test_the_same_recipe_under_two_names_is_equivalent_with_difference_0(tmp_path):
+    arms = [{"name": "one"}, {"name": "other"}]
+    claim = {"better": {"arm": "one"}, "than": {"arm": "other"}, "on": "parameter_error"}
+    (row,) = answer(make_study([claim], vary={}, arms=arms), tmp_path)
+    assert (row["verdict"], row["difference"], row["low"], row["high"]) == ("equivalent", 0, 0, 0)
+    assert row["cause"] == "No run differs from the one that it is compared with."
+
+
+def test_a_claim_that_cannot_be_judged_does_not_make_the_others_harder(tmp_path):
+    lost = {**LOSSES, "where": {"optimizer.learning_rate": 30.0}, "on": "mse"}
+    vary = {"loss": ["mse", "mae"], "optimizer.learning_rate": [0.1, 0.01, 30.0]}
+    rows = answer(make_study([FASTER, lost], vary=vary), tmp_path)
+    assert rows[1]["verdict"] == "undecided" and rows[1]["difference"] is None
+    assert "8 of 8 pairs have a run that diverged" in rows[1]["note"]
+    assert rows[0]["p_adjusted"] == rows[0]["p"]
+    json.loads(json.dumps(rows), parse_constant=lambda name: pytest.fail(name))
+
+
+def test_undecidable_claims_are_named_before_the_run():
+    few = make_study([FASTER, LOSSES], seeds=4)
+    sentence = find_undecidable(few)
+    assert "that takes 7" in sentence and LOSSES["say"] in sentence and FASTER["say"] in sentence
+    assert find_undecidable(make_study([FASTER, LOSSES], seeds=7)) == ""
+    assert find_undecidable(make_study([], seeds=1)) == ""
+    assert find_undecidable(few, ANYTIME, 20) == ""
+    assert "5 seeds cannot" in find_undecidable(few, ANYTIME, 5)
+
+
+# ------------------------------------------------------------------------------ until decided
+
+
+def test_only_undecided_claims_get_seeds(tmp_path):
+    """The rates differ widely, and the losses so little that twelve seeds cannot tell."""
+    study = make_study([{**FASTER, "where": {"loss": "mse"}}, LOSSES], seeds=9)
+    rows = answer(study, tmp_path, until_decided=True, max_seeds=12)
+    assert {row["method"] for row in rows} == {ANYTIME}
+    assert rows[0]["verdict"] == "holds"
+    seeds = dict(
+        pl.read_parquet(tmp_path / "runs.parquet").group_by("arm").len().iter_rows()
+    )  # fmt: skip
+    assert seeds["mse, optimizer.learning_rate=0.01"] == 9
+    assert rows[1]["verdict"] == "undecided" and rows[1]["seeds"] == 12
+    assert seeds["mae, optimizer.learning_rate=0.1"] == 12
+    assert judge(tmp_path) == rows, "the folder remembers how it was judged"
+    plain = answer(study, tmp_path)
+    assert {row["method"] for row in plain} == {SIGN_FLIP}
+    assert {row["seeds"] for row in plain} == {9}
+
+
+def test_seeds_go_to_the_neediest_claim():
+    study = make_study([{**FASTER, "where": {"loss": "mse"}}, LOSSES], seeds=2)
+    runs = list_more_runs(study, {0: 3, 1: 5}, [2, 3, 4, 5], 2)
+    counts = {
+        name: sum(run.arm.name == name for run in runs) for name in {r.arm.name for r in runs}
+    }
+    assert counts == {
+        "mse, optimizer.learning_rate=0.01": 1,
+        "mse, optimizer.learning_rate=0.1": 3,
+        "mae, optimizer.learning_rate=0.1": 3,
+    }
+    assert {run.seed for run in runs} == {2, 3, 4}
+
+
+@pytest.mark.parametrize(
+    ("claims", "most", "sentence"),
+    [([], 20, "states no claims"), ([FASTER], 5, "--max-seeds allows 5")],
+)
+def test_wishes_that_cannot_be(claims, most, sentence, tmp_path):
+    with pytest.raises(InputError, match=sentence):
+        answer(make_study(claims), tmp_path, until_decided=True, max_seeds=most)
+
+
+# ------------------------------------------------------------------------------ counterfactual
+
+
+def test_trained_to_the_end_a_budget_is_gone(tmp_path):
+    """At the low rate the line is a third of the way; trained on, no rate is better."""
+    claim = {**FASTER, "where": {"loss": "mse"}}
+    (row,) = answer(make_study([claim]), tmp_path, counterfactual=True)
+    assert (row["verdict"], row["choice"]) == ("holds", 0.0)
+    longer = row["counterfactual"]
+    assert longer["verdict"] == "equivalent" and longer["unfinished"] == []
+    assert abs(longer["difference"]) < 0.02 * row["difference"]
+    assert longer["steps"] in (100 * 4**k for k in range(1, 5))
+    assert "Trained on: equivalent" in explain(row)
+    assert judge(tmp_path) == [row], "judging again keeps what longer runs have said"
+    assert pl.read_parquet(tmp_path / "runs.parquet")["steps"].unique().to_list() == [100]
+
+
+def train_on(tmp_path, mse_rate):
+    arms = [
+        {"name": "steady", "set": {"optimizer.learning_rate": mse_rate}},
+        {"name": "jumping", "set": {"loss": "mae", "optimizer.learning_rate": 5.0}},
+    ]
+    claim = {"better": {"arm": "steady"}, "than": {"arm": "jumping"}, "on": "parameter_error"}
+    short = {"loss": "mse", "optimizer": "sgd", "steps": 20}
+    study = make_study([claim], vary={}, arms=arms, recipe=short)
+    (row,) = answer(study, tmp_path, counterfactual=True)
+    return row
+
+
+def test_an_arm_that_does_not_get_there_is_named(tmp_path):
+    """MAE at a rate of 5 jumps about its minimum for ever."""
+    row = train_on(tmp_path, 0.3)
+    assert abs(row["budget"]) > abs(row["choice"])
+    assert row["counterfactual"]["unfinished"] == ["jumping"]
+    assert "have not come within 1 %" in row["counterfactual"]["note"]
+    assert row["counterfactual"]["steps"] == 20 * 4**4
+
+
+def test_an_arm_that_diverges_when_trained_on_is_said(tmp_path):
+    """MSE at a rate of 1.1 grows with every step; 20 steps only do not show it."""
+    longer = train_on(tmp_path, 1.1)["counterfactual"]
+    assert (longer["verdict"], longer["difference"]) == ("undecided", None)
+    assert "diverged" in longer["note"]
+
+
+# -------------------------------------------------------------------------------------- sentences
+
+
+def test_the_summary_has_no_gaps(folder):
+    rows = summarise_verdicts(read(folder))
+    assert list(rows[0]) == ["claim", "verdict", "difference", "on", "why"]
+    assert all(row["difference"].endswith("]") for row in rows)
+    assert not math.isnan(float(rows[0]["difference"].split()[0]))
