@@ -1,0 +1,117 @@
+"""How often verdicts are wrong where the truth is known: benchmarks/level.py in short.
+
+Each share may lie three standard errors beyond its target: enough not to fail by chance, and too
+little for a test that is wrong.
+"""
+
+import importlib.util
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fairtrial.evidence.verdict import decide, weigh
+
+ROOT = Path(__file__).parents[2]
+SYMMETRIC = ("normal", "Student's t, 3", "Laplace", "two lognormal arms")
+
+
+@pytest.fixture(scope="module")
+def level():
+    spec = importlib.util.spec_from_file_location("level", ROOT / "benchmarks" / "level.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with module.keep_garbage():
+        yield module
+
+
+def most(share, n):
+    return share + 3.0 * math.sqrt(share * (1.0 - share) / n)
+
+
+def least(share, n):
+    return share - 3.0 * math.sqrt(share * (1.0 - share) / n)
+
+
+def test_distributions_are_standard(level):
+    """Mean 0 and standard deviation 1, so far as their tails let 200,000 draws tell."""
+    for draw in level.DISTRIBUTIONS.values():
+        drawn = draw(np.random.default_rng(1), (200_000,))
+        assert abs(drawn.mean()) < 0.01
+        assert drawn.std() == pytest.approx(1.0, abs=0.05)
+    assert set(level.SYMMETRIC) == set(SYMMETRIC)
+
+
+@pytest.mark.parametrize(("n_seeds", "n_studies"), [(10, 1000), (20, 20)])
+@pytest.mark.parametrize("name", SYMMETRIC)
+def test_nothing_is_called_something_in_at_most_5_percent_of_studies(
+    level, name, n_seeds, n_studies
+):
+    random = np.random.default_rng(n_seeds)
+    found = level.simulate_nothing(level.SYMMETRIC[name], n_seeds, n_studies, random)
+    n_claims = n_studies * level.N_CLAIMS
+    assert found["called"] <= most(0.05, n_studies)
+    # The exact level of ten seeds is 50 / 1,024.
+    assert least(0.95, n_claims) <= found["covered"] <= most(0.95 + 2 / 1024, n_claims)
+
+
+@pytest.mark.parametrize("name", SYMMETRIC)
+def test_equivalent_is_said_at_the_margin_in_at_most_5_percent(level, name):
+    random = np.random.default_rng(3)
+    found = level.simulate_equivalence(level.SYMMETRIC[name], 10, 1000, random)
+    assert found["equivalent_high"] <= most(0.05, 1000)
+    assert found["equivalent_low"] <= most(0.05, 1000)
+    assert found["equivalent_beyond"] < 0.05 < 0.5 < found["equivalent_within"]
+
+
+@pytest.mark.parametrize("name", SYMMETRIC)
+def test_looking_after_each_seed_by_bets_keeps_the_level(level, name):
+    random = np.random.default_rng(4)
+    found = level.simulate_peeking(level.SYMMETRIC[name], 200, random)
+    assert found["called"] <= most(0.05, 200)
+    assert found["missed"] <= most(0.05, 200)
+    assert max(found["equivalent_high"], found["equivalent_low"]) <= most(0.05, 200)
+    assert found["found"] > 0.9
+
+
+def test_looking_after_each_seed_by_the_sign_flip_test_does_not(level, monkeypatch):
+    """What bets are for, and that these simulations can find a wrong test: 2 to 12 seeds."""
+    monkeypatch.setattr(level, "MOST_LOOKS_SIGN_FLIP", 12)
+    draw, random = level.SYMMETRIC["normal"], np.random.default_rng(5)
+    found = level.simulate_sign_flip_peeking(draw, 400, random)
+    assert found["missed_sign_flip"] > most(0.05, 400)
+
+
+def test_a_skewed_difference_is_called_too_often(level):
+    """The limit of what symmetry grants: so wrong a test would be seen here."""
+    found = level.simulate_nothing(level.SKEWED["lognormal, 6"], 10, 200, np.random.default_rng(6))
+    assert found["called"] > most(0.05, 200)
+    assert found["covered"] < least(0.95, 2000)
+
+
+@pytest.mark.parametrize("arm", ["normal", "exponential", "lognormal"])
+@pytest.mark.parametrize("n_seeds", [6, 12])
+def test_equal_arms_with_seeds_of_their_own(level, arm, n_seeds):
+    """A/A: two arms of one distribution, nothing shared, so nothing but chance lies between them.
+
+    Studies of ten claims, and claims of a study each, at no more than 5 %.
+    """
+    random, studies, claims, n_studies = np.random.default_rng(7), 0, 0, 400
+    for _ in range(n_studies):
+        one, other = (getattr(random, arm)(size=(10, n_seeds)) for _ in range(2))
+        evidence = [weigh(differences, 0.0) for differences in one - other]
+        studies += any(verdict != "undecided" for verdict, _ in decide(evidence, [0.0] * 10))
+        claims += sum(single.p <= 0.05 for single in evidence)
+    assert studies / n_studies <= most(0.05, n_studies)
+    assert 0 < claims / (10 * n_studies) <= most(0.05, 10 * n_studies)
+
+
+def test_tables_mark_what_misses_its_target(level):
+    row = {"distribution": "normal", "seeds": 10, "repetitions": 2000}
+    fixed = row | dict.fromkeys(level.FIXED, 0.01) | {"called": 0.055, "covered": 0.90}
+    peeking = row | dict.fromkeys(level.PEEKING, 0.07) | {"seeds": 0}
+    text = level.make_tables([fixed, peeking])
+    assert "| normal | 10 | 2000 | 5.5 %* | **90.0 %** | 1.0 % |" in text
+    assert "| normal | 2000 | **7.0 %** | **7.0 %** |" in text
+    assert "| target, skewed |  |  | at most 8 % | 92 to 98 % |" in text
