@@ -10,17 +10,16 @@ take most of the time, which is about twelve minutes with 2,000.
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import stats
+from threadpoolctl import threadpool_limits
 
 from fairtrial.evidence.anytime import place_bets
 from fairtrial.evidence.sign_flip import MOST_EXACT, list_subset_means
@@ -75,16 +74,6 @@ PEEKING: Columns = {
     "found": ("1 sd ever called", None, None),
     "missed_sign_flip": ("sign-flip interval ever misses", None, None),
 }
-
-
-@contextmanager
-def keep_garbage() -> Iterator[None]:
-    """Spare what is loaded: Holm's procedure in statsmodels collects garbage, 50 ms a call."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def say(evidence: Sequence[Evidence], margin: float) -> list[str]:
@@ -269,7 +258,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="Write the figures to this file, too.")
     options = parser.parse_args()
     began, rows = time.perf_counter(), []
-    with keep_garbage():
+    with threadpool_limits(1):  # The threads of a small product wait for each other.
         for row in simulate(options.repetitions, options.seeds):
             rows.append(row)
             seconds = time.perf_counter() - began

@@ -17,6 +17,7 @@ from fairtrial.evidence.judge import (
     SIGN_FLIP,
     explain,
     find_undecidable,
+    is_skewed,
     judge,
     summarise_verdicts,
 )
@@ -237,6 +238,19 @@ def test_an_arm_that_diverges_when_trained_on_is_said(tmp_path):
 
 
 # -------------------------------------------------------------------------------------- sentences
+
+
+@pytest.mark.parametrize(
+    ("draw", "n", "share"), [("exponential", 30, 0.9), ("normal", 30, 0.03), ("normal", 8, 0.03)]
+)
+def test_skewed_differences_are_noticed(draw, n, share):
+    random = np.random.default_rng(4)
+    noticed = np.mean([is_skewed(getattr(random, draw)(size=n)) for _ in range(300)])
+    assert noticed >= share if share > 0.5 else noticed <= share
+
+
+def test_what_cannot_be_skewed():
+    assert not is_skewed(np.zeros(20)) and not is_skewed(np.array([1.0, 9.0, 1.0]))
 
 
 def test_the_summary_has_no_gaps(folder):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from statsmodels.stats.multitest import multipletests
 
 from fairtrial.evidence.verdict import (
     adjust,
@@ -43,9 +44,12 @@ def test_p_values_by_hand():
     assert (evidence.low, evidence.high) > (0.0, 0.0)
 
 
-def test_holms_procedure_by_hand():
-    """Smallest times 4, next times 3, ...; never falling."""
-    assert adjust([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+@pytest.mark.parametrize("n", [1, 2, 30])
+def test_holms_procedure_against_statsmodels(n):
+    p_values = np.random.default_rng(n).random(n) ** 4
+    p_values[n // 2 :] = p_values[0]  # Ties too.
+    expected = multipletests(p_values, method="holm")[1]
+    assert adjust(p_values) == pytest.approx(expected)
 
 
 def test_many_claims_need_more_seeds():
