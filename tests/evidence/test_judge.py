@@ -241,7 +241,7 @@ def test_an_arm_that_diverges_when_trained_on_is_said(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("draw", "n", "share"), [("exponential", 30, 0.9), ("normal", 30, 0.03), ("normal", 8, 0.03)]
+    ("draw", "n", "share"), [("exponential", 30, 0.7), ("normal", 30, 0.03), ("normal", 8, 0.03)]
 )
 def test_skewed_differences_are_noticed(draw, n, share):
     random = np.random.default_rng(4)
