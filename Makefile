@@ -75,7 +75,7 @@ fix: .venv/.installed-dev
 	@touch $@
 
 .venv/.installed: .venv/.made pyproject.toml constraints.txt
-	$(pip_install) pip setuptools -e .
+	$(pip_install) pip setuptools -e '.[intel]'
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed

@@ -21,6 +21,7 @@ from fairtrial.study.arms import Arm
 from fairtrial.study.claims import Claim
 from fairtrial.study.complaints import write_bare
 from fairtrial.study.metrics import METRICS
+from fairtrial.study.recipe import Recipe
 from fairtrial.training.parameters import draw_init
 from fairtrial.trial.scoreboard import keep_objective
 
@@ -82,6 +83,8 @@ def find_cause(claim: Claim, pairs: Pairs, optima: Optima) -> Cause | str:
     """
     if not METRICS[claim.on].of_the_end:
         return f"{claim.on} is about the way, not the end: it has no minimum to be split at."
+    if not all(isinstance(arm.recipe, Recipe) for pair in pairs.arms for arm in pair):
+        return "A baseline is fitted by scikit-learn: it has no budget that could be short."
     seeds = pairs.by_seed["seed"].to_list()
     sign = 1.0 if METRICS[claim.on].higher_is_better else -1.0
     choices, reaches = [], []
@@ -109,7 +112,8 @@ def find_cause(claim: Claim, pairs: Pairs, optima: Optima) -> Cause | str:
 
 
 def _is_same_objective(one: Arm, other: Arm) -> bool:
-    return one.task == other.task and keep_objective(one.recipe) == keep_objective(other.recipe)
+    objectives = [keep_objective(arm.trained) for arm in (one, other)]
+    return one.task == other.task and objectives[0] == objectives[1]
 
 
 # --------------------------------------------------------------------- the reach of a bounded slope
@@ -153,7 +157,7 @@ def find_reach(arm: Arm, seeds: list[int], minima: list[Minimum]) -> Reach | Non
         Of the parameter that falls shortest; None where the slope has no bound, noise or a penalty
         moves the weights too, or all parameters could have got there.
     """
-    recipe = arm.recipe
+    recipe = arm.trained
     bound = {"mae": 1.0, "huber": getattr(recipe.loss, "delta", None)}.get(recipe.loss.kind)
     moved = recipe.noise.weights or recipe.noise.learning_rate
     if bound is None or moved or recipe.penalty.l1 or recipe.penalty.l2 or recipe.steps is None:
@@ -211,9 +215,9 @@ def _name_choice(pairs: Pairs) -> str:
     """Name what decides the two sides' minima and differs between them."""
     one, other = pairs.arms[0]
     names = {
-        "the loss": one.recipe.loss != other.recipe.loss,
-        "the penalty": one.recipe.penalty != other.recipe.penalty,
-        "the split": one.recipe.validation != other.recipe.validation,
+        "the loss": one.trained.loss != other.trained.loss,
+        "the penalty": one.trained.penalty != other.trained.penalty,
+        "the split": one.trained.validation != other.trained.validation,
         "the noise": getattr(one.task, "noise", None) != getattr(other.task, "noise", None),
     }
     differ = [name for name, differs in names.items() if differs]

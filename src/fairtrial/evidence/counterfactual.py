@@ -82,7 +82,7 @@ def is_budget(row: dict[str, Any]) -> bool:
 
 
 def _has_steps(pairs: Pairs) -> bool:
-    return all(arm.recipe.steps is not None for pair in pairs.arms for arm in pair)
+    return all(arm.trained.steps is not None for pair in pairs.arms for arm in pair)
 
 
 Goals = dict[tuple[str, str], tuple[Arm, float]]  # by arm and metric: how near is near enough
@@ -122,8 +122,8 @@ def _find_unfinished(
 def make_longer_study(study: Study, arms: Sequence[Arm], factor: int) -> Study:
     """Make a study of some arms, so many times as long, and without early stopping."""
     recipes = [
-        arm.recipe.model_copy(
-            update={"steps": factor * (arm.recipe.steps or 1), "stopping": None}
+        arm.trained.model_copy(
+            update={"steps": factor * (arm.trained.steps or 1), "stopping": None}
         )
         for arm in arms
     ]  # fmt: skip

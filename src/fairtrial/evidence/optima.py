@@ -84,7 +84,7 @@ class Optima:
             Where one seed's has a problem, only that: the claim cannot be split, and the other
             seeds would take as long.
         """
-        objective = keep_objective(arm.recipe)
+        objective = keep_objective(arm.trained)
         try:
             fingerprint = fingerprint_arm(arm.task, objective)
         except FairtrialError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,7 @@ from fairtrial.evidence.pairs import Pairs
 from fairtrial.study.arms import Arm
 from fairtrial.study.claims import Claim
 from fairtrial.study.metrics import METRICS, VALIDATION
+from fairtrial.study.recipe import Recipe
 
 RATE = "optimizer.learning_rate"
 
@@ -119,12 +121,17 @@ def _find_contests(pairs: Pairs, arms: Sequence[Arm]) -> list[tuple[list[Arm], l
     contests = {
         (_key(better), _key(than)): (grids[_key(better)], grids[_key(than)])
         for better, than in pairs.arms
-        if better.recipe.loss.kind != than.recipe.loss.kind
-        or better.recipe.optimizer.kind != than.recipe.optimizer.kind
+        if _is_another_kind(better.recipe, than.recipe)
     }
     if any(len(grid) < 2 for contest in contests.values() for grid in contest):
         return []
     return list(contests.values())
+
+
+def _is_another_kind(one: Any, other: Any) -> bool:
+    if not (isinstance(one, Recipe) and isinstance(other, Recipe)):
+        return False
+    return one.loss.kind != other.loss.kind or one.optimizer.kind != other.optimizer.kind
 
 
 def _pick(values: np.ndarray, places: np.ndarray) -> np.ndarray:
@@ -160,7 +167,7 @@ def _read_side(
     grid: Sequence[Arm], runs: pl.DataFrame, seeds: Sequence[int], metric: str, judged_by: str
 ) -> _Side | None:
     """Read a grid's values; None where a run lacks the metric or diverged without a worst."""
-    by_rate = {arm.recipe.optimizer.learning_rate: arm.name for arm in grid}
+    by_rate = {arm.trained.optimizer.learning_rate: arm.name for arm in grid}
     rates = tuple(sorted(by_rate))
     tables = []
     for name in (metric, judged_by):
@@ -175,7 +182,7 @@ def _read_side(
         if name == judged_by:  # A rate that lost a run is not chosen.
             table = np.where(np.isfinite(table), sign * table, np.inf)
         tables.append(table)
-    recipe = grid[0].recipe
+    recipe = grid[0].trained
     values, chosen_by = tables
     side = _Side(f"{recipe.optimizer.kind} on {recipe.loss.kind}", rates, values, chosen_by)
     usable = np.isfinite(side.chosen_by).all(1)

@@ -138,7 +138,7 @@ def build_fashion_section(
 
 
 def _find_unit(runs: pl.DataFrame) -> str:
-    in_epochs = (pl.col("ended_at") <= pl.col("epochs")).fill_null(False)
+    in_epochs = (pl.col("ended_at") <= pl.col("epochs")).fill_null(True)
     return "epoch" if runs.select(in_epochs.all()).item() else "step"
 
 
@@ -165,15 +165,15 @@ def _build_reported(runs: pl.DataFrame, values: Sequence[Mapping[str, str]], tas
     here = f"here over {n_seeds} seeds" if many else "here from one seed"
     table = Table(
         f"Test accuracy after the last epoch, in per cent; reported from one run, {here}",
-        ["table", "optimizer", "reported", *over, *(["the reported figure"] if many else [])],
+        ["table", "model", "reported", *over, *(["the reported figure"] if many else [])],
         [Rows(rows)],
     )
     figures: list[Block] = [
         Figure(
-            f"{setting}: the reported figures among the seeds",
+            f"{setting or 'Baselines'}: the reported figures among the seeds",
             charts.draw_reported(
                 runs.filter(pl.col("setting") == setting), shares, "accuracy", "test accuracy",
-                f"{setting}, test accuracy of each optimizer: every seed, their mean, and the "
+                f"{setting or 'Baselines'}: the test accuracy of every seed, their mean, and the "
                 "reported figure.",
             ),
             "Each reported figure is one run's.",

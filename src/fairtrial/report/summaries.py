@@ -37,18 +37,15 @@ def name_runs(runs: pl.DataFrame) -> pl.DataFrame:
     )
     for field in ("loss.kind", "optimizer.kind"):
         if field in runs.columns and _tells_apart(runs, field):
-            return runs.with_columns(
-                series=pl.col(field).map_elements(show_kind, return_dtype=pl.String)
-            )
+            shown = pl.col(field).map_elements(show_kind, return_dtype=pl.String)
+            return runs.with_columns(series=pl.coalesce(shown, "series"))
     return runs
 
 
 def _tells_apart(runs: pl.DataFrame, field: str) -> bool:
-    arms = runs.select("arm", "setting", field).unique()
-    pairs = arms.select("setting", field)
-    return bool(arms[field].null_count() == 0 and pairs.is_unique().all()) and (
-        arms[field].n_unique() > 1
-    )
+    # Baselines have neither, and keep their names.
+    arms = runs.select("arm", "setting", field).unique().drop_nulls(field)
+    return bool(arms.select("setting", field).is_unique().all()) and arms[field].n_unique() > 1
 
 
 def list_unique(table: pl.DataFrame, column: str) -> list[str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from fairtrial.study.baseline import AnyBaseline, BaselineEntry
 from fairtrial.study.complaints import LONGEST_NAME, Complaint, show, validate, write_bare
 from fairtrial.study.document import Place
 from fairtrial.study.names import flatten, list_names, set_at
@@ -63,8 +64,8 @@ class Arm:
     ----------
     name : str
         Unlike any other of its study.
-    task, recipe : AnyTask, Recipe
-        Everything that its runs are made of, but for the seed.
+    task, recipe : AnyTask, Recipe or AnyBaseline
+        Everything that its runs are made of, but for the seed; a baseline is fitted, not trained.
     entry : str or None
         The name of the hand-picked entry that it belongs to.
     picked, varied : frozenset of str
@@ -73,7 +74,7 @@ class Arm:
 
     name: str
     task: AnyTask
-    recipe: Recipe
+    recipe: Recipe | AnyBaseline
     # Where an arm comes from is not what it is: arms that train alike are equal.
     entry: str | None = field(default=None, compare=False, repr=False)
     picked: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
@@ -82,7 +83,21 @@ class Arm:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """Every setting by its dotted name, defaults too; those of the task begin with `task.`."""
-        return flatten(self.task.model_dump(), "task.") | flatten(self.recipe.model_dump())
+        prefix = "" if isinstance(self.recipe, Recipe) else "baseline."
+        return flatten(self.task.model_dump(), "task.") | flatten(self.recipe.model_dump(), prefix)
+
+    @property
+    def trained(self) -> Recipe:
+        """The recipe of an arm that is no baseline.
+
+        Raises
+        ------
+        TypeError
+            If it is one.
+        """
+        if not isinstance(self.recipe, Recipe):
+            raise TypeError(f"{self.name} is a baseline")
+        return self.recipe
 
 
 @dataclass(frozen=True)
@@ -110,9 +125,13 @@ class _Cell:
 
 
 def make_arms(
-    task: AnyTask, recipe: Recipe, vary: Mapping[str, list[Any]], entries: Sequence[ArmEntry | None]
+    task: AnyTask,
+    recipe: Recipe,
+    vary: Mapping[str, list[Any]],
+    entries: Sequence[ArmEntry | None],
+    baselines: Sequence[BaselineEntry | None] = (),
 ) -> tuple[list[Arm], list[Complaint]]:
-    """Expand the grid and the hand-picked arms.
+    """Expand the grid and the hand-picked arms; the baselines come last.
 
     Parameters
     ----------
@@ -122,6 +141,8 @@ def make_arms(
         The grid; empty where there is none.
     entries : sequence of (ArmEntry or None)
         The hand-picked arms; None stands for one that is itself wrong.
+    baselines : sequence of (BaselineEntry or None)
+        Likewise.
 
     Returns
     -------
@@ -142,7 +163,18 @@ def make_arms(
         for complaint in complaints:
             wrong.setdefault(complaint, []).append(cell.name)
     complaints = [_name_arms(complaint, names) for complaint, names in wrong.items()]
+    for position, entry in enumerate(baselines):
+        if entry is not None:
+            cells.append(_Cell(entry.name, {}, {}, None, ("baselines", position, "name")))
+            arms.append(_make_baseline(task, entry))
     return arms, complaints + list(_find_twins(cells))
+
+
+def _make_baseline(task: AnyTask, entry: BaselineEntry) -> Arm:
+    """Make the arm of a baseline: to name it is to name all that a recipe or a model sets."""
+    arm = Arm(entry.name, task, entry.model, entry.name)
+    own = {name for name in arm.settings if name.startswith("baseline.")}
+    return replace(arm, picked=frozenset(RECIPE_NAMES) | own)
 
 
 def dump_given(settings: BaseModel) -> dict[str, Any]:

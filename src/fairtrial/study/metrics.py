@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fairtrial.study.baseline import AnyBaseline
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask, has_classes
 
@@ -91,8 +92,10 @@ VALIDATION = _list_class_metrics("validation", "validation_")
 METRICS = REGRESSION | TRUTH | TO_TOLERANCE | CLASSES | VALIDATION
 
 
-def list_metrics(task: AnyTask, recipe: Recipe) -> list[str]:
+def list_metrics(task: AnyTask, recipe: Recipe | AnyBaseline) -> list[str]:
     """Return the names of the metrics that runs of a task and a recipe are measured by.
+
+    Baselines are measured by what they tell of the test rows.
 
     Examples
     --------
@@ -101,6 +104,8 @@ def list_metrics(task: AnyTask, recipe: Recipe) -> list[str]:
     >>> list_metrics(LineTask(kind="line"), recipe)
     ['mse', 'mae', 'rmse', 'r2', 'parameter_error', 'excess_risk', 'steps_to_tolerance']
     """
+    if not isinstance(recipe, Recipe):
+        return ["accuracy", "macro_f1"] if has_classes(task) else [*REGRESSION]
     if has_classes(task):
         return [*CLASSES, *(VALIDATION if recipe.validation is not None else {})]
     if task.kind in SYNTHETIC_TASKS:

@@ -16,6 +16,7 @@ import tomli_w
 from pydantic import TypeAdapter, ValidationError, WithJsonSchema, field_validator
 
 from fairtrial.study.arms import Arm, ArmEntry, Grid, Run, dump_given, make_arms
+from fairtrial.study.baseline import BaselineEntry
 from fairtrial.study.claims import Claim, find_claim_problems
 from fairtrial.study.complaints import Complaint, make_error, show, validate
 from fairtrial.study.document import Document, parse_toml, read_text
@@ -71,6 +72,7 @@ class Study(Settings):
     recipe: Recipe
     vary: Grid = {}
     arms: list[ArmEntry] = []
+    baselines: list[BaselineEntry] = []
     claims: list[Claim] = []
 
     @field_validator("seeds", mode="before")
@@ -133,7 +135,7 @@ class Study(Settings):
             With every error of every arm, e.g. a setting that its kind does not have; only where
             the study was made in Python, as those of files and of `replace` are checked.
         """
-        arms, complaints = make_arms(self.task, self.recipe, self.vary, self.arms)
+        arms, complaints = make_arms(self.task, self.recipe, self.vary, self.arms, self.baselines)
         if complaints:
             raise make_error(Document(self.name, {}), complaints)
         return arms
@@ -186,22 +188,36 @@ class _Parts:
     recipe: Recipe | None
     vary: Mapping[str, list[Any]] | None
     entries: list[ArmEntry | None] | None
+    baselines: list[BaselineEntry | None] = field(default_factory=list)
     claims: list[Claim | None] = field(default_factory=list)
 
 
 def _split(study: Study) -> _Parts:
-    return _Parts(study.task, study.recipe, study.vary, [*study.arms], [*study.claims])
+    return _Parts(
+        study.task,
+        study.recipe,
+        study.vary,
+        [*study.arms],
+        [*study.baselines],
+        [*study.claims],
+    )
 
 
 def _salvage(values: Mapping[str, Any]) -> _Parts:
     """Make what can be made of a study that is wrong, so that one error does not hide another."""
-    entries, claims = values.get("arms", []), values.get("claims", [])
+    entries = values.get("arms", [])
+
+    def salvage(name: str, kind: Any) -> list[Any]:
+        each = values.get(name, [])
+        return [_try_to_make(kind, one) for one in each] if isinstance(each, list) else []
+
     return _Parts(
         _try_to_make(Task, values.get("task")),
         _try_to_make(Recipe, values.get("recipe")),
         _try_to_make(Grid, values.get("vary", {})),
         [_try_to_make(ArmEntry, each) for each in entries] if isinstance(entries, list) else None,
-        [_try_to_make(Claim, each) for each in claims] if isinstance(claims, list) else [],
+        salvage("baselines", BaselineEntry),
+        salvage("claims", Claim),
     )
 
 
@@ -217,9 +233,15 @@ def _find_problems(parts: _Parts) -> list[Complaint]:
     complaints: list[Complaint] = []
     if parts.task and parts.recipe:
         entries = parts.entries or []
-        arms, complaints = make_arms(parts.task, parts.recipe, parts.vary or {}, entries)
+        baselines = parts.baselines
+        arms, complaints = make_arms(parts.task, parts.recipe, parts.vary or {}, entries, baselines)
         # Claims are about all arms: some alone may lack just those that a claim selects.
-        if complaints or parts.vary is None or parts.entries is None or None in entries:
+        if (
+            complaints
+            or parts.vary is None
+            or parts.entries is None
+            or None in [*entries, *baselines]
+        ):
             arms = None
     for position, claim in enumerate(parts.claims):
         if claim is not None:

@@ -12,6 +12,7 @@ import threading
 import time
 import zlib
 from collections.abc import Generator, Iterator, Sequence
+from importlib.metadata import version
 from typing import Any
 
 from dask.distributed import Client, Future, LocalCluster, Worker, WorkerPlugin
@@ -19,7 +20,6 @@ from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
 from joblib import cpu_count
 
-from fairtrial import __version__
 from fairtrial.errors import InputError, MachineError
 from fairtrial.loading import load_tensorflow
 from fairtrial.trial.parts import Part
@@ -62,7 +62,7 @@ class Cluster:
         if any(isinstance(answer, Exception) for answer in answers.values()):
             raise MachineError(
                 "The cluster's workers do not have fairtrial: install it where they run, in the "
-                f"version of this machine ({__version__})."
+                f"version of this machine ({version('fairtrial')})."
             )
         client.register_plugin(Threads(), name="fairtrial-threads")
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from fairtrial import __version__
 from fairtrial.trial.fingerprint import fingerprint_code
 
 LIBRARIES = ("tensorflow", "numpy", "polars", "scikit-learn", "altair")
@@ -22,7 +21,7 @@ def describe_environment() -> dict[str, Any]:
     from fairtrial.training.xla import has_xla
 
     return {
-        "fairtrial": __version__,
+        "fairtrial": version("fairtrial"),
         "training_code": fingerprint_code(),
         "python": platform.python_version(),
         **{library: version(library) for library in LIBRARIES},

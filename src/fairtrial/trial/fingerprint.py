@@ -6,17 +6,26 @@ import hashlib
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.resources.abc import Traversable
 
 from fairtrial.data.load import fingerprint_data
 from fairtrial.study import Arm, Run
+from fairtrial.study.baseline import AnyBaseline
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
 
 # What decides a run's numbers, inside this package and outside.
-TRAINING_CODE = ("training", "data", "randomness.py", "optimum", "trial/scoreboard.py")
+TRAINING_CODE = (
+    "training",
+    "data",
+    "randomness.py",
+    "optimum",
+    "baselines.py",
+    "trial/scoreboard.py",
+)
 TRAINING_LIBRARIES = ("tensorflow", "numpy", "scipy", "scikit-learn")
+OPTIONAL_LIBRARIES = ("scikit-learn-intelex",)
 
 
 @cache
@@ -27,11 +36,12 @@ def fingerprint_code() -> str:
     """
     package = resources.files("fairtrial")
     files = [file for name in TRAINING_CODE for file in _list_sources(package / name)]
-    libraries = [f"{name} {version(name)}".encode() for name in TRAINING_LIBRARIES]
+    names = [*TRAINING_LIBRARIES, *filter(_is_installed, OPTIONAL_LIBRARIES)]
+    libraries = [f"{name} {version(name)}".encode() for name in names]
     return _digest([*libraries, *(file.read_bytes() for file in files)])
 
 
-def fingerprint_arm(task: AnyTask, recipe: Recipe) -> str:
+def fingerprint_arm(task: AnyTask, recipe: Recipe | AnyBaseline) -> str:
     """Fingerprint what the runs of an arm share: every setting, the data, the training code.
 
     The arm's name is no part of it, nor where the data lies.
@@ -53,6 +63,14 @@ def fingerprint_runs(runs: Iterable[Run]) -> list[str]:
     arms: dict[int, Arm] = {id(run.arm): run.arm for run in runs}
     known = {key: fingerprint_arm(arm.task, arm.recipe) for key, arm in arms.items()}
     return [fingerprint_run(known[id(run.arm)], run.seed) for run in runs]
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def _list_sources(place: Traversable) -> list[Traversable]:

@@ -56,8 +56,8 @@ class Result:
     ----------
     fingerprint : str
         Which.
-    trace : Trace
-        What it left.
+    trace : Trace or None
+        What it left; None for a baseline, which leaves its metrics alone.
     seconds : float
         Its share of its stack's time.
     metrics : dict of str to (float or None)
@@ -67,7 +67,7 @@ class Result:
     """
 
     fingerprint: str
-    trace: Trace
+    trace: Trace | None
     seconds: float
     metrics: dict[str, float | None]
     right: np.ndarray | None = None
@@ -169,18 +169,19 @@ def _checksum(contents: bytes) -> str:
 
 def _make_row(result: Result) -> tuple:
     trace = result.trace
-    curves = trace.curves.values()
+    curves = list(trace.curves.values()) if trace else []
+    parameters = {"W": trace.W, "b": trace.b} if trace else {}
     return (
         result.fingerprint,
-        trace.outcome,
-        trace.ended_at,
+        trace.outcome if trace else "completed",
+        trace.ended_at if trace else 0,
         result.seconds,
         list(result.metrics),
         list(result.metrics.values()),
-        ["W", "b"],
-        [list(np.shape(trace.W)), list(np.shape(trace.b))],
-        [np.ravel(trace.W).tolist(), np.ravel(trace.b).tolist()],
-        list(trace.curves),
+        list(parameters),
+        [list(np.shape(value)) for value in parameters.values()],
+        [np.ravel(value).tolist() for value in parameters.values()],
+        list(trace.curves) if trace else [],
         [at.tolist() for at, _ in curves],
         [values.tolist() for _, values in curves],
         None if result.right is None else len(result.right),

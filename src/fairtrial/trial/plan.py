@@ -8,13 +8,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from fairtrial.baselines import is_random
 from fairtrial.data.load import measure_data
 from fairtrial.study import Arm, Run
-from fairtrial.study.task import AnyTask, LinearTask, LineTask, TableTask, has_classes
+from fairtrial.study.baseline import AnyBaseline
+from fairtrial.study.recipe import Recipe
+from fairtrial.study.task import (
+    AnyTask,
+    DigitsTask,
+    FashionMnistTask,
+    LinearTask,
+    LineTask,
+    TableTask,
+    has_classes,
+)
 from fairtrial.training.sizes import BLOCK
 
 # Wider stacks cost more a lane: their parameters, or their residuals, leave the processor's cache.
 USEFUL_LANES, USEFUL_RESIDUALS = 128, 2**20
+# What a fit counts in progress, in epochs: on Fashion-MNIST most take minutes.
+FIT_WORK = 1000
 
 T = TypeVar("T")
 
@@ -37,9 +50,26 @@ class StackPlan:
         return len(self.runs) * len(self.runs[0])
 
     @property
+    def is_baseline(self) -> bool:
+        """Whether its runs are fits of one baseline."""
+        return not isinstance(self.runs[0][0].arm.recipe, Recipe)
+
+    @property
+    def recipes(self) -> list[Recipe]:
+        """The L recipes of its lanes."""
+        return [run.arm.trained for run in self.runs[0]]
+
+    @property
+    def length(self) -> int:
+        """The most steps (epochs) that a lane takes."""
+        return 1 if self.is_baseline else max(recipe.length for recipe in self.recipes)
+
+    @property
     def work(self) -> int:
-        """Steps (epochs) of all runs together, if none ends early."""
-        return len(self.runs) * sum(run.arm.recipe.length for run in self.runs[0])
+        """Steps (epochs) of all runs together, if none ends early; a guess for baselines."""
+        if self.is_baseline:
+            return FIT_WORK
+        return len(self.runs) * sum(recipe.length for recipe in self.recipes)
 
     def halve(self) -> tuple[StackPlan, StackPlan]:
         """Part the data sets; where there is one, its lanes."""
@@ -55,9 +85,9 @@ def plan_stacks(runs: Sequence[Run], memory: int = 2**30) -> list[StackPlan]:
     """Arrange runs in stacks that fit in memory.
 
     Runs on the same rows share a data set; data sets that carry the same recipes share a stack.
-    Full-batch runs of different length part, so that short ones do not wait, and so do runs with
-    noise on their data, which each need targets of their own. Stacks are not wider than pays:
-    several of them train at once.
+    Baselines are fitted apart. Full-batch runs of different length part, so that short ones do not
+    wait, and so do runs with noise on their data, which each need targets of their own. Stacks are
+    not wider than pays: several of them train at once.
 
     What is left after some stacks have been trained is arranged in the same stacks again.
 
@@ -73,6 +103,8 @@ def plan_stacks(runs: Sequence[Run], memory: int = 2**30) -> list[StackPlan]:
     list of StackPlan
         Every run in exactly one of them. A run that alone takes more than `memory` stands alone.
     """
+    fits = [run for run in runs if not isinstance(run.arm.recipe, Recipe)]
+    runs = [run for run in runs if isinstance(run.arm.recipe, Recipe)]
     shares = _remember_per_arm(runs, _shares)
     recipes = _remember_per_arm(runs, lambda arm: arm.recipe)
     datasets: dict[tuple, list[Run]] = defaultdict(list)
@@ -83,11 +115,23 @@ def plan_stacks(runs: Sequence[Run], memory: int = 2**30) -> list[StackPlan]:
         for piece in _cut(row, _lanes_per_dataset(row, memory)):
             lanes = tuple(recipes[id(run.arm)] for run in piece)
             stacks[_shape(piece[0].arm.task), lanes].append(piece)
-    return [
+    trained = [
         StackPlan(rows)
         for alike in stacks.values()
         for rows in _cut(alike, _datasets_per_stack(alike[0], memory))
     ]
+    return trained + plan_fits(fits)
+
+
+def plan_fits(runs: Sequence[Run]) -> list[StackPlan]:
+    """Plan the fits of baselines: one by one, but for those that every seed shares."""
+    plans: dict[object, list[tuple[Run, ...]]] = defaultdict(list)
+    for run in runs:
+        task, baseline = run.arm.task, run.arm.recipe
+        has_images = isinstance(task, FashionMnistTask | DigitsTask)
+        is_shared = has_images and isinstance(baseline, AnyBaseline) and not is_random(baseline)
+        plans[(task, baseline) if is_shared else run.name].append((run,))
+    return [StackPlan(tuple(rows)) for rows in plans.values()]
 
 
 def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
@@ -103,7 +147,7 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     dataset, lane : int
         Bytes, both on the generous side: every copy that is alive at once, counted.
     """
-    task, recipe = row[0].arm.task, row[0].arm.recipe
+    task, recipe = row[0].arm.task, row[0].arm.trained
     n_train_rows, n_test_rows, n_features, n_classes = measure_data(task)
     n_rows, is_table = n_train_rows + n_test_rows, isinstance(task, TableTask)
     # A table's columns: as read, imputed, standardised, and side by side, in float64.
@@ -131,7 +175,7 @@ def _remember_per_arm(runs: Sequence[Run], describe: Callable[[Arm], Any]) -> di
 
 def _shares(arm: Arm) -> tuple:
     """Return what runs of one seed must have in common to be lanes of one data set."""
-    recipe = arm.recipe
+    recipe = arm.trained
     has_data_noise = recipe.noise.data is not None
     return arm.task, recipe.steps, recipe.batch_size, recipe.validation, has_data_noise
 

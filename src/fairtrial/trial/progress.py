@@ -56,8 +56,7 @@ class Board:
     def note(self, plan: StackPlan, n_training: int, at: int) -> None:
         """Note that a stack has so many lanes still training at a step (epoch)."""
         with self._lock:
-            longest = max(run.arm.recipe.length for run in plan.runs[0])
-            self._running[plan] = n_training, plan.work * min(at / longest, 1.0)
+            self._running[plan] = n_training, plan.work * min(at / plan.length, 1.0)
             if time.monotonic() - self._told > 0.5:
                 self.tell(describe(plan))
 
@@ -86,4 +85,6 @@ def describe(plan: StackPlan) -> str:
     """Say what a stack trains."""
     seeds = sorted({row[0].seed for row in plan.runs})
     some = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
-    return f"{plan.runs[0][0].arm.task.kind.replace('_', '-')}: {len(plan.runs[0])} arms, {some}"
+    arm = plan.runs[0][0].arm
+    what = f"{arm.name}" if plan.is_baseline else f"{len(plan.runs[0])} arms"
+    return f"{arm.task.kind.replace('_', '-')}: {what}, {some}"

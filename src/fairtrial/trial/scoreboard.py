@@ -159,20 +159,35 @@ def score_regression(W: np.ndarray, b: np.ndarray, dataset: Dataset) -> dict[str
     """
     parameters = np.append(W, b).astype(np.float64)
     test_X = dataset.test_X.astype(np.float64)
-    residual = dataset.test_y.astype(np.float64) - (test_X @ parameters[:-1] + parameters[-1])
-    mse = float(np.mean(residual**2))
-    variance = float(np.var(dataset.test_y.astype(np.float64)))
-    metrics = {
-        "mse": mse,
-        "mae": float(np.mean(np.abs(residual))),
-        "rmse": mse**0.5,
-        "r2": 1.0 - mse / variance if variance else float("nan"),
-    }
+    metrics = score_numbers(dataset.test_y, test_X @ parameters[:-1] + parameters[-1])
     if dataset.true_parameters is not None:
         gap = parameters - dataset.true_parameters
         metrics["parameter_error"] = float(np.linalg.norm(gap))
         metrics["excess_risk"] = float(np.mean((test_X @ gap[:-1] + gap[-1]) ** 2))
     return metrics
+
+
+def score_numbers(truth: np.ndarray, told: np.ndarray) -> dict[str, float]:
+    """Measure predicted numbers, (N,) each in target units: `mse`, `mae`, `rmse`, `r2`."""
+    truth = truth.astype(np.float64)
+    residual = truth - told
+    mse, variance = float(np.mean(residual**2)), float(np.var(truth))
+    return {
+        "mse": mse,
+        "mae": float(np.mean(np.abs(residual))),
+        "rmse": mse**0.5,
+        "r2": 1.0 - mse / variance if variance else float("nan"),
+    }
+
+
+def score_told(dataset: Dataset, told: np.ndarray) -> Metrics:
+    """Measure what a baseline tells of the test rows, (N,): classes, or numbers."""
+    if not dataset.n_classes:
+        return {**score_numbers(dataset.test_y, told)}
+    return {
+        "accuracy": float(np.mean(told == dataset.test_y)),
+        "macro_f1": float(f1_score(dataset.test_y, told, average="macro")),
+    }
 
 
 def score_predictions(

@@ -9,7 +9,6 @@ from typing import Any
 import polars as pl
 
 from fairtrial.study import Arm, Run
-from fairtrial.study.names import flatten
 from fairtrial.trial.files import write_file
 
 STUDY, RUNS, CURVES, PARAMETERS, TEST_ROWS, ENVIRONMENT, VERDICTS = (
@@ -102,8 +101,7 @@ def list_settings(arm: Arm) -> dict[str, Any]:
     """List an arm's name and every setting of its task and recipe by dotted name."""
     return {
         "arm": arm.name,
-        **flatten(arm.task.model_dump(), "task."),
-        **flatten(arm.recipe.model_dump()),
+        **arm.settings,
     }
 
 
@@ -121,6 +119,7 @@ def make_curve_table(results: pl.LazyFrame) -> pl.LazyFrame:
         results.select("run", "quantity", "at", "value")
         .explode("quantity", "at", "value")
         .explode("at", "value")
+        .drop_nulls("quantity")
         .select("run", "at", "quantity", "value")
     )
 
@@ -130,6 +129,7 @@ def make_parameter_table(results: pl.LazyFrame) -> pl.LazyFrame:
     return (
         results.select("run", "parameter", "shape", values="parameter_values")
         .explode("parameter", "shape", "values")
+        .drop_nulls("parameter")
     )  # fmt: skip
 
 

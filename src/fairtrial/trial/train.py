@@ -13,6 +13,7 @@ from fairtrial.errors import InputError, MachineError
 from fairtrial.training.stacked import Stack, train
 from fairtrial.training.trace import thin_curves
 from fairtrial.trial.fingerprint import fingerprint_runs
+from fairtrial.trial.fit import fit_parts
 from fairtrial.trial.parts import Part, Result, make_part
 from fairtrial.trial.plan import StackPlan
 from fairtrial.trial.scoreboard import Scoreboard
@@ -23,7 +24,9 @@ Progress = Callable[[int, int], None]
 def train_parts(
     plan: StackPlan, progress: Progress = lambda lanes, at: None, notes: tuple[str, ...] = ()
 ) -> list[Part]:
-    """Train a stack; one that the memory does not hold is halved, and each half tried again.
+    """Train a stack, or fit a baseline.
+
+    A stack that the memory does not hold is halved, and each half tried again.
 
     Parameters
     ----------
@@ -39,6 +42,9 @@ def train_parts(
     MachineError
         If the memory does not hold a single run, or the data cannot be had.
     """
+    if plan.is_baseline:
+        progress(1, 0)
+        return fit_parts(plan)
     try:
         results = train_stack(plan, progress)
     except (MemoryError, tf.errors.ResourceExhaustedError):
@@ -68,7 +74,7 @@ def train_stack(plan: StackPlan, progress: Progress) -> list[Result]:
     """
     firsts = [row[0] for row in plan.runs]
     fingerprints = [fingerprint_runs(row) for row in plan.runs]
-    recipes = [run.arm.recipe for run in plan.runs[0]]
+    recipes = plan.recipes
     validation = recipes[0].validation  # The lanes of a data set share it.
     datasets = [load_dataset(run.arm.task, run.seed, validation) for run in firsts]
     if fingerprints != [fingerprint_runs(row) for row in plan.runs]:

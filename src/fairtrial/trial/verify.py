@@ -81,6 +81,7 @@ def verify_runs(
     places = [
         (plan, row, lane)
         for plan in plan_stacks(runs, memory or 2**30)
+        if not plan.is_baseline
         for row in range(len(plan.runs))
         for lane in range(len(plan.runs[row]))
     ]
@@ -115,8 +116,10 @@ def count_unlike_repeats(runs: Sequence[Run], memory: int | None = None) -> int:
     return n_unlike
 
 
-def _is_alike(one: Trace, other: Trace) -> bool:
+def _is_alike(one: Trace | None, other: Trace | None) -> bool:
     """Say whether two traces are the same to the last bit, curves and all."""
+    if one is None or other is None:
+        return one is other
     arrays = [
         [trace.W, trace.b, *(array for curve in trace.curves.values() for array in curve)]
         for trace in (one, other)
@@ -146,7 +149,7 @@ def verify_lane(plan: StackPlan, row: int, lane: int) -> Verification:
     """Train a stack and, eagerly, one of its lanes, both cut short, and compare that lane."""
     firsts = [runs[0] for runs in plan.runs]
     seeds = [run.seed for run in firsts]
-    recipes = [run.arm.recipe for run in plan.runs[row]]
+    recipes = plan.recipes
     validation = recipes[0].validation  # The lanes of a data set share it.
     datasets = [load_dataset(run.arm.task, run.seed, validation) for run in firsts]
     in_epochs = recipes[lane].epochs is not None
