@@ -13,7 +13,7 @@ import polars as pl
 
 from fairtrial.data.load import load_images_once
 from fairtrial.errors import MachineError
-from fairtrial.evidence.judge import SIGN_FLIP, judge
+from fairtrial.evidence.judge import SIGN_FLIP, find_undecidable, judge
 from fairtrial.report.page import write_lab_page
 from fairtrial.study import Run, Study
 from fairtrial.trial.environment import describe_environment
@@ -119,6 +119,8 @@ def run_lab(
     """
     environment, began = describe_environment() | {"data": lab.data}, time.perf_counter()
     for name, study in lab.studies.items():
+        if undecidable := find_undecidable(study):
+            note(f"Note: {undecidable}")
         run_study(study, folder / name, report, note, memory)
         report(Status(f"{name}: claims", 1.0))
         judge(folder / name, method=SIGN_FLIP)

@@ -56,9 +56,8 @@ def run_counterfactuals(folder: Path, **options: Any) -> list[dict[str, Any]]:
     paired = {
         number: pair_runs(claim, arms, trial.runs, seeds)
         for number, claim in enumerate(study.claims)
-        if is_budget(rows[number])
+        if rows[number]["offers_counterfactual"]
     }
-    paired = {number: pairs for number, pairs in paired.items() if _has_steps(pairs)}
     goals = _set_goals(study.claims, paired, rows)
     runs, rounds = trial.runs, 0
     while rounds < N_ROUNDS and (left := _find_unfinished(runs, goals, optima, seeds)):
@@ -74,15 +73,6 @@ def run_counterfactuals(folder: Path, **options: Any) -> list[dict[str, Any]]:
     _fill_in(rows, study.claims, paired, runs, arms, seeds, unfinished)
     write_json(folder / VERDICTS, rows)
     return rows
-
-
-def is_budget(row: dict[str, Any]) -> bool:
-    """Say whether a verdict's difference is mostly owed to the budget."""
-    return row["choice"] is not None and abs(row["budget"]) > abs(row["choice"])
-
-
-def _has_steps(pairs: Pairs) -> bool:
-    return all(arm.trained.steps is not None for pair in pairs.arms for arm in pair)
 
 
 Goals = dict[tuple[str, str], tuple[Arm, float]]  # by arm and metric: how near is near enough

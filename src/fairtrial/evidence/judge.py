@@ -18,7 +18,7 @@ from fairtrial.evidence.cause import NOT_SPLIT, Cause, find_cause, measure_part
 from fairtrial.evidence.crossing import cross_test_rows
 from fairtrial.evidence.effect import describe_effect
 from fairtrial.evidence.optima import Optima
-from fairtrial.evidence.pairs import Pairs, pair_runs
+from fairtrial.evidence.pairs import Pairs, has_steps, pair_runs
 from fairtrial.evidence.sign_flip import list_subset_means
 from fairtrial.evidence.tuning import Tuned, tune
 from fairtrial.evidence.verdict import (
@@ -262,6 +262,7 @@ def _make_row(
         "dominant": _name_dominant(case),
         **_describe_cause(case.cause),
         "tuned": _describe_tuned(case, verdict, tuned),
+        "offers_counterfactual": _offers_counterfactual(case, verdict),
         "counterfactual": None,
         "pairs": _list_pairs(case),
         "note": _write_note(case, verdict, n_claims),
@@ -325,6 +326,13 @@ def _describe_tuned(
     }
 
 
+def _offers_counterfactual(case: Case, verdict: str) -> bool:
+    """Say whether a difference that matters is mostly budget, and longer runs can tell the rest."""
+    split = case.cause
+    is_budget = isinstance(split, Cause) and split.is_budget
+    return verdict != "equivalent" and is_budget and has_steps(case.pairs)
+
+
 def _list_pairs(case: Case) -> list[dict[str, Any]]:
     """List each pair of arms with its own mean difference over the seeds."""
     means = case.pairs.table.group_by("better", "than", maintain_order=True).agg(
@@ -343,6 +351,8 @@ def _write_note(case: Case, verdict: str, n_claims: int) -> str:
     notes = [case.pairs.remarks] if case.pairs.remarks else []
     if verdict == "undecided":
         notes.append(advise(case, n_claims))
+    if _name_dominant(case) == "test rows":
+        notes.append("What is uncertain is mostly owed to the test rows, not to the seeds.")
     if is_skewed(case.pairs.differences):
         notes.append(SKEWED)
     pairs = [row["difference"] for row in _list_pairs(case)]
@@ -451,10 +461,14 @@ def explain(row: dict[str, Any]) -> str:
     told = row.get("choice") is not None or cause.startswith(NOT_SPLIT)
     parts = [cause if told else "", row["note"]]
     tuned, longer = row.get("tuned"), row.get("counterfactual")
-    if tuned and not tuned["survives"]:
+    if tuned:
+        still = "still " if tuned["survives"] else ""
         parts.append(
-            f"With each side's best learning rate: {tuned['verdict']}, {show_difference(tuned)}."
+            f"With each side's best learning rate: {still}{tuned['verdict']}, "
+            f"{show_difference(tuned)}. {tuned['warning']}".rstrip()
         )
+    if row.get("offers_counterfactual") and not longer:
+        parts.append("What is left of it when both are trained on: --counterfactual.")
     if longer:
         outcome = [longer["verdict"], show_difference(longer)]
         parts.append(f"Trained on: {', '.join(filter(None, outcome))}. {longer['note']}")

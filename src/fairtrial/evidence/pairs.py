@@ -12,6 +12,7 @@ import polars as pl
 from fairtrial.study.arms import Arm
 from fairtrial.study.claims import Claim, match_arms
 from fairtrial.study.metrics import METRICS, TO_TOLERANCE
+from fairtrial.study.recipe import Recipe
 
 # Metrics that count until a run arrives; one that never does counts as its whole length.
 ARRIVALS = (*TO_TOLERANCE, "epochs_to_tolerance")
@@ -98,6 +99,15 @@ def pair_runs(claim: Claim, arms: Sequence[Arm], runs: pl.DataFrame, seeds: Sequ
     sign = 1.0 if METRICS[claim.on].higher_is_better else -1.0
     table = table.with_columns(difference=sign * (pl.col("better_value") - pl.col("than_value")))
     return Pairs(matched, table, _find_problem(claim, table), _remark(claim, table))
+
+
+def has_steps(pairs: Pairs) -> bool:
+    """Say whether all arms of a claim are trained full batch, and so can be trained on."""
+    return all(
+        isinstance(arm.recipe, Recipe) and arm.recipe.steps is not None
+        for pair in pairs.arms
+        for arm in pair
+    )
 
 
 def _find_more_seeds(
