@@ -78,7 +78,7 @@ PEEKING: Columns = {
 
 def say(evidence: Sequence[Evidence], margin: float) -> list[str]:
     """Return the verdicts of one study's claims."""
-    return [verdict for verdict, _ in decide(evidence, [margin] * len(evidence))]
+    return [one.verdict for one in decide(evidence, [margin] * len(evidence))]
 
 
 def simulate_nothing(

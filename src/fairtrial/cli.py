@@ -97,7 +97,7 @@ def lab(
     """
     name_data_folder(data)
     load_tensorflow(own_process=True)
-    from fairtrial.evidence.judge import summarise_verdicts
+    from fairtrial.evidence.account import summarise_verdicts
     from fairtrial.lab import prepare_lab, read_conclusions, run_lab
     from fairtrial.training.xla import has_xla
 
@@ -129,8 +129,9 @@ def run(
         bool, typer.Option("--until-decided", help="Add seeds to claims that are undecided.")
     ] = False,
     max_seeds: Annotated[
-        int, typer.Option("--max-seeds", help="How many seeds an arm may have then.", min=1)
-    ] = 100,
+        int | None,
+        typer.Option("--max-seeds", help="How many seeds an arm may have then (100).", min=1),
+    ] = None,
     counterfactual: Annotated[
         bool,
         typer.Option("--counterfactual", help="Train arms on where the cause is their budget."),
@@ -145,26 +146,25 @@ def run(
     from fairtrial.data.load import check_data
     from fairtrial.study import Study
 
-    study = Study.load(study_file)
+    if max_seeds is not None and not until_decided:
+        raise InputError("--max-seeds goes with --until-decided: give both, or neither.")
+    study, most = Study.load(study_file), max_seeds or 100
     if seeds is not None:
         study = study.replace(seeds=seeds)
     check_data(arm.task for arm in study.list_arms())
     folder = out or Path("out") / study_file.stem
     name_data_folder(data)
     load_tensorflow(own_process=True)
+    from fairtrial.evidence.account import summarise_verdicts
     from fairtrial.evidence.answer import answer
-    from fairtrial.evidence.judge import (
-        ANYTIME,
-        SIGN_FLIP,
-        find_undecidable,
-        summarise_verdicts,
-    )
+    from fairtrial.evidence.case import ANYTIME, SIGN_FLIP
+    from fairtrial.evidence.judge import find_undecidable
     from fairtrial.training.xla import has_xla
     from fairtrial.trial.store import summarise_arms
 
     say_platform(has_xla())
-    method, most = (ANYTIME, max_seeds) if until_decided else (SIGN_FLIP, None)
-    if warning := find_undecidable(study, method, most):
+    looks = (ANYTIME, most) if until_decided else (SIGN_FLIP, None)
+    if warning := find_undecidable(study, *looks):
         say(f"Note: {warning}")
     with (
         stoppable(GO_ON),
@@ -172,10 +172,15 @@ def run(
         open_engine(workers, scheduler) as engine,
     ):
         verdicts = answer(
-            study, folder, until_decided=until_decided, max_seeds=max_seeds,
+            study, folder, until_decided=until_decided, max_seeds=most,
             counterfactual=counterfactual, verify=verify, memory=to_bytes(memory), report=report,
             note=say, engine=engine,
         )  # fmt: skip
+    if counterfactual and not any(row["counterfactual"] for row in verdicts):
+        say(
+            "Note: no claim has anything to train on for: a difference that matters, is mostly "
+            "budget, and comes from full-batch runs without noise on data or weights."
+        )
     if as_json:
         print(json.dumps(verdicts, indent=2, ensure_ascii=False))
         return
@@ -233,9 +238,11 @@ def claims(
 
     Example: fairtrial claims out/study --claims other.toml
     """
-    from fairtrial.evidence.judge import judge, summarise_verdicts
+    from fairtrial.evidence.account import summarise_verdicts
+    from fairtrial.evidence.judge import judge
 
-    verdicts = judge(folder, claims_file)
+    with stoppable("Minimisers that were found are kept."):
+        verdicts = judge(folder, claims_file, note=say)
     if as_json:
         print(json.dumps(verdicts, indent=2, ensure_ascii=False))
     else:

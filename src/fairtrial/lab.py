@@ -13,7 +13,8 @@ import polars as pl
 
 from fairtrial.data.load import load_images_once
 from fairtrial.errors import MachineError
-from fairtrial.evidence.judge import SIGN_FLIP, find_undecidable, judge
+from fairtrial.evidence.case import SIGN_FLIP
+from fairtrial.evidence.judge import find_undecidable, judge
 from fairtrial.report.page import write_lab_page
 from fairtrial.study import Run, Study
 from fairtrial.trial.environment import describe_environment

@@ -66,6 +66,57 @@ def test_runs_at_their_minima_differ_by_choice_alone():
     assert not cause.is_budget
 
 
+def test_the_sign_where_higher_is_better():
+    """Choice is how much more of the variance the better side's minimum explains."""
+    explained = {}
+    for loss, model in (
+        ("mse", sklearn.linear_model.LinearRegression()),
+        ("mae", sklearn.linear_model.QuantileRegressor(quantile=0.5, alpha=0.0, solver="highs")),
+    ):
+        explained[loss] = []
+        for seed in SEEDS:
+            data = load_dataset(make_study().list_arms()[0].task, seed)
+            fitted = model.fit(data.X.astype(float), data.y.astype(float))
+            explained[loss].append(fitted.score(data.test_X.astype(float), data.test_y))
+    cause, _ = find(MSE_OVER_MAE | {"on": "r2"}, lambda arm, seed: {"r2": 0.5})
+    expected = np.subtract(explained["mse"], explained["mae"])
+    np.testing.assert_allclose(cause.choice, expected, atol=1e-6)
+
+
+def test_all_that_differs_is_named():
+    claim = {
+        "better": {"loss": "mse", "task.rows": 50}, "than": {"loss": "mae", "task.rows": 40},
+        "on": "parameter_error",
+    }  # fmt: skip
+    cause, _ = find(
+        claim, lambda arm, seed: {"parameter_error": 1.0 + (arm.recipe.loss.kind == "mae")},
+        vary={"loss": ["mse", "mae"], "task.rows": [40, 50]},
+    )  # fmt: skip
+    assert "of it is the loss and the task's rows," in cause.sentence
+
+
+def test_fewer_rows_than_parameters_have_no_one_minimum():
+    task = {"kind": "linear", "features": 9, "rows": 10, "test_rows": 5}
+    recipe = {"loss": "mse", "optimizer": "sgd", "steps": 9}
+    claim = {"better": {"penalty.l2": 0.0}, "than": {"penalty.l2": 0.1}}
+    study = {"task": task, "recipe": recipe, "vary": {"penalty.l2": [0.0, 0.1]}}
+    cause, _ = find(claim, lambda arm, seed: {"mse": 1.0}, **study)
+    assert cause.startswith("Not split: there are fewer rows than parameters")
+
+
+def test_one_seed_without_a_minimum_ends_the_search(monkeypatch):
+    searched = []
+
+    def search(key, task, objective, seed):
+        searched.append(seed)
+        row = {name: [] for name in ("parameters", "sizes", "metric", "metric_value")}
+        return row | {"key": key, "problem": "takes long", "certificate": 1.0, "tolerance": 0.0}
+
+    monkeypatch.setattr("fairtrial.evidence.optima._search", search)
+    (only,) = Optima().find(make_study().list_arms()[0], SEEDS)
+    assert (only.problem, searched) == ("takes long", [0])
+
+
 def test_the_same_objective_leaves_no_choice():
     claim = {"better": {"optimizer.learning_rate": 0.1}, "than": {"optimizer.learning_rate": 0.01}}
     cause, pairs = find(claim, lambda arm, seed: {"mse": arm.recipe.optimizer.learning_rate + seed})
@@ -125,6 +176,9 @@ def test_no_run_moves_further_than_its_reach(loss, momentum):
     bound = 40 * 0.001 * np.abs(data.X).mean() / (1.0 - momentum)
     bound *= 0.5 if loss != "mae" else 1.0
     assert 0.3 * bound < moved <= bound * 1.0001
+    factor = (0.5 if loss != "mae" else 1.0) / (1.0 - momentum)
+    sizes = np.mean([np.abs(load_dataset(arm.task, seed).X).mean() for seed in range(3)])
+    assert f"cannot move further than {40 * 0.001 * sizes * factor:.3g}," in found.sentence
     assert found.share < 1.0
     assert "and 40 steps" in found.sentence and "W cannot move further than" in found.sentence
 

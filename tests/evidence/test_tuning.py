@@ -40,6 +40,40 @@ def test_each_side_gets_its_best_rate():
     assert (tuned.chosen_on, tuned.warning) == ("the other seeds", "")
 
 
+def test_where_higher_is_better():
+    """The signs of both the choice and the difference turn."""
+    study = make_study([AT_THE_LOWEST | {"on": "r2"}], seeds=6, vary=VARY)
+    explained = {"mse": {0.01: 0.5, 0.1: 0.8, 1.0: 0.1}, "mae": {0.01: 0.6, 0.1: 0.2, 1.0: 0.3}}
+
+    def measure(arm, seed):
+        value = explained[arm.recipe.loss.kind][arm.recipe.optimizer.learning_rate]
+        return {"r2": value, "mse": 1.0 - value}
+
+    runs, arms = make_runs(study, measure), study.list_arms()
+    pairs = pair_runs(study.claims[0], arms, runs, study.list_seeds())
+    tuned = tune(study.claims[0], pairs, arms, runs)
+    assert (tuned.better_rates, tuned.than_rates) == ((0.1,), (0.01,))
+    np.testing.assert_allclose(tuned.differences, 0.2)
+
+
+def test_seeds_that_some_arms_alone_have_do_not_choose():
+    """Seeds added to two arms of the grid leave the choice among all of its rates."""
+    study = make_study([AT_THE_LOWEST], seeds=4, vary=VARY)
+    values = {"mse": {0.01: 2.0, 0.1: 1.0, 1.0: 9.0}, "mae": {0.01: 5.0, 0.1: 1.5, 1.0: 4.0}}
+
+    def measure(arm, seed):
+        return {"mse": values[arm.recipe.loss.kind][arm.recipe.optimizer.learning_rate]}
+
+    runs, arms = make_runs(study, measure, seeds=range(9)), study.list_arms()
+    added = (runs["seed"] >= 4) & runs["arm"].str.contains("0.1|=1")
+    runs = runs.filter(~added)
+    pairs = pair_runs(study.claims[0], arms, runs, study.list_seeds())
+    assert len(pairs.differences) == 9
+    tuned = tune(study.claims[0], pairs, arms, runs)
+    assert tuned.differences.tolist() == [0.5] * 4
+    assert (tuned.better_rates, tuned.than_rates) == ((0.1,), (0.1,))
+
+
 def test_an_edge_is_told():
     tuned = tune_made_up(
         {"mse": {0.01: 1.0, 0.1: 2.0, 1.0: 3.0}, "mae": {0.01: 3.0, 0.1: 1.0, 1.0: 4.0}}

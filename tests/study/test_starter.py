@@ -28,11 +28,14 @@ def test_every_line_that_is_commented_out_is_right(tmp_path):
     path = tmp_path / "study.toml"
     write_starter(path)
     lines = path.read_text(encoding="utf-8").splitlines()
-    keys = ("schedule", "stopping", "penalty", "noise", "[[arms]]", "name", "set", "vary")
+    keys = (
+        "schedule", "stopping", "penalty", "noise", "[[arms]]", "name", "set", "vary",
+        "[[baselines]]", "model =",
+    )  # fmt: skip
     said = [line[2:] if line[2:].startswith(keys) else line for line in lines]
-    assert len(set(said) - set(lines)) == len(keys)
+    assert len(set(said) - set(lines)) == len(keys) + 1  # Two of them are names.
     more = Study.from_toml("\n".join(said))
-    assert len(more.list_arms()) == 8
+    assert len(more.list_arms()) == 9
 
 
 def test_nothing_is_overwritten(tmp_path):

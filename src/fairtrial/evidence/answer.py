@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fairtrial.evidence.case import SIGN_FLIP
 from fairtrial.evidence.counterfactual import run_counterfactuals
-from fairtrial.evidence.judge import SIGN_FLIP, judge
+from fairtrial.evidence.judge import judge
 from fairtrial.evidence.until_decided import run_until_decided
 from fairtrial.study import Study
 from fairtrial.trial.trial import run

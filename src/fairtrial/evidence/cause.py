@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from fairtrial.evidence.optima import Minimum, Optima
+from fairtrial.data.load import measure_data
+from fairtrial.errors import FairtrialError
+from fairtrial.evidence.optima import ABSENT, Minimum, Optima
 from fairtrial.evidence.pairs import Pairs
-from fairtrial.evidence.sign_flip import list_subset_means
 from fairtrial.study.arms import Arm
 from fairtrial.study.claims import Claim
 from fairtrial.study.complaints import write_bare
@@ -26,15 +27,7 @@ from fairtrial.training.parameters import draw_init
 from fairtrial.trial.scoreboard import keep_objective
 
 NOT_SPLIT = "Not split: "
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of a difference: its mean over the seeds and its 95 % interval."""
-
-    mean: float
-    low: float
-    high: float
+DATA_ABSENT = f"{NOT_SPLIT}{ABSENT}"
 
 
 @dataclass(frozen=True)
@@ -59,11 +52,6 @@ class Cause:
         return bool(abs(self.budget.mean()) > abs(self.choice.mean()))
 
 
-def measure_part(values: np.ndarray) -> Part:
-    """Take the mean of a part over the seeds, and its 95 % interval by sign flips."""
-    return Part(float(values.mean()), *list_subset_means(values).find_interval())
-
-
 def find_cause(claim: Claim, pairs: Pairs, optima: Optima) -> Cause | str:
     """Split a claim's difference into choice and budget.
 
@@ -81,10 +69,8 @@ def find_cause(claim: Claim, pairs: Pairs, optima: Optima) -> Cause | str:
     Cause or str
         A sentence where it cannot be split.
     """
-    if not METRICS[claim.on].of_the_end:
-        return f"{claim.on} is about the way, not the end: it has no minimum to be split at."
-    if not all(isinstance(arm.recipe, Recipe) for pair in pairs.arms for arm in pair):
-        return "A baseline is fitted by scikit-learn: it has no budget that could be short."
+    if obstacle := _find_obstacle(claim, pairs):
+        return obstacle
     seeds = pairs.by_seed["seed"].to_list()
     sign = 1.0 if METRICS[claim.on].higher_is_better else -1.0
     choices, reaches = [], []
@@ -95,6 +81,8 @@ def find_cause(claim: Claim, pairs: Pairs, optima: Optima) -> Cause | str:
         sides = [optima.find(arm, seeds) for arm in (better, than)]
         for arm, minima in zip((better, than), sides, strict=True):
             if minima[0].problem:
+                if minima[0].problem.startswith(ABSENT):
+                    return f"{NOT_SPLIT}{minima[0].problem}."
                 return f"{NOT_SPLIT}no minimum of {arm.name!r} is known: {minima[0].problem}."
         values = [np.array([one.metrics[claim.on] for one in minima]) for minima in sides]
         choices.append(sign * (values[0] - values[1]))
@@ -109,6 +97,31 @@ def find_cause(claim: Claim, pairs: Pairs, optima: Optima) -> Cause | str:
     if shortest and abs(budget.mean()) > abs(choice.mean()):
         sentence += f" {shortest.sentence}"
     return Cause(choice, budget, sentence)
+
+
+def _find_obstacle(claim: Claim, pairs: Pairs) -> str:
+    """Say why a claim cannot be split, before any minimum is looked for; "" if nothing is known."""
+    if not METRICS[claim.on].of_the_end:
+        return f"{claim.on} is about the way, not the end: it has no minimum to be split at."
+    if not all(isinstance(arm.recipe, Recipe) for pair in pairs.arms for arm in pair):
+        return "A baseline is fitted by scikit-learn: it has no budget that could be short."
+    if pairs.n_diverged:
+        return f"{NOT_SPLIT}{pairs.n_diverged} pairs have a run that diverged, and left no end."
+    if any(has_many_minima(arm) for pair in pairs.arms for arm in pair):
+        return f"{NOT_SPLIT}there are fewer rows than parameters, and so many minima."
+    return ""
+
+
+def has_many_minima(arm: Arm) -> bool:
+    """Say whether an arm has fewer training rows than parameters, and nothing that chooses."""
+    if arm.trained.penalty.l2:
+        return False
+    try:
+        shape = measure_data(arm.task)
+    except FairtrialError:  # The data is not at hand; `Optima` says so.
+        return False
+    n_rows = shape.n_rows * (1.0 - (arm.trained.validation or 0.0))
+    return n_rows <= shape.n_features + 1
 
 
 def _is_same_objective(one: Arm, other: Arm) -> bool:
@@ -192,7 +205,7 @@ def find_reach(arm: Arm, seeds: list[int], minima: list[Minimum]) -> Reach | Non
 def _tell(claim: Claim, pairs: Pairs, choice: float, budget: float) -> str:
     difference = choice + budget
     if np.all(pairs.differences == 0.0):
-        return "No run differs from the one that it is compared with."
+        return f"No run's {claim.on} differs from that of the run that it is compared with."
     better, than = name_sides(claim)
     loser, sign = (than, 1.0) if difference >= 0.0 else (better, -1.0)
     # Three digits of the largest, and all three figures to the same place.
@@ -202,9 +215,11 @@ def _tell(claim: Claim, pairs: Pairs, choice: float, budget: float) -> str:
     show = [f"{round(sign * one, digits) + 0.0:.{digits}f}" for one in (difference, choice, budget)]
     start = f"{loser} ends {show[0]} worse in {claim.on}"
     if all(_is_same_objective(*pair) for pair in pairs.arms):
+        noise = any(one.trained.noise != other.trained.noise for one, other in pairs.arms)
+        differ = "in the noise put in while they train" if noise else "in how far they get"
         return (
             f"{start}; all of it is budget: both sides minimise the same objective on the same "
-            "rows, and differ in how far they get."
+            f"rows, and differ {differ}."
         )
     return (
         f"{start}; {show[1]} of it is {_name_choice(pairs)}, {show[2]} is unfinished training."
@@ -212,16 +227,20 @@ def _tell(claim: Claim, pairs: Pairs, choice: float, budget: float) -> str:
 
 
 def _name_choice(pairs: Pairs) -> str:
-    """Name what decides the two sides' minima and differs between them."""
-    one, other = pairs.arms[0]
-    names = {
-        "the loss": one.trained.loss != other.trained.loss,
-        "the penalty": one.trained.penalty != other.trained.penalty,
-        "the split": one.trained.validation != other.trained.validation,
-        "the noise": getattr(one.task, "noise", None) != getattr(other.task, "noise", None),
-    }
-    differ = [name for name, differs in names.items() if differs]
-    return " and ".join(differ) or "the task"
+    """Name all that decides the two sides' minima and differs between them in any pair."""
+    names = {"loss": "the loss", "penalty": "the penalty", "validation": "the split"}
+    differ: dict[str, None] = {}
+    for one, other in pairs.arms:
+        for setting in sorted(one.settings.keys() | other.settings.keys()):
+            if one.settings.get(setting) == other.settings.get(setting):
+                continue
+            table, _, rest = setting.partition(".")
+            if table == "task":
+                noise = rest.partition(".")[0] == "noise"
+                differ["the noise" if noise else f"the task's {rest}"] = None
+            elif table in names:
+                differ[names[table]] = None
+    return " and ".join(differ) or "the choice"
 
 
 def name_sides(claim: Claim) -> tuple[str, str]:

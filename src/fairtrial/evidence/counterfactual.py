@@ -1,4 +1,4 @@
-"""What a difference would have been with all the steps that it takes: the same arms, trained on."""
+"""What a difference would be with all the steps that it takes: the same arms, trained on."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fairtrial.evidence.judge import judge, summarise_evidence
+from fairtrial.evidence.account import decide_together, summarise_evidence
+from fairtrial.evidence.case import SIGN_FLIP, Case, weigh_claims
 from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.pairs import Pairs, pair_runs
-from fairtrial.evidence.verdict import decide, weigh
+from fairtrial.evidence.verdict import Decided, Evidence, weigh
 from fairtrial.study import Arm, Study
 from fairtrial.study.arms import ArmEntry
-from fairtrial.study.claims import Claim
 from fairtrial.trial.files import write_json
 from fairtrial.trial.store import VERDICTS
 from fairtrial.trial.trial import Trial, run
@@ -27,6 +27,8 @@ SHARE = 0.01
 # Each round is so many times as long as the one before; the last one 256 times the recipe's own.
 FACTOR, N_ROUNDS = 4, 4
 
+Goals = dict[tuple[str, str], tuple[Arm, float]]  # by arm and metric: how near is near enough
+
 
 def run_counterfactuals(folder: Path, **options: Any) -> list[dict[str, Any]]:
     """Train the arms of claims whose cause is budget to their ends, and judge those claims again.
@@ -35,15 +37,16 @@ def run_counterfactuals(folder: Path, **options: Any) -> list[dict[str, Any]]:
     ----------
     folder : Path
         A results folder whose claims have been judged. The extra runs go to `counterfactual/` in
-        it: the same recipes without early stopping, four times as long, and again, until each
-        arm's metric is within 1 % of the difference from that of its exact minimiser.
+        it: the same recipes and seeds without early stopping, four times as long, and again, until
+        each arm's metric is within 1 % of the difference from that of its exact minimiser. Seeds
+        that were added by looking have no part in it.
     options : Any
         As of `run`.
 
     Returns
     -------
     list of dict
-        What `verdicts.json` holds then: `counterfactual` is filled in where there is one.
+        What `verdicts.json` holds then: `counterfactual` is filled in where it was offered.
 
     Raises
     ------
@@ -51,72 +54,68 @@ def run_counterfactuals(folder: Path, **options: Any) -> list[dict[str, Any]]:
         As of `run`.
     """
     trial, optima = Trial(folder), Optima(folder)
-    rows, study = judge(folder), trial.study
-    arms, seeds = study.list_arms(), study.list_seeds()
-    paired = {
-        number: pair_runs(claim, arms, trial.runs, seeds)
-        for number, claim in enumerate(study.claims)
-        if rows[number]["offers_counterfactual"]
-    }
-    goals = _set_goals(study.claims, paired, rows)
-    runs, rounds = trial.runs, 0
-    while rounds < N_ROUNDS and (left := _find_unfinished(runs, goals, optima, seeds)):
-        rounds += 1
-        longer = make_longer_study(study, left, FACTOR**rounds)
+    study, rows = trial.study, trial.verdicts
+    seeds, arms = study.list_seeds(), study.list_arms()
+    cases = weigh_claims(trial, study, rows[0]["method"])
+    offered = [number for number, row in enumerate(rows) if row["offers_counterfactual"]]
+    goals = _set_goals([cases[number] for number in offered])
+    unknown = {arm.name for arm, _ in goals.values() if optima.find(arm, seeds)[0].problem}
+    runs, factors = trial.runs, dict[str, int]()
+    for number in range(1, N_ROUNDS + 1):
+        left = _find_unfinished(runs, goals, optima, seeds, unknown)
+        if not left:
+            break
+        factors |= {arm.name: FACTOR**number for arm in left}
+        longer = make_longer_study(study, [arm for arm in arms if arm.name in factors], factors)
+        options["note"] = lambda sentence: None  # What is there from shorter rounds is no news.
         trained = run(longer, folder / FOLDER, **options).runs
-        names = {entry.name: arm.name for entry, arm in zip(longer.arms, left, strict=True)}
-        trained = trained.with_columns(pl.col("arm").replace(names))
-        others = runs.filter(~pl.col("arm").is_in([arm.name for arm in left]))
-        runs = pl.concat([others, trained], how="diagonal_relaxed")
-    unfinished = {arm.name for arm in _find_unfinished(runs, goals, optima, seeds)}
+        runs = _replace_runs(trial.runs, trained, longer, arms, factors)
+    unfinished = {arm.name for arm in _find_unfinished(runs, goals, optima, seeds, unknown)}
+    again = {number: pair_runs(cases[number].claim, arms, runs, seeds) for number in offered}
+    decided = _decide_again(cases, again)
+    for number, pairs in again.items():
+        rows[number]["counterfactual"] = _describe(
+            pairs, *decided[number], runs, unfinished, unknown
+        )
     optima.write()
-    _fill_in(rows, study.claims, paired, runs, arms, seeds, unfinished)
     write_json(folder / VERDICTS, rows)
     return rows
 
 
-Goals = dict[tuple[str, str], tuple[Arm, float]]  # by arm and metric: how near is near enough
-
-
-def _set_goals(
-    claims: Sequence[Claim], paired: dict[int, Pairs], rows: Sequence[dict[str, Any]]
-) -> Goals:
+def _set_goals(cases: Sequence[Case]) -> Goals:
     goals: Goals = {}
-    for number, pairs in paired.items():
-        metric, near = claims[number].on, SHARE * abs(rows[number]["difference"])
-        for arm in (arm for pair in pairs.arms for arm in pair):
+    for case in cases:
+        metric, near = case.claim.on, SHARE * abs(case.evidence.difference)
+        for arm in (arm for pair in case.pairs.arms for arm in pair):
             _, before = goals.get((arm.name, metric), (arm, np.inf))
             goals[arm.name, metric] = (arm, min(near, before))
     return goals
 
 
 def _find_unfinished(
-    runs: pl.DataFrame, goals: Goals, optima: Optima, seeds: Sequence[int]
+    runs: pl.DataFrame, goals: Goals, optima: Optima, seeds: Sequence[int], unknown: set[str]
 ) -> list[Arm]:
     """Find the arms whose mean gap to their own minimum is still too large in some metric."""
     unfinished = {}
     for (name, metric), (arm, near) in goals.items():
-        minima = optima.find(arm, seeds)
-        if minima[0].problem:
+        if name in unknown:
             continue
         values = dict(runs.filter(pl.col("arm") == name).select("seed", metric).iter_rows())
-        gaps = [
-            abs((values[seed] or np.inf) - one.metrics[metric])
-            for seed, one in zip(seeds, minima, strict=True)
-        ]
-        if not np.mean(gaps) < near:
+        reached = np.array([values[seed] for seed in seeds], float)  # NaN where there is none.
+        ends = np.array([one.metrics[metric] for one in optima.find(arm, seeds)])
+        if not np.mean(np.abs(reached - ends)) < near:
             unfinished[name] = arm
     return list(unfinished.values())
 
 
-def make_longer_study(study: Study, arms: Sequence[Arm], factor: int) -> Study:
-    """Make a study of some arms, so many times as long, and without early stopping."""
+def make_longer_study(study: Study, arms: Sequence[Arm], factors: dict[str, int]) -> Study:
+    """Make a study of some arms, each so many times as long, and without early stopping."""
     recipes = [
         arm.trained.model_copy(
-            update={"steps": factor * (arm.trained.steps or 1), "stopping": None}
+            update={"steps": factors[arm.name] * (arm.trained.steps or 1), "stopping": None}
         )
         for arm in arms
-    ]  # fmt: skip
+    ]
     return Study(
         name=f"{study.name}: trained to the end",
         seeds=study.seeds,
@@ -135,38 +134,66 @@ def make_longer_study(study: Study, arms: Sequence[Arm], factor: int) -> Study:
     )
 
 
-def _fill_in(
-    rows: Sequence[dict[str, Any]],
-    claims: Sequence[Claim],
-    paired: dict[int, Pairs],
+def _replace_runs(
     runs: pl.DataFrame,
+    trained: pl.DataFrame,
+    longer: Study,
     arms: Sequence[Arm],
-    seeds: Sequence[int],
-    unfinished: set[str],
-) -> None:
-    """Put what the longer runs say into the verdicts."""
-    again = {number: pair_runs(claims[number], arms, runs, seeds) for number in paired}
+    factors: dict[str, int],
+) -> pl.DataFrame:
+    """Put the longer runs, under the names of their arms, in the place of the shorter ones."""
+    replaced = [arm.name for arm in arms if arm.name in factors]
+    names = {entry.name: name for entry, name in zip(longer.arms, replaced, strict=True)}
+    trained = trained.with_columns(pl.col("arm").replace(names))
+    others = runs.filter(~pl.col("arm").is_in(replaced))
+    return pl.concat([others, trained], how="diagonal_relaxed")
+
+
+def _decide_again(
+    cases: Sequence[Case], again: dict[int, Pairs]
+) -> dict[int, tuple[Evidence, Decided]]:
+    """Decide all claims together, with what the longer runs say in the place of the shorter."""
     evidence = {
         number: weigh(
-            np.array([]) if pairs.problem else pairs.differences, claims[number].margin
+            np.array([]) if pairs.problem else pairs.differences, cases[number].claim.margin
         )
         for number, pairs in again.items()
-    }  # fmt: skip
-    decided = decide(list(evidence.values()), [claims[number].margin for number in evidence])
-    for (number, one), (verdict, _) in zip(evidence.items(), decided, strict=True):
-        names = {arm.name for pair in again[number].arms for arm in pair}
-        longest = runs.filter(pl.col("arm").is_in(names))["steps"].max()
-        short = sorted(names & unfinished)
-        rows[number]["counterfactual"] = {
-            **summarise_evidence(one),
-            "verdict": verdict,
-            "steps": longest,
-            "unfinished": short,
-            "note": again[number].problem or _tell(longest, short),
-        }
+    }
+    judged = [number for number, case in enumerate(cases) if not case.pairs.problem]
+    decided = decide_together(
+        [cases[number] for number in judged],
+        [evidence.get(number, cases[number].evidence) for number in judged],
+    )
+    return {number: (evidence[number], decided[id(cases[number])]) for number in again}
 
 
-def _tell(steps: Any, unfinished: Sequence[str]) -> str:
+def _describe(
+    pairs: Pairs,
+    evidence: Evidence,
+    decided: Decided,
+    runs: pl.DataFrame,
+    unfinished: set[str],
+    unknown: set[str],
+) -> dict[str, Any]:
+    names = {arm.name for pair in pairs.arms for arm in pair}
+    steps = runs.filter(pl.col("arm").is_in(names))["steps"].max()
+    if names & unknown:  # Nothing tells when they would have got there.
+        evidence, decided = weigh(np.array([]), 0.0), Decided("undecided", None, None)
+    short = sorted(names & unfinished)
+    return {
+        **summarise_evidence(evidence),
+        "verdict": decided.verdict,
+        "method": SIGN_FLIP,
+        "seeds": evidence.n_seeds,
+        "steps": steps,
+        "unfinished": short,
+        "note": pairs.problem or _tell(steps, short, sorted(names & unknown)),
+    }
+
+
+def _tell(steps: Any, unfinished: Sequence[str], unknown: Sequence[str]) -> str:
+    if unknown:
+        return f"No minimum is known by which to tell when they are there: {'; '.join(unknown)}."
     if unfinished:
         return (
             f"Even with {steps:,} steps these have not come within 1 % of the difference from "

@@ -1,4 +1,4 @@
-"""How much of a difference in accuracy is owed to the test rows that happen to be there."""
+"""How much of a difference is owed to rows that all seeds share."""
 
 from __future__ import annotations
 
@@ -9,34 +9,47 @@ import polars as pl
 
 from fairtrial.evidence.pairs import Pairs
 from fairtrial.study.claims import Claim
-from fairtrial.study.task import DigitsTask, FashionMnistTask
+from fairtrial.study.task import DigitsTask, FashionMnistTask, TableTask
+from fairtrial.trial.trial import Trial
 
 
-def cross_test_rows(claim: Claim, pairs: Pairs, test_rows: pl.DataFrame) -> float:
-    """Measure what the choice of test rows adds to the variance of a claim's mean difference.
+def share_rows(claim: Claim, pairs: Pairs, trial: Trial) -> float | None:
+    """Measure what rows that all seeds share add to the variance of a claim's mean difference.
 
     Parameters
     ----------
     claim : Claim
         What is claimed.
     pairs : Pairs
-        Its matched runs.
-    test_rows : DataFrame
-        `test_rows.parquet`: which test rows each run has told right.
+        Its matched runs, without a problem.
+    trial : Trial
+        Whose runs they are.
 
     Returns
     -------
-    float
-        A variance, in squared units of the metric. 0 unless the claim is on test accuracy, over
-        more than seeds, and all seeds share their test rows: where each seed draws its own, the
-        spread over the seeds contains it.
+    float or None
+        A variance, in squared units of the metric. None where a verdict is over seeds alone:
+        because the claim says so, because each seed draws rows of its own, as for lines, or because
+        only test accuracy on images is known row by row.
+
+        All seeds of images have the same test rows; their variance is taken from a crossed
+        analysis of variance. All seeds of a table split the same rows anew, so that their
+        differences hang together: with a share t of test rows, t / (1 - t) times their variance is
+        a correction for it.
+
+    References
+    ----------
+    Nadeau and Bengio (2003), "Inference for the generalization error", doi:10.1023/A:1024068626366.
     """
-    shared = all(
-        isinstance(arm.task, FashionMnistTask | DigitsTask) for pair in pairs.arms for arm in pair
-    )
-    if claim.on != "accuracy" or claim.over == "seeds" or not shared or pairs.problem:
-        return 0.0
-    return estimate_row_variance(_subtract_rows(pairs, test_rows))
+    task = pairs.arms[0][0].task
+    alike = all(arm.task == task for pair in pairs.arms for arm in pair)
+    if claim.over == "seeds" or not alike:
+        return None
+    if isinstance(task, TableTask) and len(pairs.differences) > 1:
+        return float(np.var(pairs.differences, ddof=1)) * task.test / (1.0 - task.test)
+    if isinstance(task, FashionMnistTask | DigitsTask) and claim.on == "accuracy":
+        return estimate_row_variance(_subtract_rows(pairs, trial.test_rows))
+    return None
 
 
 def estimate_row_variance(differences: np.ndarray) -> float:
@@ -69,11 +82,12 @@ def estimate_row_variance(differences: np.ndarray) -> float:
 def _subtract_rows(pairs: Pairs, test_rows: pl.DataFrame) -> np.ndarray:
     """Subtract who told which row right, `better` minus `than`; means over the pairs; (S, N)."""
     marks = dict(zip(test_rows["run"], test_rows["right"], strict=True))
-    n_rows = int(test_rows["n_test_rows"].max())  # type: ignore[arg-type]
+    n_rows = dict(zip(test_rows["run"], test_rows["n_test_rows"], strict=True))
 
     def read(arm: str, seed: int) -> np.ndarray:
-        packed = np.frombuffer(marks[f"{arm} #{seed}"], np.uint8)
-        return np.unpackbits(packed, count=n_rows).astype(np.float64)
+        run = f"{arm} #{seed}"
+        packed = np.frombuffer(marks[run], np.uint8)
+        return np.unpackbits(packed, count=n_rows[run]).astype(np.float64)
 
     def subtract(rows: Sequence[tuple[str, str, int]]) -> np.ndarray:
         return np.mean([read(better, seed) - read(than, seed) for better, than, seed in rows], 0)

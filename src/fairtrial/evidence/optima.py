@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from polars.exceptions import PolarsError
 
 from fairtrial.data.load import load_dataset
 from fairtrial.errors import FairtrialError
@@ -19,6 +20,7 @@ from fairtrial.trial.fingerprint import fingerprint_arm, fingerprint_run
 from fairtrial.trial.scoreboard import Scoreboard, keep_objective
 
 OPTIMA = "optima.parquet"
+ABSENT = "the data is not at hand"
 
 SCHEMA = pl.Schema(
     {
@@ -70,7 +72,10 @@ class Optima:
         self._rows: dict[str, dict] = {}
         self._n_kept = 0
         if self._path and self._path.is_file():
-            kept = pl.read_parquet(self._path, glob=False)
+            try:
+                kept = pl.read_parquet(self._path, glob=False)
+            except (OSError, PolarsError):
+                return  # Damaged: what it held is found again.
             if kept.schema == SCHEMA:  # Else another version wrote it.
                 self._rows = {row["key"]: row for row in kept.iter_rows(named=True)}
                 self._n_kept = len(self._rows)
@@ -88,7 +93,7 @@ class Optima:
         try:
             fingerprint = fingerprint_arm(arm.task, objective)
         except FairtrialError as error:
-            return [_make_problem(f"the data is not at hand: {error}")]
+            return [_make_problem(f"{ABSENT} ({str(error).rstrip('.')})")]
         found = []
         for seed in seeds:
             key = fingerprint_run(fingerprint, seed)

@@ -48,6 +48,11 @@ class Pairs:
         return self.table.group_by("seed", maintain_order=True).agg(values)
 
     @property
+    def n_diverged(self) -> int:
+        """How many pairs have a run that diverged."""
+        return self.table.filter(pl.col("better_diverged") | pl.col("than_diverged")).height
+
+    @property
     def differences(self) -> np.ndarray:
         """One difference a seed, positive when `better` is better."""
         return self.by_seed["difference"].to_numpy()
@@ -101,10 +106,15 @@ def pair_runs(claim: Claim, arms: Sequence[Arm], runs: pl.DataFrame, seeds: Sequ
     return Pairs(matched, table, _find_problem(claim, table), _remark(claim, table))
 
 
-def has_steps(pairs: Pairs) -> bool:
-    """Say whether all arms of a claim are trained full batch, and so can be trained on."""
+def can_train_on(pairs: Pairs) -> bool:
+    """Say whether more steps would lead all arms of a claim to their minima.
+
+    They are trained full batch, and no noise moves them for ever.
+    """
     return all(
-        isinstance(arm.recipe, Recipe) and arm.recipe.steps is not None
+        isinstance(arm.recipe, Recipe)
+        and arm.recipe.steps is not None
+        and not (arm.recipe.noise.weights or arm.recipe.noise.data)
         for pair in pairs.arms
         for arm in pair
     )

@@ -76,7 +76,10 @@ def tune(claim: Claim, pairs: Pairs, arms: Sequence[Arm], runs: pl.DataFrame) ->
     """
     judged_by = _choose_judge(claim.on, runs)
     contests = _find_contests(pairs, arms) if judged_by else []
-    seeds = pairs.by_seed["seed"].to_list()
+    grid = {arm.name for contest in contests for side in contest for arm in side}
+    seeds = _find_shared_seeds(runs, grid, pairs.by_seed["seed"].to_list())
+    if len(seeds) < 2:
+        return None
     sides: list[list[_Side]] = []
     for grids in contests:
         read = [_read_side(grid, runs, seeds, claim.on, judged_by) for grid in grids]
@@ -111,6 +114,16 @@ def tune(claim: Claim, pairs: Pairs, arms: Sequence[Arm], runs: pl.DataFrame) ->
         "the other seeds" if across else judged_by,
         _warn(edges),
     )
+
+
+def _find_shared_seeds(
+    runs: pl.DataFrame, grid: set[str], seeds: Sequence[int]
+) -> list[int]:  # fmt: skip
+    """Find the seeds that every arm of the grid has: some may have been added to a few arms."""
+    of_grid = runs.filter(pl.col("arm").is_in(grid) & pl.col("seed").is_in(seeds))
+    counts = of_grid.group_by("seed").agg(pl.col("arm").n_unique())
+    shared = set(counts.filter(pl.col("arm") == len(grid))["seed"])
+    return [seed for seed in seeds if seed in shared]
 
 
 def _find_contests(pairs: Pairs, arms: Sequence[Arm]) -> list[tuple[list[Arm], list[Arm]]]:
@@ -169,26 +182,29 @@ def _read_side(
     """Read a grid's values; None where a run lacks the metric or diverged without a worst."""
     by_rate = {arm.trained.optimizer.learning_rate: arm.name for arm in grid}
     rates = tuple(sorted(by_rate))
-    tables = []
-    for name in (metric, judged_by):
-        worst, sign = METRICS[name].worst, -1.0 if METRICS[name].higher_is_better else 1.0
-        rows = []
-        for rate in rates:
-            arm = runs.filter(pl.col("arm") == by_rate[rate])
-            values = dict(zip(arm["seed"], arm[name], strict=True))
-            lost = set(arm.filter(pl.col("outcome") == "diverged")["seed"])
-            rows.append([worst if seed in lost else values.get(seed) for seed in seeds])
-        table = np.array(rows, float)
-        if name == judged_by:  # A rate that lost a run is not chosen.
-            table = np.where(np.isfinite(table), sign * table, np.inf)
-        tables.append(table)
+    values, judging = (
+        np.array([_read_metric(runs, by_rate[rate], seeds, name) for rate in rates], float)
+        for name in (metric, judged_by)
+    )
+    # A rate that lost a run is not chosen.
+    sign = -1.0 if METRICS[judged_by].higher_is_better else 1.0
+    chosen_by = np.where(np.isfinite(judging), sign * judging, np.inf)
     recipe = grid[0].trained
-    values, chosen_by = tables
     side = _Side(f"{recipe.optimizer.kind} on {recipe.loss.kind}", rates, values, chosen_by)
     usable = np.isfinite(side.chosen_by).all(1)
     if not usable.any() or not np.isfinite(side.values[usable]).all():
         return None
     return side
+
+
+def _read_metric(
+    runs: pl.DataFrame, arm: str, seeds: Sequence[int], metric: str
+) -> list[float | None]:
+    """Read a metric seed by seed; the worst there is where a run diverged."""
+    rows = runs.filter(pl.col("arm") == arm)
+    values = dict(zip(rows["seed"], rows[metric], strict=True))
+    lost = set(rows.filter(pl.col("outcome") == "diverged")["seed"])
+    return [METRICS[metric].worst if seed in lost else values.get(seed) for seed in seeds]
 
 
 def _choose_rates(side: _Side, *, across: bool) -> np.ndarray:

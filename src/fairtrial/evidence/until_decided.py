@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fairtrial.errors import InputError
-from fairtrial.evidence.judge import ANYTIME, judge
+from fairtrial.evidence.case import ANYTIME
+from fairtrial.evidence.judge import judge
 from fairtrial.study import Run, Study
 from fairtrial.study.claims import Claim, match_arms
 from fairtrial.trial.trial import run
@@ -64,7 +65,7 @@ def run_until_decided(
         undecided = [
             number
             for number, row in enumerate(verdicts)
-            if row["verdict"] == "undecided" and row["p"] is not None and _can_grow(row)
+            if row["verdict"] == "undecided" and row["p"] is not None  # None: it cannot be judged.
             and n_seeds[number] < max_seeds
         ]  # fmt: skip
         if not undecided:
@@ -72,12 +73,8 @@ def run_until_decided(
         for number in undecided:
             grown = max(n_seeds[number] // GROWTH, FEWEST_MORE)
             n_seeds[number] = min(max_seeds, n_seeds[number] + grown)
+        options["note"] = lambda sentence: None  # What is there from earlier looks is no news.
         more = list_more_runs(study, n_seeds, further, len(first))
-
-
-def _can_grow(row: dict[str, Any]) -> bool:
-    """Say whether seeds can decide a claim: not one that cannot be judged at all."""
-    return row["seeds"] > 0
 
 
 def list_further_seeds(first: Sequence[int], most: int) -> list[int]:

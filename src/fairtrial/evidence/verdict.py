@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from scipy.stats import norm
 from statsmodels.stats.power import TTestPower
 
 from fairtrial.evidence.sign_flip import list_subset_means
 
 LEVEL = 0.05
 POWER = 0.8
+# Beyond this the power of a t-test is no longer computed; the fewest seeds there are decide it.
+LARGEST_EFFECT, MOST_SEEDS = 3.0, 1e6
 
 
 class Tests(Protocol):
@@ -78,15 +81,15 @@ def weigh(differences: np.ndarray, margin: float, tests: Tests | None = None) ->
     -------
     Evidence
         The one-sided tests: better by more than the margin, worse by more, and within it (both
-        one-sided tests at once). Differences that are all exactly 0 are equivalent whatever the
-        margin.
+        one-sided tests at once). Two differences or more that are all exactly 0 are equivalent
+        whatever the margin.
     """
     n = len(differences)
     if n == 0:
         return Evidence(np.nan, -np.inf, np.inf, 1.0, False, 1.0, np.nan, 0)
     tests = tests or list_subset_means(differences)
     low, high = tests.find_interval()
-    if np.all(differences == 0.0):
+    if n > 1 and np.all(differences == 0.0):
         p_equivalent = 0.0
     elif margin > 0.0:
         p_equivalent = max(tests.test_below(margin), tests.test_above(-margin))
@@ -106,7 +109,25 @@ def weigh(differences: np.ndarray, margin: float, tests: Tests | None = None) ->
     )
 
 
-def decide(evidence: Sequence[Evidence], margins: Sequence[float]) -> list[tuple[str, float]]:
+@dataclass(frozen=True)
+class Decided:
+    """A verdict, and the p-values that Holm's procedure has adjusted for the number of claims.
+
+    Attributes
+    ----------
+    verdict : str
+        `holds`, `reversed`, `equivalent` or `undecided`.
+    p, p_equivalent : float or None
+        Against "within the margin", two-sided, and against "beyond it"; None where nothing could be
+        judged.
+    """
+
+    verdict: str
+    p: float | None
+    p_equivalent: float | None
+
+
+def decide(evidence: Sequence[Evidence], margins: Sequence[float]) -> list[Decided]:
     """Give the claims of a study their verdicts, together.
 
     Parameters
@@ -118,9 +139,8 @@ def decide(evidence: Sequence[Evidence], margins: Sequence[float]) -> list[tuple
 
     Returns
     -------
-    list of (str, float)
-        `holds`, `reversed`, `equivalent` or `undecided`, and the p-value that Holm's procedure
-        has adjusted for the number of claims.
+    list of Decided
+        One a claim.
 
     References
     ----------
@@ -136,7 +156,7 @@ def decide(evidence: Sequence[Evidence], margins: Sequence[float]) -> list[tuple
             verdict = "holds" if one.favours_better else "reversed"
         else:
             verdict = "equivalent" if p_equivalent <= LEVEL else "undecided"
-        verdicts.append((verdict, p))
+        verdicts.append(Decided(verdict, p, p_equivalent))
     return verdicts
 
 
@@ -195,13 +215,18 @@ def estimate_seeds(
     if evidence.n_seeds < 2 or not evidence.spread > 0.0 or not beyond > 0.0:
         return None
     two_sided = abs(evidence.difference) > margin
+    level = LEVEL / n_claims
     found = TTestPower().solve_power(
-        effect_size=min(beyond / evidence.spread, 10.0),
-        alpha=LEVEL / n_claims,
+        effect_size=min(beyond / evidence.spread, LARGEST_EFFECT),
+        alpha=level,
         power=POWER,
         alternative="two-sided" if two_sided else "larger",
     )
-    variance = evidence.spread**2 / float(np.max(found)) - shared_variance
-    if variance <= evidence.spread**2 / 1e6:
+    # What all seeds share leaves so much variance for what they do not.
+    reach = norm.isf(level / 2.0 if two_sided else level) + norm.ppf(POWER)
+    left = (beyond / reach) ** 2 - shared_variance
+    if left <= evidence.spread**2 / MOST_SEEDS:
         return None
-    return max(int(np.ceil(evidence.spread**2 / variance - 1e-9)), count_seeds_needed(n_claims))
+    n_seeds = evidence.spread**2 / left if shared_variance else 0.0
+    fewest = max(float(np.max(found)), n_seeds)
+    return max(int(np.ceil(fewest - 1e-9)), count_seeds_needed(n_claims))

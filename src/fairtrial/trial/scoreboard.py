@@ -94,7 +94,8 @@ class Scoreboard:
         """Say which test rows a run has told right, (N,) of bool; None for regression."""
         if not self.dataset.n_classes:
             return None
-        return trace.predictions[""].classes == self.dataset.test_y
+        right = trace.predictions[""].classes == self.dataset.test_y
+        return right & (trace.outcome != "diverged")  # As in claims: accuracy 0.
 
     def measure_parameters(self, W: np.ndarray, b: np.ndarray) -> dict[str, float]:
         """Measure parameters that no run has left: the metrics that they alone decide."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from polars.exceptions import PolarsError
 
 from fairtrial.errors import InputError
 from fairtrial.loading import load_tensorflow
@@ -60,31 +61,46 @@ class Trial:
         """The study as it was run."""
         return Study.load(self.folder / STUDY)
 
+    def _read(self, name: str) -> pl.DataFrame:
+        try:
+            return pl.read_parquet(self.folder / name, glob=False)
+        except (OSError, PolarsError):
+            raise InputError(
+                f"{self.folder / name} cannot be read: it is damaged, or not there. Run the study "
+                "again; what has been trained is kept."
+            ) from None
+
     @cached_property
     def runs(self) -> pl.DataFrame:
         """A row a run: run, arm, seed, every setting, outcome, ended_at, seconds, metrics."""
-        return pl.read_parquet(self.folder / RUNS, glob=False)
+        return self._read(RUNS)
 
     @cached_property
     def curves(self) -> pl.DataFrame:
         """A row a point: run, at (step or epoch), quantity, value."""
-        return pl.read_parquet(self.folder / CURVES, glob=False)
+        return self._read(CURVES)
 
     @cached_property
     def parameters(self) -> pl.DataFrame:
         """Two rows a run, W and b: run, parameter, shape, values (row-major)."""
-        return pl.read_parquet(self.folder / PARAMETERS, glob=False)
+        return self._read(PARAMETERS)
 
     @cached_property
     def test_rows(self) -> pl.DataFrame:
         """For classes, a row a run: run, n_test_rows, right (a bit a test row, packed)."""
-        return pl.read_parquet(self.folder / TEST_ROWS, glob=False)
+        return self._read(TEST_ROWS)
 
     @property
     def verdicts(self) -> list[dict[str, Any]]:
-        """The verdicts on the study's claims; empty before they are judged."""
-        path = self.folder / VERDICTS
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+        """The verdicts on the study's claims; empty before they are judged, and where damaged."""
+        try:
+            verdicts = json.loads((self.folder / VERDICTS).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return []
+        known = isinstance(verdicts, list) and all(
+            isinstance(row, dict) and {"say", "method"} <= row.keys() for row in verdicts
+        )
+        return verdicts if known else []
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -154,6 +170,8 @@ def run(
     >>> trial.runs["arm"].to_list()[2:4]
     ['optimizer.learning_rate=0.01', 'optimizer.learning_rate=0.1']
     """
+    if not isinstance(study, Study):
+        raise InputError(f"{study!r} is no study: load one with Study.load(path).")
     study = study.replace()  # Built from objects, it has not been checked as a whole.
     load_tensorflow()
     from fairtrial.trial.verify import refuse_deviation, verify_runs

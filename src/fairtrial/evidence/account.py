@@ -1,0 +1,268 @@
+"""From weighed claims to what people and programs read: verdicts, notes, sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy.stats import skewtest
+
+from fairtrial.evidence.case import ANYTIME, Case
+from fairtrial.evidence.cause import NOT_SPLIT, Cause
+from fairtrial.evidence.effect import describe_effect
+from fairtrial.evidence.pairs import can_train_on
+from fairtrial.evidence.verdict import Decided, Evidence, decide, estimate_seeds
+from fairtrial.study.task import TableTask
+
+FEWEST_FOR_SKEWNESS = 8  # Below, the test of skewness does not hold its level.
+SKEWED = (
+    "The differences are skewed, and the test takes them to be symmetric: where they lean is not "
+    "quite their mean (docs/evidence.md)."
+)
+UNDECIDED = Decided("undecided", None, None)
+
+
+def list_verdicts(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """Decide all claims of a study together.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        All of the study's.
+
+    Returns
+    -------
+    list of dict
+        One a claim, ready for JSON; what there is not is None. A claim that cannot be judged is
+        `undecided`, and its note says why; it does not count among those that Holm's procedure
+        adjusts for.
+    """
+    judged = [case for case in cases if not case.pairs.problem]
+    decided = decide_together(judged, [case.evidence for case in judged])
+    tuned = [
+        case.weigh(case.tuned.differences) if case.tuned else case.evidence for case in judged
+    ]  # fmt: skip
+    tuned_decided = decide_together(judged, tuned)
+    weighed = {id(case): evidence for case, evidence in zip(judged, tuned, strict=True)}
+    rows = []
+    for case in cases:
+        one = decided.get(id(case), UNDECIDED)
+        row = _make_row(case, one, len(judged))
+        if case.tuned:
+            other = tuned_decided[id(case)]
+            row["tuned"] = {
+                "verdict": other.verdict,
+                "survives": other.verdict == one.verdict,
+                **summarise_evidence(weighed[id(case)]),
+                "better_rates": list(case.tuned.better_rates),
+                "than_rates": list(case.tuned.than_rates),
+                "chosen_on": case.tuned.chosen_on,
+                "warning": case.tuned.warning,
+            }
+        rows.append(row)
+    return rows
+
+
+def decide_together(cases: Sequence[Case], evidence: Sequence[Evidence]) -> dict[int, Decided]:
+    """Decide cases by some evidence, adjusted for their number; by the cases' identity."""
+    decided = decide(evidence, [case.claim.margin for case in cases])
+    return {id(case): one for case, one in zip(cases, decided, strict=True)}
+
+
+def _make_row(case: Case, decided: Decided, n_claims: int) -> dict[str, Any]:
+    claim, evidence = case.claim, case.evidence
+    is_judged = not case.pairs.problem
+    return {
+        "say": claim.say,
+        "on": claim.on,
+        "better": claim.better,
+        "than": claim.than,
+        "where": claim.where,
+        "over": "seeds" if case.shared_variance is None else "seeds and test rows",
+        "method": case.method,
+        "seeds": evidence.n_seeds,
+        **summarise_evidence(evidence),
+        "p": evidence.p if is_judged else None,
+        "p_adjusted": decided.p,
+        "p_equivalent": decided.p_equivalent,
+        "margin": claim.margin,
+        "verdict": decided.verdict,
+        **_describe_effect(case),
+        "dominant": _name_dominant(case),
+        **_describe_cause(case),
+        "tuned": None,
+        "offers_counterfactual": _offers_counterfactual(case, decided.verdict),
+        "counterfactual": None,
+        "pairs": _list_pairs(case),
+        "note": _write_note(case, decided.verdict, n_claims),
+    }
+
+
+def summarise_evidence(evidence: Evidence) -> dict[str, float | None]:
+    """Return a difference and its interval, ready for JSON."""
+    return {
+        "difference": _finite(evidence.difference),
+        "low": _finite(evidence.low),
+        "high": _finite(evidence.high),
+    }
+
+
+def _describe_effect(case: Case) -> dict[str, Any]:
+    if case.pairs.problem:
+        return dict.fromkeys(("beats", "effect", "correlation", "unpaired_seeds"))
+    by_seed = case.pairs.by_seed
+    better, than = (by_seed[f"{side}_value"].to_numpy() for side in ("better", "than"))
+    return asdict(describe_effect(better, than, case.pairs.differences))
+
+
+def _name_dominant(case: Case) -> str | None:
+    """Name what the uncertainty is mostly owed to, where there are two sources."""
+    if case.shared_variance is None or case.evidence.n_seeds < 2:
+        return None
+    of_seeds = case.evidence.spread**2 / case.evidence.n_seeds
+    return "test rows" if case.shared_variance > of_seeds else "seeds"
+
+
+def _describe_cause(case: Case) -> dict[str, Any]:
+    cause = case.cause
+    described: dict[str, Any] = {}
+    for name in ("choice", "budget"):
+        values = getattr(cause, name, None)
+        if values is None:
+            described |= dict.fromkeys((name, f"{name}_low", f"{name}_high"))
+            continue
+        low, high = case.test(values).find_interval()
+        described |= {
+            name: float(values.mean()),
+            f"{name}_low": _finite(low),
+            f"{name}_high": _finite(high),
+        }
+    return described | {"cause": cause.sentence if isinstance(cause, Cause) else cause}
+
+
+def _offers_counterfactual(case: Case, verdict: str) -> bool:
+    """Say whether a difference that matters is mostly budget, and longer runs can tell the rest."""
+    split = case.cause
+    is_budget = isinstance(split, Cause) and split.is_budget
+    return verdict != "equivalent" and is_budget and can_train_on(case.pairs)
+
+
+def _list_pairs(case: Case) -> list[dict[str, Any]]:
+    """List each pair of arms with its own mean difference over the seeds."""
+    means = case.pairs.table.group_by("better", "than", maintain_order=True).agg(
+        pl.len().alias("seeds"), pl.col("difference").mean()
+    )
+    return [
+        row | {"difference": None if row["difference"] is None else _finite(row["difference"])}
+        for row in means.to_dicts()
+    ]
+
+
+# -------------------------------------------------------------------------------------- sentences
+
+
+def _write_note(case: Case, verdict: str, n_claims: int) -> str:
+    """Write what a reader should know beside the figures."""
+    if case.pairs.problem:
+        return case.pairs.problem
+    notes = [case.pairs.remarks] if case.pairs.remarks else []
+    if verdict == "undecided":
+        notes.append(advise(case, n_claims))
+    if _name_dominant(case) == "test rows":
+        notes.append("What is uncertain is mostly owed to the test rows, not to the seeds.")
+    if any(isinstance(arm.task, TableTask) for pair in case.pairs.arms for arm in pair):
+        notes.append("The seeds split one table anew: see docs/evidence.md on tables.")
+    if is_skewed(case.pairs.differences):
+        notes.append(SKEWED)
+    pairs = [row["difference"] for row in _list_pairs(case)]
+    against = sum(one * case.evidence.difference < 0.0 for one in pairs)
+    if against:
+        notes.append(f"{against} of {len(pairs)} pairs of arms point the other way.")
+    return " ".join(notes)
+
+
+def is_skewed(differences: np.ndarray) -> bool:
+    """Say whether differences are more skewed than symmetric ones would be in one of 100 cases.
+
+    References
+    ----------
+    D'Agostino, Belanger and D'Agostino (1990), doi:10.1080/00031305.1990.10475751.
+    """
+    if len(differences) < FEWEST_FOR_SKEWNESS or np.ptp(differences) == 0.0:
+        return False
+    return bool(skewtest(differences).pvalue < 0.01)
+
+
+def advise(case: Case, n_claims: int) -> str:
+    """Say how many more seeds would probably decide a claim."""
+    if case.method == ANYTIME:
+        return "More seeds may decide it: --max-seeds allows them."
+    evidence, margin = case.evidence, case.claim.margin
+    needed, alone = (
+        estimate_seeds(evidence, margin, n_claims, shared)
+        for shared in (case.shared_variance or 0.0, 0.0)
+    )
+    if needed is None and alone is not None:
+        return "More seeds alone would hardly decide it: that takes more test rows."
+    if needed is None:
+        return "How many seeds would decide it cannot be told from these."
+    more = max(1, needed - evidence.n_seeds)
+    seeds = "seed" if more == 1 else "seeds"
+    return f"About {more:,} more {seeds} would probably decide it, if they show what these show."
+
+
+def summarise_verdicts(verdicts: Sequence[dict[str, Any]]) -> list[dict[str, object]]:
+    """Make the rows of a table to read, of verdicts or of the lab's conclusions."""
+    return [
+        {
+            "claim": row["say"],
+            "verdict": row["verdict"],
+            "difference": show_difference(row),
+            "on": row.get("on", ""),
+            "why": explain(row),
+        }
+        for row in verdicts
+    ]
+
+
+def explain(row: dict[str, Any]) -> str:
+    """Say in a line what is behind a verdict: its cause, what longer runs say, and the note."""
+    cause = row.get("cause", "")
+    told = row.get("choice") is not None or cause.startswith(NOT_SPLIT)
+    parts = [cause if told else "", row["note"]]
+    tuned, longer = row.get("tuned"), row.get("counterfactual")
+    if tuned:
+        still = "still " if tuned["survives"] else ""
+        parts.append(
+            f"With each side's best learning rate: {still}{tuned['verdict']}, "
+            f"{show_difference(tuned)}. {tuned['warning']}".rstrip()
+        )
+    if row.get("offers_counterfactual") and not longer:
+        parts.append("What is left of it when both are trained on: --counterfactual.")
+    if longer:
+        outcome = [longer["verdict"], show_difference(longer)]
+        parts.append(f"Trained on: {', '.join(filter(None, outcome))}. {longer['note']}")
+    return " ".join(filter(None, parts))
+
+
+def show_difference(row: dict[str, Any]) -> str:
+    """Show a difference with its 95 % interval; empty where there is none, as of a check.
+
+    Examples
+    --------
+    >>> show_difference({"difference": 0.1234567, "low": 0.1, "high": None})
+    '0.1235 [0.1, ∞]'
+    """
+    if row.get("difference") is None:
+        return ""
+    low = "-∞" if row["low"] is None else f"{row['low']:.4g}"
+    high = "∞" if row["high"] is None else f"{row['high']:.4g}"
+    return f"{row['difference']:.4g} [{low}, {high}]"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
