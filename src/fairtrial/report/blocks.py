@@ -11,7 +11,10 @@ from fairtrial.report.charts import Chart
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table: its text, and a `mark` for how it looks (`yes`, `no`, `text` or none)."""
+    """A cell of a table: its text, and a `mark` for how it looks.
+
+    Some of `yes`, `no`, `text` (a sentence) and `word`, or none.
+    """
 
     text: str
     mark: str = ""
@@ -38,7 +41,13 @@ class Table:
     def text_columns(self) -> set[int]:
         """Columns of words, whose headings stand to the left like them."""
         rows = [row for group in self.groups for row in group.rows]
-        return {place for row in rows for place, cell in enumerate(row) if cell.mark == "text"}
+        words = {"text", "word"}
+        return {
+            place
+            for row in rows
+            for place, cell in enumerate(row)
+            if words & set(cell.mark.split())
+        }
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def read_results(folder: Path) -> Results:
         name = str(tomllib.loads(text).get("name", folder.name))
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{folder / 'study.toml'} is not valid TOML: {error}.") from None
-    runs = _read_table(folder / "runs.parquet")
+    runs = read_table(folder / "runs.parquet")
     if runs.is_empty():
         raise InputError(f"{folder / 'runs.parquet'} has no runs. Run the study again.")
     return Results(
@@ -53,8 +53,8 @@ def read_results(folder: Path) -> Results:
         name=name,
         study_text=text,
         runs=name_runs(runs),
-        curves=_read_table(folder / "curves.parquet"),
-        parameters=_read_table(folder / "parameters.parquet"),
+        curves=read_table(folder / "curves.parquet"),
+        parameters=read_table(folder / "parameters.parquet"),
     )
 
 
@@ -87,7 +87,14 @@ def _read_text(path: Path) -> str:
         ) from None
 
 
-def _read_table(path: Path) -> pl.DataFrame:
+def read_table(path: Path) -> pl.DataFrame:
+    """Read a table of a results folder.
+
+    Raises
+    ------
+    InputError
+        If it is missing or damaged.
+    """
     try:
         return pl.read_parquet(path, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:

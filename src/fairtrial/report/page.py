@@ -23,8 +23,15 @@ from fairtrial.report.appearance import DARK_SHADES
 from fairtrial.report.blocks import Code, Facts, Figure, Fold, Part, Section, Table, row_of
 from fairtrial.report.blocks import Rows as TableRows
 from fairtrial.report.charts import Chart
+from fairtrial.report.claims_section import build_claims_section
 from fairtrial.report.fashion_section import ImageSource, build_fashion_section, load_test_images
-from fairtrial.report.folder import Results, read_json, read_reported, read_results
+from fairtrial.report.folder import (
+    Results,
+    read_json,
+    read_reported,
+    read_results,
+    read_table,
+)
 from fairtrial.report.line_section import LineRows, build_line_section, load_line_rows
 from fairtrial.trial.files import write_text
 
@@ -94,7 +101,7 @@ def write_lab_page(
         raise InputError(f"{folder} has no results of a study. Run `fairtrial lab` first.")
     data = environment.get("data") or {}
     reported = read_reported()
-    sections = []
+    sections = _build_conclusions(folder)
     if "line" in studies:
         sections.append(build_line_section(studies["line"], replay, reported, line_rows))
     if "fashion" in studies:
@@ -115,6 +122,23 @@ def write_lab_page(
     path = folder / "report.html"
     write_text(path, page)
     return path
+
+
+def _build_conclusions(folder: Path) -> list[Section]:
+    """Build the section of the report's conclusions; none where an older lab left no list."""
+    path = folder / "conclusions.json"
+    if not path.exists():
+        return []
+    rows = read_json(path)
+    pairs = {
+        name: read_table(folder / name / "pairs.parquet") for name in {r["study"] for r in rows}
+    }
+    lead = (
+        "What the report concluded from single runs, each put on trial over the seeds, and why it "
+        "came out so. The numbers are those of its conclusions."
+    )
+    heading = "What has become of its conclusions"
+    return [build_claims_section(rows, pairs, heading=heading, lead=lead)]
 
 
 def summarise_lab(
