@@ -8,15 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-
 from fairtrial.errors import InputError
 from fairtrial.export.event_files import write_event_files
 from fairtrial.export.place import check_place, fill
 from fairtrial.export.tables import write_csv
 from fairtrial.export.tracking import write_store
 from fairtrial.trial.progress import Report
-from fairtrial.trial.store import PARAMETERS, STUDY
+from fairtrial.trial.store import STUDY
 from fairtrial.trial.trial import Trial
 
 
@@ -144,12 +142,5 @@ def open_trial(folder: Path) -> Trial:
             f"{', '.join(map(str, several))}."
         )
     trial = Trial(folder)
-    try:
-        _ = trial.study, trial.runs, trial.curves, trial.parameters
-    except (OSError, pl.exceptions.PolarsError):
-        raise InputError(
-            f"{folder} has a table that is damaged or missing (perhaps {PARAMETERS}). Run the "
-            f"study again, which trains nothing twice: fairtrial run {folder / STUDY} --out "
-            f"{folder}"
-        ) from None
+    _ = trial.study, trial.runs, trial.curves, trial.parameters
     return trial

@@ -66,8 +66,9 @@ class Trial:
             return pl.read_parquet(self.folder / name, glob=False)
         except (OSError, PolarsError):
             raise InputError(
-                f"{self.folder / name} cannot be read: it is damaged, or not there. Run the study "
-                "again; what has been trained is kept."
+                f"{self.folder / name} cannot be read: it is damaged or missing. Run the study "
+                f"again, which trains nothing twice: fairtrial run {self.folder / STUDY} --out "
+                f"{self.folder}"
             ) from None
 
     @cached_property
