@@ -153,8 +153,8 @@ def find_undecidable(study: Study, method: str = SIGN_FLIP, n_seeds: int | None 
         return ""
     seeds = "1 seed" if n_seeds == 1 else f"{n_seeds} seeds"
     which = "the claim" if n_claims == 1 else f"any of {n_claims} claims"
-    named = "; ".join(claim.say for claim in study.claims)
+    named = "\n- ".join(claim.say for claim in study.claims)
     return (
         f"{seeds} cannot tell better from worse in {which}, whatever they show; that takes "
-        f"{needed}. Undecidable: {named}."
+        f"{needed}. What they leave undecided, unless sides are equivalent:\n- {named}"
     )
