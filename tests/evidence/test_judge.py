@@ -201,7 +201,7 @@ def make_table_study(path):
 def test_a_table_that_is_gone_leaves_the_split(tmp_path):
     (row,) = answer(make_table_study(tmp_path / "t.csv"), tmp_path / "out")
     assert row["choice"] is not None and row["over"] == "seeds and test rows"
-    assert "split one table anew" in row["note"]
+    assert "split one table anew" in row["note"] and row["dominant"] is None
     (tmp_path / "t.csv").unlink()
     assert judge(tmp_path / "out") == [row]
 
@@ -246,7 +246,7 @@ def test_a_part_that_is_0_is_0_whatever_is_shared():
 def test_seeds_that_would_not_decide_against_what_is_shared():
     differences = np.array([0.9, -0.5, 0.4, 0.6, -0.2, 0.1, 0.3, -0.1])
     assert "more seeds would probably" in advise(make_case(differences), 1)
-    assert "takes more test rows" in advise(make_case(differences, shared=0.3**2), 1)
+    assert "takes more rows" in advise(make_case(differences, shared=0.3**2), 1)
 
 
 def test_a_verdict_that_does_not_survive_tuning():

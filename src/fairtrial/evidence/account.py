@@ -121,8 +121,8 @@ def _describe_effect(case: Case) -> dict[str, Any]:
 
 def _name_dominant(case: Case) -> str | None:
     """Name what the uncertainty is mostly owed to, where there are two sources."""
-    if case.shared_variance is None or case.evidence.n_seeds < 2:
-        return None
+    if case.shared_variance is None or case.evidence.n_seeds < 2 or is_on_table(case):
+        return None  # Seeds that split one table anew are no source of their own.
     of_seeds = case.evidence.spread**2 / case.evidence.n_seeds
     return "test rows" if case.shared_variance > of_seeds else "seeds"
 
@@ -174,7 +174,7 @@ def _write_note(case: Case, verdict: str, n_claims: int) -> str:
         notes.append(advise(case, n_claims))
     if _name_dominant(case) == "test rows":
         notes.append("What is uncertain is mostly owed to the test rows, not to the seeds.")
-    if any(isinstance(arm.task, TableTask) for pair in case.pairs.arms for arm in pair):
+    if is_on_table(case):
         notes.append("The seeds split one table anew: see docs/evidence.md on tables.")
     if is_skewed(case.pairs.differences):
         notes.append(SKEWED)
@@ -183,6 +183,11 @@ def _write_note(case: Case, verdict: str, n_claims: int) -> str:
     if against:
         notes.append(f"{against} of {len(pairs)} pairs of arms point the other way.")
     return " ".join(notes)
+
+
+def is_on_table(case: Case) -> bool:
+    """Say whether a claim is about runs on a table of the user's."""
+    return any(isinstance(arm.task, TableTask) for pair in case.pairs.arms for arm in pair)
 
 
 def is_skewed(differences: np.ndarray) -> bool:
@@ -207,7 +212,7 @@ def advise(case: Case, n_claims: int) -> str:
         for shared in (case.shared_variance or 0.0, 0.0)
     )
     if needed is None and alone is not None:
-        return "More seeds alone would hardly decide it: that takes more test rows."
+        return "More seeds alone would hardly decide it: that takes more rows."
     if needed is None:
         return "How many seeds would decide it cannot be told from these."
     more = max(1, needed - evidence.n_seeds)
