@@ -48,7 +48,7 @@ def test_digits_stand_in_and_it_is_said(without_fashion_mnist, tmp_path, monkeyp
     page = run_lab(lab, tmp_path, lambda status: None, lambda sentence: None, n_verified=1)
     text = page.read_text(encoding="utf-8")
     assert "digits stand in for Fashion-MNIST" in text
-    assert "What has become of its conclusions" in text
+    assert "What has become of the report&#39;s conclusions" in text
     runs = pl.read_parquet(tmp_path / "runs.parquet")
     assert runs.group_by("study").len().sort("study").rows() == [("fashion", 14), ("line", 8)]
     assert set(runs.filter(pl.col("study") == "fashion")["task.kind"]) == {"digits"}

@@ -329,7 +329,7 @@ def draw_reported(
         x=alt.X("value:Q")
         .title(title)
         .scale(zero=False, padding=12)
-        .axis(tickCount=6, format=".0%"),
+        .axis(tickCount=6, format=".2~%"),
         y=alt.Y("series:N").title(None).sort(order),
         shape=alt.Shape("what:N").scale(shape).legend(legend),
         tooltip=["series:N", "what:N", alt.Tooltip("value:Q", title=title, format=".2%")],

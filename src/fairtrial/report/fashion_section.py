@@ -155,7 +155,7 @@ def _build_reported(runs: pl.DataFrame, values: Sequence[Mapping[str, str]], tas
             continue
         share = float(value["reported"]) / 100
         told.setdefault(row["setting"], {})[row["series"]] = share
-        names = [Cell(value["table"]), Cell(row["series"])]
+        names = [Cell(value["table"]), Cell(row["series"], "word")]
         rows.append([*names, Cell(value["reported"]), *_compare(row, share)])
     if not rows:
         return Part("Beside the report", [Text("The report has no figures for these arms.")])

@@ -135,9 +135,9 @@ def _build_conclusions(folder: Path) -> list[Section]:
     }
     lead = (
         "What the report concluded from single runs, each put on trial over the seeds, and why it "
-        "came out so. The numbers are those of its conclusions."
+        "came out so. They are numbered as in the report."
     )
-    heading = "What has become of its conclusions"
+    heading = "What has become of the report's conclusions"
     return [build_claims_section(rows, pairs, heading=heading, lead=lead)]
 
 
