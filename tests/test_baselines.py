@@ -91,7 +91,7 @@ def test_intels_extension_tells_much_the_same(monkeypatch):
         told, _ = predict_test_rows(make(kind), DIGITS, 7)
         X = DIGITS.X.astype(np.float32) / 16
         expected = CASES[kind][1].fit(X, DIGITS.y).predict(DIGITS.test_X.astype(np.float32) / 16)
-        assert np.mean(told == expected) >= (0.9 if kind == "random_forest" else 0.99)
+        assert np.mean(told == expected) >= (0.85 if kind == "random_forest" else 0.99)
 
 
 def test_without_intels_extension_scikit_learn_serves(monkeypatch):
