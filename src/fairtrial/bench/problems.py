@@ -24,6 +24,7 @@ from fairtrial.study.recipe import (
     Sgd,
 )
 from fairtrial.study.task import FashionMnistTask, LaplaceNoise, LineTask
+from fairtrial.training.parameters import draw_init
 
 N_FEATURES, N_CLASSES = 784, 10
 
@@ -99,19 +100,15 @@ def make_line_problem(n_seeds: int, n_rows: int, n_steps: int) -> LineProblem:
     )
     task = LineTask(kind="line", rows=n_rows, test_rows=2, noise=LaplaceNoise())
     datasets = tuple(line_data(task, seed) for seed in seeds)
-    # As in fairtrial.training.parameters.draw_init.
-    starts = [
-        [np.float32(make_stream(seed, f"init.{name}").standard_normal()) for seed in seeds]
-        for name in "Wb"
-    ]
+    starts = [draw_init(NormalInit(kind="normal", bias_scale=None), 1, 0, seed) for seed in seeds]
     return LineProblem(
         recipes,
         datasets,
         seeds,
         x=np.stack([dataset.X[:, 0] for dataset in datasets]),
         y=np.stack([dataset.y for dataset in datasets]),
-        W=np.array(starts[0]),
-        b=np.array(starts[1]),
+        W=np.concatenate([start.W for start in starts]),
+        b=np.stack([start.b for start in starts]),
         squared=np.array([1.0, 0.0, 0.0, 0.5], np.float32),
         absolute=np.array([0.0, 1.0, 0.0, 0.5], np.float32),
         huber=np.array([0.0, 0.0, 1.0, 0.0], np.float32),
