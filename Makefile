@@ -60,7 +60,7 @@ layers: .venv/.installed-dev
 	$(bin)/lint-imports
 
 .PHONY: pytest
-pytest: .venv/.installed-dev fashion_mnist
+pytest: .venv/.installed-dev fashion_mnist chromium
 	$(bin)/pytest $(ARGS)
 
 .PHONY: fix
@@ -87,6 +87,15 @@ fix: .venv/.installed-dev
 fashion_mnist: .venv/.installed
 	@$(bin)/fairtrial data fetch fashion_mnist || \
 		echo 'Fashion-MNIST could not be had: the small digits data takes its place.'
+
+# Without it the tests of the report page in a browser are skipped.
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+		command -v google-chrome >/dev/null || \
+		{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -q update && \
+		DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends chromium; } || \
+		echo 'Chromium could not be had: the tests of the report page in a browser are skipped.'
 
 .PHONY: clean
 clean:

@@ -136,6 +136,10 @@ def run(
         bool,
         typer.Option("--counterfactual", help="Train arms on where the cause is their budget."),
     ] = False,
+    claim: Annotated[
+        int | None,
+        typer.Option("--claim", help="Train and judge claim N alone, counted from 1.", metavar="N"),
+    ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -151,6 +155,8 @@ def run(
     study, most = Study.load(study_file), max_seeds or 100
     if seeds is not None:
         study = study.replace(seeds=seeds)
+    if claim is not None:
+        study = study.narrow(claim)
     check_data(arm.task for arm in study.list_arms())
     folder = out or Path("out") / study_file.stem
     name_data_folder(data)
@@ -159,23 +165,24 @@ def run(
     from fairtrial.evidence.answer import answer
     from fairtrial.evidence.case import ANYTIME, SIGN_FLIP
     from fairtrial.evidence.judge import find_undecidable
+    from fairtrial.report.report import write_page
     from fairtrial.training.xla import has_xla
+    from fairtrial.trial.progress import Status
     from fairtrial.trial.store import summarise_arms
 
     say_platform(has_xla())
     looks = (ANYTIME, most) if until_decided else (SIGN_FLIP, None)
     if warning := find_undecidable(study, *looks):
         say(f"Note: {warning}")
-    with (
-        stoppable(GO_ON),
-        show_progress(quiet) as report,
-        open_engine(workers, scheduler) as engine,
-    ):
-        verdicts = answer(
-            study, folder, until_decided=until_decided, max_seeds=most,
-            counterfactual=counterfactual, verify=verify, memory=to_bytes(memory), report=report,
-            note=say, engine=engine,
-        )  # fmt: skip
+    with stoppable(GO_ON), show_progress(quiet) as report:
+        with open_engine(workers, scheduler) as engine:
+            verdicts = answer(
+                study, folder, until_decided=until_decided, max_seeds=most,
+                counterfactual=counterfactual, verify=verify, memory=to_bytes(memory),
+                report=report, note=say, engine=engine,
+            )  # fmt: skip
+        report(Status("report page", 1.0))
+        page = write_page(folder)
     if counterfactual and not any(row["counterfactual"] for row in verdicts):
         say(
             "Note: no claim has anything to train on for: a difference that matters, is mostly "
@@ -187,7 +194,7 @@ def run(
     print_table(summarise_arms(folder))
     if verdicts:
         print_table(summarise_verdicts(verdicts))
-    print(f"The tables are in {folder}.")
+    print(f"The report is {page}; the tables stand beside it.")
 
 
 @app.command()
@@ -290,9 +297,9 @@ def report(
 
     Example: fairtrial report out/lab
     """
-    from fairtrial.report.page import write_lab_page
+    from fairtrial.report.report import write_page
 
-    print(write_lab_page(folder))
+    print(write_page(folder))
 
 
 @app.command()

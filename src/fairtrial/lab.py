@@ -15,7 +15,7 @@ from fairtrial.data.load import load_images_once
 from fairtrial.errors import MachineError
 from fairtrial.evidence.case import SIGN_FLIP
 from fairtrial.evidence.judge import find_undecidable, judge
-from fairtrial.report.page import write_lab_page
+from fairtrial.report.report import write_page
 from fairtrial.study import Run, Study
 from fairtrial.trial.environment import describe_environment
 from fairtrial.trial.execute import Note, run_study
@@ -142,7 +142,7 @@ def run_lab(
     write_json(folder / ENVIRONMENT, environment | {"seconds": seconds})
     refuse_deviation(environment["verification"])
     report(Status("report page", 1.0))
-    return write_lab_page(folder)
+    return write_page(folder)
 
 
 def list_conclusions(lab: Lab, folder: Path) -> list[dict[str, Any]]:

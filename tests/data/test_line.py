@@ -5,7 +5,8 @@ import pytest
 import scipy.stats
 
 from by_hand import list_kinds
-from fairtrial.data.line import NOISES, line_data, linear_data
+from fairtrial.data.line import line_data, linear_data
+from fairtrial.data.noise import NOISES
 from fairtrial.study import task as tasks
 from fairtrial.study.task import LinearTask, LineTask
 
@@ -67,6 +68,16 @@ def test_distribution(noise, expected):
     if noise.get("degrees_of_freedom", 9) > 4:  # else the deviation itself is too noisy
         assert np.std(found) == pytest.approx(expected.std(), rel=0.03)
     assert abs(np.mean(found)) < 4 * expected.std() / np.sqrt(N)
+
+
+@pytest.mark.parametrize(("noise", "expected"), CASES, ids=NAMES)
+def test_density_is_the_slope_of_the_distribution(noise, expected):
+    scale, step = 2.5, 1e-4
+    settings = LineTask(kind="line", noise=noise | {"scale": scale}).noise
+    at = np.array([-3.1, -1.7, -0.4, 0.3, 1.2, 2.2])
+    slope = (expected.cdf((at + step) / scale) - expected.cdf((at - step) / scale)) / (2 * step)
+    got = NOISES[noise["kind"]].density(at, settings)
+    np.testing.assert_allclose(got, slope, rtol=1e-4, atol=1e-9)
 
 
 @pytest.mark.parametrize("noise", [case[0] for case in CASES], ids=NAMES)

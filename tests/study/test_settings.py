@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from by_hand import list_kinds, recipe
-from fairtrial.data.line import NOISES
+from fairtrial.data.noise import NOISES
 from fairtrial.study import recipe as recipes
 from fairtrial.study import task as tasks
 from fairtrial.training.loss import LOSSES

@@ -2,64 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 from fairtrial.data.dataset import Dataset
+from fairtrial.data.noise import NOISES
 from fairtrial.randomness import make_stream
 from fairtrial.study.task import LinearTask, LineTask
-
-Noise = Callable[[np.random.Generator, int, Any], np.ndarray]
-
-
-def draw_normal(stream: np.random.Generator, n_rows: int, noise: Any) -> np.ndarray:
-    """Draw Gaussian noise with standard deviation `scale`; (N,), in target units."""
-    return noise.scale * stream.standard_normal(n_rows)
-
-
-def draw_uniform(stream: np.random.Generator, n_rows: int, noise: Any) -> np.ndarray:
-    """Draw uniform noise on [-scale, scale]; (N,), in target units."""
-    return noise.scale * stream.uniform(-1.0, 1.0, n_rows)
-
-
-def draw_laplace(stream: np.random.Generator, n_rows: int, noise: Any) -> np.ndarray:
-    """Draw Laplace noise with scale `scale` (variance 2 scale²); (N,), in target units."""
-    return noise.scale * stream.laplace(size=n_rows)
-
-
-def draw_student_t(stream: np.random.Generator, n_rows: int, noise: Any) -> np.ndarray:
-    """Draw Student's t noise times `scale`; (N,), in target units."""
-    return noise.scale * stream.standard_t(noise.degrees_of_freedom, n_rows)
-
-
-def draw_contaminated(stream: np.random.Generator, n_rows: int, noise: Any) -> np.ndarray:
-    """Draw Gaussian noise of which a `share` is `factor` times as wide; (N,), in target units.
-
-    References
-    ----------
-    Tukey (1960), "A survey of sampling from contaminated distributions".
-    """
-    normal = stream.standard_normal(n_rows)
-    wide = stream.random(n_rows) < noise.share
-    return noise.scale * np.where(wide, noise.factor, 1.0) * normal
-
-
-def draw_compressed_normal(stream: np.random.Generator, n_rows: int, noise: Any) -> np.ndarray:
-    """Draw `sign(n) log(1 + |n|)` of a standard normal, times `scale`; (N,), in target units."""
-    normal = stream.standard_normal(n_rows)
-    return noise.scale * np.sign(normal) * np.log1p(np.abs(normal))
-
-
-NOISES: dict[str, Noise] = {
-    "normal": draw_normal,
-    "uniform": draw_uniform,
-    "laplace": draw_laplace,
-    "student_t": draw_student_t,
-    "contaminated": draw_contaminated,
-    "compressed_normal": draw_compressed_normal,
-}
 
 
 def line_data(task: LineTask, seed: int) -> Dataset:
@@ -114,7 +62,8 @@ def _draw_dataset(
             # One draw that all features share makes every pair correlate alike.
             shared = make_stream(seed, f"{purpose}.shared").standard_normal((n_rows, 1))
             X = np.sqrt(1.0 - correlation) * X + np.sqrt(correlation) * shared
-        noise = NOISES[task.noise.kind](make_stream(seed, f"{purpose}.noise"), n_rows, task.noise)
+        stream = make_stream(seed, f"{purpose}.noise")
+        noise = NOISES[task.noise.kind].draw(stream, n_rows, task.noise)
         y = X @ weights + task.intercept + noise
         return X.astype(np.float32), y.astype(np.float32)
 

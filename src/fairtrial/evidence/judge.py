@@ -17,10 +17,9 @@ from fairtrial.evidence.verdict import count_seeds_needed
 from fairtrial.study.document import parse_toml, read_text
 from fairtrial.study.study import Study
 from fairtrial.trial.files import write_file, write_json
-from fairtrial.trial.store import VERDICTS
+from fairtrial.trial.store import PAIRS, VERDICTS
 from fairtrial.trial.trial import Trial
 
-PAIRS = "pairs.parquet"
 # What a claim and its difference are known by again.
 SAME = ("better", "than", "where", "on", "margin", "method", "seeds", "difference")
 

@@ -1,23 +1,29 @@
-"""What a page is made of: sections of parts, parts of blocks. The template knows how each looks."""
+"""What a page is made of: sections of parts, parts of blocks.
+
+The HTML template knows how each block looks, `figures` and `tables` write them to files.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias
+from functools import cached_property
+from typing import Any, ClassVar, TypeAlias
 
-from fairtrial.report.charts import Chart
+from fairtrial.plots.layout import Chart, unpack
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table: its text, and a `mark` for how it looks.
+    """A cell of a table: its text, a `mark` for how it looks, and the number to sort it by.
 
-    Some of `yes`, `no`, `text` (a sentence) and `word`, or none.
+    The mark is some of `yes`, `no`, `text` (a sentence) and `word`, or none.
     """
 
     text: str
     mark: str = ""
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -30,21 +36,30 @@ class Rows:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption that says what it holds."""
+    """A table with a name for its file and a caption that says what it holds.
+
+    Where it `sorts`, the reader can sort it by any column and filter its rows.
+    """
 
     kind: ClassVar[str] = "table"
+    name: str
     caption: str
     columns: Sequence[str]
     groups: Sequence[Rows]
+    sorts: bool = False
+
+    @property
+    def rows(self) -> list[Sequence[Cell]]:
+        """The rows of all groups."""
+        return [row for group in self.groups for row in group.rows]
 
     @property
     def text_columns(self) -> set[int]:
         """Columns of words, whose headings stand to the left like them."""
-        rows = [row for group in self.groups for row in group.rows]
         words = {"text", "word"}
         return {
             place
-            for row in rows
+            for row in self.rows
             for place, cell in enumerate(row)
             if words & set(cell.mark.split())
         }
@@ -52,12 +67,23 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart with a title, and a caption that says how to read it; the chart describes itself."""
+    """A chart with a name for its file, a title, and a caption that says how to read it."""
 
     kind: ClassVar[str] = "figure"
+    name: str
     title: str
     chart: Chart
     caption: str = ""
+
+    @cached_property
+    def specification(self) -> dict[str, Any]:
+        """The chart as Vega-Lite."""
+        return unpack(self.chart.to_dict(validate=False))  # The tests validate; here it takes long.
+
+    @property
+    def words(self) -> str:
+        """The text alternative."""
+        return f"{self.title}. {self.specification['description']}"
 
 
 @dataclass(frozen=True)
@@ -79,7 +105,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Code:
-    """A file's text, as it is."""
+    """A file's text, or a command, as it is."""
 
     kind: ClassVar[str] = "code"
     text: str
@@ -95,11 +121,13 @@ class Facts:
 
 @dataclass(frozen=True)
 class Fold:
-    """Blocks that the reader opens."""
+    """Blocks that the reader opens; `name` is what links lead to, `verdict` its first word."""
 
     kind: ClassVar[str] = "fold"
     summary: str
     blocks: Sequence[Block]
+    name: str = ""
+    verdict: str = ""
 
 
 Block: TypeAlias = Table | Figure | Row | Text | Code | Facts | Fold
@@ -122,7 +150,42 @@ class Section:
     lead: str
     parts: Sequence[Part] = field(default_factory=list)
 
+    def list_blocks(self) -> Iterator[Block]:
+        """Yield all blocks, those within others too."""
+        for part in self.parts:
+            yield from _unfold(part.blocks)
+
+
+def _unfold(blocks: Sequence[Block]) -> Iterator[Block]:
+    for block in blocks:
+        yield block
+        if isinstance(block, Fold):
+            yield from _unfold(block.blocks)
+        elif isinstance(block, Row):
+            yield from block.figures
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What was found of one claim: its verdict, a sentence, and the fold to open."""
+
+    verdict: str
+    claim: str
+    found: str
+    target: str
+
 
 def row_of(*texts: str) -> list[Cell]:
     """Make a row of plain cells."""
     return [Cell(text) for text in texts]
+
+
+def make_name(text: str) -> str:
+    """Make a name for a file or a link of any text.
+
+    Examples
+    --------
+    >>> make_name("noise 0.1 · Huber, δ = 2")
+    'noise-0-1-huber-2'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60] or "all"

@@ -9,16 +9,18 @@
   const waiting = new Set();
   let busy = false;
 
-  function readSpecification(place) {
-    const text = place.parentElement.querySelector(".specification").textContent;
+  function read(element) {
     const toDark = (key, value) => (typeof value === "string" && shades.get(value)) || value;
-    return JSON.parse(text, darkness.matches ? toDark : undefined);
+    return JSON.parse(element.textContent, darkness.matches ? toDark : undefined);
   }
 
   function fit(specification, width) {
     const { panels, narrowest, axes = 0, cells = 0 } = specification.usermeta.layout;
+    if (width < 480) {
+      const legend = { columns: 1, labelLimit: width - 90 };
+      specification.config = { legend, axis: { labelLimit: 120 } };
+    }
     if (panels === 0) {
-      if (width < 480) specification.config = { legend: { columns: 2 } };
       specification.width = width;
       specification.autosize = { type: "fit-x", contains: "padding" };
       return;
@@ -30,31 +32,6 @@
     specification.columns = columns;
     specification.spec.width = inner;
     if (cells) specification.spec.height = inner;
-  }
-
-  function readTheme() {
-    const css = getComputedStyle(document.documentElement);
-    const value = (name) => css.getPropertyValue(name).trim();
-    const [text, quiet, grid, rule] = ["--text", "--quiet", "--grid", "--rule"].map(value);
-    const font = value("--sans");
-    return {
-      background: "transparent",
-      font,
-      aria: false,
-      padding: 2,
-      view: { stroke: null },
-      axis: {
-        labelColor: quiet, titleColor: quiet, gridColor: grid, domainColor: rule, tickColor: rule,
-        labelFontSize: 11, titleFontSize: 11, titleFontWeight: "normal", tickSize: 4,
-        labelLimit: 150, labelOverlap: true,
-      },
-      legend: {
-        orient: "top", labelColor: text, titleColor: quiet, labelFontSize: 12, titleFontSize: 11,
-        titleFontWeight: "normal", symbolSize: 140, labelLimit: 220, columnPadding: 16, offset: 8,
-      },
-      header: { labelColor: text, labelFontSize: 12, labelLimit: 260 },
-      text: { color: text, fontSize: 11 },
-    };
   }
 
   // A closed fold may keep its layout, so the width alone does not tell.
@@ -73,19 +50,25 @@
     const width = Math.floor(place.clientWidth);
     const dark = darkness.matches;
     const old = charts.get(place);
-    const specification = readSpecification(place);
+    const specification = read(place.parentElement.querySelector(".specification"));
+    const drawing = place.firstElementChild;
     fit(specification, width);
     place.style.minHeight = `${place.clientHeight}px`;
     const options = {
       mode: "vega-lite", renderer: specification.usermeta.renderer, actions: false, ast: true,
-      defaultStyle: false, tooltip: { disableDefaultStyle: true }, config: readTheme(),
+      defaultStyle: false, tooltip: { disableDefaultStyle: true }, config: { ...read(document.getElementById("theme")), aria: false },
     };
     try {
-      const drawn = await window.vegaEmbed(place, specification, options);
+      const drawn = await window.vegaEmbed(drawing, specification, options);
+      // Vega gives what it draws a role of its own; the place says in words what it shows.
+      drawing.removeAttribute("role");
+      drawing.removeAttribute("aria-roledescription");
+      drawing.removeAttribute("aria-label");
+      drawing.querySelector("svg, canvas").setAttribute("aria-hidden", "true");
       charts.set(place, { width, dark, finalize: drawn.finalize });
     } catch (error) {
       place.classList.add("failed");
-      place.textContent = "This chart could not be drawn.";
+      drawing.textContent = "This chart could not be drawn.";
       console.error(error);
     }
     if (old) old.finalize();
@@ -100,6 +83,7 @@
   async function work() {
     if (busy) return;
     busy = true;
+    document.documentElement.dataset.charts = "waiting";
     while (waiting.size > 0) {
       const next = [...waiting].reduce((a, b) => (distance(b) < distance(a) ? b : a));
       waiting.delete(next);
@@ -121,4 +105,81 @@
     fold.addEventListener("toggle", () => request(fold.querySelectorAll(".chart")));
   });
   darkness.addEventListener("change", () => request(places));
+})();
+
+// Opens the fold that a link leads to.
+(() => {
+  function open() {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (target instanceof HTMLDetailsElement) target.open = true;
+  }
+  window.addEventListener("hashchange", open);
+  document.querySelectorAll("ul.found a").forEach((link) => link.addEventListener("click", () => {
+    document.getElementById(link.hash.slice(1)).open = true;
+  }));
+  open();
+  // On paper every claim says what was found of it.
+  window.addEventListener("beforeprint", () => {
+    document.querySelectorAll("#claims details").forEach((fold) => { fold.open = true; });
+  });
+})();
+
+// Lets the reader sort a table by any column, and filter its rows.
+(() => {
+  const compare = new Intl.Collator(undefined, { numeric: true }).compare;
+
+  function sortBy(table, heading, column) {
+    const up = heading.ariaSort !== "ascending";
+    table.querySelectorAll("thead th").forEach((other) => { other.ariaSort = null; });
+    heading.ariaSort = up ? "ascending" : "descending";
+    const numbers = table.querySelector(`td:nth-child(${column + 1})[data-value]`) !== null;
+    const key = (row) => {
+      const cell = row.cells[column];
+      if (!numbers) return cell.textContent;
+      return "value" in cell.dataset ? Number(cell.dataset.value) : NaN;
+    };
+    // What has no number stands last, whichever way.
+    const order = (a, b) => {
+      const [one, other] = [key(a), key(b)];
+      if (!numbers) return up ? compare(one, other) : compare(other, one);
+      if (Number.isNaN(one) || Number.isNaN(other)) return Number.isNaN(one) - Number.isNaN(other);
+      return up ? one - other : other - one;
+    };
+    const body = table.tBodies[0];
+    body.append(...[...body.rows].sort(order));
+  }
+
+  function addButtons(table) {
+    table.querySelectorAll("thead th").forEach((heading, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...heading.childNodes);
+      heading.append(button);
+      button.addEventListener("click", () => sortBy(table, heading, column));
+    });
+  }
+
+  function addFilter(table) {
+    const rows = [...table.tBodies[0].rows];
+    const label = document.createElement("label");
+    const input = document.createElement("input");
+    const count = document.createElement("output");
+    input.type = "search";
+    label.append("Filter ", input);
+    label.className = "filter";
+    label.append(count);
+    table.closest(".scroll").before(label);
+    input.addEventListener("input", () => {
+      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const holds = (row) => words.every((word) => row.textContent.toLowerCase().includes(word));
+      rows.forEach((row) => { row.hidden = !holds(row); });
+      const shown = rows.filter((row) => !row.hidden).length;
+      count.textContent = words.length ? `${shown} of ${rows.length} rows` : "";
+    });
+  }
+
+  document.querySelectorAll("table.sorts").forEach((table) => {
+    addButtons(table);
+    addFilter(table);
+  });
 })();

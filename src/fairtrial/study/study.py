@@ -15,9 +15,10 @@ from typing import Annotated, Any
 import tomli_w
 from pydantic import TypeAdapter, ValidationError, WithJsonSchema, field_validator
 
+from fairtrial.errors import InputError
 from fairtrial.study.arms import Arm, ArmEntry, Grid, Run, dump_given, make_arms
 from fairtrial.study.baseline import BaselineEntry
-from fairtrial.study.claims import Claim, find_claim_problems
+from fairtrial.study.claims import Claim, find_claim_problems, match_arms
 from fairtrial.study.complaints import Complaint, make_error, show, validate
 from fairtrial.study.document import Document, parse_toml, read_text
 from fairtrial.study.recipe import Recipe
@@ -45,6 +46,8 @@ Seeds = Annotated[
 
 class Study(Settings):
     """What varies, over how many seeds, and what is claimed.
+
+    With `only_claimed`, only the arms that a claim compares are trained.
 
     Examples
     --------
@@ -74,6 +77,7 @@ class Study(Settings):
     arms: list[ArmEntry] = []
     baselines: list[BaselineEntry] = []
     claims: list[Claim] = []
+    only_claimed: bool = False
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -127,7 +131,7 @@ class Study(Settings):
         return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
 
     def list_arms(self) -> list[Arm]:
-        """Expand the grid and the hand-picked arms.
+        """Expand the grid and the hand-picked arms; with `only_claimed` those that claims compare.
 
         Raises
         ------
@@ -138,7 +142,28 @@ class Study(Settings):
         arms, complaints = make_arms(self.task, self.recipe, self.vary, self.arms, self.baselines)
         if complaints:
             raise make_error(Document(self.name, {}), complaints)
-        return arms
+        if not self.only_claimed:
+            return arms
+        claimed = {id(arm) for c in self.claims for pair in match_arms(arms, c) for arm in pair}
+        return [arm for arm in arms if id(arm) in claimed]
+
+    def narrow(self, number: int) -> Study:
+        """Return the study of one claim alone, with the arms that it compares.
+
+        Parameters
+        ----------
+        number : int
+            The claim's, from 1.
+
+        Raises
+        ------
+        InputError
+            If there is no such claim.
+        """
+        if not 1 <= number <= len(self.claims):
+            has = {0: "no claims", 1: "1 claim"}.get(len(self.claims), f"{len(self.claims)} claims")
+            raise InputError(f"There is no claim {number}: the study states {has}.")
+        return self.replace(claims=[dump_given(self.claims[number - 1])], only_claimed=True)
 
     def list_runs(self) -> list[Run]:
         """Return every arm with every seed, arm by arm."""

@@ -11,9 +11,9 @@ import polars as pl
 from fairtrial.study import Arm, Run
 from fairtrial.trial.files import write_file
 
-STUDY, RUNS, CURVES, PARAMETERS, TEST_ROWS, ENVIRONMENT, VERDICTS = (
+STUDY, RUNS, CURVES, PARAMETERS, TEST_ROWS, ENVIRONMENT, VERDICTS, PAIRS = (
     "study.toml", "runs.parquet", "curves.parquet", "parameters.parquet", "test_rows.parquet",
-    "environment.json", "verdicts.json",
+    "environment.json", "verdicts.json", "pairs.parquet",
 )  # fmt: skip
 
 # A fixed size, so that the same rows make the same bytes.

@@ -13,7 +13,7 @@ from polars.exceptions import PolarsError
 
 from fairtrial.errors import InputError
 from fairtrial.loading import load_tensorflow
-from fairtrial.study import Run, Study
+from fairtrial.study import Arm, Run, Study
 from fairtrial.trial.environment import describe_environment
 from fairtrial.trial.execute import Engine, Note, recall_memory, run_study
 from fairtrial.trial.files import write_json
@@ -21,6 +21,7 @@ from fairtrial.trial.progress import Report, Status
 from fairtrial.trial.store import (
     CURVES,
     ENVIRONMENT,
+    PAIRS,
     PARAMETERS,
     RUNS,
     STUDY,
@@ -61,6 +62,11 @@ class Trial:
         """The study as it was run."""
         return Study.load(self.folder / STUDY)
 
+    @cached_property
+    def arms(self) -> dict[str, Arm]:
+        """The study's arms by their names."""
+        return {arm.name: arm for arm in self.study.list_arms()}
+
     def _read(self, name: str) -> pl.DataFrame:
         try:
             return pl.read_parquet(self.folder / name, glob=False)
@@ -90,6 +96,11 @@ class Trial:
     def test_rows(self) -> pl.DataFrame:
         """For classes, a row a run: run, n_test_rows, right (a bit a test row, packed)."""
         return self._read(TEST_ROWS)
+
+    @property
+    def pairs(self) -> pl.DataFrame:
+        """Of judged claims, a row for each claim, seed and pair of arms; see `verdicts`."""
+        return self._read(PAIRS)
 
     @property
     def verdicts(self) -> list[dict[str, Any]]:

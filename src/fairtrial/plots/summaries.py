@@ -9,15 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
-from fairtrial.report.appearance import show_kind
+from fairtrial.plots.appearance import NAMES, show_kind
 
 N_POINTS = 150
 """Points that a curve keeps on the page."""
 
 OUTCOMES = {"stopped_early": "stopped early", "rate_floor": "reached the rate floor"}
 """Outcomes in words, where their own name is none."""
+
+N_SINGLE_POINTS = 30
+"""Points that the curve of a single seed keeps."""
 
 PLAIN_FIELDS = ("steps", "epochs", "batch_size", "validation")
 """Recipe fields without a dot in their name."""
@@ -26,26 +30,70 @@ PLAIN_FIELDS = ("steps", "epochs", "batch_size", "validation")
 def name_runs(runs: pl.DataFrame) -> pl.DataFrame:
     """Add `setting` and `series`, the two parts of an arm's name as a reader knows them.
 
-    An arm is called "setting · what varies". The series is the loss or else the optimizer, where
-    that alone tells the arms of a setting apart, and what varies in its own words otherwise.
+    An arm is called "entry · what varies". The series is the loss where that varies, else the
+    optimizer, else the features, else what varies last; the setting is all the rest.
     """
-    parts = pl.col("arm").str.splitn(" · ", 2)
-    first, second = parts.struct.field("field_0"), parts.struct.field("field_1")
-    runs = runs.with_columns(
-        setting=pl.when(second.is_null()).then(pl.lit("")).otherwise(first),
-        series=pl.coalesce(second, first),
-    )
-    for field in ("loss.kind", "optimizer.kind"):
-        if field in runs.columns and _tells_apart(runs, field):
-            shown = pl.col(field).map_elements(show_kind, return_dtype=pl.String)
-            return runs.with_columns(series=pl.coalesce(shown, "series"))
-    return runs
+    kinds = [name for name in ("loss.kind", "optimizer.kind", "features.kind") if name in runs]
+    arms = runs.select("arm", *kinds).unique("arm", keep="first", maintain_order=True)
+    named = [_split_name(arm, found) for arm, *found in arms.iter_rows()]
+    short = _shorten_kinds([series for _, series in named])
+    named = [(setting, short[series]) for setting, series in named]
+    schema = {"setting": pl.String, "series": pl.String}
+    parts = pl.DataFrame(named, schema=schema, orient="row")
+    return runs.join(pl.concat([arms.select("arm"), parts], how="horizontal"), on="arm", how="left")
 
 
-def _tells_apart(runs: pl.DataFrame, field: str) -> bool:
-    # Baselines have neither, and keep their names.
-    arms = runs.select("arm", "setting", field).unique().drop_nulls(field)
-    return bool(arms.select("setting", field).is_unique().all()) and arms[field].n_unique() > 1
+def _split_name(arm: str, kinds: Sequence[str | None]) -> tuple[str, str]:
+    """Split an arm's name into setting and series.
+
+    Examples
+    --------
+    >>> _split_name("Table 3 · adam, batch_size=32", ["cross_entropy", "adam"])
+    ('Table 3 · batch size 32', 'Adam')
+    >>> _split_name("SVM", [None, None])
+    ('', 'SVM')
+    """
+    entry, dot, varied = arm.partition(" · ")
+    if not dot:
+        entry, varied = "", arm
+    pieces = varied.split(", ")
+    firsts = [piece.partition(" ")[0] for piece in pieces]
+    place = next((firsts.index(kind) for kind in kinds if kind in firsts), len(pieces) - 1)
+    series = show_piece(pieces.pop(place))
+    setting = " · ".join(filter(None, [entry, ", ".join(show_piece(piece) for piece in pieces)]))
+    return setting, series
+
+
+def _shorten_kinds(series: Sequence[str]) -> dict[str, str]:
+    """Leave out the settings of kinds that all series have alike: they tell nothing apart."""
+    settings: dict[str, set[str]] = {}
+    for name in series:
+        settings.setdefault(name.partition(" ")[0], set()).add(name)
+    known = set(NAMES.values())
+    return {
+        name: kind if kind in known and len(settings[kind]) == 1 else name
+        for name, kind in ((name, name.partition(" ")[0]) for name in series)
+    }
+
+
+def show_piece(piece: str) -> str:
+    """Show one setting of an arm's name in words.
+
+    Examples
+    --------
+    >>> show_piece("optimizer.learning_rate=0.01"), show_piece("huber delta=2.0")
+    ('learning rate 0.01', 'Huber delta=2.0')
+    """
+    first, _, rest = piece.partition(" ")
+    name, is_set, value = piece.partition("=")
+    if is_set and " " not in name:
+        return f"{name.rpartition('.')[2].replace('_', ' ')} {value}"
+    return " ".join(filter(None, [show_kind(first), rest]))
+
+
+def drop_diverged(runs: pl.DataFrame) -> pl.DataFrame:
+    """Leave out runs that diverged: what they are last would hide everything else."""
+    return runs.filter(pl.col("outcome") != "diverged")
 
 
 def list_unique(table: pl.DataFrame, column: str) -> list[str]:
@@ -89,7 +137,7 @@ def summarise_curves(
         parts.append(
             _thin(wide, n_points).select(
                 pl.lit(setting).alias("setting"),
-                pl.lit(series).alias("series"),
+                pl.lit(series or "all arms").alias("series"),
                 "at",
                 pl.mean_horizontal(values).alias("mean"),
                 pl.min_horizontal(values).alias("low"),
@@ -112,21 +160,25 @@ def _thin(table: pl.DataFrame, n_rows: int) -> pl.DataFrame:
     return table[sorted({round(i * step) for i in range(n_rows)})]
 
 
-def measure_distance(curves: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
-    """Return curves of a quantity `distance`: Euclidean, from (slope, intercept) to the truth."""
-    wide = (
-        curves.filter(pl.col("quantity").is_in(["slope", "intercept"]))
-        .pivot(on="quantity", index=["run", "at"], values="value")
-        .join(runs.select("run", "task.slope", "task.intercept"), on="run")
+def list_single_curves(
+    curves: pl.DataFrame, runs: pl.DataFrame, quantity: str, n_points: int = N_SINGLE_POINTS
+) -> pl.DataFrame:
+    """Return the curve of each run, thinned.
+
+    Returns
+    -------
+    table
+        `setting`, `series`, `seed`, `at`, `value`.
+    """
+    wanted = curves.filter(pl.col("quantity") == quantity, pl.col("value").is_finite())
+    named = runs.select("run", "setting", "series", "seed").with_columns(
+        pl.col("seed").cast(pl.Int64)
     )
-    gap_slope = pl.col("slope") - pl.col("task.slope")
-    gap_intercept = pl.col("intercept") - pl.col("task.intercept")
-    return wide.select(
-        "run",
-        "at",
-        pl.lit("distance").alias("quantity"),
-        (gap_slope.pow(2) + gap_intercept.pow(2)).sqrt().alias("value"),
-    )
+    points = named.join(wanted, on="run", maintain_order="left_right")
+    rank, count = pl.int_range(pl.len()).over("run"), pl.len().over("run")
+    step = (count / n_points).ceil().cast(pl.Int64)
+    kept = points.filter((rank % step == 0) | (rank == count - 1))
+    return kept.select("setting", "series", "seed", "at", "value")
 
 
 def find_changes(curves: pl.DataFrame, runs: pl.DataFrame, quantity: str) -> pl.DataFrame:
@@ -249,6 +301,25 @@ def format_number(value: float | None, digits: int = 4) -> str:
     return f"{value:.{places}f}"
 
 
+def format_interval(mean: float | None, low: float | None, high: float | None) -> str:
+    """Write a mean with its interval, all to the place where the interval has two digits.
+
+    Examples
+    --------
+    >>> format_interval(2.95187, 2.9472, 2.9565), format_interval(2.95187, None, None)
+    ('2.9519 [2.9472, 2.9565]', '2.952')
+    """
+    if mean is None or low is None or high is None or not math.isfinite(high - low):
+        return format_number(mean)
+    half = (high - low) / 2
+    if half == 0.0:
+        return format_number(mean)
+    places = 1 - math.floor(math.log10(half))
+    if not 0 <= places <= 6:
+        return f"{format_number(mean)} [{format_number(low)}, {format_number(high)}]"
+    return f"{mean:.{places}f} [{low:.{places}f}, {high:.{places}f}]"
+
+
 def format_spread(mean: float | None, sd: float | None) -> str:
     """Write a mean and its standard deviation, both to the place where the latter has meaning.
 
@@ -268,3 +339,87 @@ def format_spread(mean: float | None, sd: float | None) -> str:
     if not 0 <= places <= 7:
         return f"{format_number(mean)} ± {format_number(sd, 2)}"
     return f"{mean:.{places}f} ± {sd:.{places}f}"
+
+
+def bin_numbers(values: np.ndarray, n_bins: int, ends: tuple[float, float]) -> pl.DataFrame:
+    """Count numbers in equal bins.
+
+    Parameters
+    ----------
+    values : (N,)
+        Numbers; those beyond the ends count among all, and in no bin.
+    n_bins : int
+        How many bins.
+    ends : (float, float)
+        Where the first begins and the last ends.
+
+    Returns
+    -------
+    table
+        `low`, `high`, `rows` and `share` (of all numbers, per unit).
+    """
+    counts, edges = np.histogram(values, n_bins, ends)
+    share = counts / (len(values) * np.diff(edges))
+    return pl.DataFrame({"low": edges[:-1], "high": edges[1:], "rows": counts, "share": share})
+
+
+def find_ends(values: np.ndarray) -> tuple[float, float]:
+    """Find where most of some numbers lie: all but a thousandth at either end."""
+    low, high = np.quantile(values, [0.001, 0.999])
+    return (float(low), float(high)) if low < high else (float(low) - 0.5, float(high) + 0.5)
+
+
+def summarise_rates(runs: pl.DataFrame, metric: str) -> pl.DataFrame:
+    """Summarise a metric over the seeds where arms differ in their learning rate only.
+
+    Returns
+    -------
+    table
+        `setting`, `series`, `learning_rate`, `mean`, `low`, `high`, `diverged` (a sentence; "" if
+        no run did): for series with more than one learning rate, in ascending order of it.
+    """
+    rate = "optimizer.learning_rate"
+    words = [(name, pl.String) for name in ("setting", "series", "diverged")]
+    numbers = [(name, pl.Float64) for name in ("learning_rate", "mean", "low", "high")]
+    nothing = pl.DataFrame(schema=[*words, *numbers])
+    if rate not in runs.columns or metric not in runs.columns:
+        return nothing
+    own = {"run", "arm", "seed", "outcome", "ended_at", "seconds", "setting", "series", rate}
+    settings = runs.columns[: runs.columns.index("outcome")]
+    others = [name for name in settings if name not in own]
+    value = pl.col(metric).cast(pl.Float64)
+    sound = value.is_finite() & (pl.col("outcome") != "diverged")
+    n_diverged = (pl.col("outcome") == "diverged").sum()
+    said = pl.format("{} of {} runs diverged", n_diverged, pl.len())
+    parts = []
+    for _, group in runs.filter(pl.col(rate).is_not_null()).group_by(others, maintain_order=True):
+        if group[rate].n_unique() < 2:
+            continue
+        points = group.group_by(rate, maintain_order=True).agg(
+            mean=value.filter(sound).mean(), low=value.filter(sound).min(),
+            high=value.filter(sound).max(), diverged=pl.when(n_diverged > 0).then(said),
+        )  # fmt: skip
+        setting, series = (_drop_rate(group[name][0]) for name in ("setting", "series"))
+        parts.append(
+            points.sort(rate).select(
+                pl.lit(setting).alias("setting"), pl.lit(series or "all arms").alias("series"),
+                pl.col(rate).cast(pl.Float64).alias("learning_rate"), "mean", "low", "high",
+                pl.col("diverged").fill_null(""),
+            )
+        )  # fmt: skip
+    return pl.concat(parts) if parts else nothing
+
+
+def _drop_rate(name: str) -> str:
+    """Leave the learning rate out of the name of a setting or a series.
+
+    Examples
+    --------
+    >>> _drop_rate("noise 0.1 · batch size 32, learning rate 0.1")
+    'noise 0.1 · batch size 32'
+    """
+    parts = (
+        ", ".join(piece for piece in part.split(", ") if not piece.startswith("learning rate "))
+        for part in name.split(" · ")
+    )
+    return " · ".join(filter(None, parts))

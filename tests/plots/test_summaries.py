@@ -1,14 +1,16 @@
+from typing import NamedTuple
+
 import numpy as np
 import polars as pl
 import pytest
 
-from fairtrial.report.folder import read_results
-from fairtrial.report.summaries import (
+from fairtrial.plots.summaries import (
+    bin_numbers,
     find_changes,
     find_injections,
     format_number,
     format_spread,
-    measure_distance,
+    list_single_curves,
     name_runs,
     summarise_curves,
     summarise_metrics,
@@ -16,8 +18,35 @@ from fairtrial.report.summaries import (
 
 
 @pytest.fixture
-def line(lab):
-    return read_results(lab / "line")
+def line():
+    """Twelve arms of three seeds with made-up curves; one run diverged."""
+    runs, curves = [], []
+    at = np.arange(400)
+    for setting in ("learning rate 0.001", "halved"):
+        for loss in ("mse", "mae"):
+            for seed in range(3):
+                arm = f"{setting} · {loss}"
+                run = f"{arm} #{seed}"
+                diverged = arm == "halved · mae" and seed == 0
+                error = float("nan") if diverged else 0.01 * (1 + seed)
+                runs.append(
+                    {"run": run, "arm": arm, "seed": seed, "loss.kind": loss, "ended_at": 399,
+                     "outcome": "diverged" if diverged else "completed", "parameter_error": error}
+                )  # fmt: skip
+                values = {
+                    "loss": np.exp(-at / 90) + 1 + 0.1 * seed,
+                    "learning_rate": np.where((setting == "halved") & (at > 200), 0.005, 0.01),
+                }
+                curves += [
+                    pl.DataFrame({"run": run, "at": at, "quantity": name, "value": value})
+                    for name, value in values.items()
+                ]
+    return Made(name_runs(pl.DataFrame(runs)), pl.concat(curves))
+
+
+class Made(NamedTuple):
+    runs: pl.DataFrame
+    curves: pl.DataFrame
 
 
 def make_runs(arms, **columns):
@@ -41,7 +70,17 @@ def test_series_is_the_optimizer_where_the_loss_is_the_same():
 
 def test_series_is_what_varies_where_kinds_repeat():
     runs = make_runs(["delta=1.0", "delta=2.0"], **{"loss.kind": ["huber"] * 2})
-    assert name_runs(runs)["series"].to_list() == ["delta=1.0", "delta=2.0"]
+    assert name_runs(runs)["series"].to_list() == ["delta 1.0", "delta 2.0"]
+
+
+def test_what_else_varies_is_the_setting():
+    runs = make_runs(
+        ["mse, task.noise.scale=0.1", "huber delta=2.0, task.noise.scale=0.1", "huber delta=1.0"],
+        **{"loss.kind": ["mse", "huber", "huber"]},
+    )
+    named = name_runs(runs)
+    assert named["setting"].to_list() == ["scale 0.1", "scale 0.1", ""]
+    assert named["series"].to_list() == ["MSE", "Huber delta=2.0", "Huber delta=1.0"]
 
 
 def test_an_ended_run_keeps_its_last_value():
@@ -72,15 +111,24 @@ def test_mean_agrees_with_numpy(line):
     np.testing.assert_allclose(got, expected)
 
 
-def test_distance_is_euclidean(line):
-    distance = measure_distance(line.curves, line.runs)
-    start = distance.filter(pl.col("run").str.ends_with("mse #0"), at=0)["value"]
-    np.testing.assert_allclose(start.to_numpy(), np.sqrt(2))
+def test_single_curves_are_thinned_with_both_ends(line):
+    single = list_single_curves(line.curves, line.runs, "loss", n_points=10)
+    one = single.filter(setting="halved", series="MSE", seed=2)
+    assert (one["at"][0], one["at"][-1]) == (0, 399)
+    assert 10 <= one.height <= 11
+    np.testing.assert_allclose(one["value"], np.exp(-one["at"].to_numpy() / 90) + 1.2)
+
+
+def test_bins_count_every_number_once():
+    values = np.array([0.0, 0.1, 0.1, 0.6, 5.0])
+    bars = bin_numbers(values, 2, (0.0, 1.0))
+    assert bars["rows"].to_list() == [3, 1]
+    np.testing.assert_allclose(bars["share"], [3 / 5 / 0.5, 1 / 5 / 0.5])
 
 
 def test_changes_hold_every_halving_and_no_constant_setting(line):
     changes = find_changes(line.curves, line.runs, "learning_rate")
-    assert changes["setting"].unique().to_list() == ["noise on the weights"]
+    assert changes["setting"].unique().to_list() == ["halved"]
     one = changes.filter(series="MSE", seed=0)
     assert one["at"].to_list() == [0, 201, 399]
     assert one["value"].to_list() == [0.01, 0.005, 0.005]
@@ -100,7 +148,7 @@ def test_injection_finds_the_same_recipe_without_it():
 
 def test_metrics_leave_diverged_runs_out_and_count_them(line):
     table = summarise_metrics(line.runs, ["parameter_error"])
-    row = table.filter(arm="5,000 steps from 0.5 · mae").row(0, named=True)
+    row = table.filter(arm="halved · mae").row(0, named=True)
     assert (row["n"], row["n_seeds"]) == (2, 3)
     assert row["mean"] == pytest.approx(np.mean([0.02, 0.03]))
     assert row["sd"] == pytest.approx(np.std([0.02, 0.03], ddof=1))

@@ -7,11 +7,12 @@ from typing import cast
 import altair as alt
 import polars as pl
 
-from fairtrial.report.appearance import BLUE, NEUTRAL, VERMILLION
-from fairtrial.report.charts import Chart, lay_out
-from fairtrial.report.summaries import list_unique
+from fairtrial.plots.appearance import BLUE, NEUTRAL, VERMILLION
+from fairtrial.plots.layout import Chart, embed, lay_out, list_rows
+from fairtrial.plots.summaries import list_unique
 
 WEIGHT_DIGITS = 3
+GREYS = alt.Scale(domain=[0, 255], range=["#ffffff", "#111111"])
 
 
 def draw_weights(table: pl.DataFrame, limit: float, description: str) -> Chart:
@@ -43,7 +44,7 @@ def draw_weights(table: pl.DataFrame, limit: float, description: str) -> Chart:
     )
     pixels = _draw_pixels().encode(color=alt.Color("weight:Q").scale(scale).legend(legend))
     chart = _unfold(pixels, side, "weight", "name").properties(
-        data=alt.InlineData(values=rows.to_dicts()), width=168, height=168
+        data=embed(rows), width=168, height=168
     )
     header = alt.Header(title=None, labelFontWeight="bold", labelPadding=4)
     facet = alt.Facet(field="name", type="nominal", sort=list_unique(table, "name"), header=header)
@@ -53,6 +54,35 @@ def draw_weights(table: pl.DataFrame, limit: float, description: str) -> Chart:
     return lay_out(
         faceted, description, panels=5, narrowest=130, axes=14, cells=side, renderer="canvas"
     )
+
+
+def draw_samples(table: pl.DataFrame, description: str) -> Chart:
+    """Draw labelled images.
+
+    Parameters
+    ----------
+    table : table
+        `values`: grey levels of an image from 0 to 1, a list of side × side, row by row; `name`:
+        its label.
+    description : str
+        The text alternative.
+    """
+    side = _find_side(table)
+    rows = table.select("name", values=_round_levels())
+    pixels = _draw_pixels().encode(color=alt.Color("level:Q").scale(GREYS).legend(None))
+    chart = _unfold(pixels, side, "level", "name").properties(data=embed(rows), width=84, height=84)
+    header = alt.Header(title=None, labelFontWeight="bold", labelPadding=4, labelLimit=100)
+    facet = alt.Facet(field="name", type="nominal", sort=list_unique(table, "name"), header=header)
+    faceted = chart.facet(facet=facet, columns=10).properties(
+        bounds="flush", spacing={"row": 26, "column": 20}
+    )
+    return lay_out(
+        faceted, description, panels=10, narrowest=100, axes=20, cells=side, renderer="canvas"
+    )
+
+
+def _round_levels() -> pl.Expr:
+    return pl.col("values").list.eval((pl.element() * 255).round().cast(pl.Int16))
 
 
 def draw_predictions(table: pl.DataFrame, description: str) -> Chart:
@@ -68,14 +98,12 @@ def draw_predictions(table: pl.DataFrame, description: str) -> Chart:
         The text alternative.
     """
     side = _find_side(table)
-    levels = pl.col("values").list.eval((pl.element() * 255).round().cast(pl.Int16))
     is_right = pl.col("truth") == pl.col("predicted")
     verdict = pl.when(is_right).then(pl.lit("✓ ")).otherwise(pl.lit("✗ ")) + pl.col("predicted")
     rows = table.with_row_index("place").select(
-        "place", "truth", verdict.alias("verdict"), is_right.alias("right"), values=levels
+        "place", "truth", verdict.alias("verdict"), is_right.alias("right"), values=_round_levels()
     )
-    grey = alt.Scale(domain=[0, 255], range=["#ffffff", "#111111"])
-    pixels = _draw_pixels().encode(color=alt.Color("level:Q").scale(grey).legend(None))
+    pixels = _draw_pixels().encode(color=alt.Color("level:Q").scale(GREYS).legend(None))
     under = alt.Chart().transform_filter("datum.rank == 1")
     place = {"align": "left", "baseline": "top", "x": 0, "y": "height", "limit": 108}
     truth = under.mark_text(**place, dy=5).encode(text="truth:N")
@@ -83,9 +111,7 @@ def draw_predictions(table: pl.DataFrame, description: str) -> Chart:
         text="verdict:N",
         color=alt.condition("datum.right", alt.value(BLUE), alt.value(VERMILLION)),
     )
-    layered = alt.layer(
-        pixels, truth, verdicts, data=alt.InlineData(values=rows.to_dicts()), width=84, height=84
-    )
+    layered = alt.layer(pixels, truth, verdicts, data=embed(rows), width=84, height=84)
     layered = _unfold(layered, side, "level", "place")
     header = alt.Header(title=None, labelExpr="''", labelFontSize=0, labelPadding=0)
     facet = alt.Facet(field="place", type="ordinal", header=header)
@@ -95,6 +121,38 @@ def draw_predictions(table: pl.DataFrame, description: str) -> Chart:
     return lay_out(
         chart, description, panels=3, narrowest=1, axes=20, cells=side, renderer="canvas"
     )
+
+
+def draw_confusion(table: pl.DataFrame, description: str) -> Chart:
+    """Draw how often rows of each class are taken for each other class.
+
+    Parameters
+    ----------
+    table : table
+        `truth`, `predicted` (names of classes, in order) and `share` of the class's rows.
+    description : str
+        The text alternative.
+    """
+    names = list_unique(table, "truth")
+    is_right = pl.col("truth") == pl.col("predicted")
+    shown = table.with_columns(
+        text=pl.when(pl.col("share") >= 0.005)
+        .then((100 * pl.col("share")).round(0).cast(pl.Int64).cast(pl.String))
+        .otherwise(pl.lit("")),
+        wrong=pl.when(~is_right).then("share"),
+    )
+    base = alt.Chart(list_rows(shown), height=30 * len(names)).encode(
+        x=alt.X("predicted:N").title("predicted").sort(names).axis(labelAngle=-45),
+        y=alt.Y("truth:N").title("true class").sort(names),
+        tooltip=["truth:N", "predicted:N", alt.Tooltip("share:Q", format=".1%")],
+    )
+    largest = max(float(shown["wrong"].fill_null(0.0).to_numpy().max()), 0.01)
+    scale = alt.Scale(domain=[0, largest], range=[NEUTRAL, VERMILLION])
+    colour = alt.Color("wrong:Q").scale(scale).legend(None)
+    wrong = base.transform_filter("datum.wrong !== null").mark_rect().encode(color=colour)
+    right = base.transform_filter("datum.wrong === null").mark_rect(color=BLUE, opacity=0.25)
+    text = base.mark_text(fontSize=11).encode(text="text:N")
+    return lay_out(alt.layer(wrong, right, text), description)
 
 
 def _unfold(chart: Chart, side: int, field: str, image: str) -> alt.Chart:

@@ -1,0 +1,281 @@
+"""From a trial to a chart of one of its claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from fairtrial.errors import InputError
+from fairtrial.evidence.cells import list_margins, weigh_cells
+from fairtrial.plots import claim_charts, curve_charts
+from fairtrial.plots.appearance import INK, Look, capitalise, show_metric
+from fairtrial.plots.layout import Chart
+from fairtrial.plots.of_runs import find_unit, name_series
+from fairtrial.plots.summaries import list_single_curves, list_unique, summarise_curves
+from fairtrial.trial.trial import Trial
+
+MOST_PAIRS_OF_CURVES = 4
+"""Pairs of arms whose curves are shown, a panel each."""
+N_POINTS = 60
+"""Points that curves of a claim keep."""
+CURVES_OF = {"excess_risk": "parameter_error", "steps_to_tolerance": "parameter_error"}
+"""Metrics that are about the way of another quantity."""
+
+
+class Judged(NamedTuple):
+    """A claim that has been judged: its verdict, and the differences behind it."""
+
+    row: Mapping[str, Any]
+    pairs: pl.DataFrame
+
+    @property
+    def by_seed(self) -> pl.DataFrame:
+        """A row a seed: seed, better_value, than_value, difference; means over its pairs."""
+        values = pl.col("better_value", "than_value", "difference").mean()
+        return self.pairs.group_by("seed", maintain_order=True).agg(values)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the sides are called: by their arm, where there is one, else by their role."""
+        sides = [list_unique(self.pairs, side) for side in ("better", "than")]
+        if all(len(side) == 1 for side in sides):
+            return sides[0][0], sides[1][0]
+        return "better", "than"
+
+
+def read_claim(trial: Trial, claim: int = 1) -> Judged:
+    """Read a judged claim by its number, the first is 1.
+
+    Raises
+    ------
+    InputError
+        If there is none, or the trial has not been judged.
+    """
+    verdicts = trial.verdicts
+    if not 1 <= claim <= len(verdicts):
+        many = f"{len(verdicts)} judged claims" if verdicts else "no judged claims"
+        raise InputError(
+            f"There is no claim {claim}: {trial.folder} has {many}. Judge them with: fairtrial "
+            f"claims {trial.folder}"
+        )
+    return Judged(verdicts[claim - 1], trial.pairs.filter(pl.col("claim") == claim - 1))
+
+
+def _read_difference(trial: Trial, claim: int) -> Judged:
+    judged = read_claim(trial, claim)
+    if judged.row["difference"] is None:
+        raise InputError(f"Claim {claim} has no difference to show. {judged.row['note']}")
+    return judged
+
+
+def differences(trial: Trial, claim: int = 1) -> Chart:
+    """Draw a claim's paired differences seed by seed, their mean with its interval, the margin.
+
+    Parameters
+    ----------
+    trial : Trial
+        Judged.
+    claim : int
+        Its number in the study, from 1.
+
+    Raises
+    ------
+    InputError
+        If there is no such claim, or nothing to show of it.
+    """
+    judged = _read_difference(trial, claim)
+    return claim_charts.draw_differences(judged.by_seed, judged.row)
+
+
+def sides(trial: Trial, claim: int = 1) -> Chart:
+    """Draw the metric of both sides of a claim, joined seed by seed.
+
+    Parameters
+    ----------
+    trial : Trial
+        Judged.
+    claim : int
+        Its number in the study, from 1.
+
+    Raises
+    ------
+    InputError
+        If there is no such claim, or nothing to show of it.
+    """
+    judged = _read_difference(trial, claim)
+    return claim_charts.draw_sides(judged.by_seed, judged.row, judged.names)
+
+
+def choice_and_budget(trial: Trial, claim: int = 1) -> Chart:
+    """Draw how a claim's difference splits into choice and budget.
+
+    Parameters
+    ----------
+    trial : Trial
+        Judged.
+    claim : int
+        Its number in the study, from 1.
+
+    Raises
+    ------
+    InputError
+        If there is no such claim, or it has no split.
+    """
+    judged = _read_difference(trial, claim)
+    if judged.row["choice"] is None:
+        raise InputError(f"Claim {claim} has no split. {judged.row['cause']}")
+    return claim_charts.draw_split(judged.row)
+
+
+def curves_of_claim(trial: Trial, claim: int = 1) -> Chart | None:
+    """Draw the curves of both sides of a claim, with their bands, a panel a pair of arms.
+
+    Parameters
+    ----------
+    trial : Trial
+        Judged.
+    claim : int
+        Its number in the study, from 1.
+
+    Returns
+    -------
+    chart or None
+        Of the claim's metric, or of the quantity that stands nearest to it; None where the runs
+        have no such curves.
+
+    Raises
+    ------
+    InputError
+        If there is no such claim.
+    """
+    judged = read_claim(trial, claim)
+    named, looks = name_series(trial)
+    quantity = _choose_quantity(trial, judged.row["on"])
+    pairs = judged.pairs.select("better", "than").unique(maintain_order=True)
+    bands, singles, order = [], [], []
+    of_quantity = trial.curves.filter(pl.col("quantity") == quantity)
+    for better, than in pairs.head(MOST_PAIRS_OF_CURVES).iter_rows():
+        label = label_pair(named, better, than)
+        for side, arm in (("better", better), ("than", than)):
+            runs = named.filter(pl.col("arm") == arm)
+            series = arm if pairs.height == 1 else side
+            own = runs.with_columns(setting=pl.lit(label), series=pl.lit(series))
+            order.append((series, side, looks[runs["series"][0]]))
+            bands.append(summarise_curves(of_quantity, own, quantity, N_POINTS))
+            singles.append(list_single_curves(of_quantity, own, quantity))
+    found = [table for table in bands if not table.is_empty()]
+    if not found:
+        return None
+    title = show_metric(quantity)
+    return curve_charts.draw_curves(
+        pl.concat(found),
+        _tell_sides_apart(order),
+        f"{capitalise(title)} of both sides at each {find_unit(named)}, a panel a pair of arms.",
+        facet="setting",
+        y_title=title,
+        x_title=find_unit(named),
+        singles=pl.concat(singles) if pairs.height == 1 and named["seed"].n_unique() > 1 else None,
+        log="accuracy" not in quantity,
+    )
+
+
+def _choose_quantity(trial: Trial, metric: str) -> str:
+    known = set(trial.curves["quantity"].unique())
+    nearest = [metric, CURVES_OF.get(metric, ""), "parameter_error", "accuracy", "loss"]
+    return next(name for name in nearest if name in known)
+
+
+def _tell_sides_apart(order: list[tuple[str, str, Look]]) -> dict[str, Look]:
+    """Keep the look of each side's series; where both have the same, `than` is dark and dashed."""
+    looks: dict[str, Look] = {}
+    for name, side, look in order:
+        taken = any(look.colour == other.colour for other in looks.values())
+        own = Look(INK, (5, 3), "square") if side == "than" and taken else look
+        looks.setdefault(name, own)
+    return looks
+
+
+def label_pair(named: pl.DataFrame, better: str, than: str) -> str:
+    """Name a pair of arms by what the two share: their setting, or their series."""
+    one, other = (named.filter(pl.col("arm") == arm).row(0, named=True) for arm in (better, than))
+    for part in ("setting", "series"):
+        if one[part] == other[part] and one[part]:
+            return one[part]
+    return f"{better} / {than}"
+
+
+def where_it_holds(trial: Trial, claim: int = 1) -> Chart | None:
+    """Draw where a claim holds: each pair of its arms by itself, at several margins.
+
+    Parameters
+    ----------
+    trial : Trial
+        Judged.
+    claim : int
+        Its number in the study, from 1.
+
+    Returns
+    -------
+    chart or None
+        A row a pair, a column a margin; None where the claim has one pair of arms only.
+
+    Raises
+    ------
+    InputError
+        If there is no such claim, or nothing to show of it.
+    """
+    judged = _read_difference(trial, claim)
+    if judged.pairs.select("better", "than").n_unique() < 2:
+        return None
+    named, _ = name_series(trial)
+    margins = list_margins(judged.row["margin"], judged.row["difference"])
+    cells = weigh_cells(judged.pairs, margins)
+    shown = _show_cells(cells, named).with_columns(column=pl.col("margin").map_elements(
+        lambda margin: f"{margin:.3g}", return_dtype=pl.String
+    ))  # fmt: skip
+    metric = show_metric(judged.row["on"])
+    said = f"The verdict of each pair of arms by itself, at each of {len(margins)} margins."
+    return claim_charts.draw_grid(shown, (f"margin, in {metric}", ""), said)
+
+
+def grid_of_claim(trial: Trial, claim: int = 1) -> Chart | None:
+    """Draw where a claim holds over a grid of two settings, such as kind and level of noise.
+
+    Parameters
+    ----------
+    trial : Trial
+        Judged.
+    claim : int
+        Its number in the study, from 1.
+
+    Returns
+    -------
+    chart or None
+        A cell for each pair of arms, at the claim's margin; None where the pairs are no grid.
+
+    Raises
+    ------
+    InputError
+        If there is no such claim, or nothing to show of it.
+    """
+    judged = _read_difference(trial, claim)
+    named, _ = name_series(trial)
+    cells = _show_cells(weigh_cells(judged.pairs, [judged.row["margin"]]), named)
+    words = cells["row"].str.replace(" · ", ", ").str.split(", ")
+    cells = cells.with_columns(row=words.list.first(), column=words.list.last())
+    n_rows, n_columns = cells["row"].n_unique(), cells["column"].n_unique()
+    is_grid = set(words.list.len()) == {2} and cells.height == n_rows * n_columns
+    if not is_grid or min(n_rows, n_columns) < 2:
+        return None
+    said = f"The verdict of each pair of arms by itself, at the margin {judged.row['margin']:g}."
+    return claim_charts.draw_grid(cells, ("", ""), said)
+
+
+def _show_cells(cells: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
+    labels = [
+        label_pair(named, better, than)
+        for better, than in cells.select("better", "than").iter_rows()
+    ]
+    return cells.with_columns(row=pl.Series(labels, dtype=pl.String))

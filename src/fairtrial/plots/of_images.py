@@ -1,0 +1,209 @@
+"""From a trial on images to a chart: samples, predictions, mistakes, weights, confusion."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from fairtrial.data.dataset import Dataset
+from fairtrial.errors import InputError
+from fairtrial.plots import image_charts
+from fairtrial.plots.layout import Chart
+from fairtrial.plots.of_runs import name_series
+from fairtrial.plots.rows import Model, is_trained, load_rows, read_model, scale_rows
+from fairtrial.trial.trial import Trial
+
+N_SHOWN = 9
+"""Images with their predictions, a square grid."""
+N_SAMPLES = 10
+
+
+class ImageModel(NamedTuple):
+    """A trained arm with its seed, its model, and the rows that it was trained and tested on."""
+
+    arm: str
+    series: str
+    seed: int
+    model: Model
+    data: Dataset
+
+
+def choose_model(trial: Trial, arm: str | None = None, seed: int | None = None) -> ImageModel:
+    """Return a trained arm with its model and rows.
+
+    Parameters
+    ----------
+    trial : Trial
+        A results folder.
+    arm : str, optional
+        The first that is trained if absent.
+    seed : int, optional
+        The study's first if absent.
+
+    Raises
+    ------
+    InputError
+        If the arm is not trained, or its rows are no images.
+    """
+    runs, _ = name_series(trial)
+    seed = trial.study.list_seeds()[0] if seed is None else seed
+    trained = [name for name in runs["arm"].unique(maintain_order=True) if is_trained(trial, name)]
+    if not trained:
+        raise InputError(f"{trial.folder} has no trained arms.")
+    chosen = trained[0] if arm is None else arm
+    if chosen not in trained:
+        raise InputError(f"{trial.folder} has no trained arm {arm!r}.")
+    data = load_rows(trial, chosen, seed)
+    if not is_image(data):
+        raise InputError(f"The rows of {chosen!r} are no square images of classes.")
+    series = runs.filter(pl.col("arm") == chosen)["series"][0]
+    return ImageModel(chosen, series, seed, read_model(trial, f"{chosen} #{seed}"), data)
+
+
+def is_image(data: Dataset) -> bool:
+    """Say whether the rows of a data set are square grey images with classes."""
+    side = round(data.X.shape[1] ** 0.5)
+    return bool(data.n_classes) and data.divisor > 1 and side**2 == data.X.shape[1]
+
+
+def samples(trial: Trial) -> Chart:
+    """Draw the first training image of each class, with its label.
+
+    Raises
+    ------
+    InputError
+        If the rows are no images.
+    """
+    data = choose_model(trial).data
+    firsts = [int(np.argmax(data.y == label)) for label in range(min(data.n_classes, N_SAMPLES))]
+    images = scale_rows(data.X[firsts], data)
+    names = [data.class_names[label] for label in data.y[firsts]]
+    table = pl.DataFrame({"values": images.tolist(), "name": names})
+    said = f"The first training image of each class: {', '.join(names)}."
+    return image_charts.draw_samples(table, said)
+
+
+def predictions(trial: Trial, arm: str | None = None, seed: int | None = None) -> Chart:
+    """Draw the first nine test images with true and predicted label.
+
+    Parameters
+    ----------
+    trial : Trial
+        On images.
+    arm, seed : str, int, optional
+        Whose model; the first if absent.
+
+    Raises
+    ------
+    InputError
+        If the arm is not trained, or its rows are no images.
+    """
+    chosen = choose_model(trial, arm, seed)
+    return _draw_told(chosen, np.arange(N_SHOWN))
+
+
+def mistakes(trial: Trial, arm: str | None = None, seed: int | None = None) -> Chart:
+    """Draw the nine test images that a model is most confidently wrong about.
+
+    Parameters
+    ----------
+    trial : Trial
+        On images.
+    arm, seed : str, int, optional
+        Whose model; the first if absent.
+
+    Raises
+    ------
+    InputError
+        If the arm is not trained, or its rows are no images.
+    """
+    chosen = choose_model(trial, arm, seed)
+    classes, confidence = chosen.model.tell_classes(scale_rows(chosen.data.test_X, chosen.data))
+    wrong = np.flatnonzero(classes != chosen.data.test_y)
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:N_SHOWN]
+    return _draw_told(chosen, worst)
+
+
+def _draw_told(chosen: ImageModel, places: np.ndarray) -> Chart:
+    data = chosen.data
+    images = scale_rows(data.test_X[places], data)
+    classes, confidence = chosen.model.tell_classes(images)
+    table = pl.DataFrame(
+        {
+            "values": images.tolist(),
+            "truth": [data.class_names[k] for k in data.test_y[places]],
+            "predicted": [data.class_names[k] for k in classes],
+            "confidence": confidence,
+        },
+        schema_overrides={"values": pl.List(pl.Float64)},
+    )
+    pairs = table.select("truth", "predicted").iter_rows()
+    said = "; ".join(f"{truth}, predicted {predicted}" for truth, predicted in pairs)
+    return image_charts.draw_predictions(table, f"{chosen.series}: {said}.")
+
+
+def weights(trial: Trial, arm: str | None = None, seed: int | None = None) -> Chart:
+    """Draw the weights of each class as an image, on one diverging scale for all arms of a seed.
+
+    Parameters
+    ----------
+    trial : Trial
+        On images.
+    arm, seed : str, int, optional
+        Whose model; the first if absent.
+
+    Raises
+    ------
+    InputError
+        If the arm is not trained, or its rows are no images.
+    """
+    chosen = choose_model(trial, arm, seed)
+    names = list(chosen.data.class_names)
+    table = pl.DataFrame({"name": names, "values": chosen.model.W.T.tolist()})
+    said = f"{chosen.series}: the weights of each of {len(names)} classes, as images."
+    return image_charts.draw_weights(table, find_limit(trial, chosen.seed), said)
+
+
+def find_limit(trial: Trial, seed: int) -> float:
+    """Find where the scale of weights ends: 99.5 % of a seed's weights lie within."""
+    ends = pl.col("run").str.ends_with(f" #{seed}") & (pl.col("parameter") == "W")
+    sizes = np.abs(trial.parameters.filter(ends)["values"].explode().to_numpy())
+    return float(f"{np.quantile(sizes, 0.995):.1g}") or 1.0
+
+
+def confusion(trial: Trial, arm: str | None = None) -> Chart:
+    """Draw how often test rows of each class are taken for each other class, over all seeds.
+
+    Parameters
+    ----------
+    trial : Trial
+        Of classes.
+    arm : str, optional
+        Which; the first that is trained if absent.
+
+    Raises
+    ------
+    InputError
+        If the arm is not trained, or its rows are no images.
+    """
+    chosen = choose_model(trial, arm)
+    data = chosen.data
+    X, n = scale_rows(data.test_X, data), data.n_classes
+    counts = np.zeros((n, n))
+    for run in trial.runs.filter(pl.col("arm") == chosen.arm)["run"]:
+        told = read_model(trial, run).tell(X).argmax(1)
+        counts += np.bincount(data.test_y * n + told, minlength=n * n).reshape(n, n)
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1.0)
+    names = list(data.class_names)
+    table = pl.DataFrame(
+        {"truth": np.repeat(names, n), "predicted": names * n, "share": shares.ravel()}
+    )
+    wrong = table.filter(pl.col("truth") != pl.col("predicted"))
+    worst = wrong.sort("share", descending=True).row(0, named=True)
+    said = (
+        f"{chosen.series}: shares of each class told as each class; most often mistaken: "
+        f"{worst['truth']} for {worst['predicted']}, {worst['share']:.0%}."
+    )
+    return image_charts.draw_confusion(table, said)

@@ -1,0 +1,97 @@
+"""The rows behind a run, loaded again as its study says, and what its model tells of them."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+import scipy.special
+
+from fairtrial.data.dataset import Dataset
+from fairtrial.data.load import load_dataset
+from fairtrial.errors import InputError
+from fairtrial.study import Arm
+from fairtrial.study.recipe import Recipe
+from fairtrial.trial.trial import Trial
+
+
+class Model(NamedTuple):
+    """What a run has learned: the run's name, W (D, K) or (D,), and b (K,) or ()."""
+
+    run: str
+    W: np.ndarray
+    b: np.ndarray
+
+    def tell(self, X: np.ndarray) -> np.ndarray:
+        """Return scores or numbers of rows: (N, D) to (N, K) or (N,), in float32 as in training."""
+        return X @ self.W + self.b
+
+    def tell_classes(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the class of each row, and the confidence in it: (N, D) to (N,) and (N,)."""
+        chances = scipy.special.softmax(self.tell(X), axis=1)
+        return chances.argmax(1), chances.max(1)
+
+
+def find_arm(trial: Trial, name: str) -> Arm:
+    """Find an arm of a trial by its name.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if name not in trial.arms:
+        raise InputError(f"{trial.folder} has no arm {name!r}: it has {', '.join(trial.arms)}.")
+    return trial.arms[name]
+
+
+def load_rows(trial: Trial, arm: str, seed: int) -> Dataset:
+    """Load or draw the rows that a run was trained and tested on.
+
+    Raises
+    ------
+    InputError
+        If there is no such arm, or its table cannot be used.
+    MachineError
+        If the images cannot be had.
+    """
+    found = find_arm(trial, arm)
+    validation = found.recipe.validation if isinstance(found.recipe, Recipe) else None
+    return _load(found.task, seed, validation)  # pyright: ignore[reportArgumentType]
+
+
+def is_trained(trial: Trial, arm: str) -> bool:
+    """Say whether an arm is trained; baselines are fitted, and leave no parameters."""
+    return isinstance(find_arm(trial, arm).recipe, Recipe)
+
+
+# A page asks for the same rows arm after arm.
+@functools.lru_cache(maxsize=4)
+def _load(task: Any, seed: int, validation: float | None) -> Dataset:
+    return load_dataset(task, seed, validation)
+
+
+def scale_rows(X: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """Return features as training sees them: (N, D), float32."""
+    return X.astype(np.float32) / np.float32(dataset.divisor)
+
+
+def read_model(trial: Trial, run: str) -> Model:
+    """Read what a run has learned.
+
+    Raises
+    ------
+    InputError
+        If the run has left no parameters, as baselines do not.
+    """
+    found = {
+        name: np.asarray(values, np.float32).reshape(shape)
+        for name, shape, values in trial.parameters.filter(pl.col("run") == run)
+        .select("parameter", "shape", "values")
+        .iter_rows()
+    }
+    if found.keys() != {"W", "b"}:
+        raise InputError(f"{trial.folder} has no parameters of a run {run!r}.")
+    return Model(run, found["W"], found["b"])

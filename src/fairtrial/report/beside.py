@@ -1,0 +1,174 @@
+"""The parts of the lab's page that set what the report printed beside what its settings give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from fairtrial.plots import run_charts
+from fairtrial.plots.of_runs import name_series
+from fairtrial.plots.summaries import format_spread, list_weights, summarise_metrics
+from fairtrial.report.blocks import Block, Cell, Figure, Part, Rows, Table, Text, make_name
+from fairtrial.trial.trial import Trial
+
+FASHION = "fashion_mnist"
+"""The data of the report's own figures."""
+
+
+def build_replayed(
+    trial: Trial, replay: Sequence[Mapping[str, Any]], settings: Sequence[Mapping[str, str]]
+) -> Part:
+    """Build the part about figures that are replayed with the report's own draws.
+
+    Parameters
+    ----------
+    trial : Trial
+        The line study, whose own seeds stand beside them.
+    replay : list of dict
+        What `replay.json` holds.
+    settings : list of dict
+        The `table` entries of what the report printed.
+    """
+    named, _ = name_series(trial)
+    runs, curves = list_weights(named, trial.parameters), trial.curves
+    n_match = sum(bool(entry["match"]) for entry in replay)
+    groups: dict[str, list[list[Cell]]] = {}
+    for entry in replay:
+        match = Cell("✓ same", "yes") if entry["match"] else Cell("✗ differs", "no")
+        values = [Cell(str(entry["reported"])), Cell(str(entry["replayed"])), match]
+        values.append(Cell(_find_own(runs, curves, entry, settings)))
+        groups.setdefault(str(entry["label"]), []).append(
+            [Cell(_show_quantity(str(entry["quantity"]))), *values]
+        )
+    n_seeds = runs["seed"].n_unique()
+    own = "one seed" if n_seeds == 1 else f"mean ± sd, {n_seeds} seeds"
+    table = Table(
+        "replayed",
+        "The report's figures, what its own draws give again, and what the study's seeds give",
+        ["quantity", "reported", "replayed", "match", f"this study ({own})"],
+        [Rows(rows, label) for label, rows in groups.items()],
+    )
+    said = (
+        f"{n_match} of {len(replay)} reported figures come out the same to every printed digit, "
+        "with the report's own draws. The last column has fresh draws: it says how far one run "
+        "speaks for its setting."
+    )
+    return Part("Beside the report", [Text(said), table])
+
+
+def _show_quantity(quantity: str) -> str:
+    kind, _, step = quantity.partition("@")
+    names = {"slope": "W", "intercept": "b", "loss": "final loss", "stopped_at": "stopped at step"}
+    return f"{kind} at step {step}" if step else names.get(kind, quantity)
+
+
+def _find_own(
+    runs: pl.DataFrame,
+    curves: pl.DataFrame,
+    entry: Mapping[str, Any],
+    settings: Sequence[Mapping[str, str]],
+) -> str:
+    """Summarise over the seeds what a replayed quantity is in the study, if it has such an arm."""
+    table, _, series = str(entry["label"]).rpartition(", ")
+    known = {row["name"]: row["setting"] for row in settings if row["study"] == "line"}
+    setting = known.get(table, table).casefold()
+    arm = runs.filter(
+        pl.col("setting").str.to_lowercase() == setting,
+        pl.col("series").str.to_lowercase() == series.casefold(),
+    )
+    quantity, _, step = str(entry["quantity"]).partition("@")
+    if quantity == "stopped_at":
+        values = arm.filter(pl.col("outcome") != "completed")["ended_at"]
+    elif quantity == "loss":
+        of_arm = curves.filter(pl.col("quantity") == "loss").join(arm, on="run", how="semi")
+        if step:
+            values = of_arm.filter(pl.col("at") == int(step))["value"]
+        else:
+            values = of_arm.sort("at").group_by("run").last()["value"]
+    else:
+        values = (
+            arm[quantity] if quantity in ("slope", "intercept") else pl.Series([], dtype=pl.Float64)
+        )
+    if values.is_empty():
+        return "—"
+    mean, sd = values.cast(pl.Float64).to_frame("v").select(
+        mean=pl.col("v").mean(), sd=pl.col("v").std()
+    ).row(0)  # fmt: skip
+    text = format_spread(mean, sd)
+    n, n_runs = len(values), arm.height
+    return text if n == n_runs else f"{text} ({n} of {n_runs} runs)"
+
+
+def build_reported(trial: Trial, values: Sequence[Mapping[str, str]]) -> Part:
+    """Build the part about accuracies that were reported from one run each.
+
+    Parameters
+    ----------
+    trial : Trial
+        The image study, whose seeds they are set among.
+    values : list of dict
+        The `value` entries of what the report printed.
+    """
+    runs, looks = name_series(trial)
+    task = trial.study.task.kind
+    summary = {row["arm"]: row for row in summarise_metrics(runs, ["accuracy"]).to_dicts()}
+    rows: list[list[Cell]] = []
+    told: dict[str, dict[str, float]] = {}
+    for value in values:
+        row = summary.get(value["arm"])
+        if row is None or row["mean"] is None:
+            continue
+        share = float(value["reported"]) / 100
+        told.setdefault(row["setting"], {})[row["series"]] = share
+        names = [Cell(value["table"]), Cell(row["series"], "word")]
+        rows.append([*names, Cell(value["reported"]), *_compare(row, share)])
+    if not rows:
+        return Part("Beside the report", [Text("The report has no figures for these arms.")])
+    n_seeds = runs["seed"].n_unique()
+    many = n_seeds > 1
+    over = ["mean", "sd", "smallest–largest"] if many else ["one seed"]
+    here = f"here over {n_seeds} seeds" if many else "here from one seed"
+    table = Table(
+        "reported",
+        f"Test accuracy after the last epoch, in per cent; reported from one run, {here}",
+        ["table", "model", "reported", *over, *(["the reported figure"] if many else [])],
+        [Rows(rows)],
+    )
+    figures: list[Block] = [
+        Figure(
+            f"reported-{make_name(setting or 'baselines')}",
+            f"{setting or 'Baselines'}: the reported figures among the seeds",
+            run_charts.draw_reported(
+                runs.filter(pl.col("setting") == setting), shares, "accuracy", "test accuracy",
+                looks,
+                f"{setting or 'Baselines'}: the test accuracy of every seed, their mean, and the "
+                "reported figure.",
+            ),
+            "Each reported figure is one run's.",
+        )
+        for setting, shares in told.items()
+    ]  # fmt: skip
+    blocks: list[Block] = [table, *figures]
+    if task != FASHION:
+        other = (
+            "The reported figures are for Fashion-MNIST; these runs are on the digits, so the two "
+            "do not belong together."
+        )
+        blocks.insert(0, Text(other, notice=True))
+    return Part("Beside the report", blocks)
+
+
+def _compare(row: Mapping[str, Any], reported: float) -> list[Cell]:
+    mean, low, high = (100 * row[name] for name in ("mean", "low", "high"))
+    if row["n_seeds"] == 1:
+        return [Cell(f"{mean:.2f}")]
+    if reported > row["high"]:
+        place = "above every seed"
+    elif reported < row["low"]:
+        place = "below every seed"
+    else:
+        place = "within the seeds"
+    sd = f"{100 * row['sd']:.2f}" if row["sd"] is not None else "—"
+    return [Cell(f"{mean:.2f}"), Cell(sd), Cell(f"{low:.2f}–{high:.2f}"), Cell(place, "text")]

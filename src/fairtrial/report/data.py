@@ -1,0 +1,41 @@
+"""The part of a page about the data: what the runs were trained on."""
+
+from __future__ import annotations
+
+from fairtrial import plots
+from fairtrial.errors import FairtrialError
+from fairtrial.plots.of_data import list_tasks
+from fairtrial.report.blocks import Block, Figure, Part, Text
+from fairtrial.study.task import LinearTask, LineTask
+from fairtrial.trial.trial import Trial
+
+
+def build_data(trial: Trial) -> Part:
+    """Build the part: noise beside its density, labelled images, or the targets of a table."""
+    heading = "The data"
+    try:
+        return Part(heading, _show_rows(trial))
+    except FairtrialError as error:
+        return Part(heading, [Text(f"The data cannot be shown: {error}", notice=True)])
+
+
+def _show_rows(trial: Trial) -> list[Block]:
+    seed = trial.study.list_seeds()[0]
+    task = next(iter(list_tasks(trial)))
+    if isinstance(task, LineTask | LinearTask):
+        chart = plots.noise(trial)
+        if chart is None:
+            return [Text("The targets have no noise.")]
+        caption = (
+            f"Grey: {task.rows:,} rows as drawn for seed {seed}, all but a thousandth at either "
+            "end; line: the density that they are drawn from."
+        )
+        return [Figure("noise", "Noise on the targets", chart, caption)]
+    blocks: list[Block] = []
+    try:
+        chart = plots.samples(trial)
+        blocks.append(Figure("samples", "The first training image of each class", chart))
+    except FairtrialError:
+        pass  # Rows of a table are no images.
+    targets = Figure("targets", "Targets of the training rows", plots.targets(trial))
+    return [*blocks, targets]

@@ -1,0 +1,175 @@
+"""The page of the lab: what the course report concluded, put to the test."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fairtrial.errors import InputError
+from fairtrial.report.arms import build_arms
+from fairtrial.report.beside import build_replayed, build_reported
+from fairtrial.report.blocks import Part, Section, Text
+from fairtrial.report.claims import Entry, build_claims, list_headlines
+from fairtrial.report.data import build_data
+from fairtrial.report.folder import read_json, read_reported
+from fairtrial.report.models import build_models
+from fairtrial.report.page import Document, Header, say_origin
+from fairtrial.report.reproducibility import build_reproducibility
+from fairtrial.report.training import build_curves, build_results
+from fairtrial.trial.store import ENVIRONMENT, RUNS
+from fairtrial.trial.trial import Trial
+
+LINE, FASHION = "line", "fashion"
+CONCLUSIONS, REPLAY = "conclusions.json", "replay.json"
+LEAD = (
+    "Two problems of a deep-learning lab: a line by gradient descent under four losses, and "
+    "softmax regression under three optimizers. What a course report found in single runs stands "
+    "here beside the same settings, run again over seeds, all else equal."
+)
+DATA_NAMES = {"fashion_mnist": "Fashion-MNIST", "digits": "handwritten digits, 8 × 8"}
+PROBLEMS = {
+    LINE: (
+        "problem-1",
+        "Problem 1: a line by gradient descent",
+        "Losses are different objectives, so arms are compared by what they have in common: how "
+        "far (W, b) ends from the true line, and errors on fresh test rows.",
+    ),
+    FASHION: (
+        "problem-2",
+        "Problem 2: softmax regression on images",
+        "All arms of a seed see the same split, the same start and the same batches.",
+    ),
+}
+
+
+def is_lab(folder: Path) -> bool:
+    """Say whether a folder is a lab's: it holds the results folders of its studies."""
+    return any((folder / name / RUNS).exists() for name in PROBLEMS)
+
+
+def make_lab_page(folder: Path) -> Document:
+    """Make the page of a lab from what its folder holds.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds `environment.json`, maybe `replay.json` and `conclusions.json`, and the results
+        folders `line` and `fashion`, either of which may be missing.
+
+    Raises
+    ------
+    InputError
+        If the folder is not a lab's, or a file in it cannot be read.
+    """
+    trials = {name: Trial(folder / name) for name in PROBLEMS if (folder / name / RUNS).exists()}
+    if not trials:
+        raise InputError(f"{folder} has no results of a study. Run `fairtrial lab` first.")
+    environment = read_json(folder / ENVIRONMENT)
+    replay = read_json(folder / REPLAY) if (folder / REPLAY).exists() else []
+    entries = _list_conclusions(folder, trials)
+    sections = []
+    if entries:
+        lead = (
+            "What the report concluded from single runs, each put on trial over the seeds, and why "
+            "it came out so. They are numbered as in the report."
+        )
+        heading = "What has become of the report's conclusions"
+        sections.append(build_claims(entries, heading=heading, lead=lead))
+    sections += [_build_problem(name, trial, replay) for name, trial in trials.items()]
+    replayed = _build_replay_note(replay)
+    sections.append(build_reproducibility(environment, list(trials.values()), replayed))
+    data = environment.get("data") or {}
+    header = Header(
+        title="fairtrial: the lab",
+        heading="The lab, put to the test",
+        lead=LEAD,
+        facts=_summarise_lab(environment, list(trials.values()), replay),
+        headlines=list_headlines(entries),
+        notice=str(data.get("fallback") or ""),
+        source=_say_source(data),
+        footer=say_origin(environment),
+    )
+    return Document(header, sections)
+
+
+def _list_conclusions(folder: Path, trials: Mapping[str, Trial]) -> list[Entry]:
+    """List the report's conclusions; none where an older lab left no list."""
+    if not (folder / CONCLUSIONS).exists():
+        return []
+    numbers: Counter[str] = Counter()
+    entries = []
+    for place, row in enumerate(read_json(folder / CONCLUSIONS)):
+        study = row.get("study", "")
+        if "on" not in row or study not in trials:  # A check: there is no difference to show.
+            entries.append(Entry(row, None, place + 1, "check"))
+            continue
+        numbers[study] += 1
+        entries.append(Entry(row, trials[study], numbers[study], f"{study}-claim"))
+    return entries
+
+
+def _build_problem(name: str, trial: Trial, replay: Sequence[Mapping[str, Any]]) -> Section:
+    reported = read_reported()
+    parts: list[Part] = []
+    if name == LINE and replay:
+        parts.append(build_replayed(trial, replay, reported["table"]))
+    if name == FASHION:
+        values = [row for row in reported["value"] if row["study"] == FASHION]
+        parts.append(build_reported(trial, values))
+    parts += [build_data(trial), build_results(trial), *build_curves(trial), *build_models(trial)]
+    parts.append(build_arms(trial))
+    link, heading, lead = PROBLEMS[name]
+    n_seeds = trial.runs["seed"].n_unique()
+    seeds = "one seed" if n_seeds == 1 else f"{n_seeds} seeds"
+    counts = f"{trial.runs['arm'].n_unique()} arms, {seeds}, {trial.runs.height:,} runs"
+    said = f"The study “{trial.study.name}” has {counts}. {lead}"
+    return Section(link, heading, said, parts)
+
+
+def _build_replay_note(replay: Sequence[Mapping[str, Any]]) -> list[Part]:
+    if not replay:
+        return []
+    said = (
+        f"{_count_matches(replay)} of {len(replay)} figures that the report printed come out the "
+        "same to every printed digit with its own draws: see Problem 1. `fairtrial replay` checks "
+        "them again."
+    )
+    return [Part("Replayed exactly", [Text(said)])]
+
+
+def _count_matches(replay: Sequence[Mapping[str, Any]]) -> int:
+    return sum(bool(entry["match"]) for entry in replay)
+
+
+def _summarise_lab(
+    environment: Mapping[str, Any], trials: Sequence[Trial], replay: Sequence[Mapping[str, Any]]
+) -> list[tuple[str, str]]:
+    """Return the facts of the page's header: what ran, how often, on which data."""
+    seeds = sorted({trial.runs["seed"].n_unique() for trial in trials})
+    facts = [
+        ("studies", str(len(trials))),
+        ("arms", str(sum(trial.runs["arm"].n_unique() for trial in trials))),
+        ("seed" if set(seeds) == {1} else "seeds", " and ".join(str(n) for n in seeds)),
+        ("runs", f"{sum(trial.runs.height for trial in trials):,}"),
+    ]
+    if replay:
+        facts.append(("reported figures replayed", f"{_count_matches(replay)} of {len(replay)}"))
+    if "seconds" in environment:
+        facts.append(("took", _show_seconds(float(environment["seconds"]))))
+    return facts
+
+
+def _show_seconds(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+def _say_source(data: Mapping[str, Any]) -> str:
+    if not data.get("name"):
+        return ""
+    source = f", {data['source']}" if data.get("source") else ""
+    return f"Images: {DATA_NAMES.get(data['name'], data['name'])}{source}."

@@ -1,0 +1,89 @@
+"""The section that says how to get the same figures again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fairtrial.report.blocks import Code, Facts, Fold, Part, Section, Table, row_of
+from fairtrial.report.blocks import Rows as TableRows
+from fairtrial.trial.store import STUDY
+from fairtrial.trial.trial import Trial
+
+
+def build_reproducibility(
+    environment: Mapping[str, Any], trials: Sequence[Trial], more: Sequence[Part] = ()
+) -> Section:
+    """Build the section.
+
+    Parameters
+    ----------
+    environment : mapping
+        What `environment.json` holds.
+    trials : sequence of Trial
+        Whose study files are shown.
+    more : sequence of Part
+        What else there is to check.
+    """
+    known = _flatten({k: v for k, v in environment.items() if k != "verification"})
+    seeds = [
+        row_of(
+            trial.study.name,
+            f"{trial.runs.height:,}",
+            ", ".join(str(seed) for seed in trial.runs["seed"].unique().sort()),
+        )
+        for trial in trials
+    ]
+    files = [
+        Fold(f"{STUDY}: {trial.study.name}", [Code((trial.folder / STUDY).read_text("utf-8"))])
+        for trial in trials
+    ]
+    columns = ["study", "runs", "seeds"]
+    return Section(
+        "reproducibility",
+        "Reproducibility",
+        "A seed fixes everything random that is not the arm: data, split, initial weights, batch "
+        "order, every noise draw. The same versions with the same study files give the same "
+        "figures again.",
+        [
+            Part("Environment", [Facts(known)]),
+            *more,
+            *_build_verification(environment.get("verification")),
+            Part("Seeds", [Table("seeds", "Seeds of each study", columns, [TableRows(seeds)])]),
+            Part("Study files, as run", files),
+        ],
+    )
+
+
+def _build_verification(verification: Mapping[str, Any] | None) -> list[Part]:
+    """Build the table of the lanes that the eager driver trained again."""
+    if not verification or not verification["lanes"]:
+        return []
+    rows = [
+        row_of(
+            lane["run"],
+            f"{lane['trained']:,}",
+            f"{lane['deviation']:.1e}",
+            f"{lane['tolerance']:.0e}",
+        )
+        for lane in verification["lanes"]
+    ]
+    caption = (
+        "Lanes drawn at random and trained again, one operation at a time: the largest difference "
+        "of a parameter, relative to the largest parameter"
+    )
+    columns = ["run", "steps or epochs", "deviation", "tolerance"]
+    return [Part("Verified lanes", [Table("verified-lanes", caption, columns, [TableRows(rows)])])]
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for name, value in values.items():
+        title = f"{prefix}{name}".replace("_", " ")
+        if isinstance(value, Mapping):
+            rows += _flatten(value, f"{title}: ")
+        elif isinstance(value, bool):
+            rows.append((title, "yes" if value else "no"))
+        elif value is not None:
+            rows.append((title, str(value)))
+    return rows

@@ -1,0 +1,84 @@
+"""The page of one study."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from fairtrial.report.arms import build_arms
+from fairtrial.report.blocks import Section
+from fairtrial.report.claims import build_claims, list_entries, list_headlines
+from fairtrial.report.data import build_data
+from fairtrial.report.models import build_models
+from fairtrial.report.page import Document, Header, say_origin
+from fairtrial.report.reproducibility import build_reproducibility
+from fairtrial.report.training import build_curves, build_results
+from fairtrial.trial.trial import Trial
+
+
+def make_study_page(trial: Trial) -> Document:
+    """Make the page of a study from its results folder.
+
+    Raises
+    ------
+    InputError
+        If a file of the folder cannot be read.
+    """
+    entries = list_entries(trial)
+    sections = []
+    if entries:
+        lead = "What was claimed before the study ran, and what its runs say of it."
+        sections.append(build_claims(entries, heading="Claims", lead=lead))
+    sections += [
+        Section(
+            "results",
+            "Results",
+            "How good each arm is, by what all arms have in common, and how every run ended.",
+            [build_results(trial), build_arms(trial)],
+        ),
+        Section("data", "Data", "What the runs were trained on.", [build_data(trial)]),
+        Section(
+            "training",
+            "Training",
+            "What happened on the way. All arms of a seed see the same draws.",
+            build_curves(trial),
+        ),
+    ]
+    if models := build_models(trial):
+        sections.append(Section("models", "Models", "What was learned.", models))
+    sections.append(build_reproducibility(trial.environment, [trial]))
+    header = Header(
+        title=f"{trial.study.name} - fairtrial",
+        heading=trial.study.name,
+        lead=describe_study(trial),
+        facts=count_runs(trial),
+        headlines=list_headlines(entries),
+        footer=say_origin(trial.environment),
+    )
+    return Document(header, sections)
+
+
+def count_runs(trial: Trial) -> list[tuple[str, str]]:
+    """Count what was run: arms, seeds, runs."""
+    n_seeds = trial.runs["seed"].n_unique()
+    return [
+        ("arms", f"{trial.runs['arm'].n_unique():,}"),
+        ("seed" if n_seeds == 1 else "seeds", f"{n_seeds:,}"),
+        ("runs", f"{trial.runs.height:,}"),
+    ]
+
+
+def describe_study(trial: Trial) -> str:
+    """Say in a sentence or two what was varied, on which task."""
+    values: defaultdict[str, set[str]] = defaultdict(set)
+    arms = trial.arms.values()
+    for arm in arms:
+        for name in arm.varied | arm.picked:
+            values[name].add(str(arm.settings.get(name, arm.settings.get(f"{name}.kind"))))
+    for found in values.values():
+        found.discard("None")  # A baseline has no recipe.
+    told = [f"{name} ({len(found)})" for name, found in values.items() if len(found) > 1]
+    kinds = ", ".join(dict.fromkeys(arm.task.kind.replace("_", " ") for arm in arms))
+    varied = f"Varied: {', '.join(sorted(told))}. " if told else ""
+    return (
+        f"{varied}Task: {kinds}. All else is equal: arms of a seed share data, start and batches."
+    )

@@ -1,0 +1,107 @@
+"""Report pages of made-up results, opened in a real Chromium."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from browser.pages import WRITERS
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory) -> Callable[[str], Path]:
+    """Writes each page once, when it is first asked for."""
+    written: dict[str, Path] = {}
+
+    def write(name: str) -> Path:
+        if name not in written:
+            written[name] = WRITERS[name](tmp_path_factory.mktemp(name))
+        return written[name]
+
+    return write
+
+
+@pytest.fixture(params=list(WRITERS))
+def file(request, files) -> Path:
+    """The file of each page in turn."""
+    return files(request.param)
+
+
+# Not for the session: while Playwright is at work, nobody else can start an event loop.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium with a profile of its own."""
+    chromium = next(filter(None, map(shutil.which, NAMES)), None)
+    if chromium is None:
+        pytest.skip(f"There is no Chromium to test pages in (looked for {', '.join(NAMES)}).")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visit:
+    """A page that is open, and what has happened on it."""
+
+    page: Page
+    console: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    dialogs: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        """Note from now on what a reader should never see."""
+        self.page.on("console", lambda message: self.console.append(message.text))
+        self.page.on("pageerror", lambda error: self.console.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("dialog", self._refuse)
+
+    def _refuse(self, dialog) -> None:
+        self.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    def wait_for_charts(self) -> None:
+        """Wait until every chart that can be seen has been drawn, or has failed."""
+        # What has just changed, such as the width, reaches the page's script with the next frame.
+        self.page.evaluate(
+            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+        self.page.wait_for_function(
+            """() => document.documentElement.dataset.charts === "drawn"
+                && [...document.querySelectorAll(".chart")].every((place) =>
+                    place.closest("details:not([open])") || place.matches(".failed")
+                    || place.querySelector("svg, canvas"))"""
+        )
+
+    def open_folds(self) -> None:
+        """Open all folds, as their reader would one by one, and wait for their charts."""
+        self.page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+        self.wait_for_charts()
+
+
+@pytest.fixture
+def visit(browser) -> Iterator[Callable[..., Visit]]:
+    """Opens a file, offline, in a context of its own with the given options."""
+    contexts = []
+
+    def open_file(path: Path, width: int = 1280, **options: Any) -> Visit:
+        viewport = {"width": width, "height": 900}
+        context = browser.new_context(viewport=viewport, offline=True, **options)
+        contexts.append(context)
+        visit = Visit(context.new_page())
+        visit.watch()
+        visit.page.goto(path.as_uri())
+        return visit
+
+    yield open_file
+    for context in contexts:
+        context.close()

@@ -1,0 +1,122 @@
+"""A page can be read on any screen, with a mouse or a keyboard, and on paper."""
+
+from fairtrial.plots.appearance import DARK_SHADES
+
+WIDTHS = (320, 390, 1920)
+A4 = 718
+"""What fits between the margins of a page, at 96 pixels an inch."""
+FOCUSABLE = "a[href], summary, button, input, select, textarea, [tabindex='0']"
+
+
+def test_no_width_scrolls_sideways_or_cuts_a_chart_off(visit, file):
+    page = (seen := visit(file)).page
+    seen.open_folds()
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        seen.wait_for_charts()
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        cut_off = page.locator(".chart").evaluate_all(
+            """(places) => places.map((place) => [place, place.querySelector("svg, canvas")])
+                .filter(([place, drawn]) => drawn.clientWidth > place.clientWidth)
+                .map(([place, drawn]) => place.ariaLabel)"""
+        )
+        assert cut_off == [], width
+
+
+def collect_colours(page):
+    """The colours of marks and their texts in charts drawn as SVG, as #RRGGBB."""
+    colours = page.locator(".chart svg :is(path, rect, text, line)").evaluate_all(
+        "(marks) => marks.flatMap((mark) => ['fill', 'stroke'].map((a) => mark.getAttribute(a)))"
+    )
+    return {colour.upper() for colour in colours if colour and colour.startswith("#")}
+
+
+def test_dark_charts_have_dark_shades(visit, file):
+    page = (seen := visit(file, color_scheme="light")).page
+    seen.open_folds()
+    light = collect_colours(page) & set(DARK_SHADES)
+    assert light
+    page.emulate_media(color_scheme="dark")
+    seen.wait_for_charts()
+    dark = collect_colours(page)
+    assert {DARK_SHADES[colour] for colour in light} <= dark
+    assert not light & dark
+
+
+def test_folds_open_and_close_by_mouse_and_keyboard(visit, file):
+    page = (seen := visit(file)).page
+    seen.wait_for_charts()
+    assert page.locator("details[open]").count() == 0
+    for fold in page.locator("main details").all()[:3]:
+        summary = fold.locator("> summary")
+        inside = fold.locator("> :not(summary)").first
+        summary.click()
+        assert inside.is_visible()
+        summary.click()
+        assert not inside.is_visible()
+        for key in ("Enter", "Space"):
+            summary.press(key)
+            assert inside.is_visible()
+            summary.press(key)
+            assert not inside.is_visible()
+
+
+def test_tab_goes_everywhere_in_order_and_is_seen(visit, file):
+    page = (seen := visit(file)).page
+    seen.wait_for_charts()
+    expected = page.locator(FOCUSABLE).evaluate_all(
+        """(all) => all.filter((e) => e.checkVisibility({ visibilityProperty: true }))
+            .map((e, i) => { e.dataset.stop = i; return String(i); })"""
+    )
+    stops = []
+    for _ in expected:
+        page.keyboard.press("Tab")
+        stop, outline, inside = page.evaluate(
+            """() => {
+                const e = document.activeElement, box = e.getBoundingClientRect();
+                return [e.dataset.stop, getComputedStyle(e).outlineStyle,
+                    box.bottom > 0 && box.top < innerHeight && box.right > 0];
+            }"""
+        )
+        assert outline != "none", stop
+        assert inside, stop
+        stops.append(stop)
+    assert stops == expected
+    places = page.locator("[data-stop]")
+    for kind in (".skip", "nav a", "summary", ".scroll"):
+        assert places.and_(page.locator(kind)).count() > 0, kind
+
+
+def test_the_first_stop_skips_to_the_results(visit, file):
+    page = visit(file).page
+    page.keyboard.press("Tab")
+    link = page.locator(":focus")
+    assert link.inner_text() == "Skip to the results"
+    assert link.bounding_box()["x"] >= 0
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.locator("main :focus").count() == 1
+    assert page.locator("nav :focus").count() == 0
+
+
+def test_the_contents_lead_to_the_sections(visit, file):
+    page = visit(file).page
+    links = page.locator("nav a").all()
+    assert len(links) == page.locator("main > section").count()
+    for link in links:
+        link.click()
+        section = page.locator(link.get_attribute("href"))
+        assert section.locator("h2").inner_text() == link.inner_text()
+        assert section.locator("h2").is_visible()
+
+
+def test_verdicts_can_be_read_on_paper(visit, file):
+    page = visit(file, A4).page
+    page.emulate_media(media="print")
+    cells = page.locator("#claims table").first.locator("tbody").locator("th, td").all()
+    assert cells
+    for cell in cells:
+        box = cell.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= A4, cell.inner_text()
+    assert page.pdf().startswith(b"%PDF")

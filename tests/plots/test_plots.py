@@ -1,0 +1,440 @@
+"""Charts hold what the tables hold, and the schema and the compiler accept them."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+import vl_convert
+from sklearn.datasets import load_digits
+from sklearn.metrics import confusion_matrix
+
+import fairtrial as ft
+from fairtrial import plots
+from fairtrial.data.line import line_data
+from fairtrial.errors import InputError
+from fairtrial.plots import claim_charts, curve_charts, image_charts, run_charts
+from fairtrial.plots.appearance import DARK_SHADES, THEME, assign_looks
+from fairtrial.plots.layout import unpack as unpack_text
+from fairtrial.plots.of_runs import name_series
+from fairtrial.plots.rows import load_rows, read_model, scale_rows
+from fairtrial.plots.summaries import summarise_curves
+from small_lab import LOSSES, OPTIMIZERS, SETTINGS
+
+N_SEEDS = 3
+LOOKS = assign_looks(["MSE", "MAE", "Huber", "Hybrid", "Adam", "SGD", "RMSProp"])
+
+
+@pytest.fixture(scope="module")
+def line(lab):
+    return ft.Trial(lab / "line")
+
+
+@pytest.fixture(scope="module")
+def fashion(lab):
+    return ft.Trial(lab / "fashion")
+
+
+def unpack(chart):
+    """Return the specification and the rows of its data; the schema and the compiler accept it."""
+    specification = unpack_text(chart.to_dict())
+    json.dumps(specification, allow_nan=False)
+    assert specification["description"]
+    assert specification["usermeta"]["layout"]
+    vl_convert.vegalite_to_vega(specification)
+    return specification, [row for rows in specification["datasets"].values() for row in rows]
+
+
+def list_marks(specification):
+    inner = specification.get("spec", specification)
+    layers = inner.get("layer", [inner])
+    return [layer["mark"]["type"] for layer in layers]
+
+
+# ------------------------------------------------------------------------------------------ runs
+
+
+def test_curves_hold_every_point_of_every_arm(line):
+    specification, rows = unpack(plots.curves(line, "parameter_error"))
+    assert list_marks(specification) == ["area", "line", "line"]
+    arms = [row for row in rows if row["role"] == "arm"]
+    assert {(row["setting"], row["series"]) for row in arms} == {
+        (setting, loss) for setting in SETTINGS for loss in LOSSES
+    }
+    assert max(len(row["at"]) for row in arms) <= 150
+    singles = [row for row in rows if row["role"] == "seed"]
+    assert len(singles) == N_SEEDS * len(arms)
+    assert max(len(row["at"]) for row in singles) <= 32
+
+
+def test_curves_are_the_means_of_the_table(line):
+    arm = "learning rate 0.001 · mae"
+    _, rows = unpack(plots.curves(line, "parameter_error", [arm]))
+    (mean,) = [row for row in rows if row["role"] == "arm"]
+    runs = line.runs.filter(arm=arm)["run"].to_list()
+    points = line.curves.filter(pl.col("run").is_in(runs), quantity="parameter_error")
+    expected = points.group_by("at").agg(pl.col("value").mean()).sort("at")
+    found = dict(expected.iter_rows())
+    assert mean["mean"] == pytest.approx([found[at] for at in mean["at"]], rel=6e-3)
+
+
+def test_one_seed_has_no_band(lab_of_one):
+    specification, _ = unpack(plots.curves(ft.Trial(lab_of_one / "line"), "parameter_error"))
+    assert list_marks(specification) == ["line"]
+    assert not any("single_seeds" in str(each) for each in specification["params"])
+
+
+def test_losses_never_share_an_axis(line):
+    arms = [f"learning rate 0.001 · {loss.lower()}" for loss in LOSSES]
+    specification, _ = unpack(plots.curves(line, "loss", arms))
+    assert specification["facet"]["field"] == "series"
+    assert specification["resolve"]["scale"]["y"] == "independent"
+
+
+def test_what_diverged_is_left_out_of_shared_axes(line):
+    assert (line.runs.filter(arm="too fast")["outcome"] == "diverged").all()
+    for chart in (plots.curves(line, "parameter_error"), plots.final_values(line)):
+        _, rows = unpack(chart)
+        assert not any(row["series"] == "too fast" for row in rows)
+    with pytest.raises(InputError, match="those of runs that diverged are left out"):
+        plots.curves(line, "parameter_error", ["too fast"])
+
+
+def test_a_log_axis_leaves_out_what_is_not_positive():
+    bands = pl.DataFrame(
+        {"setting": "a", "series": "MSE", "at": [0, 1], "mean": [1.0, 0.0], "low": [-1.0, 0.0],
+         "high": [2.0, 0.0], "n_seeds": 2}
+    )  # fmt: skip
+    chart = curve_charts.draw_curves(bands, LOOKS, "d", facet="setting", y_title="loss")
+    _, rows = unpack(chart)
+    assert rows[0]["mean"] == [1.0, None]
+    assert rows[0]["low"] == [None, None]
+
+
+def test_a_reference_is_drawn_behind(line):
+    runs, looks = name_series(line)
+    bands = summarise_curves(line.curves, runs, "loss")
+    arm, base = (bands.filter(setting=setting) for setting in (SETTINGS[2], SETTINGS[1]))
+    chart = curve_charts.draw_curves(
+        arm, looks, "d", facet="series", y_title="loss", reference=base
+    )
+    specification, rows = unpack(chart)
+    assert list_marks(specification) == ["area", "line", "line"]
+    roles = sorted(row["role"] for row in rows)
+    assert roles == ["arm"] * len(LOSSES) + ["reference"] * len(LOSSES)
+
+
+def test_legends_show_one_alone_by_mouse_and_by_list(line):
+    specification, _ = unpack(plots.curves(line, "parameter_error"))
+    parameters = {each["name"]: each for each in specification["params"]}
+    assert parameters["toggle"]["bind"] == "legend"
+    assert parameters["alone"]["bind"]["options"][1:] == list(LOSSES)
+    assert parameters["zoom"]["bind"] == "scales"
+    assert parameters["single_seeds"]["bind"]["input"] == "checkbox"
+
+
+def test_learning_rates_have_a_line_a_run_and_a_dot_a_halving(line):
+    specification, rows = unpack(plots.learning_rates(line))
+    assert list_marks(specification) == ["line", "point"]
+    assert len(rows) == 2 * len(LOSSES) * N_SEEDS  # The constant rate is no news.
+    for row in rows:
+        changed = [value for value in row["changed"] if value is not None]
+        inner = row["value"][1:-1]
+        assert changed == inner and len(set(inner)) == len(inner)
+
+
+def test_final_values_are_those_of_the_runs(line):
+    _, rows = unpack(plots.final_values(line))
+    n_arms = len(SETTINGS) * len(LOSSES)
+    assert len(rows) == n_arms * N_SEEDS + n_arms
+    runs = line.runs.filter(arm="patience scheduling · mse")
+    found = [
+        row["value"] for row in rows if (row["setting"], row["series"]) == (SETTINGS[1], "MSE")
+    ]
+    assert sorted(found[:N_SEEDS]) == pytest.approx(sorted(runs["parameter_error"]), rel=1e-3)
+
+
+def test_outcomes_are_those_of_the_runs(line):
+    _, rows = unpack(plots.outcomes(line))
+    shown = sorted((row["outcome"], row["ended_at"]) for row in rows if row["arm"] == "too fast")
+    expected = line.runs.filter(arm="too fast")["ended_at"].sort()
+    assert shown == [("diverged", at) for at in expected]
+    assert len(rows) == line.runs.height
+
+
+def test_sensitivity_joins_arms_that_differ_in_their_rate_alone(tmp_path):
+    study = ft.Study.from_toml(
+        """
+        name = "Rates"
+        seeds = 2
+        task = { kind = "line", rows = 50, test_rows = 20 }
+        recipe = { loss = "mse", optimizer = "sgd", steps = 30 }
+        vary = { loss = ["mse", "mae"], "optimizer.learning_rate" = [0.01, 0.1, 5.0] }
+        """
+    )
+    trial = ft.run(study, tmp_path / "out")
+    _, rows = unpack(plots.sensitivity(trial, "mse"))
+    assert [(row["series"], row["learning_rate"]) for row in rows] == [
+        (series, rate) for series in ("MSE", "MAE") for rate in (0.01, 0.1, 5.0)
+    ]
+    fast = rows[2]
+    assert fast["diverged"] == "2 of 2 runs diverged"
+    assert fast["mean"] is None
+    slow = trial.runs.filter(arm="mse, optimizer.learning_rate=0.01")["mse"]
+    assert rows[0]["mean"] == pytest.approx(slow.mean(), rel=1e-3)
+    assert (rows[0]["low"], rows[0]["high"]) == pytest.approx((slow.min(), slow.max()), rel=1e-3)
+
+
+def test_training_and_validation_of_each_arm(fashion):
+    specification, rows = unpack(plots.train_and_validation(fashion))
+    assert list_marks(specification) == ["area", "line", "point"]
+    assert {(row["series"], row["rows"]) for row in rows} == {
+        (name, kind) for name in OPTIMIZERS for kind in ("train", "validation")
+    }
+
+
+def test_reported_stands_among_the_seeds(fashion):
+    runs = name_series(fashion)[0].filter(setting="Table 3")
+    chart = run_charts.draw_reported(runs, {"Adam": 0.8381}, "accuracy", "t", LOOKS, "d")
+    _, rows = unpack(chart)
+    kinds = [row["what"] for row in rows]
+    assert kinds.count("one seed") == 9
+    assert kinds.count("mean") == 3
+    assert [row["value"] for row in rows if row["what"] == "reported"] == [0.8381]
+
+
+def test_a_wrong_name_is_told_with_the_right_ones(line, fashion):
+    with pytest.raises(InputError, match=r"mode is no metric .* parameter_error"):
+        plots.final_values(line, "mode")
+    with pytest.raises(InputError, match=r"no curves of mode .* learning_rate"):
+        plots.curves(line, "mode")
+    with pytest.raises(InputError, match="no trained arm 'SVM'"):
+        plots.weights(fashion, "SVM")
+    with pytest.raises(InputError, match="no square images"):
+        plots.predictions(line)
+    with pytest.raises(InputError, match=r"no claim 9: .* has 3 judged claims"):
+        plots.differences(line, 9)
+
+
+# ------------------------------------------------------------------------------------------ data
+
+
+def test_noise_is_what_was_drawn_and_its_density(line):
+    _, rows = unpack(plots.noise(line))
+    bars = next(row for row in rows if row["role"] == "bar")
+    data = line_data(line.study.task, 0)
+    drawn = data.y - 3 * data.X[:, 0].astype(float) - 2
+    inside = np.mean((drawn >= bars["low"][0]) & (drawn <= bars["high"][-1]))
+    widths = np.subtract(bars["high"], bars["low"])
+    assert np.dot(bars["share"], widths) == pytest.approx(inside, abs=0.02)
+    curve = next(row for row in rows if row["role"] == "line")
+    expected = np.exp(-np.abs(curve["low"])) / 2  # Laplace
+    np.testing.assert_allclose(curve["share"], expected, rtol=0.02)
+
+
+def test_fits_run_along_the_lines(line):
+    specification, rows = unpack(plots.fits(line))
+    assert list_marks(specification) == ["circle", "line", "line"]
+    model = read_model(line, "patience scheduling · mse #0")
+    (fit,) = [
+        row
+        for row in rows
+        if (row["role"], row["setting"], row["series"]) == ("fit", SETTINGS[1], "MSE")
+    ]
+    expected = model.b + model.W[0] * np.array(fit["x"])
+    np.testing.assert_allclose(fit["y"], expected, rtol=0.02)
+    (truth,) = [r for r in rows if (r["role"], r["setting"]) == ("truth", SETTINGS[1])]
+    np.testing.assert_allclose(truth["y"], 2 + 3 * np.array(truth["x"]), rtol=0.02)
+
+
+def test_residuals_are_counted_once(line):
+    _, rows = unpack(plots.residuals(line))
+    assert len(rows) == len(SETTINGS) * len(LOSSES)
+    for row in rows:
+        width = row["at"][1] - row["at"][0]
+        assert sum(row["share"]) * width == pytest.approx(1, abs=0.05)
+
+
+def test_targets_are_counted(line, fashion):
+    _, rows = unpack(plots.targets(fashion))
+    _, counts = np.unique(load_digits().target[:-360], return_counts=True)
+    assert [row["rows"] for row in rows] == counts.tolist()
+    _, bars = unpack(plots.targets(line))
+    assert sum(bar["rows"] for bar in bars) == pytest.approx(200, abs=2)
+
+
+def test_predictions_of_a_table_stand_against_the_truth(line):
+    _, rows = unpack(plots.told(line))
+    assert {row["series"] for row in rows} == set(LOSSES)
+    found = next(row for row in rows if (row["series"], row["role"]) == ("MAE", "row"))
+    model = read_model(line, "learning rate 0.001 · mae #0")
+    data = load_rows(line, "learning rate 0.001 · mae", 0)
+    np.testing.assert_allclose(found["told"], model.tell(data.test_X), rtol=0.02, atol=0.01)
+
+
+# ---------------------------------------------------------------------------------------- images
+
+
+def test_weights_share_a_scale_that_is_symmetric_about_zero():
+    table = pl.DataFrame(
+        {"name": ["a", "b"], "values": [[0.1, -0.25, 0.3, 0.0], [1.0, 2.0, 3.0, 4.0]]}
+    )
+    specification, rows = unpack(image_charts.draw_weights(table, 2.0, "d"))
+    assert list_marks(specification) == ["rect"]
+    assert rows == [{"name": "a", "values": [0.1, -0.25, 0.3, 0.0]},
+                    {"name": "b", "values": [1.0, 2.0, 3.0, 4.0]}]  # fmt: skip
+    assert specification["spec"]["encoding"]["color"]["scale"]["domain"] == [-2.0, 0, 2.0]
+
+
+def test_predictions_are_marked_by_more_than_colour():
+    table = pl.DataFrame(
+        {
+            "values": [[0.0, 1.0, 0.5, 0.0]] * 2,
+            "truth": ["Coat", "Bag"],
+            "predicted": ["Coat", "Coat"],
+        }
+    )
+    specification, rows = unpack(image_charts.draw_predictions(table, "d"))
+    assert list_marks(specification) == ["rect", "text", "text"]
+    assert [row["verdict"] for row in rows] == ["✓ Coat", "✗ Coat"]
+    assert rows[0]["values"] == [0, 255, 128, 0]
+
+
+def test_confusion_is_that_of_scikit_learn(fashion):
+    _, rows = unpack(plots.confusion(fashion, "Table 3 · adam"))
+    data = load_rows(fashion, "Table 3 · adam", 0)
+    X = data.test_X / data.divisor
+    counts = sum(
+        confusion_matrix(data.test_y, read_model(fashion, f"Table 3 · adam #{s}").tell(X).argmax(1))
+        for s in range(N_SEEDS)
+    )
+    expected = counts / counts.sum(1, keepdims=True)
+    np.testing.assert_allclose([row["share"] for row in rows], expected.ravel(), atol=1e-3)
+
+
+def test_mistakes_are_wrong_and_the_surest_first(fashion):
+    _, rows = unpack(plots.mistakes(fashion, "Table 3 · sgd"))
+    assert len(rows) == 9
+    assert not any(row["right"] for row in rows)
+    data = load_rows(fashion, "Table 3 · sgd", 0)
+    model = read_model(fashion, "Table 3 · sgd #0")
+    classes, confidence = model.tell_classes(scale_rows(data.test_X, data))
+    surest = np.argmax(np.where(classes != data.test_y, confidence, 0))
+    assert rows[0]["truth"] == data.class_names[data.test_y[surest]]
+    accuracy = fashion.runs.filter(run="Table 3 · sgd #0")["accuracy"][0]
+    assert np.mean(classes == data.test_y) == pytest.approx(accuracy)
+
+
+def test_samples_are_one_of_each_class(fashion):
+    _, rows = unpack(plots.samples(fashion))
+    assert [row["name"] for row in rows] == list(load_rows(fashion, "SVM", 0).class_names)
+    zero = load_digits().data[0] / 16 * 255
+    assert rows[0]["values"] == np.round(zero).astype(int).tolist()
+
+
+# ---------------------------------------------------------------------------------------- claims
+
+
+def test_differences_of_every_seed_are_drawn(line):
+    _, rows = unpack(plots.differences(line, 1))
+    pairs = line.pairs.filter(claim=0)
+    drawn = {
+        row["seed"]: row["difference"] for row in rows if row.get("seed") not in (None, "mean")
+    }
+    expected = {str(seed): d for seed, d in pairs.select("seed", "difference").iter_rows()}
+    assert drawn == pytest.approx(expected, rel=1e-4)
+
+
+def test_an_interval_without_ends_is_left_out():
+    by_seed = pl.DataFrame({"seed": [0], "difference": [0.5]})
+    row = {"on": "mse", "difference": 0.5, "low": None, "high": None, "margin": 0.0}
+    layers = claim_charts.draw_differences(by_seed, row).to_dict()["layer"]
+    assert len(layers) == 3  # the line at 0, the seeds, the mean
+
+
+def test_both_sides_are_joined_in_the_order_of_their_differences(line):
+    specification, rows = unpack(plots.sides(line, 1))
+    pairs = line.pairs.filter(claim=0).sort("difference")
+    assert [row["seed"] for row in rows] == [str(seed) for seed in pairs["seed"]]
+    assert [row["than"] for row in rows] == pytest.approx(pairs["than_value"].to_list(), rel=1e-3)
+    assert "learning rate 0.001 · mae" in json.dumps(specification, ensure_ascii=False)
+
+
+def test_choice_and_budget_are_one_bar(line):
+    specification, rows = unpack(plots.choice_and_budget(line, 1))
+    parts = {row["part"]: row["value"] for row in rows if "part" in row}
+    (whole,) = [row["difference"] for row in rows if "difference" in row]
+    assert sum(parts.values()) == pytest.approx(whole, rel=1e-3)
+    assert list_marks(specification)[0] == "bar"
+    assert "y" not in specification["layer"][0]["encoding"]
+
+
+def test_curves_of_a_claim_have_both_sides_in_a_panel_a_pair(line):
+    specification, rows = unpack(plots.curves_of_claim(line, 2))
+    arms = [row for row in rows if row["role"] == "arm"]
+    assert {row["setting"] for row in arms} == set(LOSSES)
+    assert {row["series"] for row in arms} == {"better", "than"}
+    colours = specification["spec"]["layer"][0]["encoding"]["color"]["scale"]["range"]
+    assert len(set(colours)) == 2
+
+
+def test_where_it_holds_has_a_row_a_pair_and_a_column_a_margin(line):
+    _, rows = unpack(plots.where_it_holds(line, 2))
+    assert [row["row"] for row in rows[::5]] == list(LOSSES)
+    assert [row["column"] for row in rows[:5]] == ["0", "0.005", "0.01", "0.02", "0.04"]
+    assert {row["verdict"] for row in rows} == {"undecided"}  # Three seeds tell nothing.
+    assert plots.where_it_holds(line, 1) is None
+
+
+def test_a_grid_of_two_settings_is_drawn_as_one(tmp_path):
+    study = ft.Study.from_toml(
+        """
+        name = "Grid"
+        seeds = 6
+        task = { kind = "line", rows = 50, test_rows = 20 }
+        recipe = { loss = "mse", optimizer = { kind = "sgd", learning_rate = 0.1 }, steps = 50 }
+        [vary]
+        "task.noise.kind" = ["normal", "laplace"]
+        "task.noise.scale" = [0.1, 1.0, 2.0]
+        steps = [5, 50]
+        [[claims]]
+        say = "Longer is better"
+        better = { steps = 50 }
+        than = { steps = 5 }
+        on = "parameter_error"
+        """
+    )
+    ft.answer(study, tmp_path / "out")
+    _, rows = unpack(plots.grid_of_claim(ft.Trial(tmp_path / "out")))
+    cells = {(row["row"], row["column"]): row["verdict"] for row in rows}
+    assert cells.keys() == {
+        (kind, f"scale {scale}")
+        for kind in ("normal", "laplace")
+        for scale in ("0.1", "1.0", "2.0")
+    }
+    assert cells["normal", "scale 0.1"] == "holds"
+
+
+# ----------------------------------------------------------------------------------------- looks
+
+
+def test_looks_differ_and_stay():
+    looks = assign_looks(["MSE", "MAE", "Huber", "Hybrid"])
+    assert len({look.colour for look in looks.values()}) == 4
+    assert len({look.dash for look in looks.values()}) == 4
+    assert assign_looks(["mine", "Hybrid"])["Hybrid"] == looks["Hybrid"]
+    assert len(set(DARK_SHADES.values())) == len(DARK_SHADES)
+
+
+def test_a_series_looks_the_same_whatever_is_shown(line):
+    def find_colours(chart):
+        scale = unpack(chart)[0]["spec"]["layer"][0]["encoding"]["color"]["scale"]
+        return dict(zip(scale["domain"], scale["range"], strict=True))
+
+    every = find_colours(plots.curves(line, "parameter_error"))
+    one = find_colours(plots.curves(line, "parameter_error", ["noise on the weights · huber"]))
+    assert one == {"Huber": every["Huber"]}
+
+
+def test_the_theme_is_in_every_chart(line):
+    assert unpack(plots.noise(line))[0]["config"]["axis"] == THEME["axis"]

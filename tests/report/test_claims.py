@@ -1,0 +1,108 @@
+"""The section of claims: headlines, a row and a fold for each, figures that add up."""
+
+import pytest
+
+import fairtrial as ft
+from fairtrial.report.blocks import Code, Facts, Figure, Row, Table
+from fairtrial.report.claims import Entry, build_claims, list_entries, list_headlines, say_found
+
+
+def make_row(say, **others):
+    return {
+        "say": say, "on": "parameter_error", "verdict": "holds", "margin": 0.05, "seeds": 20,
+        "difference": 0.3, "low": 0.1, "high": 0.5, "choice": 0.2, "budget": 0.1, "cause": "",
+        "tuned": None, "counterfactual": None, "note": "",
+    } | others  # fmt: skip
+
+
+CHECK = {"say": "It repeats", "verdict": "holds", "note": "4 runs."}
+
+
+def test_the_most_surprising_stands_first():
+    rows = [
+        make_row("holds by its choice"),
+        make_row("cannot be told", verdict="undecided"),
+        make_row("makes no difference", verdict="equivalent"),
+        make_row("holds by its budget", choice=0.1, budget=0.2),
+        make_row("is the other way round", verdict="reversed"),
+        CHECK,
+    ]
+    found = [headline.claim for headline in list_headlines([Entry(row) for row in rows])]
+    assert found == [
+        "is the other way round", "holds by its budget", "makes no difference", "cannot be told",
+        "holds by its choice", "It repeats",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [
+        ({}, "By 0.3 [0.1, 0.5] in parameter error."),
+        ({"choice": 0.1, "budget": 0.2}, "unfinished training rather than the choice"),
+        ({"choice": 0.0, "budget": 0.3}, "how far each gets"),
+        ({"verdict": "equivalent"}, "No difference that matters: 0.3 [0.1, 0.5]"),
+        ({"verdict": "equivalent"}, "a margin of 0.05"),
+        ({"verdict": "undecided"}, "Not to be told from 20 seeds"),
+        ({"difference": None, "note": "Cannot be judged."}, "Cannot be judged."),
+    ],
+)
+def test_what_was_found_is_a_sentence(others, words):
+    assert words in say_found(make_row("x", **others))
+
+
+@pytest.fixture(scope="module")
+def section(lab):
+    trial = ft.Trial(lab / "line")
+    entries = [*list_entries(trial), Entry(CHECK, None, 4, "check")]
+    return build_claims(entries, heading="Claims", lead="Some.")
+
+
+def test_counts_and_rows(section):
+    assert section.lead == "Some. 4 claims: 3 undecided, 1 holds."
+    (table,) = section.parts[1].blocks
+    assert table.rows[0][0].text == "1. MSE gets closer than MAE"
+    assert [cell.text for cell in table.rows[3]] == ["It repeats", "holds", "", "checked"]
+    assert table.rows[0][2].value == pytest.approx(
+        float(table.rows[0][2].text.split()[0]), rel=1e-3
+    )
+    assert table.sorts
+
+
+def test_each_claim_opens_to_its_evidence(section, lab):
+    one, pairs, _, check = section.parts[0].blocks
+    names = [figure.name for figure in _list_figures(one)]
+    assert names == ["claim-1-differences", "claim-1-sides", "claim-1-split", "claim-1-curves"]
+    assert "claim-2-margins" in [figure.name for figure in _list_figures(pairs)]
+    assert [type(block) for block in check.blocks].count(Figure) == 0
+    facts = dict(next(block for block in one.blocks if isinstance(block, Facts)).facts)
+    verdict = ft.Trial(lab / "line").verdicts[0]
+    assert facts["seeds in which it is true"] == f"{verdict['beats']:.0%}"
+    assert one.verdict == "undecided"
+
+
+def _list_figures(fold):
+    rows = [figure for block in fold.blocks if isinstance(block, Row) for figure in block.figures]
+    return [*rows, *(block for block in fold.blocks if isinstance(block, Figure))]
+
+
+def test_recipes_stand_beside_each_other_where_they_differ(section):
+    one, pairs = section.parts[0].blocks[:2]
+    recipes = [
+        [[cell.text for cell in row] for row in block.rows]
+        for fold in (one, pairs)
+        for block in fold.blocks
+        if isinstance(block, Table) and block.name.endswith("-recipes")
+    ]
+    assert recipes[0] == [["loss.kind", "mse", "mae"]]
+    assert ["optimizer.learning_rate", "0.05", "0.001"] in recipes[1]
+    assert not any(row[0] == "loss.kind" for row in recipes[1])
+
+
+def test_the_command_runs_the_pair_again(section, lab):
+    (code,) = [b for b in section.parts[0].blocks[0].blocks if isinstance(b, Code)]
+    assert code.text == "fairtrial run study.toml --claim 1 --out claim-1"
+    narrowed = ft.Trial(lab / "line").study.narrow(1)
+    assert [arm.name for arm in narrowed.list_arms()] == [
+        "learning rate 0.001 · mse", "learning rate 0.001 · mae",
+    ]  # fmt: skip
+    assert narrowed == ft.Study.from_toml(narrowed.to_toml())
