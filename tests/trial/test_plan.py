@@ -50,7 +50,8 @@ def assert_sound(runs, plans):
             assert len({(run.arm.task, run.seed) for run in row}) == 1
             recipes = [run.arm.recipe for run in row]
             assert recipes == [run.arm.recipe for run in one.runs[0]]
-            assert len({(r.steps, r.batch_size, r.validation) for r in recipes}) == 1
+            assert len({(r.batch_size, r.validation) for r in recipes}) == 1
+            assert len({r.steps for r in one.lanes[0]}) == 1
             assert len({r.noise.data is None for r in recipes}) == 1
         shapes = {
             run.arm.task.rows if run.arm.task.kind == "line" else run.arm.task.kind
@@ -80,6 +81,47 @@ def test_a_grid_is_one_stack():
     (one,) = plan_stacks(runs, 10**9)
     assert (len(one.runs), len(one.runs[0])) == (8, 3)
     assert one.work == 8 * 3 * 20
+
+
+def test_lengths_of_one_recipe_are_one_lane():
+    """Three lengths and another rate; runs that are done already leave the others as they are."""
+    digits = [recipe("cross_entropy", "sgd", epochs=n, batch_size=32) for n in (2, 5, 3)]
+    other = {"kind": "sgd", "learning_rate": 0.5}
+    digits.append(recipe("cross_entropy", other, epochs=2, batch_size=32))
+    runs = [Run(Arm(str(number), DIGITS, one), 0) for number, one in enumerate(digits)]
+    (one,) = plan_stacks(runs, 10**9)
+    assert [lane.length for lane in one.lanes[0]] == [5, 2]
+    assert (one.n_runs, one.work, one.length) == (4, 7, 5)
+    first, second = one.halve()
+    assert [run.arm.name for run in first.runs[0]] == ["0", "1", "2"]
+    assert [run.arm.name for run in second.runs[0]] == ["3"]
+    assert [half.runs for half in first.halve()] == [first.runs]
+
+
+def test_steps_of_one_recipe_are_one_lane_where_a_seed_has_both():
+    short, long = recipe("mse", steps=10), recipe("mse", steps=90)
+    arms = [Arm(str(number), LINES[0], one) for number, one in enumerate([short, long])]
+    runs = [Run(arms[0], 0), Run(arms[1], 0), Run(arms[0], 1)]
+    plans = plan_stacks(runs, 10**9)
+    assert [[run.name for row in one.runs for run in row] for one in plans] == [
+        ["0 #0", "1 #0"], ["0 #1"],
+    ]  # fmt: skip
+    assert [one.work for one in plans] == [90, 10]
+
+
+def test_runs_of_one_lane_are_never_cut_apart():
+    rates = [{"kind": "sgd", "learning_rate": rate} for rate in (0.1, 0.2, 0.3)]
+    arms = [
+        Arm(f"{steps} {rate}", LINES[0], recipe("mse", rate, steps=steps))
+        for steps in (10, 20)
+        for rate in rates
+    ]
+    runs = [Run(arm, 0) for arm in arms]
+    dataset, lane = plan.estimate_memory(runs)
+    for room, expected in ((1, [2, 2, 2]), (2, [4, 2]), (3, [6])):
+        plans = plan_stacks(runs, dataset + room * lane)
+        assert [one.n_runs for one in plans] == expected
+        assert [len(one.lanes[0]) for one in plans] == [n // 2 for n in expected]
 
 
 def test_a_task_with_weights_of_its_own():

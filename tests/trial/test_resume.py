@@ -20,7 +20,7 @@ name = "Tiny"
 seeds = 3
 task = { kind = "line", rows = 50, test_rows = 20 }
 recipe = { loss = "mse", optimizer = "sgd", steps = 20 }
-vary = { loss = ["mse", "huber"], steps = [20, 30] }
+vary = { loss = ["mse", "huber"], "task.rows" = [50, 60] }
 """)
 
 
@@ -91,9 +91,9 @@ def test_a_damaged_part_is_trained_again(tmp_path, trained):
         ({"seeds": 2}, 0),
         ({"seeds": [2, 7]}, 4),
         ({"name": "Other"}, 0),
-        ({"vary": {"loss": ["mse", "mae", "huber"], "steps": [20, 30]}}, 6),
-        ({"vary": {"loss": ["mse"], "steps": [20]}}, 0),
-        ({"vary": {"loss": ["mse"], "steps": [20, 40]}}, 3),
+        ({"vary": {"loss": ["mse", "mae", "huber"], "task.rows": [50, 60]}}, 6),
+        ({"vary": {"loss": ["mse"], "task.rows": [50]}}, 0),
+        ({"vary": {"loss": ["mse"], "task.rows": [50, 70]}}, 3),
     ],
 )
 def test_a_changed_study_trains_what_changed(tmp_path, trained, changes, n_trained):
@@ -170,7 +170,7 @@ def test_one_failure_loses_nothing_else(tmp_path, monkeypatch, trained):
     real = train.train_stack
 
     def refuse(plan, progress):
-        if plan.runs[0][0].arm.recipe.steps == 30:
+        if plan.runs[0][0].arm.task.rows == 60:
             raise MemoryError
         return real(plan, progress)
 
@@ -207,6 +207,41 @@ def test_a_folder_of_any_name(tmp_path, trained, name):
     run(tmp_path / name, STUDY.replace(seeds=4))
     assert sum(map(len, trained)) == 4
     assert Trial(tmp_path / name).runs.height == 16
+
+
+LENGTHS = STUDY.replace(vary={"loss": ["mse", "huber"], "steps": [20, 30]})
+
+
+@pytest.mark.parametrize("there", [20, 30])
+def test_of_a_longer_run_and_the_shorter_one_in_it_the_missing_one_is_trained(
+    tmp_path, trained, there
+):
+    run(tmp_path / "whole", LENGTHS)
+    assert [len(stack) for stack in trained] == [12]
+    run(tmp_path / "grown", LENGTHS.replace(vary=LENGTHS.vary | {"steps": [there]}))
+    trained.clear()
+    run(tmp_path / "grown", LENGTHS)
+    assert sorted(trained[0]) == [
+        f"{loss}, steps={50 - there} #{seed}" for loss in ("huber", "mse") for seed in range(3)
+    ]
+    whole, grown = (
+        [pl.read_parquet(tmp_path / name / table) for table in (RUNS, CURVES, PARAMETERS)]
+        for name in ("whole", "grown")
+    )
+    assert whole[0].drop("seconds").equals(grown[0].drop("seconds"))
+    for one, other in zip(whole[1:], grown[1:], strict=True):
+        by = ["run", *one.columns[1:3]]  # Parts stand in the order of their first runs.
+        assert one.sort(by).equals(other.sort(by))
+
+
+def test_a_lane_of_two_runs_is_not_halved(tmp_path, monkeypatch):
+    def refuse(plan, progress):
+        assert plan.n_runs % 2 == 0
+        raise MemoryError
+
+    monkeypatch.setattr(train, "train_stack", refuse)
+    with pytest.raises(MachineError, match="does not hold the run"):
+        run(tmp_path, LENGTHS)
 
 
 TABLE = """

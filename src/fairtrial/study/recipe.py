@@ -233,6 +233,17 @@ class Recipe(Settings):
         """The most steps, or epochs, that a run takes."""
         return self.steps or self.epochs or 0
 
+    @property
+    def course(self) -> Recipe:
+        """What the recipe has in common with those that differ from it in their length alone.
+
+        Runs of one course and seed take the same steps as far as they go. So a schedule that looks
+        at the length has no place among those named here.
+        """
+        if not isinstance(self.schedule, ConstantRate | HalveOnPlateau):
+            return self
+        return self.model_copy(update={"epochs" if self.epochs else "steps": 1})
+
     @model_validator(mode="after")
     def _check_length(self) -> Recipe:
         if (self.steps is None) == (self.epochs is None):

@@ -16,6 +16,7 @@ from fairtrial.data.split import order_rows, split_parts
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.evaluation import choose_monitored, evaluate, predict, predict_blocks
 from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
+from fairtrial.training.lanes import share_lanes
 from fairtrial.training.noise import NamedDraws, make_keys
 from fairtrial.training.parameters import Parameters, draw_init
 from fairtrial.training.sizes import CHUNK
@@ -30,6 +31,7 @@ from fairtrial.training.step import (
     update,
 )
 from fairtrial.training.trace import (
+    COMPLETED,
     OUTCOMES,
     TRAINING,
     Predictions,
@@ -48,7 +50,7 @@ class Stack:
     Attributes
     ----------
     recipes : sequence of Recipe
-        L of them, the lanes of each data set.
+        R of them, the runs on each data set.
     datasets : sequence of Dataset
         S of them, alike in shape; one for runs in epochs.
     seeds : sequence of int
@@ -61,7 +63,10 @@ class Stack:
 
 
 def train(stack: Stack, progress: Progress = lambda lanes, at: None) -> list[list[Trace]]:
-    """Train all lanes of a stack.
+    """Train all runs of a stack, each in a lane of the program.
+
+    Runs that differ in their length alone are one lane, trained once to the longest length: a
+    shorter run is where the lane stands when it has gone as far.
 
     Parameters
     ----------
@@ -72,8 +77,8 @@ def train(stack: Stack, progress: Progress = lambda lanes, at: None) -> list[lis
 
     Returns
     -------
-    S lists of L Trace
-        For each data set the traces of its lanes.
+    S lists of R Trace
+        For each data set the traces of its runs.
     """
     if stack.recipes[0].steps is not None:
         return _train_full_batch(stack, progress)
@@ -126,15 +131,13 @@ def compile_steps(kinds: Kinds) -> Callable[..., Any]:
 
 
 def _train_full_batch(stack: Stack, progress: Progress) -> list[list[Trace]]:
-    n_sets, n_lanes = len(stack.datasets), len(stack.recipes)
-    n_features = stack.datasets[0].X.shape[1]
-    lanes = (n_sets, n_lanes)
-    recipes = [recipe for _ in stack.datasets for recipe in stack.recipes]
+    longest, places = share_lanes(stack.recipes)
+    n_sets, n_features = len(stack.datasets), stack.datasets[0].X.shape[1]
+    lanes = (n_sets, len(longest))
+    recipes = [recipe for _ in stack.datasets for recipe in longest]
     kinds, numbers = list_kinds(recipes), make_numbers(recipes, lanes)
     starts = [
-        draw_init(recipe.init, n_features, 0, seed)
-        for seed in stack.seeds
-        for recipe in stack.recipes
+        draw_init(recipe.init, n_features, 0, seed) for seed in stack.seeds for recipe in longest
     ]
     start = Parameters(*(
         tf.constant(np.stack(values, -1).reshape(*values[0].shape, *lanes))
@@ -148,10 +151,12 @@ def _train_full_batch(stack: Stack, progress: Progress) -> list[list[Trace]]:
     truth = tf.constant(np.stack(truths, -1)[..., None], tf.float32) if truths else None
     keys = make_keys(list(stack.seeds), (n_sets, 1))
     state = init_state(kinds, start, numbers, len(stack.datasets[0].y))
-    run_steps, chunks, first, n_steps = compile_steps(kinds), [], 0, 25
-    while n_training := int(tf.math.count_nonzero(state.outcome == TRAINING)):
-        progress(n_training, first)
+    run_steps, chunks, first, most = compile_steps(kinds), [], 0, 25
+    waiting, traces = dict(enumerate(places)), [dict[int, Trace]() for _ in stack.datasets]
+    while waiting:
+        progress(_count_training(state), first)
         began = time.perf_counter()
+        n_steps = min(most, min(stack.recipes[run].length for run in waiting) - first)
         state, curves = run_steps(
             state, batch, truth, numbers, keys, tf.constant(first), tf.constant(n_steps)
         )
@@ -159,47 +164,72 @@ def _train_full_batch(stack: Stack, progress: Progress) -> list[list[Trace]]:
         first += n_steps
         # About a second a call, so that progress is told and Ctrl-C is heeded.
         per_step = (time.perf_counter() - began) / n_steps
-        n_steps = max(1, min(CHUNK, int(1.0 / per_step)))
-    joined = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
-    ended = _Ended(end(state, numbers), state)
-    return [
-        [_cut_steps(ended, joined, (s, lane)) for lane in range(n_lanes)] for s in range(n_sets)
-    ]
+        most = max(1, min(CHUNK, int(1.0 / per_step)))
+        if ended := _take_ended(waiting, stack.recipes, first, state):
+            left = _Left(end(state, numbers), state, list(ended.values()), first - 1)
+            for row, cut in zip(traces, _cut_steps(left, chunks), strict=True):
+                row.update(zip(ended, cut, strict=True))
+    return [[row[run] for run in range(len(places))] for row in traces]
 
 
-class _Ended:
-    """The end of all lanes, fetched from the program once."""
+def _count_training(state: State) -> int:
+    return int(tf.math.count_nonzero(state.outcome == TRAINING))
 
-    def __init__(self, parameters: Parameters, state: State):
-        self.W, self.b = (value.numpy() for value in parameters)
-        self.outcome, self.ended_at = state.outcome.numpy(), state.ended_at.numpy()
+
+def _take_ended(
+    waiting: dict[int, int], recipes: Sequence[Recipe], at: int, state: State
+) -> dict[int, int]:
+    """Take out the runs that end after `at` steps (epochs), each with its lane."""
+    goes_on = _count_training(state) > 0
+    ended = [run for run in waiting if not (goes_on and at < recipes[run].length)]
+    return {run: waiting.pop(run) for run in ended}
+
+
+class _Left:
+    """What the runs in some lanes leave when they end, fetched from the program once."""
+
+    def __init__(self, parameters: Parameters, state: State, lanes: list[int], at: int):
+        self.lanes = lanes
+        self.W, self.b, self.outcome, self.ended_at = (
+            value.numpy()[..., lanes] for value in (*parameters, state.outcome, state.ended_at)
+        )
+        # Lanes of longer runs go on.
+        complete = self.outcome == TRAINING
+        self.outcome[complete], self.ended_at[complete] = COMPLETED, at
 
     def make_trace(
         self,
-        lane: tuple[int, ...],
+        place: tuple[int, ...],
         curves: Any,
         scores: dict[str, float],
         predictions: dict[str, Predictions],
     ) -> Trace:
         return Trace(
-            self.W[(..., *lane)],
-            self.b[(..., *lane)],
-            OUTCOMES[self.outcome[lane]],
-            int(self.ended_at[lane]),
+            self.W[(..., *place)],
+            self.b[(..., *place)],
+            OUTCOMES[self.outcome[place]],
+            int(self.ended_at[place]),
             curves,
             scores,
             predictions,
         )
 
 
-def _cut_steps(ended: _Ended, curves: dict[str, np.ndarray], lane: tuple[int, int]) -> Trace:
-    """Cut one lane out of a full-batch stack."""
-    n_steps = int(ended.ended_at[lane]) + 1
-    at = np.arange(n_steps)
-    lane_curves = {
-        name: (at, curve[(slice(n_steps), *lane)]) for name, curve in curves.items()
-    }  # fmt: skip
-    return ended.make_trace(lane, lane_curves, {}, {})
+def _cut_steps(left: _Left, chunks: list[dict[str, np.ndarray]]) -> list[list[Trace]]:
+    """Cut the runs that end out of a full-batch stack: for each data set a trace a run."""
+    curves = {
+        name: np.concatenate([chunk[name][..., left.lanes] for chunk in chunks])
+        for name in chunks[0]
+    }
+
+    def cut(place: tuple[int, int]) -> Trace:
+        n_steps = int(left.ended_at[place]) + 1
+        at = np.arange(n_steps)
+        own = {name: (at, curve[(slice(n_steps), *place)]) for name, curve in curves.items()}
+        return left.make_trace(place, own, {}, {})
+
+    n_sets, n_runs = left.outcome.shape
+    return [[cut((s, run)) for run in range(n_runs)] for s in range(n_sets)]
 
 
 # ----------------------------------------------------------------------------------------- epochs
@@ -264,7 +294,7 @@ def compile_prediction(divisor: int) -> Callable[..., Any]:
 
 def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
     (dataset,), (seed,) = stack.datasets, stack.seeds
-    recipes, first_recipe = list(stack.recipes), stack.recipes[0]
+    recipes, places = share_lanes(stack.recipes)
     kinds, numbers = list_kinds(recipes), make_numbers(recipes, (len(recipes),))
     n_features, n_classes = dataset.X.shape[1], dataset.n_classes
     starts = [draw_init(recipe.init, n_features, n_classes, seed) for recipe in recipes]
@@ -273,9 +303,9 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
     ))  # fmt: skip
     state = init_state(kinds, start, numbers, 0)
     keys = make_keys([seed], (1,))
-    parts = split_parts(dataset, first_recipe.validation, seed)
+    parts = split_parts(dataset, recipes[0].validation, seed)
     X, y = parts["train_"]
-    batch_size = min(first_recipe.batch_size or len(y), len(y))
+    batch_size = min(recipes[0].batch_size or len(y), len(y))
     tensors = {prefix: (tf.constant(X), tf.constant(y)) for prefix, (X, y) in parts.items()}
     run_epoch = compile_epoch(kinds, batch_size, dataset.divisor)
     run_evaluation = compile_evaluation(dataset.divisor)
@@ -288,8 +318,9 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
         }
 
     epochs, epoch = [], 0
-    while n_training := int(tf.math.count_nonzero(state.outcome == TRAINING)):
-        progress(n_training, epoch)
+    waiting, traces = dict(enumerate(places)), dict[int, Trace]()
+    while waiting:
+        progress(_count_training(state), epoch)
         epoch += 1
         rate = state.learning_rate
         batches = _lay_out_epoch(X, y, order_rows(len(y), seed, epoch), batch_size)
@@ -301,12 +332,13 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
         )  # fmt: skip
         values = {"loss": loss, "learning_rate": rate, **scores}
         epochs.append({name: value.numpy() for name, value in values.items()})
-    curves = {name: np.stack([values[name] for values in epochs]) for name in epochs[0]}
-    parameters = end(state, numbers)
-    final = {name: value.numpy() for name, value in score(parameters).items()}
-    told = predict_blocks(compile_prediction(dataset.divisor), parameters, tensors)
-    ended = _Ended(parameters, state)
-    return [_cut_epochs(ended, curves, final, told, lane) for lane in range(len(recipes))]
+        if ended := _take_ended(waiting, stack.recipes, epoch, state):
+            parameters = end(state, numbers)
+            final = scores if parameters is state.parameters else score(parameters)
+            told = predict_blocks(compile_prediction(dataset.divisor), parameters, tensors)
+            left = _Left(parameters, state, list(ended.values()), epoch)
+            traces |= zip(ended, _cut_epochs(left, epochs, final, told), strict=True)
+    return [traces[run] for run in range(len(places))]
 
 
 def _lay_out_epoch(
@@ -321,20 +353,29 @@ def _lay_out_epoch(
 
 
 def _cut_epochs(
-    ended: _Ended,
-    curves: dict[str, np.ndarray],
-    final: dict[str, np.ndarray],
+    left: _Left,
+    epochs: list[dict[str, np.ndarray]],
+    final: dict[str, Any],
     told: dict[str, Predictions],
-    lane: int,
-) -> Trace:
-    """Cut one lane out of a stack trained in epochs."""
-    n_epochs = int(ended.ended_at[lane])
-    at = np.arange(1, n_epochs + 1)
-    lane_curves = {
-        name: (at, curve[:n_epochs, lane].astype(np.float64)) for name, curve in curves.items()
+) -> list[Trace]:
+    """Cut the runs that end out of a stack trained in epochs."""
+    curves = {name: np.stack([values[name] for values in epochs]) for name in epochs[0]}
+    # Copies, or each run would keep what all lanes tell.
+    told = {
+        prefix: Predictions(*(values[:, left.lanes] for values in one))
+        for prefix, one in told.items()
     }
-    scores = {name: float(values[lane]) for name, values in final.items()}
-    predictions = {
-        prefix: Predictions(*(values[:, lane] for values in one)) for prefix, one in told.items()
-    }
-    return ended.make_trace((lane,), lane_curves, scores, predictions)
+
+    def cut(run: int, lane: int) -> Trace:
+        n_epochs = int(left.ended_at[run])
+        at = np.arange(1, n_epochs + 1)
+        own = {
+            name: (at, curve[:n_epochs, lane].astype(np.float64)) for name, curve in curves.items()
+        }
+        scores = {name: float(values[lane]) for name, values in final.items()}
+        predictions = {
+            prefix: Predictions(*(values[:, run] for values in one)) for prefix, one in told.items()
+        }
+        return left.make_trace((run,), own, scores, predictions)
+
+    return [cut(run, lane) for run, lane in enumerate(left.lanes)]

@@ -6,6 +6,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 from fairtrial.baselines import is_random
@@ -22,6 +23,7 @@ from fairtrial.study.task import (
     TableTask,
     has_classes,
 )
+from fairtrial.training.lanes import share_lanes
 from fairtrial.training.sizes import BLOCK
 
 # Wider stacks cost more a lane: their parameters, or their residuals, leave the processor's cache.
@@ -39,14 +41,14 @@ class StackPlan:
     Attributes
     ----------
     runs : tuple of tuple of Run
-        S rows of L runs: one task and seed in each row, one recipe in each column.
+        S rows of R runs: one task and seed in each row, one recipe in each column.
     """
 
     runs: tuple[tuple[Run, ...], ...]
 
     @property
     def n_runs(self) -> int:
-        """S times L."""
+        """S times R."""
         return len(self.runs) * len(self.runs[0])
 
     @property
@@ -56,38 +58,47 @@ class StackPlan:
 
     @property
     def recipes(self) -> list[Recipe]:
-        """The L recipes of its lanes."""
+        """The R recipes of its columns."""
         return [run.arm.trained for run in self.runs[0]]
+
+    @cached_property
+    def lanes(self) -> tuple[list[Recipe], list[int]]:
+        """What each of its L lanes trains, and the lane of each column; see `share_lanes`."""
+        return share_lanes(self.recipes)
 
     @property
     def length(self) -> int:
         """The most steps (epochs) that a lane takes."""
-        return 1 if self.is_baseline else max(recipe.length for recipe in self.recipes)
+        return 1 if self.is_baseline else max(recipe.length for recipe in self.lanes[0])
 
     @property
     def work(self) -> int:
-        """Steps (epochs) of all runs together, if none ends early; a guess for baselines."""
+        """Steps (epochs) of all lanes together, if none ends early; a guess for baselines."""
         if self.is_baseline:
             return FIT_WORK
-        return len(self.runs) * sum(recipe.length for recipe in self.recipes)
+        return len(self.runs) * sum(recipe.length for recipe in self.lanes[0])
 
-    def halve(self) -> tuple[StackPlan, StackPlan]:
-        """Part the data sets; where there is one, its lanes."""
-        lanes, *others = self.runs
+    def halve(self) -> tuple[StackPlan, ...]:
+        """Part the data sets; where there is one, its lanes; a single lane is not parted."""
+        row, *others = self.runs
         if others:
             middle = -(-len(self.runs) // 2)
             return StackPlan(self.runs[:middle]), StackPlan(self.runs[middle:])
-        middle = -(-len(lanes) // 2)
-        return StackPlan((lanes[:middle],)), StackPlan((lanes[middle:],))
+        longest, places = self.lanes
+        middle = -(-len(longest) // 2)
+        first = tuple(run for run, lane in zip(row, places, strict=True) if lane < middle)
+        second = tuple(run for run, lane in zip(row, places, strict=True) if lane >= middle)
+        return tuple(StackPlan((half,)) for half in (first, second) if half)
 
 
 def plan_stacks(runs: Sequence[Run], memory: int = 2**30) -> list[StackPlan]:
     """Arrange runs in stacks that fit in memory.
 
     Runs on the same rows share a data set; data sets that carry the same recipes share a stack.
-    Baselines are fitted apart. Full-batch runs of different length part, so that short ones do not
-    wait, and so do runs with noise on their data, which each need targets of their own. Stacks are
-    not wider than pays: several of them train at once.
+    Runs of a seed that differ in their length alone are one lane, trained once. Full-batch lanes of
+    different length part, so that short ones do not wait, and so do lanes with noise on their data,
+    which each need targets of their own. Baselines are fitted apart. Stacks are not wider than
+    pays: several of them train at once.
 
     What is left after some stacks have been trained is arranged in the same stacks again.
 
@@ -107,14 +118,17 @@ def plan_stacks(runs: Sequence[Run], memory: int = 2**30) -> list[StackPlan]:
     runs = [run for run in runs if isinstance(run.arm.recipe, Recipe)]
     shares = _remember_per_arm(runs, _shares)
     recipes = _remember_per_arm(runs, lambda arm: arm.recipe)
-    datasets: dict[tuple, list[Run]] = defaultdict(list)
-    for run in runs:
-        datasets[shares[id(run.arm)], run.seed].append(run)
+    datasets: dict[tuple, list[list[Run]]] = defaultdict(list)
+    for lane in _gather_lanes(runs):
+        steps = max(run.arm.trained.steps or 0 for run in lane)
+        datasets[shares[id(lane[0].arm)], lane[0].seed, steps].append(lane)
     stacks: dict[tuple, list[tuple[Run, ...]]] = defaultdict(list)
-    for row in datasets.values():
-        for piece in _cut(row, _lanes_per_dataset(row, memory)):
-            lanes = tuple(recipes[id(run.arm)] for run in piece)
-            stacks[_shape(piece[0].arm.task), lanes].append(piece)
+    for lanes in datasets.values():
+        together = list(itertools.chain(*lanes))
+        for piece in _cut(lanes, _lanes_per_dataset(together, memory)):
+            row = tuple(itertools.chain(*piece))
+            columns = tuple(recipes[id(run.arm)] for run in row)
+            stacks[_shape(row[0].arm.task), columns].append(row)
     trained = [
         StackPlan(rows)
         for alike in stacks.values()
@@ -148,6 +162,7 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
         Bytes, both on the generous side: every copy that is alive at once, counted.
     """
     task, recipe = row[0].arm.task, row[0].arm.trained
+    n_steps = max(run.arm.trained.steps or 0 for run in row)
     n_train_rows, n_test_rows, n_features, n_classes = measure_data(task)
     n_rows, is_table = n_train_rows + n_test_rows, isinstance(task, TableTask)
     # A table's columns: as read, imputed, standardised, and side by side, in float64.
@@ -156,7 +171,7 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
         values = (3 * n_train_rows + 2 * n_test_rows) * (n_features + 1)
         # Residuals and what is made of them; measured, see docs/speed.md.
         arrays = 3 + (n_features > 1) + 4 * (recipe.noise.data is not None)
-        lane = arrays * n_train_rows + 6 * 3 * (recipe.steps or 0) + 10 * n_features
+        lane = arrays * n_train_rows + 6 * 3 * n_steps + 10 * n_features
         return 4 * values + columns, 4 * lane
     # Features: as loaded, split, as tensors, and in the epoch's order. Parameters: the state before
     # and after the step with two slots each, gradient, start and best.
@@ -164,6 +179,15 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     lane = 4 * n_classes * (10 * (n_features + 1) + 6 * block)
     features = 5 * n_rows * n_features * (4 if is_table else 1)
     return features + columns + 4 * block * n_features, lane
+
+
+def _gather_lanes(runs: Sequence[Run]) -> list[list[Run]]:
+    """Gather the runs of a seed that differ in their length alone: one lane trains them."""
+    courses = _remember_per_arm(runs, lambda arm: (arm.task, arm.trained.course))
+    lanes: dict[tuple[int, int], list[Run]] = defaultdict(list)
+    for run in runs:
+        lanes[courses[id(run.arm)], run.seed].append(run)
+    return list(lanes.values())
 
 
 def _remember_per_arm(runs: Sequence[Run], describe: Callable[[Arm], Any]) -> dict[int, int]:
@@ -174,10 +198,10 @@ def _remember_per_arm(runs: Sequence[Run], describe: Callable[[Arm], Any]) -> di
 
 
 def _shares(arm: Arm) -> tuple:
-    """Return what runs of one seed must have in common to be lanes of one data set."""
+    """Return what runs of one seed must have in common, beside steps, to share a data set."""
     recipe = arm.trained
     has_data_noise = recipe.noise.data is not None
-    return arm.task, recipe.steps, recipe.batch_size, recipe.validation, has_data_noise
+    return arm.task, recipe.batch_size, recipe.validation, has_data_noise
 
 
 def _shape(task: AnyTask) -> object:
@@ -196,8 +220,9 @@ def _datasets_per_stack(row: Sequence[Run], memory: int) -> int:
     if has_classes(task):
         return 1  # Mini-batches of one seed are shared by its lanes alone.
     dataset, lane = estimate_memory(row)
-    useful = _count_useful_lanes(task) // len(row)
-    return max(1, min(useful, memory // (dataset + len(row) * lane)))
+    n_lanes = len(StackPlan((tuple(row),)).lanes[0])
+    useful = _count_useful_lanes(task) // n_lanes
+    return max(1, min(useful, memory // (dataset + n_lanes * lane)))
 
 
 def _count_useful_lanes(task: AnyTask) -> int:

@@ -52,13 +52,14 @@ def train_parts(
     else:
         return [make_part(results, notes)]
     name = plan.runs[0][0].name
-    if plan.n_runs == 1:
+    halves = plan.halve()
+    if len(halves) == 1:
         raise MachineError(
             f"The memory does not hold the run {name!r}, alone: take fewer rows or features, or a "
             "machine with more memory."
         )
     note = f"The memory did not hold a stack of {plan.n_runs} runs ({name!r} and on): halved it."
-    first, second = plan.halve()
+    first, second = halves
     return train_parts(first, progress, (*notes, note)) + train_parts(second, progress)
 
 

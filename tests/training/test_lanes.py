@@ -1,0 +1,149 @@
+"""Longer runs contain shorter ones: a lane for both leaves what each leaves when trained alone."""
+
+import numpy as np
+import pytest
+
+from by_hand import recipe
+from fairtrial.data.dataset import Dataset
+from fairtrial.data.line import line_data
+from fairtrial.study.task import LineTask
+from fairtrial.training import eager, stacked
+from fairtrial.training.lanes import share_lanes
+
+LINE = [line_data(LineTask(kind="line", rows=64, test_rows=2), seed) for seed in (3, 8)]
+HEAVY = {"kind": "sgd", "learning_rate": 0.2, "momentum": 0.98}
+HALVED = {"kind": "halve_on_plateau", "patience": 3, "floor": 0.02}
+NOISE = {"data": {"every": 7}, "weights": {"every": 5}, "learning_rate": {"every": 4}}
+# Every way to end, noise of every kind, and kinds with memories of their own.
+STEPS = {
+    "completes": {"optimizer": "adam"},
+    "restores": {"optimizer": HEAVY, "stopping": {"patience": 99, "restore_best": True}},
+    "stops": {"optimizer": HEAVY, "stopping": {"patience": 4, "restore_best": True}},
+    "halves": {"optimizer": HEAVY, "schedule": HALVED},
+    "diverges": {"optimizer": {"kind": "sgd", "learning_rate": 5.0}, "penalty": {"l2": 10.0}},
+    "shakes": {"optimizer": "rmsprop", "noise": NOISE},
+}
+STOPPING = {"patience": 3, "monitor": "validation_accuracy", "restore_best": True}
+EPOCHS = {
+    "completes": {"optimizer": "rmsprop"},
+    "restores": {"optimizer": "adam", "stopping": STOPPING | {"patience": 99}},
+    "stops": {"optimizer": {"kind": "adam", "learning_rate": 0.1}, "stopping": STOPPING},
+    "halves": {"optimizer": HEAVY, "schedule": HALVED | {"patience": 1, "floor": 0.15}},
+    "shakes": {"optimizer": "sgd", "noise": {"weights": {"every": 5, "scale": 0.2}}},
+}
+
+
+def make_pixels():
+    stream = np.random.default_rng(11)
+    X = stream.integers(0, 17, (60, 12)).astype(np.uint8)
+    y = stream.integers(0, 3, 60).astype(np.int32)
+    return Dataset(X, y, X[:20], y[:20], n_classes=3, divisor=16)
+
+
+def make_steps(length):
+    return [recipe("huber", steps=length, **one) for one in STEPS.values()]
+
+
+def make_epochs(length):
+    settings = {"batch_size": 8, "validation": 0.5}
+    return [recipe("cross_entropy", epochs=length, **settings, **one) for one in EPOCHS.values()]
+
+
+def assert_identical(found, expected):
+    assert (found.outcome, found.ended_at) == (expected.outcome, expected.ended_at)
+    assert found.scores == expected.scores
+    pairs = [(found.W, expected.W), (found.b, expected.b)]
+    for kept in ("curves", "predictions"):
+        ours, theirs = getattr(found, kept), getattr(expected, kept)
+        assert ours.keys() == theirs.keys()
+        pairs += [pair for name in theirs for pair in zip(ours[name], theirs[name], strict=True)]
+    for one, other in pairs:
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("make", "lengths", "sets", "seeds", "ways_to_end"),
+    [
+        (make_steps, (4, 30, 120), LINE, (3, 8), 4),
+        (make_epochs, (2, 6, 14), [make_pixels()], (7,), 3),
+    ],
+)
+def test_a_shorter_run_is_what_it_is_alone_to_the_last_bit(make, lengths, sets, seeds, ways_to_end):
+    """Beside lanes of as many recipes: their number is what rounding depends on."""
+    together = [one for length in reversed(lengths) for one in make(length)]
+    found = stacked.train(stacked.Stack(together, sets, seeds))
+    ends = set()
+    for place, length in enumerate(reversed(lengths)):
+        alone = make(length)
+        expected = stacked.train(stacked.Stack(alone, sets, seeds))
+        for ours, theirs in zip(found, expected, strict=True):
+            own = ours[place * len(alone) : (place + 1) * len(alone)]
+            for pair in zip(own, theirs, strict=True):
+                assert_identical(*pair)
+            ends |= {(trace.outcome, trace.ended_at) for trace in own}
+    assert len({outcome for outcome, _ in ends}) == ways_to_end
+    # Some end of themselves after the shortest length, and before the longest.
+    assert any(end != "completed" and min(lengths) < at < max(lengths) - 1 for end, at in ends)
+
+
+@pytest.mark.parametrize("make, sets, lengths", [
+    (make_steps, LINE[:1], (9, 40)), (make_epochs, [make_pixels()], (2, 5)),
+])  # fmt: skip
+def test_both_are_what_the_eager_driver_makes_of_them(make, sets, lengths):
+    recipes = [one for length in lengths for one in make(length)]
+    (found,) = stacked.train(stacked.Stack(recipes, sets, [7]))
+    for one, trace in zip(recipes, found, strict=True):
+        expected = eager.train(one, sets[0], 7)
+        assert (trace.outcome, trace.ended_at) == (expected.outcome, expected.ended_at)
+        np.testing.assert_allclose(trace.W, expected.W, rtol=1e-3, atol=1e-3)
+        assert trace.scores == pytest.approx(expected.scores, abs=1e-3)
+
+
+def test_a_lane_takes_no_more_steps_than_the_longest_run():
+    told = []
+    recipes = [recipe("mse", steps=steps) for steps in (5, 20, 10)]
+    stacked.train(stacked.Stack(recipes, LINE, [3, 8]), lambda lanes, at: told.append((lanes, at)))
+    lanes, at = zip(*told, strict=True)  # how often it is told is a matter of time
+    assert set(lanes) == {2} and list(at) == sorted(set(at))
+    assert {0, 5, 10} <= set(at) and max(at) < 20
+
+
+def test_what_differs_in_more_than_its_length_has_a_lane_of_its_own():
+    base = {"optimizer": "sgd", "schedule": HALVED | {"floor": 1e-3}}
+    recipes = [
+        recipe("mse", steps=5, **base),
+        recipe("mse", steps=9, **base),
+        recipe("mse", steps=9, **base, noise={"weights": {}}),
+        recipe("mae", steps=9, **base),
+        recipe("mse", steps=7, **base),
+        recipe("mse", steps=5, **base, stopping={"patience": 2}),
+        recipe("mse", steps=5, **base, penalty={"l2": 0.1}),
+    ]
+    longest, places = share_lanes(recipes)
+    assert places == [0, 0, 1, 2, 0, 3, 4]
+    assert [one.length for one in longest] == [9, 9, 9, 5, 5]
+
+
+def test_a_batch_size_is_no_length():
+    recipes = [
+        recipe("cross_entropy", epochs=epochs, batch_size=size)
+        for epochs, size in ((2, 8), (3, 16), (4, 8))
+    ]
+    assert share_lanes(recipes)[1] == [0, 1, 0]
+
+
+def test_a_schedule_that_is_not_known_to_ignore_the_length_is_never_shared():
+    class Unknown:
+        kind = "cosine"
+
+        def __hash__(self):
+            return 1
+
+        def __eq__(self, other):
+            return isinstance(other, Unknown)
+
+    short, long = (
+        recipe("mse", steps=steps).model_copy(update={"schedule": Unknown()}) for steps in (5, 9)
+    )
+    assert short.schedule == long.schedule
+    assert share_lanes([short, long])[1] == [0, 1]
