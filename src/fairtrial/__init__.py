@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fairtrial.data.own_images import images
     from fairtrial.errors import FairtrialError, InputError, MachineError
     from fairtrial.evidence.answer import answer
     from fairtrial.evidence.judge import judge
@@ -31,13 +32,14 @@ _PLACES = {
     "Trial": "trial.trial",
     "answer": "evidence.answer",
     "connect": "trial.cluster",
+    "images": "data.own_images",
     "judge": "evidence.judge",
     "run": "trial.trial",
     "start_workers": "trial.cluster",
 }
 __all__ = [
     "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial", "answer",
-    "connect", "judge", "run", "start_workers",
+    "connect", "images", "judge", "run", "start_workers",
 ]  # fmt: skip
 
 

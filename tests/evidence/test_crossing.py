@@ -9,6 +9,7 @@ import pytest
 import statsmodels.api as sm
 from statsmodels.formula.api import ols
 
+from fairtrial import images
 from fairtrial.evidence.crossing import estimate_row_variance, share_rows
 from fairtrial.evidence.pairs import pair_runs
 from fairtrial.evidence.sign_flip import list_subset_means
@@ -140,6 +141,24 @@ def test_splits_of_one_table_hang_together(tmp_path):
     pairs = pair_runs(study.claims[0], study.list_arms(), runs, study.list_seeds())
     found = share_rows(study.claims[0], pairs, SimpleNamespace())
     assert found == pytest.approx(np.var(values, ddof=1) / 4)
+
+
+def test_splits_of_images_of_ones_own_hang_together_too(tmp_path):
+    X = RANDOM.integers(0, 256, (40, 2, 2))
+    task = images(X, np.arange(40) % 2, file=tmp_path / "mine.npz", test=0.25)
+    optimizer = {"kind": "sgd", "learning_rate": 0.1}
+    recipe = {"loss": "cross_entropy", "optimizer": optimizer, "epochs": 2, "batch_size": 8}
+    vary = {"optimizer.kind": ["sgd", "adam"]}
+    claim = {"better": {"optimizer": "adam"}, "than": {"optimizer": "sgd"}, "on": "accuracy"}
+    study = make_study([claim], task=task, recipe=recipe, vary=vary)
+    values = RANDOM.normal(size=8)
+    runs = make_runs(
+        study,
+        lambda arm, seed: {"accuracy": values[seed] * (arm.recipe.optimizer.kind == "adam")},
+    )
+    pairs = pair_runs(study.claims[0], study.list_arms(), runs, study.list_seeds())
+    found = share_rows(study.claims[0], pairs, SimpleNamespace())
+    assert found == pytest.approx(np.var(values, ddof=1) / 3)
 
 
 def test_splits_of_a_table_are_not_called_too_often():

@@ -19,7 +19,7 @@ from fairtrial.training.optimizer import OPTIMIZERS
         (tasks.TaskNoise, set(NOISES)),
         (recipes.Schedule, {"constant", "halve_on_plateau"}),
         (recipes.Init, {"normal", "constant"}),
-        (tasks.Task, {"line", "linear", "fashion_mnist", "digits", "table"}),
+        (tasks.Task, {"line", "linear", "fashion_mnist", "digits", "table", "images"}),
     ],
 )
 def test_every_kind_is_known_to_training(union, known):

@@ -11,9 +11,10 @@ import numpy as np
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.images import Images, load_images
 from fairtrial.data.line import line_data, linear_data
+from fairtrial.data.own_images import own_images_data, read_own_images
 from fairtrial.data.table import read_table, table_data
 from fairtrial.errors import InputError
-from fairtrial.study.task import AnyTask, LinearTask, LineTask, TableTask
+from fairtrial.study.task import AnyTask, ImagesTask, LinearTask, LineTask, TableTask
 
 # Images do not depend on the seed and are large: read once.
 load_images_once = lru_cache(maxsize=2)(load_images)
@@ -40,10 +41,10 @@ def load_dataset(task: AnyTask, seed: int, validation: float | None = None) -> D
 
     Parameters
     ----------
-    task : LineTask, LinearTask, FashionMnistTask, DigitsTask or TableTask
+    task : AnyTask
         What to train on.
     seed : int
-        The run's seed; image tasks are the same for every seed.
+        The run's seed; Fashion-MNIST and digits are the same for every seed.
     validation : float or None
         The recipe's share of validation rows: a table's features are prepared without them.
 
@@ -55,12 +56,14 @@ def load_dataset(task: AnyTask, seed: int, validation: float | None = None) -> D
     Raises
     ------
     InputError
-        If a table cannot be used.
+        If a table, or images of the user's own, cannot be used.
     MachineError
         If the images cannot be had.
     """
     if isinstance(task, TableTask):
         return table_data(task, seed, validation)
+    if isinstance(task, ImagesTask):
+        return own_images_data(task, seed)
     if task.kind == "line":
         return line_data(task, seed)
     if task.kind == "linear":
@@ -86,13 +89,18 @@ def measure_data(task: AnyTask) -> Shape:
     Raises
     ------
     InputError
-        If a table cannot be used.
+        If a table, or images of the user's own, cannot be used.
     """
     if isinstance(task, TableTask):
         table = read_table(task)
         n_test_rows = round(len(table.y) * task.test)
         n_rows = len(table.y) - n_test_rows
         return Shape(n_rows, n_test_rows, table.n_features, len(table.class_names))
+    if isinstance(task, ImagesTask):
+        own = read_own_images(task)
+        n_test_rows = round(len(own.y) * task.test)
+        n_rows = len(own.y) - n_test_rows
+        return Shape(n_rows, n_test_rows, own.X.shape[1], len(own.class_names))
     if isinstance(task, LineTask | LinearTask):
         n_features = task.features if isinstance(task, LinearTask) else 1
         return Shape(task.rows, task.test_rows, n_features, 0)
@@ -100,7 +108,7 @@ def measure_data(task: AnyTask) -> Shape:
 
 
 def check_data(tasks: Iterable[AnyTask]) -> None:
-    """Read and check the tables among some tasks, so that errors are told before any training.
+    """Read and check the user's files among some tasks, so that errors are told before training.
 
     Raises
     ------
@@ -109,9 +117,9 @@ def check_data(tasks: Iterable[AnyTask]) -> None:
     """
     problems = []
     for task in dict.fromkeys(tasks):
-        if isinstance(task, TableTask):
+        if isinstance(task, TableTask | ImagesTask):
             try:
-                read_table(task)
+                read_table(task) if isinstance(task, TableTask) else read_own_images(task)
             except InputError as error:
                 problems.append(str(error))
     if problems:
@@ -135,12 +143,14 @@ def fingerprint_data(task: AnyTask) -> str:
     Raises
     ------
     InputError
-        If a table cannot be used.
+        If a table, or images of the user's own, cannot be used.
     MachineError
         If the images cannot be had.
     """
     if isinstance(task, TableTask):
         return read_table(task).fingerprint
+    if isinstance(task, ImagesTask):
+        return read_own_images(task).fingerprint
     if isinstance(task, LineTask | LinearTask):
         return ""
     return load_images_once(task.kind).fingerprint

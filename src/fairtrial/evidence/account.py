@@ -16,7 +16,7 @@ from fairtrial.evidence.cause import NOT_SPLIT, Cause
 from fairtrial.evidence.effect import describe_effect
 from fairtrial.evidence.pairs import can_train_on
 from fairtrial.evidence.verdict import Decided, Evidence, decide, estimate_seeds
-from fairtrial.study.task import TableTask
+from fairtrial.study.task import ImagesTask, TableTask
 
 FEWEST_FOR_SKEWNESS = 8  # Below, the test of skewness does not hold its level.
 SKEWED = (
@@ -121,8 +121,8 @@ def _describe_effect(case: Case) -> dict[str, Any]:
 
 def _name_dominant(case: Case) -> str | None:
     """Name what the uncertainty is mostly owed to, where there are two sources."""
-    if case.shared_variance is None or case.evidence.n_seeds < 2 or is_on_table(case):
-        return None  # Seeds that split one table anew are no source of their own.
+    if case.shared_variance is None or case.evidence.n_seeds < 2 or splits_anew(case):
+        return None  # Seeds that split the same rows anew are no source of their own.
     of_seeds = case.evidence.spread**2 / case.evidence.n_seeds
     return "test rows" if case.shared_variance > of_seeds else "seeds"
 
@@ -174,8 +174,8 @@ def _write_note(case: Case, verdict: str, n_claims: int) -> str:
         notes.append(advise(case, n_claims))
     if _name_dominant(case) == "test rows":
         notes.append("What is uncertain is mostly owed to the test rows, not to the seeds.")
-    if is_on_table(case):
-        notes.append("The seeds split one table anew: see docs/evidence.md on tables.")
+    if splits_anew(case):
+        notes.append("The seeds split the same rows anew: see docs/evidence.md on tables.")
     if is_skewed(case.pairs.differences):
         notes.append(SKEWED)
     pairs = [row["difference"] for row in _list_pairs(case)]
@@ -185,9 +185,10 @@ def _write_note(case: Case, verdict: str, n_claims: int) -> str:
     return " ".join(notes)
 
 
-def is_on_table(case: Case) -> bool:
-    """Say whether a claim is about runs on a table of the user's."""
-    return any(isinstance(arm.task, TableTask) for pair in case.pairs.arms for arm in pair)
+def splits_anew(case: Case) -> bool:
+    """Say whether a claim is about runs on a table, or images, of the user's."""
+    kinds = TableTask | ImagesTask
+    return any(isinstance(arm.task, kinds) for pair in case.pairs.arms for arm in pair)
 
 
 def is_skewed(differences: np.ndarray) -> bool:

@@ -9,7 +9,7 @@ import polars as pl
 
 from fairtrial.evidence.pairs import Pairs
 from fairtrial.study.claims import Claim
-from fairtrial.study.task import DigitsTask, FashionMnistTask, TableTask
+from fairtrial.study.task import DigitsTask, FashionMnistTask, ImagesTask, TableTask
 from fairtrial.trial.trial import Trial
 
 
@@ -30,12 +30,12 @@ def share_rows(claim: Claim, pairs: Pairs, trial: Trial) -> float | None:
     float or None
         A variance, in squared units of the metric. None where a verdict is over seeds alone:
         because the claim says so, because each seed draws rows of its own, as for lines, or because
-        only test accuracy on images is known row by row.
+        only test accuracy on such images is known row by row.
 
-        All seeds of images have the same test rows; their variance is taken from a crossed
-        analysis of variance. All seeds of a table split the same rows anew, so that their
-        differences hang together: with a share t of test rows, t / (1 - t) times their variance is
-        a correction for it.
+        All seeds of Fashion-MNIST and digits have the same test rows; their variance is taken from
+        a crossed analysis of variance. All seeds of a table, and of images of the user's own, split
+        the same rows anew, so that their differences hang together: with a share t of test rows,
+        t / (1 - t) times their variance is a correction for it.
 
     References
     ----------
@@ -45,7 +45,7 @@ def share_rows(claim: Claim, pairs: Pairs, trial: Trial) -> float | None:
     alike = all(arm.task == task for pair in pairs.arms for arm in pair)
     if claim.over == "seeds" or not alike:
         return None
-    if isinstance(task, TableTask) and len(pairs.differences) > 1:
+    if isinstance(task, TableTask | ImagesTask) and len(pairs.differences) > 1:
         return float(np.var(pairs.differences, ddof=1)) * task.test / (1.0 - task.test)
     if isinstance(task, FashionMnistTask | DigitsTask) and claim.on == "accuracy":
         return estimate_row_variance(_subtract_rows(pairs, trial.test_rows))

@@ -191,7 +191,7 @@ def check_study(document: Document) -> Study:
 
 
 def _resolve_paths(values: Any, folder: Path, name: str = "") -> Any:
-    """Take the paths of tables, wherever a study file names them, from the file's folder."""
+    """Take the paths of data, wherever a study file names them, from the file's folder."""
     if isinstance(values, Mapping):
         return {
             key: _resolve_paths(value, folder, f"{name}.{key}") for key, value in values.items()

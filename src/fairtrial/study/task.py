@@ -151,7 +151,21 @@ class TableTask(Settings):
         return self
 
 
-AnyTask = LineTask | LinearTask | FashionMnistTask | DigitsTask | TableTask
+class ImagesTask(Settings):
+    """Grey images of your own, each of one class.
+
+    `path` is an .npz file that `fairtrial.images(X, y, file=...)` has written, or a folder with a
+    folder of image files for each class; it is taken from the folder of the study file, or from the
+    working directory where there is none. `test` is the share of images that are held out as test
+    images, drawn anew for each seed.
+    """
+
+    kind: Literal["images"]
+    path: Annotated[str, Field(min_length=1)]
+    test: Share = 0.2
+
+
+AnyTask = LineTask | LinearTask | FashionMnistTask | DigitsTask | TableTask | ImagesTask
 Task = Annotated[
     AnyTask,
     Field(discriminator="kind"),
@@ -163,4 +177,4 @@ def has_classes(task: AnyTask) -> bool:
     """Say whether the targets of a task are classes, to be trained in batches; else numbers."""
     if isinstance(task, TableTask):
         return task.problem == "classification"
-    return isinstance(task, FashionMnistTask | DigitsTask)
+    return isinstance(task, FashionMnistTask | DigitsTask | ImagesTask)

@@ -165,6 +165,7 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     n_steps = max(run.arm.trained.steps or 0 for run in row)
     n_train_rows, n_test_rows, n_features, n_classes = measure_data(task)
     n_rows, is_table = n_train_rows + n_test_rows, isinstance(task, TableTask)
+    has_bytes = isinstance(task, FashionMnistTask | DigitsTask)
     # A table's columns: as read, imputed, standardised, and side by side, in float64.
     columns = 4 * 8 * n_rows * n_features if is_table else 0
     if not n_classes:
@@ -177,7 +178,7 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     # and after the step with two slots each, gradient, start and best.
     block = BLOCK + (recipe.batch_size or 0)
     lane = 4 * n_classes * (10 * (n_features + 1) + 6 * block)
-    features = 5 * n_rows * n_features * (4 if is_table else 1)
+    features = 5 * n_rows * n_features * (1 if has_bytes else 4)
     return features + columns + 4 * block * n_features, lane
 
 
