@@ -249,7 +249,7 @@ def test_validation_rows_are_those_of_every_task(tmp_path):
     from fairtrial.data.split import split_parts
 
     data = table_data(classify(write(tmp_path)), 9, 0.25)
-    X, _ = split_parts(data, 0.25, 9)["train_"]
+    X = split_parts(data, 0.25, 9)["train_"].read()
     np.testing.assert_allclose(X[:, :3].astype(float).mean(0), 0, atol=1e-6)
 
 

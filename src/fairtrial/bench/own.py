@@ -10,11 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.bench.problems import LineProblem, SoftmaxProblem
+from fairtrial.data.split import Part
 from fairtrial.training import eager
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.noise import make_keys
 from fairtrial.training.parameters import Parameters
-from fairtrial.training.stacked import Stack, _lay_out_epoch, compile_epoch, train
+from fairtrial.training.stacked import Stack, compile_epoch, lay_out_epoch, train
 from fairtrial.training.step import init_state
 
 Run = Callable[[], tuple[Any, Any]]
@@ -57,11 +58,12 @@ def prepare_softmax(problem: SoftmaxProblem) -> Run:
         for value in (problem.W, problem.b)
     ))  # fmt: skip
     state, keys = init_state(kinds, start, numbers, 0), make_keys([0], (1,))
+    part = Part(problem.X, np.arange(len(problem.y)), problem.y)
     run_epoch = compile_epoch(kinds, problem.batch_size, problem.pixel_range)
 
     def run() -> tuple[Any, Any]:
-        batches = _lay_out_epoch(problem.X, problem.y, problem.order, problem.batch_size)
-        after, _ = run_epoch(state, *batches, numbers, keys, tf.constant(1))
+        (rows,) = lay_out_epoch(part, problem.order, problem.batch_size)
+        after, _ = run_epoch(state, state, rows, numbers, keys, tf.constant(1), tf.constant(0))
         return after.parameters.W.numpy(), after.parameters.b.numpy()
 
     return run

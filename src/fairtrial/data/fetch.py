@@ -5,7 +5,7 @@ Environment
 FAIRTRIAL_DATA
     A folder with the four files; no other place is looked at then.
 FAIRTRIAL_CACHE
-    The folder to keep fetched data in, instead of the user's cache.
+    The folder to keep fetched data and made features in, instead of the user's cache.
 FAIRTRIAL_DATA_URL
     Where to download from, instead of the data set's public home.
 """
@@ -64,8 +64,13 @@ def log_notice(sentence: str) -> None:
     logging.getLogger("fairtrial.data").warning(sentence)
 
 
-def cache_folder() -> Path:
+def cache_folder(name: str = FOLDER_NAME) -> Path:
     """Where fetched files are kept: below `FAIRTRIAL_CACHE`, else below the user's cache.
+
+    Parameters
+    ----------
+    name : str
+        Of the folder in the cache; absent, that of Fashion-MNIST.
 
     Returns
     -------
@@ -79,10 +84,10 @@ def cache_folder() -> Path:
     """
     named = os.environ.get("FAIRTRIAL_CACHE")
     if named:
-        return _user_path(named, "FAIRTRIAL_CACHE") / FOLDER_NAME
+        return _user_path(named, "FAIRTRIAL_CACHE") / name
     import pooch
 
-    return Path(pooch.os_cache("fairtrial")) / FOLDER_NAME
+    return Path(pooch.os_cache("fairtrial")) / name
 
 
 def find_files(folder: str | Path | None = None) -> Found | None:

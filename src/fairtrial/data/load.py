@@ -9,11 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from fairtrial.data.dataset import Dataset
+from fairtrial.data.features import map_features
 from fairtrial.data.images import Images, load_images
 from fairtrial.data.line import line_data, linear_data
 from fairtrial.data.own_images import own_images_data, read_own_images
 from fairtrial.data.table import read_table, table_data
 from fairtrial.errors import InputError
+from fairtrial.study.features import AS_THEY_COME, AnyFeatures, count_features
 from fairtrial.study.task import AnyTask, ImagesTask, LinearTask, LineTask, TableTask
 
 # Images do not depend on the seed and are large: read once.
@@ -36,7 +38,12 @@ IMAGE_SHAPES = {
 }
 
 
-def load_dataset(task: AnyTask, seed: int, validation: float | None = None) -> Dataset:
+def load_dataset(
+    task: AnyTask,
+    seed: int,
+    validation: float | None = None,
+    features: AnyFeatures = AS_THEY_COME,
+) -> Dataset:
     """Load or draw the data of a task.
 
     Parameters
@@ -46,7 +53,10 @@ def load_dataset(task: AnyTask, seed: int, validation: float | None = None) -> D
     seed : int
         The run's seed; Fashion-MNIST and digits are the same for every seed.
     validation : float or None
-        The recipe's share of validation rows: a table's features are prepared without them.
+        The recipe's share of validation rows: a table's features, and feature maps, are fitted
+        without them.
+    features : PixelFeatures, FourierFeatures, HogFeatures or PatchFeatures
+        What the recipe makes of the rows; absent, they stay as they come.
 
     Returns
     -------
@@ -58,8 +68,16 @@ def load_dataset(task: AnyTask, seed: int, validation: float | None = None) -> D
     InputError
         If a table, or images of the user's own, cannot be used.
     MachineError
-        If the images cannot be had.
+        If the images cannot be had, or the disk does not take their features.
     """
+    dataset = _load_as_it_comes(task, seed, validation)
+    if features == AS_THEY_COME:
+        return dataset
+    images = fingerprint_data(task) if task.kind in IMAGE_SHAPES else ""
+    return map_features(features, dataset, seed, validation, images)
+
+
+def _load_as_it_comes(task: AnyTask, seed: int, validation: float | None) -> Dataset:
     if isinstance(task, TableTask):
         return table_data(task, seed, validation)
     if isinstance(task, ImagesTask):
@@ -83,14 +101,25 @@ def _make_dataset(images: Images) -> Dataset:
     )
 
 
-def measure_data(task: AnyTask) -> Shape:
+def measure_data(task: AnyTask, features: AnyFeatures = AS_THEY_COME) -> Shape:
     """Tell the shape of a task's data, the same for every seed, without preparing it.
+
+    Parameters
+    ----------
+    task : AnyTask
+    features : AnyFeatures
+        What a recipe makes of its rows.
 
     Raises
     ------
     InputError
         If a table, or images of the user's own, cannot be used.
     """
+    shape = _measure_as_it_comes(task)
+    return shape._replace(n_features=count_features(features, shape.n_features))
+
+
+def _measure_as_it_comes(task: AnyTask) -> Shape:
     if isinstance(task, TableTask):
         table = read_table(task)
         n_test_rows = round(len(table.y) * task.test)

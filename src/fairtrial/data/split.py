@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.randomness import make_stream
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some rows of a data set, whose features are not copied before they are asked for.
+
+    Attributes
+    ----------
+    source : (M, D)
+        Features, maybe mapped from a file.
+    rows : (N,) of int
+        Which of them.
+    y : (N,)
+        Their targets.
+    """
+
+    source: np.ndarray
+    rows: np.ndarray
+    y: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def read(self, which: slice | np.ndarray = slice(None)) -> np.ndarray:
+        """Read the features of all rows, or of those that are named by position, (N, D)."""
+        return self.source[self.rows[which]]
 
 
 def split_rows(
@@ -36,22 +64,20 @@ def split_rows(
     return np.sort(shuffled[n_held_out:]), np.sort(shuffled[:n_held_out])
 
 
-def split_parts(
-    dataset: Dataset, validation: float | None, seed: int
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def split_parts(dataset: Dataset, validation: float | None, seed: int) -> dict[str, Part]:
     """Divide a data set into what is trained on, validated on and tested on.
 
     Returns
     -------
-    dict of str to (X, y)
+    dict of str to Part
         By the prefix of its metrics' names: `train_`, `validation_` (if there is any), and none for
         the test rows.
     """
     train_rows, validation_rows = split_rows(len(dataset.y), validation, seed)
-    parts = {"train_": (dataset.X[train_rows], dataset.y[train_rows])}
+    parts = {"train_": Part(dataset.X, train_rows, dataset.y[train_rows])}
     if len(validation_rows):
-        parts["validation_"] = (dataset.X[validation_rows], dataset.y[validation_rows])
-    return parts | {"": (dataset.test_X, dataset.test_y)}
+        parts["validation_"] = Part(dataset.X, validation_rows, dataset.y[validation_rows])
+    return parts | {"": Part(dataset.test_X, np.arange(len(dataset.test_y)), dataset.test_y)}
 
 
 def order_rows(n_rows: int, seed: int, epoch: int) -> np.ndarray:

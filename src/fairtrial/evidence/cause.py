@@ -117,7 +117,7 @@ def has_many_minima(arm: Arm) -> bool:
     if arm.trained.penalty.l2:
         return False
     try:
-        shape = measure_data(arm.task)
+        shape = measure_data(arm.task, arm.trained.features)
     except FairtrialError:  # The data is not at hand; `Optima` says so.
         return False
     n_rows = shape.n_rows * (1.0 - (arm.trained.validation or 0.0))
@@ -228,7 +228,12 @@ def _tell(claim: Claim, pairs: Pairs, choice: float, budget: float) -> str:
 
 def _name_choice(pairs: Pairs) -> str:
     """Name all that decides the two sides' minima and differs between them in any pair."""
-    names = {"loss": "the loss", "penalty": "the penalty", "validation": "the split"}
+    names = {
+        "loss": "the loss",
+        "penalty": "the penalty",
+        "validation": "the split",
+        "features": "the features",
+    }
     differ: dict[str, None] = {}
     for one, other in pairs.arms:
         for setting in sorted(one.settings.keys() | other.settings.keys()):

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from polars.exceptions import PolarsError
 
-from fairtrial.data.load import load_dataset
+from fairtrial.data.load import load_dataset, measure_data
 from fairtrial.errors import FairtrialError
 from fairtrial.study.arms import Arm
 from fairtrial.study.recipe import Recipe
@@ -21,6 +21,8 @@ from fairtrial.trial.scoreboard import Scoreboard, keep_objective
 
 OPTIMA = "optima.parquet"
 ABSENT = "the data is not at hand"
+# Rows times features: as float64 they take a gigabyte, and a search takes several times that.
+MOST_VALUES = 2**27
 
 SCHEMA = pl.Schema(
     {
@@ -120,7 +122,12 @@ class Optima:
 
 
 def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
-    dataset = load_dataset(task, seed, objective.validation)
+    n_rows, _, n_features, _ = measure_data(task, objective.features)
+    if n_rows * n_features > MOST_VALUES:
+        problem = f"{n_rows:,} rows of {n_features:,} features are too many to search on"
+        nothing = {name: [] for name in ("parameters", "sizes", "metric", "metric_value")}
+        return {"key": key, "problem": problem, "certificate": np.inf, "tolerance": 0.0, **nothing}
+    dataset = load_dataset(task, seed, objective.validation, objective.features)
     board = Scoreboard(dataset, seed, objective.validation)
     optimum = board.find_optimum(objective)
     is_number, metrics = not dataset.n_classes, {}

@@ -15,10 +15,11 @@ from pydantic import BaseModel, Field
 from fairtrial.study.baseline import AnyBaseline, BaselineEntry
 from fairtrial.study.complaints import LONGEST_NAME, Complaint, show, validate, write_bare
 from fairtrial.study.document import Place
+from fairtrial.study.features import find_misfits
 from fairtrial.study.names import flatten, list_names, set_at
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.settings import Line, Settings
-from fairtrial.study.task import AnyTask, TableTask, Task, has_classes
+from fairtrial.study.task import IMAGE_SIDES, AnyTask, TableTask, Task, has_classes
 
 MOST_ARMS = 100_000
 
@@ -327,6 +328,8 @@ def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
     on_classes = has_classes(task)
     name = f"a {task.problem} table" if isinstance(task, TableTask) else task.kind
     loss = f"recipe.loss = {recipe.loss.kind!r}, but"
+    for setting, text in find_misfits(recipe.features, name, IMAGE_SIDES.get(task.kind)):
+        yield _conflict(f"features.{setting}", text)
     if on_classes and recipe.loss.kind != "cross_entropy":
         yield _conflict("loss", f"{loss} {name} has classes: use 'cross_entropy'.")
     if not on_classes and recipe.loss.kind == "cross_entropy":

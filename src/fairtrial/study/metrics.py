@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fairtrial.study.baseline import AnyBaseline
+from fairtrial.study.features import AS_THEY_COME
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask, has_classes
 
@@ -108,7 +109,7 @@ def list_metrics(task: AnyTask, recipe: Recipe | AnyBaseline) -> list[str]:
         return ["accuracy", "macro_f1"] if has_classes(task) else [*REGRESSION]
     if has_classes(task):
         return [*CLASSES, *(VALIDATION if recipe.validation is not None else {})]
-    if task.kind in SYNTHETIC_TASKS:
+    if task.kind in SYNTHETIC_TASKS and recipe.features == AS_THEY_COME:
         return [*REGRESSION, *TRUTH, *TO_TOLERANCE]
     # Where noise is put on a table's targets, the training loss is not the objective.
     return [*REGRESSION, *({} if recipe.noise.data else TO_TOLERANCE)]

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
+from fairtrial.study.features import AS_THEY_COME, Features
 from fairtrial.study.settings import (
     Count,
     Decay,
@@ -227,6 +228,7 @@ class Recipe(Settings):
     validation: Share | None = None
     noise: InjectedNoise = InjectedNoise()
     penalty: Penalty = Penalty()
+    features: Features = AS_THEY_COME
 
     @property
     def length(self) -> int:

@@ -173,6 +173,9 @@ Task = Annotated[
 ]
 
 
+IMAGE_SIDES = {"fashion_mnist": 28, "digits": 8}
+
+
 def has_classes(task: AnyTask) -> bool:
     """Say whether the targets of a task are classes, to be trained in batches; else numbers."""
     if isinstance(task, TableTask):

@@ -14,7 +14,14 @@ import tensorflow as tf
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import order_rows, split_parts
 from fairtrial.study.recipe import Recipe
-from fairtrial.training.evaluation import choose_monitored, evaluate, predict, predict_blocks
+from fairtrial.training.evaluation import (
+    choose_monitored,
+    evaluate,
+    hold,
+    predict,
+    predict_blocks,
+    score_parts,
+)
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.noise import Draws, NamedDraws, make_keys
 from fairtrial.training.parameters import Parameters, draw_init
@@ -104,17 +111,18 @@ def _train_epochs(
     draws: Draws,
 ) -> Trace:
     parts = split_parts(dataset, recipe.validation, seed)
-    X, y = parts["train_"]
-    batch_size = recipe.batch_size or len(y)
+    train_rows, batch_size = parts["train_"], recipe.batch_size or len(parts["train_"])
+    held = {prefix: hold(part) for prefix, part in parts.items()}
+    evaluate_piece = partial(evaluate, divisor=dataset.divisor)
     curves, epoch, step = defaultdict(list), 0, 0
     while state.outcome == TRAINING:
         epoch += 1
-        order = order_rows(len(y), seed, epoch)
+        order = order_rows(len(train_rows), seed, epoch)
         before, losses = state, []
-        for first in range(0, len(y), batch_size):
+        for first in range(0, len(order), batch_size):
             rows = order[first : first + batch_size]
-            features = tf.cast(X[rows], tf.float32) / dataset.divisor
-            batch = (features, tf.constant(y[rows]), tf.ones(len(rows)))
+            features = tf.cast(train_rows.read(rows), tf.float32) / dataset.divisor
+            batch = (features, tf.constant(train_rows.y[rows]), tf.ones(len(rows)))
             state, loss = update(
                 measure_classes, kinds, state, batch, numbers, draws, step, epoch
             )  # fmt: skip
@@ -122,7 +130,7 @@ def _train_epochs(
             step += 1
         state = settle(state, before, epoch)
         loss = tf.reduce_mean(tf.stack(losses))
-        scores = _evaluate(state.parameters, parts, dataset.divisor)
+        scores = score_parts(evaluate_piece, state.parameters, held)
         state = judge(
             state, loss, numbers, epoch, numbers["epochs"], state.parameters,
             choose_monitored(loss, scores, numbers),
@@ -135,20 +143,12 @@ def _train_epochs(
             curves[quantity].append(value)
     trace = _make_trace(state, numbers, curves, first=1)
     final = end(state, numbers)
-    scores = _evaluate(final, parts, dataset.divisor)
+    scores = score_parts(evaluate_piece, final, held)
     return replace(
         trace,
         scores={name: float(score) for name, score in scores.items()},
         predictions=predict_blocks(partial(predict, divisor=dataset.divisor), final, parts),
     )
-
-
-def _evaluate(parameters: Parameters, parts: Any, divisor: int) -> dict[str, Any]:
-    return {
-        prefix + name: score
-        for prefix, (X, y) in parts.items()
-        for name, score in evaluate(parameters, X, y, divisor).items()
-    }
 
 
 def _make_trace(state: State, numbers: Any, curves: Mapping[str, Any], first: int) -> Trace:

@@ -2,18 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from fairtrial.data.split import Part
 from fairtrial.training.hyperparameters import MONITORS
 from fairtrial.training.loss import softmax_cross_entropy
 from fairtrial.training.model import Numbers, predict_logits
 from fairtrial.training.parameters import Parameters
-from fairtrial.training.sizes import BLOCK
+from fairtrial.training.sizes import BLOCK, PIECE
 from fairtrial.training.trace import Predictions
+
+Evaluate = Callable[[Parameters, Any, Any], dict[str, Any]]
+# Gives the features and labels of a part of the data, piece by piece, each time that it is called.
+Read = Callable[[], Iterable[tuple[Any, Any]]]
+
+
+def hold(part: Part) -> Read:
+    """Hold a part of the data as tensors; where it is too large, read its pieces every time."""
+    row = part.source.dtype.itemsize * part.source.shape[1]
+    size = max(PIECE // row, 1)
+    size -= size % BLOCK if size > BLOCK else 0
+    pieces = [slice(first, first + size) for first in range(0, len(part), size)]
+
+    def read() -> Iterator[tuple[Any, Any]]:
+        return ((tf.constant(part.read(piece)), tf.constant(part.y[piece])) for piece in pieces)
+
+    if len(pieces) > 1:
+        return read
+    held = [*read()]
+    return lambda: held
+
+
+def score_parts(
+    evaluate_piece: Evaluate, parameters: Parameters, parts: Mapping[str, Read]
+) -> dict[str, Any]:
+    """Evaluate parameters on all parts of the data.
+
+    Parameters
+    ----------
+    evaluate_piece : callable
+        `evaluate` for one piece.
+    parameters : Parameters
+        `W` (D, K, ...) and `b` (K, ...).
+    parts : mapping of str to Read
+        By the prefix of their metrics' names.
+
+    Returns
+    -------
+    dict of str to (...)
+        The metrics of `evaluate`, by prefix and name.
+    """
+    scores: dict[str, Any] = {}
+    for prefix, read in parts.items():
+        pieces = [(len(y), evaluate_piece(parameters, X, y)) for X, y in read()]
+        n_rows = sum(n for n, _ in pieces)
+        for name in pieces[0][1]:
+            scores[prefix + name] = sum(n / n_rows * found[name] for n, found in pieces)
+    return scores
 
 
 def evaluate(parameters: Parameters, X: Any, labels: Any, divisor: int) -> dict[str, Any]:
@@ -92,7 +141,7 @@ def predict(parameters: Parameters, X: Any, divisor: int) -> tuple[Any, Any]:
 def predict_blocks(
     predict_block: Callable[[Parameters, Any], tuple[Any, Any]],
     parameters: Parameters,
-    parts: Mapping[str, tuple[Any, Any]],
+    parts: Mapping[str, Part],
 ) -> dict[str, Predictions]:
     """Tell the classes of the validation and test rows, block by block.
 
@@ -102,7 +151,7 @@ def predict_blocks(
         `predict` for one block of rows.
     parameters : Parameters
         `W` (D, K, ...) and `b` (K, ...).
-    parts : mapping of str to (X, y)
+    parts : mapping of str to Part
         All parts of the data, by the prefix of their metrics' names.
 
     Returns
@@ -111,10 +160,10 @@ def predict_blocks(
         (N, ...) each; without the training rows.
     """
     told = {}
-    for prefix, (X, _) in parts.items():
+    for prefix, part in parts.items():
         if prefix != "train_":
-            firsts = range(0, len(X), BLOCK)
-            blocks = [predict_block(parameters, X[first : first + BLOCK]) for first in firsts]
+            slices = [slice(first, first + BLOCK) for first in range(0, len(part), BLOCK)]
+            blocks = [predict_block(parameters, part.read(block)) for block in slices]
             told[prefix] = Predictions(*(
                 np.concatenate([np.asarray(values) for values in side])
                 for side in zip(*blocks, strict=True)

@@ -81,7 +81,7 @@ def _list_numbers(recipe: Recipe, kinds: Kinds) -> dict[str, float]:
     numbers: dict[str, float] = {
         name: value
         for name, value in flat.items()
-        if not isinstance(value, str) and not name.startswith("init.")
+        if not isinstance(value, str) and not name.startswith(("init.", "features."))
     }
     if recipe.loss.kind in LOSSES:
         weights = LOSSES[recipe.loss.kind](recipe.loss)

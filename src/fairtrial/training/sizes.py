@@ -5,3 +5,6 @@ CHUNK = 500
 
 # Rows that are evaluated together, so that the logits of all lanes stay in the processor's cache.
 BLOCK = 2000
+
+# Bytes of features that a program is given at a time: more than this comes piece by piece.
+PIECE = 2**27

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,14 +12,21 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.split import order_rows, split_parts
+from fairtrial.data.split import Part, order_rows, split_parts
 from fairtrial.study.recipe import Recipe
-from fairtrial.training.evaluation import choose_monitored, evaluate, predict, predict_blocks
+from fairtrial.training.evaluation import (
+    choose_monitored,
+    evaluate,
+    hold,
+    predict,
+    predict_blocks,
+    score_parts,
+)
 from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
 from fairtrial.training.lanes import share_lanes
 from fairtrial.training.noise import NamedDraws, make_keys
 from fairtrial.training.parameters import Parameters, draw_init
-from fairtrial.training.sizes import CHUNK
+from fairtrial.training.sizes import CHUNK, PIECE
 from fairtrial.training.step import (
     State,
     end,
@@ -237,24 +244,34 @@ def _cut_steps(left: _Left, chunks: list[dict[str, np.ndarray]]) -> list[list[Tr
 
 @lru_cache(maxsize=32)
 def compile_epoch(kinds: Kinds, batch_size: int, divisor: int) -> Callable[..., Any]:
-    """Compile one epoch of mini-batches for stacks of these kinds, any numbers, any shape."""
+    """Compile mini-batches of an epoch for stacks of these kinds, any numbers, any shape.
+
+    Its program takes the state, that of the epoch's start, the rows in their order, the epoch, and
+    the number of its first step; it returns the new state, and the sum of the batches' losses.
+    """
 
     @compile_program
     def run_epoch(
-        state: State, X: Any, y: Any, weights: Any, numbers: Any, keys: Any, epoch: Any
+        state: State,
+        start: State,
+        rows: tuple[Any, Any, Any],
+        numbers: Any,
+        keys: Any,
+        epoch: Any,
+        first_step: Any,
     ) -> tuple[State, Any]:
-        draws, start = NamedDraws(keys), state
+        draws, (X, y, weights) = NamedDraws(keys), rows
         n_batches = X.shape[0] // batch_size
 
         def take(number: Any, state: State, total: Any) -> Any:
             first = number * batch_size
-            rows = tf.slice(X, [first, 0], [batch_size, X.shape[1]])
+            features = tf.slice(X, [first, 0], [batch_size, X.shape[1]])
             batch = (
-                tf.cast(rows, tf.float32) / divisor,
+                tf.cast(features, tf.float32) / divisor,
                 tf.slice(y, [first], [batch_size]),
                 tf.slice(weights, [first], [batch_size]),
             )
-            step = (epoch - 1) * n_batches + number
+            step = first_step + number
             state, loss = update(
                 measure_classes, kinds, state, batch, numbers, draws, step, epoch
             )  # fmt: skip
@@ -265,7 +282,7 @@ def compile_epoch(kinds: Kinds, batch_size: int, divisor: int) -> Callable[..., 
             take,
             (0, state, tf.zeros(state.outcome.shape)),
         )
-        return settle(state, start, epoch), total / n_batches
+        return settle(state, start, epoch), total
 
     return run_epoch
 
@@ -304,28 +321,27 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
     state = init_state(kinds, start, numbers, 0)
     keys = make_keys([seed], (1,))
     parts = split_parts(dataset, recipes[0].validation, seed)
-    X, y = parts["train_"]
-    batch_size = min(recipes[0].batch_size or len(y), len(y))
-    tensors = {prefix: (tf.constant(X), tf.constant(y)) for prefix, (X, y) in parts.items()}
+    train_rows = parts["train_"]
+    batch_size = min(recipes[0].batch_size or len(train_rows), len(train_rows))
+    held = {prefix: hold(part) for prefix, part in parts.items()}
     run_epoch = compile_epoch(kinds, batch_size, dataset.divisor)
     run_evaluation = compile_evaluation(dataset.divisor)
-
-    def score(parameters: Parameters) -> dict[str, Any]:
-        return {
-            prefix + name: value
-            for prefix, part in tensors.items()
-            for name, value in run_evaluation(parameters, *part).items()
-        }
 
     epochs, epoch = [], 0
     waiting, traces = dict(enumerate(places)), dict[int, Trace]()
     while waiting:
         progress(_count_training(state), epoch)
         epoch += 1
-        rate = state.learning_rate
-        batches = _lay_out_epoch(X, y, order_rows(len(y), seed, epoch), batch_size)
-        state, loss = run_epoch(state, *batches, numbers, keys, tf.constant(epoch))
-        scores = score(state.parameters)
+        start_of_epoch, rate = state, state.learning_rate
+        n_batches = -(-len(train_rows) // batch_size)
+        step, total = (epoch - 1) * n_batches, 0.0
+        for rows in lay_out_epoch(train_rows, order_rows(len(train_rows), seed, epoch), batch_size):
+            state, losses = run_epoch(
+                state, start_of_epoch, rows, numbers, keys, tf.constant(epoch), tf.constant(step)
+            )
+            step, total = step + len(rows[1]) // batch_size, total + losses
+        loss = total / n_batches
+        scores = score_parts(run_evaluation, state.parameters, held)
         state = judge(
             state, loss, numbers, epoch, numbers["epochs"], state.parameters,
             choose_monitored(loss, scores, numbers),
@@ -334,22 +350,31 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
         epochs.append({name: value.numpy() for name, value in values.items()})
         if ended := _take_ended(waiting, stack.recipes, epoch, state):
             parameters = end(state, numbers)
-            final = scores if parameters is state.parameters else score(parameters)
-            told = predict_blocks(compile_prediction(dataset.divisor), parameters, tensors)
+            is_last = parameters is state.parameters
+            final = scores if is_last else score_parts(run_evaluation, parameters, held)
+            told = predict_blocks(compile_prediction(dataset.divisor), parameters, parts)
             left = _Left(parameters, state, list(ended.values()), epoch)
             traces |= zip(ended, _cut_epochs(left, epochs, final, told), strict=True)
     return [traces[run] for run in range(len(places))]
 
 
-def _lay_out_epoch(
-    X: np.ndarray, y: np.ndarray, order: np.ndarray, batch_size: int
-) -> tuple[Any, Any, Any]:
-    """Put the rows in the epoch's order; rows of weight 0 fill up the last batch."""
+def lay_out_epoch(
+    part: Part, order: np.ndarray, batch_size: int
+) -> Iterator[tuple[Any, Any, Any]]:  # fmt: skip
+    """Yield rows in the epoch's order: features, labels, weights, of whole batches.
+
+    All at once, or in pieces where that is too much. Rows of weight 0 fill up the last batch.
+    """
     n_filled = -len(order) % batch_size
     rows = np.concatenate([order, order[:1].repeat(n_filled)])
     weights = np.ones(len(rows), np.float32)
     weights[len(order) :] = 0.0
-    return tf.constant(X[rows]), tf.constant(y[rows]), tf.constant(weights)
+    batch = batch_size * part.source.dtype.itemsize * part.source.shape[1]
+    size = batch_size * max(PIECE // batch, 1)
+    for first in range(0, len(rows), size):
+        piece = rows[first : first + size]
+        X, y = part.read(piece), part.y[piece]
+        yield tf.constant(X), tf.constant(y), tf.constant(weights[first : first + size])
 
 
 def _cut_epochs(

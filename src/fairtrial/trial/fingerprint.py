@@ -19,12 +19,13 @@ from fairtrial.study.task import AnyTask
 TRAINING_CODE = (
     "training",
     "data",
+    "data/features",
     "randomness.py",
     "optimum",
     "baselines.py",
     "trial/scoreboard.py",
 )
-TRAINING_LIBRARIES = ("tensorflow", "numpy", "scipy", "scikit-learn")
+TRAINING_LIBRARIES = ("tensorflow", "numpy", "scipy", "scikit-learn", "scikit-image")
 OPTIONAL_LIBRARIES = ("scikit-learn-intelex",)
 
 

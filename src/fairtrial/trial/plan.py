@@ -13,6 +13,7 @@ from fairtrial.baselines import is_random
 from fairtrial.data.load import measure_data
 from fairtrial.study import Arm, Run
 from fairtrial.study.baseline import AnyBaseline
+from fairtrial.study.features import AS_THEY_COME
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import (
     AnyTask,
@@ -24,7 +25,7 @@ from fairtrial.study.task import (
     has_classes,
 )
 from fairtrial.training.lanes import share_lanes
-from fairtrial.training.sizes import BLOCK
+from fairtrial.training.sizes import BLOCK, PIECE
 
 # Wider stacks cost more a lane: their parameters, or their residuals, leave the processor's cache.
 USEFUL_LANES, USEFUL_RESIDUALS = 128, 2**20
@@ -163,11 +164,11 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     """
     task, recipe = row[0].arm.task, row[0].arm.trained
     n_steps = max(run.arm.trained.steps or 0 for run in row)
-    n_train_rows, n_test_rows, n_features, n_classes = measure_data(task)
+    n_train_rows, n_test_rows, n_features, n_classes = measure_data(task, recipe.features)
     n_rows, is_table = n_train_rows + n_test_rows, isinstance(task, TableTask)
     has_bytes = isinstance(task, FashionMnistTask | DigitsTask)
     # A table's columns: as read, imputed, standardised, and side by side, in float64.
-    columns = 4 * 8 * n_rows * n_features if is_table else 0
+    columns = 4 * 8 * n_rows * measure_data(task).n_features if is_table else 0
     if not n_classes:
         values = (3 * n_train_rows + 2 * n_test_rows) * (n_features + 1)
         # Residuals and what is made of them; measured, see docs/speed.md.
@@ -178,8 +179,11 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     # and after the step with two slots each, gradient, start and best.
     block = BLOCK + (recipe.batch_size or 0)
     lane = 4 * n_classes * (10 * (n_features + 1) + 6 * block)
-    features = 5 * n_rows * n_features * (1 if has_bytes else 4)
-    return features + columns + 4 * block * n_features, lane
+    is_mapped = not is_table and recipe.features != AS_THEY_COME
+    features = n_rows * n_features * (1 if has_bytes and not is_mapped else 4)
+    if is_mapped:
+        features = min(features, PIECE)  # They stay in their file.
+    return 5 * features + columns + 4 * block * n_features, lane
 
 
 def _gather_lanes(runs: Sequence[Run]) -> list[list[Run]]:
@@ -202,7 +206,8 @@ def _shares(arm: Arm) -> tuple:
     """Return what runs of one seed must have in common, beside steps, to share a data set."""
     recipe = arm.trained
     has_data_noise = recipe.noise.data is not None
-    return arm.task, recipe.batch_size, recipe.validation, has_data_noise
+    rows = arm.task, recipe.validation, recipe.features
+    return *rows, recipe.batch_size, has_data_noise
 
 
 def _shape(task: AnyTask) -> object:

@@ -10,7 +10,7 @@ import scipy.special
 from sklearn.metrics import f1_score
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.split import split_parts
+from fairtrial.data.split import Part, split_parts
 from fairtrial.optimum import Optimum, find_optimum, measure_objective
 from fairtrial.study.recipe import Recipe, Sgd
 
@@ -44,12 +44,15 @@ class Scoreboard:
         self._optima: dict[Recipe, Optimum] = {}
 
     @cached_property
+    def _split(self) -> dict[str, Part]:
+        return split_parts(self.dataset, self._validation, self._seed)
+
+    @cached_property
     def _parts(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Training, validation and test rows, as training sees them; float64."""
-        dataset = self.dataset
-        parts = split_parts(dataset, self._validation, self._seed)
         return {
-            prefix: (X.astype(np.float64) / dataset.divisor, y) for prefix, (X, y) in parts.items()
+            prefix: (part.read().astype(np.float64) / self.dataset.divisor, part.y)
+            for prefix, part in self._split.items()
         }
 
     def find_optimum(self, recipe: Recipe) -> Optimum:
@@ -83,7 +86,7 @@ class Scoreboard:
             return metrics
         metrics = dict(trace.scores)
         for prefix, told in trace.predictions.items():
-            truth = self._read_labels(prefix)
+            truth = self._split[prefix].y
             metrics |= score_predictions(truth, told.classes, told.confidence, prefix)
         return metrics | {
             "generalization_gap": trace.scores["train_accuracy"] - trace.scores["accuracy"],
@@ -113,9 +116,6 @@ class Scoreboard:
         gap = metrics["train_accuracy"] - metrics["accuracy"]
         return metrics | {"generalization_gap": gap}
 
-    def _read_labels(self, prefix: str) -> np.ndarray:
-        return self.dataset.test_y if not prefix else self._parts[prefix][1]
-
     def _count_steps(self, trace: Trace, recipe: Recipe) -> float | None:
         truth = self.dataset.true_parameters
         if truth is not None:
@@ -132,11 +132,12 @@ class Scoreboard:
 
 
 def keep_objective(recipe: Recipe) -> Recipe:
-    """Keep of a recipe what decides its minimum: loss, penalty, and which rows it trains on."""
+    """Keep of a recipe what decides its minimum: loss, penalty, rows and features."""
     return Recipe(
         loss=recipe.loss,
         penalty=recipe.penalty,
         validation=recipe.validation,
+        features=recipe.features,
         optimizer=Sgd(kind="sgd"),
         steps=1,
     )

@@ -76,8 +76,9 @@ def train_stack(plan: StackPlan, progress: Progress) -> list[Result]:
     firsts = [row[0] for row in plan.runs]
     fingerprints = [fingerprint_runs(row) for row in plan.runs]
     recipes = plan.recipes
-    validation = recipes[0].validation  # The lanes of a data set share it.
-    datasets = [load_dataset(run.arm.task, run.seed, validation) for run in firsts]
+    # The lanes of a data set share both.
+    validation, features = recipes[0].validation, recipes[0].features
+    datasets = [load_dataset(run.arm.task, run.seed, validation, features) for run in firsts]
     if fingerprints != [fingerprint_runs(row) for row in plan.runs]:
         raise InputError(
             "A table changed while it was loaded: run the same command again when nothing writes "

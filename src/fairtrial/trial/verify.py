@@ -150,8 +150,9 @@ def verify_lane(plan: StackPlan, row: int, lane: int) -> Verification:
     firsts = [runs[0] for runs in plan.runs]
     seeds = [run.seed for run in firsts]
     recipes = plan.recipes
-    validation = recipes[0].validation  # The lanes of a data set share it.
-    datasets = [load_dataset(run.arm.task, run.seed, validation) for run in firsts]
+    # The lanes of a data set share both.
+    validation, features = recipes[0].validation, recipes[0].features
+    datasets = [load_dataset(run.arm.task, run.seed, validation, features) for run in firsts]
     in_epochs = recipes[lane].epochs is not None
 
     def train_both(most: int) -> tuple[Trace, Trace]:

@@ -1,0 +1,85 @@
+"""Feature maps: fitted on training rows alone, never on labels, and applied to all rows alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fairtrial.data.dataset import Dataset
+from fairtrial.data.features.fourier import fit_fourier
+from fairtrial.data.features.hog import fit_hog
+from fairtrial.data.features.maps import Map, TrainingRows, apply
+from fairtrial.data.features.patches import fit_patches
+from fairtrial.data.features.pixels import fit_pixels
+from fairtrial.data.features.store import keep, name_features
+from fairtrial.data.split import split_rows
+from fairtrial.study.features import AnyFeatures, HogFeatures, count_features
+
+FITS: dict[str, Callable[[Any, TrainingRows], Map]] = {
+    "pixels": fit_pixels,
+    "fourier": fit_fourier,
+    "hog": fit_hog,
+    "patches": fit_patches,
+}
+
+
+def map_features(
+    features: AnyFeatures,
+    dataset: Dataset,
+    seed: int,
+    validation: float | None,
+    images: str = "",
+) -> Dataset:
+    """Put other features in the place of a data set's.
+
+    Parameters
+    ----------
+    features : PixelFeatures, FourierFeatures, HogFeatures or PatchFeatures
+        What to make of them.
+    dataset : Dataset
+        Its labels have no part in it, nor have its test rows.
+    seed : int
+        The run's seed: it decides all draws, and which rows validate.
+    validation : float or None
+        Share of the training rows that the recipe holds out: nothing is fitted on them either.
+    images : str
+        The fingerprint of a set of images, whose features are kept on the disk; absent, they are
+        made anew and held in memory.
+
+    Returns
+    -------
+    Dataset
+        The same rows with their new features. What was true of the weights no longer is.
+
+    Raises
+    ------
+    MachineError
+        If the disk does not take them.
+    """
+    seen = split_rows(len(dataset.y), validation, seed)[0]
+    rows = TrainingRows(dataset.X, seen, dataset.divisor, seed)
+
+    def make() -> Iterator[np.ndarray]:
+        feature_map = FITS[features.kind](features, rows)
+        for X in (dataset.X, dataset.test_X):
+            yield from apply(feature_map, X, dataset.divisor)
+
+    n_rows = len(dataset.y)
+    if images:
+        # Of these nothing is fitted, and every seed has the same ones.
+        given = () if isinstance(features, HogFeatures) else (str(seed), repr(validation))
+        name = name_features(features.model_dump_json(), images, *given)
+        shape = n_rows + len(dataset.test_y), count_features(features, dataset.X.shape[1])
+        mapped = keep(name, shape, make)
+    else:
+        mapped = np.concatenate([*make()])
+    return replace(
+        dataset,
+        X=mapped[:n_rows],
+        test_X=mapped[n_rows:],
+        divisor=1,
+        true_parameters=None,
+    )

@@ -1,0 +1,38 @@
+"""Random Fourier features of the Gaussian kernel.
+
+References
+----------
+Rahimi and Recht (2007), "Random features for large-scale kernel machines".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.distance import pdist
+
+from fairtrial.data.features.maps import Map, TrainingRows
+from fairtrial.study.features import FourierFeatures
+
+# Rows whose distances from each other give the bandwidth.
+N_COMPARED = 1000
+
+
+def fit_fourier(features: FourierFeatures, rows: TrainingRows) -> Map:
+    """Draw the directions and offsets of cosines.
+
+    Their inner products, divided by their number, approach the kernel
+    `exp(-|x - x'|² / (2 bandwidth²))`. Each has a mean square of about 1, so that learning rates
+    that suit other features suit them.
+    """
+    bandwidth = features.bandwidth * measure_distance(rows)
+    shape = features.directions, rows.X.shape[1]
+    directions = rows.open("directions").standard_normal(shape, np.float32).T / bandwidth
+    offsets = rows.open("offsets").uniform(0.0, 2.0 * np.pi, features.directions)
+    directions, offsets = directions.astype(np.float32), offsets.astype(np.float32)
+    return lambda X: np.sqrt(np.float32(2.0)) * np.cos(X @ directions + offsets)
+
+
+def measure_distance(rows: TrainingRows) -> float:
+    """Return the median distance between training rows; 1 where most are alike."""
+    distances = pdist(rows.draw(N_COMPARED, "distances").astype(np.float64))
+    return float(np.median(distances)) or 1.0

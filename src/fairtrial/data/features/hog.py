@@ -1,0 +1,30 @@
+"""Histograms of oriented gradients, by scikit-image.
+
+References
+----------
+Dalal and Triggs (2005), "Histograms of oriented gradients for human detection".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fairtrial.data.features.maps import Map, TrainingRows
+from fairtrial.study.features import HogFeatures
+
+
+def fit_hog(features: HogFeatures, rows: TrainingRows) -> Map:
+    """Describe each image by itself: nothing is fitted."""
+    from skimage.feature import hog  # It takes a while to load.
+
+    side = round(rows.X.shape[1] ** 0.5)
+    settings = {
+        "orientations": features.orientations,
+        "pixels_per_cell": (features.cell, features.cell),
+        "cells_per_block": (features.block, features.block),
+    }
+
+    def describe(X: np.ndarray) -> np.ndarray:
+        return np.stack([hog(image, **settings) for image in X.reshape(-1, side, side)])
+
+    return describe

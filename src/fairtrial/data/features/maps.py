@@ -1,0 +1,104 @@
+"""What feature maps have in common: the rows they are fitted on, and how they are applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, cpu_count, delayed
+from threadpoolctl import threadpool_limits
+
+from fairtrial.randomness import make_stream
+
+# Features of rows before, (N, D) float32, to those after, (N, D') float32; each row by itself.
+Map = Callable[[np.ndarray], np.ndarray]
+
+# Rows that are mapped at a time.
+CHUNK = 250
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """What a map may be fitted on: the rows that training sees, without their labels.
+
+    Attributes
+    ----------
+    X : (M, D)
+        All training rows of the data set, validation rows too.
+    seen : (N,) of int
+        Those that training sees.
+    divisor : int
+        What features are divided by.
+    seed : int
+        The run's seed.
+    """
+
+    X: np.ndarray
+    seen: np.ndarray
+    divisor: int
+    seed: int
+
+    def read(self) -> np.ndarray:
+        """Read all of them, (N, D) float32."""
+        return scale_down(self.X[self.seen], self.divisor)
+
+    def draw(self, most: int, purpose: str) -> np.ndarray:
+        """Draw some of them without replacement, or read all if there are no more."""
+        if len(self.seen) <= most:
+            return self.read()
+        drawn = self.open(purpose).choice(len(self.seen), most, replace=False)
+        return scale_down(self.X[self.seen[drawn]], self.divisor)
+
+    def open(self, purpose: str) -> np.random.Generator:
+        """Open the seed's stream of one purpose."""
+        return make_stream(self.seed, f"features.{purpose}")
+
+
+def scale_down(X: np.ndarray, divisor: int) -> np.ndarray:
+    """Divide features as training does; float32."""
+    return X.astype(np.float32) / np.float32(divisor)
+
+
+def fit_scale(chunks: Iterable[np.ndarray]) -> Map:
+    """Standardise: mean 0 and standard deviation 1 over the given rows.
+
+    Parameters
+    ----------
+    chunks : iterable of (N, D) arrays
+        Features of training rows. One that is the same in all of them becomes 0 there.
+    """
+    from sklearn.preprocessing import StandardScaler  # It takes a second to load.
+
+    scaler = StandardScaler()
+    for chunk in chunks:
+        scaler.partial_fit(chunk)
+    mean, size = (np.asarray(each, np.float32) for each in (scaler.mean_, scaler.scale_))
+    return lambda X: (X - mean) / size
+
+
+def apply(feature_map: Map, X: np.ndarray, divisor: int) -> Iterator[np.ndarray]:
+    """Map rows, chunk by chunk, on all processors.
+
+    Parameters
+    ----------
+    feature_map : Map
+    X : (N, D)
+        Rows as the data set has them.
+    divisor : int
+        What they are divided by.
+
+    Yields
+    ------
+    (at most `CHUNK`, D') array
+        In the order of the rows.
+    """
+
+    def map_chunk(first: int) -> np.ndarray:
+        return feature_map(scale_down(X[first : first + CHUNK], divisor))
+
+    # Each processor takes chunks of its own: products of this size are slower on several.
+    with threadpool_limits(1, user_api="blas"):
+        parallel: Any = Parallel(cpu_count(), "threading", return_as="generator")
+        yield from parallel(delayed(map_chunk)(first) for first in range(0, len(X), CHUNK))

@@ -1,0 +1,122 @@
+"""Features that are kept on the disk: made once, there whole or not at all, read piece by piece."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable
+from functools import cache
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from fairtrial.data.fetch import cache_folder
+from fairtrial.errors import MachineError
+
+FOLDER_NAME = "features"
+# float32 up to this size, in bytes; float16 beyond.
+MOST_FLOAT32 = 2**30
+# What all files may take together, in bytes: those not used for longest go first.
+MOST_KEPT = 20 * 2**30
+ABANDONED_SECONDS = 24 * 60 * 60
+
+
+def choose_dtype(shape: tuple[int, int]) -> np.dtype:
+    """Choose in what precision features are kept: in half where they are many."""
+    small = 4 * shape[0] * shape[1] <= MOST_FLOAT32
+    return np.dtype(np.float32 if small else np.float16)
+
+
+def keep(
+    name: str, shape: tuple[int, int], make: Callable[[], Iterable[np.ndarray]]
+) -> np.ndarray:  # fmt: skip
+    """Return the features of a name, made now if they are not there.
+
+    Parameters
+    ----------
+    name : str
+        Says everything that they depend on, see `name_features`.
+    shape : (N, D)
+    make : callable
+        Yields them, some rows at a time.
+
+    Returns
+    -------
+    (N, D) float32 or float16
+        Mapped from the file, read-only.
+
+    Raises
+    ------
+    MachineError
+        If they cannot be written.
+    """
+    dtype = choose_dtype(shape)
+    folder = cache_folder(FOLDER_NAME)
+    path = folder / f"{name}.npy"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Whoever else makes them now, in another thread or process, is waited for.
+        with FileLock(folder / f"{name}.lock"):
+            if not path.exists():
+                aside = path.with_suffix(".writing")
+                _write(aside, shape, dtype, make())
+                aside.replace(path)
+                _make_room(path)
+            os.utime(path)
+        return np.load(path, mmap_mode="r")
+    except OSError as error:
+        size = dtype.itemsize * shape[0] * shape[1] / 2**30
+        raise MachineError(
+            f"{path} cannot be written ({error.strerror or error}): the features take {size:.1f} "
+            "GiB. Make room, or name another folder with FAIRTRIAL_CACHE."
+        ) from None
+
+
+def _write(
+    path: Path, shape: tuple[int, int], dtype: np.dtype, chunks: Iterable[np.ndarray]
+) -> None:  # fmt: skip
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    # Not through a mapping: on a full disk that would end the process.
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for chunk in chunks:
+            file.write(np.ascontiguousarray(chunk, dtype).data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _make_room(newest: Path) -> None:
+    """Remove the files that have not been used for longest, down to `MOST_KEPT`."""
+    ages = {path: path.stat() for path in newest.parent.iterdir() if path != newest}
+    room = MOST_KEPT - newest.stat().st_size
+    for path, status in sorted(ages.items(), key=lambda pair: -pair[1].st_mtime):
+        is_abandoned = time.time() - status.st_mtime > ABANDONED_SECONDS
+        if path.suffix == ".npy":
+            room -= status.st_size
+        if (path.suffix == ".npy" and room < 0) or (path.suffix == ".writing" and is_abandoned):
+            path.unlink(missing_ok=True)  # Whoever has it mapped goes on reading it.
+
+
+def name_features(*parts: str) -> str:
+    """Name features by everything that they depend on, and by the code that makes them."""
+    whole = hashlib.sha256()
+    for part in (*parts, _fingerprint_code()):  # Lengths keep neighbours apart.
+        whole.update(len(part).to_bytes(8, "big") + part.encode())
+    return whole.hexdigest()[:32]
+
+
+@cache
+def _fingerprint_code() -> str:
+    package = resources.files("fairtrial")
+    files = [
+        *(file for file in (package / "data" / "features").iterdir() if file.name.endswith(".py")),
+        package / "data" / "split.py",
+        package / "randomness.py",
+    ]
+    code = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    libraries = ("numpy", "scipy", "scikit-image", "scikit-learn")
+    return " ".join([*sorted(code), *map(version, libraries)])

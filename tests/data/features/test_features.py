@@ -1,0 +1,129 @@
+"""Feature maps as data sets: what they are fitted on, what they depend on, and their shapes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fairtrial.data.features import map_features
+from fairtrial.data.load import fingerprint_data, load_dataset, measure_data
+from fairtrial.data.split import split_rows
+from fairtrial.study.features import FourierFeatures, HogFeatures, PatchFeatures, PixelFeatures
+from fairtrial.study.task import DigitsTask, LinearTask, TableTask
+
+DIGITS = DigitsTask(kind="digits")
+PATCHES = PatchFeatures(kind="patches", sizes=[3, 5], patches=7, grid=2)
+MAPS = [
+    PixelFeatures(standardise=True),
+    FourierFeatures(kind="fourier", directions=9),
+    HogFeatures(kind="hog", cell=2),
+    PATCHES,
+    PatchFeatures(kind="patches", sizes=[3], patches=7, grid=3, dictionary="random"),
+]
+FITTED = [each for each in MAPS if each.kind != "hog"]
+
+
+@pytest.fixture
+def small():
+    """Two hundred of the digits, as one data set without a name in the cache."""
+    whole = load_dataset(DIGITS, 0)
+    return replace(
+        whole, X=whole.X[:200], y=whole.y[:200], test_X=whole.test_X[:30], test_y=whole.test_y[:30]
+    )
+
+
+def name(features):
+    return f"{features.kind} {getattr(features, 'dictionary', '')}"
+
+
+@pytest.mark.parametrize("features", MAPS, ids=name)
+def test_shapes_are_known_before(features):
+    data = load_dataset(DIGITS, 3, 0.2, features)
+    shape = measure_data(DIGITS, features)
+    assert data.X.shape == (1437, shape.n_features)
+    assert data.test_X.shape == (360, shape.n_features)
+    assert (data.divisor, data.X.dtype) == (1, np.float32)
+
+
+def test_as_they_come_they_stay():
+    data = load_dataset(DIGITS, 0, None, PixelFeatures())
+    assert data.X is load_dataset(DIGITS, 1).X
+
+
+@pytest.mark.parametrize("features", MAPS, ids=name)
+def test_neither_labels_nor_test_rows_nor_validation_rows_matter(features, small):
+    seen, held_out = split_rows(200, 0.25, 5)
+    expected = map_features(features, small, 5, 0.25)
+    X = small.X.copy()
+    X[held_out] = X[held_out][:, ::-1]
+    other = replace(
+        small, X=X, y=small.y[::-1], test_X=small.test_X[:, ::-1], test_y=small.test_y * 0
+    )
+    found = map_features(features, other, 5, 0.25)
+    np.testing.assert_array_equal(found.X[seen], expected.X[seen])
+    assert not np.array_equal(found.X[held_out], expected.X[held_out])
+    assert not np.array_equal(found.test_X, expected.test_X)
+
+
+@pytest.mark.parametrize("features", FITTED, ids=name)
+def test_what_training_sees_matters(features, small):
+    seen = split_rows(200, 0.25, 5)[0]
+    X = small.X.copy()
+    X[seen[:50]] = X[seen[:50]][:, ::-1]
+    found = map_features(features, replace(small, X=X), 5, 0.25)
+    expected = map_features(features, small, 5, 0.25)
+    assert not np.allclose(found.test_X, expected.test_X)
+
+
+@pytest.mark.parametrize("features", MAPS, ids=name)
+def test_the_seed_says_everything(features, small):
+    one, same, other = (map_features(features, small, seed, None).X for seed in (5, 5, 6))
+    np.testing.assert_array_equal(one, same)
+    # Without draws, and without validation rows, nothing differs.
+    assert np.array_equal(one, other) == (features.kind in ("pixels", "hog"))
+
+
+def test_kept_features_are_those_that_were_made(monkeypatch):
+    made = load_dataset(DIGITS, 1, 0.2, PATCHES)
+    monkeypatch.setattr("fairtrial.data.features.FITS", {})  # Now none can be made.
+    kept = load_dataset(DIGITS, 1, 0.2, PATCHES)
+    np.testing.assert_array_equal(kept.X, made.X)
+    np.testing.assert_array_equal(kept.test_X, made.test_X)
+    for seed, validation, change in [(2, 0.2, {}), (1, 0.3, {}), (1, 0.2, {"power": 1.0})]:
+        with pytest.raises(KeyError):
+            load_dataset(DIGITS, seed, validation, PATCHES.model_copy(update=change))
+
+
+def test_kept_and_made_anew_agree():
+    whole = load_dataset(DIGITS, 0)
+    kept = load_dataset(DIGITS, 4, 0.2, PATCHES)
+    made = map_features(PATCHES, whole, 4, 0.2)
+    assert fingerprint_data(DIGITS)
+    np.testing.assert_array_equal(kept.X, made.X)
+
+
+def test_hog_is_made_once_for_all_seeds(monkeypatch):
+    features = HogFeatures(kind="hog", cell=2)
+    one = load_dataset(DIGITS, 1, 0.2, features)
+    monkeypatch.setattr("fairtrial.data.features.FITS", {})
+    np.testing.assert_array_equal(load_dataset(DIGITS, 2, None, features).X, one.X)
+
+
+def test_a_table(tmp_path):
+    path = tmp_path / "table.csv"
+    rows = "\n".join(f"{row % 7},{'abc'[row % 3]},{row}" for row in range(60))
+    path.write_text(f"x,letter,y\n{rows}\n")
+    task = TableTask(
+        kind="table", path=str(path), target="letter", problem="classification", test=0.2
+    )  # fmt: skip
+    features = FourierFeatures(kind="fourier", directions=11)
+    data = load_dataset(task, 3, 0.25, features)
+    assert (data.X.shape, data.test_X.shape) == ((48, 11), (12, 11))
+    assert measure_data(task, features).n_features == 11
+
+
+def test_what_was_true_of_the_weights_no_longer_is():
+    task = LinearTask(kind="linear", features=3, rows=40, test_rows=10)
+    data = load_dataset(task, 0, None, FourierFeatures(kind="fourier", directions=5))
+    assert data.true_parameters is None
+    assert data.X.shape == (40, 5)

@@ -1,0 +1,97 @@
+"""Each map against NumPy float64, scikit-learn, scikit-image."""
+
+import numpy as np
+import pytest
+from skimage.feature import hog
+from sklearn.kernel_approximation import RBFSampler
+from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
+from sklearn.preprocessing import StandardScaler
+
+from fairtrial.data.features.fourier import fit_fourier, measure_distance
+from fairtrial.data.features.hog import fit_hog
+from fairtrial.data.features.maps import CHUNK, TrainingRows, apply, fit_scale
+from fairtrial.data.features.pixels import fit_pixels
+from fairtrial.study.features import FourierFeatures, HogFeatures, PixelFeatures
+
+
+def make_rows(n_rows=300, n_features=16, divisor=16, seed=4):
+    random = np.random.default_rng(1)
+    X = random.integers(0, 17, (n_rows, n_features), dtype=np.uint8)
+    return TrainingRows(X, np.arange(n_rows), divisor, seed)
+
+
+def test_pixels_are_standardised():
+    rows = make_rows()
+    rows.X[:, 3] = 7  # Always the same.
+    found = fit_pixels(PixelFeatures(standardise=True), rows)(rows.read())
+    expected = StandardScaler().fit_transform(rows.X.astype(np.float64))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_scales_of_chunks_are_those_of_the_whole():
+    whole = np.random.default_rng(0).normal(3.0, 2.0, (1000, 5)).astype(np.float32)
+    found = fit_scale(whole[first : first + 300] for first in range(0, 1000, 300))(whole)
+    np.testing.assert_allclose(found, (whole - whole.mean(0)) / whole.std(0), atol=1e-5)
+
+
+def test_fourier_features_approach_the_kernel():
+    rows = make_rows()
+    features = FourierFeatures(kind="fourier", directions=40_000, bandwidth=0.7)
+    Z = fit_fourier(features, rows)(rows.read()[:60])
+    X = rows.X[:60] / 16.0
+    # All training rows are compared, as there are fewer than a thousand.
+    distances = euclidean_distances(rows.X / 16.0)[np.triu_indices(len(rows.X), 1)]
+    gamma = 0.5 / (0.7 * np.median(distances)) ** 2
+    np.testing.assert_allclose(Z @ Z.T / 40_000, rbf_kernel(X, gamma=gamma), atol=0.03)
+
+
+def test_fourier_features_are_spread_as_scikit_learns():
+    """Same mean square and same mean fourth power of each row, over many directions."""
+    rows = make_rows()
+    gamma = 0.5 / measure_distance(rows) ** 2
+    features = FourierFeatures(kind="fourier", directions=50_000)
+    found = fit_fourier(features, rows)(rows.read()[:5])
+    sampler = RBFSampler(gamma=gamma, n_components=50_000, random_state=0)
+    expected = sampler.fit_transform(rows.X[:5] / 16.0) * 50_000**0.5
+    for power in (2, 4):
+        np.testing.assert_allclose(
+            (found**power).mean(1), (expected**power).mean(1), rtol=0.05
+        )  # fmt: skip
+
+
+def test_more_directions_are_the_same_and_more():
+    rows = make_rows()
+    few, many = (
+        fit_fourier(FourierFeatures(kind="fourier", directions=n), rows)(rows.read())
+        for n in (5, 9)
+    )
+    np.testing.assert_allclose(many[:, :5], few, atol=1e-5)
+
+
+@pytest.mark.parametrize("settings", [(9, 4, 2), (5, 2, 3)])
+def test_hog_is_scikit_images(settings):
+    orientations, cell, block = settings
+    rows = make_rows(20, 144)
+    features = HogFeatures(kind="hog", orientations=orientations, cell=cell, block=block)
+    found = fit_hog(features, rows)(rows.read())
+    for row, image in zip(found, rows.X, strict=True):
+        expected = hog(
+            image.reshape(12, 12) / 16.0, orientations, (cell, cell), (block, block)
+        )  # fmt: skip
+        np.testing.assert_allclose(row, expected, atol=1e-5)
+
+
+def test_rows_are_mapped_in_order_whatever_the_chunks():
+    X = np.arange(2 * CHUNK + 3, dtype=np.float32)[:, None]
+    found = np.concatenate([*apply(lambda rows: 2 * rows, X, 1)])
+    np.testing.assert_array_equal(found, 2 * X)
+
+
+def test_draws_are_of_seen_rows_only_and_without_repeats():
+    rows = make_rows(50, 1)
+    rows.X[:, 0] = np.arange(50)
+    some = TrainingRows(rows.X, np.arange(0, 50, 2), 1, 0)
+    drawn = some.draw(10, "x")[:, 0]
+    assert len(set(drawn)) == 10
+    assert set(drawn) <= set(range(0, 50, 2))
+    np.testing.assert_array_equal(some.draw(99, "x")[:, 0], np.arange(0, 50, 2))

@@ -1,0 +1,116 @@
+"""Kept features: whole or not at all, in half precision where they are many, within a limit."""
+
+import os
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from fairtrial.data.features import store
+from fairtrial.errors import InputError, MachineError
+
+TABLE = np.arange(12.0, dtype=np.float32).reshape(4, 3)
+
+
+def make():
+    yield TABLE[:3]
+    yield TABLE[3:]
+
+
+def fail():
+    yield TABLE[:3]
+    raise InputError("no")
+
+
+@pytest.fixture
+def folder():
+    return store.cache_folder("features")
+
+
+def test_made_once(folder):
+    first = store.keep("a", (4, 3), make)
+    again = store.keep("a", (4, 3), fail)
+    for found in (first, again):
+        np.testing.assert_array_equal(found, TABLE)
+        assert isinstance(found, np.memmap)
+        assert not found.flags.writeable
+    assert [path.name for path in folder.glob("*.npy")] == ["a.npy"]
+
+
+def test_what_was_left_half_written_is_made_anew(folder):
+    with pytest.raises(InputError):
+        store.keep("a", (4, 3), fail)
+    assert not list(folder.glob("*.npy"))
+    np.testing.assert_array_equal(store.keep("a", (4, 3), make), TABLE)
+    assert not list(folder.glob("*.writing"))
+
+
+def test_many_are_kept_in_half_precision(monkeypatch):
+    monkeypatch.setattr(store, "MOST_FLOAT32", 4 * 12)
+    assert store.keep("a", (4, 3), make).dtype == np.float32
+    monkeypatch.setattr(store, "MOST_FLOAT32", 4 * 12 - 1)
+    found = store.keep("b", (4, 3), make)
+    assert found.dtype == np.float16
+    np.testing.assert_array_equal(found, TABLE)
+
+
+def test_those_not_used_for_longest_go_first(folder, monkeypatch):
+    size = 128 + TABLE.nbytes  # With the header of the file.
+    for age, name in enumerate(["new", "old", "older"]):
+        store.keep(name, (4, 3), make)
+        then = time.time() - 100 * (age + 1)
+        os.utime(folder / f"{name}.npy", (then, then))
+    store.keep("older", (4, 3), fail)  # It is used again.
+    monkeypatch.setattr(store, "MOST_KEPT", 3 * size)
+    kept = store.keep("newest", (4, 3), make)
+    assert {path.stem for path in folder.glob("*.npy")} == {"newest", "new", "older"}
+    monkeypatch.setattr(store, "MOST_KEPT", 1)
+    store.keep("last", (4, 3), make)
+    assert {path.stem for path in folder.glob("*.npy")} == {"last"}
+    np.testing.assert_array_equal(kept, TABLE)  # Its readers go on.
+
+
+def test_abandoned_files_are_removed(folder):
+    folder.mkdir(parents=True)
+    for name, age in [("killed", 2), ("busy", 0)]:
+        (folder / f"{name}.writing").write_bytes(b"half")
+        then = time.time() - age * store.ABANDONED_SECONDS
+        os.utime(folder / f"{name}.writing", (then, then))
+    store.keep("a", (4, 3), make)
+    assert [path.name for path in folder.glob("*.writing")] == ["busy.writing"]
+
+
+def test_who_comes_second_waits():
+    made, started = [], threading.Event()
+
+    def make_slowly():
+        started.set()
+        made.append(1)
+        time.sleep(0.2)
+        yield TABLE
+
+    def keep():
+        np.testing.assert_array_equal(store.keep("a", (4, 3), make_slowly), TABLE)
+
+    threads = [threading.Thread(target=keep) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == [1]
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("FAIRTRIAL_CACHE", str(tmp_path / "file"))
+    with pytest.raises(MachineError, match=r"the features take 0\.0 GiB\. Make room, or name"):
+        store.keep("a", (4, 3), make)
+
+
+def test_names_tell_everything_apart():
+    names = {
+        store.name_features(*parts) for parts in [("a", "b"), ("ab", ""), ("a",), ("a", "b", "c")]
+    }
+    assert len(names) == 4
+    assert store.name_features("a", "b") in names

@@ -1,0 +1,130 @@
+"""Feature maps in study files: bare names, selectors, and what a task cannot have."""
+
+import pytest
+from pydantic import TypeAdapter
+
+from fairtrial.errors import InputError
+from fairtrial.study import Study
+from fairtrial.study.claims import Claim, match_arms
+from fairtrial.study.features import (
+    AS_THEY_COME,
+    Features,
+    HogFeatures,
+    PatchFeatures,
+    count_features,
+)
+
+BATCHES = """
+[recipe]
+loss = "cross_entropy"
+optimizer = "adam"
+epochs = 2
+batch_size = 32
+"""
+IMAGES = f'name = "Digits"\ntask = "digits"\n{BATCHES}'
+FASHION = IMAGES.replace('"digits"', '"fashion_mnist"')
+LINE = """
+name = "Line"
+task = "line"
+[recipe]
+loss = "mse"
+optimizer = "sgd"
+steps = 9
+"""
+TABLE = f"""
+name = "Table"
+task = {{ kind = "table", path = "a.csv", target = "y", problem = "classification" }}
+{BATCHES}
+"""
+
+
+def test_a_bare_name_is_a_kind():
+    adapter = TypeAdapter(Features)
+    assert adapter.validate_python("hog") == HogFeatures(kind="hog")
+    assert adapter.validate_python("pixels") == AS_THEY_COME
+    (arm,) = Study.from_toml(IMAGES).list_arms()
+    assert arm.trained.features == AS_THEY_COME
+    assert arm.settings["features.kind"] == "pixels"
+
+
+def test_they_vary_and_are_selected():
+    study = Study.from_toml(
+        IMAGES
+        + """
+        [vary]
+        features = ["pixels", "fourier", { kind = "patches", sizes = [3, 4], grid = 2 }]
+        "optimizer.learning_rate" = [0.001, 0.01]
+        [[arms]]
+        name = "Random"
+        set.features = { kind = "patches", sizes = [3], grid = 2, dictionary = "random" }
+        """
+    )
+    arms = study.list_arms()
+    assert len(arms) == 7
+    assert arms[4].name == "patches sizes=[3, 4] grid=2, optimizer.learning_rate=0.001"
+    assert arms[4].trained.features == PatchFeatures(kind="patches", sizes=[3, 4], grid=2)
+    claim = Claim(
+        say="-", better={"features": "patches"}, than={"features": "pixels"}, on="accuracy"
+    )
+    pairs = match_arms(arms, claim)
+    assert [(one.name[:7], other.name[:6]) for one, other in pairs] == [
+        ("patches", "pixels"),
+        ("patches", "pixels"),
+        ("Random", "pixels"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("base", "features", "expected"),
+    [
+        (LINE, '"hog"', "recipe.features = 'hog' is made of images, and line has none: use"),
+        (TABLE, '"patches"', "recipe.features = 'patches' is made of images, and a classification"),
+        (LINE, "{ kind = 'pixels', standardise = true }", "are of one size already: leave it out."),
+        (IMAGES, "'hogs'", "recipe.features = 'hogs' is not a known kind; did you mean 'hog'?"),
+        (IMAGES, "{ kind = 'hog', cel = 2 }", "features.cel is not a known name; did you mean"),
+        (IMAGES, "{ kind = 'hog', cell = 5 }", "block = 2 cells of 5 x 5 pixels do not fit in"),
+        (IMAGES, "{ kind = 'hog', cell = 9 }", "images of 8 x 8: take smaller cells."),
+        (IMAGES, "{ kind = 'hog', block = 3 }", "take smaller cells, or blocks of 2 at most."),
+        (IMAGES, "{ kind = 'patches', sizes = [9] }", "sizes has 9, but digits's images are 8 x 8"),
+        (IMAGES, '"patches"', "patches of 6 x 6 pixels have 3 x 3 places in digits's"),
+        (IMAGES, "{ kind = 'patches', sizes = [] }", "features.sizes = []: it must have at least"),
+        (IMAGES, "{ kind = 'patches', sizes = [1] }", "must be greater than or equal to 2"),
+        (IMAGES, "{ kind = 'patches', dictionary = 'k' }", "dictionary = 'k': it must be 'kmeans"),
+        (IMAGES, "{ kind = 'fourier', bandwidth = 0.0 }", "bandwidth = 0.0: it must be greater"),
+        (FASHION, "{ kind = 'patches', patches = 9999 }", "makes 319,968 features: at most 200"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be(base, features, expected):
+    with pytest.raises(InputError) as caught:
+        Study.from_toml(f"{base}features = {features}\n")
+    assert expected in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_the_line_of_a_setting_is_told():
+    text = f"{IMAGES}[recipe.features]\nkind = 'patches'\nsizes = [3]\ngrid = 7\n"
+    with pytest.raises(InputError, match=r"study, line 12: recipe\.features\.grid = 7, but"):
+        Study.from_toml(text)
+
+
+@pytest.mark.parametrize(
+    ("base", "features"),
+    [
+        (LINE, '"fourier"'),
+        (TABLE, '"fourier"'),
+        (FASHION, '"patches"'),
+        (FASHION, '"hog"'),
+        (IMAGES, '"hog"'),
+        (IMAGES, "{ kind = 'patches', sizes = [6], grid = 3 }"),
+        (IMAGES, "{ kind = 'pixels', standardise = true }"),
+    ],
+)
+def test_what_can_be(base, features):
+    assert Study.from_toml(f"{base}features = {features}\n").list_arms()
+
+
+def test_counts():
+    """28 / 4 = 7 cells a side make 6 blocks; patches answer with both signs."""
+    assert count_features(HogFeatures(kind="hog"), 784) == 6**2 * 2**2 * 9
+    assert count_features(PatchFeatures(kind="patches"), 784) == 2 * 400 * 4**2
+    assert count_features(AS_THEY_COME, 784) == 784

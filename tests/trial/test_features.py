@@ -1,0 +1,162 @@
+"""Studies with features, end to end; and features that come piece by piece."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+import fairtrial as ft
+from by_hand import recipe
+from fairtrial.data.load import load_dataset
+from fairtrial.data.split import split_parts
+from fairtrial.evidence import optima
+from fairtrial.study import Arm, Run
+from fairtrial.study.features import FourierFeatures, PatchFeatures
+from fairtrial.study.task import DigitsTask
+from fairtrial.training import eager, evaluation, stacked
+from fairtrial.trial.fingerprint import fingerprint_arm
+from fairtrial.trial.plan import estimate_memory, plan_stacks
+
+DIGITS = DigitsTask(kind="digits")
+STUDY = """
+name = "Features"
+seeds = 2
+task = "digits"
+[recipe]
+loss = "cross_entropy"
+optimizer = { kind = "adam", learning_rate = 0.01 }
+epochs = 2
+batch_size = 64
+validation = 0.2
+[vary]
+features = ["pixels", { kind = "patches", sizes = [4], patches = 20, grid = 2 }]
+[[claims]]
+say = "Patches beat pixels"
+better = { features = "patches" }
+than = { features = "pixels" }
+on = "accuracy"
+"""
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("FAIRTRIAL_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def train(features, **others):
+    return recipe("cross_entropy", epochs=2, batch_size=64, features=features, **others)
+
+
+def test_a_study(tmp_path):
+    study = ft.Study.from_toml(STUDY)
+    (verdict,) = ft.answer(study, out=tmp_path / "out", verify=4)
+    trial = ft.Trial(tmp_path / "out")
+    runs = trial.runs
+    assert runs["features.kind"].to_list() == ["pixels"] * 2 + ["patches"] * 2
+    assert runs["features.sizes"].to_list()[2:] == [[4], [4]]
+    difference = runs["accuracy"][2:].mean() - runs["accuracy"][:2].mean()
+    assert verdict["difference"] == pytest.approx(difference)
+    assert difference > 0.05
+    shapes = trial.parameters.filter(pl.col("parameter") == "W")["shape"].to_list()
+    assert shapes == [[64, 10]] * 2 + [[160, 10]] * 2
+    assert len(trial.environment["verification"]["lanes"]) == 4
+
+
+def test_the_fingerprint_knows_them():
+    arms = [fingerprint_arm(DIGITS, train(features)) for features in ("pixels", "hog")]
+    assert arms[0] != arms[1]
+
+
+@pytest.mark.parametrize("driver", ["eager", "stacked"])
+def test_pieces_make_no_difference(driver, monkeypatch):
+    """Rows of 64 float32 numbers, and room for 300 of them: less than any part has."""
+    features = FourierFeatures(kind="fourier", directions=64)
+    one = train(features, validation=0.25)
+    data = load_dataset(DIGITS, 0, 0.25, features)
+
+    def run():
+        if driver == "eager":
+            return eager.train(one, data, 0)
+        return stacked.train(stacked.Stack([one], [data], [0]))[0][0]
+
+    whole = run()
+    for module in (evaluation, stacked):
+        monkeypatch.setattr(module, "PIECE", 300 * 64 * 4)
+    pieces = run()
+    np.testing.assert_allclose(pieces.W, whole.W, atol=1e-6)
+    for name, (at, values) in whole.curves.items():
+        np.testing.assert_array_equal(pieces.curves[name][0], at)
+        np.testing.assert_allclose(pieces.curves[name][1], values, rtol=1e-5, err_msg=name)
+    assert pieces.scores == pytest.approx(whole.scores, rel=1e-5)
+
+
+def test_an_epoch_in_pieces_has_every_row_once_in_order(monkeypatch):
+    data = load_dataset(DIGITS, 0)
+    part = split_parts(data, 0.25, 0)["train_"]
+    order = np.random.default_rng(0).permutation(len(part))
+    monkeypatch.setattr(stacked, "PIECE", 200 * 64)
+    pieces = [*stacked.lay_out_epoch(part, order, 64)]
+    assert [len(labels) for _, labels, _ in pieces] == [192] * 5 + [128]
+    X, y, weights = (
+        np.concatenate([each.numpy() for each in side]) for side in zip(*pieces, strict=True)
+    )
+    assert weights.tolist() == [1.0] * 1078 + [0.0] * 10
+    rows = part.rows[order]
+    np.testing.assert_array_equal(X[:1078], data.X[rows])
+    np.testing.assert_array_equal(y[:1078], data.y[rows])
+
+
+def test_features_are_data_sets_of_their_own():
+    arms = [
+        Arm(
+            f"{features} {rate}",
+            DIGITS,
+            train(features, optimizer={"kind": "sgd", "learning_rate": rate}),
+        )
+        for features in ("pixels", "hog")
+        for rate in (0.1, 0.2)
+    ]
+    plans = plan_stacks([Run(arm, 0) for arm in arms], 10**9)
+    assert [[run.arm.trained.features.kind for run in one.runs[0]] for one in plans] == [
+        ["pixels"] * 2,
+        ["hog"] * 2,
+    ]
+
+
+def test_memory_of_features_that_stay_in_their_file():
+    """A thousand patches on 8 x 8 cells: 128,000 features, 0.9 GB, and the file is not counted."""
+    features = PatchFeatures(kind="patches", sizes=[1 + 1], patches=1000, grid=7)
+    small, large = (
+        estimate_memory([Run(Arm("a", DIGITS, train(one)), 0)])
+        for one in (features.model_copy(update={"patches": 10}), features)
+    )
+    assert small < large
+    assert large[0] < 2**31
+
+
+def test_minima_are_not_looked_for_on_too_many(monkeypatch):
+    arm = Arm("a", DIGITS, train(FourierFeatures(kind="fourier", directions=64)))
+    monkeypatch.setattr(optima, "MOST_VALUES", 1437 * 64 - 1)
+    (minimum,) = optima.Optima().find(arm, [0, 1])
+    assert minimum.problem == "1,437 rows of 64 features are too many to search on"
+
+
+def test_regression_on_fourier_features(tmp_path):
+    """A parabola, which no line can follow."""
+    rows = "\n".join(f"{x / 50 - 1},{(x / 50 - 1) ** 2}" for x in range(101))
+    (tmp_path / "table.csv").write_text(f"x,y\n{rows}\n")
+    study = ft.Study(
+        name="Parabola",
+        seeds=2,
+        task={
+            "kind": "table",
+            "path": str(tmp_path / "table.csv"),
+            "target": "y",
+            "problem": "regression",
+        },
+        recipe=ft.Recipe(loss="mse", optimizer={"kind": "sgd", "learning_rate": 0.02}, steps=300),
+        vary={"features": ["pixels", {"kind": "fourier", "directions": 40}]},
+    )
+    r2 = ft.run(study, tmp_path / "out").runs["r2"].to_list()
+    assert max(r2[:2]) < 0.2
+    assert min(r2[2:]) > 0.9
