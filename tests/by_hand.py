@@ -79,6 +79,15 @@ class RmsProp:
 OPTIMIZERS = {"sgd": Sgd, "adam": Adam, "rmsprop": RmsProp}
 
 
+# The share of the learning rate that is left at a share of the steps.
+DECAYS = {
+    "constant": lambda progress: 1.0,
+    "halve_on_plateau": lambda progress: 1.0,
+    "linear": lambda progress: 1.0 - progress,
+    "cosine": lambda progress: np.cos(progress * np.pi / 2) ** 2,
+}
+
+
 @dataclass
 class Judge:
     """The one stall count, and what it leads to."""
@@ -139,7 +148,8 @@ def descend(recipe, X, y, W, b, draws: Any = NoDraws) -> Descent:
         pull = 2 * recipe.penalty.l2 * run.W + recipe.penalty.l1 * np.sign(run.W)
         gradients = pull - (X * slope[:, None]).mean(0), -slope.mean()
         run.losses.append(value)
-        run.rates.append(rate)
+        share = DECAYS[recipe.schedule.kind](step / recipe.steps)
+        run.rates.append(rate * share)
         W, b = run.W, run.b
         if noise.data and step % noise.data.every == 0:
             scale = draws.scale(step, noise.data.low, noise.data.high)
@@ -150,8 +160,8 @@ def descend(recipe, X, y, W, b, draws: Any = NoDraws) -> Descent:
         if noise.learning_rate and step % noise.learning_rate.every == 0:
             low, high = noise.learning_rate.low, noise.learning_rate.high
             rate = rate * draws.rate(step, low, high)
-        W = W + rules[0].change(gradients[0], rate)
-        b = b + rules[1].change(gradients[1], rate)
+        W = W + rules[0].change(gradients[0], rate * share)
+        b = b + rules[1].change(gradients[1], rate * share)
         most = float(np.finfo(np.float32).max)
         total = value * len(y)  # float32 adds up before it divides
         if not all(np.all(np.abs(v) <= most) for v in (total, W, b)):
@@ -175,12 +185,16 @@ def descend_softmax(recipe, X, y, W, b, orders) -> Descent:
     X, W, b = (np.asarray(value, np.float64) for value in (X, W, b))
     run = Descent(W, b)
     rules = [OPTIMIZERS[recipe.optimizer.kind](recipe.optimizer) for _ in "Wb"]
-    rate, size = recipe.optimizer.learning_rate, recipe.batch_size
+    size, step = recipe.batch_size, 0
+    n_steps = recipe.epochs * -(-len(X) // size)
     for order in orders:
         losses = []
         for first in range(0, len(order), size):
             rows = order[first : first + size]
             shares = softmax(X[rows] @ run.W + run.b)
+            rate = recipe.optimizer.learning_rate * DECAYS[recipe.schedule.kind](step / n_steps)
+            run.rates += [rate] if not losses else []
+            step += 1
             losses.append(-np.log(shares[np.arange(len(rows)), y[rows]]).mean())
             gap = (shares - np.eye(len(run.b))[y[rows]]) / len(rows)
             run.W = run.W + rules[0].change(X[rows].T @ gap, rate)

@@ -255,6 +255,7 @@ def softmax_lanes(draw):
             epochs=1,
             batch_size=16,
             validation=0.2,
+            schedule=draw(st.sampled_from(["constant", "linear", "cosine"])),
             init={"kind": "normal", "scale": draw(shares)},
             noise={"weights": draw(st.fixed_dictionaries({"every": periods, "scale": shares}))},
         )

@@ -251,7 +251,7 @@ optimizers = tables("sgd", learning_rate=rates, momentum=shares) | tables(
     "adam", learning_rate=rates, beta1=shares, epsilon=sizes
 )
 common = {
-    "schedule": tables("constant") | tables("halve_on_plateau", patience=counts),
+    "schedule": tables("constant") | tables("linear") | tables("halve_on_plateau", patience=counts),
     "init": tables("normal", scale=scales, bias_scale=scales) | tables("constant", value=numbers),
     "penalty": st.fixed_dictionaries({}, optional={"l2": scales, "l1": scales}),
     "stopping": st.fixed_dictionaries(

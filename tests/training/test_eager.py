@@ -11,6 +11,7 @@ from fairtrial.study.recipe import Penalty
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager, loss
 from fairtrial.training.parameters import Parameters, draw_init
+from fairtrial.training.schedule import DECAYS
 
 DATA = line_data(LineTask(kind="line", rows=64, test_rows=2, noise="laplace"), 5)
 FAST = {"kind": "sgd", "learning_rate": 0.1}
@@ -92,6 +93,15 @@ def test_stops_and_halves_as_by_hand():
         np.testing.assert_allclose(found.curves["learning_rate"][1], expected.rates, rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind", DECAYS)
+def test_the_rate_falls_over_the_run(kind):
+    one = recipe("mse", {"kind": "adam", "learning_rate": 0.1}, steps=40, schedule=kind)
+    found, expected = eager.train(one, DATA, 5), descend(one, DATA.X, DATA.y, [0.0], 0.0)
+    np.testing.assert_allclose(found.curves["learning_rate"][1], expected.rates, rtol=1e-5)
+    np.testing.assert_allclose(found.W, expected.W, rtol=1e-5)
+    np.testing.assert_allclose(found.b, expected.b, rtol=1e-5)
+
+
 def test_diverges_with_the_last_finite_state():
     one = recipe("mse", {"kind": "sgd", "learning_rate": 5.0}, steps=99)
     found, expected = eager.train(one, DATA, 5), descend(one, DATA.X, DATA.y, [0.0], 0.0)
@@ -152,12 +162,19 @@ def test_restores_the_best():
 # ------------------------------------------------------------------------------------- epochs
 
 
+@pytest.mark.parametrize("schedule", ["constant", *DECAYS])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
-def test_mini_batches(optimizer):
+def test_mini_batches(optimizer, schedule):
     """50 rows, 40 of which train, in batches of 16: the last has 8."""
     data, rate = make_classes(50), {"kind": optimizer, "learning_rate": 0.05}
     one = recipe(
-        "cross_entropy", rate, epochs=2, batch_size=16, validation=0.2, init={"kind": "normal"}
+        "cross_entropy",
+        rate,
+        epochs=2,
+        batch_size=16,
+        validation=0.2,
+        init={"kind": "normal"},
+        schedule=schedule,
     )
     found = eager.train(one, data, 7)
     train, validation = split_rows(50, 0.2, 7)
@@ -168,6 +185,7 @@ def test_mini_batches(optimizer):
     np.testing.assert_allclose(found.curves["loss"][1], expected.losses, rtol=1e-5)
     np.testing.assert_allclose(found.W, expected.W, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found.b, expected.b, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.curves["learning_rate"][1], expected.rates, rtol=1e-6)
     assert found.curves["loss"][0].tolist() == [1, 2]
     assert (found.outcome, found.ended_at) == ("completed", 2)
     for prefix, rows in (("train_", train), ("validation_", validation), ("", slice(0, 25))):

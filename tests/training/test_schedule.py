@@ -6,9 +6,12 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from by_hand import Judge, recipe
+from by_hand import DECAYS, Judge, recipe
+from by_hand import list_kinds as list_names
+from fairtrial.study import recipe as recipes
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.parameters import Parameters
+from fairtrial.training.schedule import decay
 from fairtrial.training.step import init_state, judge
 from fairtrial.training.trace import OUTCOMES
 
@@ -49,6 +52,32 @@ def assert_follows(recipes, losses):
         outcome, ended_at, rates = expected_following(recipe_, losses)
         assert found[:2] == (outcome, ended_at), recipe_
         np.testing.assert_allclose(found[2], rates, rtol=1e-6)
+
+
+def test_every_schedule_has_its_row():
+    assert set(list_names(recipes.Schedule)) == set(DECAYS)
+
+
+def test_lanes_decay_for_themselves():
+    """A lane for each schedule, of lengths of their own: the rates of all steps."""
+    lanes = [recipe(steps=10 + 5 * place, schedule=kind) for place, kind in enumerate(DECAYS)]
+    kinds, numbers = list_kinds(lanes), make_numbers(lanes, (len(lanes),))
+    rate = numbers["optimizer.learning_rate"]
+    found = np.stack([decay(kinds.decays, rate, numbers, step) for step in range(10)])
+    for lane, one in enumerate(lanes):
+        share = np.array([DECAYS[one.schedule.kind](step / one.steps) for step in range(10)])
+        np.testing.assert_allclose(found[:, lane], 0.01 * share, rtol=1e-5)
+
+
+def test_the_steps_of_an_epoch_count():
+    one = recipe("cross_entropy", epochs=4, batch_size=8, schedule="linear")
+    numbers = make_numbers([one], (), n_batches=5)
+    rate = decay(("linear",), numbers["optimizer.learning_rate"], numbers, 15)
+    assert float(rate) == pytest.approx(0.01 / 4)
+
+
+def test_without_decays_the_rate_is_left_alone():
+    assert decay((), 0.3, {}, 7) == 0.3
 
 
 def test_halves_after_exactly_its_patience():

@@ -107,8 +107,20 @@ class HalveOnPlateau(Settings):
     floor: Positive = 1e-6
 
 
+class LinearDecay(Settings):
+    """The learning rate falls step by step in a straight line: to 0 as the run's length is over."""
+
+    kind: Literal["linear"]
+
+
+class CosineDecay(Settings):
+    """The learning rate falls step by step along half a cosine (Loshchilov and Hutter 2017)."""
+
+    kind: Literal["cosine"]
+
+
 Schedule = Annotated[
-    ConstantRate | HalveOnPlateau,
+    ConstantRate | HalveOnPlateau | LinearDecay | CosineDecay,
     Field(discriminator="kind"),
     BeforeValidator(expand_bare_name),
 ]

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.split import order_rows, split_parts
+from fairtrial.data.split import order_rows, split_parts, split_rows
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.evaluation import (
     choose_monitored,
@@ -25,6 +25,7 @@ from fairtrial.training.evaluation import (
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.noise import Draws, NamedDraws, make_keys
 from fairtrial.training.parameters import Parameters, draw_init
+from fairtrial.training.schedule import decay
 from fairtrial.training.step import (
     State,
     end,
@@ -68,7 +69,9 @@ def train(
     start = start or draw_init(recipe.init, dataset.X.shape[1], dataset.n_classes, seed)
     start = Parameters(*map(tf.convert_to_tensor, start))
     draws = draws or NamedDraws(make_keys([seed], ()))
-    kinds, numbers = list_kinds([recipe]), make_numbers([recipe], ())
+    n_rows = len(split_rows(len(dataset.y), recipe.validation, seed)[0])
+    n_batches = -(-n_rows // (recipe.batch_size or n_rows))
+    kinds, numbers = list_kinds([recipe]), make_numbers([recipe], (), n_batches)
     state = init_state(kinds, start, numbers, len(dataset.y))
     if recipe.steps is not None:
         return _train_full_batch(dataset, kinds, state, numbers, draws)
@@ -95,7 +98,10 @@ def _train_full_batch(
     path = Parameters(tf.stack(W, -1), tf.stack(b, -1))
     curves = {
         "loss": losses,
-        "learning_rate": [state.learning_rate for state in before],
+        "learning_rate": [
+            decay(kinds.decays, state.learning_rate, numbers, step)
+            for step, state in enumerate(before)
+        ],
         **record_parameters(path, None if truth is None else truth[:, None]),
     }
     return _make_trace(state, numbers, curves, first=0)
@@ -119,6 +125,7 @@ def _train_epochs(
         epoch += 1
         order = order_rows(len(train_rows), seed, epoch)
         before, losses = state, []
+        rate = decay(kinds.decays, state.learning_rate, numbers, step)
         for first in range(0, len(order), batch_size):
             rows = order[first : first + batch_size]
             features = tf.cast(train_rows.read(rows), tf.float32) / dataset.divisor
@@ -137,7 +144,7 @@ def _train_epochs(
         )  # fmt: skip
         for quantity, value in {
             "loss": loss,
-            "learning_rate": before.learning_rate,
+            "learning_rate": rate,
             **scores,
         }.items():
             curves[quantity].append(value)

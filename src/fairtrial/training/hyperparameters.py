@@ -16,6 +16,7 @@ from fairtrial.study.names import flatten
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.loss import LOSSES
 from fairtrial.training.optimizer import OPTIMIZERS
+from fairtrial.training.schedule import DECAYS
 
 # What the step asks for whatever the kinds are.
 ALWAYS = ("schedule.patience", "schedule.floor", "stopping.patience")
@@ -31,6 +32,7 @@ class Kinds(NamedTuple):
     injections: frozenset[str]
     penalties: frozenset[str]
     restores_best: bool
+    decays: tuple[str, ...] = ()
 
 
 def list_kinds(recipes: Sequence[Recipe]) -> Kinds:
@@ -44,10 +46,13 @@ def list_kinds(recipes: Sequence[Recipe]) -> Kinds:
         frozenset(injections),
         frozenset(penalties),
         restores_best,
+        tuple(kind for kind in DECAYS if kind in {recipe.schedule.kind for recipe in recipes}),
     )
 
 
-def make_numbers(recipes: Sequence[Recipe], shape: tuple[int, ...]) -> dict[str, Any]:
+def make_numbers(
+    recipes: Sequence[Recipe], shape: tuple[int, ...], n_batches: int = 1
+) -> dict[str, Any]:
     """Make the tensors of all numbers of the recipes, by dotted name.
 
     Parameters
@@ -56,16 +61,19 @@ def make_numbers(recipes: Sequence[Recipe], shape: tuple[int, ...]) -> dict[str,
         One for each lane.
     shape : tuple of int
         The lane axes: () for one run, (L,) or (S, L) for a stack.
+    n_batches : int
+        Steps of an epoch; 1 for runs by steps.
 
     Returns
     -------
     dict of str to tensor
         float32, or int32 for counts; also `term.NAME`, the weights of the loss's terms, and
         `optimizer`, the position of the lane's optimizer in the program's `Kinds`, and
-        `stopping.monitor`, the position in `MONITORS`.
+        `stopping.monitor`, the position in `MONITORS`. Where a schedule decays over the run's
+        length, `n_steps` and `schedule.decay`, see `schedule.decay`.
     """
     kinds = list_kinds(recipes)
-    lanes = [_list_numbers(recipe, kinds) for recipe in recipes]
+    lanes = [_list_numbers(recipe, kinds, n_batches) for recipe in recipes]
     names = dict.fromkeys([*ALWAYS, *(name for lane in lanes for name in lane)])
     numbers = {}
     for name in names:
@@ -76,7 +84,7 @@ def make_numbers(recipes: Sequence[Recipe], shape: tuple[int, ...]) -> dict[str,
     return numbers
 
 
-def _list_numbers(recipe: Recipe, kinds: Kinds) -> dict[str, float]:
+def _list_numbers(recipe: Recipe, kinds: Kinds, n_batches: int) -> dict[str, float]:
     flat = flatten(recipe.model_dump())
     numbers: dict[str, float] = {
         name: value
@@ -86,6 +94,10 @@ def _list_numbers(recipe: Recipe, kinds: Kinds) -> dict[str, float]:
     if recipe.loss.kind in LOSSES:
         weights = LOSSES[recipe.loss.kind](recipe.loss)
         numbers |= {f"term.{name}": weight for name, weight in weights.items()}
+    if kinds.decays:
+        kind = recipe.schedule.kind
+        numbers["n_steps"] = float(recipe.length * n_batches)
+        numbers["schedule.decay"] = kinds.decays.index(kind) + 1 if kind in kinds.decays else 0
     monitor = recipe.stopping.monitor if recipe.stopping else "loss"
     return numbers | {
         "optimizer": kinds.optimizers.index(recipe.optimizer.kind),

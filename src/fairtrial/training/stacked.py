@@ -26,6 +26,7 @@ from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
 from fairtrial.training.lanes import share_lanes
 from fairtrial.training.noise import NamedDraws, make_keys
 from fairtrial.training.parameters import Parameters, draw_init
+from fairtrial.training.schedule import decay
 from fairtrial.training.sizes import CHUNK, PIECE
 from fairtrial.training.step import (
     State,
@@ -115,7 +116,7 @@ def compile_steps(kinds: Kinds) -> Callable[..., Any]:
             state = judge(state, loss, numbers, step, last, before.parameters)
             values = {
                 "loss": loss,
-                "learning_rate": before.learning_rate,
+                "learning_rate": decay(kinds.decays, before.learning_rate, numbers, step),
                 **record_parameters(before.parameters, truth),
             }
             curves = {
@@ -312,7 +313,11 @@ def compile_prediction(divisor: int) -> Callable[..., Any]:
 def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
     (dataset,), (seed,) = stack.datasets, stack.seeds
     recipes, places = share_lanes(stack.recipes)
-    kinds, numbers = list_kinds(recipes), make_numbers(recipes, (len(recipes),))
+    parts = split_parts(dataset, recipes[0].validation, seed)
+    train_rows = parts["train_"]
+    batch_size = min(recipes[0].batch_size or len(train_rows), len(train_rows))
+    n_batches = -(-len(train_rows) // batch_size)
+    kinds, numbers = list_kinds(recipes), make_numbers(recipes, (len(recipes),), n_batches)
     n_features, n_classes = dataset.X.shape[1], dataset.n_classes
     starts = [draw_init(recipe.init, n_features, n_classes, seed) for recipe in recipes]
     start = Parameters(*(
@@ -320,9 +325,6 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
     ))  # fmt: skip
     state = init_state(kinds, start, numbers, 0)
     keys = make_keys([seed], (1,))
-    parts = split_parts(dataset, recipes[0].validation, seed)
-    train_rows = parts["train_"]
-    batch_size = min(recipes[0].batch_size or len(train_rows), len(train_rows))
     held = {prefix: hold(part) for prefix, part in parts.items()}
     run_epoch = compile_epoch(kinds, batch_size, dataset.divisor)
     run_evaluation = compile_evaluation(dataset.divisor)
@@ -332,9 +334,8 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
     while waiting:
         progress(_count_training(state), epoch)
         epoch += 1
-        start_of_epoch, rate = state, state.learning_rate
-        n_batches = -(-len(train_rows) // batch_size)
-        step, total = (epoch - 1) * n_batches, 0.0
+        start_of_epoch, step, total = state, (epoch - 1) * n_batches, 0.0
+        rate = decay(kinds.decays, state.learning_rate, numbers, step)
         for rows in lay_out_epoch(train_rows, order_rows(len(train_rows), seed, epoch), batch_size):
             state, losses = run_epoch(
                 state, start_of_epoch, rows, numbers, keys, tf.constant(epoch), tf.constant(step)

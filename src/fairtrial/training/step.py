@@ -18,7 +18,7 @@ from fairtrial.training.model import Numbers, predict_logits, predict_numbers
 from fairtrial.training.noise import INJECTIONS, Draws
 from fairtrial.training.optimizer import apply_updates, init_slots
 from fairtrial.training.parameters import Parameters
-from fairtrial.training.schedule import halve_on_plateau
+from fairtrial.training.schedule import decay, halve_on_plateau
 from fairtrial.training.stopping import count_stall, has_stalled
 from fairtrial.training.trace import (
     COMPLETED,
@@ -139,8 +139,9 @@ def update(
         if name in kinds.injections:
             new = inject(new, draws, numbers, step)
     count = tf.cast(step + 1, tf.float32)
+    rate = decay(kinds.decays, new.learning_rate, numbers, step)
     parameters, slots = apply_updates(
-        kinds.optimizers, new.parameters, gradients, new.slots, new.learning_rate, numbers, count
+        kinds.optimizers, new.parameters, gradients, new.slots, rate, numbers, count
     )
     training = state.outcome == TRAINING
     finite = tf.math.is_finite(loss)
