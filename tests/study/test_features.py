@@ -55,8 +55,8 @@ def test_they_vary_and_are_selected():
         features = ["pixels", "fourier", { kind = "patches", sizes = [3, 4], grid = 2 }]
         "optimizer.learning_rate" = [0.001, 0.01]
         [[arms]]
-        name = "Random"
-        set.features = { kind = "patches", sizes = [3], grid = 2, dictionary = "random" }
+        name = "Layers"
+        set.features = { kind = "patches", sizes = [3], grid = 2, first = { grid = 6 } }
         """
     )
     arms = study.list_arms()
@@ -70,7 +70,7 @@ def test_they_vary_and_are_selected():
     assert [(one.name[:7], other.name[:6]) for one, other in pairs] == [
         ("patches", "pixels"),
         ("patches", "pixels"),
-        ("Random", "pixels"),
+        ("Layers", "pixels"),
     ]
 
 
@@ -86,7 +86,10 @@ def test_they_vary_and_are_selected():
         (IMAGES, "{ kind = 'hog', cell = 9 }", "images of 8 x 8: take smaller cells."),
         (IMAGES, "{ kind = 'hog', block = 3 }", "take smaller cells, or blocks of 2 at most."),
         (IMAGES, "{ kind = 'patches', sizes = [9] }", "sizes has 9, but digits's images are 8 x 8"),
-        (IMAGES, '"patches"', "patches of 6 x 6 pixels have 3 x 3 places in digits's"),
+        (IMAGES, '"patches"', "patches of 6 x 6 have 3 x 3 places in digits's"),
+        (IMAGES, "{ kind = 'patches', sizes = [3], first = {} }", "first.grid = 14, but patches"),
+        (IMAGES, "{ kind = 'patches', first = { grid = 4 } }", "but the first layer's maps are 4"),
+        (FASHION, "{ kind = 'patches', first = { siz = 4 } }", "features.first.siz is not a"),
         (IMAGES, "{ kind = 'patches', sizes = [] }", "features.sizes = []: it must have at least"),
         (IMAGES, "{ kind = 'patches', sizes = [1] }", "must be greater than or equal to 2"),
         (IMAGES, "{ kind = 'patches', dictionary = 'k' }", "dictionary = 'k': it must be 'kmeans"),
@@ -113,6 +116,7 @@ def test_the_line_of_a_setting_is_told():
         (LINE, '"fourier"'),
         (TABLE, '"fourier"'),
         (FASHION, '"patches"'),
+        (FASHION, "{ kind = 'patches', sizes = [3], first = {} }"),
         (FASHION, '"hog"'),
         (IMAGES, '"hog"'),
         (IMAGES, "{ kind = 'patches', sizes = [6], grid = 3 }"),

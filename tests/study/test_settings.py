@@ -4,11 +4,13 @@ import pytest
 from pydantic import ValidationError
 
 from by_hand import list_kinds, recipe
+from fairtrial.data.features import FITS
 from fairtrial.data.noise import NOISES
 from fairtrial.study import recipe as recipes
 from fairtrial.study import task as tasks
 from fairtrial.training.loss import LOSSES
 from fairtrial.training.optimizer import OPTIMIZERS
+from fairtrial.training.schedule import DECAYS
 
 
 @pytest.mark.parametrize(
@@ -17,7 +19,8 @@ from fairtrial.training.optimizer import OPTIMIZERS
         (recipes.Loss, {*LOSSES, "cross_entropy"}),
         (recipes.Optimizer, set(OPTIMIZERS)),
         (tasks.TaskNoise, set(NOISES)),
-        (recipes.Schedule, {"constant", "halve_on_plateau"}),
+        (recipes.Schedule, {"constant", "halve_on_plateau", *DECAYS}),
+        (recipes.Features, set(FITS)),
         (recipes.Init, {"normal", "constant"}),
         (tasks.Task, {"line", "linear", "fashion_mnist", "digits", "table", "images"}),
     ],

@@ -65,7 +65,7 @@ def match_arms(arms: Sequence[Arm], claim: Claim) -> list[tuple[Arm, Arm]]:
     The two agree in every setting that neither selector names. To name an arm is to name all that
     its entry sets; where the name is the arm's own, also what its grid varies. A setting that only
     one of the two has, such as Huber's `delta` beside MSE, is not compared where the selectors name
-    its table or another setting of the table.
+    its table or another setting of the table, or of one that this stands in.
 
     Parameters
     ----------
@@ -168,8 +168,9 @@ def _is_named(name: str, named: frozenset[str]) -> bool:
 
 def _is_open(name: str, named: frozenset[str]) -> bool:
     """Say whether a setting that one arm lacks tells the two apart."""
-    table = name.rpartition(".")[0]
-    beside = any(other.rpartition(".")[0] == table for other in named) if table else False
+    parts = name.split(".")
+    tables = {".".join(parts[:length]) for length in range(1, len(parts))}
+    beside = any(other.rpartition(".")[0] in tables for other in named)
     return not (beside or _is_named(name, named))
 
 

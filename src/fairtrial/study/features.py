@@ -9,6 +9,10 @@ from pydantic import BeforeValidator, Field
 
 from fairtrial.study.settings import Count, NonNegative, Positive, Settings, expand_bare_name
 
+Size = Annotated[int, Field(ge=2, lt=2**31)]
+Padding = Annotated[int, Field(ge=0, le=100)]
+Overlap = Annotated[float, Field(ge=0, le=1)]
+
 # The most features that a map may make: beyond, a single model's weights fill the memory.
 MOST_FEATURES = 200_000
 
@@ -47,27 +51,50 @@ class HogFeatures(Settings):
     block: Count = 2
 
 
-class PatchFeatures(Settings):
-    """Responses to a dictionary of small whitened patches, pooled on a grid (Coates and Ng 2012).
+class PatchLayer(Settings):
+    """A dictionary of `patches`, learned by spherical k-means or drawn from training images.
 
-    For each of `sizes`, in pixels a side, `patches` patches, learned by spherical k-means or drawn
-    at random from training images. The response of a window to a patch, the cosine `c` of the
-    angle between them, counts as `max(0, c - t)` and `max(0, -c - t)`, averaged over the cells of a
-    `grid` x `grid`, raised to `power` and standardised; `t` is `threshold / size`, and `1 / size`
-    the standard deviation of chance cosines. Before, each window has its mean taken off, is divided
-    by `sqrt(variance + contrast)`, and whitened, with `whitening` added to the eigenvalues of the
-    windows' covariance.
+    Windows, of images with `padding` zeros around them, have their mean taken off and their
+    contrast normalised: `contrast` is the share of the median contrast that counts as little. Then
+    they are whitened: along their first `dimensions` principal components, with `whitening`, as a
+    share of the largest eigenvalue, added to all. The cosine `c` of a window and a patch counts as
+    `max(0, c - t)` and `max(0, -c - t)`; `t` is `threshold` times the standard deviation of chance
+    cosines. Both are averaged over the cells of a `grid` x `grid`, which reach into their
+    neighbours by the share `overlap`, and raised to `power`.
+    """
+
+    patches: Count = 400
+    dictionary: Literal["kmeans", "random"] = "kmeans"
+    padding: Padding = 0
+    contrast: NonNegative = 0.1
+    whitening: NonNegative = 0.01
+    dimensions: Count = 100
+    threshold: NonNegative = 0.6
+    grid: Count = 4
+    overlap: Overlap = 0.0
+    power: Positive = 0.5
+
+
+class FirstLayer(PatchLayer):
+    """A layer below another: `size` is that of its patches, in pixels a side."""
+
+    size: Size = 5
+    patches: Count = 64
+    padding: Padding = 2
+    grid: Count = 14
+    overlap: Overlap = 0.25
+
+
+class PatchFeatures(PatchLayer):
+    """Responses to small whitened patches, pooled on a grid and standardised (Coates and Ng 2012).
+
+    For each of `sizes`, a side in pixels, a dictionary of its own. With `first` the patches are not
+    of pixels but of what a first layer makes of them.
     """
 
     kind: Literal["patches"]
-    sizes: Annotated[list[Annotated[int, Field(ge=2, lt=2**31)]], Field(min_length=1)] = [6]
-    patches: Count = 400
-    dictionary: Literal["kmeans", "random"] = "kmeans"
-    grid: Count = 4
-    threshold: NonNegative = 0.6
-    power: Positive = 0.5
-    contrast: Positive = 0.01
-    whitening: NonNegative = 0.1
+    first: FirstLayer | None = None
+    sizes: Annotated[list[Size], Field(min_length=1)] = [6]
 
 
 AnyFeatures = PixelFeatures | FourierFeatures | HogFeatures | PatchFeatures
@@ -142,16 +169,26 @@ def find_misfits(
 def _find_misfit_patches(
     features: PatchFeatures, task: str, side: int
 ) -> Iterator[tuple[str, str]]:  # fmt: skip
-    largest = max(features.sizes)
-    if largest > side:
+    what = f"{task}'s images"
+    if first := features.first:
+        yield from _find_misfit_layer(first, first.size, what, side, "first.size", "first.grid")
+        what, side = "the first layer's maps", first.grid
+    yield from _find_misfit_layer(features, max(features.sizes), what, side, "sizes", "grid")
+
+
+def _find_misfit_layer(
+    layer: PatchLayer, size: int, what: str, side: int, size_name: str, grid_name: str
+) -> Iterator[tuple[str, str]]:
+    padded = side + 2 * layer.padding
+    if size > padded:
         yield (
-            "sizes",
-            f"recipe.features.sizes has {largest}, but {task}'s images are {side} x {side} pixels: "
-            f"at most {side}.",
+            size_name,
+            f"recipe.features.{size_name} has {size}, but {what} are {side} x {side}"
+            f"{f', {padded} x {padded} with padding' if layer.padding else ''}: at most {padded}.",
         )
-    elif features.grid > (n_windows := side - largest + 1):
+    elif layer.grid > (n_places := padded - size + 1):
         yield (
-            "grid",
-            f"recipe.features.grid = {features.grid}, but patches of {largest} x {largest} pixels "
-            f"have {n_windows} x {n_windows} places in {task}'s images: at most {n_windows}.",
+            grid_name,
+            f"recipe.features.{grid_name} = {layer.grid}, but patches of {size} x {size} have "
+            f"{n_places} x {n_places} places in {what}: at most {n_places}.",
         )

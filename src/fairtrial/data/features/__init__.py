@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.features.fourier import fit_fourier
@@ -63,7 +64,9 @@ def map_features(
     rows = TrainingRows(dataset.X, seen, dataset.divisor, seed)
 
     def make() -> Iterator[np.ndarray]:
-        feature_map = FITS[features.kind](features, rows)
+        # On one core: the number of cores then changes no digit.
+        with threadpool_limits(1, user_api="blas"):
+            feature_map = FITS[features.kind](features, rows)
         for X in (dataset.X, dataset.test_X):
             yield from apply(feature_map, X, dataset.divisor)
 

@@ -1,4 +1,4 @@
-"""Responses to a dictionary of small whitened patches, pooled on a grid.
+"""Responses to a dictionary of small whitened patches, pooled on a grid; of one layer or two.
 
 References
 ----------
@@ -7,141 +7,212 @@ Coates and Ng (2012), "Learning feature representations with k-means".
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import linalg, sparse
 
 from fairtrial.data.features.maps import Map, TrainingRows, apply, fit_scale
-from fairtrial.study.features import PatchFeatures
+from fairtrial.study.features import PatchFeatures, PatchLayer
 
-# A dictionary is learned from so many windows, in so many images at most.
-N_WINDOWS, N_IMAGES = 200_000, 20_000
+# A dictionary is learned from so many windows, in so many images; of large windows from fewer.
+N_WINDOWS, N_IMAGES, MOST_VALUES = 100_000, 4000, 2**26
 # So many images, at most, say how large the features are.
 N_SCALED = 10_000
-N_ROUNDS = 20
-# A length far below those of whitened windows, which are about s.
+N_ROUNDS = 10
+BLOCK = 5000
+# What is this share of the largest is rounding.
+ROUNDING = 1e-3
+# A length far below those of whitened windows, which are about the root of their dimensions.
 SHORT = 1e-3
-BLOCK = 10_000
+
+# One image's maps, (M, M, C) float32, to others.
+ImageMap = Callable[[np.ndarray], np.ndarray]
 
 
 def fit_patches(features: PatchFeatures, rows: TrainingRows) -> Map:
-    """Learn or draw a dictionary for each size of patches, and standardise the responses."""
-    banks = [make_bank(features, size, rows) for size in features.sizes]
+    """Learn or draw the dictionaries, and standardise the responses by training rows."""
+    images = shape_images(rows.draw(N_IMAGES, "images"))
+    below: ImageMap = lambda image: image  # noqa: E731
+    if features.first:
+        below = fit_layer(features.first, features.first.size, images, below, rows, "first")
+    layers = [
+        fit_layer(features, size, images, below, rows, f"patches.{size}") for size in features.sizes
+    ]  # fmt: skip
 
     def respond(X: np.ndarray) -> np.ndarray:
-        return np.concatenate([bank.respond(X) for bank in banks], axis=1)
+        # Image by image: what lies between stays in the processor's cache.
+        return np.stack([
+            np.concatenate([layer(maps).ravel() for layer in layers])
+            for maps in map(below, shape_images(X))
+        ])  # fmt: skip
 
     scale = fit_scale(apply(respond, rows.draw(N_SCALED, "scale"), 1))
     return lambda X: scale(respond(X))
 
 
+def shape_images(X: np.ndarray) -> np.ndarray:
+    """Give rows of pixels, (N, D), the shape of images, (N, M, M, 1)."""
+    side = round(X.shape[1] ** 0.5)
+    return X.reshape(-1, side, side, 1)
+
+
 @dataclass(frozen=True, eq=False)
-class Bank:
-    """The dictionary of one size of patches.
+class Layer:
+    """A dictionary of one size of patches, and what becomes of the responses to it.
 
     Attributes
     ----------
-    features : PatchFeatures
-        Says what becomes of responses.
-    mean : (s²,) float32
-    whitening : (s², s²) float32
-        As of `fit_whitening`.
-    patches : (P, s²) float32
+    settings : PatchLayer
+    size : int
+        s, along a side of a patch.
+    softness : float
+        The length of a window that its own is set off against.
+    whitening : (s² C, R) float32
+    offset : (R,) float32
+        Taken off whitened windows, whose mean is 0 then.
+    patches : (P, R) float32
         Whitened, of length 1.
     """
 
-    features: PatchFeatures
-    mean: np.ndarray
+    settings: PatchLayer
+    size: int
+    softness: float
     whitening: np.ndarray
+    offset: np.ndarray
     patches: np.ndarray
 
-    def respond(self, X: np.ndarray) -> np.ndarray:
-        """Respond to images, (N, D) float32, on a grid of G x G cells: (N, 2 G² P) float32."""
-        (n_patches, n_pixels), grid = self.patches.shape, self.features.grid
-        windows = cut_windows(X, round(n_pixels**0.5))
-        n_rows, n_places = windows.shape[:2]
-        pooled = np.empty((n_rows, grid, grid, 2, n_patches), np.float32)
-        shape = n_places, n_places, n_patches
-        threshold = np.float32(self.features.threshold / n_pixels**0.5)
-        # Image by image: the responses stay in the processor's cache.
-        for image, cells in zip(windows, pooled, strict=True):
-            flat = normalise_contrast(image.reshape(-1, n_pixels), self.features.contrast)
-            response = lengthen((flat - self.mean) @ self.whitening) @ self.patches.T
-            pool(rectify(response - threshold).reshape(shape), cells[:, :, 0])
-            np.subtract(-threshold, response, out=response)
-            pool(rectify(response).reshape(shape), cells[:, :, 1])
-        return (pooled**self.features.power).reshape(n_rows, -1)
+    def __call__(self, maps: np.ndarray) -> np.ndarray:
+        """Respond to one image's maps, (M, M, C): (G, G, 2 P), towards patches, then away."""
+        windows = cut_windows(maps, self.size, self.settings.padding)
+        cosines = self.whiten(windows) @ self.patches.T
+        n_places, n_dimensions = round(len(windows) ** 0.5), self.whitening.shape[1]
+        average = weigh_cells(n_places, self.settings.grid, self.settings.overlap)
+        threshold = np.float32(self.settings.threshold / n_dimensions**0.5)
+        towards = pool(rectify(cosines - threshold), average)
+        away = pool(rectify(np.subtract(-threshold, cosines, out=cosines)), average)
+        return np.concatenate([towards, away], axis=2) ** self.settings.power
+
+    def whiten(self, windows: np.ndarray) -> np.ndarray:
+        """Whiten windows, (N, s² C), and give them length 1; (N, R)."""
+        return lengthen(normalise_contrast(windows, self.softness) @ self.whitening - self.offset)
 
 
-def make_bank(features: PatchFeatures, size: int, rows: TrainingRows) -> Bank:
-    """Make the filters of one size from windows of training images."""
-    windows = draw_windows(rows, size)
-    windows = normalise_contrast(windows, features.contrast)
-    mean, whitening = fit_whitening(windows, features.whitening)
-    make = DICTIONARIES[features.dictionary]
-    stream = rows.open(f"dictionary.{size}")
-    whitened = lengthen((windows - mean) @ whitening)
-    return Bank(features, mean, whitening, make(whitened, features.patches, stream))
+def fit_layer(
+    settings: PatchLayer,
+    size: int,
+    images: np.ndarray,
+    below: ImageMap,
+    rows: TrainingRows,
+    name: str,
+) -> Layer:
+    """Fit a layer on windows of training images.
+
+    Parameters
+    ----------
+    settings : PatchLayer
+    size : int
+        Along a side of its patches.
+    images : (N, M, M, 1)
+        Of training.
+    below : callable
+        What the layer sees of an image.
+    rows : TrainingRows
+        Has the streams to draw from.
+    name : str
+        Of the layer, for the streams.
+    """
+    windows = draw_windows(images, below, size, settings.padding, rows.open(f"{name}.windows"))
+    softness = settings.contrast * float(np.median(measure_contrast(windows)))
+    normalised = normalise_contrast(windows, softness)
+    mean, whitening = fit_whitening(normalised, settings.whitening, settings.dimensions)
+    offset = mean @ whitening
+    make = DICTIONARIES[settings.dictionary]
+    whitened = lengthen(normalised @ whitening - offset)
+    patches = make(whitened, settings.patches, rows.open(f"{name}.dictionary"))
+    return Layer(settings, size, softness, whitening, offset, patches)
 
 
-def draw_windows(rows: TrainingRows, size: int) -> np.ndarray:
-    """Draw windows of s x s pixels from training images, (about `N_WINDOWS`, s²) float32.
+def draw_windows(
+    images: np.ndarray, below: ImageMap, size: int, padding: int, stream: np.random.Generator
+) -> np.ndarray:
+    """Draw windows of s x s from what a layer sees of images; (N, s² C) float32.
 
     Those of one shade only, of which backgrounds are full, have nothing to tell.
     """
-    X = rows.draw(N_IMAGES, "images")
-    windows = cut_windows(X, size)
-    n_each = -(-N_WINDOWS // len(X))
-    places = rows.open(f"windows.{size}").integers(windows.shape[1], size=(2, len(X), n_each))
-    drawn = windows[np.arange(len(X))[:, None], *places].reshape(-1, size**2)
-    return drawn[np.ptp(drawn, axis=1) > 0.0]
+    drawn: list[np.ndarray] = []
+    for image in images:
+        windows = cut_windows(below(image), size, padding)
+        n_windows = min(N_WINDOWS, MOST_VALUES // windows.shape[1])
+        drawn.append(windows[stream.integers(len(windows), size=-(-n_windows // len(images)))])
+    together = np.concatenate(drawn)
+    contrast = measure_contrast(together)
+    return together[contrast > ROUNDING * contrast.max()]
 
 
-def cut_windows(X: np.ndarray, size: int) -> np.ndarray:
-    """Cut images, (N, D), into all their windows, (N, M, M, s, s), without copying."""
-    side = round(X.shape[1] ** 0.5)
-    return sliding_window_view(X.reshape(-1, side, side), (size, size), (1, 2))
+def cut_windows(maps: np.ndarray, size: int, padding: int) -> np.ndarray:
+    """Cut maps, (M, M, C), into all their windows, row by row, (places, s² C)."""
+    if padding:
+        maps = np.pad(maps, ((padding, padding), (padding, padding), (0, 0)))
+    windows = sliding_window_view(maps, (size, size), (0, 1)).transpose(0, 1, 3, 4, 2)
+    return windows.reshape(-1, size**2 * maps.shape[2])
 
 
-def normalise_contrast(windows: np.ndarray, contrast: float) -> np.ndarray:
-    """Take the mean off each window, (N, s²), and divide by the root of variance + contrast."""
+def measure_contrast(windows: np.ndarray) -> np.ndarray:
+    """Return the length of each window, (N, D), without its mean; (N,)."""
+    return measure_length(windows - windows.mean(1, keepdims=True))
+
+
+def normalise_contrast(windows: np.ndarray, softness: float) -> np.ndarray:
+    """Take the mean off each window, and divide by the root of its squared length + softness²."""
     centred = windows - windows.mean(1, keepdims=True)
-    variance = np.einsum("nd,nd->n", centred, centred) / np.float32(windows.shape[1])
-    centred /= np.sqrt(variance + np.float32(contrast))[:, None]
+    centred /= np.hypot(measure_length(centred), np.float32(softness))[:, None]
     return centred
 
 
-def fit_whitening(windows: np.ndarray, more: float) -> tuple[np.ndarray, np.ndarray]:
-    """Fit the symmetric whitening (ZCA) of windows, (N, D).
+def measure_length(windows: np.ndarray) -> np.ndarray:
+    """Return the length of each window, (N, D); (N,)."""
+    return np.sqrt(np.einsum("nd,nd->n", windows, windows))
+
+
+def lengthen(windows: np.ndarray) -> np.ndarray:
+    """Give whitened windows, (N, R), length 1; very short ones stay short."""
+    return windows / (measure_length(windows) + np.float32(SHORT))[:, None]
+
+
+def fit_whitening(windows: np.ndarray, more: float, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Fit the whitening of windows by their principal components.
 
     Parameters
     ----------
     windows : (N, D)
     more : float
-        Added to the eigenvalues of their covariance; what is still 0 then, such as the direction
-        of the means that were taken off, stays 0.
+        Added to the eigenvalues of their covariance, as a share of the largest.
+    most : int
+        How many components are kept, at most. Those without variance are not.
 
     Returns
     -------
     mean : (D,) float32
-    whitening : (D, D) float32
+    whitening : (D, R) float32
         `(windows - mean) @ whitening` has the identity as covariance where `more` is 0.
     """
-    mean = windows.mean(0, dtype=np.float64)
-    centred = windows - mean
-    values, vectors = linalg.eigh(centred.T @ centred / len(windows))
-    values += more
-    # float32 windows: smaller eigenvalues are their rounding.
-    there = values > 1e-6 * values.max()
-    whitening = (vectors[:, there] / np.sqrt(values[there])) @ vectors[:, there].T
-    return mean.astype(np.float32), whitening.astype(np.float32)
+    mean = windows.mean(0, dtype=np.float64).astype(np.float32)
+    covariance = np.zeros((windows.shape[1],) * 2)
+    for first in range(0, len(windows), BLOCK):
+        centred = windows[first : first + BLOCK] - mean
+        covariance += centred.T @ centred / len(windows)
+    values, vectors = linalg.eigh(covariance)
+    values, vectors = values[::-1][:most], vectors[:, ::-1][:, :most]
+    there = values > ROUNDING**2 * values[0]
+    values, vectors = values[there], vectors[:, there]
+    return mean, (vectors / np.sqrt(values + more * values[0])).astype(np.float32)
 
 
 def draw_patches(windows: np.ndarray, n_patches: int, stream: np.random.Generator) -> np.ndarray:
-    """Draw windows, (N, D), as patches, (P, D)."""
+    """Draw windows, (N, R), as patches, (P, R)."""
     return windows[stream.choice(len(windows), n_patches, replace=n_patches > len(windows))]
 
 
@@ -150,7 +221,7 @@ def learn_patches(windows: np.ndarray, n_patches: int, stream: np.random.Generat
 
     Parameters
     ----------
-    windows : (N, D) float32
+    windows : (N, R) float32
         Whitened, of length 1.
     n_patches : int
         P.
@@ -159,7 +230,7 @@ def learn_patches(windows: np.ndarray, n_patches: int, stream: np.random.Generat
 
     Returns
     -------
-    (P, D) float32
+    (P, R) float32
         Of length 1.
     """
     patches = draw_patches(windows, n_patches, stream)
@@ -179,12 +250,6 @@ def learn_patches(windows: np.ndarray, n_patches: int, stream: np.random.Generat
 DICTIONARIES = {"kmeans": learn_patches, "random": draw_patches}
 
 
-def lengthen(windows: np.ndarray) -> np.ndarray:
-    """Give whitened windows, (N, D), length 1; very short ones stay short."""
-    lengths = np.sqrt(np.einsum("nd,nd->n", windows, windows))
-    return windows / (lengths + np.float32(SHORT))[:, None]
-
-
 def rectify(values: np.ndarray) -> np.ndarray:
     """Set negative float32 values to 0, in place."""
     # As whole numbers they are negative just where they are as float32, and need no care for NaN:
@@ -194,10 +259,25 @@ def rectify(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def pool(responses: np.ndarray, cells: np.ndarray) -> None:
-    """Average responses (M, M, P) over a grid, into cells (G, G, P)."""
-    edges = [round(edge) for edge in np.linspace(0, len(responses), len(cells) + 1)]
-    for row, (top, bottom) in enumerate(pairwise(edges)):
-        band = responses[top:bottom].mean(0)
-        for column, (left, right) in enumerate(pairwise(edges)):
-            band[left:right].mean(0, out=cells[row, column])
+def weigh_cells(n_places: int, grid: int, overlap: float) -> np.ndarray:
+    """Weigh places, in a row, for their averages over cells; (G, M) float32.
+
+    Parameters
+    ----------
+    n_places, grid : int
+        M and G. A place that two cells share counts in both by its share.
+    overlap : float
+        How far a cell reaches into its neighbours, as a share of its width.
+    """
+    width, places = n_places / grid, np.arange(n_places)
+    low = (np.arange(grid)[:, None] - overlap) * width
+    high = low + width * (1.0 + 2.0 * overlap)
+    shares = np.clip(np.minimum(high, places + 1) - np.maximum(low, places), 0.0, None)
+    return (shares / shares.sum(1, keepdims=True)).astype(np.float32)
+
+
+def pool(responses: np.ndarray, average: np.ndarray) -> np.ndarray:
+    """Average responses, (M², P), over cells by the weights of rows and of columns: (G, G, P)."""
+    n_cells, n_places = average.shape
+    bands = average @ responses.reshape(n_places, -1)
+    return average @ bands.reshape(n_cells, n_places, -1)
