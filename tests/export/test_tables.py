@@ -23,6 +23,8 @@ def place(trial, tmp_path_factory):
 
 
 def write(value):
+    if isinstance(value, bool):
+        return str(value).lower()
     return "" if value is None else str(value)
 
 

@@ -58,6 +58,8 @@ def test_the_tables_of_one_run(tmp_path):
             "steps": 20,
             "penalty.l2": 0.0,
             "penalty.l1": 0.0,
+            "features.kind": "pixels",
+            "features.standardise": False,
             "outcome": "stopped_early",
             "ended_at": 7,
             "seconds": 0.5,
