@@ -208,7 +208,7 @@ def test_a_wrong_name_is_told_with_the_right_ones(line, fashion):
         plots.final_values(line, "mode")
     with pytest.raises(InputError, match=r"no curves of mode .* learning_rate"):
         plots.curves(line, "mode")
-    with pytest.raises(InputError, match="no trained arm 'SVM'"):
+    with pytest.raises(InputError, match="no arm 'SVM'"):
         plots.weights(fashion, "SVM")
     with pytest.raises(InputError, match="no square images"):
         plots.predictions(line)

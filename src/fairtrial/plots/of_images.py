@@ -12,7 +12,7 @@ from fairtrial.errors import InputError
 from fairtrial.plots import image_charts
 from fairtrial.plots.layout import Chart
 from fairtrial.plots.of_runs import name_series
-from fairtrial.plots.rows import Model, is_trained, load_rows, read_model, scale_rows
+from fairtrial.plots.rows import Model, has_plain_pixels, load_rows, read_model, scale_rows
 from fairtrial.trial.trial import Trial
 
 N_SHOWN = 9
@@ -21,7 +21,7 @@ N_SAMPLES = 10
 
 
 class ImageModel(NamedTuple):
-    """A trained arm with its seed, its model, and the rows that it was trained and tested on."""
+    """An arm trained on plain pixels, with its seed, its model, and its rows."""
 
     arm: str
     series: str
@@ -31,30 +31,31 @@ class ImageModel(NamedTuple):
 
 
 def choose_model(trial: Trial, arm: str | None = None, seed: int | None = None) -> ImageModel:
-    """Return a trained arm with its model and rows.
+    """Return an arm trained on plain pixels, with its model and rows.
 
     Parameters
     ----------
     trial : Trial
         A results folder.
     arm : str, optional
-        The first that is trained if absent.
+        The first that is trained on plain pixels if absent.
     seed : int, optional
         The study's first if absent.
 
     Raises
     ------
     InputError
-        If the arm is not trained, or its rows are no images.
+        If the arm is not trained on plain pixels, or its rows are no images.
     """
     runs, _ = name_series(trial)
     seed = trial.study.list_seeds()[0] if seed is None else seed
-    trained = [name for name in runs["arm"].unique(maintain_order=True) if is_trained(trial, name)]
+    arms = runs["arm"].unique(maintain_order=True)
+    trained = [name for name in arms if has_plain_pixels(trial, name)]
     if not trained:
-        raise InputError(f"{trial.folder} has no trained arms.")
+        raise InputError(f"{trial.folder} has no arms that are trained on plain pixels.")
     chosen = trained[0] if arm is None else arm
     if chosen not in trained:
-        raise InputError(f"{trial.folder} has no trained arm {arm!r}.")
+        raise InputError(f"{trial.folder} has no arm {arm!r} that is trained on plain pixels.")
     data = load_rows(trial, chosen, seed)
     if not is_image(data):
         raise InputError(f"The rows of {chosen!r} are no square images of classes.")
@@ -98,7 +99,7 @@ def predictions(trial: Trial, arm: str | None = None, seed: int | None = None) -
     Raises
     ------
     InputError
-        If the arm is not trained, or its rows are no images.
+        If the arm is not trained on plain pixels, or its rows are no images.
     """
     chosen = choose_model(trial, arm, seed)
     return _draw_told(chosen, np.arange(N_SHOWN))
@@ -117,7 +118,7 @@ def mistakes(trial: Trial, arm: str | None = None, seed: int | None = None) -> C
     Raises
     ------
     InputError
-        If the arm is not trained, or its rows are no images.
+        If the arm is not trained on plain pixels, or its rows are no images.
     """
     chosen = choose_model(trial, arm, seed)
     classes, confidence = chosen.model.tell_classes(scale_rows(chosen.data.test_X, chosen.data))
@@ -157,7 +158,7 @@ def weights(trial: Trial, arm: str | None = None, seed: int | None = None) -> Ch
     Raises
     ------
     InputError
-        If the arm is not trained, or its rows are no images.
+        If the arm is not trained on plain pixels, or its rows are no images.
     """
     chosen = choose_model(trial, arm, seed)
     names = list(chosen.data.class_names)
@@ -181,12 +182,12 @@ def confusion(trial: Trial, arm: str | None = None) -> Chart:
     trial : Trial
         Of classes.
     arm : str, optional
-        Which; the first that is trained if absent.
+        Which; the first that is trained on plain pixels if absent.
 
     Raises
     ------
     InputError
-        If the arm is not trained, or its rows are no images.
+        If the arm is not trained on plain pixels, or its rows are no images.
     """
     chosen = choose_model(trial, arm)
     data = chosen.data

@@ -13,6 +13,7 @@ from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
 from fairtrial.errors import InputError
 from fairtrial.study import Arm
+from fairtrial.study.features import AS_THEY_COME
 from fairtrial.study.recipe import Recipe
 from fairtrial.trial.trial import Trial
 
@@ -58,8 +59,16 @@ def load_rows(trial: Trial, arm: str, seed: int) -> Dataset:
         If the images cannot be had.
     """
     found = find_arm(trial, arm)
-    validation = found.recipe.validation if isinstance(found.recipe, Recipe) else None
-    return _load(found.task, seed, validation)  # pyright: ignore[reportArgumentType]
+    fitted: tuple[Any, ...] = (None, AS_THEY_COME)
+    if isinstance(found.recipe, Recipe):
+        fitted = found.recipe.validation, found.recipe.features
+    return _load(found.task, seed, *fitted)  # pyright: ignore[reportArgumentType]
+
+
+def has_plain_pixels(trial: Trial, arm: str) -> bool:
+    """Say whether an arm is trained on its rows as they come, so that its weights are images."""
+    recipe = find_arm(trial, arm).recipe
+    return isinstance(recipe, Recipe) and recipe.features == AS_THEY_COME
 
 
 def is_trained(trial: Trial, arm: str) -> bool:
@@ -69,8 +78,8 @@ def is_trained(trial: Trial, arm: str) -> bool:
 
 # A page asks for the same rows arm after arm.
 @functools.lru_cache(maxsize=4)
-def _load(task: Any, seed: int, validation: float | None) -> Dataset:
-    return load_dataset(task, seed, validation)
+def _load(task: Any, seed: int, validation: float | None, features: Any) -> Dataset:
+    return load_dataset(task, seed, validation, features)
 
 
 def scale_rows(X: np.ndarray, dataset: Dataset) -> np.ndarray:

@@ -230,13 +230,13 @@ def find_injections(runs: pl.DataFrame) -> dict[str, str | None]:
     arms = runs.unique("arm", keep="first", maintain_order=True)
     has_noise = pl.any_horizontal(pl.lit(False), *(pl.col(name).is_not_null() for name in noise))
     has_noise = has_noise.alias("has noise")
-    plain: dict[tuple[object, ...], str] = {}
-    noisy: dict[str, tuple[object, ...]] = {}
+    plain: dict[str, str] = {}
+    noisy: dict[str, str] = {}
     for *recipe, name, is_noisy in arms.select(*others, "arm", has_noise).iter_rows():
         if is_noisy:
-            noisy[name] = tuple(recipe)
+            noisy[name] = repr(recipe)
         else:
-            plain.setdefault(tuple(recipe), name)
+            plain.setdefault(repr(recipe), name)
     return {name: plain.get(recipe) for name, recipe in noisy.items()}
 
 
@@ -392,6 +392,8 @@ def summarise_rates(runs: pl.DataFrame, metric: str) -> pl.DataFrame:
     n_diverged = (pl.col("outcome") == "diverged").sum()
     said = pl.format("{} of {} runs diverged", n_diverged, pl.len())
     parts = []
+    lists = [name for name in others if isinstance(runs.schema[name], pl.List)]
+    runs = runs.with_columns(pl.col(lists).cast(pl.List(pl.String)).list.join(", "))
     for _, group in runs.filter(pl.col(rate).is_not_null()).group_by(others, maintain_order=True):
         if group[rate].n_unique() < 2:
             continue

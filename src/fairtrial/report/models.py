@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fairtrial import plots
 from fairtrial.errors import FairtrialError
+from fairtrial.plots.layout import Chart
 from fairtrial.plots.of_data import N_DOTS
 from fairtrial.plots.of_runs import name_series
-from fairtrial.plots.rows import is_trained
+from fairtrial.plots.rows import has_plain_pixels
 from fairtrial.report.blocks import Block, Figure, Fold, Part, Row, Text, make_name
 from fairtrial.study.task import has_classes
 from fairtrial.trial.trial import Trial
@@ -53,10 +56,13 @@ def _build_images(trial: Trial, seed: int) -> list[Part]:
         for arm, setting, series in named.select("arm", "setting", "series")
         .unique(maintain_order=True)
         .iter_rows()
-        if is_trained(trial, arm)
+        if has_plain_pixels(trial, arm)
     }
 
-    def draw(kind: str, chart) -> list[Figure]:
+    if not arms:
+        return []
+
+    def draw(kind: str, chart: Callable[[Trial, str], Chart]) -> list[Figure]:
         return [
             Figure(f"{kind}-{make_name(title)}", title, chart(trial, arm))
             for arm, title in arms.items()
