@@ -8,6 +8,7 @@ import pytest
 from fairtrial import lab as lab_module
 from fairtrial.data.load import load_images_once
 from fairtrial.errors import MachineError
+from fairtrial.evidence.judge import find_undecidable
 from fairtrial.lab import Lab, open_shipped, prepare_lab, run_lab
 from fairtrial.study import Study
 
@@ -32,13 +33,17 @@ def shorten(lab):
     return Lab({"line": line, "fashion": fashion.replace(recipe=recipe)}, lab.data)
 
 
-@pytest.mark.parametrize("name", ["line", "fashion"])
-def test_shipped_studies_are_sound(name):
+@pytest.mark.parametrize(
+    ("name", "seeds", "conclusions", "arms"),
+    [("line", 20, range(1, 11), 56), ("fashion", 20, range(12, 18), 41), ("features", 7, [17], 9)],
+)
+def test_shipped_studies_are_sound(name, seeds, conclusions, arms):
     study = Study.load(open_shipped(name))
-    assert len(study.list_seeds()) == 20
+    assert len(study.list_seeds()) == seeds
     numbers = {int(claim.say.partition(".")[0]) for claim in study.claims}
-    assert numbers == {"line": {*range(1, 11)}, "fashion": {*range(12, 18)}}[name]
-    assert len(study.list_arms()) == {"line": 56, "fashion": 14}[name]
+    assert numbers == {*conclusions}
+    assert len(study.list_arms()) == arms
+    assert find_undecidable(study) == ""
 
 
 def test_digits_stand_in_and_it_is_said(without_fashion_mnist, tmp_path, monkeypatch):
@@ -50,7 +55,7 @@ def test_digits_stand_in_and_it_is_said(without_fashion_mnist, tmp_path, monkeyp
     assert "digits stand in for Fashion-MNIST" in text
     assert "What has become of the report&#39;s conclusions" in text
     runs = pl.read_parquet(tmp_path / "runs.parquet")
-    assert runs.group_by("study").len().sort("study").rows() == [("fashion", 14), ("line", 8)]
+    assert runs.group_by("study").len().sort("study").rows() == [("fashion", 41), ("line", 8)]
     assert set(runs.filter(pl.col("study") == "fashion")["task.kind"]) == {"digits"}
     curves = pl.read_parquet(tmp_path / "curves.parquet")
     trained = runs.filter(~pl.col("arm").is_in(["Random Forest", "SVM"]))

@@ -17,6 +17,7 @@ from fairtrial.plots.of_claims import (
 from fairtrial.plots.of_data import fits, noise, residuals, targets, told
 from fairtrial.plots.of_images import confusion, mistakes, predictions, samples, weights
 from fairtrial.plots.of_runs import (
+    accuracy_against_time,
     curves,
     final_values,
     learning_rates,
@@ -26,8 +27,8 @@ from fairtrial.plots.of_runs import (
 )
 
 __all__ = [
-    "choice_and_budget", "confusion", "curves", "curves_of_claim", "differences", "final_values",
-    "fits", "grid_of_claim", "learning_rates", "mistakes", "noise", "outcomes", "predictions",
-    "residuals", "samples", "sensitivity", "sides", "targets", "told", "train_and_validation",
-    "weights", "where_it_holds",
+    "accuracy_against_time", "choice_and_budget", "confusion", "curves", "curves_of_claim",
+    "differences", "final_values", "fits", "grid_of_claim", "learning_rates", "mistakes",
+    "noise", "outcomes", "predictions", "residuals", "samples", "sensitivity", "sides",
+    "targets", "told", "train_and_validation", "weights", "where_it_holds",
 ]  # fmt: skip

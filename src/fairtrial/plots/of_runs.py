@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from fairtrial.errors import InputError
+from fairtrial.evidence.accuracy import measure_accuracies
 from fairtrial.plots import curve_charts, run_charts
 from fairtrial.plots.appearance import Looks, assign_looks, capitalise, show_metric
 from fairtrial.plots.layout import Chart
@@ -189,6 +190,29 @@ def train_and_validation(
         looks,
         f"Training and validation {title} after each epoch, a panel an arm.",
         y_title=title,
+    )
+
+
+def accuracy_against_time(trial: Trial) -> Chart:
+    """Draw the test accuracy of each arm, with its interval, against the time of a run.
+
+    Raises
+    ------
+    InputError
+        If the runs are not of classes.
+    """
+    points = measure_accuracies(trial)
+    named, _ = name_series(trial)
+    names = {
+        arm: " · ".join(filter(None, (setting, series)))
+        for arm, setting, series in named.select("arm", "setting", "series").unique().iter_rows()
+    }
+    points = points.with_columns(name=pl.col("arm").replace_strict(names))
+    best = points.row(0, named=True)
+    return run_charts.draw_race(
+        points,
+        f"Test accuracy against seconds a run: {best['name']} is the most accurate, "
+        f"{best['accuracy']:.1%}.",
     )
 
 

@@ -258,3 +258,26 @@ def draw_sensitivity(
     layered = alt.layer(*layers, data=list_rows(points), height=190, width=240)
     chart = make_panels(layered, "setting", order, 3, 58)
     return lay_out(chart, description, panels=min(3, len(order)), narrowest=220, axes=58)
+
+
+def draw_race(points: pl.DataFrame, description: str) -> Chart:
+    """Draw accuracies with their intervals against seconds, each with its name beside it.
+
+    Parameters
+    ----------
+    points : table
+        `name`, `accuracy`, `low`, `high`, `seconds`.
+    description : str
+        The text alternative.
+    """
+    base = alt.Chart(list_rows(points), height=320).encode(
+        x=alt.X("seconds:Q").title("seconds a run").scale(type="log", padding=60).axis(format="~s"),
+        tooltip=["name:N", alt.Tooltip("accuracy:Q", format=".2%"), "low:Q", "high:Q", "seconds:Q"],
+    )
+    y = alt.Y("accuracy:Q").title("test accuracy").axis(format=".0%", tickCount=6)
+    rules = base.mark_rule(color=MUTED, strokeWidth=2).encode(
+        y=alt.Y("low:Q").scale(zero=False), y2="high:Q"
+    )
+    marks = base.mark_point(filled=True, size=60, color=BLUE, opacity=1).encode(y=y)
+    names = base.mark_text(align="left", dx=8, dy=-4, fontSize=12).encode(y=y, text="name:N")
+    return lay_out(alt.layer(rules, marks.add_params(make_zoom()), names), description)

@@ -9,7 +9,7 @@ from typing import Any
 
 from fairtrial.errors import InputError
 from fairtrial.report.arms import build_arms
-from fairtrial.report.beside import build_replayed, build_reported
+from fairtrial.report.beside import build_race, build_replayed, build_reported
 from fairtrial.report.blocks import Part, Section, Text
 from fairtrial.report.claims import Entry, build_claims, list_headlines
 from fairtrial.report.data import build_data
@@ -21,7 +21,7 @@ from fairtrial.report.training import build_curves, build_results
 from fairtrial.trial.store import ENVIRONMENT, RUNS
 from fairtrial.trial.trial import Trial
 
-LINE, FASHION = "line", "fashion"
+LINE, FASHION, FEATURES = "line", "fashion", "features"
 CONCLUSIONS, REPLAY = "conclusions.json", "replay.json"
 LEAD = (
     "Two problems of a deep-learning lab: a line by gradient descent under four losses, and "
@@ -41,6 +41,13 @@ PROBLEMS = {
         "Problem 2: softmax regression on images",
         "All arms of a seed see the same split, the same start and the same batches.",
     ),
+    FEATURES: (
+        "beyond",
+        "Beyond the report: other features",
+        "Softmax regression stays linear in its features; only the features change. They are "
+        "fitted on training rows, never with labels, and all settings were chosen on validation "
+        "rows.",
+    ),
 }
 
 
@@ -56,7 +63,7 @@ def make_lab_page(folder: Path) -> Document:
     ----------
     folder : Path
         Holds `environment.json`, maybe `replay.json` and `conclusions.json`, and the results
-        folders `line` and `fashion`, either of which may be missing.
+        folders `line`, `fashion` and `features`, any of which may be missing.
 
     Raises
     ------
@@ -118,6 +125,8 @@ def _build_problem(name: str, trial: Trial, replay: Sequence[Mapping[str, Any]])
     if name == FASHION:
         values = [row for row in reported["value"] if row["study"] == FASHION]
         parts.append(build_reported(trial, values))
+    if name == FEATURES:
+        parts.append(build_race(trial))
     parts += [build_data(trial), build_results(trial), *build_curves(trial), *build_models(trial)]
     parts.append(build_arms(trial))
     link, heading, lead = PROBLEMS[name]

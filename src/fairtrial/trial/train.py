@@ -78,13 +78,13 @@ def train_stack(plan: StackPlan, progress: Progress) -> list[Result]:
     recipes = plan.recipes
     # The lanes of a data set share both.
     validation, features = recipes[0].validation, recipes[0].features
+    began = time.perf_counter()
     datasets = [load_dataset(run.arm.task, run.seed, validation, features) for run in firsts]
     if fingerprints != [fingerprint_runs(row) for row in plan.runs]:
         raise InputError(
             "A table changed while it was loaded: run the same command again when nothing writes "
             "to it."
         )
-    began = time.perf_counter()
     traces = train(Stack(recipes, datasets, [run.seed for run in firsts]), progress)
     seconds = (time.perf_counter() - began) / plan.n_runs
     results = []

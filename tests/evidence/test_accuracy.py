@@ -1,0 +1,59 @@
+"""Accuracies of arms: means, and intervals that cover both new seeds and new test rows."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from fairtrial.errors import InputError
+from fairtrial.evidence.accuracy import measure_accuracies
+
+
+class Made:
+    """A trial of classes with made-up rows told right: (S, N) of bool for each arm."""
+
+    folder = "made up"
+
+    def __init__(self, arms):
+        rows = [
+            (f"{arm} #{seed}", arm, seed, 2.0 + seed, np.packbits(right).tobytes(), len(right))
+            for arm, runs in arms.items()
+            for seed, right in enumerate(runs)
+        ]
+        names = ["run", "arm", "seed", "seconds", "right", "n_test_rows"]
+        table = pl.DataFrame(rows, schema=names, orient="row")
+        self.runs = table.select("run", "arm", "seed", "seconds")
+        self.test_rows = table.select("run", "n_test_rows", "right")
+
+
+def test_mean_and_interval_of_one_seed_are_those_of_a_share():
+    right = np.arange(1000) % 5 > 0
+    row = measure_accuracies(Made({"a": [right]})).row(0, named=True)
+    half = 1.959964 * np.sqrt(0.8 * 0.2 / 999)
+    assert (row["accuracy"], row["seeds"], row["seconds"]) == (0.8, 1, 2.0)
+    assert (row["low"], row["high"]) == pytest.approx((0.8 - half, 0.8 + half))
+
+
+def test_the_most_accurate_stands_first():
+    found = measure_accuracies(Made({"a": [[True, False]] * 2, "b": [[True, True]] * 2}))
+    assert found["arm"].to_list() == ["b", "a"]
+    assert found["seconds"].to_list() == [2.5, 2.5]
+
+
+def test_intervals_cover_what_new_seeds_and_new_rows_would_give():
+    rng = np.random.default_rng(3)
+    covered = 0
+    for _ in range(400):
+        of_row = rng.normal(1.0, 1.0, 300)  # How easy each row is.
+        of_seed = rng.normal(0.0, 0.3, 5)
+        right = of_row + of_seed[:, None] + rng.normal(0.0, 1.0, (5, 300)) > 0
+        row = measure_accuracies(Made({"a": right})).row(0, named=True)
+        truth = 0.7554  # P(N(1, 1 + 0.09 + 1) > 0)
+        covered += row["low"] <= truth <= row["high"]
+    assert 0.90 <= covered / 400 <= 1.0
+
+
+def test_without_classes_there_is_nothing_to_measure():
+    empty = Made({"a": [[True]]})
+    empty.test_rows = empty.test_rows.clear()
+    with pytest.raises(InputError, match="no accuracies"):
+        measure_accuracies(empty)
