@@ -174,3 +174,26 @@ def test_a_wrong_table_is_told_before_tensorflow_loads(tmp_path):
     assert "'prise' is not a column; did you mean 'price'?" in problems[0]
     assert any("'town' holds text" in problem for problem in problems)
     assert any("The number of rows is 1" in problem for problem in problems)
+
+
+def test_a_claim_alone_trains_its_arms(tmp_path):
+    claim = """
+    [[claims]]
+    say = "MSE is closer"
+    better = { loss = "mse", "optimizer.learning_rate" = 0.1 }
+    than = { loss = "mae", "optimizer.learning_rate" = 0.1 }
+    on = "mse"
+    """
+    rates = '"optimizer.learning_rate" = [0.01, 0.1]\n'
+    (tmp_path / "study.toml").write_text(STUDY + rates + claim)
+    done = run("run", "study.toml", "--claim", "1", "--out", "one", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    runs = pl.read_parquet(tmp_path / "one" / "runs.parquet")
+    assert set(runs["arm"]) == {f"{loss}, optimizer.learning_rate=0.1" for loss in ("mse", "mae")}
+    assert len(json.loads((tmp_path / "one" / "verdicts.json").read_text())) == 1
+    assert (tmp_path / "one" / "report.html").is_file()
+    again = run("run", "one/study.toml", "--out", "one", "--json", cwd=tmp_path)
+    assert [row["say"] for row in json.loads(again.stdout)] == ["MSE is closer"]
+    refused = run("run", "study.toml", "--claim", "2", "--out", "one", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "There is no claim 2: the study states 1 claim." in refused.stderr

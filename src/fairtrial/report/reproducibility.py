@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fairtrial.data.load import fingerprint_data
+from fairtrial.errors import FairtrialError
+from fairtrial.plots.of_data import list_tasks
 from fairtrial.report.blocks import Code, Facts, Fold, Part, Section, Table, row_of
 from fairtrial.report.blocks import Rows as TableRows
 from fairtrial.trial.store import STUDY
 from fairtrial.trial.trial import Trial
+
+SEEDS_CAPTION = "Seeds of each study, and the first 16 digits of its data's SHA-256"
 
 
 def build_reproducibility(
@@ -31,6 +36,7 @@ def build_reproducibility(
             trial.study.name,
             f"{trial.runs.height:,}",
             ", ".join(str(seed) for seed in trial.runs["seed"].unique().sort()),
+            _fingerprint(trial),
         )
         for trial in trials
     ]
@@ -38,7 +44,7 @@ def build_reproducibility(
         Fold(f"{STUDY}: {trial.study.name}", [Code((trial.folder / STUDY).read_text("utf-8"))])
         for trial in trials
     ]
-    columns = ["study", "runs", "seeds"]
+    columns = ["study", "runs", "seeds", "data"]
     return Section(
         "reproducibility",
         "Reproducibility",
@@ -49,10 +55,19 @@ def build_reproducibility(
             Part("Environment", [Facts(known)]),
             *more,
             *_build_verification(environment.get("verification")),
-            Part("Seeds", [Table("seeds", "Seeds of each study", columns, [TableRows(seeds)])]),
+            Part("Seeds and data", [Table("seeds", SEEDS_CAPTION, columns, [TableRows(seeds)])]),
             Part("Study files, as run", files),
         ],
     )
+
+
+def _fingerprint(trial: Trial) -> str:
+    """Say which data it is: synthetic rows are what seed and code make them."""
+    try:
+        found = [fingerprint_data(task)[:16] for task in list_tasks(trial)]
+    except FairtrialError:
+        return "not at hand"
+    return ", ".join(dict.fromkeys(found)) or "drawn from the seed"
 
 
 def _build_verification(verification: Mapping[str, Any] | None) -> list[Part]:
