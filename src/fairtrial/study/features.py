@@ -89,12 +89,14 @@ class PatchFeatures(PatchLayer):
     """Responses to small whitened patches, pooled on a grid and standardised (Coates and Ng 2012).
 
     For each of `sizes`, a side in pixels, a dictionary of its own. With `first` the patches are not
-    of pixels but of what a first layer makes of them.
+    of pixels but of what a first layer makes of them. Pixels, from 0 to 1, are raised to `gamma`
+    before anything else; below 1 that brings out the darker ones.
     """
 
     kind: Literal["patches"]
     first: FirstLayer | None = None
     sizes: Annotated[list[Size], Field(min_length=1)] = [6]
+    gamma: Positive = 1.0
 
 
 AnyFeatures = PixelFeatures | FourierFeatures | HogFeatures | PatchFeatures

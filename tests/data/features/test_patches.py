@@ -97,6 +97,14 @@ def test_features_are_the_sizes_side_by_side_standardised():
     np.testing.assert_allclose(found, expected, atol=2e-3)
 
 
+def test_pixels_are_raised_to_gamma_first():
+    plain = PatchFeatures(kind="patches", sizes=[3], patches=6, grid=2)
+    roots = TrainingRows(np.sqrt(ROWS.X / 16).astype(np.float32), ROWS.seen, 1, ROWS.seed)
+    expected = patches.fit_patches(plain, roots)(roots.read())
+    found = patches.fit_patches(plain.model_copy(update={"gamma": 0.5}), ROWS)(ROWS.read())
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
 @pytest.mark.parametrize("sizes", [(6, 3, 0.0), (23, 4, 0.0), (28, 14, 0.25), (5, 2, 1.0)])
 def test_cells(sizes):
     found = patches.weigh_cells(*sizes)

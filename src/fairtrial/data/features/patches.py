@@ -34,7 +34,8 @@ ImageMap = Callable[[np.ndarray], np.ndarray]
 
 def fit_patches(features: PatchFeatures, rows: TrainingRows) -> Map:
     """Learn or draw the dictionaries, and standardise the responses by training rows."""
-    images = shape_images(rows.draw(N_IMAGES, "images"))
+    gamma = np.float32(features.gamma)
+    images = shape_images(rows.draw(N_IMAGES, "images")) ** gamma
     below: ImageMap = lambda image: image  # noqa: E731
     if features.first:
         below = fit_layer(features.first, features.first.size, images, below, rows, "first")
@@ -46,7 +47,7 @@ def fit_patches(features: PatchFeatures, rows: TrainingRows) -> Map:
         # Image by image: what lies between stays in the processor's cache.
         return np.stack([
             np.concatenate([layer(maps).ravel() for layer in layers])
-            for maps in map(below, shape_images(X))
+            for maps in map(below, shape_images(X) ** gamma)
         ])  # fmt: skip
 
     scale = fit_scale(apply(respond, rows.draw(N_SCALED, "scale"), 1))

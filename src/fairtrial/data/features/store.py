@@ -21,7 +21,7 @@ FOLDER_NAME = "features"
 # float32 up to this size, in bytes; float16 beyond.
 MOST_FLOAT32 = 2**30
 # What all files may take together, in bytes: those not used for longest go first.
-MOST_KEPT = 20 * 2**30
+MOST_KEPT = 8 * 2**30
 ABANDONED_SECONDS = 24 * 60 * 60
 
 
