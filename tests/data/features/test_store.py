@@ -81,6 +81,13 @@ def test_abandoned_files_are_removed(folder):
     assert [path.name for path in folder.glob("*.writing")] == ["busy.writing"]
 
 
+def test_files_that_vanish_meanwhile_do_not_matter(folder, monkeypatch):
+    """As another's does that it has finished, between the list of files and a look at each."""
+    listed = [folder / "gone.writing", folder / "gone.npy"]
+    monkeypatch.setattr(store.Path, "iterdir", lambda _: iter(listed))
+    np.testing.assert_array_equal(store.keep("a", (4, 3), make), TABLE)
+
+
 def test_who_comes_second_waits():
     made, started = [], threading.Event()
 

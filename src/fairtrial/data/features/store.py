@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -91,7 +92,10 @@ def _write(
 
 def _make_room(newest: Path) -> None:
     """Remove the files that have not been used for longest, down to `MOST_KEPT`."""
-    ages = {path: path.stat() for path in newest.parent.iterdir() if path != newest}
+    ages: dict[Path, os.stat_result] = {}
+    for path in set(newest.parent.iterdir()) - {newest}:
+        with contextlib.suppress(FileNotFoundError):  # Another has just finished or removed it.
+            ages[path] = path.stat()
     room = MOST_KEPT - newest.stat().st_size
     for path, status in sorted(ages.items(), key=lambda pair: -pair[1].st_mtime):
         is_abandoned = time.time() - status.st_mtime > ABANDONED_SECONDS
