@@ -21,7 +21,7 @@ def test_there_are_examples():
 def test_example(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     study = Study.load(path)
-    check_data(arm.task for arm in study.list_arms())
+    check_data(study.list_arms())
     length = "steps" if study.recipe.steps else "epochs"
     short = study.replace(seeds=2, recipe=study.recipe.model_dump() | {length: 2})
     run_study(short, tmp_path / "out")

@@ -157,7 +157,7 @@ def run(
         study = study.replace(seeds=seeds)
     if claim is not None:
         study = study.narrow(claim)
-    check_data(arm.task for arm in study.list_arms())
+    check_data(study.list_arms())
     folder = out or Path("out") / study_file.stem
     name_data_folder(data)
     load_tensorflow(own_process=True)

@@ -4,9 +4,11 @@ import hashlib
 
 import pytest
 
+from by_hand import recipe
 from fairtrial.data.images import load_images
 from fairtrial.data.load import check_data, fingerprint_data, load_dataset, measure_data
 from fairtrial.errors import InputError
+from fairtrial.study import Arm
 from fairtrial.study.task import DigitsTask, LinearTask, LineTask, TableTask
 
 ROWS = "\n".join(f"{row % 7},{'abc'[row % 3]},{row}" for row in range(23))
@@ -27,6 +29,11 @@ def regress(path, **others):
 
 def classify(path):
     return TableTask(kind="table", path=str(path), target="letter", problem="classification")
+
+
+def check(*tasks):
+    """Check tasks as arms of one recipe, which need not suit them."""
+    check_data(Arm("a", task, recipe("mse", steps=9)) for task in tasks)
 
 
 def test_shapes(path):
@@ -53,10 +60,10 @@ def test_names_of_classes(path):
 
 
 def test_all_tables_are_checked(path):
-    check_data([DIGITS, regress(path), LineTask(kind="line")])
+    check(DIGITS, regress(path), LineTask(kind="line"))
     wrong = [regress(path, target="z"), regress("/nowhere.csv"), regress("/nowhere.csv", test=0.3)]
     with pytest.raises(InputError) as error:
-        check_data([DIGITS, wrong[0], regress(path), *wrong[1:]])
+        check(DIGITS, wrong[0], regress(path), *wrong[1:])
     lines = str(error.value).splitlines()
     assert lines[0] == f"{path} cannot be used:"
     assert "'z' is not a column" in lines[1]

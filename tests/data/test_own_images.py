@@ -8,11 +8,12 @@ import pytest
 from PIL import Image
 
 import fairtrial as ft
+from by_hand import recipe
 from fairtrial.data.columns import FEWEST_CLASS_ROWS
 from fairtrial.data.load import check_data, fingerprint_data, load_dataset, measure_data
 from fairtrial.data.own_images import TEST_PURPOSE
 from fairtrial.data.split import split_rows
-from fairtrial.study import Study
+from fairtrial.study import Arm, Study
 
 RANDOM = np.random.default_rng(2)
 N, H, W = 40, 5, 7
@@ -239,4 +240,35 @@ def test_errors_are_told_before_anything_trains(tmp_path):
     task = keep(tmp_path)
     (tmp_path / "mine.npz").unlink()
     with pytest.raises(ft.InputError, match="cannot be read"):
-        check_data([task, task])
+        check_data(
+            Arm(name, task, recipe("cross_entropy", epochs=1, batch_size=8)) for name in "ab"
+        )
+
+
+def test_features_that_do_not_suit_them_are_told_with_all_else(tmp_path):
+    flat, small = keep(tmp_path), keep(tmp_path, X[:, :, :5], name="small.npz")
+    gone = flat.model_copy(update={"path": "/nowhere.npz"})
+    features = ["hog", "patches", "fourier", {"kind": "pixels", "standardise": True}]
+    arms = [
+        Arm(
+            f"{number} {task.path}",
+            task,
+            recipe("cross_entropy", epochs=1, batch_size=8, features=one),
+        )
+        for task in (flat, small, gone)
+        for number, one in enumerate(features)
+    ]
+    with pytest.raises(ft.InputError) as told:
+        check_data(arms)
+    square = (
+        f"is made of square images, but those of {flat.path} have 5 x 7 pixels (height x width): "
+        "cut, pad or scale them to one side, or use 'pixels' or 'fourier'."
+    )
+    assert str(told.value).splitlines() == [
+        f"recipe.features = 'hog' {square}",
+        f"recipe.features = 'patches' {square}",
+        "recipe.features.block = 2 cells of 4 x 4 pixels do not fit in the images of "
+        f"{small.path}, 5 x 5: take smaller cells, or blocks of 1 at most.",
+        f"recipe.features.sizes has 6, but the images of {small.path} are 5 x 5: at most 5.",
+        "/nowhere.npz cannot be read: No such file or directory. Check the path.",
+    ]

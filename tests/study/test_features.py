@@ -23,6 +23,7 @@ batch_size = 32
 """
 IMAGES = f'name = "Digits"\ntask = "digits"\n{BATCHES}'
 FASHION = IMAGES.replace('"digits"', '"fashion_mnist"')
+OWN = IMAGES.replace('"digits"', '{ kind = "images", path = "mine.npz" }')
 LINE = """
 name = "Line"
 task = "line"
@@ -83,10 +84,10 @@ def test_they_vary_and_are_selected():
         (IMAGES, "'hogs'", "recipe.features = 'hogs' is not a known kind; did you mean 'hog'?"),
         (IMAGES, "{ kind = 'hog', cel = 2 }", "features.cel is not a known name; did you mean"),
         (IMAGES, "{ kind = 'hog', cell = 5 }", "block = 2 cells of 5 x 5 pixels do not fit in"),
-        (IMAGES, "{ kind = 'hog', cell = 9 }", "images of 8 x 8: take smaller cells."),
+        (IMAGES, "{ kind = 'hog', cell = 9 }", "images of digits, 8 x 8: take smaller cells."),
         (IMAGES, "{ kind = 'hog', block = 3 }", "take smaller cells, or blocks of 2 at most."),
-        (IMAGES, "{ kind = 'patches', sizes = [9] }", "sizes has 9, but digits's images are 8 x 8"),
-        (IMAGES, '"patches"', "patches of 6 x 6 have 3 x 3 places in digits's"),
+        (IMAGES, "{ kind = 'patches', sizes = [9] }", "but the images of digits are 8 x 8: at"),
+        (IMAGES, '"patches"', "patches of 6 x 6 have 3 x 3 places in the images of digits"),
         (IMAGES, "{ kind = 'patches', sizes = [3], first = {} }", "first.grid = 14, but patches"),
         (IMAGES, "{ kind = 'patches', first = { grid = 4 } }", "but the first layer's maps are 4"),
         (FASHION, "{ kind = 'patches', first = { siz = 4 } }", "features.first.siz is not a"),
@@ -95,6 +96,7 @@ def test_they_vary_and_are_selected():
         (IMAGES, "{ kind = 'patches', dictionary = 'k' }", "dictionary = 'k': it must be 'kmeans"),
         (IMAGES, "{ kind = 'fourier', bandwidth = 0.0 }", "bandwidth = 0.0: it must be greater"),
         (FASHION, "{ kind = 'patches', patches = 9999 }", "makes 319,968 features: at most 200"),
+        (LINE, "{ kind = 'fourier', directions = 200001 }", "makes 200,001 features: at most 200"),
     ],
 )  # fmt: skip
 def test_what_cannot_be(base, features, expected):
@@ -121,6 +123,9 @@ def test_the_line_of_a_setting_is_told():
         (IMAGES, '"hog"'),
         (IMAGES, "{ kind = 'patches', sizes = [6], grid = 3 }"),
         (IMAGES, "{ kind = 'pixels', standardise = true }"),
+        (OWN, '"hog"'),
+        (OWN, '"patches"'),
+        (OWN, "{ kind = 'pixels', standardise = true }"),
     ],
 )
 def test_what_can_be(base, features):

@@ -62,6 +62,38 @@ def test_a_study(tmp_path):
     assert len(trial.environment["verification"]["lanes"]) == 4
 
 
+def test_own_images(tmp_path):
+    """Stripes, down or across, at random places: no pixel says anything, and all maps do."""
+    random, labels = np.random.default_rng(0), np.arange(240) % 2
+    X = random.uniform(0, 0.2, (240, 12, 12))
+    for image, label in zip(X, labels, strict=True):
+        image[:, random.integers(0, 12, 4)] = 1
+        image[:] = image.T if label else image
+    task = ft.images(X, labels, file=tmp_path / "stripes.npz")
+    maps = ["pixels", "fourier", "hog", {"kind": "patches", "sizes": [4], "patches": 10}]
+    claim = ft.Claim(
+        say="Patches beat pixels",
+        better={"features": "patches"},
+        than={"features": "pixels"},
+        on="accuracy",
+    )
+    study = ft.Study.from_toml(STUDY).replace(task=task, vary={"features": maps}, claims=[claim])
+    (verdict,) = ft.answer(study, out=tmp_path / "out")
+    accuracy = ft.Trial(tmp_path / "out").runs.group_by("features.kind").agg(pl.mean("accuracy"))
+    means = dict(accuracy.iter_rows())
+    assert verdict["difference"] == pytest.approx(means["patches"] - means["pixels"])
+    assert min(means["patches"], means["hog"]) > 0.95 > 0.7 > means["pixels"]
+    assert ft.judge(tmp_path / "out") == [verdict]
+
+
+def test_own_images_that_are_not_square(tmp_path, cache):
+    task = ft.images(np.zeros((20, 8, 6)), np.arange(20) % 2, file=tmp_path / "mine.npz")
+    study = ft.Study.from_toml(STUDY).replace(task=task)
+    with pytest.raises(ft.InputError, match=r"mine\.npz have 8 x 6 pixels \(height x width\)"):
+        ft.answer(study, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists() and not cache.exists()
+
+
 def test_the_fingerprint_knows_them():
     arms = [fingerprint_arm(DIGITS, train(features)) for features in ("pixels", "hog")]
     assert arms[0] != arms[1]
@@ -132,6 +164,19 @@ def test_memory_of_features_that_stay_in_their_file():
     )
     assert small < large
     assert large[0] < 2**31
+
+
+def test_memory_of_own_images(tmp_path):
+    """All float32: read, split, as features and in the epoch's order; mapped, 18 times as many."""
+    X = np.zeros((500, 20, 20), np.float32)
+    task = ft.images(X, np.arange(500) % 2, file=tmp_path / "mine.npz")
+    hog = {"kind": "hog", "cell": 2}
+    plain, mapped = (
+        estimate_memory([Run(Arm("a", task, train(one)), 0)])[0] for one in ("pixels", hog)
+    )
+    assert 4 * X.nbytes < plain < 10 * X.nbytes + 2**24
+    n_features = 9**2 * 2**2 * 9
+    assert 2 * X.nbytes + 5 * 4 * 500 * n_features < mapped < 2**28
 
 
 def test_minima_are_not_looked_for_on_too_many(monkeypatch):

@@ -15,8 +15,16 @@ from fairtrial.data.line import line_data, linear_data
 from fairtrial.data.own_images import own_images_data, read_own_images
 from fairtrial.data.table import read_table, table_data
 from fairtrial.errors import InputError
-from fairtrial.study.features import AS_THEY_COME, AnyFeatures, count_features
-from fairtrial.study.task import AnyTask, ImagesTask, LinearTask, LineTask, TableTask
+from fairtrial.study.arms import Arm
+from fairtrial.study.features import AS_THEY_COME, AnyFeatures, count_features, find_misfits
+from fairtrial.study.task import (
+    AnyTask,
+    ImagesTask,
+    LinearTask,
+    LineTask,
+    TableTask,
+    has_images,
+)
 
 # Images do not depend on the seed and are large: read once.
 load_images_once = lru_cache(maxsize=2)(load_images)
@@ -32,7 +40,7 @@ class Shape(NamedTuple):
 
 
 # Known before any image is loaded.
-IMAGE_SHAPES = {
+IMAGE_SETS = {
     "fashion_mnist": Shape(60_000, 10_000, 784, 10),
     "digits": Shape(1_437, 360, 64, 10),
 }
@@ -73,8 +81,7 @@ def load_dataset(
     dataset = _load_as_it_comes(task, seed, validation)
     if features == AS_THEY_COME:
         return dataset
-    images = fingerprint_data(task) if task.kind in IMAGE_SHAPES else ""
-    return map_features(features, dataset, seed, validation, images)
+    return map_features(features, dataset, seed, validation, has_images(task))
 
 
 def _load_as_it_comes(task: AnyTask, seed: int, validation: float | None) -> Dataset:
@@ -133,24 +140,27 @@ def _measure_as_it_comes(task: AnyTask) -> Shape:
     if isinstance(task, LineTask | LinearTask):
         n_features = task.features if isinstance(task, LinearTask) else 1
         return Shape(task.rows, task.test_rows, n_features, 0)
-    return IMAGE_SHAPES[task.kind]
+    return IMAGE_SETS[task.kind]
 
 
-def check_data(tasks: Iterable[AnyTask]) -> None:
-    """Read and check the user's files among some tasks, so that errors are told before training.
+def check_data(arms: Iterable[Arm]) -> None:
+    """Read and check the user's files of some arms, so that errors are told before training.
 
     Raises
     ------
     InputError
-        With everything that is wrong with all of them.
+        With everything that is wrong with all of them, and with what recipes make of them.
     """
-    problems = []
-    for task in dict.fromkeys(tasks):
-        if isinstance(task, TableTask | ImagesTask):
-            try:
-                read_table(task) if isinstance(task, TableTask) else read_own_images(task)
-            except InputError as error:
-                problems.append(str(error))
+    problems: list[str] = []
+    for task, features in dict.fromkeys((arm.task, arm.features) for arm in arms):
+        try:
+            if isinstance(task, TableTask):
+                read_table(task)
+            if isinstance(task, ImagesTask):
+                shape = read_own_images(task).shape
+                problems += [text for _, text in find_misfits(features, task.path, shape)]
+        except InputError as error:
+            problems.append(str(error))
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))
 

@@ -39,6 +39,8 @@ class OwnImages:
         Classes.
     class_names : tuple of str
         K labels in their own order, which is that of the classes.
+    shape : (H, W)
+        Pixels of an image, down and across.
     fingerprint : str
         Hexadecimal SHA-256 of sizes, pixels and labels, whatever file or folder holds them.
     """
@@ -46,6 +48,7 @@ class OwnImages:
     X: np.ndarray
     y: np.ndarray
     class_names: tuple[str, ...]
+    shape: tuple[int, int]
     fingerprint: str
 
 
@@ -192,9 +195,10 @@ def _make(X: np.ndarray, y: np.ndarray) -> OwnImages:
     digest = hashlib.sha256(repr((X.shape, X.dtype.kind, names)).encode())
     for array in (X, codes):  # Little-endian on every machine.
         digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes())
+    height, width = X.shape[1:]
     X = X.reshape(len(X), -1)
     X.flags.writeable = codes.flags.writeable = False
-    return OwnImages(X, codes, names, digest.hexdigest())
+    return OwnImages(X, codes, names, (height, width), digest.hexdigest())
 
 
 def _load_file(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -15,11 +15,11 @@ from pydantic import BaseModel, Field
 from fairtrial.study.baseline import AnyBaseline, BaselineEntry
 from fairtrial.study.complaints import LONGEST_NAME, Complaint, show, validate, write_bare
 from fairtrial.study.document import Place
-from fairtrial.study.features import find_misfits
+from fairtrial.study.features import AS_THEY_COME, AnyFeatures, find_misfits
 from fairtrial.study.names import flatten, list_names, set_at
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.settings import Line, Settings
-from fairtrial.study.task import IMAGE_SIDES, AnyTask, TableTask, Task, has_classes
+from fairtrial.study.task import IMAGE_SHAPES, AnyTask, ImagesTask, TableTask, Task, has_classes
 
 MOST_ARMS = 100_000
 
@@ -86,6 +86,11 @@ class Arm:
         """Every setting by its dotted name, defaults too; those of the task begin with `task.`."""
         prefix = "" if isinstance(self.recipe, Recipe) else "baseline."
         return flatten(self.task.model_dump(), "task.") | flatten(self.recipe.model_dump(), prefix)
+
+    @property
+    def features(self) -> AnyFeatures:
+        """What is made of its rows; a baseline has them as they come."""
+        return self.recipe.features if isinstance(self.recipe, Recipe) else AS_THEY_COME
 
     @property
     def trained(self) -> Recipe:
@@ -328,8 +333,9 @@ def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
     on_classes = has_classes(task)
     name = f"a {task.problem} table" if isinstance(task, TableTask) else task.kind
     loss = f"recipe.loss = {recipe.loss.kind!r}, but"
-    for setting, text in find_misfits(recipe.features, name, IMAGE_SIDES.get(task.kind)):
-        yield _conflict(f"features.{setting}", text)
+    if not isinstance(task, ImagesTask):  # The size of these is known once they are read.
+        for setting, text in find_misfits(recipe.features, name, IMAGE_SHAPES.get(task.kind)):
+            yield _conflict(f"features.{setting}", text)
     if on_classes and recipe.loss.kind != "cross_entropy":
         yield _conflict("loss", f"{loss} {name} has classes: use 'cross_entropy'.")
     if not on_classes and recipe.loss.kind == "cross_entropy":

@@ -121,7 +121,7 @@ def count_features(features: AnyFeatures, n_before: int) -> int:
 
 
 def find_misfits(
-    features: AnyFeatures, task: str, side: int | None
+    features: AnyFeatures, task: str, shape: tuple[int, int] | None
 ) -> Iterator[tuple[str, str]]:  # fmt: skip
     """Yield what of a map a task cannot have.
 
@@ -130,37 +130,47 @@ def find_misfits(
     features : PixelFeatures, FourierFeatures, HogFeatures or PatchFeatures
     task : str
         What sentences call it.
-    side : int or None
-        Pixels along a side of its images; None where it has none.
+    shape : (H, W) or None
+        Pixels of its images, down and across; None where it has none.
 
     Yields
     ------
     setting, sentence
     """
-    if side is None:
-        if isinstance(features, HogFeatures | PatchFeatures):
-            yield (
-                "kind",
-                f"recipe.features = {features.kind!r} is made of images, and {task} has none: use "
-                "'pixels' or 'fourier'.",
-            )
-        elif isinstance(features, PixelFeatures) and features.standardise:
-            yield (
-                "standardise",
-                f"recipe.features.standardise = true is for images, and the features of {task} are "
-                "of one size already: leave it out.",
-            )
+    needs_squares = isinstance(features, HogFeatures | PatchFeatures)
+    if shape is None and needs_squares:
+        yield (
+            "kind",
+            f"recipe.features = {features.kind!r} is made of images, and {task} has none: use "
+            "'pixels' or 'fourier'.",
+        )
         return
-    if isinstance(features, HogFeatures) and (most := side // features.cell) < features.block:
+    if shape is None and isinstance(features, PixelFeatures) and features.standardise:
+        yield (
+            "standardise",
+            f"recipe.features.standardise = true is for images, and the features of {task} are "
+            "of one size already: leave it out.",
+        )
+    height, width = shape or (0, 0)
+    if height != width and needs_squares:
+        yield (
+            "kind",
+            f"recipe.features = {features.kind!r} is made of square images, but those of {task} "
+            f"have {height} x {width} pixels (height x width): cut, pad or scale them to one side, "
+            "or use 'pixels' or 'fourier'.",
+        )
+        return
+    if isinstance(features, HogFeatures) and (most := width // features.cell) < features.block:
         yield (
             "block" if most else "cell",
             f"recipe.features.block = {features.block} cells of {features.cell} x {features.cell} "
-            f"pixels do not fit in {task}'s images of {side} x {side}: take smaller cells"
+            f"pixels do not fit in the images of {task}, {height} x {width}: take smaller cells"
             f"{f', or blocks of {most} at most' if most else ''}.",
         )
     if isinstance(features, PatchFeatures):
-        yield from _find_misfit_patches(features, task, side)
-    if (n_features := count_features(features, side**2)) > MOST_FEATURES:
+        yield from _find_misfit_patches(features, task, width)
+    made = not isinstance(features, PixelFeatures)
+    if made and (n_features := count_features(features, height * width)) > MOST_FEATURES:
         yield (
             "kind",
             f"recipe.features = {features.kind!r} makes {n_features:,} features: at most "
@@ -171,7 +181,7 @@ def find_misfits(
 def _find_misfit_patches(
     features: PatchFeatures, task: str, side: int
 ) -> Iterator[tuple[str, str]]:  # fmt: skip
-    what = f"{task}'s images"
+    what = f"the images of {task}"
     if first := features.first:
         yield from _find_misfit_layer(first, first.size, what, side, "first.size", "first.grid")
         what, side = "the first layer's maps", first.grid

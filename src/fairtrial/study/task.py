@@ -173,11 +173,17 @@ Task = Annotated[
 ]
 
 
-IMAGE_SIDES = {"fashion_mnist": 28, "digits": 8}
+# Height and width of the images that fairtrial brings, known before any is loaded.
+IMAGE_SHAPES = {"fashion_mnist": (28, 28), "digits": (8, 8)}
+
+
+def has_images(task: AnyTask) -> bool:
+    """Say whether the rows of a task are images."""
+    return isinstance(task, FashionMnistTask | DigitsTask | ImagesTask)
 
 
 def has_classes(task: AnyTask) -> bool:
     """Say whether the targets of a task are classes, to be trained in batches; else numbers."""
     if isinstance(task, TableTask):
         return task.problem == "classification"
-    return isinstance(task, FashionMnistTask | DigitsTask | ImagesTask)
+    return has_images(task)

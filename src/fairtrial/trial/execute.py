@@ -137,7 +137,7 @@ def run_study(
         If the data cannot be had, the memory does not hold a run, the folder cannot be written or
         is in use.
     """
-    check_data(arm.task for arm in study.list_arms())
+    check_data(study.list_arms())
     runs = [*study.list_runs(), *more]
     fingerprints = fingerprint_runs(runs)
     wanted = dict(zip(reversed(fingerprints), reversed(runs), strict=True))

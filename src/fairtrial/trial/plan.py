@@ -23,6 +23,7 @@ from fairtrial.study.task import (
     LineTask,
     TableTask,
     has_classes,
+    has_images,
 )
 from fairtrial.training.lanes import share_lanes
 from fairtrial.training.sizes import BLOCK, PIECE
@@ -143,8 +144,8 @@ def plan_fits(runs: Sequence[Run]) -> list[StackPlan]:
     plans: dict[object, list[tuple[Run, ...]]] = defaultdict(list)
     for run in runs:
         task, baseline = run.arm.task, run.arm.recipe
-        has_images = isinstance(task, FashionMnistTask | DigitsTask)
-        is_shared = has_images and isinstance(baseline, AnyBaseline) and not is_random(baseline)
+        is_fixed = isinstance(task, FashionMnistTask | DigitsTask)
+        is_shared = is_fixed and isinstance(baseline, AnyBaseline) and not is_random(baseline)
         plans[(task, baseline) if is_shared else run.name].append((run,))
     return [StackPlan(tuple(rows)) for rows in plans.values()]
 
@@ -167,23 +168,26 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     n_train_rows, n_test_rows, n_features, n_classes = measure_data(task, recipe.features)
     n_rows, is_table = n_train_rows + n_test_rows, isinstance(task, TableTask)
     has_bytes = isinstance(task, FashionMnistTask | DigitsTask)
+    n_columns = measure_data(task).n_features
     # A table's columns: as read, imputed, standardised, and side by side, in float64.
-    columns = 4 * 8 * n_rows * measure_data(task).n_features if is_table else 0
+    source = 4 * 8 * n_rows * n_columns if is_table else 0
     if not n_classes:
         values = (3 * n_train_rows + 2 * n_test_rows) * (n_features + 1)
         # Residuals and what is made of them; measured, see docs/speed.md.
         arrays = 3 + (n_features > 1) + 4 * (recipe.noise.data is not None)
         lane = arrays * n_train_rows + 6 * 3 * n_steps + 10 * n_features
-        return 4 * values + columns, 4 * lane
+        return 4 * values + source, 4 * lane
     # Features: as loaded, split, as tensors, and in the epoch's order. Parameters: the state before
     # and after the step with two slots each, gradient, start and best.
     block = BLOCK + (recipe.batch_size or 0)
     lane = 4 * n_classes * (10 * (n_features + 1) + 6 * block)
-    is_mapped = not is_table and recipe.features != AS_THEY_COME
+    is_mapped = has_images(task) and recipe.features != AS_THEY_COME
     features = n_rows * n_features * (1 if has_bytes and not is_mapped else 4)
     if is_mapped:
         features = min(features, PIECE)  # They stay in their file.
-    return 5 * features + columns + 4 * block * n_features, lane
+        # What they are made of: images as read, and split.
+        source = 2 * n_rows * n_columns * (1 if has_bytes else 4)
+    return 5 * features + source + 4 * block * n_features, lane
 
 
 def _gather_lanes(runs: Sequence[Run]) -> list[list[Run]]:

@@ -4,9 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from skimage.feature import hog
 
+import fairtrial as ft
 from fairtrial.data.features import map_features
+from fairtrial.data.fetch import cache_folder
 from fairtrial.data.load import fingerprint_data, load_dataset, measure_data
+from fairtrial.data.own_images import TEST_PURPOSE
 from fairtrial.data.split import split_rows
 from fairtrial.study.features import FourierFeatures, HogFeatures, PatchFeatures, PixelFeatures
 from fairtrial.study.task import DigitsTask, LinearTask, TableTask
@@ -107,6 +111,36 @@ def test_hog_is_made_once_for_all_seeds(monkeypatch):
     one = load_dataset(DIGITS, 1, 0.2, features)
     monkeypatch.setattr("fairtrial.data.features.FITS", {})
     np.testing.assert_array_equal(load_dataset(DIGITS, 2, None, features).X, one.X)
+
+
+@pytest.mark.parametrize("scale", [1, 1 / 255])
+def test_own_images_are_kept_by_the_rows_of_each_split(tmp_path, scale):
+    """Described by scikit-image in the order of the split, which the seed and the share decide."""
+    X = np.random.default_rng(0).integers(0, 256, (40, 8, 8)) * scale
+    expected = np.stack([hog(image / (255 * scale), 9, (2, 2), (2, 2)) for image in X])
+    task = ft.images(X, np.arange(40) % 2, file=tmp_path / "mine.npz")
+    features = HogFeatures(kind="hog", cell=2)
+    for each in (task, task.model_copy(update={"test": 0.3})):
+        for seed in (1, 2, 1):
+            data = load_dataset(each, seed, None, features)
+            train, test = split_rows(40, each.test, seed, TEST_PURPOSE)
+            np.testing.assert_allclose(data.X, expected[train], atol=1e-5)
+            np.testing.assert_allclose(data.test_X, expected[test], atol=1e-5)
+            shape = measure_data(each, features)
+            assert (shape.n_rows, shape.n_features) == data.X.shape
+    assert len(list(cache_folder("features").glob("*.npy"))) == 4
+
+
+@pytest.mark.parametrize("features", MAPS, ids=name)
+def test_own_images_are_fitted_on_the_training_rows_of_their_seed(tmp_path, features):
+    X = np.random.default_rng(0).integers(0, 256, (60, 8, 8))
+    task = ft.images(X, np.arange(60) % 2, file=tmp_path / "mine.npz")
+    for seed in (1, 2):
+        made = map_features(features, load_dataset(task, seed), seed, 0.25)
+        kept = load_dataset(task, seed, 0.25, features)
+        np.testing.assert_array_equal(kept.X, made.X)
+        np.testing.assert_array_equal(kept.test_X, made.test_X)
+        assert kept.X.shape[1] == measure_data(task, features).n_features
 
 
 def test_a_table(tmp_path):

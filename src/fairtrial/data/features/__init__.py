@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -32,7 +33,7 @@ def map_features(
     dataset: Dataset,
     seed: int,
     validation: float | None,
-    images: str = "",
+    keeps: bool = False,
 ) -> Dataset:
     """Put other features in the place of a data set's.
 
@@ -46,9 +47,9 @@ def map_features(
         The run's seed: it decides all draws, and which rows validate.
     validation : float or None
         Share of the training rows that the recipe holds out: nothing is fitted on them either.
-    images : str
-        The fingerprint of a set of images, whose features are kept on the disk; absent, they are
-        made anew and held in memory.
+    keeps : bool
+        Whether they are kept on the disk, as those of images are; else they are made anew, and held
+        in memory.
 
     Returns
     -------
@@ -71,10 +72,10 @@ def map_features(
             yield from apply(feature_map, X, dataset.divisor)
 
     n_rows = len(dataset.y)
-    if images:
-        # Of these nothing is fitted, and every seed has the same ones.
+    if keeps:
+        # Of these nothing is fitted: every seed that has the same rows has the same ones.
         given = () if isinstance(features, HogFeatures) else (str(seed), repr(validation))
-        name = name_features(features.model_dump_json(), images, *given)
+        name = name_features(features.model_dump_json(), fingerprint_rows(dataset), *given)
         shape = n_rows + len(dataset.test_y), count_features(features, dataset.X.shape[1])
         mapped = keep(name, shape, make)
     else:
@@ -86,3 +87,15 @@ def map_features(
         divisor=1,
         true_parameters=None,
     )
+
+
+def fingerprint_rows(dataset: Dataset) -> str:
+    """Tell the rows of a data set from others, in their order and without labels.
+
+    By what they hold: where rows are split anew for every seed, each split is another.
+    """
+    digest = hashlib.sha256()
+    for X in (dataset.X, dataset.test_X):
+        digest.update(repr((X.shape, X.dtype.str, dataset.divisor)).encode())
+        digest.update(np.ascontiguousarray(X).data)
+    return digest.hexdigest()
