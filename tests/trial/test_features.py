@@ -1,11 +1,17 @@
 """Studies with features, end to end; and features that come piece by piece."""
 
+import _thread
+import threading
+import time
+
 import numpy as np
 import polars as pl
 import pytest
 
 import fairtrial as ft
 from by_hand import recipe
+from fairtrial.data.features import FITS
+from fairtrial.data.features.watch import check_in
 from fairtrial.data.load import load_dataset
 from fairtrial.data.split import split_parts
 from fairtrial.evidence import optima
@@ -92,6 +98,35 @@ def test_own_images_that_are_not_square(tmp_path, cache):
     with pytest.raises(ft.InputError, match=r"mine\.npz have 8 x 6 pixels \(height x width\)"):
         ft.answer(study, out=tmp_path / "out")
     assert not (tmp_path / "out").exists() and not cache.exists()
+
+
+def test_features_in_the_making_are_told_and_stopped(tmp_path, cache, monkeypatch):
+    """Ctrl-C, as soon as they are told of."""
+
+    def take_forever(features, rows):
+        while True:
+            check_in()
+            time.sleep(0.01)
+
+    told = []
+
+    def report(status):
+        told.append(status)
+        if "making" in status.what:
+            _thread.interrupt_main()
+
+    monkeypatch.setitem(FITS, "hog", take_forever)
+    study = ft.Study.from_toml(STUDY.partition("[vary]")[0] + "features = 'hog'").replace(seeds=1)
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        ft.run(study, tmp_path / "out", report=report)
+    assert [status.what for status in told[:2]] == [
+        "digits: 1 arms, seed 0",
+        "digits: making hog, seed 0",
+    ]
+    assert told[1].share == told[1].n_training == 0
+    assert threading.active_count() == before
+    assert [path.suffix for path in (cache / "features").iterdir()] == [".lock"]
 
 
 def test_the_fingerprint_knows_them():

@@ -14,6 +14,7 @@ from typing import Protocol
 import psutil
 from joblib import cpu_count
 
+from fairtrial.data.features.watch import watch
 from fairtrial.data.load import check_data
 from fairtrial.errors import MachineError
 from fairtrial.study import Run, Study
@@ -66,12 +67,20 @@ class Here:
         dropped = threading.Event()
 
         def train_one(plan: StackPlan) -> list[Part]:
-            def tell(n_training: int, at: int) -> None:
+            def stop_if_dropped() -> None:
                 if dropped.is_set():
                     raise InterruptedError
+
+            def tell(n_training: int, at: int) -> None:
+                stop_if_dropped()
                 board.note(plan, n_training, at)
 
-            return train_parts(plan, tell)
+            def tell_of_features() -> None:
+                stop_if_dropped()
+                board.note_features(plan)
+
+            with watch(tell_of_features):
+                return train_parts(plan, tell)
 
         pool = ThreadPoolExecutor(self.n_at_once)
         # The longest first: nothing long is left when the others have ended.

@@ -60,6 +60,12 @@ class Board:
             if time.monotonic() - self._told > 0.5:
                 self.tell(describe(plan))
 
+    def note_features(self, plan: StackPlan) -> None:
+        """Note that the features that a stack trains on are being made."""
+        with self._lock:
+            if time.monotonic() - self._told > 0.5:
+                self.tell(describe(plan, f"making {plan.recipes[0].features.kind}"))
+
     def finish(self, plan: StackPlan) -> None:
         """Note that a stack's results are safe."""
         with self._lock:
@@ -81,10 +87,10 @@ class Board:
         ))  # fmt: skip
 
 
-def describe(plan: StackPlan) -> str:
-    """Say what a stack trains."""
+def describe(plan: StackPlan, doing: str = "") -> str:
+    """Say what a stack trains, or what it is doing instead."""
     seeds = sorted({row[0].seed for row in plan.runs})
     some = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
     arm = plan.runs[0][0].arm
     what = f"{arm.name}" if plan.is_baseline else f"{len(plan.runs[0])} arms"
-    return f"{arm.task.kind.replace('_', '-')}: {what}, {some}"
+    return f"{arm.task.kind.replace('_', '-')}: {doing or what}, {some}"

@@ -8,6 +8,7 @@ from skimage.feature import hog
 
 import fairtrial as ft
 from fairtrial.data.features import map_features
+from fairtrial.data.features.watch import watch
 from fairtrial.data.fetch import cache_folder
 from fairtrial.data.load import fingerprint_data, load_dataset, measure_data
 from fairtrial.data.own_images import TEST_PURPOSE
@@ -85,6 +86,32 @@ def test_the_seed_says_everything(features, small):
     np.testing.assert_array_equal(one, same)
     # Without draws, and without validation rows, nothing differs.
     assert np.array_equal(one, other) == (features.kind in ("pixels", "hog"))
+
+
+@pytest.mark.parametrize("features", MAPS, ids=name)
+def test_whoever_waits_may_stop_it_at_any_time(features, small):
+    """Called again and again, from the first moment to the last rows."""
+    calls = []
+
+    def stop_at(last):
+        def watcher():
+            calls.append(None)
+            if len(calls) == last:
+                raise InterruptedError
+
+        calls.clear()
+        with watch(watcher):
+            map_features(features, small, 5, None)
+
+    stop_at(0)
+    n_calls = len(calls)
+    assert n_calls >= 3
+    for last in (1, n_calls // 2, n_calls):
+        with pytest.raises(InterruptedError):
+            stop_at(last)
+    calls.clear()
+    map_features(features, small, 5, None)  # Nobody watches any more.
+    assert not calls
 
 
 def test_kept_features_are_those_that_were_made(monkeypatch):

@@ -6,8 +6,10 @@ import time
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from fairtrial.data.features import store
+from fairtrial.data.features.watch import watch
 from fairtrial.errors import InputError, MachineError
 
 TABLE = np.arange(12.0, dtype=np.float32).reshape(4, 3)
@@ -38,12 +40,31 @@ def test_made_once(folder):
     assert [path.name for path in folder.glob("*.npy")] == ["a.npy"]
 
 
-def test_what_was_left_half_written_is_made_anew(folder):
-    with pytest.raises(InputError):
+@pytest.mark.parametrize("error", [InputError("no"), InterruptedError(), KeyboardInterrupt()])
+def test_nothing_half_written_stays(folder, error):
+    def fail():
+        yield TABLE[:3]
+        raise error
+
+    with pytest.raises(type(error)):
         store.keep("a", (4, 3), fail)
-    assert not list(folder.glob("*.npy"))
+    assert [path.name for path in folder.iterdir()] == ["a.lock"]
+
+
+def test_what_was_left_half_written_is_made_anew(folder):
+    folder.mkdir(parents=True)
+    (folder / "a.writing").write_bytes(b"half, and then the power went")
     np.testing.assert_array_equal(store.keep("a", (4, 3), make), TABLE)
     assert not list(folder.glob("*.writing"))
+
+
+def test_to_wait_for_another_can_be_stopped(folder):
+    def stop():
+        raise InterruptedError
+
+    folder.mkdir(parents=True)
+    with FileLock(folder / "a.lock"), watch(stop), pytest.raises(InterruptedError):
+        store.keep("a", (4, 3), make)
 
 
 def test_many_are_kept_in_half_precision(monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,7 @@ from fairtrial.data.features.maps import Map, TrainingRows, apply
 from fairtrial.data.features.patches import fit_patches
 from fairtrial.data.features.pixels import fit_pixels
 from fairtrial.data.features.store import keep, name_features
+from fairtrial.data.features.watch import check_in
 from fairtrial.data.split import split_rows
 from fairtrial.study.features import AnyFeatures, HogFeatures, count_features
 
@@ -65,11 +67,12 @@ def map_features(
     rows = TrainingRows(dataset.X, seen, dataset.divisor, seed)
 
     def make() -> Iterator[np.ndarray]:
+        check_in()
         # On one core: the number of cores then changes no digit.
         with threadpool_limits(1, user_api="blas"):
             feature_map = FITS[features.kind](features, rows)
-        for X in (dataset.X, dataset.test_X):
-            yield from apply(feature_map, X, dataset.divisor)
+        parts = [apply(feature_map, X, dataset.divisor) for X in (dataset.X, dataset.test_X)]
+        return itertools.chain(*parts)
 
     n_rows = len(dataset.y)
     if keeps:

@@ -10,6 +10,7 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed
 from threadpoolctl import threadpool_limits
 
+from fairtrial.data.features.watch import check_in, find_watcher, watch
 from fairtrial.randomness import make_stream
 
 # Features of rows before, (N, D) float32, to those after, (N, D') float32; each row by itself.
@@ -94,9 +95,12 @@ def apply(feature_map: Map, X: np.ndarray, divisor: int) -> Iterator[np.ndarray]
     (at most `CHUNK`, D') array
         In the order of the rows.
     """
+    watcher = find_watcher()
 
     def map_chunk(first: int) -> np.ndarray:
-        return feature_map(scale_down(X[first : first + CHUNK], divisor))
+        with watch(watcher):  # In this thread too.
+            check_in()
+            return feature_map(scale_down(X[first : first + CHUNK], divisor))
 
     # Each processor takes chunks of its own: products of this size are slower on several.
     with threadpool_limits(1, user_api="blas"):

@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy import linalg, sparse
 
 from fairtrial.data.features.maps import Map, TrainingRows, apply, fit_scale
+from fairtrial.data.features.watch import check_in
 from fairtrial.study.features import PatchFeatures, PatchLayer
 
 # A dictionary is learned from so many windows, in so many images; of large windows from fewer.
@@ -43,12 +44,14 @@ def fit_patches(features: PatchFeatures, rows: TrainingRows) -> Map:
         fit_layer(features, size, images, below, rows, f"patches.{size}") for size in features.sizes
     ]  # fmt: skip
 
+    def describe(image: np.ndarray) -> np.ndarray:
+        check_in()
+        maps = below(image)
+        return np.concatenate([layer(maps).ravel() for layer in layers])
+
     def respond(X: np.ndarray) -> np.ndarray:
         # Image by image: what lies between stays in the processor's cache.
-        return np.stack([
-            np.concatenate([layer(maps).ravel() for layer in layers])
-            for maps in map(below, shape_images(X) ** gamma)
-        ])  # fmt: skip
+        return np.stack([describe(image) for image in shape_images(X) ** gamma])
 
     scale = fit_scale(apply(respond, rows.draw(N_SCALED, "scale"), 1))
     return lambda X: scale(respond(X))
@@ -145,6 +148,7 @@ def draw_windows(
     """
     drawn: list[np.ndarray] = []
     for image in images:
+        check_in()
         windows = cut_windows(below(image), size, padding)
         n_windows = min(N_WINDOWS, MOST_VALUES // windows.shape[1])
         drawn.append(windows[stream.integers(len(windows), size=-(-n_windows // len(images)))])
@@ -203,6 +207,7 @@ def fit_whitening(windows: np.ndarray, more: float, most: int) -> tuple[np.ndarr
     mean = windows.mean(0, dtype=np.float64).astype(np.float32)
     covariance = np.zeros((windows.shape[1],) * 2)
     for first in range(0, len(windows), BLOCK):
+        check_in()
         centred = windows[first : first + BLOCK] - mean
         covariance += centred.T @ centred / len(windows)
     values, vectors = linalg.eigh(covariance)
@@ -238,6 +243,7 @@ def learn_patches(windows: np.ndarray, n_patches: int, stream: np.random.Generat
     for _ in range(N_ROUNDS):
         total = patches.copy()  # It damps, and patches without windows stay.
         for first in range(0, len(windows), BLOCK):
+            check_in()
             block = windows[first : first + BLOCK]
             along = block @ patches.T
             owner = np.abs(along).argmax(1)

@@ -6,15 +6,16 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
+from fairtrial.data.features.watch import check_in
 from fairtrial.data.fetch import cache_folder
 from fairtrial.errors import MachineError
 
@@ -43,7 +44,7 @@ def keep(
         Says everything that they depend on, see `name_features`.
     shape : (N, D)
     make : callable
-        Yields them, some rows at a time.
+        Makes ready, and returns them as an iterable, some rows at a time.
 
     Returns
     -------
@@ -54,6 +55,8 @@ def keep(
     ------
     MachineError
         If they cannot be written.
+    InterruptedError
+        If whoever watches has stopped it.
     """
     dtype = choose_dtype(shape)
     folder = cache_folder(FOLDER_NAME)
@@ -61,20 +64,39 @@ def keep(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Whoever else makes them now, in another thread or process, is waited for.
-        with FileLock(folder / f"{name}.lock"):
+        with _take_turn(folder / f"{name}.lock"):
             if not path.exists():
                 aside = path.with_suffix(".writing")
-                _write(aside, shape, dtype, make())
-                aside.replace(path)
+                try:
+                    _write(aside, shape, dtype, make())
+                    aside.replace(path)
+                finally:
+                    aside.unlink(missing_ok=True)
                 _make_room(path)
             os.utime(path)
         return np.load(path, mmap_mode="r")
+    except InterruptedError:  # Whoever waited has stopped it.
+        raise
     except OSError as error:
         size = dtype.itemsize * shape[0] * shape[1] / 2**30
         raise MachineError(
             f"{path} cannot be written ({error.strerror or error}): the features take {size:.1f} "
             "GiB. Make room, or name another folder with FAIRTRIAL_CACHE."
         ) from None
+
+
+@contextlib.contextmanager
+def _take_turn(path: Path) -> Iterator[None]:
+    """Hold a lock, and wait for it in a way that can be stopped."""
+    lock = FileLock(path)
+    while not lock.is_locked:
+        check_in()
+        with contextlib.suppress(Timeout):
+            lock.acquire(timeout=0.5)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _write(
