@@ -185,6 +185,21 @@ def test_sensitivity_joins_arms_that_differ_in_their_rate_alone(tmp_path):
     assert (rows[0]["low"], rows[0]["high"]) == pytest.approx((slow.min(), slow.max()), rel=1e-3)
 
 
+def test_sensitivity_takes_two_rates_at_which_runs_end_well(tmp_path):
+    study = ft.Study.from_toml(
+        """
+        name = "Rates"
+        seeds = 2
+        task = { kind = "line", rows = 50, test_rows = 20 }
+        recipe = { loss = "mse", optimizer = "sgd", steps = 30 }
+        vary = { "optimizer.learning_rate" = [0.1, 5.0] }
+        """
+    )
+    trial = ft.run(study, tmp_path / "out")
+    assert trial.runs["outcome"].to_list() == ["completed"] * 2 + ["diverged"] * 2
+    assert plots.sensitivity(trial, "mse") is None
+
+
 def test_training_and_validation_of_each_arm(fashion):
     specification, rows = unpack(plots.train_and_validation(fashion))
     assert list_marks(specification) == ["area", "line", "point"]

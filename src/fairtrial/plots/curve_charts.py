@@ -72,7 +72,12 @@ def draw_curves(
     series, order = list_unique(bands, "series"), list_unique(bands, facet)
     scale = alt.Scale(type="log", nice=False) if log else alt.Scale(zero=False)
     y_axis = alt.Axis(tickCount=4, labelFlush=7, format="~g" if log else "")
-    x = alt.X("at:Q").title(x_title).axis(tickCount=4, labelFlush=12).scale(nice=False)
+    x = (
+        alt.X("at:Q")
+        .title(x_title)
+        .axis(tickCount=4, tickMinStep=1, labelFlush=12)
+        .scale(nice=False)
+    )
     y = alt.Y("mean:Q").title(y_title).axis(y_axis).scale(scale)
     legend = None if facet == "series" else line_legend()
     colour = alt.Color("series:N").scale(colour_scale(looks, series)).legend(legend)

@@ -234,7 +234,7 @@ def find_injections(runs: pl.DataFrame) -> dict[str, str | None]:
     noisy: dict[str, str] = {}
     for *recipe, name, is_noisy in arms.select(*others, "arm", has_noise).iter_rows():
         if is_noisy:
-            noisy[name] = repr(recipe)
+            noisy[name] = repr(recipe)  # Some settings are lists, which are no keys.
         else:
             plain.setdefault(repr(recipe), name)
     return {name: plain.get(recipe) for name, recipe in noisy.items()}
@@ -376,7 +376,8 @@ def summarise_rates(runs: pl.DataFrame, metric: str) -> pl.DataFrame:
     -------
     table
         `setting`, `series`, `learning_rate`, `mean`, `low`, `high`, `diverged` (a sentence; "" if
-        no run did): for series with more than one learning rate, in ascending order of it.
+        no run did): for series with more than one learning rate at which some run did not diverge,
+        in ascending order of it.
     """
     rate = "optimizer.learning_rate"
     words = [(name, pl.String) for name in ("setting", "series", "diverged")]
@@ -401,6 +402,8 @@ def summarise_rates(runs: pl.DataFrame, metric: str) -> pl.DataFrame:
             mean=value.filter(sound).mean(), low=value.filter(sound).min(),
             high=value.filter(sound).max(), diverged=pl.when(n_diverged > 0).then(said),
         )  # fmt: skip
+        if points["mean"].count() < 2:
+            continue  # A rate at which every run diverged has no place on the scale.
         setting, series = (_drop_rate(group[name][0]) for name in ("setting", "series"))
         parts.append(
             points.sort(rate).select(
