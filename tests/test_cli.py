@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import time
 
 import polars as pl
 import pytest
+
+from fairtrial.lab import Lab
 
 STUDY = """
 name = "Two losses"
@@ -135,6 +138,60 @@ def test_replay_says_no_by_its_exit_code(slope, code, tmp_path):
     rows = json.loads(done.stdout)
     assert [row["match"] for row in rows] == [code == 0, True]
     assert rows[0]["replayed"] == "3.00"
+
+
+def test_report_says_what_it_has_written(lab, tmp_path):
+    folder = shutil.copytree(lab / "fashion", tmp_path / "fashion")
+    options = ["--figures", "svg", "--tables", "markdown", "--one-page"]
+    done = run("report", folder, *options)
+    assert (done.returncode, done.stderr) == (0, "")
+    counts = {kind: len(list((folder / kind).iterdir())) for kind in ("figures", "tables")}
+    assert counts["figures"] > 10 and counts["tables"] > 3
+    assert done.stdout.splitlines() == [
+        f"{folder}/report.html",
+        f"{folder}/one-page.html",
+        f"{folder}/figures: {counts['figures']} files",
+        f"{folder}/tables: {counts['tables']} files",
+    ]
+
+
+def test_report_shows_the_page_in_the_browser(lab, tmp_path):
+    folder = shutil.copytree(lab / "line", tmp_path / "line")
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/shown\n')
+    browser.chmod(0o755)
+    environment = os.environ | {"BROWSER": f"{browser} %s"}
+    done = run("report", folder, "--open", env=environment)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "shown").read_text().strip() == (folder / "report.html").as_uri()
+
+
+@pytest.mark.parametrize(("option", "form"), [("--figures", "gif"), ("--tables", "docx")])
+def test_report_refuses_unknown_formats(option, form, lab):
+    done = run("report", lab, option, form)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"'{form}' is no format of {option[2:]}: choose one of ")
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_lab_ends_with_the_conclusions(as_json, lab, monkeypatch, capsys):
+    import fairtrial.lab
+    from fairtrial import cli
+
+    monkeypatch.setattr(cli, "load_tensorflow", lambda own_process: None)
+    monkeypatch.setattr(fairtrial.lab, "prepare_lab", lambda seeds: Lab({}, {"fallback": None}))
+    monkeypatch.setattr(fairtrial.lab, "run_lab", lambda *_: lab / "report.html")
+    cli.lab(out=lab, quiet=True, as_json=as_json)
+    printed = capsys.readouterr().out
+    conclusions = json.loads((lab / "conclusions.json").read_text())
+    if as_json:
+        assert json.loads(printed) == conclusions
+        return
+    head, *rows = [line.split("\t") for line in printed.splitlines()]
+    assert head == ["claim", "verdict", "difference", "on", "why"]
+    for row, conclusion in zip(rows, conclusions, strict=False):
+        assert row[:2] == [conclusion["say"], conclusion["verdict"]]
+    assert rows[-2] == ["The report's own numbers replayed: 2 of 3 match."]
 
 
 def test_a_stop_is_a_sentence(tmp_path):

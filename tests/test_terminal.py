@@ -1,5 +1,8 @@
 """Progress in words, with a clock of the test's own."""
 
+import io
+import re
+
 import pytest
 
 from fairtrial import terminal
@@ -68,3 +71,37 @@ def test_a_stop_says_what_is_kept():
 def test_a_lack_of_memory_is_a_sentence():
     with pytest.raises(MachineError, match="give stacks less with --memory"), stoppable():
         raise MemoryError
+
+
+class Screen(io.StringIO):
+    """What looks like a terminal."""
+
+    def isatty(self):
+        return True
+
+
+ROWS = [
+    {"claim": "Huber [sic] wins", "verdict": "holds", "why": "It ends closer. " * 8},
+    {"claim": "MSE wins", "verdict": "undecided", "why": ""},
+]
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_long_texts_stand_below_the_table_where_it_is_narrow(width, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr("sys.stdout", screen := Screen())
+    terminal.print_table(ROWS, apart="why")
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()).splitlines()
+    assert all(len(line) <= width for line in lines)
+    assert re.findall(r"[\w.]+", screen.getvalue()).count("closer.") == 8
+    assert "…" not in screen.getvalue() and "Huber [sic] wins" in screen.getvalue()
+    (head,) = [line for line in lines if "verdict" in line]
+    assert ("why" in head) == (width == 160)
+    n_named = sum("MSE wins" in line for line in lines)
+    assert n_named == 1  # There is nothing to say of it below.
+
+
+def test_a_pipe_gets_plain_rows(capsys):
+    terminal.print_table(ROWS, apart="why")
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert lines == [list(ROWS[0]), *(list(row.values()) for row in ROWS)]

@@ -90,6 +90,7 @@ def lab(
     verify: Verify = 3,
     memory: Memory = None,
     quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Run the shipped studies, end to end, to one report.
 
@@ -107,7 +108,11 @@ def lab(
         say(f"Note: {prepared.data['fallback']}")
     with stoppable(GO_ON), show_progress(quiet) as report:
         page = run_lab(prepared, out, report, say, verify, to_bytes(memory))
-    print_table(summarise_verdicts(read_conclusions(out)))
+    conclusions = read_conclusions(out)
+    if as_json:
+        print(json.dumps(conclusions, indent=2, ensure_ascii=False))
+        return
+    print_table(summarise_verdicts(conclusions), apart="why")
     n_match, n_reported = count_matches(out / "replay.json")
     print(f"The report's own numbers replayed: {n_match} of {n_reported} match.")
     print(f"The report is {page}; the tables stand beside it.")
@@ -193,7 +198,7 @@ def run(
         return
     print_table(summarise_arms(folder))
     if verdicts:
-        print_table(summarise_verdicts(verdicts))
+        print_table(summarise_verdicts(verdicts), apart="why")
     print(f"The report is {page}; the tables stand beside it.")
 
 
@@ -253,7 +258,7 @@ def claims(
     if as_json:
         print(json.dumps(verdicts, indent=2, ensure_ascii=False))
     else:
-        print_table(summarise_verdicts(verdicts))
+        print_table(summarise_verdicts(verdicts), apart="why")
 
 
 @app.command()
@@ -291,15 +296,43 @@ def replay(
 
 @app.command()
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The lab's folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A results folder, or the lab's.")],
+    figures: Annotated[
+        str | None,
+        typer.Option(
+            "--figures", help="Write each figure into DIR/figures.", metavar="svg|pdf|png"
+        ),
+    ] = None,
+    tables: Annotated[
+        str | None,
+        typer.Option(
+            "--tables", help="Write each table into DIR/tables.", metavar="latex|csv|markdown"
+        ),
+    ] = None,
+    one_page: Annotated[
+        bool, typer.Option("--one-page", help="Write a short version too, to print.")
+    ] = False,
+    show: Annotated[bool, typer.Option("--open", help="Show the page in the browser.")] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Build the report page of a lab again, without training.
+    """Build the report page of a study or of the lab again, without training.
 
-    Example: fairtrial report out/lab
+    Its figures and tables too, for papers and slides: options may be combined.
+
+    Example: fairtrial report out/study --figures pdf --tables latex
     """
-    from fairtrial.report.report import write_page
+    from fairtrial.report.report import write_report
 
-    print(write_page(folder))
+    with stoppable("Files that were written are kept."), show_progress(quiet) as tell:
+        written = write_report(
+            folder, figures=figures, tables=tables, one_page=one_page, report=tell
+        )
+    for place, n_files in written.items():
+        print(f"{place}: {n_files} files" if place.is_dir() else place)
+    if show:
+        import webbrowser
+
+        webbrowser.open(next(iter(written)).resolve().as_uri())
 
 
 @app.command()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from fairtrial.trial.progress import Status
 
 PLAIN_SECONDS = 10.0
+WIDE = 120
+"""Columns that a terminal needs for tables with a column of long texts."""
 
 
 class StoppedError(FairtrialError):
@@ -162,23 +164,38 @@ def say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
-def print_table(rows: list[dict[str, object]]) -> None:
-    """Print rows as a table: drawn on a terminal, tab-separated in a pipe."""
+def print_table(rows: list[dict[str, object]], apart: str = "") -> None:
+    """Print rows as a table: drawn on a terminal, tab-separated in a pipe.
+
+    Parameters
+    ----------
+    rows : list of dict
+        With the same names each.
+    apart : str
+        A column of long texts, which a narrow terminal shows below the table.
+    """
     if sys.stdout is None or not sys.stdout.isatty():
         print("\t".join(rows[0]))
         for row in rows:
             print("\t".join(map(str, row.values())))
         return
     from rich.console import Console
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    table = Table()
-    for name in rows[0]:
-        table.add_column(Text(name))  # Text, since brackets in a name are not markup.
+    console, table = Console(), Table()
+    is_apart = bool(apart) and console.width < WIDE
+    shown = [name for name in rows[0] if not (is_apart and name == apart)]
+    for name in shown:
+        table.add_column(Text(name), overflow="fold")  # Text, since brackets are not markup.
     for row in rows:
-        table.add_row(*(Text(str(value)) for value in row.values()))
-    Console().print(table)
+        table.add_row(*(Text(str(row[name])) for name in shown))
+    console.print(table)
+    for row in rows if is_apart else []:
+        if row[apart]:
+            console.print(Text(str(row[shown[0]]), style="bold"))
+            console.print(Padding(Text(str(row[apart])), (0, 0, 0, 2)))
 
 
 def leave(code: int) -> None:

@@ -126,14 +126,6 @@ def build_claims(entries: Sequence[Entry], *, heading: str, lead: str) -> Sectio
     rows = [entry.row for entry in entries]
     counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in ORDER}
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    table = Table(
-        "verdicts",
-        "Each claim, its verdict, and the difference with its 95 % interval, positive where the "
-        "claim points",
-        ["claim", "verdict", "difference [95 % interval]", "measured by"],
-        [Rows([_make_row(row) for row in rows])],
-        sorts=True,
-    )
     number = "1 claim" if len(rows) == 1 else f"{len(rows)} claims"
     return Section(
         "claims",
@@ -141,9 +133,25 @@ def build_claims(entries: Sequence[Entry], *, heading: str, lead: str) -> Sectio
         f"{lead} {number}: {told}.",
         [
             Part("The evidence, claim by claim", [_build_fold(entry) for entry in entries]),
-            Part("All verdicts", [table]),
+            Part("All verdicts", [build_verdicts(rows)]),
         ],
     )
+
+
+def build_verdicts(rows: Sequence[Mapping[str, Any]], why: bool = False) -> Table:
+    """Build the table of all verdicts, maybe with the why of each."""
+    caption = (
+        "Each claim, its verdict, and the difference with its 95 % interval, positive where the "
+        "claim points"
+    )
+    columns = ["claim", "verdict", "difference [95 % interval]", "measured by"]
+    cells = [_make_row(row) for row in rows]
+    if why:
+        columns.append("why")
+        cells = [
+            [*some, Cell(explain(dict(row)), "text")] for some, row in zip(cells, rows, strict=True)
+        ]
+    return Table("verdicts", caption, columns, [Rows(cells)], sorts=not why)
 
 
 def _make_row(row: Mapping[str, Any]) -> list[Cell]:

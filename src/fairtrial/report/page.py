@@ -41,10 +41,11 @@ class Header:
 
 @dataclass(frozen=True)
 class Document:
-    """A page before it is rendered."""
+    """A page before it is rendered; a `short` one is set for a sheet of paper."""
 
     header: Header
     sections: Sequence[Section]
+    short: bool = False
 
 
 def say_origin(environment: Mapping[str, Any]) -> str:
@@ -65,6 +66,7 @@ def render_page(document: Document) -> str:
     return template.render(
         page=document.header,
         sections=document.sections,
+        short=document.short,
         most_headlines=MOST_HEADLINES,
         style=Markup(style),
         scripts=[Markup(script) for script in scripts],

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fairtrial.report.figures import DRAW, write_figures
+from fairtrial.report.figures import FOLDER as FIGURES
+from fairtrial.report.files import check_format
 from fairtrial.report.lab_page import is_lab, make_lab_page
+from fairtrial.report.one_page import make_one_page
 from fairtrial.report.page import Document, render_page
 from fairtrial.report.study_page import make_study_page
+from fairtrial.report.tables import FOLDER as TABLES
+from fairtrial.report.tables import FORMATS, write_tables
 from fairtrial.trial.files import write_text
+from fairtrial.trial.progress import Report, Status
 from fairtrial.trial.trial import Trial
 
-PAGE = "report.html"
+PAGE, ONE_PAGE = "report.html", "one-page.html"
 
 
 def make_document(folder: str | Path) -> Document:
@@ -40,6 +47,58 @@ def write_page(folder: str | Path) -> Path:
     MachineError
         If the page cannot be written.
     """
-    path = Path(folder) / PAGE
-    write_text(path, render_page(make_document(folder)))
-    return path
+    (page,) = write_report(folder)
+    return page
+
+
+def write_report(
+    folder: str | Path,
+    *,
+    figures: str | None = None,
+    tables: str | None = None,
+    one_page: bool = False,
+    report: Report = lambda status: None,
+) -> dict[Path, int]:
+    """Write the page of a lab or of a study, and what else is asked for, into its folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A results folder, or the lab's.
+    figures : str, optional
+        "svg", "pdf" or "png": every figure of the page as a file in `figures/`.
+    tables : str, optional
+        "latex", "csv" or "markdown": every table of the page as a file in `tables/`.
+    one_page : bool
+        Whether a short version is written too, `one-page.html`.
+    report : callable
+        Told how far it is.
+
+    Returns
+    -------
+    dict of Path to int
+        Pages and folders that were written, each with the number of its files.
+
+    Raises
+    ------
+    InputError
+        If the folder is neither's, a file in it cannot be read, or a format is not known.
+    MachineError
+        If a file cannot be written.
+    """
+    if figures is not None:
+        check_format(figures, DRAW, "figures")
+    if tables is not None:
+        check_format(tables, FORMATS, "tables")
+    folder = Path(folder)
+    report(Status("report page", 0.0))
+    document = make_document(folder)
+    pages = {PAGE: document} | ({ONE_PAGE: make_one_page(folder, document)} if one_page else {})
+    for name, page in pages.items():
+        write_text(folder / name, render_page(page))
+    written = {folder / name: 1 for name in pages}
+    if figures is not None:
+        written[folder / FIGURES] = len(write_figures(document, folder, figures, report))
+    if tables is not None:
+        written[folder / TABLES] = len(write_tables(document, folder, tables))
+    return written

@@ -21,6 +21,8 @@ from fairtrial.trial.trial import Trial
 
 MOST_FOLDS = 40
 """Settings whose loss curves are shown."""
+AT_THE_END = "-at-the-end"
+"""How the name ends of the figure that shows where all arms ended."""
 
 
 def say_band(n_seeds: int) -> str:
@@ -48,7 +50,7 @@ def build_results(trial: Trial) -> Part:
     marks += f" {n_diverged} runs that diverged are left out." if n_diverged else ""
     blocks: list[Block] = [
         Figure(
-            f"{make_name(metric)}-at-the-end",
+            f"{make_name(metric)}{AT_THE_END}",
             f"{capitalise(title)} at the end, every arm",
             plots.final_values(trial, metric),
             marks,

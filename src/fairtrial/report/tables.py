@@ -1,0 +1,187 @@
+"""The tables of a document as files: LaTeX, CSV or Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from fairtrial.report.blocks import Cell, Table
+from fairtrial.report.files import check_format, name_blocks
+from fairtrial.report.page import Document
+from fairtrial.trial.files import write_text
+
+FOLDER = "tables"
+LONGEST = 30
+"""Characters beyond which LaTeX breaks the lines of a column."""
+LINE = 75
+"""Characters that a line of LaTeX holds, about."""
+
+LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
+    "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedblright{}",
+    "`": r"\textasciigrave{}", "✓": r"$\surd$", "✗": r"$\times$", "∞": r"$\infty$", "−": "$-$",
+    "≤": r"$\leq$", "≥": r"$\geq$", "δ": r"$\delta$", "σ": r"$\sigma$",
+}  # fmt: skip
+"""What LaTeX reads as a command, or does not know in its own encoding."""
+MARKDOWN = re.compile(r"[\\`*_\[\]<>|&~]")
+
+
+def write_tables(document: Document, folder: Path, form: str) -> list[Path]:
+    """Write every table of a document into the folder `tables`.
+
+    Parameters
+    ----------
+    document : Document
+        A page before it is rendered.
+    folder : Path
+        Of the page.
+    form : str
+        "latex", "csv" or "markdown".
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of the page.
+
+    Raises
+    ------
+    InputError
+        If there is no such format.
+    MachineError
+        If the files cannot be written.
+    """
+    check_format(form, FORMATS, "tables")
+    ending, convert = FORMATS[form]
+    paths = []
+    for name, table in name_blocks(document, Table).items():
+        path = folder / FOLDER / f"{name}.{ending}"
+        write_text(path, convert(table, name))
+        paths.append(path)
+    return paths
+
+
+# ------------------------------------------------------------------------------------------ LaTeX
+
+
+def to_latex(table: Table, name: str) -> str:
+    """Write a table for the package `booktabs`, with its caption and a label of its name."""
+    lines = [
+        r"% Needs \usepackage{booktabs}.",
+        r"\begin{table}",
+        r"  \centering",
+        rf"  \caption{{{escape_latex(table.caption)}}}",
+        rf"  \label{{tab:{name}}}",
+        rf"  \begin{{tabular}}{{{_align(table)}}}",
+        r"    \toprule",
+        _join_latex(table.columns),
+        r"    \midrule",
+    ]
+    for place, group in enumerate(table.groups):
+        if place:
+            lines.append(r"    \addlinespace")
+        if group.heading:
+            heading = rf"\emph{{{escape_latex(group.heading)}}}"
+            lines.append(rf"    \multicolumn{{{len(table.columns)}}}{{l}}{{{heading}}} \\")
+        lines += [_join_latex(cell.text for cell in row) for row in group.rows]
+    lines += [r"    \bottomrule", r"  \end{tabular}", r"\end{table}"]
+    return "\n".join(lines) + "\n"
+
+
+def _align(table: Table) -> str:
+    """Choose each column's type: numbers to the right, long texts as paragraphs, others left."""
+    columns = [[row[place] for row in table.rows] for place in range(len(table.columns))]
+    widths = [max((len(cell.text) for cell in cells), default=0) for cells in columns]
+    left = 1 - sum(width for width in widths if width <= LONGEST) / LINE
+    n_long = sum(width > LONGEST for width in widths)
+    paragraph = f"p{{{max(left, 0.3) / max(n_long, 1):.2f}\\linewidth}}"
+    return "".join(
+        paragraph if width > LONGEST else "r" if _has_numbers(cells) else "l"
+        for cells, width in zip(columns, widths, strict=True)
+    )
+
+
+def _has_numbers(cells: Sequence[Cell]) -> bool:
+    plain = all(re.fullmatch(r"-?[\d,.]+|—", cell.text) for cell in cells)
+    return plain or any(cell.value is not None for cell in cells)
+
+
+def _join_latex(texts: Iterable[str]) -> str:
+    row = " & ".join(map(escape_latex, texts))
+    guard = "{}" if row.startswith(("[", "*")) else ""  # The row's end before would take it.
+    return rf"    {guard}{row} \\"
+
+
+def escape_latex(text: str) -> str:
+    r"""Escape what LaTeX would read as a command.
+
+    Examples
+    --------
+    >>> print(escape_latex("50 % of R_1 & \\input"))
+    50 \% of R\_1 \& \textbackslash{}input
+    """
+    signed = re.sub(r"(?<![^\s\[(])-(?=[\d∞])", "−", " ".join(text.split()))
+    return "".join(LATEX.get(character, character) for character in signed)
+
+
+# -------------------------------------------------------------------------------- CSV and Markdown
+
+
+def to_csv(table: Table, name: str) -> str:
+    """Write a table's texts; where its cells have numbers behind them, those too, unrounded.
+
+    The numbers of a column stand right of it, under its name with ": value" behind. Headings of
+    groups are a first column.
+    """
+    grouped = any(group.heading for group in table.groups)
+    valued = [
+        any(row[place].value is not None for row in table.rows)
+        for place in range(len(table.columns))
+    ]
+    head: list[object] = ["group"] if grouped else []
+    for column, has_value in zip(table.columns, valued, strict=True):
+        head += [column, f"{column}: value"] if has_value else [column]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    for group in table.groups:
+        for row in group.rows:
+            cells: list[object] = [group.heading] if grouped else []
+            for cell, has_value in zip(row, valued, strict=True):
+                cells += [cell.text, cell.value] if has_value else [cell.text]
+            writer.writerow(cells)
+    return text.getvalue()
+
+
+def to_markdown(table: Table, name: str) -> str:
+    """Write a table in the manner of GitHub, its caption above; headings of groups are rows."""
+    rows = [list(map(escape_markdown, table.columns)), ["---"] * len(table.columns)]
+    for group in table.groups:
+        if group.heading:
+            rest = [""] * (len(table.columns) - 1)
+            rows.append([f"**{escape_markdown(group.heading)}**", *rest])
+        rows += [[escape_markdown(cell.text) for cell in row] for row in group.rows]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([escape_markdown(table.caption), "", *lines, ""])
+
+
+def escape_markdown(text: str) -> str:
+    r"""Escape what Markdown would read as its own.
+
+    Examples
+    --------
+    >>> print(escape_markdown("a | *b*"))
+    a \| \*b\*
+    """
+    return MARKDOWN.sub(r"\\\g<0>", " ".join(text.split()))
+
+
+FORMATS: Mapping[str, tuple[str, Callable[[Table, str], str]]] = {
+    "latex": ("tex", to_latex),
+    "csv": ("csv", to_csv),
+    "markdown": ("md", to_markdown),
+}
+"""Each format's file ending, and what writes it."""

@@ -1,0 +1,49 @@
+"""The short version of the page; `tests/browser` prints it."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from fairtrial.evidence.account import explain
+from fairtrial.report.blocks import Figure, Table
+from fairtrial.report.one_page import make_one_page
+from fairtrial.report.report import make_document, write_report
+
+
+def list_all(document, kind):
+    blocks = [block for s in document.sections for block in s.list_blocks()]
+    return [block for block in blocks if isinstance(block, kind)]
+
+
+@pytest.mark.parametrize("name", ["", "line", "fashion"])
+def test_it_has_every_verdict_with_its_why_and_where_the_arms_ended(name, lab):
+    folder = lab / name
+    short = make_one_page(folder, make_document(folder))
+    (table,) = list_all(short, Table)
+    rows = json.loads((folder / (f"{'verdicts' if name else 'conclusions'}.json")).read_text())
+    told = [[cell.text for cell in row] for row in table.rows]
+    assert [(row[0], row[1], row[-1]) for row in told] == [
+        (row["say"], row["verdict"], explain(row)) for row in rows
+    ]
+    studies = 1 if name else 2
+    assert [f.name[-10:] for f in list_all(short, Figure)] == ["at-the-end"] * studies
+    assert len(short.header.headlines) == min(3, len(rows))
+
+
+def test_it_stands_beside_the_page_and_links_nowhere(lab, tmp_path):
+    folder = shutil.copytree(lab / "line", tmp_path / "line")
+    written = write_report(folder, one_page=True)
+    assert written == {folder / "report.html": 1, folder / "one-page.html": 1}
+    text = (folder / "one-page.html").read_text(encoding="utf-8")
+    text = re.sub("<script.*?</script>", "", text, flags=re.S)
+    assert text.count('href="#') == 1  # To skip to the results.
+    assert "fairtrial run study.toml" in text
+
+
+def test_a_study_without_claims(lab, tmp_path):
+    folder = shutil.copytree(lab / "line", tmp_path / "line")
+    (folder / "verdicts.json").unlink()
+    short = make_one_page(folder, make_document(folder))
+    assert not list_all(short, Table) and list_all(short, Figure)
