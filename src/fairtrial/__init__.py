@@ -10,15 +10,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fairtrial import plots
     from fairtrial.data.own_images import images
     from fairtrial.errors import FairtrialError, InputError, MachineError
     from fairtrial.evidence.answer import answer
     from fairtrial.evidence.judge import judge
+    from fairtrial.notebook import Trial, run
     from fairtrial.study.claims import Claim
     from fairtrial.study.recipe import Recipe
     from fairtrial.study.study import Study
     from fairtrial.trial.cluster import connect, start_workers
-    from fairtrial.trial.trial import Trial, run
 
 __version__ = "0.1.0"
 
@@ -29,25 +30,27 @@ _PLACES = {
     "MachineError": "errors",
     "Recipe": "study.recipe",
     "Study": "study.study",
-    "Trial": "trial.trial",
+    "Trial": "notebook",
     "answer": "evidence.answer",
     "connect": "trial.cluster",
     "images": "data.own_images",
     "judge": "evidence.judge",
-    "run": "trial.trial",
+    "run": "notebook",
     "start_workers": "trial.cluster",
 }
 __all__ = [
     "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial", "answer",
-    "connect", "images", "judge", "run", "start_workers",
+    "connect", "images", "judge", "plots", "run", "start_workers",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
+    if name == "plots":
+        return import_module("fairtrial.plots")
     if name not in _PLACES:
         raise AttributeError(f"module 'fairtrial' has no attribute {name!r}")
     return getattr(import_module(f"fairtrial.{_PLACES[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_PLACES])
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,126 @@
+"""A trial at work in a notebook: its report, its claims as a table, its plots."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from types import MethodType
+from typing import Any
+
+import polars as pl
+
+from fairtrial.study import Study
+from fairtrial.trial import trial as reader
+
+COLUMNS = {
+    "claim": pl.String, "verdict": pl.String, "difference": pl.Float64, "low": pl.Float64,
+    "high": pl.Float64, "metric": pl.String, "why": pl.String,
+}  # fmt: skip
+
+
+class Trial(reader.Trial):
+    """A results folder, read when asked; its claims are judged when they are first asked for.
+
+    Parameters
+    ----------
+    folder : str or Path
+        What `run`, or the command of that name, has written.
+
+    Raises
+    ------
+    InputError
+        If it is not a finished results folder.
+    """
+
+    def report(self) -> Path:
+        """Write `report.html` into the folder.
+
+        Returns
+        -------
+        Path
+            The page.
+
+        Raises
+        ------
+        InputError
+            If a file of the folder cannot be read.
+        MachineError
+            If the page cannot be written.
+        """
+        from fairtrial.report.report import write_page
+
+        self._judge()
+        return write_page(self.folder)
+
+    @property
+    def claims(self) -> pl.DataFrame:
+        """A row a claim: claim, verdict, difference, low, high (its interval), metric, why.
+
+        Ends of intervals that are infinite are null; empty where nothing is claimed.
+        """
+        from fairtrial.evidence.account import explain
+
+        rows = [
+            row | {"claim": row["say"], "metric": row["on"], "why": explain(row)}
+            for row in self._judge()
+        ]
+        return pl.DataFrame(
+            [[row[name] for name in COLUMNS] for row in rows], COLUMNS, orient="row"
+        )
+
+    @property
+    def plot(self) -> Plot:
+        """Every function of `fairtrial.plots`, of this trial: `trial.plot.curves("loss")`."""
+        return Plot(self)
+
+    def _judge(self) -> list[dict[str, Any]]:
+        """Judge what is claimed, unless that has been done."""
+        verdicts = self.verdicts
+        if verdicts or not self.study.claims:
+            return verdicts
+        from fairtrial.evidence.judge import judge
+
+        return judge(self.folder)
+
+    def _repr_html_(self) -> str:
+        """Show what the folder holds."""
+        counts = {
+            "arms": self.runs["arm"].n_unique(),
+            "seeds": self.runs["seed"].n_unique(),
+            "runs": self.runs.height,
+            "claims": len(self.study.claims),
+        }
+        told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        name, folder = escape(self.study.name), escape(str(self.folder))
+        return f"<p><strong>{name}</strong><br>{told}<br><code>{folder}</code></p>"
+
+
+class Plot:
+    """The functions of `fairtrial.plots`, each with its trial given."""
+
+    def __init__(self, trial: Trial):
+        self._trial = trial
+
+    def __dir__(self) -> list[str]:
+        from fairtrial import plots
+
+        return list(plots.__all__)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        from fairtrial import plots
+
+        if name not in plots.__all__:
+            raise AttributeError(f"fairtrial.plots has no {name!r}: {', '.join(plots.__all__)}")
+        function = getattr(plots, name)
+        if "claim" in inspect.signature(function).parameters:
+            self._trial._judge()
+        return MethodType(function, self._trial)
+
+
+@functools.wraps(reader.run)
+def run(study: Study, out: str | Path, **options: Any) -> Trial:
+    """Train a study; the documentation is that of the function that does it."""
+    return Trial(reader.run(study, out, **options).folder)
