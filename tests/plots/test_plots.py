@@ -1,6 +1,7 @@
 """Charts hold what the tables hold, and the schema and the compiler accept them."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -453,3 +454,13 @@ def test_a_series_looks_the_same_whatever_is_shown(line):
 
 def test_the_theme_is_in_every_chart(line):
     assert unpack(plots.noise(line))[0]["config"]["axis"] == THEME["axis"]
+
+
+def test_every_plot_has_its_picture_and_its_line_in_the_docs():
+    docs = Path(__file__).parents[2] / "docs"
+    text = (docs / "plots.md").read_text(encoding="utf-8")
+    for name in plots.__all__:
+        assert f"(plots/{name}.png)" in text and f"trial.plot.{name}(" in text
+    pictures = list((docs / "plots").iterdir())
+    assert {path.name for path in pictures} == {f"{name}.png" for name in plots.__all__}
+    assert sum(path.stat().st_size for path in pictures) < 2**20

@@ -53,7 +53,7 @@ THEME: dict[str, Any] = {
         "titleFontSize": 11, "titleFontWeight": "normal", "symbolSize": 140, "labelLimit": 220,
         "columnPadding": 16, "offset": 8,
     },
-    "header": {"labelColor": TEXT, "labelFontSize": 12, "labelLimit": 260},
+    "header": {"labelColor": TEXT, "labelFontSize": 12, "labelLimit": 240},
     "text": {"color": TEXT, "fontSize": 11},
 }  # fmt: skip
 """The look of every chart."""

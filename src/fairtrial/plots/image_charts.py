@@ -142,7 +142,10 @@ def draw_confusion(table: pl.DataFrame, description: str) -> Chart:
         wrong=pl.when(~is_right).then("share"),
     )
     base = alt.Chart(list_rows(shown), height=30 * len(names)).encode(
-        x=alt.X("predicted:N").title("predicted").sort(names).axis(labelAngle=-45),
+        x=alt.X("predicted:N")
+        .title("predicted")
+        .sort(names)
+        .axis(labelAngle=0 if max(map(len, names)) < 3 else -45),
         y=alt.Y("truth:N").title("true class").sort(names),
         tooltip=["truth:N", "predicted:N", alt.Tooltip("share:Q", format=".1%")],
     )
