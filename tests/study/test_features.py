@@ -122,6 +122,7 @@ def test_the_line_of_a_setting_is_told():
         (FASHION, '"hog"'),
         (IMAGES, '"hog"'),
         (IMAGES, "{ kind = 'patches', sizes = [6], grid = 3 }"),
+        (IMAGES, "{ kind = 'patches', sizes = [3], grid = 2, first = { grid = 8 } }"),
         (IMAGES, "{ kind = 'pixels', standardise = true }"),
         (OWN, '"hog"'),
         (OWN, '"patches"'),
