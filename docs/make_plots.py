@@ -51,9 +51,16 @@ batch_size = 128
 validation = 0.2
 [vary]
 "optimizer.kind" = ["adam", "sgd"]
+[[baselines]]
+name = "nearest neighbours"
+model = "nearest_neighbours"
+[[baselines]]
+name = "Random Forest"
+model = "random_forest"
 """
 OF_IMAGES = (
-    "train_and_validation", "targets", "samples", "predictions", "mistakes", "weights", "confusion"
+    "accuracy_against_time", "train_and_validation", "targets", "samples", "predictions", "mistakes",
+    "weights", "confusion",
 )  # fmt: skip
 COLOURS = 256
 """Of a picture's palette: few make small files."""
