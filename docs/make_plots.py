@@ -59,8 +59,8 @@ name = "Random Forest"
 model = "random_forest"
 """
 OF_IMAGES = (
-    "accuracy_against_time", "train_and_validation", "targets", "samples", "predictions", "mistakes",
-    "weights", "confusion",
+    "accuracy_against_time", "train_and_validation", "targets", "samples", "predictions",
+    "mistakes", "weights", "confusion",
 )  # fmt: skip
 COLOURS = 256
 """Of a picture's palette: few make small files."""

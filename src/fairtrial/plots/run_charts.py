@@ -271,7 +271,10 @@ def draw_race(points: pl.DataFrame, description: str) -> Chart:
         The text alternative.
     """
     base = alt.Chart(list_rows(points), height=320).encode(
-        x=alt.X("seconds:Q").title("seconds a run").scale(type="log", padding=60).axis(format="~s"),
+        x=alt.X("seconds:Q")
+        .title("seconds a run")
+        .scale(type="log", padding=60)
+        .axis(format="~g", tickCount=5),
         tooltip=["name:N", alt.Tooltip("accuracy:Q", format=".2%"), "low:Q", "high:Q", "seconds:Q"],
     )
     y = alt.Y("accuracy:Q").title("test accuracy").axis(format=".0%", tickCount=6)
