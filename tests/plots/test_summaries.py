@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from fairtrial.plots.names import name_runs
 from fairtrial.plots.summaries import (
     bin_numbers,
     find_changes,
@@ -11,7 +12,6 @@ from fairtrial.plots.summaries import (
     format_number,
     format_spread,
     list_single_curves,
-    name_runs,
     summarise_curves,
     summarise_metrics,
 )

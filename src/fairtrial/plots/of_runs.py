@@ -11,13 +11,13 @@ from fairtrial.evidence.accuracy import measure_accuracies
 from fairtrial.plots import curve_charts, run_charts
 from fairtrial.plots.appearance import Looks, assign_looks, capitalise, show_metric
 from fairtrial.plots.layout import Chart
+from fairtrial.plots.names import name_runs
 from fairtrial.plots.summaries import (
     OUTCOMES,
     drop_diverged,
     find_changes,
     list_single_curves,
     list_unique,
-    name_runs,
     summarise_curves,
     summarise_rates,
 )

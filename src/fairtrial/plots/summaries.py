@@ -1,7 +1,7 @@
 """From the tables of a results folder to the smaller tables that charts and pages show.
 
-Every function takes and returns Polars tables. `runs` has a row a run; `name_runs` gives it the two
-columns that the others group by, `setting` and `series`.
+Every function takes and returns Polars tables. `runs` has a row a run, with the columns of
+`name_runs`, by which the others group: `setting` and `series`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-
-from fairtrial.plots.appearance import NAMES, show_kind
 
 N_POINTS = 150
 """Points that a curve keeps on the page."""
@@ -25,70 +23,6 @@ N_SINGLE_POINTS = 30
 
 PLAIN_FIELDS = ("steps", "epochs", "batch_size", "validation")
 """Recipe fields without a dot in their name."""
-
-
-def name_runs(runs: pl.DataFrame) -> pl.DataFrame:
-    """Add `setting` and `series`, the two parts of an arm's name as a reader knows them.
-
-    An arm is called "entry · what varies". The series is the loss where that varies, else the
-    optimizer, else the features, else what varies last; the setting is all the rest.
-    """
-    kinds = [name for name in ("loss.kind", "optimizer.kind", "features.kind") if name in runs]
-    arms = runs.select("arm", *kinds).unique("arm", keep="first", maintain_order=True)
-    named = [_split_name(arm, found) for arm, *found in arms.iter_rows()]
-    short = _shorten_kinds([series for _, series in named])
-    named = [(setting, short[series]) for setting, series in named]
-    schema = {"setting": pl.String, "series": pl.String}
-    parts = pl.DataFrame(named, schema=schema, orient="row")
-    return runs.join(pl.concat([arms.select("arm"), parts], how="horizontal"), on="arm", how="left")
-
-
-def _split_name(arm: str, kinds: Sequence[str | None]) -> tuple[str, str]:
-    """Split an arm's name into setting and series.
-
-    Examples
-    --------
-    >>> _split_name("Table 3 · adam, batch_size=32", ["cross_entropy", "adam"])
-    ('Table 3 · batch size 32', 'Adam')
-    >>> _split_name("SVM", [None, None])
-    ('', 'SVM')
-    """
-    entry, dot, varied = arm.partition(" · ")
-    if not dot:
-        entry, varied = "", arm
-    pieces = varied.split(", ")
-    firsts = [piece.partition(" ")[0] for piece in pieces]
-    place = next((firsts.index(kind) for kind in kinds if kind in firsts), len(pieces) - 1)
-    series = show_piece(pieces.pop(place))
-    setting = " · ".join(filter(None, [entry, ", ".join(show_piece(piece) for piece in pieces)]))
-    return setting, series
-
-
-def _shorten_kinds(series: Sequence[str]) -> dict[str, str]:
-    """Leave out the settings of kinds that all series have alike: they tell nothing apart."""
-    settings: dict[str, set[str]] = {}
-    for name in series:
-        settings.setdefault(name.partition(" ")[0], set()).add(name)
-    known = set(NAMES.values())
-    return {
-        name: kind if kind in known and len(settings[kind]) == 1 else name
-        for name, kind in ((name, name.partition(" ")[0]) for name in series)
-    }
-
-
-def show_piece(piece: str) -> str:
-    """Show one setting of an arm's name in words.
-
-    Examples
-    --------
-    >>> show_piece("optimizer.learning_rate=0.01"), show_piece("huber delta=2.0")
-    ('learning rate 0.01', 'Huber delta=2.0')
-    """
-    first, _, rest = piece.partition(" ")
-    name, is_set, value = piece.partition("=")
-    if is_set and " " not in name:
-        return f"{name.rpartition('.')[2].replace('_', ' ')} {value}"
-    return " ".join(filter(None, [show_kind(first), rest]))
 
 
 def drop_diverged(runs: pl.DataFrame) -> pl.DataFrame:

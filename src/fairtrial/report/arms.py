@@ -8,13 +8,9 @@ from typing import Any
 import polars as pl
 from scipy.stats import t
 
+from fairtrial.plots.names import name_runs
 from fairtrial.plots.of_runs import find_unit
-from fairtrial.plots.summaries import (
-    describe_outcomes,
-    format_interval,
-    name_runs,
-    summarise_metrics,
-)
+from fairtrial.plots.summaries import describe_outcomes, format_interval, summarise_metrics
 from fairtrial.report.blocks import Cell, Part, Rows, Table
 from fairtrial.trial.trial import Trial
 
