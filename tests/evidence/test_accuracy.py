@@ -6,6 +6,11 @@ import pytest
 
 from fairtrial.errors import InputError
 from fairtrial.evidence.accuracy import measure_accuracies
+from fairtrial.study import Arm
+from fairtrial.study.baseline import RandomForest, Svm
+from fairtrial.study.task import DigitsTask
+
+TASK = DigitsTask(kind="digits")
 
 
 class Made:
@@ -13,7 +18,8 @@ class Made:
 
     folder = "made up"
 
-    def __init__(self, arms):
+    def __init__(self, arms, recipes=None):
+        self.arms = {name: Arm(name, TASK, recipe) for name, recipe in (recipes or {}).items()}
         rows = [
             (f"{arm} #{seed}", arm, seed, 2.0 + seed, np.packbits(right).tobytes(), len(right))
             for arm, runs in arms.items()
@@ -31,6 +37,13 @@ def test_mean_and_interval_of_one_seed_are_those_of_a_share():
     half = 1.959964 * np.sqrt(0.8 * 0.2 / 999)
     assert (row["accuracy"], row["seeds"], row["seconds"]) == (0.8, 1, 2.0)
     assert (row["low"], row["high"]) == pytest.approx((0.8 - half, 0.8 + half))
+
+
+def test_what_all_seeds_share_took_all_their_time():
+    right = [[True, False]] * 3
+    recipes = {"svm": Svm(kind="svm"), "forest": RandomForest(kind="random_forest")}
+    found = measure_accuracies(Made({"svm": right, "forest": right}, recipes))
+    assert dict(found.select("arm", "seconds").iter_rows()) == {"svm": 9.0, "forest": 3.0}
 
 
 def test_the_most_accurate_stands_first():
