@@ -83,6 +83,11 @@ def test_what_else_varies_is_the_setting():
     assert named["series"].to_list() == ["MSE", "Huber delta=2.0", "Huber delta=1.0"]
 
 
+def test_arms_never_share_a_name():
+    runs = make_runs(["mse", "MSE", "Adam fast"], **{"loss.kind": ["mse", "huber", "mse"]})
+    assert name_runs(runs)["series"].to_list() == ["mse", "MSE", "Adam fast"]
+
+
 def test_an_ended_run_keeps_its_last_value():
     runs = name_runs(pl.DataFrame({"run": ["r0", "r1"], "arm": ["a", "a"], "seed": [0, 1]}))
     curves = pl.DataFrame(

@@ -3,6 +3,7 @@ import re
 import shutil
 from html.parser import HTMLParser
 
+import polars as pl
 import pytest
 import scipy.stats
 
@@ -265,3 +266,52 @@ def test_scripts_cannot_end_their_element():
     assert "<" not in dump_json({"a": "</script>"})
     with pytest.raises(ValueError, match="not JSON compliant"):
         dump_json(float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("environment.json", b"{"),
+        ("environment.json", b"\xff\xfe\x00"),
+        ("environment.json", b"[]"),
+        ("runs.parquet", "head"),
+        ("curves.parquet", "columns"),
+        ("pairs.parquet", "columns"),
+    ],
+)
+def test_a_damaged_file_is_named(lab, tmp_path, file, content):
+    folder = tmp_path / "line"
+    shutil.copytree(lab / "line", folder)
+    damage(folder / file, content)
+    with pytest.raises(InputError, match=f"{file} cannot be read: it is damaged or missing"):
+        write_page(folder)
+
+
+def damage(path, content):
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+        return
+    table = pl.read_parquet(path, glob=False)
+    table = table.head(0) if content == "head" else table.drop(table.columns[0])
+    table.write_parquet(path)
+
+
+@pytest.mark.parametrize("content", ["[{", "[]", '[{"say": "x", "method": "y"}]', "shorter"])
+def test_claims_that_are_not_judged_are_not_left_out_in_silence(lab, tmp_path, content):
+    folder = tmp_path / "line"
+    shutil.copytree(lab / "line", folder)
+    verdicts = folder / "verdicts.json"
+    if content == "shorter":
+        content = json.dumps(json.loads(verdicts.read_text())[1:])
+    verdicts.write_text(content)
+    _, parsed = build(folder)
+    assert "have not been judged, or what was found of them is damaged" in parsed.words
+
+
+def test_curves_that_are_empty_are_left_out(lab, tmp_path):
+    folder = tmp_path / "line"
+    shutil.copytree(lab / "line", folder)
+    damage(folder / "curves.parquet", "head")
+    _, parsed = build(folder)
+    assert "Parameter error at the end, every arm" in parsed.words
+    assert "Parameter error on the way" not in parsed.words

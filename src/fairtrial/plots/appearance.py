@@ -131,7 +131,8 @@ def assign_looks(series: Sequence[str]) -> dict[str, Look]:
     '#D55E00'
     """
     strangers = [name for name in series if name not in _LOOKS]
-    others = list(_LOOKS.values())
+    free = [look for name, look in _LOOKS.items() if name not in series]
+    others = free or list(_LOOKS.values())
     looks = {name: others[i % len(others)] for i, name in enumerate(strangers)}
     return {name: _LOOKS.get(name) or looks[name] for name in series}
 

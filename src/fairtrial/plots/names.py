@@ -21,6 +21,11 @@ def name_runs(runs: pl.DataFrame) -> pl.DataFrame:
     short = _shorten_kinds([series for _, series in named])
     named = [(setting, short[series]) for setting, series in named]
     schema = {"setting": pl.String, "series": pl.String}
+    # Names that have become the same one are told apart by what the arms are called.
+    named = [
+        ("", arm) if named.count(name) > 1 else name
+        for arm, name in zip(arms["arm"], named, strict=True)
+    ]
     parts = pl.DataFrame(named, schema=schema, orient="row")
     return runs.join(pl.concat([arms.select("arm"), parts], how="horizontal"), on="arm", how="left")
 
@@ -53,9 +58,16 @@ def _shorten_kinds(series: Sequence[str]) -> dict[str, str]:
         settings.setdefault(name.partition(" ")[0], set()).add(name)
     known = set(NAMES.values())
     return {
-        name: kind if kind in known and len(settings[kind]) == 1 else name
+        name: kind
+        if kind in known and len(settings[kind]) == 1 and _has_settings_alone(name)
+        else name
         for name, kind in ((name, name.partition(" ")[0]) for name in series)
     }
+
+
+def _has_settings_alone(name: str) -> bool:
+    """Say whether a kind's name goes on with settings: a name that was picked by hand may not."""
+    return all("=" in piece for piece in name.split(" ")[1:])
 
 
 def show_piece(piece: str) -> str:

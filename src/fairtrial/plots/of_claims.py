@@ -153,6 +153,8 @@ def curves_of_claim(trial: Trial, claim: int = 1) -> Chart | None:
     judged = read_claim(trial, claim)
     named, looks = name_series(trial)
     quantity = _choose_quantity(trial, judged.row["on"])
+    if quantity is None:
+        return None
     pairs = judged.pairs.select("better", "than").unique(maintain_order=True)
     bands, singles, order = [], [], []
     of_quantity = trial.curves.filter(pl.col("quantity") == quantity)
@@ -181,10 +183,10 @@ def curves_of_claim(trial: Trial, claim: int = 1) -> Chart | None:
     )
 
 
-def _choose_quantity(trial: Trial, metric: str) -> str:
+def _choose_quantity(trial: Trial, metric: str) -> str | None:
     known = set(trial.curves["quantity"].unique())
     nearest = [metric, CURVES_OF.get(metric, ""), "parameter_error", "accuracy", "loss"]
-    return next(name for name in nearest if name in known)
+    return next((name for name in nearest if name in known), None)
 
 
 def _tell_sides_apart(order: list[tuple[str, str, Look]]) -> dict[str, Look]:
@@ -199,7 +201,10 @@ def _tell_sides_apart(order: list[tuple[str, str, Look]]) -> dict[str, Look]:
 
 def label_pair(named: pl.DataFrame, better: str, than: str) -> str:
     """Name a pair of arms by what the two share: their setting, or their series."""
-    one, other = (named.filter(pl.col("arm") == arm).row(0, named=True) for arm in (better, than))
+    rows = [named.filter(pl.col("arm") == arm) for arm in (better, than)]
+    if any(row.is_empty() for row in rows):
+        return f"{better} / {than}"
+    one, other = (row.row(0, named=True) for row in rows)
     for part in ("setting", "series"):
         if one[part] == other[part] and one[part]:
             return one[part]

@@ -52,6 +52,9 @@ def draw_final_values(
     """
     value = pl.col(metric).cast(pl.Float64)
     usable = runs.filter(value.is_finite() & ((value > 0) if log else True))
+    if runs["setting"].n_unique() > 1:
+        other = pl.when(pl.col("setting") == "").then(pl.lit("others")).otherwise("setting")
+        usable, runs = (table.with_columns(setting=other) for table in (usable, runs))
     each = usable.select("setting", "series", value=value)
     mean = each.group_by("setting", "series", maintain_order=True).agg(pl.col("value").mean())
     series, order = list_unique(runs, "series"), list_unique(runs, "setting")

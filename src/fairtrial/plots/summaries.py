@@ -143,6 +143,9 @@ def list_weights(runs: pl.DataFrame, parameters: pl.DataFrame) -> pl.DataFrame:
     weights = parameters.filter(pl.col("parameter").is_in(["W", "b"])).select(
         "run", "parameter", value=pl.col("values").list.first().cast(pl.Float64)
     )
+    if weights.is_empty():
+        nothing = pl.lit(None, pl.Float64)
+        return runs.with_columns(slope=nothing, intercept=nothing)
     wide = weights.pivot(on="parameter", index="run", values="value")
     return runs.join(wide.rename({"W": "slope", "b": "intercept"}), on="run", maintain_order="left")
 

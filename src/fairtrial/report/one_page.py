@@ -40,7 +40,8 @@ def make_one_page(folder: Path, document: Document) -> Document:
         parts.append(Part("Every verdict, and why", [build_verdicts(rows, why=True)]))
     if figures := _find_results(document):
         parts.append(Part("How good each arm is", figures))
-    environment = read_json(folder / ENVIRONMENT)
+    of_lab = is_lab(folder)
+    environment = read_json(folder / ENVIRONMENT) if of_lab else Trial(folder).environment
     parts.append(Part("To get the same figures again", [Text(_say_how(folder, environment))]))
     headlines = [replace(one, target="") for one in document.header.headlines[:MOST_HEADLINES]]
     header = replace(document.header, headlines=headlines)

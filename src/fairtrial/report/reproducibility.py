@@ -72,7 +72,7 @@ def _fingerprint(trial: Trial) -> str:
 
 def _build_verification(verification: Mapping[str, Any] | None) -> list[Part]:
     """Build the table of the lanes that the eager driver trained again."""
-    if not verification or not verification["lanes"]:
+    if not verification or not verification.get("lanes"):
         return []
     rows = [
         row_of(

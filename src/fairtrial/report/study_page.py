@@ -14,6 +14,11 @@ from fairtrial.report.reproducibility import build_reproducibility
 from fairtrial.report.training import build_curves, build_results
 from fairtrial.trial.trial import Trial
 
+NOT_JUDGED = (
+    "The claims of this study have not been judged, or what was found of them is damaged. Judge "
+    "them in this folder with: fairtrial claims ."
+)
+
 
 def make_study_page(trial: Trial) -> Document:
     """Make the page of a study from its results folder.
@@ -24,10 +29,14 @@ def make_study_page(trial: Trial) -> Document:
         If a file of the folder cannot be read.
     """
     entries = list_entries(trial)
+    if [entry.row["say"] for entry in entries] != [claim.say for claim in trial.study.claims]:
+        entries = []
     sections = []
     if entries:
         lead = "What was claimed before the study ran, and what its runs say of it."
         sections.append(build_claims(entries, heading="Claims", lead=lead))
+    elif trial.study.claims:
+        sections.append(Section("claims", "Claims", NOT_JUDGED))
     sections += [
         Section(
             "results",

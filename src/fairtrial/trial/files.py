@@ -102,8 +102,8 @@ def explain_write_errors(path: Path) -> Iterator[None]:
         reason = getattr(error, "strerror", None) or error
         full = "No space left" in str(error)
         raise MachineError(
-            f"{path} cannot be written: {reason}. {'Make room or choose' if full else 'Choose'} "
-            "another folder with --out."
+            f"{path} cannot be written: {reason}. "
+            f"{'Make room or take' if full else 'Take'} another folder, or a copy of this one."
         ) from None
 
 

@@ -29,6 +29,22 @@ from fairtrial.trial.store import (
     VERDICTS,
 )
 
+# The columns that their readers need.
+NEEDED = {
+    RUNS: {"run", "arm", "seed", "outcome", "ended_at", "seconds"},
+    CURVES: {"run", "at", "quantity", "value"},
+    PARAMETERS: {"run", "parameter", "shape", "values"},
+    TEST_ROWS: {"run", "n_test_rows", "right"},
+    PAIRS: {"claim", "seed", "better", "than", "better_value", "than_value", "difference"},
+}
+VERDICT_WORDS = ("holds", "reversed", "equivalent", "undecided")
+OF_VERDICTS = {
+    "say", "on", "better", "than", "where", "over", "method", "seeds", "difference", "low", "high",
+    "margin", "verdict", "p_adjusted", "beats", "effect", "correlation", "unpaired_seeds",
+    "dominant", "choice", "budget", "choice_low", "choice_high", "budget_low", "budget_high",
+    "cause", "tuned", "counterfactual", "pairs", "note",
+}  # fmt: skip
+
 
 class Trial:
     """A results folder, read when asked.
@@ -69,13 +85,18 @@ class Trial:
 
     def _read(self, name: str) -> pl.DataFrame:
         try:
-            return pl.read_parquet(self.folder / name, glob=False)
+            table = pl.read_parquet(self.folder / name, glob=False)
         except (OSError, PolarsError):
-            raise InputError(
-                f"{self.folder / name} cannot be read: it is damaged or missing. Run the study "
-                f"again, which trains nothing twice: fairtrial run {self.folder / STUDY} --out "
-                f"{self.folder}"
-            ) from None
+            raise self._refuse(name) from None
+        if not NEEDED[name] <= set(table.columns) or (name == RUNS and table.is_empty()):
+            raise self._refuse(name)
+        return table
+
+    def _refuse(self, name: str) -> InputError:
+        return InputError(
+            f"{self.folder / name} cannot be read: it is damaged or missing. Run the study again, "
+            f"which trains nothing twice: fairtrial run {self.folder / STUDY} --out {self.folder}"
+        )
 
     @cached_property
     def runs(self) -> pl.DataFrame:
@@ -109,16 +130,30 @@ class Trial:
             verdicts = json.loads((self.folder / VERDICTS).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return []
-        known = isinstance(verdicts, list) and all(
-            isinstance(row, dict) and {"say", "method"} <= row.keys() for row in verdicts
-        )
-        return verdicts if known else []
+        is_sound = isinstance(verdicts, list) and all(map(_is_verdict, verdicts))
+        return verdicts if is_sound else []
 
     @property
     def environment(self) -> dict[str, Any]:
         """Versions, machine, and the verification of lanes; empty while the study runs."""
         path = self.folder / ENVIRONMENT
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        try:
+            environment = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        except (OSError, ValueError):
+            raise self._refuse(ENVIRONMENT) from None
+        if not isinstance(environment, dict):
+            raise self._refuse(ENVIRONMENT)
+        return environment
+
+
+def _is_verdict(row: object) -> bool:
+    """Say whether a row of `verdicts.json` has what its readers need."""
+    if not isinstance(row, dict) or not row.keys() >= OF_VERDICTS:
+        return False
+    numbers = (row[name] for name in ("difference", "low", "high", "choice", "budget"))
+    return row["verdict"] in VERDICT_WORDS and all(
+        number is None or isinstance(number, int | float) for number in numbers
+    )
 
 
 def run(
