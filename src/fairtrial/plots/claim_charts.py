@@ -15,9 +15,11 @@ from fairtrial.plots.appearance import (
     GREEN,
     INK,
     MUTED,
-    ORANGE,
     SKY,
     VERMILLION,
+    Looks,
+    colour_scale,
+    shape_scale,
     show_metric,
 )
 from fairtrial.plots.layout import SIGNIFICANT, Chart, lay_out, list_rows
@@ -78,7 +80,7 @@ def _draw_margin(margin: float) -> alt.Chart:
     return band.mark_rect(color=MUTED, opacity=0.15).encode(x="from:Q", x2="to:Q")
 
 
-def draw_sides(by_seed: pl.DataFrame, row: Mapping[str, Any], names: tuple[str, str]) -> Chart:
+def draw_sides(by_seed: pl.DataFrame, row: Mapping[str, Any], looks: Looks) -> Chart:
     """Draw the metric of both sides, joined seed by seed.
 
     Parameters
@@ -87,9 +89,10 @@ def draw_sides(by_seed: pl.DataFrame, row: Mapping[str, Any], names: tuple[str, 
         `seed`, `better_value`, `than_value`, `difference`: means over the pairs of a seed.
     row : mapping
         The claim, as in `verdicts.json`.
-    names : (str, str)
-        What the sides are called: better, than.
+    looks : mapping
+        What the sides are called, better and than, and the look of each.
     """
+    names = list(looks)
     ordered = by_seed.sort("difference")
     order = [str(seed) for seed in ordered["seed"]]
     shown = ordered.select(pl.col("seed").cast(pl.String), better="better_value", than="than_value")
@@ -100,12 +103,11 @@ def draw_sides(by_seed: pl.DataFrame, row: Mapping[str, Any], names: tuple[str, 
     ends = base.transform_fold(["better", "than"], as_=["side", "value"]).transform_calculate(
         name=f"datum.side == 'better' ? {json.dumps(names[0])} : {json.dumps(names[1])}"
     )
-    domain = list(names)
     legend = alt.Legend(title=None, symbolOpacity=1, labelLimit=260, columns=1)
     marks = ends.mark_point(filled=True, size=48, opacity=1).encode(
         x=alt.X("value:Q").title(metric).scale(zero=False),
-        color=alt.Color("name:N").scale(domain=domain, range=[BLUE, ORANGE]).legend(legend),
-        shape=alt.Shape("name:N").scale(domain=domain, range=["circle", "square"]).legend(legend),
+        color=alt.Color("name:N").scale(colour_scale(looks, names)).legend(legend),
+        shape=alt.Shape("name:N").scale(shape_scale(looks, names)).legend(legend),
         tooltip=["seed:N", "name:N", alt.Tooltip("value:Q", format=f".{SIGNIFICANT + 1}g")],
     )
     layered = alt.layer(joined, marks, data=list_rows(shown), height=ROW_HEIGHT * len(order))

@@ -60,7 +60,13 @@ def read_claim(trial: Trial, claim: int = 1) -> Judged:
             f"There is no claim {claim}: {trial.folder} has {many}. Judge them with: fairtrial "
             f"claims {trial.folder}"
         )
-    return Judged(verdicts[claim - 1], trial.pairs.filter(pl.col("claim") == claim - 1))
+    pairs = trial.pairs.filter(pl.col("claim") == claim - 1)
+    if not {*pairs["better"], *pairs["than"]} <= trial.arms.keys():
+        raise InputError(
+            f"The pairs of claim {claim} are not those of the study in {trial.folder}. Judge it "
+            f"again with: fairtrial claims {trial.folder}"
+        )
+    return Judged(verdicts[claim - 1], pairs)
 
 
 def _read_difference(trial: Trial, claim: int) -> Judged:
@@ -105,7 +111,14 @@ def sides(trial: Trial, claim: int = 1) -> Chart:
         If there is no such claim, or nothing to show of it.
     """
     judged = _read_difference(trial, claim)
-    return claim_charts.draw_sides(judged.by_seed, judged.row, judged.names)
+    named, looks = name_series(trial)
+    series = dict(named.select("arm", "series").iter_rows())
+    firsts = (series[judged.pairs[side][0]] for side in ("better", "than"))
+    order = [
+        (name, side, looks[first])
+        for name, side, first in zip(judged.names, ("better", "than"), firsts, strict=True)
+    ]
+    return claim_charts.draw_sides(judged.by_seed, judged.row, _tell_sides_apart(order))
 
 
 def choice_and_budget(trial: Trial, claim: int = 1) -> Chart:
@@ -201,10 +214,7 @@ def _tell_sides_apart(order: list[tuple[str, str, Look]]) -> dict[str, Look]:
 
 def label_pair(named: pl.DataFrame, better: str, than: str) -> str:
     """Name a pair of arms by what the two share: their setting, or their series."""
-    rows = [named.filter(pl.col("arm") == arm) for arm in (better, than)]
-    if any(row.is_empty() for row in rows):
-        return f"{better} / {than}"
-    one, other = (row.row(0, named=True) for row in rows)
+    one, other = (named.filter(pl.col("arm") == arm).row(0, named=True) for arm in (better, than))
     for part in ("setting", "series"):
         if one[part] == other[part] and one[part]:
             return one[part]
