@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fairtrial import __version__
 from fairtrial.errors import FairtrialError, InputError
 from fairtrial.loading import load_tensorflow
+from fairtrial.options import (
+    Data,
+    Json,
+    Memory,
+    Out,
+    Quiet,
+    Scheduler,
+    Seeds,
+    Verify,
+    Workers,
+    name_data_folder,
+    open_engine,
+    say_platform,
+    to_bytes,
+)
 from fairtrial.terminal import (
     StoppedError,
     leave,
@@ -24,9 +37,6 @@ from fairtrial.terminal import (
     stoppable,
 )
 
-if TYPE_CHECKING:
-    from fairtrial.trial.execute import Engine
-
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -35,35 +45,6 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="The data sets that fairtrial knows.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
-
-Out = Annotated[Path, typer.Option("--out", help="The results folder.", metavar="DIR")]
-Seeds = Annotated[
-    int | None,
-    typer.Option("--seeds", help="So many seeds, from 0 on, instead of the study's.", min=1),
-]
-Verify = Annotated[
-    int,
-    typer.Option("--verify", help="Train K lanes again, eagerly, and compare.", metavar="K", min=0),
-]
-Memory = Annotated[
-    float | None,
-    typer.Option(
-        "--memory", help="GiB for training; half of what is free if absent.", min=0.01, max=1e6
-    ),
-]
-Workers = Annotated[
-    int | None,
-    typer.Option("--workers", help="Train in N processes, by Dask.", metavar="N", min=1),
-]
-Scheduler = Annotated[
-    str | None,
-    typer.Option("--scheduler", help="Train on this Dask cluster.", metavar="ADDRESS"),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Data = Annotated[
-    Path | None, typer.Option("--data", help="A folder with Fashion-MNIST.", metavar="DIR")
-]
 
 
 GO_ON = "Stacks that have finished are kept; the same command goes on from there."
@@ -452,45 +433,6 @@ def show_path(
         say(f"{name} is not on this machine. Get it with: fairtrial data fetch {name}")
         raise typer.Exit(1)
     print(found)
-
-
-# ---------------------------------------------------------------------------------------- options
-
-
-def name_data_folder(folder: Path | None) -> None:
-    """Have images looked for in this folder first."""
-    if folder is not None:
-        os.environ["FAIRTRIAL_DATA"] = str(folder)
-
-
-def say_platform(has_xla: bool) -> None:
-    """Say so where programs are not compiled."""
-    if not has_xla:
-        say("Note: XLA does not compile for this machine; the same programs run as plain graphs.")
-
-
-def open_engine(
-    workers: int | None, scheduler: str | None
-) -> contextlib.AbstractContextManager[Engine]:
-    """Open the engine that the options name."""
-    if workers is None and scheduler is None:
-        from fairtrial.trial.execute import Here
-
-        return contextlib.nullcontext(Here())
-    if workers is not None and scheduler is not None:
-        raise InputError("--workers starts a cluster and --scheduler names one: give one of them.")
-    try:
-        from fairtrial.trial.cluster import connect, start_workers
-    except ImportError:
-        raise InputError(
-            "--workers and --scheduler need Dask: pip install 'fairtrial[cluster]'"
-        ) from None
-    return start_workers(workers) if workers is not None else connect(str(scheduler))
-
-
-def to_bytes(gibibytes: float | None) -> int | None:
-    """Turn an option in GiB into bytes."""
-    return None if gibibytes is None else int(gibibytes * 2**30)
 
 
 def count_matches(path: Path) -> tuple[int, int]:
