@@ -96,6 +96,8 @@ def test_they_vary_and_are_selected():
         (IMAGES, "{ kind = 'patches', dictionary = 'k' }", "dictionary = 'k': it must be 'kmeans"),
         (IMAGES, "{ kind = 'fourier', bandwidth = 0.0 }", "bandwidth = 0.0: it must be greater"),
         (FASHION, "{ kind = 'patches', patches = 9999 }", "makes 319,968 features: at most 200"),
+        (LINE, "{ kind = 'fourier', gamma = 0.5 }", "gamma = 0.5 is for images, whose pixels lie"),
+        (TABLE, "{ kind = 'fourier', gamma = 0.5 }", "classification table has none: leave it out."),
         (LINE, "{ kind = 'fourier', directions = 200001 }", "makes 200,001 features: at most 200"),
     ],
 )  # fmt: skip
@@ -127,6 +129,7 @@ def test_the_line_of_a_setting_is_told():
         (OWN, '"hog"'),
         (OWN, '"patches"'),
         (OWN, "{ kind = 'pixels', standardise = true }"),
+        (OWN, "{ kind = 'fourier', gamma = 0.5 }"),
     ],
 )
 def test_what_can_be(base, features):

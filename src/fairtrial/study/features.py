@@ -31,12 +31,14 @@ class FourierFeatures(Settings):
     """Random Fourier features of the Gaussian kernel (Rahimi and Recht 2007).
 
     There are as many of them as `directions`. The kernel's `bandwidth` is in multiples of the
-    median distance between training rows.
+    median distance between training rows. Pixels, from 0 to 1, are raised to `gamma` before
+    anything else; below 1 that brings out the darker ones.
     """
 
     kind: Literal["fourier"]
     directions: Count = 2000
     bandwidth: Positive = 1.0
+    gamma: Positive = 1.0
 
 
 class HogFeatures(Settings):
@@ -150,6 +152,12 @@ def find_misfits(
             "standardise",
             f"recipe.features.standardise = true is for images, and the features of {task} are "
             "of one size already: leave it out.",
+        )
+    if shape is None and isinstance(features, FourierFeatures) and features.gamma != 1:
+        yield (
+            "gamma",
+            f"recipe.features.gamma = {features.gamma:g} is for images, whose pixels lie between "
+            f"0 and 1, and {task} has none: leave it out.",
         )
     height, width = shape or (0, 0)
     if height != width and needs_squares:

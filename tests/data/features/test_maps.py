@@ -34,21 +34,22 @@ def test_scales_of_chunks_are_those_of_the_whole():
     np.testing.assert_allclose(found, (whole - whole.mean(0)) / whole.std(0), atol=1e-5)
 
 
-def test_fourier_features_approach_the_kernel():
+@pytest.mark.parametrize("gamma", [1.0, 0.5])
+def test_fourier_features_approach_the_kernel(gamma):
     rows = make_rows()
-    features = FourierFeatures(kind="fourier", directions=40_000, bandwidth=0.7)
+    features = FourierFeatures(kind="fourier", directions=40_000, bandwidth=0.7, gamma=gamma)
     Z = fit_fourier(features, rows)(rows.read()[:60])
-    X = rows.X[:60] / 16.0
+    X = (rows.X / 16.0) ** gamma
     # All training rows are compared, as there are fewer than a thousand.
-    distances = euclidean_distances(rows.X / 16.0)[np.triu_indices(len(rows.X), 1)]
-    gamma = 0.5 / (0.7 * np.median(distances)) ** 2
-    np.testing.assert_allclose(Z @ Z.T / 40_000, rbf_kernel(X, gamma=gamma), atol=0.03)
+    distances = euclidean_distances(X)[np.triu_indices(len(X), 1)]
+    expected = rbf_kernel(X[:60], gamma=0.5 / (0.7 * np.median(distances)) ** 2)
+    np.testing.assert_allclose(Z @ Z.T / 40_000, expected, atol=0.03)
 
 
 def test_fourier_features_are_spread_as_scikit_learns():
     """Same mean square and same mean fourth power of each row, over many directions."""
     rows = make_rows()
-    gamma = 0.5 / measure_distance(rows) ** 2
+    gamma = 0.5 / measure_distance(rows, np.float32(1.0)) ** 2
     features = FourierFeatures(kind="fourier", directions=50_000)
     found = fit_fourier(features, rows)(rows.read()[:5])
     sampler = RBFSampler(gamma=gamma, n_components=50_000, random_state=0)

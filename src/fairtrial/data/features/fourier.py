@@ -24,15 +24,16 @@ def fit_fourier(features: FourierFeatures, rows: TrainingRows) -> Map:
     `exp(-|x - x'|² / (2 bandwidth²))`. Each has a mean square of about 1, so that learning rates
     that suit other features suit them.
     """
-    bandwidth = features.bandwidth * measure_distance(rows)
+    gamma = np.float32(features.gamma)
+    bandwidth = features.bandwidth * measure_distance(rows, gamma)
     shape = features.directions, rows.X.shape[1]
     directions = rows.open("directions").standard_normal(shape, np.float32).T / bandwidth
     offsets = rows.open("offsets").uniform(0.0, 2.0 * np.pi, features.directions)
     directions, offsets = directions.astype(np.float32), offsets.astype(np.float32)
-    return lambda X: np.sqrt(np.float32(2.0)) * np.cos(X @ directions + offsets)
+    return lambda X: np.sqrt(np.float32(2.0)) * np.cos(X**gamma @ directions + offsets)
 
 
-def measure_distance(rows: TrainingRows) -> float:
-    """Return the median distance between training rows; 1 where most are alike."""
-    distances = pdist(rows.draw(N_COMPARED, "distances").astype(np.float64))
+def measure_distance(rows: TrainingRows, gamma: np.float32) -> float:
+    """Return the median distance between training rows raised to `gamma`; 1 if most are alike."""
+    distances = pdist((rows.draw(N_COMPARED, "distances") ** gamma).astype(np.float64))
     return float(np.median(distances)) or 1.0
