@@ -142,7 +142,7 @@ def test_replay_says_no_by_its_exit_code(slope, code, tmp_path):
 
 def test_report_says_what_it_has_written(lab, tmp_path):
     folder = shutil.copytree(lab / "fashion", tmp_path / "fashion")
-    options = ["--figures", "svg", "--tables", "markdown", "--one-page"]
+    options = ["--figures", "svg", "--tables", "markdown", "--one-page", "--quiet"]
     done = run("report", folder, *options)
     assert (done.returncode, done.stderr) == (0, "")
     counts = {kind: len(list((folder / kind).iterdir())) for kind in ("figures", "tables")}
@@ -208,6 +208,17 @@ def test_a_stop_is_a_sentence(tmp_path):
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert said.startswith("Stopped.") and "Traceback" not in said
+
+
+def test_a_stop_before_anything_runs_is_a_sentence_too():
+    """While TensorFlow loads, say."""
+    code = (
+        "import sys\nfrom fairtrial import cli\n"
+        "@cli.app.command()\ndef load(): raise KeyboardInterrupt\n"
+        "sys.argv = ['fairtrial', 'load']\ncli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Stopped.\n")
 
 
 def test_a_wrong_table_is_told_before_tensorflow_loads(tmp_path):

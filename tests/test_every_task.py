@@ -78,7 +78,9 @@ def make_images(folder):
     return task, divide
 
 
-@pytest.fixture(scope="module", params=[make_digits, make_table, make_images], ids=str)
+@pytest.fixture(
+    scope="module", params=[make_digits, make_table, make_images], ids=["digits", "table", "images"]
+)
 def judged(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("task")
     task, divide = request.param(folder)

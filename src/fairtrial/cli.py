@@ -445,9 +445,11 @@ def main() -> None:
     """Run the command line; errors are sentences and exit codes, never tracebacks."""
     try:
         app()
-    except KeyboardInterrupt:
+    except SystemExit as end:
+        if end.code != StoppedError.exit_code:  # What Typer makes of Ctrl-C.
+            raise
         say("Stopped.")
-        leave(130)
+        leave(StoppedError.exit_code)
     except StoppedError as error:
         say(str(error))
         leave(error.exit_code)  # Stacks that were dropped may compute for a moment yet.

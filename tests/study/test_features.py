@@ -97,7 +97,7 @@ def test_they_vary_and_are_selected():
         (IMAGES, "{ kind = 'fourier', bandwidth = 0.0 }", "bandwidth = 0.0: it must be greater"),
         (FASHION, "{ kind = 'patches', patches = 9999 }", "makes 319,968 features: at most 200"),
         (LINE, "{ kind = 'fourier', gamma = 0.5 }", "gamma = 0.5 is for images, whose pixels lie"),
-        (TABLE, "{ kind = 'fourier', gamma = 0.5 }", "classification table has none: leave it out."),
+        (TABLE, "{ kind = 'fourier', gamma = 0.5 }", "table has none: leave it out."),
         (LINE, "{ kind = 'fourier', directions = 200001 }", "makes 200,001 features: at most 200"),
     ],
 )  # fmt: skip
