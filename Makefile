@@ -61,7 +61,7 @@ layers: .venv/.installed-dev
 
 .PHONY: pytest
 pytest: .venv/.installed-dev fashion_mnist chromium
-	$(bin)/pytest $(ARGS)
+	$(bin)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadscope $(ARGS)
 
 .PHONY: fix
 fix: .venv/.installed-dev
