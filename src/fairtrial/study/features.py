@@ -42,7 +42,7 @@ class FourierFeatures(Settings):
 
 
 class HogFeatures(Settings):
-    """Histograms of oriented gradients (Dalal and Triggs 2005), standardised.
+    """Histograms of oriented gradients (Dalal and Triggs 2005).
 
     Over cells of `cell` x `cell` pixels; every block of `block` x `block` cells is normalised.
     """
