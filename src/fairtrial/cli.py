@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from fairtrial import __version__
+from fairtrial.data_commands import app as data_app
 from fairtrial.errors import FairtrialError, InputError
 from fairtrial.loading import load_tensorflow
 from fairtrial.options import (
@@ -43,9 +44,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-data_app = typer.Typer(help="The data sets that fairtrial knows.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
-
 
 GO_ON = "Stacks that have finished are kept; the same command goes on from there."
 
@@ -380,59 +379,6 @@ def bench(
     if json_file is not None:
         write_json(json_file, figures)
     print_table(summarise(rows))
-
-
-@data_app.command("list")
-def list_data() -> None:
-    """List the data sets, and where they were found.
-
-    Example: fairtrial data list
-    """
-    from fairtrial.data.catalog import list_datasets
-
-    print_table([
-        {
-            "name": dataset.name,
-            "what": dataset.what,
-            "rows": f"{dataset.n_train_rows} + {dataset.n_test_rows}",
-            "licence": dataset.licence,
-            "found": str(dataset.found),
-        }
-        for dataset in list_datasets()
-    ])  # fmt: skip
-
-
-@data_app.command("fetch")
-def fetch_data(
-    name: Annotated[str, typer.Argument(help="A name from `fairtrial data list`.")],
-    folder: Annotated[
-        Path | None, typer.Option("--to", help="Where the files go.", metavar="DIR")
-    ] = None,
-) -> None:
-    """Put a data set in place: find it, or download it, and check every file.
-
-    Example: fairtrial data fetch fashion_mnist
-    """
-    from fairtrial.data.catalog import fetch
-
-    print(fetch(name, folder, report=say))
-
-
-@data_app.command("path")
-def show_path(
-    name: Annotated[str, typer.Argument(help="A name from `fairtrial data list`.")],
-) -> None:
-    """Print where a data set is; exit 1 where it is not on this machine.
-
-    Example: fairtrial data path fashion_mnist
-    """
-    from fairtrial.data.catalog import find
-
-    found = find(name)
-    if found is None:
-        say(f"{name} is not on this machine. Get it with: fairtrial data fetch {name}")
-        raise typer.Exit(1)
-    print(found)
 
 
 def count_matches(path: Path) -> tuple[int, int]:
