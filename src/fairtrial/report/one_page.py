@@ -16,7 +16,7 @@ from fairtrial.report.training import AT_THE_END
 from fairtrial.trial.store import ENVIRONMENT, STUDY
 from fairtrial.trial.trial import Trial
 
-MOST_HEADLINES = 3
+MOST_ON_PAPER = 3
 VERSIONS = ("fairtrial", "python", "tensorflow")
 
 
@@ -43,7 +43,7 @@ def make_one_page(folder: Path, document: Document) -> Document:
     of_lab = is_lab(folder)
     environment = read_json(folder / ENVIRONMENT) if of_lab else Trial(folder).environment
     parts.append(Part("To get the same figures again", [Text(_say_how(folder, environment))]))
-    headlines = [replace(one, target="") for one in document.header.headlines[:MOST_HEADLINES]]
+    headlines = [replace(one, target="") for one in document.header.headlines[:MOST_ON_PAPER]]
     header = replace(document.header, headlines=headlines)
     return Document(header, [Section("results", "Results", "", parts)], short=True)
 

@@ -27,7 +27,7 @@ LATEX = {
     "≤": r"$\leq$", "≥": r"$\geq$", "δ": r"$\delta$", "σ": r"$\sigma$",
 }  # fmt: skip
 """What LaTeX reads as a command, or does not know in its own encoding."""
-MARKDOWN = re.compile(r"[\\`*_\[\]<>|&~]")
+MARKDOWN = re.compile(r"[\\`*_\[\]<>|&~$]")
 
 
 def write_tables(document: Document, folder: Path, form: str) -> list[Path]:
