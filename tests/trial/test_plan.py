@@ -124,6 +124,18 @@ def test_runs_of_one_lane_are_never_cut_apart():
         assert [len(one.lanes[0]) for one in plans] == [n // 2 for n in expected]
 
 
+def test_more_features_are_more_work():
+    """Digits have 64 features: twice as many take twice as long, and are made as well."""
+    many, few = ({"kind": "fourier", "directions": n} for n in (128, 10))
+    maps = ["pixels", {"kind": "pixels", "standardise": True}, few, many]
+    arms = [
+        Arm(str(number), DIGITS, recipe("cross_entropy", epochs=3, batch_size=32, features=one))
+        for number, one in enumerate(maps)
+    ]
+    plans = plan_stacks([Run(arm, 0) for arm in arms], 10**9)
+    assert sorted(one.work for one in plans) == [3, 6, 6, 12]
+
+
 def test_a_task_with_weights_of_its_own():
     task = LinearTask(kind="linear", features=2, weights=[1.0, -2.0])
     runs = [Run(Arm("a", task, LINE_RECIPES[0]), seed) for seed in range(3)]

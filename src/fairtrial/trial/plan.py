@@ -73,12 +73,20 @@ class StackPlan:
         """The most steps (epochs) that a lane takes."""
         return 1 if self.is_baseline else max(recipe.length for recipe in self.lanes[0])
 
-    @property
+    @cached_property
     def work(self) -> int:
-        """Steps (epochs) of all lanes together, if none ends early; a guess for baselines."""
+        """Steps (epochs) of all lanes together, if none ends early, by the number of features.
+
+        A guess for baselines, and for the making of features: as much again as the training.
+        """
         if self.is_baseline:
             return FIT_WORK
-        return len(self.runs) * sum(recipe.length for recipe in self.lanes[0])
+        length = len(self.runs) * sum(recipe.length for recipe in self.lanes[0])
+        features, task = self.recipes[0].features, self.runs[0][0].arm.task
+        if features == AS_THEY_COME:
+            return length
+        share = measure_data(task, features).n_features / measure_data(task).n_features
+        return round(2 * length * max(share, 1.0))
 
     def halve(self) -> tuple[StackPlan, ...]:
         """Part the data sets; where there is one, its lanes; a single lane is not parted."""
