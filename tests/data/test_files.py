@@ -11,7 +11,7 @@ from fairtrial.data import files
 
 CONTENT = b"\x00\x00\x08\x01" + b"\x00\x00\x00\x64" + bytes(range(100))
 EXPECTED = files.DataFile("labels", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
-PACKED = gzip.compress(CONTENT)
+PACKED = gzip.compress(CONTENT, mtime=0)
 
 
 def flip(data: bytes, at: int) -> bytes:
@@ -40,9 +40,24 @@ def test_content_decides_not_the_packing(tmp_path, level):
         (flip(PACKED, 12), "corrupt"),
         (CONTENT[:-1], "is 107 bytes long, and must be 108"),
         (CONTENT + b"\0", "longer than the 108 bytes"),
-        (gzip.compress(CONTENT + b"\0"), "longer than the 108 bytes"),
+        (gzip.compress(CONTENT + b"\0", mtime=0), "longer than the 108 bytes"),
         (flip(CONTENT, 50), "sha256"),
-        (gzip.compress(flip(CONTENT, 50)), "sha256"),
+        (gzip.compress(flip(CONTENT, 50), mtime=0), "sha256"),
+    ],
+    ids=[
+        "empty",
+        "a web page",
+        "first byte flipped",
+        "cut in the header",
+        "cut in half",
+        "last byte missing",
+        "checksum flipped",
+        "content flipped, packed",
+        "unpacked, a byte short",
+        "unpacked, a byte long",
+        "packed, a byte long",
+        "unpacked, a byte flipped",
+        "packed again, a byte flipped",
     ],
 )
 def test_anything_else_is_refused_with_its_reason(tmp_path, data, reason):
