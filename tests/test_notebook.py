@@ -79,7 +79,7 @@ def test_a_study_that_claims_nothing(tmp_path):
     assert trial.claims.is_empty() and trial.claims.columns[:2] == ["claim", "verdict"]
     shown = trial._repr_html_()
     assert "<strong>&lt;b&gt;Short &amp; quick&lt;/b&gt;</strong>" in shown
-    assert "1 arms, 1 seeds, 1 runs, 0 claims" in shown
+    assert "1 arm, 1 seed, 1 run, 0 claims" in shown
     page = trial.report()
     assert page == tmp_path / "report.html" and page.stat().st_size > 100_000
 

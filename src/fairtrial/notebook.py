@@ -88,12 +88,12 @@ class Trial(reader.Trial):
     def _repr_html_(self) -> str:
         """Show what the folder holds."""
         counts = {
-            "arms": self.runs["arm"].n_unique(),
-            "seeds": self.runs["seed"].n_unique(),
-            "runs": self.runs.height,
-            "claims": len(self.study.claims),
+            "arm": self.runs["arm"].n_unique(),
+            "seed": self.runs["seed"].n_unique(),
+            "run": self.runs.height,
+            "claim": len(self.study.claims),
         }
-        told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        told = ", ".join(f"{n:,} {name if n == 1 else f'{name}s'}" for name, n in counts.items())
         name, folder = escape(self.study.name), escape(str(self.folder))
         return f"<p><strong>{name}</strong><br>{told}<br><code>{folder}</code></p>"
 

@@ -220,6 +220,7 @@ def test_what_is_wrong_in_a_folder(tmp_path):
     Image.new("I;16", (W, H)).save(photos / "hat" / "b.png")
     (photos / "hat" / "c.txt").write_text("notes")
     (photos / "hat" / "d.png").write_bytes((photos / "hat" / "001.png").read_bytes()[:50])
+    Image.new("L", (W, H + 1)).save(photos / "hat" / "e.png")
     with pytest.raises(ft.InputError) as told:
         ft.images(photos)
     for sentence in (
@@ -227,13 +228,9 @@ def test_what_is_wrong_in_a_folder(tmp_path):
         "hat/b.png is not 8 bits a pixel (mode I;16)",
         "hat/c.txt is no image that Pillow can read",
         "hat/d.png cannot be read",
+        "hat/e.png has 6 x 7 pixels (height x width), and the first image 5 x 7",
     ):
         assert sentence in str(told.value)
-    for name in ("a.png", "b.png", "c.txt", "d.png"):
-        (photos / "hat" / name).unlink()
-    Image.new("L", (W, H + 1)).save(photos / "hat" / "e.png")
-    with pytest.raises(ft.InputError, match=r"hat/e.png has 6 x 7 pixels .* 5 x 7"):
-        ft.images(photos)
 
 
 def test_errors_are_told_before_anything_trains(tmp_path):

@@ -121,7 +121,7 @@ def test_features_in_the_making_are_told_and_stopped(tmp_path, cache, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         ft.run(study, tmp_path / "out", report=report)
     assert [status.what for status in told[:2]] == [
-        "digits: 1 arms, seed 0",
+        "digits: recipe, seed 0",
         "digits: making hog, seed 0",
     ]
     assert told[1].share == told[1].n_training == 0

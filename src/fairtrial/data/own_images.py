@@ -233,17 +233,17 @@ def _load_folder(folder: Path) -> tuple[list[np.ndarray], list[str]]:
             "there are no images in it: put those of each class in a folder with the class's name."
         )
     problems: list[str] = []
-    pixels = [_load_image(file, problems) for file in files]
-    if not problems:
-        problems += _find_unequal(files, pixels)
+    read = {file: _load_image(file, problems) for file in files}
+    images = {file: pixels for file, pixels in read.items() if pixels is not None}
+    problems += _find_unequal(images)
     if problems:
         more = [f"and {len(problems) - MOST_TOLD:,} more"] if len(problems) > MOST_TOLD else []
         told = "\n  ".join(["These files cannot be used:", *problems[:MOST_TOLD], *more])
         raise InputError(told)
-    return pixels, [file.parent.name for file in files]
+    return list(images.values()), [file.parent.name for file in images]
 
 
-def _load_image(file: Path, problems: list[str]) -> np.ndarray:
+def _load_image(file: Path, problems: list[str]) -> np.ndarray | None:
     from PIL import Image, UnidentifiedImageError
 
     name = f"{file.parent.name}/{file.name}"
@@ -260,16 +260,17 @@ def _load_image(file: Path, problems: list[str]) -> np.ndarray:
         problems.append(f"{name} is no image that Pillow can read: take it away.")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         problems.append(f"{name} cannot be read: {error}.")
-    return np.empty((0, 0), np.uint8)
+    return None
 
 
-def _find_unequal(files: list[Path], pixels: list[np.ndarray]) -> Iterator[str]:
-    height, width = pixels[0].shape
-    for file, image in zip(files, pixels, strict=True):
-        if image.shape != (height, width):
+def _find_unequal(images: dict[Path, np.ndarray]) -> Iterator[str]:
+    shapes = {file: pixels.shape for file, pixels in images.items()}
+    for file, (height, width) in shapes.items():
+        first_height, first_width = next(iter(shapes.values()))
+        if (height, width) != (first_height, first_width):
             yield (
-                f"{file.parent.name}/{file.name} has {image.shape[0]} x {image.shape[1]} pixels "
-                f"(height x width), and the first image {height} x {width}: scale them to one size."
+                f"{file.parent.name}/{file.name} has {height} x {width} pixels (height x width), "
+                f"and the first image {first_height} x {first_width}: scale them to one size."
             )
 
 

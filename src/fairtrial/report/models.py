@@ -93,7 +93,8 @@ def _build_images(trial: Trial, seed: int) -> list[Part]:
 def _fold_rows(figures: list[Figure]) -> list[Block]:
     """Show some figures side by side, and fold the others."""
     shown, others = figures[:MOST_MODELS], figures[MOST_MODELS:]
-    return [Row(shown), *([Fold(f"{len(others)} more arms", [Row(others)])] if others else [])]
+    more = "1 more arm" if len(others) == 1 else f"{len(others)} more arms"
+    return [Row(shown), *([Fold(more, [Row(others)])] if others else [])]
 
 
 def _fold_tall(figures: list[Figure]) -> list[Block]:

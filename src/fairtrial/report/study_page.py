@@ -68,12 +68,9 @@ def make_study_page(trial: Trial) -> Document:
 
 def count_runs(trial: Trial) -> list[tuple[str, str]]:
     """Count what was run: arms, seeds, runs."""
-    n_seeds = trial.runs["seed"].n_unique()
-    return [
-        ("arms", f"{trial.runs['arm'].n_unique():,}"),
-        ("seed" if n_seeds == 1 else "seeds", f"{n_seeds:,}"),
-        ("runs", f"{trial.runs.height:,}"),
-    ]
+    runs = trial.runs
+    counts = {"arm": runs["arm"].n_unique(), "seed": runs["seed"].n_unique(), "run": runs.height}
+    return [(name if n == 1 else f"{name}s", f"{n:,}") for name, n in counts.items()]
 
 
 def describe_study(trial: Trial) -> str:

@@ -91,6 +91,6 @@ def describe(plan: StackPlan, doing: str = "") -> str:
     """Say what a stack trains, or what it is doing instead."""
     seeds = sorted({row[0].seed for row in plan.runs})
     some = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
-    arm = plan.runs[0][0].arm
-    what = f"{arm.name}" if plan.is_baseline else f"{len(plan.runs[0])} arms"
+    arm, *others = [run.arm for run in plan.runs[0]]
+    what = f"{1 + len(others)} arms" if others else arm.name
     return f"{arm.task.kind.replace('_', '-')}: {doing or what}, {some}"
