@@ -76,6 +76,23 @@ def test_many_are_kept_in_half_precision(monkeypatch):
     np.testing.assert_array_equal(found, TABLE)
 
 
+def test_half_precision_has_an_end_and_no_infinity(monkeypatch):
+    monkeypatch.setattr(store, "MOST_FLOAT32", 0)
+    found = store.keep("a", (1, 3), lambda: iter([np.float32([[1e7, -1e7, 1.0]])]))
+    np.testing.assert_array_equal(found, [[65504.0, -65504.0, 1.0]])
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "another shape"])
+def test_a_damaged_file_is_made_anew(folder, damage):
+    store.keep("a", (4, 3), make)
+    path = folder / "a.npy"
+    if damage == "another shape":
+        np.save(path, np.ones((1, 1), np.float32))
+    else:
+        path.write_bytes(path.read_bytes()[: 150 if damage == "cut" else 0])
+    np.testing.assert_array_equal(store.keep("a", (4, 3), make), TABLE)
+
+
 def test_those_not_used_for_longest_go_first(folder, monkeypatch):
     size = 128 + TABLE.nbytes  # With the header of the file.
     for age, name in enumerate(["new", "old", "older"]):

@@ -9,12 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.features.fourier import fit_fourier
 from fairtrial.data.features.hog import fit_hog
-from fairtrial.data.features.maps import Map, TrainingRows, apply
+from fairtrial.data.features.maps import Map, TrainingRows, apply, on_one_core
 from fairtrial.data.features.patches import fit_patches
 from fairtrial.data.features.pixels import fit_pixels
 from fairtrial.data.features.store import keep, name_features
@@ -68,8 +67,7 @@ def map_features(
 
     def make() -> Iterator[np.ndarray]:
         check_in()
-        # On one core: the number of cores then changes no digit.
-        with threadpool_limits(1, user_api="blas"):
+        with on_one_core:
             feature_map = FITS[features.kind](features, rows)
         parts = [apply(feature_map, X, dataset.divisor) for X in (dataset.X, dataset.test_X)]
         return itertools.chain(*parts)

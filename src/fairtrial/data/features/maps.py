@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +63,32 @@ def scale_down(X: np.ndarray, divisor: int) -> np.ndarray:
     return X.astype(np.float32) / np.float32(divisor)
 
 
+class OneCore:
+    """Hold matrix products to one core, so that the number of cores changes no digit.
+
+    The limit is of the whole process: it stays until the last of all threads that hold it is done.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._n_holding = 0
+
+    def __enter__(self) -> None:
+        with self._guard:
+            if not self._n_holding:
+                self._limits = threadpool_limits(1, user_api="blas")
+            self._n_holding += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._guard:
+            self._n_holding -= 1
+            if not self._n_holding:
+                self._limits.restore_original_limits()
+
+
+on_one_core = OneCore()
+
+
 def fit_scale(chunks: Iterable[np.ndarray]) -> Map:
     """Standardise: mean 0 and standard deviation 1 over the given rows.
 
@@ -103,6 +130,6 @@ def apply(feature_map: Map, X: np.ndarray, divisor: int) -> Iterator[np.ndarray]
             return feature_map(scale_down(X[first : first + CHUNK], divisor))
 
     # Each processor takes chunks of its own: products of this size are slower on several.
-    with threadpool_limits(1, user_api="blas"):
+    with on_one_core:
         parallel: Any = Parallel(cpu_count(), "threading", return_as="generator")
         yield from parallel(delayed(map_chunk)(first) for first in range(0, len(X), CHUNK))

@@ -65,16 +65,17 @@ def keep(
         folder.mkdir(parents=True, exist_ok=True)
         # Whoever else makes them now, in another thread or process, is waited for.
         with _take_turn(folder / f"{name}.lock"):
-            if not path.exists():
-                aside = path.with_suffix(".writing")
-                try:
-                    _write(aside, shape, dtype, make())
-                    aside.replace(path)
-                finally:
-                    aside.unlink(missing_ok=True)
-                _make_room(path)
-            os.utime(path)
-        return np.load(path, mmap_mode="r")
+            if (found := _open(path, shape, dtype)) is not None:
+                return found
+            aside = path.with_suffix(".writing")
+            try:
+                _write(aside, shape, dtype, make())
+                aside.replace(path)
+            finally:
+                aside.unlink(missing_ok=True)
+            made = np.load(path, mmap_mode="r")  # From here on it can be read, even if removed.
+            _make_room(path)
+            return made
     except InterruptedError:  # Whoever waited has stopped it.
         raise
     except OSError as error:
@@ -83,6 +84,16 @@ def keep(
             f"{path} cannot be written ({error.strerror or error}): the features take {size:.1f} "
             "GiB. Make room, or name another folder with FAIRTRIAL_CACHE."
         ) from None
+
+
+def _open(path: Path, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray | None:
+    """Map a file that is there and whole, and note that it was used; None of any other."""
+    try:
+        found = np.load(path, mmap_mode="r")
+        os.utime(path)
+    except (FileNotFoundError, ValueError, EOFError):  # Not made yet, just removed, or damaged.
+        return None
+    return found if (found.shape, found.dtype) == (shape, dtype) else None
 
 
 @contextlib.contextmanager
@@ -103,11 +114,14 @@ def _write(
     path: Path, shape: tuple[int, int], dtype: np.dtype, chunks: Iterable[np.ndarray]
 ) -> None:  # fmt: skip
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    # Half precision ends at 65,504: what lies beyond, such as a response that training rows hardly
+    # ever had, stays at that end instead of becoming infinite.
+    end = np.finfo(dtype).max
     # Not through a mapping: on a full disk that would end the process.
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for chunk in chunks:
-            file.write(np.ascontiguousarray(chunk, dtype).data)
+            file.write(np.ascontiguousarray(np.clip(chunk, -end, end), dtype).data)
         file.flush()
         os.fsync(file.fileno())
 
