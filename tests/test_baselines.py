@@ -1,5 +1,11 @@
 """Baselines beside scikit-learn itself, and as arms of a study."""
 
+import contextlib
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -81,6 +87,39 @@ def test_what_has_not_converged_is_said(monkeypatch):
     monkeypatch.setattr("fairtrial.baselines.make_model", lambda *settings: stubborn)
     _, (sentence, *_) = predict_test_rows(make("linear_model"), DIGITS, 0)
     assert "converge" in sentence
+
+
+def test_fits_at_once_hear_no_warnings_of_each_other(monkeypatch):
+    both = threading.Barrier(2)
+
+    class Stubborn(sklearn.linear_model.LogisticRegression):
+        def fit(self, X, y):
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(0.2)  # Nobody comes, where one fit waits for the other.
+            return super().fit(X, y)
+
+    monkeypatch.setattr(
+        "fairtrial.baselines.make_model",
+        lambda baseline, n_classes, seed: Stubborn(max_iter=1 if seed else 1000),
+    )
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(2) as pool:
+        heard = [*pool.map(lambda s: predict_test_rows(make("linear_model"), DIGITS, s), (0, 1))]
+    assert [bool(said) for _, said in heard] == [False, True]
+    assert warnings.filters == before
+
+
+@pytest.mark.parametrize("kind", ["svm", "linear_svm", "linear_model"])
+def test_a_split_of_one_class_is_refused(kind):
+    rows = DIGITS.y == 3
+    with pytest.raises(ft.InputError, match="seed 7 are all '3'"):
+        predict_test_rows(make(kind), replace(DIGITS, X=DIGITS.X[rows], y=DIGITS.y[rows]), 7)
+
+
+def test_more_neighbours_than_rows_are_refused():
+    few = replace(DIGITS, X=DIGITS.X[:2], y=DIGITS.y[:2])
+    with pytest.raises(ft.InputError, match="asks 3 neighbours, and there are 2 training rows"):
+        predict_test_rows(make("nearest_neighbours"), few, 0)
 
 
 def test_intels_extension_tells_much_the_same(monkeypatch):

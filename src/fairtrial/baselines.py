@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from importlib import import_module
 from typing import Any
@@ -10,7 +11,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.study.baseline import AnyBaseline
+from fairtrial.errors import InputError
+from fairtrial.study.baseline import AnyBaseline, NearestNeighbours
 
 # What each kind is called, for classes and for numbers, and its settings by scikit-learn's names.
 MODELS: dict[str, tuple[str, str, str, Any]] = {
@@ -31,10 +33,14 @@ MODELS: dict[str, tuple[str, str, str, Any]] = {
     ),
 }  # fmt: skip
 RANDOM = ("random_forest",)
+# Those that take steps, of which there may be too few; and those that tell classes apart by planes
+# or surfaces between them, and so must have seen two.
+ITERATIVE = ("linear_svm", "linear_model")
+BETWEEN_CLASSES = ("svm", "linear_svm", "linear_model")
 # scikit-learn-intelex fits the same models, faster.
 PACKAGES = ("sklearnex", "sklearn")
-# It warns that it takes all processors; not only where a fit is watched for warnings, since what
-# watches them is not for threads.
+_watching = threading.Lock()
+# It warns that it takes all processors.
 warnings.filterwarnings("ignore", message="'Threading' parallel backend is not supported")
 
 
@@ -100,13 +106,37 @@ def predict_test_rows(
         Classes, or numbers in target units.
     warnings : list of str
         What scikit-learn says of the fit, such as that it has not converged.
+
+    Raises
+    ------
+    InputError
+        If the training rows are too few for it, or of one class alone.
     """
+    _refuse_too_few(baseline, dataset, seed)
     model = make_model(baseline, dataset.n_classes, seed)
     X, test_X = (
         X.astype(np.float32) / np.float32(dataset.divisor) for X in (dataset.X, dataset.test_X)
     )
-    with warnings.catch_warnings(record=True) as caught:
+    if baseline.kind not in ITERATIVE:
+        return np.asarray(model.fit(X, dataset.y).predict(test_X)), []
+    # What watches warnings is of the whole process: one fit at a time, and none hears another's.
+    with _watching, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", ConvergenceWarning)
         told = np.asarray(model.fit(X, dataset.y).predict(test_X))
     return told, [str(one.message).splitlines()[0] for one in caught]
+
+
+def _refuse_too_few(baseline: AnyBaseline, dataset: Dataset, seed: int) -> None:
+    n_rows = len(dataset.y)
+    if isinstance(baseline, NearestNeighbours) and baseline.neighbours > n_rows:
+        raise InputError(
+            f"The baseline 'nearest_neighbours' asks {baseline.neighbours:,} neighbours, and there "
+            f"are {n_rows:,} training rows: take fewer neighbours."
+        )
+    seen = np.unique(dataset.y)
+    if dataset.n_classes and baseline.kind in BETWEEN_CLASSES and len(seen) < 2:
+        raise InputError(
+            f"The baseline {baseline.kind!r} needs training rows of two classes, and those of seed "
+            f"{seed} are all {dataset.class_names[seen[0]]!r}: take a smaller 'test', or more rows."
+        )

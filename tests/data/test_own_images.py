@@ -1,5 +1,6 @@
 """The user's own images: kept, read and split as given, and every error is a sentence."""
 
+import contextlib
 import hashlib
 import os
 
@@ -208,6 +209,21 @@ def test_files_that_are_no_images(tmp_path):
         ft.images(place)
     with pytest.raises(ft.InputError, match="holds something else"):
         keep(tmp_path)
+
+
+def test_an_ending_in_capitals(tmp_path):
+    assert len(load_dataset(keep(tmp_path, name="MINE.NPZ"), 0).y) == 32
+    assert [path.name for path in tmp_path.iterdir()] == ["MINE.NPZ"]
+
+
+def test_files_with_a_wrong_byte_are_refused_in_a_sentence(tmp_path):
+    keep(tmp_path)
+    whole = (tmp_path / "mine.npz").read_bytes()
+    for place in range(0, min(len(whole), 400), 3):
+        spoilt = whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]
+        (tmp_path / f"{place}.npz").write_bytes(spoilt)
+        with contextlib.suppress(ft.InputError):  # Some bytes, such as of dates, do not matter.
+            ft.images(tmp_path / f"{place}.npz")
 
 
 def test_what_is_wrong_in_a_folder(tmp_path):

@@ -8,9 +8,10 @@ from fairtrial.errors import InputError
 from fairtrial.evidence.accuracy import measure_accuracies
 from fairtrial.study import Arm
 from fairtrial.study.baseline import RandomForest, Svm
-from fairtrial.study.task import DigitsTask
+from fairtrial.study.task import DigitsTask, ImagesTask
 
 TASK = DigitsTask(kind="digits")
+IMAGES = ImagesTask(kind="images", path="mine.npz", test=0.2)
 
 
 class Made:
@@ -18,8 +19,9 @@ class Made:
 
     folder = "made up"
 
-    def __init__(self, arms, recipes=None):
-        self.arms = {name: Arm(name, TASK, recipe) for name, recipe in (recipes or {}).items()}
+    def __init__(self, arms, recipes=None, task=TASK):
+        recipes = dict.fromkeys(arms) | (recipes or {})
+        self.arms = {name: Arm(name, task, recipe) for name, recipe in recipes.items()}
         rows = [
             (f"{arm} #{seed}", arm, seed, 2.0 + seed, np.packbits(right).tobytes(), len(right))
             for arm, runs in arms.items()
@@ -44,6 +46,19 @@ def test_what_all_seeds_share_took_all_their_time():
     recipes = {"svm": Svm(kind="svm"), "forest": RandomForest(kind="random_forest")}
     found = measure_accuracies(Made({"svm": right, "forest": right}, recipes))
     assert dict(found.select("arm", "seconds").iter_rows()) == {"svm": 9.0, "forest": 3.0}
+
+
+def test_where_seeds_split_anew_each_took_its_own_time():
+    found = measure_accuracies(Made({"svm": [[True, False]] * 3}, {"svm": Svm(kind="svm")}, IMAGES))
+    assert found["seconds"].item() == 3.0
+
+
+def test_where_seeds_split_anew_the_same_rows_count_once():
+    """Student's interval, with 1/S + t/(1 - t) in the place of 1/S."""
+    right = np.arange(100)[None] < np.array([70, 75, 80, 90])[:, None]
+    row = measure_accuracies(Made({"a": right}, task=IMAGES)).row(0, named=True)
+    half = 3.182446 * np.std([0.7, 0.75, 0.8, 0.9], ddof=1) * np.sqrt(1 / 4 + 0.2 / 0.8)
+    assert row["high"] - row["accuracy"] == pytest.approx(half)
 
 
 def test_the_most_accurate_stands_first():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import zipfile
@@ -124,12 +125,19 @@ def _keep(path: Path, X: np.ndarray, y: np.ndarray) -> None:
                 "another file, or remove it."
             )
         return
+    aside = path.with_name(f".{path.name}.writing")
     try:
-        np.savez_compressed(path, X=X, y=y)
+        # Through an open file: NumPy would add its own ending to one in capitals.
+        with aside.open("wb") as file:
+            np.savez_compressed(file, X=X, y=y)
+        aside.replace(path)
     except OSError as error:
         raise MachineError(
             f"{path} cannot be written: {error.strerror or error}. Mend that, or name another file."
         ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            aside.unlink()
 
 
 def _holds(path: Path, expected: OwnImages) -> bool:
@@ -208,7 +216,7 @@ def _load_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
             return arrays["X"], arrays["y"]
     except KeyError:
         raise InputError(f"{wrong}: it lacks an array X or y.") from None
-    except (ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error):
+    except (ValueError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error):
         raise InputError(f"{wrong}, nor a folder with a folder of images for each class.") from None
 
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from fairtrial.evidence.pairs import Pairs
 from fairtrial.study.claims import Claim
-from fairtrial.study.task import DigitsTask, FashionMnistTask, ImagesTask, TableTask
+from fairtrial.study.task import ImagesTask, TableTask, has_one_test_set
 from fairtrial.trial.trial import Trial
 
 
@@ -47,7 +47,7 @@ def share_rows(claim: Claim, pairs: Pairs, trial: Trial) -> float | None:
         return None
     if isinstance(task, TableTask | ImagesTask) and len(pairs.differences) > 1:
         return float(np.var(pairs.differences, ddof=1)) * task.test / (1.0 - task.test)
-    if isinstance(task, FashionMnistTask | DigitsTask) and claim.on == "accuracy":
+    if has_one_test_set(task) and claim.on == "accuracy":
         return estimate_row_variance(_subtract_rows(pairs, trial.test_rows))
     return None
 

@@ -12,7 +12,15 @@ from fairtrial.errors import InputError
 from fairtrial.plots import image_charts
 from fairtrial.plots.layout import Chart
 from fairtrial.plots.of_runs import name_series
-from fairtrial.plots.rows import Model, has_plain_pixels, load_rows, read_model, scale_rows
+from fairtrial.plots.rows import (
+    Model,
+    find_arm,
+    has_plain_pixels,
+    load_rows,
+    read_model,
+    scale_rows,
+)
+from fairtrial.study.task import has_images
 from fairtrial.trial.trial import Trial
 
 N_SHOWN = 9
@@ -57,16 +65,15 @@ def choose_model(trial: Trial, arm: str | None = None, seed: int | None = None) 
     if chosen not in trained:
         raise InputError(f"{trial.folder} has no arm {arm!r} that is trained on plain pixels.")
     data = load_rows(trial, chosen, seed)
-    if not is_image(data):
+    if not has_images(find_arm(trial, chosen).task) or not is_square(data):
         raise InputError(f"The rows of {chosen!r} are no square images of classes.")
     series = runs.filter(pl.col("arm") == chosen)["series"][0]
     return ImageModel(chosen, series, seed, read_model(trial, f"{chosen} #{seed}"), data)
 
 
-def is_image(data: Dataset) -> bool:
-    """Say whether the rows of a data set are square grey images with classes."""
-    side = round(data.X.shape[1] ** 0.5)
-    return bool(data.n_classes) and data.divisor > 1 and side**2 == data.X.shape[1]
+def is_square(data: Dataset) -> bool:
+    """Say whether the rows of a data set are as many pixels as a square has."""
+    return round(data.X.shape[1] ** 0.5) ** 2 == data.X.shape[1]
 
 
 def samples(trial: Trial) -> Chart:

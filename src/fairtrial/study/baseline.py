@@ -24,7 +24,10 @@ class Svm(Settings):
 
 
 class LinearSvm(Settings):
-    """Linear support vector machine, by the squared hinge loss, one class against the rest."""
+    """Linear support vector machine: the squared hinge loss, one class against the rest.
+
+    For numbers, the absolute error.
+    """
 
     kind: Literal["linear_svm"]
     C: Positive = 1.0

@@ -182,6 +182,11 @@ def has_images(task: AnyTask) -> bool:
     return isinstance(task, FashionMnistTask | DigitsTask | ImagesTask)
 
 
+def has_one_test_set(task: AnyTask) -> bool:
+    """Say whether all seeds have the same training and test rows; else each draws or splits."""
+    return isinstance(task, FashionMnistTask | DigitsTask)
+
+
 def has_classes(task: AnyTask) -> bool:
     """Say whether the targets of a task are classes, to be trained in batches; else numbers."""
     if isinstance(task, TableTask):

@@ -23,9 +23,11 @@ TRAINING_CODE = (
     "randomness.py",
     "optimum",
     "baselines.py",
+    "trial/fit.py",
     "trial/scoreboard.py",
+    "trial/train.py",
 )
-TRAINING_LIBRARIES = ("tensorflow", "numpy", "scipy", "scikit-learn", "scikit-image")
+TRAINING_LIBRARIES = ("tensorflow", "numpy", "polars", "scipy", "scikit-learn", "scikit-image")
 OPTIONAL_LIBRARIES = ("scikit-learn-intelex",)
 
 

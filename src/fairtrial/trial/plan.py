@@ -24,6 +24,7 @@ from fairtrial.study.task import (
     TableTask,
     has_classes,
     has_images,
+    has_one_test_set,
 )
 from fairtrial.training.lanes import share_lanes
 from fairtrial.training.sizes import BLOCK, PIECE
@@ -152,8 +153,8 @@ def plan_fits(runs: Sequence[Run]) -> list[StackPlan]:
     plans: dict[object, list[tuple[Run, ...]]] = defaultdict(list)
     for run in runs:
         task, baseline = run.arm.task, run.arm.recipe
-        is_fixed = isinstance(task, FashionMnistTask | DigitsTask)
-        is_shared = is_fixed and isinstance(baseline, AnyBaseline) and not is_random(baseline)
+        is_alike = isinstance(baseline, AnyBaseline) and not is_random(baseline)
+        is_shared = is_alike and has_one_test_set(task)
         plans[(task, baseline) if is_shared else run.name].append((run,))
     return [StackPlan(tuple(rows)) for rows in plans.values()]
 

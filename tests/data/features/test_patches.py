@@ -6,6 +6,7 @@ import pytest
 from fairtrial.data.features import patches
 from fairtrial.data.features.maps import TrainingRows
 from fairtrial.data.images import load_digits
+from fairtrial.errors import InputError
 from fairtrial.study.features import FirstLayer, PatchFeatures
 
 ROWS = TrainingRows(load_digits().train_images, np.arange(0, 1437, 2), 16, 3)
@@ -192,3 +193,12 @@ def test_rectified():
     np.testing.assert_array_equal(
         patches.rectify(values), np.array([0, 0, 0, 0, 1e-30, 2.5], np.float32)
     )
+
+
+@pytest.mark.parametrize("shades", [np.zeros(20), np.linspace(0.1, 1.0, 20)])
+def test_images_of_one_shade_have_nothing_to_learn(shades):
+    X = np.repeat(shades.astype(np.float32)[:, None], 64, axis=1)
+    with pytest.raises(InputError, match="windows of one shade each"):
+        patches.fit_patches(
+            PatchFeatures(kind="patches", sizes=[3]), TrainingRows(X, np.arange(20), 1, 0)
+        )

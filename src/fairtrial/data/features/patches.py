@@ -16,6 +16,7 @@ from scipy import linalg, sparse
 
 from fairtrial.data.features.maps import Map, TrainingRows, apply, fit_scale
 from fairtrial.data.features.watch import check_in
+from fairtrial.errors import InputError
 from fairtrial.study.features import PatchFeatures, PatchLayer
 
 # A dictionary is learned from so many windows, in so many images; of large windows from fewer.
@@ -26,6 +27,8 @@ N_ROUNDS = 10
 BLOCK = 5000
 # What is this share of the largest is rounding.
 ROUNDING = 1e-3
+# A contrast below this share of the window's length is float32's rounding.
+SHADE = 1e-6
 # A length far below those of whitened windows, which are about the root of their dimensions.
 SHORT = 1e-3
 
@@ -154,6 +157,11 @@ def draw_windows(
         drawn.append(windows[stream.integers(len(windows), size=-(-n_windows // len(images)))])
     together = np.concatenate(drawn)
     contrast = measure_contrast(together)
+    if contrast.max() <= SHADE * measure_length(together).max():
+        raise InputError(
+            "recipe.features = 'patches' finds nothing to learn: the training images have "
+            f"{size} x {size} windows of one shade each. Take larger 'sizes', or 'pixels'."
+        )
     return together[contrast > ROUNDING * contrast.max()]
 
 
