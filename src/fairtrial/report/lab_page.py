@@ -47,8 +47,8 @@ PROBLEMS = {
         "Beyond the report: other features",
         "Softmax regression stays linear in its features; only the features change. They are "
         "fitted on training rows, never with labels. Settings were chosen on 12,000 training "
-        "images, held out for that; here all 60,000 train, as they do for the baselines. Those have "
-        "the pixels, and scikit-learn's settings as they come: they were not tuned.",
+        "images, held out for that; here all 60,000 train, as they do for the baselines. Those "
+        "have the pixels, and scikit-learn's settings as they come: they were not tuned.",
     ),
 }
 
