@@ -7,7 +7,7 @@ import pytest
 
 from fairtrial import terminal
 from fairtrial.errors import MachineError
-from fairtrial.terminal import Clock, PlainLines, StoppedError, count, stoppable
+from fairtrial.terminal import PlainLines, StoppedError, count, stoppable
 from fairtrial.trial.progress import Status
 
 
@@ -22,23 +22,6 @@ def clock(monkeypatch):
     return move
 
 
-def test_rate_and_time_left(clock):
-    watch = Clock()
-    assert watch.tell_rest(Status("line: 4 arms", 0.1, n_runs=100)) == ""
-    clock(60)
-    # 30 of 100 runs in a minute; 60 are left.
-    assert watch.tell_rest(Status("line: 9 arms", 0.4, n_runs=100)) == "0.5 runs/s, about 2:00 left"
-
-
-def test_every_phase_has_a_clock_of_its_own(clock):
-    watch = Clock()
-    watch.tell_rest(Status("line: 4 arms", 0.0, n_runs=100))
-    clock(600)
-    assert watch.tell_rest(Status("replay: a", 0.5, n_runs=8)) == ""
-    clock(10)
-    assert watch.tell_rest(Status("replay: b", 0.75, n_runs=8)) == "0.2 runs/s, about 0:10 left"
-
-
 def test_a_plain_line_every_ten_seconds(clock):
     told = []
     write = PlainLines(told.append)
@@ -49,6 +32,15 @@ def test_a_plain_line_every_ten_seconds(clock):
     assert told[0] == (
         "line: 4 arms, 2 seeds · 25% · 20 of 80 runs, 1 of 4 stacks done, 6 training"
     )
+
+
+def test_lines_say_how_long_is_left(clock):
+    told = []
+    write = PlainLines(told.append)
+    write(Status("line: 4 arms", 0.1))
+    clock(60)
+    write(Status("line: 4 arms", 0.4))  # Three tenths in a minute; six are left.
+    assert told == ["line: 4 arms · 40% · about 2:00 left"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -38,6 +38,9 @@ from fairtrial.terminal import (
     stoppable,
 )
 
+if TYPE_CHECKING:
+    from fairtrial.study import Study
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -46,6 +49,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 
+PAGE = "report.html"
 GO_ON = "Stacks that have finished are kept; the same command goes on from there."
 
 
@@ -65,37 +69,50 @@ def show_version(
 @app.command()
 def lab(
     out: Out = Path("out/lab"),
+    full: Annotated[
+        bool, typer.Option("--full", help="Add what takes long: more seeds, features, grids.")
+    ] = False,
     seeds: Seeds = None,
     data: Data = None,
-    verify: Verify = 3,
+    verify: Verify = 1,
     memory: Memory = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Run the shipped studies, end to end, to one report.
+    """Put every statement of the lab report on trial: run the shipped studies to one report.
 
-    Example: fairtrial lab --seeds 3 --out out/lab
+    Example: fairtrial lab --out out/lab
     """
-    name_data_folder(data)
-    load_tensorflow(own_process=True)
-    from fairtrial.evidence.account import summarise_verdicts
-    from fairtrial.lab import prepare_lab, read_conclusions, run_lab
-    from fairtrial.training.xla import has_xla
+    from fairtrial.shipped import is_lab_done, list_studies, read_conclusions, stamp_lab
 
-    say_platform(has_xla())
-    prepared = prepare_lab(seeds)
-    if prepared.data["fallback"]:
-        say(f"Note: {prepared.data['fallback']}")
-    with stoppable(GO_ON), show_progress(quiet) as report:
-        page = run_lab(prepared, out, report, say, verify, to_bytes(memory))
+    name_data_folder(data)
+    studies = list_studies(seeds, full)
+    if is_lab_done(studies, out, verify):
+        say("Nothing to do: every study of the lab has been run and judged.")
+    else:
+        load_tensorflow(own_process=True)
+        from fairtrial.lab import note_undecidable, prepare_lab, run_lab
+        from fairtrial.training.xla import has_xla
+
+        say_platform(has_xla())
+        prepared = prepare_lab(studies)
+        if prepared.data["fallback"]:
+            say(f"Note: {prepared.data['fallback']}")
+        note_undecidable(prepared, say)
+        say(f"The report grows while the lab runs: open {out / PAGE} in a browser.")
+        with stoppable(GO_ON), show_progress(quiet) as report:
+            run_lab(prepared, out, report, say, verify, to_bytes(memory))
+            stamp_lab(studies, out, verify, bool(prepared.data["fallback"]))
     conclusions = read_conclusions(out)
     if as_json:
         print(json.dumps(conclusions, indent=2, ensure_ascii=False))
         return
-    print_table(summarise_verdicts(conclusions), apart="why")
+    from fairtrial.statements import summarise_statements
+
+    print_table(summarise_statements(conclusions))
     n_match, n_reported = count_matches(out / "replay.json")
-    print(f"The report's own numbers replayed: {n_match} of {n_reported} match.")
-    print(f"The report is {page}; the tables stand beside it.")
+    print(f"The numbers that the lab report printed, replayed: {n_match} of {n_reported} match.")
+    print(f"All 42 statements, with their evidence: {out / PAGE}")
 
 
 @app.command()
@@ -132,8 +149,8 @@ def run(
 
     Example: fairtrial run study.toml --seeds 5 --out out/study
     """
-    from fairtrial.data.load import check_data
     from fairtrial.study import Study
+    from fairtrial.trial.stamp import digest_inputs, is_current, write_stamp
 
     if max_seeds is not None and not until_decided:
         raise InputError("--max-seeds goes with --until-decided: give both, or neither.")
@@ -142,14 +159,26 @@ def run(
         study = study.replace(seeds=seeds)
     if claim is not None:
         study = study.narrow(claim)
-    check_data(study.list_arms())
     folder = out or Path("out") / study_file.stem
+    options = {
+        "verify": verify,
+        "max_seeds": most if until_decided else None,
+        "counterfactual": counterfactual,
+    }
+    inputs = digest_inputs([study], options)
+    if is_current(folder, inputs):
+        say_done(study, folder, as_json)
+        return
     name_data_folder(data)
+    from fairtrial.data.load import check_data
+
+    check_data(study.list_arms())
     load_tensorflow(own_process=True)
     from fairtrial.evidence.account import summarise_verdicts
     from fairtrial.evidence.answer import answer
     from fairtrial.evidence.case import ANYTIME, SIGN_FLIP
     from fairtrial.evidence.judge import find_undecidable
+    from fairtrial.report.growing import GrowingPage
     from fairtrial.report.report import write_page
     from fairtrial.training.xla import has_xla
     from fairtrial.trial.progress import Status
@@ -160,14 +189,15 @@ def run(
     if warning := find_undecidable(study, *looks):
         say(f"Note: {warning}")
     with stoppable(GO_ON), show_progress(quiet) as report:
-        with open_engine(workers, scheduler) as engine:
+        with open_engine(workers, scheduler) as engine, GrowingPage(folder, report) as page:
             verdicts = answer(
                 study, folder, until_decided=until_decided, max_seeds=most,
                 counterfactual=counterfactual, verify=verify, memory=to_bytes(memory),
-                report=report, note=say, engine=engine,
+                report=page.report, note=say, engine=engine, grown=page.grow,
             )  # fmt: skip
         report(Status("report page", 1.0))
-        page = write_page(folder)
+        written = write_page(folder)
+        write_stamp(folder, inputs)
     if counterfactual and not any(row["counterfactual"] for row in verdicts):
         say(
             "Note: no claim has anything to train on for: a difference that matters, is mostly "
@@ -179,7 +209,26 @@ def run(
     print_table(summarise_arms(folder))
     if verdicts:
         print_table(summarise_verdicts(verdicts), apart="why")
-    print(f"The report is {page}; the tables stand beside it.")
+    print(f"The report is {written}; the tables stand beside it.")
+
+
+def say_done(study: Study, folder: Path, as_json: bool) -> None:
+    """Say that a folder holds all of a study, and what its verdicts are."""
+    n_runs = len(study.list_runs())
+    runs = "its run is" if n_runs == 1 else f"all {n_runs:,} runs are"
+    say(f"Nothing to do: {runs} there, and the claims are judged.")
+    verdicts = read_verdicts(folder) if study.claims else []
+    if as_json:
+        print(json.dumps(verdicts, indent=2, ensure_ascii=False))
+        return
+    for row in verdicts:
+        print(f"{row['verdict']:<10}  {row['say']}")
+    print(f"The report is {folder / PAGE}; the tables stand beside it.")
+
+
+def read_verdicts(folder: Path) -> list[dict[str, Any]]:
+    """Read the verdicts that a finished command has left."""
+    return json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))
 
 
 @app.command()

@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from fairtrial.errors import FairtrialError, MachineError
+from fairtrial.trial.progress import Clock, Status, show_duration
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from fairtrial.trial.progress import Status
 
 PLAIN_SECONDS = 10.0
 WIDE = 120
@@ -65,39 +64,34 @@ def show_progress(quiet: bool = False) -> Iterator[Callable[[Status], None]]:
     if quiet:
         yield lambda status: None
     elif console.is_terminal:
-        with _show_bars(console) as tell:
+        with _show_bar(console) as tell:
             yield tell
     else:
         yield PlainLines(say)
 
 
 @contextlib.contextmanager
-def _show_bars(console: Console) -> Iterator[Callable[[Status], None]]:
+def _show_bar(console: Console) -> Iterator[Callable[[Status], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(bar_width=20),
         TextColumn("{task.percentage:>3.0f} %  {task.fields[counts]}"),
         TimeElapsedColumn(),
         TextColumn("{task.fields[left]}"),
     )
     clock = Clock()
     with Progress(*columns, console=console, transient=True) as progress:
-        bars = {}
+        bar = progress.add_task("", total=1.0, counts="", left="")
 
         def tell(status: Status) -> None:
-            phase = name_phase(status)
-            if phase not in bars:
-                for bar in bars.values():
-                    progress.update(bar, completed=1.0)
-                bars[phase] = progress.add_task(status.what, total=1.0, counts="", left="")
             progress.update(
-                bars[phase],
+                bar,
                 description=status.what,
                 completed=status.share,
                 counts=count(status),
-                left=clock.tell_rest(status),
+                left=say_rest(clock.estimate_rest(status)),
             )
 
         yield tell
@@ -112,35 +106,17 @@ class PlainLines:
 
     def __call__(self, status: Status) -> None:
         """Write a line, if it is time for one."""
+        left = self._clock.estimate_rest(status)
         if time.monotonic() - self._told < self._every:
             return
         self._told = time.monotonic()
-        parts = [status.what, f"{status.share:.0%}", count(status), self._clock.tell_rest(status)]
+        parts = [status.what, f"{status.share:.0%}", count(status), say_rest(left)]
         self._write(" · ".join(part for part in parts if part))
 
 
-class Clock:
-    """Tells the rate, and how long is left, from what is done since a phase of the work began."""
-
-    def __init__(self) -> None:
-        self._phase, self._began, self._first = None, 0.0, 0.0
-
-    def tell_rest(self, status: Status) -> str:
-        """Say the rate in runs a second and the time left; nothing while that is a guess."""
-        if self._phase != name_phase(status):
-            self._phase = name_phase(status)
-            self._began, self._first = time.monotonic(), status.share
-        seconds, done = time.monotonic() - self._began, status.share - self._first
-        if seconds < 2.0 or done <= 0.0:
-            return ""
-        left = round(seconds * (1.0 - status.share) / done)
-        rate = f"{status.n_runs * done / seconds:.3g} runs/s, " if status.n_runs else ""
-        return f"{rate}about {left // 60}:{left % 60:02} left"
-
-
-def name_phase(status: Status) -> tuple[str, int]:
-    """Tell the phases of the work apart: one task's runs, the verification, the replay."""
-    return status.what.partition(":")[0], status.n_runs
+def say_rest(seconds: float | None) -> str:
+    """Say how long is left, once that is known."""
+    return "" if seconds is None else f"about {show_duration(seconds)} left"
 
 
 def count(status: Status) -> str:

@@ -80,7 +80,7 @@ def test_a_grid_is_one_stack():
     runs = [Run(arm, seed) for arm in arms for seed in range(4)]
     (one,) = plan_stacks(runs, 10**9)
     assert (len(one.runs), len(one.runs[0])) == (8, 3)
-    assert one.work == 8 * 3 * 20
+    assert one.lane_steps == 8 * 3 * 20
 
 
 def test_lengths_of_one_recipe_are_one_lane():
@@ -91,7 +91,7 @@ def test_lengths_of_one_recipe_are_one_lane():
     runs = [Run(Arm(str(number), DIGITS, one), 0) for number, one in enumerate(digits)]
     (one,) = plan_stacks(runs, 10**9)
     assert [lane.length for lane in one.lanes[0]] == [5, 2]
-    assert (one.n_runs, one.work, one.length) == (4, 7, 5)
+    assert (one.n_runs, one.lane_steps, one.length) == (4, 7, 5)
     first, second = one.halve()
     assert [run.arm.name for run in first.runs[0]] == ["0", "1", "2"]
     assert [run.arm.name for run in second.runs[0]] == ["3"]
@@ -106,7 +106,7 @@ def test_steps_of_one_recipe_are_one_lane_where_a_seed_has_both():
     assert [[run.name for row in one.runs for run in row] for one in plans] == [
         ["0 #0", "1 #0"], ["0 #1"],
     ]  # fmt: skip
-    assert [one.work for one in plans] == [90, 10]
+    assert [one.lane_steps for one in plans] == [90, 10]
 
 
 def test_runs_of_one_lane_are_never_cut_apart():
@@ -125,7 +125,7 @@ def test_runs_of_one_lane_are_never_cut_apart():
 
 
 def test_more_features_are_more_work():
-    """Digits have 64 features: twice as many take twice as long, and are made as well."""
+    """Digits have 64 features: twice as many take longer to train on, and must be made as well."""
     many, few = ({"kind": "fourier", "directions": n} for n in (128, 10))
     maps = ["pixels", {"kind": "pixels", "standardise": True}, few, many]
     arms = [
@@ -133,7 +133,9 @@ def test_more_features_are_more_work():
         for number, one in enumerate(maps)
     ]
     plans = plan_stacks([Run(arm, 0) for arm in arms], 10**9)
-    assert sorted(one.work for one in plans) == [3, 6, 6, 12]
+    seconds = {one.recipes[0].features.model_dump_json(): one.seconds for one in plans}
+    assert len(seconds) == 4
+    assert sorted(seconds.values())[-1] == seconds[arms[3].recipe.features.model_dump_json()]
 
 
 def test_a_task_with_weights_of_its_own():
@@ -147,7 +149,7 @@ def test_seeds_of_mini_batches_train_apart():
     runs = [Run(Arm("a", DIGITS, DIGITS_RECIPES[0]), seed) for seed in range(3)]
     plans = plan_stacks(runs, 10**9)
     assert [one.n_runs for one in plans] == [1, 1, 1]
-    assert [one.work for one in plans] == [2, 2, 2]
+    assert [one.lane_steps for one in plans] == [2, 2, 2]
 
 
 def test_stacks_fit_in_memory():

@@ -86,7 +86,7 @@ class Cluster:
             When all others have ended: if the memory does not hold a run, if worker after worker
             died of a stack. At once, if the scheduler is gone, or all workers for a minute.
         """
-        waiting = iter(sorted(plans, key=lambda plan: plan.work, reverse=True))
+        waiting = iter(sorted(plans, key=lambda plan: plan.seconds, reverse=True))
         running: dict[Future, StackPlan] = {}
         failures: list[Exception] = []
         try:

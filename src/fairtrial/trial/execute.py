@@ -6,8 +6,9 @@ import contextlib
 import json
 import threading
 import tomllib
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +28,45 @@ from fairtrial.trial.store import STUDY, write_tables
 
 Note = Callable[[str], None]
 PLAN = f"{PARTS}/plan.json"
+
+
+@dataclass(frozen=True)
+class SoFar:
+    """What there is of a study that is still being run.
+
+    Attributes
+    ----------
+    study : Study
+    runs, fingerprints : sequence of Run, of str
+        All runs that the study will have, each with its fingerprint.
+    parts : mapping of Path to sequence of str
+        The stacks that have finished, and the fingerprints of their runs.
+    """
+
+    study: Study
+    runs: Sequence[Run]
+    fingerprints: Sequence[str]
+    parts: Mapping[Path, Sequence[str]]
+
+    @property
+    def n_finished(self) -> int:
+        """How many runs have finished."""
+        return len(self._find_finished())
+
+    def write(self, folder: Path) -> None:
+        """Write the tables of the runs that have finished, and the study, to another folder."""
+        finished = self._find_finished()
+        runs = [self.runs[place] for place in finished]
+        fingerprints = [self.fingerprints[place] for place in finished]
+        write_tables(folder, runs, fingerprints, self.parts)
+        write_text(folder / STUDY, self.study.to_toml())
+
+    def _find_finished(self) -> list[int]:
+        done = {fingerprint for part in self.parts.values() for fingerprint in part}
+        return [place for place, one in enumerate(self.fingerprints) if one in done]
+
+
+Grown = Callable[[SoFar], None]
 
 
 class Engine(Protocol):
@@ -86,7 +126,7 @@ class Here:
         # The longest first: nothing long is left when the others have ended.
         futures = {
             pool.submit(train_one, plan): plan
-            for plan in sorted(plans, key=lambda plan: plan.work, reverse=True)
+            for plan in sorted(plans, key=lambda plan: plan.seconds, reverse=True)
         }
         failures = []
         try:
@@ -115,6 +155,7 @@ def run_study(
     memory: int | None = None,
     engine: Engine | None = None,
     more: Sequence[Run] = (),
+    grown: Grown = lambda so_far: None,
 ) -> None:
     """Train the runs of a study that its folder lacks, and assemble the tables.
 
@@ -137,6 +178,8 @@ def run_study(
         Where stacks train; `Here` if absent.
     more : sequence of Run
         Runs of the study's arms with further seeds.
+    grown : callable
+        Is given what there is after each finished stack but the last.
 
     Raises
     ------
@@ -157,7 +200,7 @@ def run_study(
         say_reused(len(done), len(wanted), n_others, note)
         missing = [run for key, run in reversed(wanted.items()) if key not in done]
         plans = plan_stacks(missing, remember_memory(folder, memory, engine))
-        board = Board(plans, report)
+        board, n_left = Board(plans, report), len(plans)
         with contextlib.closing(engine.train(plans, board)) as trained:
             for plan, finished in trained:
                 for part in finished:
@@ -166,6 +209,9 @@ def run_study(
                     for sentence in part.notes:
                         note(sentence)
                 board.finish(plan)
+                n_left -= 1
+                if n_left:
+                    grown(SoFar(study, runs, fingerprints, parts))
         board.tell("tables")
         say_replaced(folder, study, note)
         # Last of all comes the study: a folder without it has not been run to its end.
@@ -173,6 +219,22 @@ def run_study(
             (folder / STUDY).unlink(missing_ok=True)
         write_tables(folder, runs, fingerprints, parts)
         write_text(folder / STUDY, study.to_toml())
+
+
+def estimate_training(
+    study: Study, folder: Path, note: Note, memory: int | None = None
+) -> float:  # fmt: skip
+    """Estimate the seconds that training takes what a folder lacks of a study.
+
+    They are those of the machine of docs/speed.md; on others the proportions are much the same.
+    """
+    runs = study.list_runs()
+    wanted = dict(zip(fingerprint_runs(runs), runs, strict=True))
+    parts, _ = find_parts(folder, wanted, note)
+    done = {fingerprint for here in parts.values() for fingerprint in here}
+    missing = [run for key, run in wanted.items() if key not in done]
+    stack_bytes = recall_memory(folder) or (memory or Here().measure_free_memory()) // cpu_count()
+    return sum(plan.seconds for plan in plan_stacks(missing, stack_bytes))
 
 
 def refuse_other_origin(part: Part, wanted: Collection[str]) -> None:

@@ -28,11 +28,10 @@ from fairtrial.study.task import (
 )
 from fairtrial.training.lanes import share_lanes
 from fairtrial.training.sizes import BLOCK, PIECE
+from fairtrial.trial.cost import estimate_fit, estimate_seconds
 
 # Wider stacks cost more a lane: their parameters, or their residuals, leave the processor's cache.
 USEFUL_LANES, USEFUL_RESIDUALS = 128, 2**20
-# What a fit counts in progress, in epochs: on Fashion-MNIST most take minutes.
-FIT_WORK = 1000
 
 T = TypeVar("T")
 
@@ -74,20 +73,21 @@ class StackPlan:
         """The most steps (epochs) that a lane takes."""
         return 1 if self.is_baseline else max(recipe.length for recipe in self.lanes[0])
 
-    @cached_property
-    def work(self) -> int:
-        """Steps (epochs) of all lanes together, if none ends early, by the number of features.
+    @property
+    def lane_steps(self) -> int:
+        """Steps (epochs) of all lanes together, if none ends early; of a baseline its fits."""
+        return len(self.runs) * (
+            1 if self.is_baseline else sum(recipe.length for recipe in self.lanes[0])
+        )
 
-        A guess for baselines, and for the making of features: as much again as the training.
-        """
-        if self.is_baseline:
-            return FIT_WORK
-        length = len(self.runs) * sum(recipe.length for recipe in self.lanes[0])
-        features, task = self.recipes[0].features, self.runs[0][0].arm.task
-        if features == AS_THEY_COME:
-            return length
-        share = measure_data(task, features).n_features / measure_data(task).n_features
-        return round(2 * length * max(share, 1.0))
+    @cached_property
+    def seconds(self) -> float:
+        """How long it should take; see `cost`."""
+        run = self.runs[0][0]
+        if isinstance(run.arm.recipe, Recipe):
+            return estimate_seconds(run.arm.task, self.lanes[0], len(self.runs))
+        n_fits = len(self.runs) if is_random(run.arm.recipe) else 1
+        return n_fits * estimate_fit(run.arm.task, run.arm.recipe)
 
     def halve(self) -> tuple[StackPlan, ...]:
         """Part the data sets; where there is one, its lanes; a single lane is not parted."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from fairtrial.trial.plan import StackPlan
+if TYPE_CHECKING:
+    from fairtrial.trial.plan import StackPlan
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,85 @@ class Status:
 Report = Callable[[Status], None]
 
 
+class Phases:
+    """One progress of several phases of work, each weighted by the seconds that it should take.
+
+    Parameters
+    ----------
+    report : callable
+        Is told the share of the whole that is done.
+    seconds : mapping of str to float
+        The expected seconds of each phase by its name, in the order of the work. Only their
+        proportions matter.
+    """
+
+    def __init__(self, report: Report, seconds: Mapping[str, float]):
+        self._report, self._seconds = report, dict(seconds)
+        self._total = sum(self._seconds.values())
+        self._done = 0.0
+
+    def begin(self, phase: str) -> Report:
+        """Begin a phase, which ends all phases before it, and return what it reports to."""
+        names = list(self._seconds)
+        before = sum(self._seconds[name] for name in names[: names.index(phase)])
+
+        def report(status: Status) -> None:
+            done = before + self._seconds[phase] * status.share
+            self._done = max(self._done, done)  # Whatever a phase says, the bar never goes back.
+            self._report(replace(status, share=self._done / self._total if self._total else 1.0))
+
+        report(Status(phase, 0.0))
+        return report
+
+    def measure_pace(self, seconds: float) -> float:
+        """Return how many seconds one expected second takes here; 1 before anything is done."""
+        return seconds / self._done if self._done > 0.0 else 1.0
+
+    def list_rest(self, phase: str) -> dict[str, float]:
+        """Return the expected seconds of a phase and of those after it."""
+        names = list(self._seconds)
+        return {name: self._seconds[name] for name in names[names.index(phase) :]}
+
+
+class Clock:
+    """Estimates how long the work will take yet, from what has been done since it began."""
+
+    def __init__(self) -> None:
+        self._began, self._first = time.monotonic(), 0.0
+        self._seen = False
+
+    def estimate_rest(self, status: Status) -> float | None:
+        """Return the seconds that are left; None while that would be a guess."""
+        if not self._seen:
+            self._seen, self._began, self._first = True, time.monotonic(), status.share
+        seconds, done = time.monotonic() - self._began, status.share - self._first
+        if seconds < 2.0 or done <= 0.0:
+            return None
+        return seconds * (1.0 - status.share) / done
+
+
+def show_duration(seconds: float) -> str:
+    """Show a duration as minutes and seconds.
+
+    Examples
+    --------
+    >>> show_duration(125.2)
+    '2:05'
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"
+
+
 class Board:
     """Adds up what the stacks that train at once tell, and reports at most twice a second."""
 
     def __init__(self, plans: list[StackPlan], report: Report):
         self._report, self._lock = report, threading.Lock()
-        self._work, self._n_stacks = sum(plan.work for plan in plans), len(plans)
+        self._work, self._n_stacks = sum(plan.seconds for plan in plans), len(plans)
         self._n_runs = sum(plan.n_runs for plan in plans)
         self._running: dict[StackPlan, tuple[int, float]] = {}
-        self._runs_done = self._stacks_done = self._work_done = 0
+        self._runs_done = self._stacks_done = 0
+        self._work_done = 0.0
         self._told = -float("inf")
         if plans:
             self.tell(describe(plans[0]))
@@ -56,7 +128,7 @@ class Board:
     def note(self, plan: StackPlan, n_training: int, at: int) -> None:
         """Note that a stack has so many lanes still training at a step (epoch)."""
         with self._lock:
-            self._running[plan] = n_training, plan.work * min(at / plan.length, 1.0)
+            self._running[plan] = n_training, plan.seconds * min(at / plan.length, 1.0)
             if time.monotonic() - self._told > 0.5:
                 self.tell(describe(plan))
 
@@ -72,7 +144,7 @@ class Board:
             self._running.pop(plan, None)
             self._runs_done += plan.n_runs
             self._stacks_done += 1
-            self._work_done += plan.work
+            self._work_done += plan.seconds
             self.tell(describe(plan))
 
     def tell(self, what: str) -> None:

@@ -15,7 +15,7 @@ from fairtrial.errors import InputError
 from fairtrial.loading import load_tensorflow
 from fairtrial.study import Arm, Run, Study
 from fairtrial.trial.environment import describe_environment
-from fairtrial.trial.execute import Engine, Note, recall_memory, run_study
+from fairtrial.trial.execute import Engine, Grown, Note, recall_memory, run_study
 from fairtrial.trial.files import write_json
 from fairtrial.trial.progress import Report, Status
 from fairtrial.trial.store import (
@@ -166,6 +166,7 @@ def run(
     note: Note = lambda sentence: None,
     engine: Engine | None = None,
     more: Sequence[Run] = (),
+    grown: Grown = lambda so_far: None,
 ) -> Trial:
     """Train every run of a study that its folder does not have yet.
 
@@ -186,6 +187,8 @@ def run(
         Where stacks train; this machine if absent.
     more : sequence of Run
         Runs of the study's arms with further seeds.
+    grown : callable
+        Is given what there is after each finished stack but the last; see `SoFar`.
 
     Returns
     -------
@@ -224,7 +227,7 @@ def run(
     from fairtrial.trial.verify import refuse_deviation, verify_runs
 
     folder, environment = Path(out), describe_environment()
-    run_study(study, folder, report, note, memory, engine, more)
+    run_study(study, folder, report, note, memory, engine, more, grown)
     environment["verification"] = recall_verification(folder, environment)
     if verify:
         environment["verification"] = verify_runs(

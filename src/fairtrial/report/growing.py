@@ -1,0 +1,92 @@
+"""The page of a study that is still being run: what is there, and what is still to come."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from fairtrial.report.page import render_page
+from fairtrial.report.report import PAGE
+from fairtrial.report.study_page import make_study_page
+from fairtrial.trial.execute import SoFar
+from fairtrial.trial.files import write_text
+from fairtrial.trial.progress import Clock, Report, Status, show_duration
+from fairtrial.trial.trial import Trial
+
+REFRESH_SECONDS = 10
+"""How often an open page that is not complete loads itself again."""
+LEAST_SECONDS, LARGEST_SHARE = 10.0, 0.1
+"""The page is written again after so many seconds, and takes no larger share of the time."""
+
+
+class GrowingPage:
+    """Writes the page of a study after its first finished stack, and from time to time after it.
+
+    Parameters
+    ----------
+    folder : Path
+        The results folder. It gets the page and nothing else.
+    report : callable
+        Is told how far the study is.
+    """
+
+    def __init__(self, folder: Path, report: Report):
+        self._folder, self._report, self._clock = folder, report, Clock()
+        self._left: float | None = None
+        self._due = 0.0
+
+    def __enter__(self) -> GrowingPage:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Have a page that stays incomplete, after Ctrl-C say, no longer load itself again."""
+        if self._due:
+            stop_refresh(self._folder / PAGE)
+
+    def report(self, status: Status) -> None:
+        """Note how long the study will take yet, and report on."""
+        self._left = self._clock.estimate_rest(status)
+        self._report(status)
+
+    def grow(self, so_far: SoFar) -> None:
+        """Write the page, if it is time for it."""
+        began = time.monotonic()
+        if began < self._due:
+            return
+        write_page_so_far(self._folder, so_far, self._left)
+        ended = time.monotonic()
+        self._due = ended + max(LEAST_SECONDS, (ended - began) / LARGEST_SHARE)
+
+
+def write_page_so_far(folder: Path, so_far: SoFar, left: float | None) -> None:
+    """Write the page of the runs that have finished.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets the page.
+    so_far : SoFar
+        The study and what there is of it.
+    left : float or None
+        The seconds that the rest should take; None if that is not known yet.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        so_far.write(Path(place))
+        document = make_study_page(Trial(place))
+    n_left = len(so_far.runs) - so_far.n_finished
+    took = "" if left is None else f"about {show_duration(left)}"
+    header = replace(
+        document.header,
+        pending=[(f"{n_left:,} of {len(so_far.runs):,} runs, and the verdicts", took)],
+        refresh=REFRESH_SECONDS,
+    )
+    write_text(folder / PAGE, render_page(replace(document, header=header)))
+
+
+def stop_refresh(page: Path) -> None:
+    """Keep a page that is not complete from loading itself again and again."""
+    text = page.read_text(encoding="utf-8")
+    write_text(page, re.sub(r'<meta http-equiv="refresh"[^>]*>\n?', "", text, count=1))

@@ -1,0 +1,77 @@
+"""How long a stack should take: measured costs, by what the work grows with.
+
+The figures are seconds on the machine of docs/speed.md, all its cores at work; they come from
+`benchmarks/costs.py`. Other machines differ by a factor, which the clock of the progress bar finds
+out; the proportions are much the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fairtrial.data.load import Shape, measure_data
+from fairtrial.study.baseline import AnyBaseline
+from fairtrial.study.features import AS_THEY_COME, AnyFeatures
+from fairtrial.study.recipe import Recipe
+from fairtrial.study.task import AnyTask
+
+# To load the data, to trace and to compile a program.
+START = 3.0
+# Of a full-batch step: by itself, and for each value of a lane's features and targets.
+STEP, STEP_VALUE = 4e-5, 4e-10
+# Of a mini-batch: by itself, and for each lane's product of a row's feature and a class.
+BATCH, BATCH_VALUE = 2e-4, 6e-11
+# Of a feature of a row, as it is made.
+MAP_VALUE = {"fourier": 3e-8, "hog": 3e-8, "patches": 3e-8}
+# Of baselines: what a fit and its predictions grow with.
+FIT_VALUE: dict[str, tuple[float, Callable[[Shape], float]]] = {
+    "random_forest": (9e-8, lambda shape: shape.n_rows**1.1 * shape.n_features**0.5 * 100),
+    "svm": (1.2e-11, lambda shape: shape.n_rows**2 * shape.n_features),
+    "linear_svm": (2e-6, lambda shape: shape.n_rows * shape.n_features),
+    "linear_model": (1e-6, lambda shape: shape.n_rows * shape.n_features),
+    "nearest_neighbours": (
+        2e-11,
+        lambda shape: shape.n_rows * shape.n_test_rows * shape.n_features,
+    ),
+}
+
+
+def estimate_seconds(
+    task: AnyTask, recipes: list[Recipe], n_datasets: int
+) -> float:  # fmt: skip
+    """Estimate how long a stack of runs trains.
+
+    Parameters
+    ----------
+    task : AnyTask
+    recipes : list of Recipe
+        One a lane of a data set; alike in features and batch size.
+    n_datasets : int
+        How many data sets there are, each with those lanes.
+    """
+    shape = measure_data(task, recipes[0].features)
+    steps = sum(recipe.length for recipe in recipes) * n_datasets
+    if recipes[0].steps is not None:
+        longest = max(recipe.length for recipe in recipes)
+        values = shape.n_rows * (shape.n_features + 1)
+        return START + STEP * longest + STEP_VALUE * steps * values
+    size = min(recipes[0].batch_size or shape.n_rows, shape.n_rows)
+    n_batches = -(-shape.n_rows // size) * max(recipe.length for recipe in recipes)
+    values = (shape.n_rows + shape.n_test_rows) * shape.n_features * shape.n_classes
+    made = estimate_mapping(task, recipes[0].features)
+    return START + made + BATCH * n_batches + BATCH_VALUE * steps * values
+
+
+def estimate_mapping(task: AnyTask, features: AnyFeatures) -> float:
+    """Estimate how long it takes to fit a feature map and to map all rows of a task."""
+    if features == AS_THEY_COME:
+        return 0.0
+    shape = measure_data(task, features)
+    n_rows = shape.n_rows + shape.n_test_rows
+    return MAP_VALUE.get(features.kind, 0.0) * n_rows * shape.n_features
+
+
+def estimate_fit(task: AnyTask, baseline: AnyBaseline) -> float:
+    """Estimate how long a baseline takes to be fitted and to predict the test rows."""
+    value, grow = FIT_VALUE[baseline.kind]
+    return value * grow(measure_data(task))
