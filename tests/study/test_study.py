@@ -287,7 +287,7 @@ def test_one_error(text, expected):
     ("text", "expected"),
     [
         ('loss = "mse"', "digits has classes: use 'cross_entropy'."),
-        ("noise = { data = {} }", "noise.data acts on targets that are numbers"),
+        ("noise = { data = {} }", "noise.data without scale acts on targets that are numbers"),
         ("steps = 5", "needs batches: use epochs and batch_size."),
     ],
 )
@@ -300,6 +300,29 @@ def test_conflicts_with_images(text, expected):
     else:
         base += text
     assert expected in errors_of(base=base)
+
+
+def test_noise_on_features_is_for_classes():
+    study = read("noise = { data = { scale = 0.1 } }", IMAGES)
+    assert study.recipe.noise.data == recipes.FeatureNoise(scale=0.1)
+    assert Study.from_toml(study.to_toml()) == study
+    assert study.list_arms()[0].settings["noise.data.scale"] == 0.1
+    varied = read('[vary]\n"noise.data.scale" = [0.1, 0.5]', IMAGES).list_arms()
+    assert [arm.recipe.noise.data.scale for arm in varied] == [0.1, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("text", "base", "expected"),
+    [
+        ("noise = { data = { scale = 0.1 } }", BASE, "the targets of line are numbers: name every"),
+        ("noise = { data = { scale = -0.1 } }", IMAGES, "recipe.noise.data.scale = -0.1: it must"),
+        ("noise = { data = { scal = 0.1 } }", IMAGES, "recipe.noise.data.scal is not a known name"),
+        ("noise = { data = { scale = 0.1, evry = 2 } }", IMAGES, "recipe.noise.data.evry is not a"),
+        ("noise = { data = 3 }", IMAGES, "recipe.noise.data = 3: it must be a table"),
+    ],
+)
+def test_noise_on_features_refused(text, base, expected):
+    assert expected in errors_of(text, base)
 
 
 TABLE = """
