@@ -38,9 +38,9 @@ def list_studies(seeds: int | None = None, full: bool = False) -> dict[str, Stud
     names = STUDIES + MORE_STUDIES if full else STUDIES
     studies = {name: Study.load(open_shipped(name)) for name in names}
     if full:
-        studies |= {name: studies[name].replace(seeds=FULL_SEEDS) for name in ("line", "fashion")}
+        studies |= {name: studies[name].take_seeds(FULL_SEEDS) for name in ("line", "fashion")}
     if seeds is not None:
-        studies = {name: study.replace(seeds=seeds) for name, study in studies.items()}
+        studies = {name: study.take_seeds(seeds) for name, study in studies.items()}
     return studies
 
 

@@ -23,7 +23,7 @@ from fairtrial.training.evaluation import (
     score_parts,
 )
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
-from fairtrial.training.noise import Draws, NamedDraws, make_keys
+from fairtrial.training.noise import Draws, NamedDraws, draw_feature_noise, make_keys
 from fairtrial.training.parameters import Parameters, draw_init
 from fairtrial.training.schedule import decay
 from fairtrial.training.step import (
@@ -36,7 +36,7 @@ from fairtrial.training.step import (
     settle,
     update,
 )
-from fairtrial.training.trace import OUTCOMES, TRAINING, Trace, record_parameters
+from fairtrial.training.trace import OUTCOMES, TRAINING, Trace, find_first, record_parameters
 
 
 def train(
@@ -130,6 +130,9 @@ def _train_epochs(
             rows = order[first : first + batch_size]
             features = tf.cast(train_rows.read(rows), tf.float32) / dataset.divisor
             batch = (features, tf.constant(train_rows.y[rows]), tf.ones(len(rows)))
+            if "features" in kinds.injections:
+                shape = (min(batch_size, len(order)), features.shape[1])
+                batch += (draw_feature_noise(draws, step, shape)[: len(rows)],)
             state, loss = update(
                 measure_classes, kinds, state, batch, numbers, draws, step, epoch
             )  # fmt: skip
@@ -164,4 +167,13 @@ def _make_trace(state: State, numbers: Any, curves: Mapping[str, Any], first: in
         for quantity, values in curves.items()
     }
     W, b = (value.numpy() for value in end(state, numbers))
-    return Trace(W, b, OUTCOMES[int(state.outcome)], int(state.ended_at), arrays, {})
+    return Trace(
+        W,
+        b,
+        OUTCOMES[int(state.outcome)],
+        int(state.ended_at),
+        arrays,
+        {},
+        n_halvings=int(state.n_halvings),
+        first_halving=find_first(state.first_halving),
+    )

@@ -24,7 +24,7 @@ from fairtrial.training.evaluation import (
 )
 from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
 from fairtrial.training.lanes import share_lanes
-from fairtrial.training.noise import NamedDraws, make_keys
+from fairtrial.training.noise import NamedDraws, draw_feature_noise, make_keys
 from fairtrial.training.parameters import Parameters, draw_init
 from fairtrial.training.schedule import decay
 from fairtrial.training.sizes import CHUNK, PIECE
@@ -44,6 +44,7 @@ from fairtrial.training.trace import (
     TRAINING,
     Predictions,
     Trace,
+    find_first,
     record_parameters,
 )
 from fairtrial.training.xla import compile_program
@@ -198,9 +199,12 @@ class _Left:
 
     def __init__(self, parameters: Parameters, state: State, lanes: list[int], at: int):
         self.lanes = lanes
-        self.W, self.b, self.outcome, self.ended_at = (
-            value.numpy()[..., lanes] for value in (*parameters, state.outcome, state.ended_at)
-        )
+        self.W, self.b, self.outcome, self.ended_at, self.n_halvings, self.first_halving = (
+            value.numpy()[..., lanes]
+            for value in (
+                *parameters, state.outcome, state.ended_at, state.n_halvings, state.first_halving,
+            )
+        )  # fmt: skip
         # Lanes of longer runs go on.
         complete = self.outcome == TRAINING
         self.outcome[complete], self.ended_at[complete] = COMPLETED, at
@@ -220,6 +224,8 @@ class _Left:
             curves,
             scores,
             predictions,
+            int(self.n_halvings[place]),
+            find_first(self.first_halving[place]),
         )
 
 
@@ -273,6 +279,8 @@ def compile_epoch(kinds: Kinds, batch_size: int, divisor: int) -> Callable[..., 
                 tf.slice(weights, [first], [batch_size]),
             )
             step = first_step + number
+            if "features" in kinds.injections:
+                batch += (draw_feature_noise(draws, step, (batch_size, X.shape[1])),)
             state, loss = update(
                 measure_classes, kinds, state, batch, numbers, draws, step, epoch
             )  # fmt: skip
