@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import polars as pl
@@ -10,8 +11,8 @@ import scipy.stats
 import fairtrial as ft
 from fairtrial.errors import InputError
 from fairtrial.report.arms import build_arm_table
-from fairtrial.report.page import dump_json, make_inert
-from fairtrial.report.report import write_page
+from fairtrial.report.page import dump_json, make_inert, render_page
+from fairtrial.report.report import make_document, write_page
 from small_lab import HOSTILE
 
 
@@ -306,6 +307,35 @@ def test_claims_that_are_not_judged_are_not_left_out_in_silence(lab, tmp_path, c
     verdicts.write_text(content)
     _, parsed = build(folder)
     assert "have not been judged, or what was found of them is damaged" in parsed.words
+
+
+@pytest.mark.parametrize("kept", [["learning rate 0.001 · mse"], ["too fast"], None])
+def test_unfinished_study_has_a_page(lab, tmp_path, kept):
+    folder = tmp_path / "line"
+    folder.mkdir()
+    shutil.copy(lab / "line" / "study.toml", folder)
+    runs = pl.read_parquet(lab / "line" / "runs.parquet", glob=False)
+    runs = runs.filter(pl.col("arm").is_in(kept)) if kept else runs[1::2]
+    runs.write_parquet(folder / "runs.parquet")
+    for name in ("curves.parquet", "parameters.parquet"):
+        table = pl.read_parquet(lab / "line" / name, glob=False)
+        table.join(runs.select("run"), on="run", how="semi").write_parquet(folder / name)
+    _, parsed = build(folder)
+    assert "The claims are judged when all runs are finished." in parsed.words
+    assert "What was found" not in parsed.words
+
+
+def test_pending_page_loads_itself_again(lab):
+    document = make_document(lab / "line")
+    pending = [("12 runs of 48", "about 3 minutes"), ("claims", "a second")]
+    header = replace(document.header, refresh=20, pending=pending)
+    parsed = Page(render_page(replace(document, header=header)))
+    metas = {a["http-equiv"]: a["content"] for a in parsed.find("meta") if "http-equiv" in a}
+    assert metas["refresh"] == "20"
+    assert all(word in parsed.words for pair in pending for word in pair)
+    plain = Page(render_page(document))
+    assert not any(a.get("http-equiv") == "refresh" for a in plain.find("meta"))
+    assert "Still to come" not in plain.words
 
 
 def test_curves_that_are_empty_are_left_out(lab, tmp_path):

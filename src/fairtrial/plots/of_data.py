@@ -107,7 +107,7 @@ def fits(trial: Trial, seed: int | None = None) -> Chart | None:
     Returns
     -------
     chart or None
-        A panel a setting; None where the task is no line.
+        A panel a setting; None where the task is no line, or the seed has no runs.
     """
     named, looks = name_series(trial)
     runs = drop_diverged(named)
@@ -121,6 +121,8 @@ def fits(trial: Trial, seed: int | None = None) -> Chart | None:
         data = load_rows(trial, arm, seed)
         x, y = data.X[:N_DOTS, 0].astype(float), data.y[:N_DOTS].astype(float)
         samples.append(pl.DataFrame({"setting": setting, "x": x, "y": y}))
+    if not samples:
+        return None
     return fit_charts.draw_fits(
         pl.concat(samples), lines, looks,
         "Data rows and the line that each arm fitted to them, a panel a setting, with the true "

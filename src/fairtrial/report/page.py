@@ -27,7 +27,11 @@ MOST_HEADLINES = 8
 
 @dataclass(frozen=True)
 class Header:
-    """What stands at the head and the foot of a page."""
+    """What stands at the head and the foot of a page.
+
+    Where its runs are not finished, `pending` is what is still to come, each with the time that it
+    is expected to take, and the browser loads the page again every `refresh` seconds.
+    """
 
     title: str
     heading: str
@@ -37,6 +41,8 @@ class Header:
     notice: str = ""
     source: str = ""
     footer: str = ""
+    refresh: int | None = None
+    pending: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)

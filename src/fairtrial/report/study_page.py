@@ -20,6 +20,9 @@ NOT_JUDGED = (
 )
 
 
+NOT_FINISHED = "The claims are judged when all runs are finished."
+
+
 def make_study_page(trial: Trial) -> Document:
     """Make the page of a study from its results folder.
 
@@ -28,7 +31,8 @@ def make_study_page(trial: Trial) -> Document:
     InputError
         If a file of the folder cannot be read.
     """
-    entries = list_entries(trial)
+    is_finished = has_all_runs(trial)
+    entries = list_entries(trial) if is_finished else []
     if [entry.row["say"] for entry in entries] != [claim.say for claim in trial.study.claims]:
         entries = []
     sections = []
@@ -36,7 +40,8 @@ def make_study_page(trial: Trial) -> Document:
         lead = "What was claimed before the study ran, and what its runs say of it."
         sections.append(build_claims(entries, heading="Claims", lead=lead))
     elif trial.study.claims:
-        sections.append(Section("claims", "Claims", NOT_JUDGED))
+        why = NOT_JUDGED if is_finished else NOT_FINISHED
+        sections.append(Section("claims", "Claims", why))
     sections += [
         Section(
             "results",
@@ -64,6 +69,11 @@ def make_study_page(trial: Trial) -> Document:
         footer=say_origin(trial.environment),
     )
     return Document(header, sections)
+
+
+def has_all_runs(trial: Trial) -> bool:
+    """Say whether the folder has every run of its study."""
+    return {run.name for run in trial.study.list_runs()} <= set(trial.runs["run"])
 
 
 def count_runs(trial: Trial) -> list[tuple[str, str]]:
