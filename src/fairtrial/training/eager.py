@@ -1,4 +1,4 @@
-"""The eager driver: one run, one operation at a time. The reference, and the exact replay."""
+"""The eager driver: one run, one operation at a time. The reference."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fairtrial.training.evaluation import (
     predict_blocks,
     score_parts,
 )
-from fairtrial.training.hyperparameters import list_kinds, make_numbers
+from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
 from fairtrial.training.noise import Draws, NamedDraws, draw_feature_noise, make_keys
 from fairtrial.training.parameters import Parameters, draw_init
 from fairtrial.training.schedule import decay
@@ -32,8 +32,8 @@ from fairtrial.training.step import (
     init_state,
     judge,
     measure_classes,
-    measure_regression,
     settle,
+    take_step,
     update,
 )
 from fairtrial.training.trace import OUTCOMES, TRAINING, Trace, find_first, record_parameters
@@ -66,42 +66,69 @@ def train(
     Trace
         With every step's (epoch's) values.
     """
-    start = start or draw_init(recipe.init, dataset.X.shape[1], dataset.n_classes, seed)
-    start = Parameters(*map(tf.convert_to_tensor, start))
-    draws = draws or NamedDraws(make_keys([seed], ()))
-    n_rows = len(split_rows(len(dataset.y), recipe.validation, seed)[0])
-    n_batches = -(-n_rows // (recipe.batch_size or n_rows))
-    kinds, numbers = list_kinds([recipe]), make_numbers([recipe], (), n_batches)
-    state = init_state(kinds, start, numbers, len(dataset.y))
+    kinds, numbers, state, draws = begin(recipe, dataset, seed, start, draws)
     if recipe.steps is not None:
         return _train_full_batch(dataset, kinds, state, numbers, draws)
     return _train_epochs(recipe, dataset, seed, kinds, state, numbers, draws)
 
 
+def begin(
+    recipe: Recipe, dataset: Dataset, seed: int, start: Parameters | None, draws: Draws | None
+) -> tuple[Kinds, dict[str, Any], State, Draws]:
+    """Make what the steps of one run need; parameters as in `train`.
+
+    Returns
+    -------
+    kinds, numbers, state, draws
+        The state is that before the first step.
+    """
+    start = start or draw_init(recipe.init, dataset.X.shape[1], dataset.n_classes, seed)
+    start = Parameters(*map(tf.convert_to_tensor, start))
+    n_rows = len(split_rows(len(dataset.y), recipe.validation, seed)[0])
+    n_batches = -(-n_rows // (recipe.batch_size or n_rows))
+    kinds, numbers = list_kinds([recipe]), make_numbers([recipe], (), n_batches)
+    state = init_state(kinds, start, numbers, len(dataset.y))
+    return kinds, numbers, state, draws or NamedDraws(make_keys([seed], ()))
+
+
 def _train_full_batch(
-    dataset: Dataset, kinds: Any, state: State, numbers: Any, draws: Draws
+    dataset: Dataset, kinds: Kinds, state: State, numbers: Any, draws: Draws
 ) -> Trace:
     batch = (tf.constant(dataset.X), tf.constant(dataset.y))
-    last = numbers["steps"] - 1
     before, losses = [], []
     while state.outcome == TRAINING:
         before.append(state)
-        step = len(losses)
-        state, loss = update(
-            measure_regression, kinds, state, batch, numbers, draws, step, step
-        )  # fmt: skip
-        state = judge(state, loss, numbers, step, last, before[-1].parameters)
+        state, loss = take_step(kinds, state, batch, numbers, draws, len(losses))
         losses.append(loss)
-    truth = dataset.true_parameters
+    rates = [
+        decay(kinds.decays, state.learning_rate, numbers, step) for step, state in enumerate(before)
+    ]
     # The steps stand where lanes would, so that they are measured all at once.
     W, b = zip(*(state.parameters for state in before), strict=True)
     path = Parameters(tf.stack(W, -1), tf.stack(b, -1))
+    return trace_steps(dataset, state, numbers, losses, rates, path)
+
+
+def trace_steps(
+    dataset: Dataset, state: State, numbers: Any, losses: Any, rates: Any, path: Parameters
+) -> Trace:
+    """Make the trace of a full-batch run.
+
+    Parameters
+    ----------
+    dataset, numbers
+        What it trained on and with.
+    state : State
+        At its end.
+    losses, rates : (T,)
+        Of each step, before its update.
+    path : Parameters
+        `W` (D, T) and `b` (T,), before each step.
+    """
+    truth = dataset.true_parameters
     curves = {
         "loss": losses,
-        "learning_rate": [
-            decay(kinds.decays, state.learning_rate, numbers, step)
-            for step, state in enumerate(before)
-        ],
+        "learning_rate": rates,
         **record_parameters(path, None if truth is None else truth[:, None]),
     }
     return _make_trace(state, numbers, curves, first=0)
@@ -111,7 +138,7 @@ def _train_epochs(
     recipe: Recipe,
     dataset: Dataset,
     seed: int,
-    kinds: Any,
+    kinds: Kinds,
     state: State,
     numbers: Any,
     draws: Draws,

@@ -34,8 +34,8 @@ from fairtrial.training.step import (
     init_state,
     judge,
     measure_classes,
-    measure_regression,
     settle,
+    take_step,
     update,
 )
 from fairtrial.training.trace import (
@@ -110,11 +110,7 @@ def compile_steps(kinds: Kinds) -> Callable[..., Any]:
         def take(offset: Any, state: State, curves: Any) -> Any:
             step = first + offset
             before = state
-            state, loss = update(
-                measure_regression, kinds, state, batch, numbers, draws, step, step
-            )  # fmt: skip
-            last = numbers["steps"] - 1
-            state = judge(state, loss, numbers, step, last, before.parameters)
+            state, loss = take_step(kinds, state, batch, numbers, draws, step)
             values = {
                 "loss": loss,
                 "learning_rate": decay(kinds.decays, before.learning_rate, numbers, step),

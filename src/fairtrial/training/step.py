@@ -238,6 +238,26 @@ def judge(
     )
 
 
+def take_step(
+    kinds: Kinds, state: State, batch: Any, numbers: Numbers, draws: Draws, step: Any
+) -> tuple[State, Any]:
+    """Take one full-batch step: update, then judge by the loss from before the update.
+
+    Parameters
+    ----------
+    kinds, state, batch, numbers, draws, step
+        As in `update`; `batch` is X and y.
+
+    Returns
+    -------
+    state, loss
+        The state after the step, and the losses (...) before it.
+    """
+    before = state.parameters
+    state, loss = update(measure_regression, kinds, state, batch, numbers, draws, step, step)
+    return judge(state, loss, numbers, step, numbers["steps"] - 1, before), loss
+
+
 def settle(state: State, start: State, at: Any) -> State:
     """Take lanes whose weights an update made non-finite back to where they were finite.
 

@@ -106,7 +106,7 @@ class Comparison:
 def replay(
     file: ReplayFile, report: Callable[[int, int, str], None] = lambda done, of, label: None
 ) -> list[dict[str, Any]]:
-    """Train every run of a replay file, one operation at a time, and compare.
+    """Train every run of a replay file, bit by bit as the eager driver does, and compare.
 
     Parameters
     ----------
@@ -134,15 +134,15 @@ def replay(
 def _train(run: ReportedRun) -> Callable[[str], float | None]:
     # TensorFlow takes seconds to load, and a file's errors should not wait for it.
     from fairtrial.data.load import load_dataset
-    from fairtrial.training import eager
+    from fairtrial.training import graph
     from fairtrial.training.stateful import StatefulDraws, draw_line
 
     assert isinstance(run.task, LineTask)
     if run.draws == "tensorflow":
         dataset, start = draw_line(run.task, run.recipe.init, run.seed)
-        trace = eager.train(run.recipe, dataset, run.seed, start, StatefulDraws())
+        trace = graph.train(run.recipe, dataset, run.seed, start, StatefulDraws())
     else:
-        trace = eager.train(run.recipe, load_dataset(run.task, run.seed), run.seed)
+        trace = graph.train(run.recipe, load_dataset(run.task, run.seed), run.seed)
     losses = trace.curves["loss"][1]
 
     def find(quantity: str) -> float | None:

@@ -1,0 +1,125 @@
+"""The graph driver: one full-batch run with the kernels of the eager driver, many steps a call.
+
+Every operation has the kernel and the operands that it has in eager mode, so every bit is the same;
+what is saved is Python between the operations. Steps at which noise strikes are taken eagerly:
+TensorFlow's stateful generator gives other numbers in a graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from fairtrial.data.dataset import Dataset
+from fairtrial.study.recipe import Recipe
+from fairtrial.training import eager
+from fairtrial.training.hyperparameters import Kinds
+from fairtrial.training.noise import Draws, NamedDraws
+from fairtrial.training.parameters import Parameters
+from fairtrial.training.schedule import decay
+from fairtrial.training.step import State, take_step
+from fairtrial.training.trace import TRAINING, Trace
+
+# What a call may take, so that Ctrl-C is heeded at once: rows times steps, and steps.
+MOST_ROWS = 1_000_000
+MOST_STEPS = 500
+
+
+def train(
+    recipe: Recipe,
+    dataset: Dataset,
+    seed: int,
+    start: Parameters | None = None,
+    draws: Draws | None = None,
+) -> Trace:
+    """Train one full-batch run to the trace that `eager.train` gives, bit by bit.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to do; its length is in `steps`.
+    dataset, seed, start, draws
+        As in `eager.train`.
+
+    Returns
+    -------
+    Trace
+        With every step's values.
+    """
+    kinds, numbers, state, draws = eager.begin(recipe, dataset, seed, start, draws)
+    batch = (tf.constant(dataset.X), tf.constant(dataset.y))
+    most = max(1, min(MOST_STEPS, MOST_ROWS // len(dataset.y)))
+    intervals = [noise.every for _, noise in recipe.noise if noise is not None]
+    pieces, step = [], 0
+    with keep_operations():
+        while state.outcome == TRAINING:
+            # How far it is to the next step at which noise strikes: 0 where it strikes now.
+            n_steps = min([most, *(-step % every for every in intervals)])
+            if n_steps:
+                steps = (tf.constant(step), tf.constant(n_steps))
+                state, n_taken, values = compile_steps(kinds)(state, batch, numbers, *steps)
+            else:
+                before, n_taken = state, 1
+                state, loss = take_step(kinds, state, batch, numbers, draws, step)
+                values = [value[None] for value in _record(kinds, before, loss, numbers, step)]
+            pieces.append([value.numpy()[: int(n_taken)] for value in values])
+            step += int(n_taken)
+    losses, rates, W, b = (np.concatenate(values) for values in zip(*pieces, strict=True))
+    return eager.trace_steps(dataset, state, numbers, losses, rates, Parameters(W.T, b))
+
+
+@lru_cache(maxsize=32)
+def compile_steps(kinds: Kinds) -> Callable[..., Any]:
+    """Make the graph of full-batch steps at which no noise strikes; any numbers, any shape.
+
+    Its program takes the state, X and y, the numbers, the first step, and how many to take; it
+    returns the new state, how many it took before the run ended, and for each of them loss,
+    learning rate, weights and bias before the update.
+    """
+    quiet, no_draws = kinds._replace(injections=frozenset()), NamedDraws({})
+
+    @tf.function(autograph=False)
+    def run_steps(
+        state: State, batch: Any, numbers: Any, first: Any, n_steps: Any
+    ) -> tuple[State, Any, list[Any]]:
+        def take(offset: Any, state: State, curves: list[Any]) -> Any:
+            before, step = state, first + offset
+            state, loss = take_step(quiet, state, batch, numbers, no_draws, step)
+            values = _record(kinds, before, loss, numbers, step)
+            pairs = zip(curves, values, strict=True)
+            return offset + 1, state, [curve.write(offset, value) for curve, value in pairs]
+
+        n_taken, state, curves = tf.while_loop(
+            lambda offset, state, _: (offset < n_steps) & (state.outcome == TRAINING),
+            take,
+            (0, state, [tf.TensorArray(tf.float32, n_steps) for _ in range(4)]),
+        )
+        return state, n_taken, [curve.stack() for curve in curves]
+
+    return run_steps
+
+
+def _record(kinds: Kinds, before: State, loss: Any, numbers: Any, step: Any) -> list[Any]:
+    """List what curves show of a step: loss, rate, weights and bias before its update."""
+    rate = decay(kinds.decays, before.learning_rate, numbers, step)
+    return [loss, rate, *before.parameters]
+
+
+@contextmanager
+def keep_operations() -> Iterator[None]:
+    """Keep TensorFlow from replacing a graph's operations by others, which may round otherwise.
+
+    This holds for all graphs of the process that are first called meanwhile, except compiled ones
+    (XLA).
+    """
+    before = tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": before})

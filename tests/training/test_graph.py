@@ -1,0 +1,150 @@
+"""The graph driver gives the eager driver's traces, bit by bit."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from by_hand import list_kinds, recipe
+from fairtrial.data.line import line_data
+from fairtrial.study import recipe as recipes
+from fairtrial.study.task import LineTask
+from fairtrial.training import eager, graph
+from fairtrial.training.optimizer import OPTIMIZERS
+from fairtrial.training.stateful import StatefulDraws, draw_line
+from fairtrial.trial.replay import SHIPPED, ReplayFile
+
+RUNS = {run.label: run for run in ReplayFile.load(SHIPPED).run}
+DATA = line_data(LineTask(kind="line", rows=1000, test_rows=2, noise="laplace"), 5)
+LOSSES = ["mse", "mae", {"kind": "huber", "delta": 0.7}, {"kind": "hybrid", "alpha": 0.3}]
+NORMAL = recipes.NormalInit(kind="normal")
+FAST = {"kind": "sgd", "learning_rate": 0.5, "momentum": 0.3}
+HALVE = {"kind": "halve_on_plateau", "patience": 2, "floor": 1e-3}
+INJECTED = {
+    "data": {"data": {"every": 60}},
+    "weights": {"weights": {"every": 7}},
+    "learning rate": {"learning_rate": {"every": 40}},
+    "all": {"data": {"every": 50}, "weights": {"every": 20}, "learning_rate": {"every": 30}},
+    "at every step": {"weights": {"every": 1}, "learning_rate": {"every": 2}},
+}
+
+# What replay files allow beside losses and injected noise, each with the outcome it is here for.
+SETTINGS = {
+    **{name: ({"optimizer": name}, "completed") for name in OPTIMIZERS},
+    **{name: ({"schedule": {"kind": name}}, "completed") for name in ("linear", "cosine")},
+    "floor": ({"loss": "mae", "optimizer": FAST, "schedule": HALVE}, "rate_floor"),
+    "stopping": ({"optimizer": FAST, "stopping": {"patience": 3}}, "stopped_early"),
+    "best": (
+        {
+            "loss": "mae", "optimizer": FAST,
+            "stopping": {"patience": 9, "restore_best": True},
+        },
+        "stopped_early",
+    ),
+    "penalties": ({"penalty": {"l1": 0.01, "l2": 0.1}}, "completed"),
+    "diverging": (
+        {"loss": "mse", "optimizer": {"kind": "sgd", "learning_rate": 90.0}},
+        "diverged",
+    ),
+    "one step": ({"steps": 1}, "completed"),
+}  # fmt: skip
+
+
+def shorten(run, n_steps):
+    return run.recipe.model_copy(update={"steps": n_steps})
+
+
+def assert_same_bits(found, expected):
+    assert (found.outcome, found.ended_at) == (expected.outcome, expected.ended_at)
+    assert list(found.curves) == list(expected.curves)
+    for name, (at, values) in expected.curves.items():
+        np.testing.assert_array_equal(found.curves[name][0], at)
+        np.testing.assert_array_equal(found.curves[name][1], values, name)
+    for value, other in ((found.W, expected.W), (found.b, expected.b)):
+        assert (value.dtype, value.shape) == (other.dtype, other.shape)
+        np.testing.assert_array_equal(value, other)
+
+
+def train_stateful(driver, run, one):
+    data, start = draw_line(run.task, one.init, run.seed)
+    return driver.train(one, data, run.seed, start, StatefulDraws())
+
+
+def compare_shipped(run, one):
+    assert_same_bits(train_stateful(graph, run, one), train_stateful(eager, run, one))
+
+
+@pytest.mark.parametrize("label", RUNS)
+def test_shipped_settings(label):
+    compare_shipped(RUNS[label], shorten(RUNS[label], 200))
+
+
+def test_a_shipped_setting_that_stops_early_to_its_end():
+    run = RUNS["Learning rate 0.01, MSE"]
+    compare_shipped(run, run.recipe)
+
+
+@pytest.mark.long
+def test_a_shipped_setting_of_full_length_to_its_end():
+    run = RUNS["Table 2, Huber"]
+    compare_shipped(run, run.recipe)
+
+
+@pytest.mark.parametrize("kind", LOSSES, ids=str)
+def test_losses(kind):
+    one = recipe(kind, "adam", steps=200, init=NORMAL)
+    assert_same_bits(graph.train(one, DATA, 5), eager.train(one, DATA, 5))
+
+
+def test_all_losses_on_numbers_are_here():
+    kinds = [kind if isinstance(kind, str) else kind["kind"] for kind in LOSSES]
+    assert [*kinds, "cross_entropy"] == list_kinds(recipes.Loss)
+
+
+def test_all_schedules_are_here():
+    assert {"constant", "halve_on_plateau", "linear", "cosine"} == set(list_kinds(recipes.Schedule))
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_other_settings(name):
+    settings, outcome = SETTINGS[name]
+    defaults = {"loss": "huber", "optimizer": {"kind": "sgd", "learning_rate": 0.1}, "steps": 200}
+    one = recipes.Recipe(**{**defaults, **settings})
+    expected = eager.train(one, DATA, 5)
+    assert expected.outcome == outcome
+    assert_same_bits(graph.train(one, DATA, 5), expected)
+
+
+@pytest.mark.parametrize("name", INJECTED)
+def test_injected_noise_from_named_streams(name):
+    one = recipes.Recipe(loss="hybrid", optimizer="adam", steps=200, noise=INJECTED[name])
+    assert_same_bits(graph.train(one, DATA, 5), eager.train(one, DATA, 5))
+
+
+@pytest.mark.parametrize("name", INJECTED)
+def test_injected_noise_from_the_stateful_generator(name):
+    one = recipes.Recipe(
+        loss="mse", optimizer="sgd", steps=200, init=NORMAL, noise=INJECTED[name], schedule=HALVE
+    )
+    compare_shipped(RUNS["Table 1, MSE"], one)
+
+
+def test_a_graph_serves_all_numbers_of_its_kinds():
+    graph.compile_steps.cache_clear()
+    for rate in (0.1, 0.2):
+        one = recipe("mse", {"kind": "sgd", "learning_rate": rate}, steps=3)
+        graph.train(one, DATA, 5)
+    assert graph.compile_steps.cache_info().currsize == 1
+    kinds = eager.begin(one, DATA, 5, None, None)[0]
+    assert graph.compile_steps(kinds).experimental_get_tracing_count() == 1
+
+
+def test_tensorflow_replaces_operations_again_afterwards():
+    def is_off():
+        options = tf.config.optimizer.get_experimental_options()
+        return options.get("disable_meta_optimizer", False)
+
+    before = is_off()
+    with pytest.raises(ZeroDivisionError), graph.keep_operations():
+        assert is_off()
+        raise ZeroDivisionError
+    assert is_off() == before
