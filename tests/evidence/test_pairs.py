@@ -134,3 +134,37 @@ def test_a_diverged_run_never_arrives():
         return {"steps_to_tolerance": 10.0, "outcome": "diverged" if lost else "completed"}
 
     np.testing.assert_array_equal(pair(ARRIVAL, measure).differences, [-90.0] * 8)
+
+
+HALVED = {"on": "first_rate_halving", **MAE_OVER_MSE}
+
+
+def test_a_run_that_never_halves_its_rate_is_the_later_one():
+    def measure(arm, seed):
+        return {"first_rate_halving": None if arm.recipe.loss.kind == "mae" else 30.0}
+
+    pairs = pair(HALVED, measure)
+    assert pairs.differences.tolist() == [70.0] * 8
+    assert "16 of 16 pairs have a run that never halves its rate" in pairs.remarks
+
+
+def test_two_runs_that_never_halve_tell_nothing():
+    pairs = pair(HALVED, lambda arm, seed: {"first_rate_halving": None if seed else 5.0})
+    assert "14 of 16 pairs, neither run of which halves its rate" in pairs.problem
+
+
+def test_a_diverged_run_is_not_the_later_one():
+    def measure(arm, seed):
+        lost = arm.recipe.loss.kind == "mae"
+        value = None if lost else 30.0
+        return {"first_rate_halving": value, "outcome": "diverged" if lost else "completed"}
+
+    pairs = pair(HALVED, measure)
+    np.testing.assert_array_equal(pairs.differences, [-30.0] * 8)
+    assert "16 of 16 pairs have a diverged run, counted as 0." in pairs.remarks
+
+
+def test_runs_too_short_for_a_metric():
+    claim = {"on": "early_fluctuation", **MAE_OVER_MSE}
+    pairs = pair(claim, lambda arm, seed: {"early_fluctuation": None if seed else 0.5})
+    assert "14 of 16 pairs lack early_fluctuation. Train them for longer." in pairs.problem

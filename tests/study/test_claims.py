@@ -282,6 +282,20 @@ def test_claims_refused(field, value, expected):
     assert expected in told
 
 
+def test_loss_fluctuation_compares_runs_of_one_objective():
+    fluctuating = change('on = "mse"', 'on = "late_loss_fluctuation"')
+    told = errors_of(GRID + fluctuating)
+    assert told == (
+        "study, line 14: claims[0].on = 'late_loss_fluctuation': objectives of different runs are "
+        "not comparable; 'mae, optimizer.learning_rate=0.1' and 'mse, optimizer.learning_rate=0.1' "
+        "differ in loss: compare arms that share loss and penalty, or name another metric."
+    )
+    rates = change('{ loss = "mae" }', '{ "optimizer.learning_rate" = 1.0 }', fluctuating)
+    rates = change('{ loss = "mse" }', '{ "optimizer.learning_rate" = 0.1 }', rates)
+    assert Study.from_toml(GRID + rates).claims
+    assert Study.from_toml(GRID + change('on = "mse"', 'on = "late_fluctuation"')).claims
+
+
 def test_a_claim_that_lacks_a_field():
     told = errors_of(GRID + change('say = "A beats B"\n', ""))
     assert told == "study, line 9: claims[0].say is missing: give it a value."

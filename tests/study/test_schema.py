@@ -77,6 +77,7 @@ def test_good_studies_are_accepted(name):
         ("arms", [{"name": "a", "set": {"step": 5}}]),
         ("claims", [{"say": "x", "better": {"loss": "mae"}, "than": {}, "on": "mse"}]),
         ("claims", [{**GOOD["claims"][0], "margin": -1}]),
+        ("claims", [{**GOOD["claims"][0], "on": "late_fluctuatio"}]),
         ("claims", [{**GOOD["claims"][0], "over": "examples"}]),
         ("claims", [{**GOOD["claims"][0], "better": {"los": "mae"}}]),
     ],

@@ -12,10 +12,11 @@ from fairtrial.data.load import load_dataset
 from fairtrial.data.split import split_rows
 from fairtrial.study import task as tasks
 from fairtrial.study.metrics import METRICS, list_metrics
-from fairtrial.training import eager
+from fairtrial.training import eager, stacked
 from fairtrial.trial.scoreboard import (
     Scoreboard,
     count_to_tolerance,
+    measure_fluctuation,
     score_predictions,
     score_regression,
 )
@@ -171,6 +172,143 @@ def test_steps_of_a_table(tmp_path):
     assert found["steps_to_tolerance"] == expected > 10
 
 
+# ------------------------------------------------------------------------------- the way there
+
+
+def fluctuate(values, first, size):
+    """The definition, change by change."""
+    changes = [values[at + 1] - values[at] for at in range(first, first + size)]
+    mean = sum(changes) / size
+    return (sum((change - mean) ** 2 for change in changes) / (size - 1)) ** 0.5
+
+
+@pytest.mark.parametrize(("n", "size"), [(3, 2), (6, 5), (30, 5), (51, 5), (61, 6), (1001, 100)])
+def test_fluctuation_is_that_of_a_tenth_of_the_changes(n, size):
+    values = RANDOM.normal(size=n)
+    early, late = measure_fluctuation(values)
+    assert early == pytest.approx(fluctuate(values, 0, size))
+    assert late == pytest.approx(fluctuate(values, n - 1 - size, size))
+
+
+@pytest.mark.parametrize("slope", [0.0, 3.0, -100.0])
+def test_a_trend_does_not_fluctuate(slope):
+    noise = RANDOM.normal(size=2_000)
+    trend = slope * np.arange(2_000.0)
+    assert measure_fluctuation(trend) == pytest.approx((0.0, 0.0), abs=1e-9)
+    assert measure_fluctuation(trend + noise) == pytest.approx(measure_fluctuation(noise))
+
+
+def test_fluctuation_of_independent_noise():
+    early, late = measure_fluctuation(0.5 * RANDOM.normal(size=200_000))
+    assert early == pytest.approx(0.5 * 2**0.5, rel=0.02)
+    assert late == pytest.approx(0.5 * 2**0.5, rel=0.02)
+
+
+def test_early_is_not_late():
+    values = np.concatenate([np.zeros(500), np.tile([0.0, 1.0], 250)])
+    early, late = measure_fluctuation(values)
+    assert early == 0.0 and late == pytest.approx(1.0, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1.0], (None, None)),
+        ([1.0, 2.0], (None, None)),
+        ([0.0] * 20 + [np.inf], (0.0, None)),
+        ([0.0] * 20 + [np.nan], (0.0, None)),
+    ],
+)
+def test_fluctuation_that_cannot_be_measured(values, expected):
+    assert measure_fluctuation(np.array(values)) == expected
+
+
+def count_halvings(losses, patience):
+    """When a patience is over, from the losses alone."""
+    best, stall, found = np.inf, 0, []
+    for at, loss in enumerate(losses):
+        best, stall = (loss, 0) if loss < best else (best, stall + 1)
+        if stall == patience:
+            stall = 0
+            found.append(at)
+    return found
+
+
+HALVING = {"kind": "halve_on_plateau", "patience": 3, "floor": 1e-6}
+
+
+@pytest.mark.parametrize("noise", [{}, {"learning_rate": {"every": 2, "low": 0.4, "high": 0.6}}])
+def test_halvings_are_those_of_the_schedule(noise):
+    """A rate far too high for the line; noise that halves it too is not counted."""
+    data = load_dataset(LINE, 0)
+    sgd = {"kind": "sgd", "learning_rate": 0.95}
+    trace, found = measure(recipe("mae", sgd, steps=60, schedule=HALVING, noise=noise), data)
+    halvings = count_halvings(trace.curves["loss"][1], 3)
+    if not noise:
+        assert len(halvings) > 1
+    assert found["n_rate_halvings"] == len(halvings)
+    assert found["first_rate_halving"] == (halvings[0] if halvings else None)
+
+
+def test_a_halving_below_the_floor_counts():
+    data = load_dataset(LINE, 0)
+    one = recipe("mae", {"kind": "sgd", "learning_rate": 0.95}, steps=60)
+    one = one.model_copy(
+        update={"schedule": recipe(schedule=HALVING | {"floor": 0.9}, steps=1).schedule}
+    )
+    trace, found = measure(one, data)
+    assert trace.outcome == "rate_floor"
+    assert found["n_rate_halvings"] == 1.0
+    assert found["first_rate_halving"] == trace.ended_at
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
+def test_no_other_schedule_halves(schedule):
+    one = recipe(steps=60, schedule=schedule, noise={"learning_rate": {"every": 1, "low": 0.5}})
+    _, found = measure(one, load_dataset(LINE, 0))
+    assert (found["n_rate_halvings"], found["first_rate_halving"]) == (0.0, None)
+
+
+def test_halvings_of_epochs():
+    data = load_dataset(tasks.DigitsTask(kind="digits"), 0)
+    sgd = {"kind": "sgd", "learning_rate": 5.0}
+    one = recipe("cross_entropy", sgd, epochs=12, batch_size=100, schedule=HALVING)
+    one = one.model_copy(update={"schedule": one.schedule.model_copy(update={"patience": 1})})
+    trace, found = measure(one, data)
+    halvings = count_halvings(trace.curves["loss"][1], 1)
+    assert found["n_rate_halvings"] == len(halvings) > 0
+    assert found["first_rate_halving"] == halvings[0] + 1
+    accuracy, loss = (trace.curves[name][1] for name in ("accuracy", "loss"))
+    assert found["late_fluctuation"] == pytest.approx(fluctuate(accuracy, 6, 5))
+    assert found["early_loss_fluctuation"] == pytest.approx(fluctuate(loss, 0, 5))
+
+
+def test_stacked_runs_are_halved_as_eager_ones():
+    """Of two lengths, so that one lane leaves two runs."""
+    data = [load_dataset(LINE, seed) for seed in (0, 1)]
+    sgd = {"kind": "sgd", "learning_rate": 0.95}
+    recipes = [
+        recipe(loss, sgd, steps=steps, schedule=HALVING)
+        for loss in ("mae", "huber")
+        for steps in (8, 60)
+    ]
+    for seed, row in enumerate(stacked.train(stacked.Stack(recipes, data, (0, 1)))):
+        for one, found in zip(recipes, row, strict=True):
+            alone = eager.train(one, data[seed], seed)
+            assert (found.n_halvings, found.first_halving) == (
+                alone.n_halvings, alone.first_halving,
+            )  # fmt: skip
+
+
+def test_the_window_is_of_all_points():
+    """Fluctuation is measured before curves are thinned to 500 points."""
+    data = load_dataset(LINE, 0)
+    trace, found = measure(recipe("mae", {"kind": "sgd", "learning_rate": 0.5}, steps=800), data)
+    error = trace.curves["parameter_error"][1]
+    assert found["early_fluctuation"] == pytest.approx(fluctuate(error, 0, 80))
+    assert found["late_fluctuation"] == pytest.approx(fluctuate(error, 799 - 80, 80))
+
+
 @pytest.mark.parametrize(
     ("task", "choices"),
     [
@@ -190,7 +328,7 @@ def test_the_registry_of_metrics_is_what_runs_are_measured_by(task, choices):
 def test_which_way_is_better():
     better_higher = {name for name, metric in METRICS.items() if metric.higher_is_better}
     assert better_higher == {
-        "r2", "final_minus_best", "train_accuracy",
+        "r2", "final_minus_best", "train_accuracy", "first_rate_halving",
         *(part + name for part in ("", "validation_") for name in ("accuracy", "macro_f1")),
     }  # fmt: skip
 

@@ -11,11 +11,8 @@ import polars as pl
 
 from fairtrial.study.arms import Arm
 from fairtrial.study.claims import Claim, match_arms
-from fairtrial.study.metrics import METRICS, TO_TOLERANCE
+from fairtrial.study.metrics import METRICS
 from fairtrial.study.recipe import Recipe
-
-# Metrics that count until a run arrives; one that never does counts as its whole length.
-ARRIVALS = (*TO_TOLERANCE, "epochs_to_tolerance")
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class Pairs:
     table : DataFrame
         A row for each seed and pair of arms: better, than (names of arms), seed, better_value,
         than_value, difference (positive when `better` is better), better_diverged, than_diverged,
-        better_absent, than_absent (never arrived).
+        better_absent, than_absent (never arrived, or never halved the rate).
     problem : str
         Why the claim cannot be judged, as a sentence; "" if it can.
     remarks : str
@@ -99,7 +96,7 @@ def pair_runs(claim: Claim, arms: Sequence[Arm], runs: pl.DataFrame, seeds: Sequ
         columns = {name: f"{side}_{name}" for name in ("value", "diverged", "length")}
         side_values = values.rename({"arm": side} | columns)
         table = table.join(side_values, on=[side, "seed"], how="left", maintain_order="left")
-    if claim.on in ARRIVALS:
+    if METRICS[claim.on].never:
         table = _count_absent(table)
     sign = 1.0 if METRICS[claim.on].higher_is_better else -1.0
     table = table.with_columns(difference=sign * (pl.col("better_value") - pl.col("than_value")))
@@ -139,7 +136,7 @@ def _take_values(metric: str, runs: pl.DataFrame) -> pl.Expr:
 
 
 def _count_absent(table: pl.DataFrame) -> pl.DataFrame:
-    """Count runs that never arrived as their whole length, where that is fair to the other."""
+    """Count runs that never came to it as their whole length, where that is fair to the other."""
     absent = {
         f"{side}_absent": pl.col(f"{side}_value").is_null() & pl.col(f"{side}_length").is_not_null()
         for side in ("better", "than")
@@ -161,27 +158,27 @@ def _count_absent(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _find_problem(claim: Claim, table: pl.DataFrame) -> str:
-    n_pairs = table.height
+    n_pairs, never = table.height, METRICS[claim.on].never
     n_diverged = table.filter(pl.col("better_diverged") | pl.col("than_diverged")).height
     lacking = table.filter(~pl.col("difference").is_finite().fill_null(value=False))
-    if claim.on in ARRIVALS and lacking.height:
+    if never and lacking.height:
         n_both = lacking.filter(pl.col("better_absent") & pl.col("than_absent")).height
-        how = "neither run of which arrives" if n_both == lacking.height else "that do not tell"
+        how = f"neither run of which {never}" if n_both == lacking.height else "that do not tell"
         return (
             f"Cannot be judged: {lacking.height} of {n_pairs} pairs, {how} within the steps that "
             "it has. Give them more, or claim on another metric."
         )
-    if n_diverged and METRICS[claim.on].worst is None and claim.on not in ARRIVALS:
+    if n_diverged and METRICS[claim.on].worst is None and not never:
         return (
             f"Cannot be judged: {n_diverged} of {n_pairs} pairs have a run that diverged, and "
             f"{claim.on} has no worst value that could stand for it. Leave those settings out, or "
             "claim on another metric."
         )
     if lacking.height:
-        return (
-            f"Cannot be judged: {lacking.height} of {n_pairs} pairs lack {claim.on}. Run the study "
-            "to its end."
-        )
+        trained = pl.col("better_diverged", "than_diverged").is_not_null()
+        are_there = lacking.select(pl.all_horizontal(trained).all()).item()
+        remedy = "Train them for longer." if are_there else "Run the study to its end."
+        return f"Cannot be judged: {lacking.height} of {n_pairs} pairs lack {claim.on}. {remedy}"
     return ""
 
 
@@ -191,11 +188,11 @@ def _remark(claim: Claim, table: pl.DataFrame) -> str:
     if n_diverged and METRICS[claim.on].worst is not None:
         worst = f"{METRICS[claim.on].worst:g}"
         remarks.append(f"{n_diverged} of {n_pairs} pairs have a diverged run, counted as {worst}.")
-    if claim.on in ARRIVALS:
+    if never := METRICS[claim.on].never:
         n_absent = table.filter(pl.col("better_absent") | pl.col("than_absent")).height
         if n_absent:
             remarks.append(
-                f"{n_absent} of {n_pairs} pairs have a run that never arrives, counted as its "
+                f"{n_absent} of {n_pairs} pairs have a run that never {never}, counted as its "
                 "whole length: the difference is at least so large."
             )
     return " ".join(remarks)

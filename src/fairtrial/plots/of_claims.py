@@ -14,13 +14,19 @@ from fairtrial.plots.appearance import INK, Look, capitalise, show_metric
 from fairtrial.plots.layout import Chart
 from fairtrial.plots.of_runs import find_unit, name_series
 from fairtrial.plots.summaries import list_single_curves, list_unique, summarise_curves
+from fairtrial.study.metrics import LOSS_FLUCTUATION, RATE
 from fairtrial.trial.trial import Trial
 
 MOST_PAIRS_OF_CURVES = 4
 """Pairs of arms whose curves are shown, a panel each."""
 N_POINTS = 60
 """Points that curves of a claim keep."""
-CURVES_OF = {"excess_risk": "parameter_error", "steps_to_tolerance": "parameter_error"}
+CURVES_OF = {
+    "excess_risk": "parameter_error",
+    "steps_to_tolerance": "parameter_error",
+    **dict.fromkeys(RATE, "learning_rate"),
+    **dict.fromkeys(LOSS_FLUCTUATION, "loss"),
+}
 """Metrics that are about the way of another quantity."""
 
 

@@ -27,9 +27,15 @@ METRICS = {
     "mae": "test MAE",
     "r2": "test R²",
     "steps_to_tolerance": "steps to tolerance",
+    "n_rate_halvings": "rate halvings",
+    "first_rate_halving": "first halving",
+    "early_fluctuation": "early fluctuation",
+    "late_fluctuation": "late fluctuation",
+    "early_loss_fluctuation": "early loss fluctuation",
+    "late_loss_fluctuation": "late loss fluctuation",
     "seconds": "seconds",
 }
-"""Columns of the table, as far as the runs have them."""
+"""Columns of the table, as far as the runs have them, and not all as 0."""
 
 
 def build_arms(trial: Trial) -> Part:
@@ -49,7 +55,7 @@ def build_arm_table(runs: pl.DataFrame) -> Table:
     known = {
         name: title
         for name, title in METRICS.items()
-        if name in runs.columns and runs[name].is_not_null().any()
+        if name in runs.columns and (runs[name] != 0).any()
     }
     rows_of: dict[str, dict[str, Any]] = {}
     for row in summarise_metrics(runs, list(known)).to_dicts():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -13,11 +14,12 @@ from fairtrial.study.complaints import LONGEST_NAME, Complaint, name_place, show
 from fairtrial.study.document import Place
 from fairtrial.study.metrics import METRICS, list_metrics
 from fairtrial.study.names import suggest
+from fairtrial.study.recipe import Recipe
 from fairtrial.study.settings import Line, Settings
 
 SELECTOR_NAMES = ["arm", *KNOWN_NAMES]
 SELECTOR_KEYS: Any = {"propertyNames": {"enum": SELECTOR_NAMES}}
-Text = Annotated[str, Field(min_length=1)]
+MetricName = Annotated[str, Field(min_length=1, json_schema_extra={"enum": list(METRICS)})]
 Selector = Annotated[dict[str, Any], Field(json_schema_extra=SELECTOR_KEYS)]
 Condition = tuple[str, Any, Place]  # a dotted name, its value, and its place in the selector
 
@@ -33,7 +35,7 @@ class Claim(Settings):
     say: Line
     better: Annotated[Selector, Field(min_length=1)]
     than: Annotated[Selector, Field(min_length=1)]
-    on: Text
+    on: MetricName
     margin: Annotated[float, Field(ge=0)] = 0.0
     where: Selector = {}
     over: Literal["seeds"] | None = None
@@ -253,9 +255,29 @@ def _find_idle_parts(claim: Claim, here: Place, arms: Sequence[Arm]) -> Iterator
             yield _complain_metric(claim, here, known, arm.name)
             break
     if picked["better"] and picked["than"]:
-        pairs = _iterate_pairs(picked["better"], picked["than"], claim.better, claim.than)
-        if next(pairs, None) is None:
+        pairs = [*_iterate_pairs(picked["better"], picked["than"], claim.better, claim.than)]
+        if not pairs:
             yield _complain_unmatched(claim, here, picked["better"], picked["than"])
+        elif claim.on in METRICS and METRICS[claim.on].of_objective:
+            yield from itertools.islice(_find_unlike_objectives(claim, here, pairs), 1)
+
+
+def _find_unlike_objectives(
+    claim: Claim, here: Place, pairs: Iterable[tuple[Arm, Arm]]
+) -> Iterator[Complaint]:
+    """Yield a complaint for each pair whose metric is in the units of two objectives."""
+    for pair in pairs:
+        one, other = (arm.recipe for arm in pair)
+        if not (isinstance(one, Recipe) and isinstance(other, Recipe)):
+            continue
+        if unlike := [n for n in ("loss", "penalty") if getattr(one, n) != getattr(other, n)]:
+            names = " and ".join(show(arm.name, LONGEST_NAME) for arm in pair)
+            yield Complaint(
+                f"{name_place((*here, 'on'))} = {show(claim.on)}: objectives of different runs are "
+                f"not comparable; {names} differ in {' and '.join(unlike)}: compare arms that "
+                "share loss and penalty, or name another metric.",
+                ((*here, "on"),),
+            )
 
 
 def _complain_nothing(selector: Mapping[str, Any], here: Place, arms: Sequence[Arm]) -> Complaint:

@@ -27,12 +27,20 @@ class Metric:
         The worst value that there is, for runs that diverged; None where there is none.
     of_the_end : bool
         Whether the final parameters say it; else it is about the way there.
+    of_objective : bool
+        Whether it is in the unit of the run's own objective, so that only runs which share loss and
+        penalty can be compared.
+    never : str
+        What a run without a value has never done, such as "arrives". Such a run counts as late: as
+        its whole length. Empty where a lack of the value says nothing.
     """
 
     meaning: str
     higher_is_better: bool = False
     worst: float | None = None
     of_the_end: bool = True
+    of_objective: bool = False
+    never: str = ""
 
 
 REGRESSION = {
@@ -52,9 +60,39 @@ TO_TOLERANCE = {
     "steps_to_tolerance": Metric(
         "steps until the parameter error stays below 5 % of the length of the true parameters; for "
         "tables, until the objective's gap to its minimum stays below 5 % of the gap at the start",
-        of_the_end=False,
+        of_the_end=False, never="arrives",
     )
-}
+}  # fmt: skip
+RATE = {
+    "n_rate_halvings": Metric(
+        "how often the schedule halved the learning rate; 0 where no schedule does",
+        of_the_end=False,
+    ),
+    # A diverged run counts as if it had been halved at once, not as one that was never halved.
+    "first_rate_halving": Metric(
+        "the step (epoch) after which the schedule first halved the learning rate",
+        higher_is_better=True, worst=0.0, of_the_end=False, never="halves its rate",
+    ),
+}  # fmt: skip
+
+
+def _list_fluctuations(name: str, of_what: str, *, of_objective: bool = False) -> dict[str, Metric]:
+    return {
+        f"{when}_{name}": Metric(
+            f"standard deviation of the changes of {of_what} from one step (epoch) to the next, "
+            f"over the {which} tenth of the run, or its {which} five changes if they are more",
+            of_the_end=False, of_objective=of_objective,
+        )
+        for when, which in (("early", "first"), ("late", "last"))
+    }  # fmt: skip
+
+
+LOSS_FLUCTUATION = _list_fluctuations(
+    "loss_fluctuation", "the training loss, in its unit,", of_objective=True
+)
+FLUCTUATION = _list_fluctuations(
+    "fluctuation", "the parameter error, or with classes of the test accuracy,"
+)
 
 
 def _share_told_right(rows: str) -> Metric:
@@ -86,11 +124,13 @@ CLASSES = {
         worst=-1.0, of_the_end=False,
     ),
     "epochs_to_tolerance": Metric(
-        "epochs until the test accuracy stays within 0.01 of the run's best", of_the_end=False
+        "epochs until the test accuracy stays within 0.01 of the run's best",
+        of_the_end=False, never="arrives",
     ),
 }  # fmt: skip
 VALIDATION = _list_class_metrics("validation", "validation_")
-METRICS = REGRESSION | TRUTH | TO_TOLERANCE | CLASSES | VALIDATION
+WAY = RATE | LOSS_FLUCTUATION | FLUCTUATION
+METRICS = REGRESSION | TRUTH | TO_TOLERANCE | CLASSES | VALIDATION | WAY
 
 
 def list_metrics(task: AnyTask, recipe: Recipe | AnyBaseline) -> list[str]:
@@ -102,14 +142,17 @@ def list_metrics(task: AnyTask, recipe: Recipe | AnyBaseline) -> list[str]:
     --------
     >>> from fairtrial.study.task import LineTask
     >>> recipe = Recipe(loss="mae", optimizer="sgd", steps=9)
-    >>> list_metrics(LineTask(kind="line"), recipe)
+    >>> list_metrics(LineTask(kind="line"), recipe)[:7]
     ['mse', 'mae', 'rmse', 'r2', 'parameter_error', 'excess_risk', 'steps_to_tolerance']
+    >>> list_metrics(LineTask(kind="line"), recipe)[7:10]
+    ['n_rate_halvings', 'first_rate_halving', 'early_loss_fluctuation']
     """
     if not isinstance(recipe, Recipe):
         return ["accuracy", "macro_f1"] if has_classes(task) else [*REGRESSION]
     if has_classes(task):
-        return [*CLASSES, *(VALIDATION if recipe.validation is not None else {})]
+        return [*CLASSES, *(VALIDATION if recipe.validation is not None else {}), *WAY]
     if task.kind in SYNTHETIC_TASKS and recipe.features == AS_THEY_COME:
-        return [*REGRESSION, *TRUTH, *TO_TOLERANCE]
+        return [*REGRESSION, *TRUTH, *TO_TOLERANCE, *WAY]
     # Where noise is put on a table's targets, the training loss is not the objective.
-    return [*REGRESSION, *({} if recipe.noise.data else TO_TOLERANCE)]
+    to_tolerance = {} if recipe.noise.data else TO_TOLERANCE
+    return [*REGRESSION, *to_tolerance, *RATE, *LOSS_FLUCTUATION]

@@ -36,7 +36,7 @@ from fairtrial.training.step import (
     settle,
     update,
 )
-from fairtrial.training.trace import OUTCOMES, TRAINING, Trace, record_parameters
+from fairtrial.training.trace import OUTCOMES, TRAINING, Trace, find_first, record_parameters
 
 
 def train(
@@ -164,4 +164,13 @@ def _make_trace(state: State, numbers: Any, curves: Mapping[str, Any], first: in
         for quantity, values in curves.items()
     }
     W, b = (value.numpy() for value in end(state, numbers))
-    return Trace(W, b, OUTCOMES[int(state.outcome)], int(state.ended_at), arrays, {})
+    return Trace(
+        W,
+        b,
+        OUTCOMES[int(state.outcome)],
+        int(state.ended_at),
+        arrays,
+        {},
+        n_halvings=int(state.n_halvings),
+        first_halving=find_first(state.first_halving),
+    )

@@ -44,6 +44,7 @@ from fairtrial.training.trace import (
     TRAINING,
     Predictions,
     Trace,
+    find_first,
     record_parameters,
 )
 from fairtrial.training.xla import compile_program
@@ -198,9 +199,12 @@ class _Left:
 
     def __init__(self, parameters: Parameters, state: State, lanes: list[int], at: int):
         self.lanes = lanes
-        self.W, self.b, self.outcome, self.ended_at = (
-            value.numpy()[..., lanes] for value in (*parameters, state.outcome, state.ended_at)
-        )
+        self.W, self.b, self.outcome, self.ended_at, self.n_halvings, self.first_halving = (
+            value.numpy()[..., lanes]
+            for value in (
+                *parameters, state.outcome, state.ended_at, state.n_halvings, state.first_halving,
+            )
+        )  # fmt: skip
         # Lanes of longer runs go on.
         complete = self.outcome == TRAINING
         self.outcome[complete], self.ended_at[complete] = COMPLETED, at
@@ -220,6 +224,8 @@ class _Left:
             curves,
             scores,
             predictions,
+            int(self.n_halvings[place]),
+            find_first(self.first_halving[place]),
         )
 
 

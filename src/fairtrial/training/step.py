@@ -37,6 +37,8 @@ class State(NamedTuple):
     learning_rate: Any
     best_loss: Any
     stall: Any
+    n_halvings: Any  # of the rate, by its schedule
+    first_halving: Any  # the step (epoch) after which it was first halved; -1 before that
     offset: Any  # noise on the targets, (..., N); () where no lane has any
     best_monitored: Any
     monitored_stall: Any
@@ -66,6 +68,8 @@ def init_state(kinds: Kinds, parameters: Parameters, numbers: Numbers, n_rows: i
         learning_rate=rate,
         best_loss=tf.fill(rate.shape, float("inf")),
         stall=tf.zeros(rate.shape, tf.int32),
+        n_halvings=tf.zeros(rate.shape, tf.int32),
+        first_halving=tf.fill(rate.shape, -1),
         best_monitored=tf.fill(rate.shape, float("inf")),
         monitored_stall=tf.zeros(rate.shape, tf.int32),
         best_parameters=parameters if kinds.restores_best else (),
@@ -200,7 +204,15 @@ def judge(
     training = state.outcome == TRAINING
     best_loss, stall = count_stall(loss, state.best_loss, state.stall)
     rate, stall, below_floor = halve_on_plateau(state.learning_rate, stall, numbers)
-    new = state._replace(learning_rate=rate, best_loss=best_loss, stall=stall)
+    # Noise changes the rate in `update`; here only the schedule does.
+    halved = rate < state.learning_rate
+    new = state._replace(
+        learning_rate=rate,
+        best_loss=best_loss,
+        stall=stall,
+        n_halvings=state.n_halvings + tf.cast(halved, tf.int32),
+        first_halving=tf.where(halved & (state.n_halvings == 0), at, state.first_halving),
+    )
     better, stopping_stall = loss < state.best_loss, stall
     if monitored is not None:
         best, count = count_stall(monitored, state.best_monitored, state.monitored_stall)

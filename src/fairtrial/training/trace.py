@@ -45,6 +45,10 @@ class Trace:
         cross-entropy on each part of the data.
     predictions : dict of str to Predictions
         For classes, by the prefix of its metrics: what is told of the validation and test rows.
+    n_halvings : int
+        How often the schedule halved the rate.
+    first_halving : int or None
+        The step (epoch) after which it first did; None if it never did.
     """
 
     W: np.ndarray
@@ -54,6 +58,13 @@ class Trace:
     curves: Curves
     scores: dict[str, float]
     predictions: Mapping[str, Predictions] = field(default_factory=dict)
+    n_halvings: int = 0
+    first_halving: int | None = None
+
+
+def find_first(noted: Any) -> int | None:
+    """Read what the state notes as a first time: -1 stands for never."""
+    return None if noted < 0 else int(noted)
 
 
 def thin_curves(curves: Curves) -> Curves:

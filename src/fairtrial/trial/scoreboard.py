@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 TOLERANCE = 0.05
 # What counts as arrived at the best accuracy.
 ACCURACY_TOLERANCE = 0.01
+# The first and the last stretch of a run: a share of its changes, but not fewer than these.
+STRETCH, FEWEST_CHANGES = 0.1, 5
 N_BINS = 15
 
 Metrics = dict[str, float | None]
@@ -83,7 +85,7 @@ class Scoreboard:
             metrics: Metrics = {**score_regression(trace.W, trace.b, self.dataset)}
             if self.dataset.true_parameters is not None or not recipe.noise.data:
                 metrics["steps_to_tolerance"] = self._count_steps(trace, recipe)
-            return metrics
+            return metrics | score_rate_and_fluctuation(trace, "parameter_error")
         metrics = dict(trace.scores)
         for prefix, told in trace.predictions.items():
             truth = self._split[prefix].y
@@ -91,6 +93,7 @@ class Scoreboard:
         return metrics | {
             "generalization_gap": trace.scores["train_accuracy"] - trace.scores["accuracy"],
             **score_way(trace.curves["accuracy"]),
+            **score_rate_and_fluctuation(trace, "accuracy"),
         }
 
     def mark_test_rows(self, trace: Trace) -> np.ndarray | None:
@@ -233,6 +236,66 @@ def score_way(accuracy: tuple[np.ndarray, np.ndarray]) -> Metrics:
         "final_minus_best": float(values[-1] - best),
         "epochs_to_tolerance": None if arrived is None else float(epochs[int(arrived)]),
     }
+
+
+def score_rate_and_fluctuation(trace: Trace, shared: str) -> Metrics:
+    """Measure how a run's rate was halved, and how its curves fluctuate at the start and the end.
+
+    Parameters
+    ----------
+    trace : Trace
+        With all points of its curves.
+    shared : str
+        The curve of the metric that all runs of the task share, if it has one.
+    """
+    first = trace.first_halving
+    metrics: Metrics = {
+        "n_rate_halvings": float(trace.n_halvings),
+        "first_rate_halving": None if first is None else float(first),
+    }
+    for quantity, name in (("loss", "loss_fluctuation"), (shared, "fluctuation")):
+        if quantity in trace.curves:
+            early, late = measure_fluctuation(trace.curves[quantity][1])
+            metrics |= {f"early_{name}": early, f"late_{name}": late}
+    return metrics
+
+
+def measure_fluctuation(values: np.ndarray) -> tuple[float | None, float | None]:
+    """Measure how a curve fluctuates over its first and over its last tenth.
+
+    The fluctuation is the standard deviation of the changes from one point to the next. A trend
+    does not count: a curve that falls in a straight line has equal changes, whose deviation is 0,
+    however steep it is, whereas the standard deviation of its values would be that of the fall. A
+    bend counts, by what it changes in the steps. Of independent noise about a straight line it is
+    √2 times the noise's standard deviation.
+
+    Parameters
+    ----------
+    values : (T,)
+        All points of the curve.
+
+    Returns
+    -------
+    early, late : float or None
+        In the unit of the curve, over a tenth of the changes, or five if they are more (or all, if
+        there are fewer). None where there are not two finite changes to compare.
+
+    Examples
+    --------
+    >>> measure_fluctuation(np.array([9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0]))
+    (0.0, 0.0)
+    >>> early, late = measure_fluctuation(np.array([9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 5.0, 4.0, 5.0]))
+    >>> round(early, 3), round(late, 3)
+    (0.0, 1.095)
+    """
+    n_changes = len(values) - 1
+    size = min(max(round(STRETCH * n_changes), FEWEST_CHANGES), n_changes)
+    if size < 2:
+        return None, None
+    stretches = values[: size + 1], values[-size - 1 :]
+    with np.errstate(invalid="ignore", over="ignore"):  # A diverged run ends with infinity.
+        early, late = (float(np.std(np.diff(part.astype(float)), ddof=1)) for part in stretches)
+    return (early if np.isfinite(early) else None), (late if np.isfinite(late) else None)
 
 
 def count_to_tolerance(gaps: np.ndarray, tolerance: float) -> float | None:

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from fairtrial.study import Arm, Run
+from fairtrial.study.metrics import WAY
 from fairtrial.trial.files import write_file
 
 STUDY, RUNS, CURVES, PARAMETERS, TEST_ROWS, ENVIRONMENT, VERDICTS, PAIRS = (
@@ -145,10 +146,12 @@ def summarise_arms(folder: Path) -> list[dict[str, Any]]:
     -------
     list of dict
         `arm`, `runs`, `outcomes`, then each scoreboard metric's mean over the runs that did not
-        diverge, as text.
+        diverge, as text; without rate and fluctuation, for which terminals are too narrow.
     """
     runs = pl.read_parquet(folder / RUNS, glob=False)
-    metrics = runs.columns[runs.columns.index("seconds") + 1 :]
+    metrics = [
+        name for name in runs.columns[runs.columns.index("seconds") + 1 :] if name not in WAY
+    ]
     return [
         {
             "arm": name,
