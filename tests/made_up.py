@@ -11,7 +11,7 @@ from fairtrial.study.arms import Arm
 LINE = {"kind": "line", "rows": 50, "test_rows": 20}
 
 
-def make_study(claims: Sequence[dict[str, Any]] = (), seeds: int = 8, **others: Any) -> Study:
+def make_study(claims: Sequence[dict[str, Any]] = (), seeds: Any = 8, **others: Any) -> Study:
     """Two losses at two rates on a small line, unless other parts say so."""
     parts = {
         "task": LINE,

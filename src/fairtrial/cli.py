@@ -139,7 +139,7 @@ def run(
         raise InputError("--max-seeds goes with --until-decided: give both, or neither.")
     study, most = Study.load(study_file), max_seeds or 100
     if seeds is not None:
-        study = study.replace(seeds=seeds)
+        study = study.take_seeds(seeds)
     if claim is not None:
         study = study.narrow(claim)
     check_data(study.list_arms())

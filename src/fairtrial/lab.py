@@ -71,7 +71,7 @@ def prepare_lab(seeds: int | None = None) -> Lab:
         )
         del studies["features"]  # Its settings are for larger images.
     if seeds is not None:
-        studies = {name: study.replace(seeds=seeds) for name, study in studies.items()}
+        studies = {name: study.take_seeds(seeds) for name, study in studies.items()}
     data = {
         "name": images.name,
         "source": images.source,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Out = Annotated[Path, typer.Option("--out", help="The results folder.", metavar="DIR")]
 Seeds = Annotated[
     int | None,
-    typer.Option("--seeds", help="So many seeds, from 0 on, instead of the study's.", min=1),
+    typer.Option("--seeds", help="So many seeds, from 0 on or of the study's name.", min=1),
 ]
 Verify = Annotated[
     int,

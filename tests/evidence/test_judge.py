@@ -290,6 +290,15 @@ def test_only_undecided_claims_get_seeds(tmp_path):
     assert {row["seeds"] for row in plain} == {9}
 
 
+def test_named_seeds_go_on_with_the_name(tmp_path):
+    study = make_study([LOSSES], seeds={"name": "Ada", "count": 2})
+    (row,) = answer(study, tmp_path, until_decided=True, max_seeds=5)
+    seeds = study.take_seeds(5).list_seeds()
+    assert row["verdict"] == "undecided" and row["seeds"] == 5, "no claim is decided by five"
+    pairs = pl.read_parquet(tmp_path / "pairs.parquet")
+    assert pairs["seed"].unique(maintain_order=True).to_list() == seeds
+
+
 def test_a_claim_that_cannot_be_judged_gets_no_seeds(tmp_path):
     vary = {"loss": ["mse", "mae"], "optimizer.learning_rate": [0.1, 30.0]}
     lost = {**LOSSES, "where": {"optimizer.learning_rate": 30.0}, "on": "mse"}

@@ -257,9 +257,13 @@ def softmax_lanes(draw):
             validation=0.2,
             schedule=draw(st.sampled_from(["constant", "linear", "cosine"])),
             init={"kind": "normal", "scale": draw(shares)},
-            noise={"weights": draw(st.fixed_dictionaries({"every": periods, "scale": shares}))},
+            noise={
+                "weights": draw(st.fixed_dictionaries({"every": periods, "scale": shares})),
+                "learning_rate": draw(st.fixed_dictionaries({"every": periods, "low": shares})),
+            }
+            | ({"data": {"scale": draw(shares)}} if on_features else {}),
         )
-        for optimizer in ("adam", "sgd", "rmsprop")
+        for optimizer, on_features in (("adam", True), ("sgd", True), ("rmsprop", False))
     ]
 
 

@@ -286,7 +286,7 @@ def test_loss_fluctuation_compares_runs_of_one_objective():
     fluctuating = change('on = "mse"', 'on = "late_loss_fluctuation"')
     told = errors_of(GRID + fluctuating)
     assert told == (
-        "study, line 14: claims[0].on = 'late_loss_fluctuation': objectives of different runs are "
+        "study, line 13: claims[0].on = 'late_loss_fluctuation': objectives of different runs are "
         "not comparable; 'mae, optimizer.learning_rate=0.1' and 'mse, optimizer.learning_rate=0.1' "
         "differ in loss: compare arms that share loss and penalty, or name another metric."
     )

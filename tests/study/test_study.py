@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from by_hand import recipe
@@ -139,6 +140,77 @@ def test_seeds_refused(seeds):
     assert "whole number of seeds" in errors_of(base=BASE.replace("seeds = 3", f"seeds = {seeds}"))
 
 
+NAMED = BASE.replace("seeds = 3", 'seeds = { name = "Ada", count = 5 }')
+
+
+def test_a_name_is_the_sum_of_its_code_points():
+    study = read(base=BASE.replace("seeds = 3", 'seeds = "Ada"'))
+    assert study.list_seeds() == [65 + 100 + 97]
+    assert Study.from_toml(study.to_toml()) == study
+    assert study.take_seeds(4).list_seeds() == study.list_seeds(4)
+
+
+def test_further_seeds_of_a_name():
+    study = read(base=NAMED)
+    seeds = study.list_seeds()
+    words = np.random.SeedSequence(262).generate_state(4, np.uint32)
+    expected = [262]
+    for word in words:
+        expected.append(expected[-1] + 1 + int(word) // 2**16)
+    assert seeds == expected == sorted(set(seeds))
+    assert Study.from_toml(study.to_toml()) == study
+    more = study.take_seeds(9)
+    assert more.seeds.name == "Ada"
+    assert more.list_seeds()[:5] == seeds and len(more.list_seeds()) == 9
+    assert study.list_seeds(9) == more.list_seeds()
+    assert study.take_seeds(2).list_seeds() == seeds[:2]
+    assert [run.seed for run in study.list_runs()] == seeds
+
+
+@pytest.mark.parametrize("seeds", ["Ada", {"name": "Ada", "count": 3}, {"name": "Ada"}])
+def test_named_seeds_in_python(seeds):
+    plain = read()
+    made = Study(name="x", seeds=seeds, task=plain.task, recipe=plain.recipe)
+    assert made.list_seeds() == read(base=NAMED).list_seeds()[: len(made.list_seeds())]
+    assert len(made.list_seeds()) == (seeds.get("count", 1) if isinstance(seeds, dict) else 1)
+    assert made.replace(name="y").list_seeds() == made.list_seeds()
+    again = Study(name="y", seeds=made.seeds, task=plain.task, recipe=plain.recipe)
+    assert again.list_seeds() == made.list_seeds()
+
+
+@pytest.mark.parametrize(
+    ("seeds", "expected"),
+    [
+        ('""', "seeds: the name '' must be a text that is not empty"),
+        ('" "', "seeds: the name ' ' must be a text that is not empty"),
+        ('{ name = "" }', "seeds: the name '' must be a text that is not empty"),
+        ("{ name = 3 }", "seeds: the name 3 must be a text"),
+        ('"3"', "seeds: the name '3' is a number: a whole number of seeds is written without"),
+        ('{ name = "Ada", count = 0 }', "count = 0 must be a whole number of seeds from 1 to 1,0"),
+        ('{ name = "Ada", count = 2.0 }', "count = 2.0 must be a whole number"),
+        ('{ name = "Ada", cuont = 2 }', "cuont is not a known name; did you mean 'count'? (known"),
+        ("{ count = 2 }", "seeds: { count = 2 } has no name: give it one"),
+        ('"A\\nB"', "must be one line"),
+    ],
+)
+def test_named_seeds_refused(seeds, expected):
+    told = errors_of(base=BASE.replace("seeds = 3", f"seeds = {seeds}"))
+    assert told.startswith("study, line 3: seeds: ")
+    assert expected in told
+
+
+@pytest.mark.parametrize(
+    ("seeds", "count", "expected"),
+    [(3, 5, [0, 1, 2, 3, 4]), ([9, 0], 4, [9, 0, 10, 11]), ([9, 0], 1, [9]), (3, 2, [0, 1])],
+)
+def test_seeds_that_follow(seeds, count, expected):
+    assert read().replace(seeds=seeds).list_seeds(count) == expected
+
+
+def test_take_seeds_counts_from_0_without_a_name():
+    assert read().replace(seeds=[9, 0]).take_seeds(3).list_seeds() == [0, 1, 2]
+
+
 def test_replace():
     study = read('[vary]\nloss = ["mse", "mae"]').replace(seeds=[5])
     assert study.list_seeds() == [5]
@@ -215,7 +287,7 @@ def test_one_error(text, expected):
     ("text", "expected"),
     [
         ('loss = "mse"', "digits has classes: use 'cross_entropy'."),
-        ("noise = { data = {} }", "noise.data acts on targets that are numbers"),
+        ("noise = { data = {} }", "noise.data without scale acts on targets that are numbers"),
         ("steps = 5", "needs batches: use epochs and batch_size."),
     ],
 )
@@ -228,6 +300,29 @@ def test_conflicts_with_images(text, expected):
     else:
         base += text
     assert expected in errors_of(base=base)
+
+
+def test_noise_on_features_is_for_classes():
+    study = read("noise = { data = { scale = 0.1 } }", IMAGES)
+    assert study.recipe.noise.data == recipes.FeatureNoise(scale=0.1)
+    assert Study.from_toml(study.to_toml()) == study
+    assert study.list_arms()[0].settings["noise.data.scale"] == 0.1
+    varied = read('[vary]\n"noise.data.scale" = [0.1, 0.5]', IMAGES).list_arms()
+    assert [arm.recipe.noise.data.scale for arm in varied] == [0.1, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("text", "base", "expected"),
+    [
+        ("noise = { data = { scale = 0.1 } }", BASE, "the targets of line are numbers: name every"),
+        ("noise = { data = { scale = -0.1 } }", IMAGES, "recipe.noise.data.scale = -0.1: it must"),
+        ("noise = { data = { scal = 0.1 } }", IMAGES, "recipe.noise.data.scal is not a known name"),
+        ("noise = { data = { scale = 0.1, evry = 2 } }", IMAGES, "recipe.noise.data.evry is not a"),
+        ("noise = { data = 3 }", IMAGES, "recipe.noise.data = 3: it must be a table"),
+    ],
+)
+def test_noise_on_features_refused(text, base, expected):
+    assert expected in errors_of(text, base)
 
 
 TABLE = """

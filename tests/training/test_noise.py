@@ -5,12 +5,21 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from by_hand import descend, recipe
+from by_hand import descend, recipe, softmax
+from fairtrial.data.dataset import Dataset
 from fairtrial.data.line import line_data
+from fairtrial.data.split import order_rows
 from fairtrial.study.recipe import InjectedNoise
 from fairtrial.study.task import LineTask
-from fairtrial.training import eager
-from fairtrial.training.noise import INJECTIONS, PURPOSES, NamedDraws, make_keys, strikes
+from fairtrial.training import eager, stacked
+from fairtrial.training.noise import (
+    INJECTIONS,
+    PURPOSES,
+    NamedDraws,
+    draw_feature_noise,
+    make_keys,
+    strikes,
+)
 from fairtrial.training.parameters import Parameters
 
 DRAWS = NamedDraws(make_keys([3], ()))
@@ -143,3 +152,71 @@ def test_every_kind_of_noise_matters(case):
     quiet = eager.train(recipe(steps=10), DATA, 3, start)
     noisy = eager.train(recipe(steps=10, noise=CASES[case]), DATA, 3, start)
     assert abs(float(quiet.W[0]) - float(noisy.W[0])) > 1e-4
+
+
+# ------------------------------------------------------------- on the features, for classes
+
+RANDOM = np.random.default_rng(2)
+PIXELS = RANDOM.integers(0, 17, size=(50, 6)).astype(np.uint8)
+LABELS = RANDOM.integers(0, 3, 50).astype(np.int32)
+IMAGES = Dataset(PIXELS, LABELS, PIXELS[:20], LABELS[:20], n_classes=3, divisor=16)
+RATE = {"kind": "sgd", "learning_rate": 0.5}
+
+
+def on_features(scale, **others):
+    noise = {"data": {"scale": scale}} if scale is not None else {}
+    return recipe("cross_entropy", RATE, epochs=2, batch_size=16, noise=noise | others)
+
+
+def test_feature_noise_is_standard_normal_and_fresh_for_each_batch():
+    first, second = (draw_feature_noise(DRAWS, step, (200, 100)).numpy() for step in (0, 1))
+    assert scipy.stats.kstest(first.ravel(), "norm").pvalue > 0.01
+    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 4 / np.sqrt(N)
+    assert first.mean() == pytest.approx(0.0, abs=4 / np.sqrt(N))
+    assert first.var() == pytest.approx(1.0, abs=4 * np.sqrt(2 / N))
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.1, 0.8])
+def test_run_under_feature_noise(scale):
+    """Plain NumPy on `X + scale Z`, batch by batch; the last one of an epoch is short."""
+    found = eager.train(on_features(scale), IMAGES, 3)
+    W, b, step, losses = np.zeros((6, 3)), np.zeros(3), 0, []
+    for epoch in (1, 2):
+        order, total = order_rows(50, 3, epoch), []
+        for first in range(0, 50, 16):
+            rows = order[first : first + 16]
+            Z = draw_feature_noise(DRAWS, step, (16, 6)).numpy().astype(float)[: len(rows)]
+            X = PIXELS[rows] / 16.0 + scale * Z
+            shares = softmax(X @ W + b)
+            total.append(-np.log(shares[np.arange(len(rows)), LABELS[rows]]).mean())
+            gap = (shares - np.eye(3)[LABELS[rows]]) / len(rows)
+            W, b, step = W - 0.5 * X.T @ gap, b - 0.5 * gap.sum(0), step + 1
+        losses.append(np.mean(total))
+    np.testing.assert_allclose(found.W, W, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found.b, b, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found.curves["loss"][1], losses, rtol=1e-5)
+    logits = PIXELS[:20] / 16.0 @ W + b  # evaluation is without noise
+    assert found.scores["accuracy"] == pytest.approx(np.mean(logits.argmax(1) == LABELS[:20]))
+
+
+def test_a_lane_with_feature_noise_is_what_it_is_alone():
+    """Whatever other lanes it trains beside; and a lane without noise stays without."""
+    scales = (None, 0.1, 0.8)
+    (lanes,) = stacked.train(stacked.Stack([on_features(s) for s in scales], [IMAGES], [3]))
+    for scale, found in zip(scales, lanes, strict=True):
+        (((alone,)),) = stacked.train(stacked.Stack([on_features(scale)], [IMAGES], [3]))
+        np.testing.assert_allclose(found.W, alone.W, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            found.W, eager.train(on_features(scale), IMAGES, 3).W, rtol=1e-5, atol=1e-6
+        )
+    assert np.abs(lanes[0].W - lanes[2].W).max() > 1e-3
+
+
+def test_every_counts_batches_with_classes():
+    """Weights are struck at steps 0 and 5 of 8: as two epochs of four batches."""
+    noise = {"weights": {"every": 5, "scale": 0.5}}
+    quiet = eager.train(recipe("cross_entropy", {"kind": "sgd", "learning_rate": 1e-20}, epochs=2,
+                               batch_size=16, noise=noise), IMAGES, 3)  # fmt: skip
+    expected = sum(0.5 * DRAWS.normal_like("noise.weights.W", step, (6, 3)).numpy()
+                   for step in (0, 5))  # fmt: skip
+    np.testing.assert_allclose(quiet.W, expected, rtol=1e-5, atol=1e-6)

@@ -22,7 +22,7 @@ from fairtrial.study.arms import Arm
 from fairtrial.study.claims import Claim
 from fairtrial.study.complaints import write_bare
 from fairtrial.study.metrics import METRICS
-from fairtrial.study.recipe import Recipe
+from fairtrial.study.recipe import FeatureNoise, Recipe
 from fairtrial.training.parameters import draw_init
 from fairtrial.trial.scoreboard import keep_objective
 
@@ -107,6 +107,8 @@ def _find_obstacle(claim: Claim, pairs: Pairs) -> str:
         return "A baseline is fitted by scikit-learn: it has no budget that could be short."
     if pairs.n_diverged:
         return f"{NOT_SPLIT}{pairs.n_diverged} pairs have a run that diverged, and left no end."
+    if any(isinstance(arm.trained.noise.data, FeatureNoise) for p in pairs.arms for arm in p):
+        return f"{NOT_SPLIT}noise on the features is part of what an arm minimises."
     if any(has_many_minima(arm) for pair in pairs.arms for arm in pair):
         return f"{NOT_SPLIT}there are fewer rows than parameters, and so many minima."
     return ""

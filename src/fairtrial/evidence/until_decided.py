@@ -58,7 +58,7 @@ def run_until_decided(
         )
     more: list[Run] = []
     n_seeds = dict.fromkeys(range(len(study.claims)), len(first))
-    further = list_further_seeds(first, max_seeds)
+    further = study.list_seeds(max_seeds)[len(first) :]
     while True:
         run(study, folder, more=more, **options)
         verdicts = judge(folder, method=ANYTIME)
@@ -75,18 +75,6 @@ def run_until_decided(
             n_seeds[number] = min(max_seeds, n_seeds[number] + grown)
         options["note"] = lambda sentence: None  # What is there from earlier looks is no news.
         more = list_more_runs(study, n_seeds, further, len(first))
-
-
-def list_further_seeds(first: Sequence[int], most: int) -> list[int]:
-    """List the seeds that follow the study's own, in the order in which they are added.
-
-    Examples
-    --------
-    >>> list_further_seeds([0, 1, 5], 6)
-    [6, 7, 8]
-    """
-    above = max(first) + 1
-    return list(range(above, above + most - len(first)))
 
 
 def list_more_runs(

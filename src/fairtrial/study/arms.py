@@ -17,7 +17,7 @@ from fairtrial.study.complaints import LONGEST_NAME, Complaint, show, validate, 
 from fairtrial.study.document import Place
 from fairtrial.study.features import AS_THEY_COME, AnyFeatures, find_misfits
 from fairtrial.study.names import flatten, list_names, set_at
-from fairtrial.study.recipe import Recipe
+from fairtrial.study.recipe import DataNoise, FeatureNoise, Recipe
 from fairtrial.study.settings import Line, Settings
 from fairtrial.study.task import IMAGE_SHAPES, AnyTask, ImagesTask, TableTask, Task, has_classes
 
@@ -350,11 +350,17 @@ def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
             "epochs",
             f"recipe.epochs = {recipe.epochs}, but {name} is trained on all rows: use steps.",
         )
-    if on_classes and recipe.noise.data is not None:
+    if on_classes and isinstance(recipe.noise.data, DataNoise):
         yield _conflict(
             "noise.data",
-            f"recipe.noise.data acts on targets that are numbers; {name} has classes: leave "
-            "it out.",
+            f"recipe.noise.data without scale acts on targets that are numbers; {name} has "
+            "classes: put noise on the features, as in { scale = 0.1 }, or leave it out.",
+        )
+    if not on_classes and isinstance(recipe.noise.data, FeatureNoise):
+        yield _conflict(
+            "noise.data",
+            f"recipe.noise.data.scale is for noise on the features of classes; the targets of "
+            f"{name} are numbers: name every, low and high instead.",
         )
     if not on_classes and recipe.validation is not None:
         rows = "test rows of its own" if isinstance(task, TableTask) else "fresh test rows"

@@ -186,7 +186,8 @@ def _locate(loc: tuple[int | str, ...], model: type[BaseModel]) -> tuple[Place, 
     known: list[str] = []
     here = [model]
     for part in loc:
-        tagged = [m for m in here if len(here) > 1 and list_kinds(m) == [part]]
+        is_union = len(here) > 1
+        tagged = [m for m in here if is_union and part in (*list_kinds(m), m.__name__)]
         if tagged:  # Pydantic names the member of a union; a study file does not.
             here = tagged
             continue

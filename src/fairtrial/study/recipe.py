@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from fairtrial.study.features import AS_THEY_COME, Features
 from fairtrial.study.settings import (
@@ -170,7 +171,7 @@ Init = Annotated[
 
 
 class DataNoise(Settings):
-    """Every `every` steps a fresh normal vector on the targets, in place of the one before.
+    """For numbers: every `every` steps a fresh normal vector on the targets, in place of the last.
 
     Its standard deviation is drawn from U(low, high), in target units.
     """
@@ -184,15 +185,36 @@ class DataNoise(Settings):
         return _check_low_high(self)
 
 
+class FeatureNoise(Settings):
+    """For classes: fresh Gaussian noise on the features of every batch.
+
+    `scale` is its standard deviation, in units of the features as the model sees them: pixels are
+    from 0 to 1.
+    """
+
+    scale: NonNegative
+
+
+def _choose_data_noise(value: object) -> str:
+    has_scale = isinstance(value, Mapping) and "scale" in value
+    return "FeatureNoise" if has_scale or isinstance(value, FeatureNoise) else "DataNoise"
+
+
+AnyDataNoise = Annotated[
+    Annotated[DataNoise, Tag("DataNoise")] | Annotated[FeatureNoise, Tag("FeatureNoise")],
+    Discriminator(_choose_data_noise),
+]
+
+
 class WeightNoise(Settings):
-    """Every `every` steps a draw from N(0, scale) added to each weight and bias."""
+    """Every `every` steps (batches) a draw from N(0, scale) added to each weight and bias."""
 
     every: Count = 500
     scale: NonNegative = 0.05
 
 
 class RateNoise(Settings):
-    """Every `every` steps the learning rate is multiplied by a draw from U(low, high)."""
+    """Every `every` steps (batches) the learning rate is multiplied by a draw from U(low, high)."""
 
     every: Count = 200
     low: Positive = 0.9
@@ -212,7 +234,7 @@ def _check_low_high(settings: Any) -> Any:
 class InjectedNoise(Settings):
     """Noise put in while training; each kind is absent unless named."""
 
-    data: DataNoise | None = None
+    data: AnyDataNoise | None = None
     weights: WeightNoise | None = None
     learning_rate: RateNoise | None = None
 

@@ -21,8 +21,12 @@ class _StudySchema(GenerateJsonSchema):
         bare = [
             kind
             for kind, choice in schema["choices"].items()
-            if set(self._resolve(self.generate_inner(choice)).get("required", [])) <= {"kind"}
+            if (inner := self._resolve(self.generate_inner(choice)))
+            and "kind" in inner["properties"]
+            and set(inner.get("required", [])) <= {"kind"}
         ]
+        if not bare:  # Its members are told apart by other settings.
+            return super().tagged_union_schema(schema)
         return {"anyOf": [{"enum": bare}, super().tagged_union_schema(schema)]}
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:

@@ -46,14 +46,14 @@ Decay = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 
 
-def _check_text(text: str) -> str:
+def check_text(text: str) -> str:
     """Refuse what would tear tables and terminals apart."""
     if any(unicodedata.category(letter) == "Cc" for letter in text):
         raise ValueError(f"{text!r} must be one line, without tabs or control characters")
     return text
 
 
-Line = Annotated[str, Field(min_length=1), AfterValidator(_check_text)]
+Line = Annotated[str, Field(min_length=1), AfterValidator(check_text)]
 
 
 def expand_bare_name(value: object) -> object:

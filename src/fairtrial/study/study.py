@@ -10,44 +10,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import tomli_w
-from pydantic import TypeAdapter, ValidationError, WithJsonSchema, field_validator
+from pydantic import TypeAdapter, ValidationError
 
 from fairtrial.errors import InputError
 from fairtrial.study.arms import Arm, ArmEntry, Grid, Run, dump_given, make_arms
 from fairtrial.study.baseline import BaselineEntry
 from fairtrial.study.claims import Claim, find_claim_problems, match_arms
-from fairtrial.study.complaints import Complaint, make_error, show, validate
+from fairtrial.study.complaints import Complaint, make_error, validate
 from fairtrial.study.document import Document, parse_toml, read_text
 from fairtrial.study.recipe import Recipe
+from fairtrial.study.seeds import Seeds, list_seeds
 from fairtrial.study.settings import Line, Settings
 from fairtrial.study.task import AnyTask, Task
-
-MOST_SEEDS = 1_000_000
-
-Seeds = Annotated[
-    int | list[int],
-    WithJsonSchema({
-        "description": "How many seeds, from 0 on; or the seeds themselves.",
-        "anyOf": [
-            {"type": "integer", "minimum": 1, "maximum": MOST_SEEDS},
-            {
-                "type": "array",
-                "items": {"type": "integer", "minimum": 0, "maximum": 2**63 - 1},
-                "minItems": 1,
-                "uniqueItems": True,
-            },
-        ],
-    }),
-]  # fmt: skip
 
 
 class Study(Settings):
     """What varies, over how many seeds, and what is claimed.
 
-    With `only_claimed`, only the arms that a claim compares are trained.
+    With `only_claimed`, only the arms that a claim compares are trained. `seeds` is how many, from
+    0 on; or a list of them; or a name, as in `"Ada"` or `{ name = "Ada", count = 20 }`.
 
     Examples
     --------
@@ -78,19 +62,6 @@ class Study(Settings):
     baselines: list[BaselineEntry] = []
     claims: list[Claim] = []
     only_claimed: bool = False
-
-    @field_validator("seeds", mode="before")
-    @classmethod
-    def _check_seeds(cls, seeds: object) -> object:
-        listed = seeds if isinstance(seeds, list) else [seeds]
-        whole = all(type(seed) is int and 0 <= seed < 2**63 for seed in listed)
-        too_many = isinstance(seeds, int) and not 1 <= seeds <= MOST_SEEDS
-        if not whole or not listed or too_many or len(set(map(str, listed))) < len(listed):
-            raise ValueError(
-                f"{show(seeds)} must be a whole number of seeds from 1 to {MOST_SEEDS:,}, or a "
-                "list of different whole numbers, none negative"
-            )
-        return seeds
 
     @classmethod
     def load(cls, path: str | Path) -> Study:
@@ -126,9 +97,23 @@ class Study(Settings):
         """
         return check_study(Document(self.name, dump_given(self) | changes))
 
-    def list_seeds(self) -> list[int]:
-        """Return the seeds themselves: 0, 1, ... where the study gives a number."""
-        return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
+    def list_seeds(self, count: int | None = None) -> list[int]:
+        """Return the seeds themselves; with `count`, so many: those that follow come after them.
+
+        See `fairtrial.study.seeds.list_seeds`.
+        """
+        return list_seeds(self.seeds, count)
+
+    def take_seeds(self, count: int) -> Study:
+        """Return the study with so many seeds: of its name where it has one, else from 0 on.
+
+        Raises
+        ------
+        InputError
+            If there cannot be so many.
+        """
+        name = self.seeds if isinstance(self.seeds, str) else getattr(self.seeds, "name", None)
+        return self.replace(seeds=count if name is None else {"name": name, "count": count})
 
     def list_arms(self) -> list[Arm]:
         """Expand the grid and the hand-picked arms; with `only_claimed` those that claims compare.

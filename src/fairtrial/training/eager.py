@@ -23,7 +23,7 @@ from fairtrial.training.evaluation import (
     score_parts,
 )
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
-from fairtrial.training.noise import Draws, NamedDraws, make_keys
+from fairtrial.training.noise import Draws, NamedDraws, draw_feature_noise, make_keys
 from fairtrial.training.parameters import Parameters, draw_init
 from fairtrial.training.schedule import decay
 from fairtrial.training.step import (
@@ -130,6 +130,9 @@ def _train_epochs(
             rows = order[first : first + batch_size]
             features = tf.cast(train_rows.read(rows), tf.float32) / dataset.divisor
             batch = (features, tf.constant(train_rows.y[rows]), tf.ones(len(rows)))
+            if "features" in kinds.injections:
+                shape = (min(batch_size, len(order)), features.shape[1])
+                batch += (draw_feature_noise(draws, step, shape)[: len(rows)],)
             state, loss = update(
                 measure_classes, kinds, state, batch, numbers, draws, step, epoch
             )  # fmt: skip

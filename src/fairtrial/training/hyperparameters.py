@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.study.names import flatten
-from fairtrial.study.recipe import Recipe
+from fairtrial.study.recipe import FeatureNoise, Recipe
 from fairtrial.training.loss import LOSSES
 from fairtrial.training.optimizer import OPTIMIZERS
 from fairtrial.training.schedule import DECAYS
@@ -38,7 +38,12 @@ class Kinds(NamedTuple):
 def list_kinds(recipes: Sequence[Recipe]) -> Kinds:
     """Return what a program that trains all these recipes must contain."""
     optimizers = {recipe.optimizer.kind for recipe in recipes}
-    injections = {name for recipe in recipes for name, on in recipe.noise if on is not None}
+    injections = {
+        "features" if isinstance(on, FeatureNoise) else name
+        for recipe in recipes
+        for name, on in recipe.noise
+        if on is not None
+    }
     penalties = {name for recipe in recipes for name, weight in recipe.penalty if weight}
     restores_best = any(recipe.stopping and recipe.stopping.restore_best for recipe in recipes)
     return Kinds(

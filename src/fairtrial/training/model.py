@@ -41,6 +41,30 @@ def predict_numbers(parameters: Parameters, X: Any) -> Any:
     return tf.einsum("snd,dsl->sln", X[:, 0], W) + tf.expand_dims(b, -1)
 
 
+def predict_noisy_logits(parameters: Parameters, X: Any, noise: Any, scale: Any) -> Any:
+    """Compute the logits of `X + scale noise` where each lane has its own scale.
+
+    By `(X + s Z) W = X W + s (Z W)`: lanes share both products, forwards and backwards, and
+    features are never copied for each lane.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        As in `predict_logits`.
+    X, noise : (B, D)
+        Features, and standard normals that the lanes share.
+    scale : (...)
+        0 in lanes without noise.
+
+    Returns
+    -------
+    (B, K) or (B, K, L)
+        Logits.
+    """
+    without_b = Parameters(parameters.W, tf.zeros_like(parameters.b))
+    return predict_logits(parameters, X) + scale * predict_logits(without_b, noise)
+
+
 def predict_logits(parameters: Parameters, X: Any) -> Any:
     """Compute the logits of softmax regression, all lanes in one matrix product.
 

@@ -21,6 +21,7 @@ PURPOSES = (
     "noise.weights.W",
     "noise.weights.b",
     "noise.learning_rate",
+    "noise.features",
 )
 
 
@@ -126,6 +127,14 @@ def renew_offset(state: Any, draws: Draws, numbers: Numbers, step: Any) -> Any:
         return tf.where(due[..., None], scale[..., None] * rows, state.offset)
 
     return state._replace(offset=tf.cond(tf.reduce_any(due), renew, lambda: state.offset))
+
+
+def draw_feature_noise(draws: Draws, step: Any, shape: tuple[int, int]) -> Any:
+    """Draw standard normals for the features of one batch, (B, D), alike for all lanes.
+
+    `B` is the size of whole batches: a shorter one takes the first rows of the same draw.
+    """
+    return tf.reshape(draws.normal_like("noise.features", step, shape), shape)
 
 
 def shake_parameters(state: Any, draws: Draws, numbers: Numbers, step: Any) -> Any:

@@ -24,7 +24,7 @@ from fairtrial.training.evaluation import (
 )
 from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
 from fairtrial.training.lanes import share_lanes
-from fairtrial.training.noise import NamedDraws, make_keys
+from fairtrial.training.noise import NamedDraws, draw_feature_noise, make_keys
 from fairtrial.training.parameters import Parameters, draw_init
 from fairtrial.training.schedule import decay
 from fairtrial.training.sizes import CHUNK, PIECE
@@ -279,6 +279,8 @@ def compile_epoch(kinds: Kinds, batch_size: int, divisor: int) -> Callable[..., 
                 tf.slice(weights, [first], [batch_size]),
             )
             step = first_step + number
+            if "features" in kinds.injections:
+                batch += (draw_feature_noise(draws, step, (batch_size, X.shape[1])),)
             state, loss = update(
                 measure_classes, kinds, state, batch, numbers, draws, step, epoch
             )  # fmt: skip

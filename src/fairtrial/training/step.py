@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.loss import PENALTIES, regression_loss, softmax_cross_entropy
-from fairtrial.training.model import Numbers, predict_logits, predict_numbers
+from fairtrial.training.model import Numbers, predict_logits, predict_noisy_logits, predict_numbers
 from fairtrial.training.noise import INJECTIONS, Draws
 from fairtrial.training.optimizer import apply_updates, init_slots
 from fairtrial.training.parameters import Parameters
@@ -86,13 +86,19 @@ def measure_regression(state: State, batch: tuple[Any, Any], numbers: Numbers) -
     return regression_loss(targets - predict_numbers(state.parameters, X), numbers)
 
 
-def measure_classes(state: State, batch: tuple[Any, Any, Any], numbers: Numbers) -> Any:
+def measure_classes(state: State, batch: tuple[Any, ...], numbers: Numbers) -> Any:
     """Compute the loss of softmax regression; `batch` is X, labels, and weights of rows; (...).
 
-    Weights are 1, and 0 for the rows that only fill the last batch of an epoch.
+    Weights are 1, and 0 for the rows that only fill the last batch of an epoch. Where a lane has
+    noise on the features, standard normals like X come fourth.
     """
-    X, labels, weights = batch
-    losses = softmax_cross_entropy(predict_logits(state.parameters, X), labels)
+    X, labels, weights, *noise = batch
+    if noise:
+        scale = numbers["noise.data.scale"]
+        logits = predict_noisy_logits(state.parameters, X, noise[0], scale)
+    else:
+        logits = predict_logits(state.parameters, X)
+    losses = softmax_cross_entropy(logits, labels)
     return tf.tensordot(weights, losses, 1) / tf.reduce_sum(weights)
 
 

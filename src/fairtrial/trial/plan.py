@@ -196,7 +196,9 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
         features = min(features, PIECE)  # They stay in their file.
         # What they are made of: images as read, and split.
         source = 2 * n_rows * n_columns * (1 if has_bytes else 4)
-    return 5 * features + source + 4 * block * n_features, lane
+    # Noise on a batch's features: bits, uniforms and normals.
+    noise = 16 * (recipe.batch_size or 0) * n_features * (recipe.noise.data is not None)
+    return 5 * features + source + 4 * block * n_features + noise, lane
 
 
 def _gather_lanes(runs: Sequence[Run]) -> list[list[Run]]:
