@@ -1,6 +1,7 @@
 """The statements of the lab report: all are there and tested, and judged by the stated rules."""
 
 import io
+import re
 from collections import defaultdict
 
 import pytest
@@ -18,6 +19,7 @@ from fairtrial.statements import (
     summarise_statements,
 )
 from fairtrial.study import Study
+from fairtrial.study.claims import match_arms
 from fairtrial.study.task import has_classes
 
 STUDIES = (*DECIDING, "grid", "features")
@@ -92,6 +94,16 @@ def test_a_metric_has_one_margin_over_all_studies(shipped):
             unit = has_classes(study.task) if claim.on.endswith("_fluctuation") else ""
             margins[claim.on, unit].add(claim.margin)
     assert all(len(found) == 1 and min(found) > 0 for found in margins.values()), margins
+
+
+def test_claims_mix_no_losses_or_optimizers_that_they_do_not_name(shipped):
+    for name in ("line", "fashion", "grid"):
+        arms = shipped[name].list_arms()
+        for claim in shipped[name].claims:
+            for family in {"loss", "optimizer"} - {*claim.better}:
+                kind = f"{family}.kind"
+                pairs = match_arms(arms, claim)
+                assert all(a.settings[kind] == b.settings[kind] for a, b in pairs), claim.say
 
 
 def test_seeds_suffice_for_every_claim(shipped):
@@ -219,7 +231,7 @@ def test_the_table_fits_100_columns_and_25_lines(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("TERM", "xterm")
     terminal.print_table(table)
-    lines = drawn.getvalue().splitlines()
+    lines = re.sub("\x1b\\[[0-9;]*m", "", drawn.getvalue()).splitlines()
     assert len(lines) == len(table) + 4 <= 25  # No row is folded.
     assert max(map(len, lines)) <= 100
 
