@@ -36,14 +36,12 @@ def shorten(lab):
 
 
 @pytest.mark.parametrize(
-    ("name", "seeds", "conclusions", "arms"),
-    [("line", 20, range(1, 11), 56), ("fashion", 20, range(12, 18), 41), ("features", 7, [17], 9)],
+    ("name", "seeds", "arms"),
+    [("line", 20, 80), ("fashion", 11, 20), ("models", 7, 4), ("grid", 20, 30), ("features", 7, 9)],
 )
-def test_shipped_studies_are_sound(name, seeds, conclusions, arms):
+def test_shipped_studies_are_sound(name, seeds, arms):
     study = Study.load(open_shipped(name))
     assert len(study.list_seeds()) == seeds
-    numbers = {int(claim.say.partition(".")[0]) for claim in study.claims}
-    assert numbers == {*conclusions}
     assert len(study.list_arms()) == arms
     assert find_undecidable(study) == ""
 
