@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import fairtrial as ft
+from fairtrial.statements import judge_statements
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -109,7 +110,7 @@ def make_studies(n_seeds: int, hostile: bool = False) -> dict[str, ft.Study]:
     line = LINE.format(name=json.dumps(name), seeds=n_seeds)
     if hostile:
         line = line.replace('"patience scheduling"', json.dumps(HOSTILE[1]))
-        line += "".join(LINE_CLAIM.format(say=json.dumps(say)) for say in says)
+        line += "".join(LINE_CLAIM.format(say=json.dumps(f"1. {say}")) for say in says)
     else:
         line += LINE_CLAIM.format(say=json.dumps(says[0])) + LINE_CLAIMS
     texts = {"line": line, "fashion": FASHION.format(seeds=n_seeds)}
@@ -121,12 +122,10 @@ def make_lab(
 ) -> Path:
     """Train and judge the studies, and leave the other files of a lab beside them."""
     folder.mkdir(parents=True, exist_ok=True)
-    conclusions = []
-    for name, study in make_studies(n_seeds, hostile).items():
-        rows = ft.answer(study, folder / name)
-        conclusions += [{"number": place, "study": name, **row} for place, row in enumerate(rows)]
-    check = {"number": 11, "study": "line", "say": "11. It repeats", "verdict": "holds"}
-    conclusions.append(check | {"note": "4 runs, the same to the last bit."})
+    studies = make_studies(n_seeds, hostile)
+    verdicts = {name: ft.answer(study, folder / name) for name, study in studies.items()}
+    check = {"verdict": "holds", "note": "4 runs, the same to the last bit."}
+    conclusions = judge_statements(verdicts, {"repeats": check})
     (folder / "conclusions.json").write_text(json.dumps(conclusions))
     data = {"name": "digits", "source": "shipped", "fingerprint": "ab12", "fallback": fallback}
     environment = ft.Trial(folder / "line").environment | {"data": data, "seconds": 3.2}

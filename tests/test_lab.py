@@ -29,19 +29,19 @@ def shorten(lab):
         entry.model_copy(update={"set": {**entry.set, "steps": 40}}) for entry in line.arms[:2]
     ]
     recipe = fashion.recipe.model_copy(update={"epochs": 2})
-    line = line.replace(arms=entries, claims=line.claims[:9])  # Those of the first two settings.
+    # Those of the first two settings.
+    claims = [claim for claim in line.claims if claim.say.startswith(("1. ", "2. ", "3. ", "4. "))]
+    line = line.replace(arms=entries, claims=claims)
     return Lab({"line": line, "fashion": fashion.replace(recipe=recipe)}, lab.data)
 
 
 @pytest.mark.parametrize(
-    ("name", "seeds", "conclusions", "arms"),
-    [("line", 20, range(1, 11), 56), ("fashion", 20, range(12, 18), 41), ("features", 7, [17], 9)],
+    ("name", "seeds", "arms"),
+    [("line", 20, 80), ("fashion", 11, 20), ("models", 7, 4), ("grid", 20, 30), ("features", 7, 9)],
 )
-def test_shipped_studies_are_sound(name, seeds, conclusions, arms):
+def test_shipped_studies_are_sound(name, seeds, arms):
     study = Study.load(open_shipped(name))
     assert len(study.list_seeds()) == seeds
-    numbers = {int(claim.say.partition(".")[0]) for claim in study.claims}
-    assert numbers == {*conclusions}
     assert len(study.list_arms()) == arms
     assert find_undecidable(study) == ""
 

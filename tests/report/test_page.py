@@ -107,11 +107,20 @@ def test_every_chart_has_its_specification_and_words(page):
 def test_what_was_found_stands_first_and_leads_to_its_evidence(page):
     text, parsed = page
     assert text.index("What was found") < text.index("<main")
-    links = [a["href"][1:] for a in parsed.find("a") if "-claim-" in a.get("href", "")]
-    assert sorted(links) == sorted(
-        a["id"] for a in parsed.find("details") if "-claim-" in a.get("id", "")
-    )
-    assert len(links) == 4
+    links = [a["href"][1:] for a in parsed.find("a") if "#statement-" in a.get("href", "")]
+    folds = [a["id"] for a in parsed.find("details") if "id" in a]
+    assert sorted(links) == [f"statement-{n}" for n in (1, 11, 12, 2, 24, 3, 4)]
+    assert [f for f in folds if f.startswith("statement-")][::41] == ["statement-1", "statement-42"]
+    assert [f for f in folds if "-claim-" in f] == [
+        "line-claim-1", "line-claim-2", "line-claim-3", "fashion-claim-1"
+    ]  # fmt: skip
+
+
+def test_statements_say_why_they_wait_or_cannot_be_compared(page):
+    _, parsed = page
+    assert parsed.words.count("It compares two effects, that of the ") == 4  # Folds and table.
+    assert "not comparable" in parsed.words
+    assert "The report compared losses in different units." in parsed.words
 
 
 def test_headings_go_down_one_at_a_time(page):

@@ -167,12 +167,16 @@ def _unfold(blocks: Sequence[Block]) -> Iterator[Block]:
 
 @dataclass(frozen=True)
 class Headline:
-    """What was found of one claim: its verdict, a sentence, and the fold to open."""
+    """What was found of one claim: its verdict, a sentence, and the fold to open.
+
+    The `group` is where it belongs among others: "reversed", "holds", "noise" or the like.
+    """
 
     verdict: str
     claim: str
     found: str
     target: str
+    group: str = ""
 
 
 def row_of(*texts: str) -> list[Cell]:

@@ -132,13 +132,19 @@ def build_claims(entries: Sequence[Entry], *, heading: str, lead: str) -> Sectio
         heading,
         f"{lead} {number}: {told}.",
         [
-            Part("The evidence, claim by claim", [_build_fold(entry) for entry in entries]),
+            Part("The evidence, claim by claim", [build_fold(entry) for entry in entries]),
             Part("All verdicts", [build_verdicts(rows)]),
         ],
     )
 
 
-def build_verdicts(rows: Sequence[Mapping[str, Any]], why: bool = False) -> Table:
+def build_verdicts(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    why: bool = False,
+    name: str = "verdicts",
+    sorts: bool = True,
+) -> Table:
     """Build the table of all verdicts, maybe with the why of each."""
     caption = (
         "Each claim, its verdict, and the difference with its 95 % interval, positive where the "
@@ -151,7 +157,7 @@ def build_verdicts(rows: Sequence[Mapping[str, Any]], why: bool = False) -> Tabl
         cells = [
             [*some, Cell(explain(dict(row)), "text")] for some, row in zip(cells, rows, strict=True)
         ]
-    return Table("verdicts", caption, columns, [Rows(cells)], sorts=not why)
+    return Table(name, caption, columns, [Rows(cells)], sorts=sorts and not why)
 
 
 def _make_row(row: Mapping[str, Any]) -> list[Cell]:
@@ -163,7 +169,8 @@ def _make_row(row: Mapping[str, Any]) -> list[Cell]:
     ]
 
 
-def _build_fold(entry: Entry) -> Fold:
+def build_fold(entry: Entry) -> Fold:
+    """Build the fold of a claim, with all its evidence."""
     row, trial = entry.row, entry.trial
     blocks: list[Block] = [Paragraph(say_found(row))]
     if (why := explain(dict(row))) and why != row.get("note"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,18 @@ from fairtrial.errors import InputError
 from fairtrial.report.arms import build_arms
 from fairtrial.report.beside import build_race, build_replayed, build_reported
 from fairtrial.report.blocks import Part, Section, Text
-from fairtrial.report.claims import Entry, build_claims, list_headlines
 from fairtrial.report.data import build_data
 from fairtrial.report.folder import read_json, read_reported
 from fairtrial.report.models import build_models
 from fairtrial.report.page import Document, Header, say_origin
 from fairtrial.report.reproducibility import build_reproducibility
+from fairtrial.report.statements import build_statements, list_statement_headlines
 from fairtrial.report.training import build_curves, build_results
 from fairtrial.trial.store import ENVIRONMENT, RUNS
 from fairtrial.trial.trial import Trial
 
-LINE, FASHION, FEATURES = "line", "fashion", "features"
+LINE, FASHION, MODELS = "line", "fashion", "models"
+GRID, FEATURES, CHALLENGE = "grid", "features", "challenge"
 CONCLUSIONS, REPLAY = "conclusions.json", "replay.json"
 LEAD = (
     "Two problems of a deep-learning lab: a line by gradient descent under four losses, and "
@@ -40,7 +40,19 @@ PROBLEMS = {
         "problem-2",
         "Problem 2: softmax regression on images",
         "Arms of a seed see the same start and, where they hold out the same share of the training "
-        "rows, the same split and batches. Baselines hold out none: they have the more rows.",
+        "rows, the same split and batches.",
+    ),
+    MODELS: (
+        "models",
+        "Problem 2: other models on the same images",
+        "Softmax regression beside an SVM and a Random Forest with scikit-learn's default "
+        "settings, which train on all 60,000 images. So does one of the arms.",
+    ),
+    GRID: (
+        "grid",
+        "Beyond the report: learning rates, and what keeps from overfitting",
+        "The report varied optimizer, batch size and learning rate one at a time. Here they vary "
+        "together; early stopping and penalties stand beside 20 epochs without them.",
     ),
     FEATURES: (
         "beyond",
@@ -49,6 +61,12 @@ PROBLEMS = {
         "fitted on training rows, never with labels. Settings were chosen on 12,000 training "
         "images, held out for that; here all 60,000 train, as they do for the baselines. Those "
         "have the pixels, and scikit-learn's settings as they come: they were not tuned.",
+    ),
+    CHALLENGE: (
+        "challenge",
+        "The challenge: above 90 %",
+        "Softmax regression on features of small patches, which are fitted on training images "
+        "without their labels.",
     ),
 }
 
@@ -65,7 +83,7 @@ def make_lab_page(folder: Path) -> Document:
     ----------
     folder : Path
         Holds `environment.json`, maybe `replay.json` and `conclusions.json`, and the results
-        folders `line`, `fashion` and `features`, any of which may be missing.
+        folders of its studies, any of which may be missing.
 
     Raises
     ------
@@ -77,15 +95,8 @@ def make_lab_page(folder: Path) -> Document:
         raise InputError(f"{folder} has no results of a study. Run `fairtrial lab` first.")
     environment = read_json(folder / ENVIRONMENT)
     replay = read_json(folder / REPLAY) if (folder / REPLAY).exists() else []
-    entries = _list_conclusions(folder, trials)
-    sections = []
-    if entries:
-        lead = (
-            "What the report concluded from single runs, each put on trial over the seeds, and why "
-            "it came out so. They are numbered as in the report."
-        )
-        heading = "What has become of the report's conclusions"
-        sections.append(build_claims(entries, heading=heading, lead=lead))
+    statements = read_statements_judged(folder)
+    sections = [build_statements(statements, trials)] if statements else []
     sections += [_build_problem(name, trial, replay) for name, trial in trials.items()]
     replayed = _build_replay_note(replay)
     sections.append(build_reproducibility(environment, list(trials.values()), replayed))
@@ -95,7 +106,7 @@ def make_lab_page(folder: Path) -> Document:
         heading="The lab, put to the test",
         lead=LEAD,
         facts=_summarise_lab(environment, list(trials.values()), replay),
-        headlines=list_headlines(entries),
+        headlines=list_statement_headlines(statements),
         notice=str(data.get("fallback") or ""),
         source=_say_source(data),
         footer=say_origin(environment),
@@ -103,20 +114,10 @@ def make_lab_page(folder: Path) -> Document:
     return Document(header, sections)
 
 
-def _list_conclusions(folder: Path, trials: Mapping[str, Trial]) -> list[Entry]:
-    """List the report's conclusions; none where an older lab left no list."""
-    if not (folder / CONCLUSIONS).exists():
-        return []
-    numbers: Counter[str] = Counter()
-    entries = []
-    for place, row in enumerate(read_json(folder / CONCLUSIONS)):
-        study = row.get("study", "")
-        if "on" not in row or study not in trials:  # A check: there is no difference to show.
-            entries.append(Entry(row, None, place + 1, "check"))
-            continue
-        numbers[study] += 1
-        entries.append(Entry(row, trials[study], numbers[study], f"{study}-claim"))
-    return entries
+def read_statements_judged(folder: Path) -> list[dict[str, Any]]:
+    """Read what became of the report's statements; none where an older lab left claims alone."""
+    rows = read_json(folder / CONCLUSIONS) if (folder / CONCLUSIONS).exists() else []
+    return [row for row in rows if "claims" in row]
 
 
 def _build_problem(name: str, trial: Trial, replay: Sequence[Mapping[str, Any]]) -> Section:
@@ -124,8 +125,8 @@ def _build_problem(name: str, trial: Trial, replay: Sequence[Mapping[str, Any]])
     parts: list[Part] = []
     if name == LINE and replay:
         parts.append(build_replayed(trial, replay, reported["table"]))
-    if name == FASHION:
-        values = [row for row in reported["value"] if row["study"] == FASHION]
+    if name in (FASHION, MODELS):
+        values = [row for row in reported["value"] if row["study"] == name]
         parts.append(build_reported(trial, values))
     if name == FEATURES:
         parts.append(build_race(trial))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 from fairtrial.report.blocks import Block, Figure, Part, Section, Text
 from fairtrial.report.claims import build_verdicts
 from fairtrial.report.folder import read_json
-from fairtrial.report.lab_page import CONCLUSIONS, is_lab
+from fairtrial.report.lab_page import is_lab, read_statements_judged
 from fairtrial.report.page import Document
+from fairtrial.report.statements import build_statement_table
 from fairtrial.report.training import AT_THE_END
 from fairtrial.trial.store import ENVIRONMENT, STUDY
 from fairtrial.trial.trial import Trial
@@ -36,8 +37,8 @@ def make_one_page(folder: Path, document: Document) -> Document:
         If a file of the folder cannot be read.
     """
     parts = []
-    if rows := _read_verdicts(folder):
-        parts.append(Part("Every verdict, and why", [build_verdicts(rows, why=True)]))
+    if verdicts := _build_verdicts(folder):
+        parts.append(Part("Every verdict, and why", verdicts))
     if figures := _find_results(document):
         parts.append(Part("How good each arm is", figures))
     of_lab = is_lab(folder)
@@ -58,11 +59,13 @@ def _find_results(document: Document) -> list[Block]:
     ]
 
 
-def _read_verdicts(folder: Path) -> Sequence[Mapping[str, Any]]:
-    if not is_lab(folder):
-        return Trial(folder).verdicts
-    conclusions = folder / CONCLUSIONS
-    return read_json(conclusions) if conclusions.exists() else []
+def _build_verdicts(folder: Path) -> list[Block]:
+    """Build the table of a study's claims, or of a lab's statements, if there are any."""
+    if is_lab(folder):
+        statements = read_statements_judged(folder)
+        return [build_statement_table(statements)] if statements else []
+    verdicts = Trial(folder).verdicts
+    return [build_verdicts(verdicts, why=True)] if verdicts else []
 
 
 def _say_how(folder: Path, environment: Mapping[str, Any]) -> str:

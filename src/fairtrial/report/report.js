@@ -111,7 +111,9 @@
 (() => {
   function open() {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (target instanceof HTMLDetailsElement) target.open = true;
+    for (let fold = target?.closest("details"); fold; fold = fold.parentElement.closest("details")) {
+      fold.open = true;
+    }
   }
   window.addEventListener("hashchange", open);
   document.querySelectorAll("ul.found a").forEach((link) => link.addEventListener("click", () => {

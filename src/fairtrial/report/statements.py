@@ -1,0 +1,135 @@
+"""The lab report's statements on the page: what was concluded, what the evidence says, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from fairtrial.report.blocks import Block, Cell, Fold, Headline, Part, Rows, Section, Table, Text
+from fairtrial.report.claims import Entry, build_fold, build_verdicts, say_found
+from fairtrial.trial.trial import Trial
+
+GROUPS = ("reversed", "different things", "in part", "noise", "holds")
+"""Of headlines, the most surprising first."""
+MARKS = {"holds": "word holds", "reversed": "word reversed", "equivalent": "word equivalent"}
+BEYOND = "These claims go beyond the report and do not decide the statement:"
+SHARED = "These claims belong to other statements and decide this one too:"
+
+
+def list_statement_headlines(rows: Sequence[Mapping[str, Any]]) -> list[Headline]:
+    """List what was found, one headline per statement that has a verdict."""
+    found = [row for row in rows if row["group"]]
+    return [
+        Headline(
+            row["verdict"], name_statement(row), say_evidence(row), _name_fold(row), row["group"]
+        )
+        for row in sorted(found, key=lambda row: GROUPS.index(row["group"]))
+    ]
+
+
+def build_statements(rows: Sequence[Mapping[str, Any]], trials: Mapping[str, Trial]) -> Section:
+    """Build the section of all statements, in the report's order, each with its evidence.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        What `conclusions.json` holds: see `fairtrial.statements.judge_statements`.
+    trials : mapping of str to Trial
+        The lab's studies by name, which have the evidence of the claims.
+    """
+    counts = Counter(row["verdict"] for row in rows)
+    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+    lead = (
+        "What the report stated from single runs, in its order, and what the same settings say "
+        f"over seeds. {len(rows)} statements: {told}."
+    )
+    parts = [
+        Part(f"Problem {problem}: {heading}", [_build_fold(row, trials) for row in group])
+        for (problem, heading), group in groupby(
+            rows, key=lambda row: (row["problem"], row["heading"])
+        )
+    ]
+    table = Part("All statements", [build_statement_table(rows)])
+    heading = "What has become of the report's statements"
+    return Section("claims", heading, lead, [*parts, table])
+
+
+def build_statement_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Build the table of all statements: verdict, and what the evidence says."""
+    caption = "Each statement of the report, its verdict, and what the evidence says"
+    columns = ["statement", "verdict", "evidence"]
+    cells = [
+        [
+            Cell(name_statement(row)),
+            Cell(row["verdict"], MARKS.get(row["verdict"], "word")),
+            Cell(say_evidence(row), "text"),
+        ]
+        for row in rows
+    ]
+    return Table("statements", caption, columns, [Rows(cells)], sorts=True)
+
+
+def name_statement(row: Mapping[str, Any]) -> str:
+    """Return a statement with its number."""
+    return f"{row['number']}. {row['said']}"
+
+
+def _name_fold(row: Mapping[str, Any]) -> str:
+    return f"statement-{row['number']}"
+
+
+# ------------------------------------------------------------------------------------- sentences
+
+
+def say_evidence(row: Mapping[str, Any]) -> str:
+    """Say in a sentence or two what the evidence says of a statement."""
+    if row["waits"]:
+        return row["waits"]
+    if row["verdict"] == "not run yet":
+        return "The studies that test it have not run yet."
+    if row["verdict"] == "not comparable":
+        return f"The report compared {row['why']}. On shared metrics: {row['on_shared']}."
+    claims = [claim for claim in row["claims"] if claim["decides"]]
+    if not claims:
+        return row["checked"]
+    if len(claims) == 1:
+        return say_found(claims[0])
+    counts = Counter(claim["outcome"] for claim in claims)
+    agree = counts.pop("holds", 0)
+    rest = "".join(f", {count} {outcome}" for outcome, count in counts.most_common())
+    return f"{agree} of {len(claims)} claims {'agrees' if agree == 1 else 'agree'}{rest}."
+
+
+def say_telling(row: Mapping[str, Any]) -> str:
+    """Say what its most telling claim has found; "" where there is one claim or none."""
+    n_deciding = sum(claim["decides"] for claim in row["claims"])
+    if row["telling"] is None or n_deciding < 2:
+        return ""
+    claim = row["claims"][row["telling"]]
+    return f"Most telling: “{claim['say'].partition('. ')[2]}”: {say_found(claim)}"
+
+
+# ------------------------------------------------------------------------------------------ folds
+
+
+def _build_fold(row: Mapping[str, Any], trials: Mapping[str, Trial]) -> Fold:
+    """Build a statement's fold: what is said of it, and a fold for each claim of its own."""
+    sentences = (say_evidence(row), row["incomparable"], say_telling(row), row["note"])
+    blocks: list[Block] = [Text(sentence) for sentence in sentences if sentence]
+    own = [claim for claim in row["claims"] if not claim["also"]]
+    blocks += [_build_claim(claim, trials) for claim in own if claim["decides"]]
+    if beyond := [claim for claim in own if not claim["decides"]]:
+        blocks += [Text(BEYOND), *(_build_claim(claim, trials) for claim in beyond)]
+    if shared := [claim for claim in row["claims"] if claim["also"]]:
+        name = f"{_name_fold(row)}-shared"
+        blocks += [Text(SHARED), build_verdicts(shared, name=name, sorts=False)]
+    return Fold(name_statement(row), blocks, _name_fold(row), row["verdict"])
+
+
+def _build_claim(claim: Mapping[str, Any], trials: Mapping[str, Trial]) -> Fold:
+    study, number = claim["study"], claim["number"]
+    trial = trials.get(study)
+    row = claim if trial is None else trial.verdicts[number - 1]
+    return build_fold(Entry(row, trial, number, f"{study}-claim"))
