@@ -8,7 +8,7 @@ import pytest
 
 from fairtrial import terminal
 from fairtrial.evidence.verdict import count_seeds_needed
-from fairtrial.lab import open_shipped
+from fairtrial.shipped import open_shipped
 from fairtrial.statements import (
     DECIDING,
     combine_outcomes,

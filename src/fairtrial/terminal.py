@@ -73,24 +73,25 @@ def show_progress(quiet: bool = False) -> Iterator[Callable[[Status], None]]:
 @contextlib.contextmanager
 def _show_bar(console: Console) -> Iterator[Callable[[Status], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Column
 
+    # All of it fits in 80 columns, and what gives way on a narrower terminal is the description.
     columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        TextColumn("{task.percentage:>3.0f} %  {task.fields[counts]}"),
+        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+        BarColumn(bar_width=10),
+        TextColumn("{task.percentage:>3.0f} %", table_column=Column(no_wrap=True)),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
+        TextColumn("{task.fields[left]}", table_column=Column(no_wrap=True)),
     )
     clock = Clock()
-    with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task("", total=1.0, counts="", left="")
+    with Progress(*columns, console=console, transient=True, expand=True) as progress:
+        bar = progress.add_task("", total=1.0, left="")
 
         def tell(status: Status) -> None:
             progress.update(
                 bar,
-                description=status.what,
+                description=describe(status),
                 completed=status.share,
-                counts=count(status),
                 left=say_rest(clock.estimate_rest(status)),
             )
 
@@ -117,6 +118,12 @@ class PlainLines:
 def say_rest(seconds: float | None) -> str:
     """Say how long is left, once that is known."""
     return "" if seconds is None else f"about {show_duration(seconds)} left"
+
+
+def describe(status: Status) -> str:
+    """Say what is being done, and how many runs are done, in few words."""
+    runs = f", {status.runs_done} of {status.n_runs} runs" if status.n_runs else ""
+    return f"{status.what}{runs}"
 
 
 def count(status: Status) -> str:

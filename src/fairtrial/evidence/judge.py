@@ -151,9 +151,8 @@ def find_undecidable(study: Study, method: str = SIGN_FLIP, n_seeds: int | None 
     if not n_claims or n_seeds >= (needed := count(n_claims)):
         return ""
     seeds = "1 seed" if n_seeds == 1 else f"{n_seeds} seeds"
-    which = "the claim" if n_claims == 1 else f"any of {n_claims} claims"
-    named = "\n- ".join(claim.say for claim in study.claims)
+    which = "the claim" if n_claims == 1 else f"any of the {n_claims} claims"
     return (
         f"{seeds} cannot tell better from worse in {which}, whatever they show; that takes "
-        f"{needed}. What they leave undecided, unless sides are equivalent:\n- {named}"
+        f"{needed} seeds."
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fairtrial.report.figures import DRAW, write_figures
@@ -32,8 +34,19 @@ def make_document(folder: str | Path) -> Document:
     return make_lab_page(folder) if is_lab(folder) else make_study_page(Trial(folder))
 
 
-def write_page(folder: str | Path) -> Path:
+def write_page(
+    folder: str | Path, pending: Sequence[tuple[str, str]] = (), refresh: int | None = None
+) -> Path:
     """Write `report.html` of a lab or of a study into its folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A results folder, or the lab's.
+    pending : sequence of (str, str)
+        What the page does not have yet, each with the time that it should take.
+    refresh : int, optional
+        After how many seconds an open page loads itself again; never if absent.
 
     Returns
     -------
@@ -47,7 +60,10 @@ def write_page(folder: str | Path) -> Path:
     MachineError
         If the page cannot be written.
     """
-    (page,) = write_report(folder)
+    document = make_document(folder)
+    header = replace(document.header, pending=pending, refresh=refresh)
+    page = Path(folder) / PAGE
+    write_text(page, render_page(replace(document, header=header)))
     return page
 
 
