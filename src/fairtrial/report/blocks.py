@@ -167,12 +167,16 @@ def _unfold(blocks: Sequence[Block]) -> Iterator[Block]:
 
 @dataclass(frozen=True)
 class Headline:
-    """What was found of one claim: its verdict, a sentence, and the fold to open."""
+    """What was found of one claim: its verdict, a sentence, and the fold to open.
+
+    The head of a page lists headlines by `group`; those without one stand in that of their verdict.
+    """
 
     verdict: str
     claim: str
     found: str
     target: str
+    group: str = ""
 
 
 def row_of(*texts: str) -> list[Cell]:
