@@ -3,8 +3,9 @@
 import pytest
 
 import fairtrial as ft
-from fairtrial.report.blocks import Code, Facts, Figure, Row, Table
+from fairtrial.report.blocks import Code, Facts, Figure, Headline, Row, Table
 from fairtrial.report.claims import Entry, build_claims, list_entries, list_headlines, say_found
+from fairtrial.report.page import group_headlines
 
 
 def make_row(say, **others):
@@ -42,12 +43,23 @@ def test_the_most_surprising_stands_first():
         ({"choice": 0.0, "budget": 0.3}, "how far each gets"),
         ({"verdict": "equivalent"}, "No difference that matters: 0.3 [0.1, 0.5]"),
         ({"verdict": "equivalent"}, "a margin of 0.05"),
-        ({"verdict": "undecided"}, "Not to be told from 20 seeds"),
+        ({"verdict": "undecided"}, "20 seeds cannot tell them apart: 0.3 [0.1, 0.5]"),
+        ({"verdict": "undecided", "seeds": 1, "low": None, "high": None}, "One seed shows 0.3 in"),
         ({"difference": None, "note": "Cannot be judged."}, "Cannot be judged."),
     ],
 )
 def test_what_was_found_is_a_sentence(others, words):
     assert words in say_found(make_row("x", **others))
+
+
+def test_head_groups_headlines_in_order():
+    rows = [make_row(name, verdict=name) for name in ("undecided", "equivalent", "holds")]
+    headlines = list_headlines([Entry(row) for row in [*rows, make_row("r", verdict="reversed")]])
+    other = Headline("undecided", "units differ", "MSE against MAE.", "", group="not comparable")
+    found = [(name, len(group)) for name, _, group in group_headlines([other, *headlines])]
+    assert found == [
+        ("reversed", 1), ("holds", 1), ("equivalent", 1), ("undecided", 1), ("not comparable", 1),
+    ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -258,6 +258,8 @@ def explain(row: dict[str, Any]) -> str:
 def show_difference(row: dict[str, Any]) -> str:
     """Show a difference with its 95 % interval; empty where there is none, as of a check.
 
+    An interval that is infinite on both sides says nothing, and is left out.
+
     Examples
     --------
     >>> show_difference({"difference": 0.1234567, "low": 0.1, "high": None})
@@ -265,6 +267,8 @@ def show_difference(row: dict[str, Any]) -> str:
     """
     if row.get("difference") is None:
         return ""
+    if row["low"] is None and row["high"] is None:
+        return f"{row['difference']:.4g}"
     low = "-∞" if row["low"] is None else f"{row['low']:.4g}"
     high = "∞" if row["high"] is None else f"{row['high']:.4g}"
     return f"{row['difference']:.4g} [{low}, {high}]"

@@ -133,7 +133,9 @@ def _stack_roles(
     return pl.concat(tables, how="diagonal_relaxed").drop("n_seeds")
 
 
-def draw_learning_rates(changes: pl.DataFrame, looks: Looks, description: str) -> Chart:
+def draw_learning_rates(
+    changes: pl.DataFrame, looks: Looks, description: str, unit: str = "step"
+) -> Chart:
     """Draw the learning rate of every run as steps, a dot where it changes, a panel a setting.
 
     Parameters
@@ -144,6 +146,8 @@ def draw_learning_rates(changes: pl.DataFrame, looks: Looks, description: str) -
         The look of each series.
     description : str
         The text alternative.
+    unit : str
+        "step" or "epoch": what `at` counts.
     """
     series, order = list_unique(changes, "series"), list_unique(changes, "setting")
     many = changes["seed"].n_unique() > 1
@@ -157,7 +161,7 @@ def draw_learning_rates(changes: pl.DataFrame, looks: Looks, description: str) -
     scale = alt.Scale(type="log", nice=False)
     axis = alt.Axis(tickCount=4, format="~e", labelFlush=7)
     base = alt.Chart().encode(
-        x=alt.X("at:Q").title("step").axis(tickCount=4, labelFlush=12).scale(nice=False),
+        x=alt.X("at:Q").title(unit).axis(tickCount=4, labelFlush=12).scale(nice=False),
         color=colour, detail="seed:N", opacity=toggle.fade(0.45 if many else 1.0),
         tooltip=["series:N", "seed:N", "at:Q", "value:Q"],
     )  # fmt: skip

@@ -146,9 +146,9 @@ def learning_rates(trial: Trial, arms: Sequence[str] | None = None) -> Chart | N
     changes = find_changes(trial.curves, runs, "learning_rate")
     if changes.is_empty():
         return None
-    return curve_charts.draw_learning_rates(
-        changes, looks, "Learning rate of every run at each step, a panel a setting, a line a run."
-    )
+    unit = find_unit(runs)
+    said = f"Learning rate of every run at each {unit}: one panel per setting, one line per run."
+    return curve_charts.draw_learning_rates(changes, looks, said, unit)
 
 
 def train_and_validation(

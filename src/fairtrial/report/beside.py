@@ -231,4 +231,4 @@ def build_race(trial: Trial) -> Part:
         plots.accuracy_against_time(trial),
         "Rules: 95 % intervals over seeds and test rows. Time on a log scale.",
     )
-    return Part("How good, and how long", [figure, table])
+    return Part("Accuracy against training time", [figure, table])

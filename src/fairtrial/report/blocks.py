@@ -169,7 +169,7 @@ def _unfold(blocks: Sequence[Block]) -> Iterator[Block]:
 class Headline:
     """What was found of one claim: its verdict, a sentence, and the fold to open.
 
-    The `group` is where it belongs among others: "reversed", "holds", "noise" or the like.
+    The head of a page lists headlines by `group`; those without one stand in that of their verdict.
     """
 
     verdict: str

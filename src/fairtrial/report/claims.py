@@ -109,13 +109,20 @@ def say_found(row: Mapping[str, Any]) -> str:
         "reversed": f"The other way round, by {shown} in {metric}.",
         "equivalent": f"No difference that matters: {shown} in {metric}, against a margin of "
         f"{row['margin']:g}.",
-        "undecided": f"Not to be told from {row['seeds']} seeds: {shown} in {metric}.",
+        "undecided": say_undecided(row, shown, metric),
     }[row["verdict"]]
     if not is_budget(row):
         return found
     if row["choice"] == 0.0:
         return f"{found} Both sides have the same goal: it is how far each gets."
     return f"{found} It is unfinished training rather than the choice."
+
+
+def say_undecided(row: Mapping[str, Any], shown: str, metric: str) -> str:
+    """Say what the seeds show of a claim that they do not decide."""
+    if row["seeds"] == 1:
+        return f"One seed shows {shown} in {metric}; it cannot show whether others agree."
+    return f"{row['seeds']} seeds cannot tell them apart: {shown} in {metric}."
 
 
 # --------------------------------------------------------------------------------------- evidence

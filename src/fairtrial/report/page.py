@@ -21,8 +21,16 @@ from fairtrial.report.blocks import Figure, Headline, Section
 
 LIBRARY = "window.vegaEmbed = vegaEmbed;"
 """All that the page's script needs of the bundle; its expressions run interpreted, not compiled."""
-MOST_HEADLINES = 8
-"""What was found is told up to here at once, and folded beyond."""
+GROUPS = {
+    "reversed": "The opposite is true",
+    "holds": "Holds",
+    "equivalent": "No difference that matters",
+    "undecided": "Cannot be told apart",
+    "not comparable": "Compares different things",
+}
+"""Groups of headlines in their order, each with its heading; a verdict is its own group."""
+MOST_HEADLINES = 4
+"""Headlines of a group that are shown; the others are folded."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,7 @@ def render_page(document: Document) -> str:
         page=document.header,
         sections=document.sections,
         short=document.short,
+        groups=group_headlines(document.header.headlines),
         most_headlines=MOST_HEADLINES,
         style=Markup(style),
         scripts=[Markup(script) for script in scripts],
@@ -81,6 +90,14 @@ def render_page(document: Document) -> str:
         theme=Markup(dump_json(THEME)),
         specify=lambda figure: Markup(dump_json(strip(figure))),
     )
+
+
+def group_headlines(headlines: Sequence[Headline]) -> list[tuple[str, str, list[Headline]]]:
+    """Sort headlines into groups, in order: each group's name, its heading, its headlines."""
+    grouped: dict[str, list[Headline]] = {name: [] for name in GROUPS}
+    for headline in headlines:
+        grouped.setdefault(headline.group or headline.verdict, []).append(headline)
+    return [(name, GROUPS.get(name, name), found) for name, found in grouped.items() if found]
 
 
 @functools.cache

@@ -80,7 +80,7 @@ def _build_outcomes(trial: Trial) -> list[Block]:
         "outcomes",
         "Where each run ended, and how",
         plots.outcomes(trial),
-        f"A mark a run: {said}.",
+        f"One mark per run: {said}.",
     )
     return [figure]
 
@@ -110,10 +110,10 @@ def build_curves(trial: Trial) -> list[Part]:
     rates = plots.learning_rates(trial)
     if rates is not None:
         many = count_seeds(trial) > 1
-        caption = "A line a run, so one for each seed" if many else "One seed"
+        caption = "One line per run" if many else "One seed"
         figure = Figure(
             "learning-rates",
-            "Learning rate at each step",
+            f"Learning rate at each {find_unit(trial.runs)}",
             rates,
             f"{caption}; a dot where the rate changes, as at a halving. Log scale.",
         )
