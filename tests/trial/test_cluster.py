@@ -156,14 +156,20 @@ def test_a_scheduler_that_dies_is_told(tmp_path):
     assert list(tmp_path.glob("parts/*.parquet"))
 
 
-def test_a_stack_that_kills_its_workers_is_told(tmp_path, monkeypatch):
-    """Dask gives up on a task that has killed four workers; the other stacks are kept."""
+@pytest.mark.parametrize("n_forgiven", [0, pytest.param(3, marks=pytest.mark.long)])
+def test_a_stack_that_kills_its_workers_is_told(tmp_path, monkeypatch, n_forgiven):
+    """Dask forgives a task three dead workers, here also none; the other stacks are kept."""
 
     def kill_the_worker(packed):  # In here, so that workers need not find this module.
         os.kill(os.getpid(), signal.SIGKILL)
 
     monkeypatch.setattr(cluster, "train_packed", kill_the_worker)
-    with start_workers(1) as engine, pytest.raises(MachineError, match="Worker after worker died"):
+    forgiving = dask.config.set({"distributed.scheduler.allowed-failures": n_forgiven})
+    with (
+        forgiving,
+        start_workers(1) as engine,
+        pytest.raises(MachineError, match="Worker after worker died"),
+    ):
         run_study(STUDY.replace(seeds=1, vary={}), tmp_path, engine=engine)
 
 
