@@ -6,6 +6,7 @@ PYTHON ?=
 ARGS ?=
 
 bin := .venv/bin
+pytest := $(bin)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadscope
 pip_install := $(bin)/python -m pip install --no-build-isolation -c constraints.txt
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -21,6 +22,7 @@ help:
 	@echo 'make types      pyright'
 	@echo 'make layers     import-linter: imports point one way'
 	@echo 'make pytest     the tests and the doctests'
+	@echo 'make test-long  the tests that take minutes: simulations and faults at length'
 	@echo 'make fix      let ruff lay out the code and mend what it can'
 	@echo 'make bench    time fairtrial on this machine'
 	@echo 'make clean    remove .venv and what the tools leave behind'
@@ -61,7 +63,11 @@ layers: .venv/.installed-dev
 
 .PHONY: pytest
 pytest: .venv/.installed-dev fashion_mnist chromium
-	$(bin)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadscope $(ARGS)
+	$(pytest) -m "not long" $(ARGS)
+
+.PHONY: test-long
+test-long: .venv/.installed-dev
+	$(pytest) -m long $(ARGS)
 
 .PHONY: fix
 fix: .venv/.installed-dev

@@ -1,25 +1,82 @@
 """What tests of several folders share."""
 
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
-from small_lab import make_lab
+from fairtrial.optimum import find_optimum
+from small_lab import answer_line, make_lab
+
+# How fast the machine is decides nothing: neither how long an example takes to make or to hold, nor
+# whether a minimum is found within the seconds that users are asked to wait.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def all_the_time_there_is():
+    """Minima are looked for as long as that takes, unless a test names a budget."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(find_optimum, "__defaults__", (1e6,))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_is_heard():
+    """Also where the tests run in the background, which a shell starts with Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+Share = Callable[[str, Callable[[Path], object]], Path]
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory) -> Path:
+def share(tmp_path_factory) -> Share:
+    """Has a folder made once for all processes; a test that changes it takes a copy."""
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+
+    def make_once(name: str, make: Callable[[Path], object]) -> Path:
+        folder, made = place / f"shared-{name}", place / f"shared-{name}.made"
+        with FileLock(f"{folder}.lock"):
+            if not made.exists():
+                make(folder)
+                made.touch()
+        return folder
+
+    return make_once
+
+
+@pytest.fixture(scope="session")
+def lab(share) -> Path:
     """A small lab of three seeds, on the digits."""
-    return make_lab(tmp_path_factory.mktemp("lab"), 3, "Fashion-MNIST could not be downloaded.")
+    note = "Fashion-MNIST could not be downloaded."
+    return share("lab", lambda folder: make_lab(folder, 3, note))
 
 
 @pytest.fixture(scope="session")
-def lab_of_one(tmp_path_factory) -> Path:
+def lab_of_one(share) -> Path:
     """A small lab of a single seed."""
-    return make_lab(tmp_path_factory.mktemp("lab_of_one"), 1)
+    return share("lab_of_one", lambda folder: make_lab(folder, 1))
 
 
 @pytest.fixture(scope="session")
-def hostile_lab(tmp_path_factory) -> Path:
+def hostile_lab(share) -> Path:
     """A small lab whose names mean harm."""
-    return make_lab(tmp_path_factory.mktemp("hostile_lab"), 2, hostile=True)
+    return share("hostile_lab", lambda folder: make_lab(folder, 2, hostile=True))
+
+
+@pytest.fixture(scope="session")
+def line_of_five(share) -> Path:
+    """The lab's first study alone, of five seeds."""
+    return share("line_of_five", lambda folder: answer_line(folder, 5))

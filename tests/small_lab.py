@@ -137,3 +137,8 @@ def make_lab(
     ]
     (folder / "replay.json").write_text(json.dumps(replay))
     return folder
+
+
+def answer_line(folder: Path, n_seeds: int) -> None:
+    """Train and judge the first study alone."""
+    ft.answer(make_studies(n_seeds)["line"], folder)

@@ -6,10 +6,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
+import webbrowser
 
 import polars as pl
 import pytest
+
+from commands import call, drop_progress, run
 
 STUDY = """
 name = "Two losses"
@@ -25,6 +27,7 @@ steps = 30
 loss = ["mse", "mae"]
 """
 
+RUN = ["-m", "fairtrial", "run", "study.toml", "--out", "results"]
 REPLAY = """
 [[run]]
 label = "A short line"
@@ -35,18 +38,13 @@ reported = { slope = "SLOPE", intercept = "2.00" }
 """
 
 
-def run(*arguments, **options):
-    command = [sys.executable, "-m", "fairtrial", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
-
-
 def test_help_does_not_load_tensorflow():
     code = (
         "import sys\nsys.argv = ['fairtrial', '--help']\nfrom fairtrial.cli import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "assert 'tensorflow' not in sys.modules and 'polars' not in sys.modules"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = run("-c", code)
     assert done.returncode == 0, done.stderr
     assert "replay" in done.stdout
 
@@ -66,7 +64,7 @@ def test_help_does_not_load_tensorflow():
     ],
 )
 def test_every_command_has_help_with_an_example(command):
-    done = run(*command, "--help")
+    done = call(*command, "--help")
     assert done.returncode == 0
     assert f"Example: fairtrial {' '.join(command)}" in done.stdout
 
@@ -78,15 +76,15 @@ def test_our_command_never_imports_keras():
         "assert 'tensorflow' in sys.modules and sys.modules['keras'] is None\n"
         "assert not [name for name in sys.modules if name.startswith('keras.')]"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = run("-c", code)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_run_writes_the_tables_and_verifies(tmp_path):
     (tmp_path / "study.toml").write_text(STUDY)
-    done = run("run", "study.toml", "--out", "results", "--verify", "1", cwd=tmp_path)
+    done = run(*RUN, "--verify", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""  # silent in a pipe
+    assert done.stderr == ""  # silent in a pipe, but for progress
     runs = pl.read_parquet(tmp_path / "results" / "runs.parquet")
     assert runs["run"].to_list() == ["mse #0", "mse #1", "mae #0", "mae #1"]
     environment = json.loads((tmp_path / "results" / "environment.json").read_text())
@@ -95,22 +93,22 @@ def test_run_writes_the_tables_and_verifies(tmp_path):
 
 
 def test_new_and_schema(tmp_path):
-    done = run("new", cwd=tmp_path)
+    done = call("new", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "fairtrial run study.toml" in done.stdout
     written = (tmp_path / "fairtrial.schema.json").read_text(encoding="utf-8")
-    printed = run("schema", cwd=tmp_path)
+    printed = call("schema", cwd=tmp_path)
     assert (printed.returncode, printed.stdout, printed.stderr) == (0, written, "")
-    assert run("schema", "--out", "other.json", cwd=tmp_path).returncode == 0
+    assert call("schema", "--out", "other.json", cwd=tmp_path).returncode == 0
     assert (tmp_path / "other.json").read_text(encoding="utf-8") == written
-    again = run("new", cwd=tmp_path)
+    again = call("new", cwd=tmp_path)
     assert again.returncode == 2
     assert again.stderr == "study.toml is there already, and stays: name another file.\n"
 
 
 def test_errors_of_a_study_come_together_without_a_traceback(tmp_path):
     (tmp_path / "study.toml").write_text(STUDY.replace("seeds = 2", "seeds = 0\nsede = 1"))
-    done = run("run", tmp_path / "study.toml")
+    done = call("run", tmp_path / "study.toml")
     assert done.returncode == 2
     assert "seeds" in done.stderr and "sede is not a known name" in done.stderr
     assert "Traceback" not in done.stderr
@@ -123,7 +121,7 @@ def test_errors_of_a_study_come_together_without_a_traceback(tmp_path):
      (["nonsense"], 2), (["data", "fetch", "mnist"], 2)],
 )  # fmt: skip
 def test_what_a_user_gets_wrong_is_a_sentence(arguments, code, tmp_path):
-    done = run(*arguments, cwd=tmp_path)
+    done = call(*arguments, cwd=tmp_path)
     assert done.returncode == code
     assert done.stderr.strip() and "Traceback" not in done.stderr
 
@@ -131,7 +129,7 @@ def test_what_a_user_gets_wrong_is_a_sentence(arguments, code, tmp_path):
 @pytest.mark.parametrize(("slope", "code"), [("3.00", 0), ("3.01", 1)])
 def test_replay_says_no_by_its_exit_code(slope, code, tmp_path):
     (tmp_path / "replay.toml").write_text(REPLAY.replace("SLOPE", slope))
-    done = run("replay", tmp_path / "replay.toml", "--json")
+    done = call("replay", tmp_path / "replay.toml", "--json")
     assert done.returncode == code, done.stderr
     rows = json.loads(done.stdout)
     assert [row["match"] for row in rows] == [code == 0, True]
@@ -141,7 +139,7 @@ def test_replay_says_no_by_its_exit_code(slope, code, tmp_path):
 def test_report_says_what_it_has_written(lab, tmp_path):
     folder = shutil.copytree(lab / "fashion", tmp_path / "fashion")
     options = ["--figures", "svg", "--tables", "markdown", "--one-page", "--quiet"]
-    done = run("report", folder, *options)
+    done = call("report", folder, *options)
     assert (done.returncode, done.stderr) == (0, "")
     counts = {kind: len(list((folder / kind).iterdir())) for kind in ("figures", "tables")}
     assert counts["figures"] > 10 and counts["tables"] > 3
@@ -153,20 +151,21 @@ def test_report_says_what_it_has_written(lab, tmp_path):
     ]
 
 
-def test_report_shows_the_page_in_the_browser(lab, tmp_path):
+def test_report_shows_the_page_in_the_browser(lab, tmp_path, monkeypatch):
     folder = shutil.copytree(lab / "line", tmp_path / "line")
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/shown\n')
     browser.chmod(0o755)
-    environment = os.environ | {"BROWSER": f"{browser} %s"}
-    done = run("report", folder, "--open", env=environment)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    monkeypatch.setattr(webbrowser, "_tryorder", None)  # The variable is read once.
+    done = call("report", folder, "--open")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "shown").read_text().strip() == (folder / "report.html").as_uri()
 
 
 @pytest.mark.parametrize(("option", "form"), [("--figures", "gif"), ("--tables", "docx")])
 def test_report_refuses_unknown_formats(option, form, lab):
-    done = run("report", lab, option, form)
+    done = call("report", lab, option, form)
     assert done.returncode == 2
     assert done.stderr.startswith(f"'{form}' is no format of {option[2:]}: choose one of ")
 
@@ -190,19 +189,24 @@ def test_lab_ends_with_the_conclusions(as_json, lab, monkeypatch, capsys):
 
 
 def test_a_stop_is_a_sentence(tmp_path):
+    """Once progress says that lanes are training, which here it says as soon as they do."""
     (tmp_path / "study.toml").write_text(
         STUDY.replace("steps = 30", "steps = 50_000_000").replace("rows = 50", "rows = 5000")
     )
-    command = [sys.executable, "-m", "fairtrial", "run", "study.toml", "--out", "results"]
+    code = (
+        "import sys\nfrom fairtrial import cli, terminal\n"
+        "terminal.PlainLines.__init__.__defaults__ = (0.0,)\n"
+        f"sys.argv = {RUN[1:]}\ncli.main()\n"
+    )
     with subprocess.Popen(
-        command, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", code], cwd=tmp_path, text=True, stderr=subprocess.PIPE
     ) as process:
-        time.sleep(8)
-        assert process.poll() is None
+        said = iter(process.stderr)
+        assert any(" training" in line for line in said)
         os.kill(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        rest = drop_progress("".join(said))
     assert process.returncode == 130
-    assert said.startswith("Stopped.") and "Traceback" not in said
+    assert rest.startswith("Stopped.") and "Traceback" not in rest
 
 
 def test_a_stop_before_anything_runs_is_a_sentence_too():
@@ -212,7 +216,7 @@ def test_a_stop_before_anything_runs_is_a_sentence_too():
         "@cli.app.command()\ndef load(): raise KeyboardInterrupt\n"
         "sys.argv = ['fairtrial', 'load']\ncli.main()\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = run("-c", code)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "Stopped.\n")
 
 
@@ -230,7 +234,7 @@ def test_a_wrong_table_is_told_before_tensorflow_loads(tmp_path):
         "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 2, end.code\n"
         "assert 'tensorflow' not in sys.modules"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = run("-c", code)
     assert done.returncode == 0, done.stderr
     head, *problems = done.stderr.splitlines()
     assert head == f"{tmp_path / 'houses.csv'} cannot be used:"
@@ -249,14 +253,14 @@ def test_a_claim_alone_trains_its_arms(tmp_path):
     """
     rates = '"optimizer.learning_rate" = [0.01, 0.1]\n'
     (tmp_path / "study.toml").write_text(STUDY + rates + claim)
-    done = run("run", "study.toml", "--claim", "1", "--out", "one", cwd=tmp_path)
+    done = call("run", "study.toml", "--claim", "1", "--out", "one", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     runs = pl.read_parquet(tmp_path / "one" / "runs.parquet")
     assert set(runs["arm"]) == {f"{loss}, optimizer.learning_rate=0.1" for loss in ("mse", "mae")}
     assert len(json.loads((tmp_path / "one" / "verdicts.json").read_text())) == 1
     assert (tmp_path / "one" / "report.html").is_file()
-    again = run("run", "one/study.toml", "--out", "one", "--json", cwd=tmp_path)
+    again = call("run", "one/study.toml", "--out", "one", "--json", cwd=tmp_path)
     assert [row["say"] for row in json.loads(again.stdout)] == ["MSE is closer"]
-    refused = run("run", "study.toml", "--claim", "2", "--out", "one", cwd=tmp_path)
+    refused = call("run", "study.toml", "--claim", "2", "--out", "one", cwd=tmp_path)
     assert refused.returncode == 2
     assert "There is no claim 2: the study states 1 claim." in refused.stderr

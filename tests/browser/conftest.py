@@ -7,27 +7,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from browser.pages import WRITERS
+from browser.pages import PAGES, wait_for_frame
+from fairtrial.report.report import write_page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE = 600_000.0
+"""Milliseconds: what is waited for comes, however slow the machine is."""
+
+expect.set_options(PATIENCE)
 
 
 @pytest.fixture(scope="session")
-def files(tmp_path_factory) -> Callable[[str], Path]:
+def files(request, share) -> Callable[[str], Path]:
     """Writes each page once, when it is first asked for."""
-    written: dict[str, Path] = {}
 
     def write(name: str) -> Path:
-        if name not in written:
-            written[name] = WRITERS[name](tmp_path_factory.mktemp(name))
-        return written[name]
+        def copy_and_write(folder: Path) -> None:
+            shutil.copytree(request.getfixturevalue(PAGES[name]), folder)
+            write_page(folder)
+
+        return share(f"page-{name}", copy_and_write) / "report.html"
 
     return write
 
 
-@pytest.fixture(params=list(WRITERS))
+@pytest.fixture(params=list(PAGES))
 def file(request, files) -> Path:
     """The file of each page in turn."""
     return files(request.param)
@@ -43,6 +49,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium,
+            timeout=PATIENCE,
             args=["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         yield browser
@@ -71,10 +78,7 @@ class Visit:
 
     def wait_for_charts(self) -> None:
         """Wait until every chart that can be seen has been drawn, or has failed."""
-        # What has just changed, such as the width, reaches the page's script with the next frame.
-        self.page.evaluate(
-            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        )
+        wait_for_frame(self.page)
         self.page.wait_for_function(
             """() => document.documentElement.dataset.charts === "drawn"
                 && [...document.querySelectorAll(".chart")].every((place) =>
@@ -96,6 +100,7 @@ def visit(browser) -> Iterator[Callable[..., Visit]]:
     def open_file(path: Path, width: int = 1280, **options: Any) -> Visit:
         viewport = {"width": width, "height": 900}
         context = browser.new_context(viewport=viewport, offline=True, **options)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         visit = Visit(context.new_page())
         visit.watch()

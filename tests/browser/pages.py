@@ -1,22 +1,14 @@
 """The pages that every test of this folder is true of."""
 
-from collections.abc import Callable
-from pathlib import Path
+from playwright.sync_api import Page
 
-from fairtrial.report.report import write_page
-from small_lab import HOSTILE, make_lab
+from small_lab import HOSTILE
 
+PAGES = {"lab": "lab", "study": "line_of_five", "hostile": "hostile_lab"}
+"""Each page with the fixture whose results it shows."""
 HOSTILE_SETTING = HOSTILE[1]
 
 
-def write_study_page(folder: Path) -> Path:
-    """Write the page of one study of the lab."""
-    return write_page(make_lab(folder, 5) / "line")
-
-
-WRITERS: dict[str, Callable[[Path], Path]] = {
-    "lab": lambda folder: write_page(make_lab(folder, 3, "Fashion-MNIST is not there.")),
-    "study": write_study_page,
-    "hostile": lambda folder: write_page(make_lab(folder, 2, hostile=True)),
-}
-"""To add a page, add how its file is written."""
+def wait_for_frame(page: Page) -> None:
+    """Wait until what has just changed, such as the width, has reached the page's script."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from browser.pages import HOSTILE_SETTING
+from browser.pages import HOSTILE_SETTING, wait_for_frame
 from small_lab import HOSTILE
 
 
@@ -32,7 +32,7 @@ def test_hostile_names_are_text_in_charts(visit, hostile):
     told = []
     for mark in chart.locator(".mark-symbol path").all()[:8]:
         mark.hover(force=True)
-        page.wait_for_timeout(50)
+        wait_for_frame(page)
         told.append(tooltip.inner_text())  # Of a mark behind another one, it is the other's.
     assert any(HOSTILE_SETTING in words for words in told)
     assert page.locator(":is(.chart, #vg-tooltip-element) :is(img, script)").count() == 0

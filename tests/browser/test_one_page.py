@@ -1,18 +1,19 @@
 """The short version of a page, on screen and on paper."""
 
+import shutil
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from fairtrial.report.report import write_report
-from small_lab import make_lab
 
 A4 = 794
 """Its width in pixels."""
 
 
 @pytest.fixture(scope="module")
-def short(tmp_path_factory):
-    folder = make_lab(tmp_path_factory.mktemp("short"), 5) / "line"
+def short(line_of_five, tmp_path_factory):
+    folder = shutil.copytree(line_of_five, tmp_path_factory.mktemp("short") / "line")
     return list(write_report(folder, one_page=True))[1]
 
 

@@ -3,7 +3,7 @@
 import errno
 import gzip
 import os
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -131,9 +131,11 @@ def test_a_bad_download_is_told_and_never_kept(full_home, cache, harm, reason):
 
 def test_nothing_answers(monkeypatch, tiny, cache):
     monkeypatch.setattr(download, "GIVE_UP_SECONDS", 0)
-    monkeypatch.setattr("pooch.HTTPDownloader.__call__", lambda *_, **__: time.sleep(1))
+    over = threading.Event()
+    monkeypatch.setattr("pooch.HTTPDownloader.__call__", lambda *_, **__: over.wait())
     with pytest.raises(MachineError, match="nothing answers within 0 seconds"):
         fetch.obtain_files()
+    over.set()
     assert names(cache) == []
 
 

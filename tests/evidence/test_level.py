@@ -1,7 +1,8 @@
 """How often verdicts are wrong where the truth is known: benchmarks/level.py in short.
 
 Each share may lie three standard errors beyond its target: enough not to fail by chance, and too
-little for a test that is wrong.
+little for a test that is wrong. A quarter of the studies is simulated each time, all by
+`make test-long`.
 """
 
 import importlib.util
@@ -27,6 +28,11 @@ def level():
         yield module
 
 
+@pytest.fixture(params=[0.25, pytest.param(1.0, marks=pytest.mark.long)], ids=["part", "all"])
+def part(request):
+    return request.param
+
+
 def most(share, n):
     return share + 3.0 * math.sqrt(share * (1.0 - share) / n)
 
@@ -49,8 +55,9 @@ def test_distributions_are_standard(level):
     [*((name, 10, 1000) for name in SYMMETRIC), ("normal", 20, 50), ("Student's t, 3", 20, 50)],
 )
 def test_nothing_is_called_something_in_at_most_5_percent_of_studies(
-    level, name, n_seeds, n_studies
+    level, name, n_seeds, n_studies, part
 ):
+    n_studies = int(part * n_studies)
     random = np.random.default_rng(n_seeds)
     found = level.simulate_nothing(level.SYMMETRIC[name], n_seeds, n_studies, random)
     n_claims = n_studies * level.N_CLAIMS
@@ -60,21 +67,21 @@ def test_nothing_is_called_something_in_at_most_5_percent_of_studies(
 
 
 @pytest.mark.parametrize("name", SYMMETRIC)
-def test_equivalent_is_said_at_the_margin_in_at_most_5_percent(level, name):
-    random = np.random.default_rng(3)
-    found = level.simulate_equivalence(level.SYMMETRIC[name], 10, 1000, random)
-    assert found["equivalent_high"] <= most(0.05, 1000)
-    assert found["equivalent_low"] <= most(0.05, 1000)
+def test_equivalent_is_said_at_the_margin_in_at_most_5_percent(level, name, part):
+    n, random = int(part * 1000), np.random.default_rng(3)
+    found = level.simulate_equivalence(level.SYMMETRIC[name], 10, n, random)
+    assert found["equivalent_high"] <= most(0.05, n)
+    assert found["equivalent_low"] <= most(0.05, n)
     assert found["equivalent_beyond"] < 0.05 < 0.5 < found["equivalent_within"]
 
 
 @pytest.mark.parametrize("name", SYMMETRIC)
-def test_looking_after_each_seed_by_bets_keeps_the_level(level, name):
-    random = np.random.default_rng(4)
-    found = level.simulate_peeking(level.SYMMETRIC[name], 200, random)
-    assert found["called"] <= most(0.05, 200)
-    assert found["missed"] <= most(0.05, 200)
-    assert max(found["equivalent_high"], found["equivalent_low"]) <= most(0.05, 200)
+def test_looking_after_each_seed_by_bets_keeps_the_level(level, name, part):
+    n, random = int(part * 200), np.random.default_rng(4)
+    found = level.simulate_peeking(level.SYMMETRIC[name], n, random)
+    assert found["called"] <= most(0.05, n)
+    assert found["missed"] <= most(0.05, n)
+    assert max(found["equivalent_high"], found["equivalent_low"]) <= most(0.05, n)
     assert found["found"] > 0.9
 
 
@@ -95,12 +102,12 @@ def test_a_skewed_difference_is_called_too_often(level):
 
 @pytest.mark.parametrize("arm", ["normal", "exponential", "lognormal"])
 @pytest.mark.parametrize("n_seeds", [6, 12])
-def test_equal_arms_with_seeds_of_their_own(level, arm, n_seeds):
+def test_equal_arms_with_seeds_of_their_own(level, arm, n_seeds, part):
     """A/A: two arms of one distribution, nothing shared, so nothing but chance lies between them.
 
     Studies of ten claims, and claims of a study each, at no more than 5 %.
     """
-    random, studies, claims, n_studies = np.random.default_rng(7), 0, 0, 400
+    random, studies, claims, n_studies = np.random.default_rng(7), 0, 0, int(part * 400)
     for _ in range(n_studies):
         one, other = (getattr(random, arm)(size=(10, n_seeds)) for _ in range(2))
         evidence = [weigh(differences, 0.0) for differences in one - other]

@@ -6,12 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("mlflow")
-pytest.importorskip("sqlalchemy")
-pytest.importorskip("alembic")
-
-from mlflow import MlflowClient
-
 from fairtrial.errors import InputError
 from fairtrial.export.columns import list_metrics, list_settings
 from fairtrial.export.formats import export
@@ -19,10 +13,18 @@ from fairtrial.export.formats import export
 LARGEST = sys.float_info.max
 
 
+@pytest.fixture(scope="module", autouse=True)
+def mlflow():
+    """MLflow takes seconds to load: not where these tests are collected and other ones run."""
+    for package in ("sqlalchemy", "alembic"):
+        pytest.importorskip(package)
+    return pytest.importorskip("mlflow")
+
+
 @pytest.fixture(scope="module")
-def client(trial, tmp_path_factory):
+def client(mlflow, trial, tmp_path_factory):
     place = export(trial.folder, "mlflow", tmp_path_factory.mktemp("mlflow") / "a #b")
-    return MlflowClient(tracking_uri=f"sqlite:///{place}/mlflow.db")
+    return mlflow.MlflowClient(tracking_uri=f"sqlite:///{place}/mlflow.db")
 
 
 @pytest.fixture(scope="module")

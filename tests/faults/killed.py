@@ -9,6 +9,7 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from fairtrial.study import Study
@@ -23,6 +24,8 @@ recipe = { loss = "mse", optimizer = "sgd", steps = 4 }
 vary = { loss = ["mse", "huber"], "optimizer.learning_rate" = [0.01, 0.1] }
 """)
 MEMORY = 1  # One run a stack: 32 parts.
+TOUCHES = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.scandir", "os.listdir")
+"""What Python does to files, as its audit hooks call it."""
 
 
 def count_parts(folder: Path) -> int:
@@ -30,29 +33,36 @@ def count_parts(folder: Path) -> int:
     return len(list(folder.glob("parts/*.parquet")))
 
 
-def attempt(folder: Path, moments: random.Random | None) -> bool:
-    """Run the study in a process of its own, kill it at a random moment, say if it had ended.
+def die_at(n_touches: int, folder: Path) -> None:
+    """Have this process kill itself as it touches its results folder for the nth time."""
+    left = n_touches
 
-    The moment is up to a quarter of a second after some more stacks have finished, or, where that
-    is none, within the first seconds; None does not kill.
-    """
+    def count(event: str, arguments: tuple) -> None:
+        nonlocal left
+        if event in TOUCHES and str(folder) in str(arguments[0]):
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+
+
+def attempt(
+    folder: Path,
+    prepare: Callable[[], None] = lambda: None,
+    kill: Callable[[int], None] = lambda child: None,
+) -> bool:
+    """Run the study in a process of its own, which may be killed; say if it had ended."""
     child = os.fork()
     if child == 0:
         try:
+            prepare()
             run_study(STUDY, folder, memory=MEMORY)
             os._exit(0)
         except BaseException as error:
             print(repr(error), file=sys.stderr, flush=True)
             os._exit(1)
-    if moments is not None:
-        n_more = moments.randint(0, 12)
-        enough, delay = count_parts(folder) + n_more, moments.uniform(0.0, 0.25 if n_more else 3.0)
-        while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-            if count_parts(folder) >= enough:
-                time.sleep(delay)
-                os.kill(child, signal.SIGKILL)
-                break
-            time.sleep(0.005)
+    kill(child)
     _, status = os.waitpid(child, 0)
     if os.WIFEXITED(status):
         assert os.WEXITSTATUS(status) == 0, "the study failed"
@@ -60,19 +70,47 @@ def attempt(folder: Path, moments: random.Random | None) -> bool:
     return False
 
 
+def attempt_and_die(folder: Path, n_touches: int) -> bool:
+    """Run the study until it touches its folder for the nth time."""
+    return attempt(folder, prepare=lambda: die_at(n_touches, folder))
+
+
+def attempt_and_kill(folder: Path, moments: random.Random) -> bool:
+    """Run the study until some more stacks have finished, and for up to a quarter second more."""
+    enough, delay = count_parts(folder) + moments.randint(1, 12), moments.uniform(0.0, 0.25)
+
+    def kill(child: int) -> None:
+        while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            if count_parts(folder) >= enough:
+                time.sleep(delay)
+                os.kill(child, signal.SIGKILL)
+                return
+            time.sleep(0.005)
+
+    return attempt(folder, kill=kill)
+
+
 def main(place: Path, n_kills: int) -> None:
-    """Leave `whole`, never killed, and `killed 0`, `killed 1`, ..., each killed several times."""
+    """Leave `whole`, never killed, and `killed 0`, `killed 1`, ..., each killed several times.
+
+    Two of three kills come as the study touches its files, which is the same on any machine: the
+    first before any part. The others come from outside, so that they meet computations too.
+    """
     # Compiling would be most of an attempt's time, and has nothing to do with what is tested.
     xla.has_xla = lambda: False
-    attempt(place / "whole", None)
+    attempt(place / "whole")
     moments, number, parts = random.Random(0), 0, []
     while len(parts) < n_kills:
         folder = place / f"killed {number}"
-        if attempt(folder, moments):
+        if len(parts) % 3 == 2:
+            ended = attempt_and_kill(folder, moments)
+        else:
+            ended = attempt_and_die(folder, moments.randint(1, 200 if parts else 5))
+        if ended:
             number += 1
         else:
             parts.append(count_parts(folder))
-    attempt(place / f"killed {number}", None)
+    attempt(place / f"killed {number}")
     print(len(parts), number + 1, *parts)
 
 

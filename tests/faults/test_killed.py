@@ -1,26 +1,28 @@
-"""Killed at 30 random moments, a study ends with the same tables, to the last byte."""
+"""Killed at random moments, a study ends with the same tables, to the last byte."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from fairtrial.trial.store import CURVES, PARAMETERS, RUNS
 
-N_KILLS = 30
 
-
-def test_killed_at_random_moments(tmp_path):
+@pytest.mark.parametrize(
+    ("n_kills", "n_stages"), [(3, 1), pytest.param(30, 3, marks=pytest.mark.long)]
+)
+def test_killed_at_random_moments(tmp_path, n_kills, n_stages):
     script = Path(__file__).with_name("killed.py")
     done = subprocess.run(
-        [sys.executable, script, str(tmp_path), str(N_KILLS)], capture_output=True, text=True
+        [sys.executable, script, str(tmp_path), str(n_kills)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    n_kills, n_folders, *n_parts = map(int, done.stdout.split())
-    assert n_kills == len(n_parts) == N_KILLS
+    found, n_folders, *n_parts = map(int, done.stdout.split())
+    assert found == len(n_parts) == n_kills
     # Kills met every stage: before the first part, between parts, and after the last.
-    assert 0 in n_parts and len({n for n in n_parts if 0 < n < 32}) >= 3
+    assert 0 in n_parts and len({n for n in n_parts if 0 < n < 32}) >= n_stages
     whole = tmp_path / "whole"
     for folder in [tmp_path / f"killed {number}" for number in range(n_folders)]:
         for name in (CURVES, PARAMETERS):

@@ -197,10 +197,10 @@ def test_pairs_against_trying_all():
 
 
 def test_many_arms_are_matched_without_trying_every_pair():
-    values = ", ".join(f"{number}.0" for number in range(1, 10_001))
+    values = ", ".join(f"{number}.0" for number in range(1, 3_001))
     text = GRID.partition("[vary]")[0] + f'[vary]\n"optimizer.learning_rate" = [{values}]\n'
     arms = list_arms(text + 'loss = ["mse", "mae"]')
-    assert len(match_arms(arms, claim(better={"loss": "mae"}, than={"loss": "mse"}))) == 10_000
+    assert len(match_arms(arms, claim(better={"loss": "mae"}, than={"loss": "mse"}))) == 3_000
 
 
 # ------------------------------------------------------------------------------------------ rules

@@ -125,7 +125,8 @@ def test_features_in_the_making_are_told_and_stopped(tmp_path, cache, monkeypatc
         "digits: making hog, seed 0",
     ]
     assert told[1].share == told[1].n_training == 0
-    assert threading.active_count() == before
+    while threading.active_count() > before:  # The making ends with its next look around.
+        time.sleep(0.01)
     assert [path.suffix for path in (cache / "features").iterdir()] == [".lock"]
 
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from fairtrial.errors import InputError, MachineError
 from fairtrial.study import Study
+from fairtrial.training import stacked, xla
 from fairtrial.trial import execute, fingerprint, train
 from fairtrial.trial.execute import run_study
 from fairtrial.trial.parts import PARTS
@@ -22,6 +23,16 @@ task = { kind = "line", rows = 50, test_rows = 20 }
 recipe = { loss = "mse", optimizer = "sgd", steps = 20 }
 vary = { loss = ["mse", "huber"], "task.rows" = [50, 60] }
 """)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plain_graphs():
+    """Compiling would be most of the time, and has nothing to do with what is tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(xla, "has_xla", lambda: False)
+        stacked.compile_steps.cache_clear()
+        yield
+        stacked.compile_steps.cache_clear()
 
 
 @pytest.fixture
