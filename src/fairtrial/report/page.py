@@ -24,9 +24,12 @@ LIBRARY = "window.vegaEmbed = vegaEmbed;"
 GROUPS = {
     "reversed": "The opposite is true",
     "holds": "Holds",
+    "in part": "Holds in part",
     "equivalent": "No difference that matters",
+    "noise": "Noise: no difference that matters, or none that can be told",
     "undecided": "Cannot be told apart",
     "not comparable": "Compares different things",
+    "different things": "Compared different things",
 }
 """Groups of headlines in their order, each with its heading; a verdict is its own group."""
 MOST_HEADLINES = 4
