@@ -9,6 +9,9 @@ import numpy as np
 from fairtrial.data.dataset import Dataset
 from fairtrial.randomness import make_stream
 
+# Rows that stay close to each other where a large file is shuffled.
+NEIGHBOURS = 64
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -33,7 +36,13 @@ class Part:
 
     def read(self, which: slice | np.ndarray = slice(None)) -> np.ndarray:
         """Read the features of all rows, or of those that are named by position, (N, D)."""
-        return self.source[self.rows[which]]
+        rows = self.rows[which]
+        if not isinstance(self.source, np.memmap):
+            return self.source[rows]
+        order = np.argsort(rows)  # A file is read from its start to its end.
+        features = np.empty((len(rows), self.source.shape[1]), self.source.dtype)
+        features[order] = self.source[rows[order]]
+        return features
 
 
 def split_rows(
@@ -83,3 +92,31 @@ def split_parts(dataset: Dataset, validation: float | None, seed: int) -> dict[s
 def order_rows(n_rows: int, seed: int, epoch: int) -> np.ndarray:
     """Shuffle the training rows for one epoch (counted from 1); (N,) of int."""
     return make_stream(seed, f"order.{epoch}").permutation(n_rows)
+
+
+def order_blocks(n_rows: int, n_together: int, seed: int, epoch: int) -> np.ndarray:
+    """Shuffle blocks of neighbouring rows, then the rows of the blocks that come together.
+
+    Parameters
+    ----------
+    n_rows : int
+        N.
+    n_together : int
+        How many rows are shuffled among each other: whole blocks, at least one.
+    seed : int
+        The run's seed.
+    epoch : int
+        Counted from 1.
+
+    Returns
+    -------
+    (N,) of int
+    """
+    stream = make_stream(seed, f"order.{epoch}")
+    firsts = NEIGHBOURS * stream.permutation(-(-n_rows // NEIGHBOURS))
+    rows = np.add.outer(firsts, np.arange(NEIGHBOURS)).ravel()
+    rows = rows[rows < n_rows]
+    step = max(n_together // NEIGHBOURS, 1) * NEIGHBOURS
+    for first in range(0, n_rows, step):
+        stream.shuffle(rows[first : first + step])
+    return rows

@@ -78,9 +78,14 @@ class PatchLayer(Settings):
 
 
 class FirstLayer(PatchLayer):
-    """A layer below another: `size` is that of its patches, in pixels a side."""
+    """A layer below another: `size` is that of its patches, in pixels a side.
+
+    The next layer sees the first `channels` principal components of its responses; absent, it sees
+    all of them, 2 `patches`.
+    """
 
     size: Size = 5
+    channels: Count | None = None
     patches: Count = 64
     padding: Padding = 2
     grid: Count = 14

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.split import order_rows, split_parts, split_rows
+from fairtrial.data.split import split_parts, split_rows
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.evaluation import (
     choose_monitored,
@@ -24,6 +24,7 @@ from fairtrial.training.evaluation import (
 )
 from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
 from fairtrial.training.noise import Draws, NamedDraws, draw_feature_noise, make_keys
+from fairtrial.training.order import order_epoch
 from fairtrial.training.parameters import Parameters, draw_init
 from fairtrial.training.schedule import decay
 from fairtrial.training.step import (
@@ -150,7 +151,7 @@ def _train_epochs(
     curves, epoch, step = defaultdict(list), 0, 0
     while state.outcome == TRAINING:
         epoch += 1
-        order = order_rows(len(train_rows), seed, epoch)
+        order = order_epoch(train_rows, seed, epoch)
         before, losses = state, []
         rate = decay(kinds.decays, state.learning_rate, numbers, step)
         for first in range(0, len(order), batch_size):

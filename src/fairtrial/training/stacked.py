@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.split import Part, order_rows, split_parts
+from fairtrial.data.split import Part, split_parts
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.evaluation import (
     choose_monitored,
@@ -25,6 +25,7 @@ from fairtrial.training.evaluation import (
 from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
 from fairtrial.training.lanes import share_lanes
 from fairtrial.training.noise import NamedDraws, draw_feature_noise, make_keys
+from fairtrial.training.order import order_epoch
 from fairtrial.training.parameters import Parameters, draw_init
 from fairtrial.training.schedule import decay
 from fairtrial.training.sizes import CHUNK, PIECE
@@ -340,7 +341,8 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
         epoch += 1
         start_of_epoch, step, total = state, (epoch - 1) * n_batches, 0.0
         rate = decay(kinds.decays, state.learning_rate, numbers, step)
-        for rows in lay_out_epoch(train_rows, order_rows(len(train_rows), seed, epoch), batch_size):
+        order = order_epoch(train_rows, seed, epoch)
+        for rows in lay_out_epoch(train_rows, order, batch_size):
             state, losses = run_epoch(
                 state, start_of_epoch, rows, numbers, keys, tf.constant(epoch), tf.constant(step)
             )

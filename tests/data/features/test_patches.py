@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 
 from fairtrial.data.features import patches
 from fairtrial.data.features.maps import TrainingRows
@@ -15,8 +16,8 @@ ROWS = TrainingRows(load_digits().train_images, np.arange(0, 1437, 2), 16, 3)
 IMAGES = patches.shape_images(ROWS.read())
 
 
-def fit(features, size, images=IMAGES, below=lambda image: image):
-    return patches.fit_layer(features, size, images, below, ROWS, "test")
+def fit(features, size, maps=IMAGES, n_channels=None):
+    return patches.fit_layer(features, size, maps, ROWS, "test", n_channels)
 
 
 def weigh_slowly(n_places, grid, overlap):
@@ -51,7 +52,8 @@ def respond_slowly(maps, layer):
                 responses[row, column, number] = max(0.0, window @ patch - least)
                 responses[row, column, n_patches + number] = max(0.0, -window @ patch - least)
     weights = weigh_slowly(n_places, settings.grid, settings.overlap)
-    return np.einsum("gr,hc,rcp->ghp", weights, weights, responses) ** settings.power
+    pooled = np.einsum("gr,hc,rcp->ghp", weights, weights, responses) ** settings.power
+    return pooled if layer.channels is None else pooled @ layer.channels
 
 
 LAYERS = [
@@ -59,6 +61,7 @@ LAYERS = [
     {"grid": 3, "power": 1.0, "threshold": 0.0, "padding": 1},
     {"grid": 2, "overlap": 0.3, "contrast": 0.5, "whitening": 0.2, "dictionary": "random"},
     {"grid": 1, "dimensions": 3},
+    {"grid": 2, "contrast": 0.0},
 ]
 
 
@@ -71,13 +74,14 @@ def test_responses(settings):
         np.testing.assert_allclose(layer(image), expected, atol=1e-3)
 
 
-def test_two_layers():
-    """The second layer sees the maps of the first: 4 x 4 places of 10 responses."""
-    first = FirstLayer(size=3, patches=5, grid=4, padding=1)
+@pytest.mark.parametrize("channels", [None, 4])
+def test_two_layers(channels):
+    """The second layer sees the maps of the first: 4 x 4 places of 10 responses, or 4 channels."""
+    first = FirstLayer(size=3, patches=5, grid=4, padding=1, channels=channels)
     features = PatchFeatures(kind="patches", first=first, sizes=[2], patches=6, grid=2)
-    below = fit(first, 3)
-    above = fit(features, 2, IMAGES[:100], below)
-    assert above.whitening.shape[0] == 2 * 2 * 10
+    below = fit(first, 3, IMAGES, channels)
+    above = fit(features, 2, patches.map_images(below, IMAGES[:100]))
+    assert above.whitening.shape[0] == 2 * 2 * (channels or 10)
     for image in IMAGES[:3]:
         expected = respond_slowly(respond_slowly(image, below), above)
         np.testing.assert_allclose(above(below(image)), expected, atol=1e-3)
@@ -85,12 +89,19 @@ def test_two_layers():
     assert found.shape == (len(IMAGES), 2 * 2 * 12)
 
 
+@pytest.mark.parametrize("n_channels", [4, 99])
+def test_channels_are_the_principal_components_of_responses(n_channels):
+    features = PatchFeatures(kind="patches", patches=3, grid=2)
+    responses = patches.map_images(fit(features, 4), IMAGES).reshape(-1, 6)
+    expected = PCA(svd_solver="full").fit(responses.astype(float)).components_[:n_channels].T
+    found = patches.fit_channels(responses.reshape(-1, 2, 2, 6), n_channels)
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(np.abs((found * expected).sum(0)), 1.0, atol=1e-4)
+
+
 def test_features_are_the_sizes_side_by_side_standardised():
     features = PatchFeatures(kind="patches", sizes=[3, 5], patches=6, grid=2)
-    layers = [
-        patches.fit_layer(features, size, IMAGES, lambda image: image, ROWS, f"patches.{size}")
-        for size in (3, 5)
-    ]
+    layers = [patches.fit_layer(features, size, IMAGES, ROWS, f"patches.{size}") for size in (3, 5)]
     raw = np.array([[*layers[0](image).ravel(), *layers[1](image).ravel()] for image in IMAGES])
     found = patches.fit_patches(features, ROWS)(ROWS.read())
     size = raw.std(0)
@@ -114,8 +125,7 @@ def test_cells(sizes):
 
 
 def draw(size, images=IMAGES):
-    stream = np.random.default_rng(1)
-    return patches.draw_windows(images, lambda image: image, size, 0, stream)
+    return patches.draw_windows(images, size, 0, np.random.default_rng(1))
 
 
 def test_whitened_windows_are_uncorrelated_and_of_one_size():
@@ -144,6 +154,19 @@ def test_contrast():
     for window, one in zip(windows.astype(float), found, strict=True):
         centred = window - window.mean()
         np.testing.assert_allclose(one, centred / np.sqrt((centred**2).sum() + 0.09), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_windows_are_measured_without_being_cut(size):
+    maps = np.random.default_rng(0).normal(1.0, 1.0, (6, 6, 3)).astype(np.float32)
+    mean, squares = patches.measure_windows(maps, size)
+    n_places = 7 - size
+    assert mean.shape == squares.shape == (n_places**2,)
+    for place in range(n_places**2):
+        row, column = divmod(place, n_places)
+        window = maps[row : row + size, column : column + size].astype(float)
+        assert mean[place] == pytest.approx(window.mean(), abs=1e-5)
+        assert squares[place] == pytest.approx(((window - window.mean()) ** 2).sum(), rel=1e-4)
 
 
 def test_windows_are_of_the_images_and_not_flat():

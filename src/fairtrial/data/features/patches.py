@@ -8,7 +8,8 @@ Coates and Ng (2012), "Learning feature representations with k-means".
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -20,9 +21,10 @@ from fairtrial.errors import InputError
 from fairtrial.study.features import PatchFeatures, PatchLayer
 
 # A dictionary is learned from so many windows, in so many images; of large windows from fewer.
-N_WINDOWS, N_IMAGES, MOST_VALUES = 100_000, 4000, 2**26
-# So many images, at most, say how large the features are.
-N_SCALED = 10_000
+# The same images say how large the features are.
+N_WINDOWS, N_IMAGES, MOST_VALUES = 50_000, 2000, 2**26
+# So many of them give the principal components of a layer's responses.
+N_IMAGES_FOR_CHANNELS = 500
 N_ROUNDS = 10
 BLOCK = 5000
 # What is this share of the largest is rounding.
@@ -39,25 +41,37 @@ ImageMap = Callable[[np.ndarray], np.ndarray]
 def fit_patches(features: PatchFeatures, rows: TrainingRows) -> Map:
     """Learn or draw the dictionaries, and standardise the responses by training rows."""
     gamma = np.float32(features.gamma)
-    images = shape_images(rows.draw(N_IMAGES, "images")) ** gamma
+    maps = shape_images(rows.draw(N_IMAGES, "images")) ** gamma
     below: ImageMap = lambda image: image  # noqa: E731
-    if features.first:
-        below = fit_layer(features.first, features.first.size, images, below, rows, "first")
-    layers = [
-        fit_layer(features, size, images, below, rows, f"patches.{size}") for size in features.sizes
-    ]  # fmt: skip
+    if first := features.first:
+        below = fit_layer(first, first.size, maps, rows, "first", first.channels)
+        maps = map_images(below, maps)
+    layers = [fit_layer(features, size, maps, rows, f"patches.{size}") for size in features.sizes]
 
-    def describe(image: np.ndarray) -> np.ndarray:
-        check_in()
-        maps = below(image)
+    def join(maps: np.ndarray) -> np.ndarray:
         return np.concatenate([layer(maps).ravel() for layer in layers])
 
-    def respond(X: np.ndarray) -> np.ndarray:
-        # Image by image: what lies between stays in the processor's cache.
-        return np.stack([describe(image) for image in shape_images(X) ** gamma])
+    scale = fit_scale([map_images(join, maps)])
 
-    scale = fit_scale(apply(respond, rows.draw(N_SCALED, "scale"), 1))
-    return lambda X: scale(respond(X))
+    def respond(X: np.ndarray) -> np.ndarray:
+        images = shape_images(X) ** gamma
+        return scale(respond_each(lambda image: join(below(image)), images))
+
+    return respond
+
+
+def respond_each(image_map: ImageMap, images: np.ndarray) -> np.ndarray:
+    """Map image by image: what lies between stays in the processor's cache."""
+    responses = []
+    for image in images:
+        check_in()
+        responses.append(image_map(image))
+    return np.stack(responses)
+
+
+def map_images(image_map: ImageMap, images: np.ndarray) -> np.ndarray:
+    """Map images on all processors."""
+    return np.concatenate([*apply(lambda chunk: respond_each(image_map, chunk), images, 1)])
 
 
 def shape_images(X: np.ndarray) -> np.ndarray:
@@ -82,6 +96,8 @@ class Layer:
         Taken off whitened windows, whose mean is 0 then.
     patches : (P, R) float32
         Whitened, of length 1.
+    channels : (2 P, C') float32 or None
+        Principal components, along which the responses are given.
     """
 
     settings: PatchLayer
@@ -90,71 +106,95 @@ class Layer:
     whitening: np.ndarray
     offset: np.ndarray
     patches: np.ndarray
+    channels: np.ndarray | None = None
 
     def __call__(self, maps: np.ndarray) -> np.ndarray:
-        """Respond to one image's maps, (M, M, C): (G, G, 2 P), towards patches, then away."""
-        windows = cut_windows(maps, self.size, self.settings.padding)
-        cosines = self.whiten(windows) @ self.patches.T
-        n_places, n_dimensions = round(len(windows) ** 0.5), self.whitening.shape[1]
+        """Respond to one image's maps, (M, M, C): (G, G, 2 P), towards patches, then away.
+
+        Or, along `channels`, (G, G, C').
+        """
+        cosines = self.whiten(maps) @ self.patches.T
+        n_places, n_dimensions = round(len(cosines) ** 0.5), self.whitening.shape[1]
         average = weigh_cells(n_places, self.settings.grid, self.settings.overlap)
         threshold = np.float32(self.settings.threshold / n_dimensions**0.5)
         towards = pool(rectify(cosines - threshold), average)
         away = pool(rectify(np.subtract(-threshold, cosines, out=cosines)), average)
-        return np.concatenate([towards, away], axis=2) ** self.settings.power
+        responses = np.concatenate([towards, away], axis=2) ** self.settings.power
+        return responses if self.channels is None else responses @ self.channels
 
-    def whiten(self, windows: np.ndarray) -> np.ndarray:
-        """Whiten windows, (N, s² C), and give them length 1; (N, R)."""
-        return lengthen(normalise_contrast(windows, self.softness) @ self.whitening - self.offset)
+    def whiten(self, maps: np.ndarray) -> np.ndarray:
+        """Whiten all windows of one image's maps, and give them length 1; (places, R).
+
+        Means and lengths are taken off the product, which has far fewer values than the windows.
+        """
+        maps = pad(maps, self.settings.padding)
+        mean, squares = measure_windows(maps, self.size)
+        whitened = cut_windows(maps, self.size) @ self.whitening
+        whitened -= np.outer(mean, self.whitening.sum(0))
+        whitened /= np.sqrt(squares + np.float32(self.softness**2))[:, None]
+        return lengthen(whitened - self.offset)
 
 
 def fit_layer(
     settings: PatchLayer,
     size: int,
-    images: np.ndarray,
-    below: ImageMap,
+    maps: np.ndarray,
     rows: TrainingRows,
     name: str,
+    n_channels: int | None = None,
 ) -> Layer:
-    """Fit a layer on windows of training images.
+    """Fit a layer on windows of what it sees of training images.
 
     Parameters
     ----------
     settings : PatchLayer
     size : int
         Along a side of its patches.
-    images : (N, M, M, 1)
-        Of training.
-    below : callable
-        What the layer sees of an image.
+    maps : (N, M, M, C)
+        Training images, or what the layer below makes of them.
     rows : TrainingRows
         Has the streams to draw from.
     name : str
         Of the layer, for the streams.
+    n_channels : int, optional
+        How many principal components of its responses it gives; absent, it gives the responses.
     """
-    windows = draw_windows(images, below, size, settings.padding, rows.open(f"{name}.windows"))
-    softness = settings.contrast * float(np.median(measure_contrast(windows)))
+    windows = draw_windows(maps, size, settings.padding, rows.open(f"{name}.windows"))
+    # Without a softness the windows of one shade would have no length to be divided by.
+    softness = max(settings.contrast, ROUNDING) * float(np.median(measure_contrast(windows)))
     normalised = normalise_contrast(windows, softness)
     mean, whitening = fit_whitening(normalised, settings.whitening, settings.dimensions)
     offset = mean @ whitening
     make = DICTIONARIES[settings.dictionary]
     whitened = lengthen(normalised @ whitening - offset)
     patches = make(whitened, settings.patches, rows.open(f"{name}.dictionary"))
-    return Layer(settings, size, softness, whitening, offset, patches)
+    layer = Layer(settings, size, softness, whitening, offset, patches)
+    if n_channels is None:
+        return layer
+    responses = map_images(layer, maps[:N_IMAGES_FOR_CHANNELS])
+    return replace(layer, channels=fit_channels(responses, n_channels))
+
+
+def fit_channels(responses: np.ndarray, n_channels: int) -> np.ndarray:
+    """Fit principal components of responses, (N, G, G, 2 P), at each place; (2 P, C')."""
+    at_places = responses.reshape(-1, responses.shape[-1])
+    return find_components(at_places, n_channels)[2].astype(np.float32)
 
 
 def draw_windows(
-    images: np.ndarray, below: ImageMap, size: int, padding: int, stream: np.random.Generator
-) -> np.ndarray:
-    """Draw windows of s x s from what a layer sees of images; (N, s² C) float32.
+    maps: np.ndarray, size: int, padding: int, stream: np.random.Generator
+) -> np.ndarray:  # fmt: skip
+    """Draw windows of s x s from maps, (N, M, M, C); (N', s² C) float32.
 
     Those of one shade only, of which backgrounds are full, have nothing to tell.
     """
+    n_windows = min(N_WINDOWS, MOST_VALUES // (size**2 * maps.shape[3]))
+    n_each = -(-n_windows // len(maps))
     drawn: list[np.ndarray] = []
-    for image in images:
+    for each in maps:
         check_in()
-        windows = cut_windows(below(image), size, padding)
-        n_windows = min(N_WINDOWS, MOST_VALUES // windows.shape[1])
-        drawn.append(windows[stream.integers(len(windows), size=-(-n_windows // len(images)))])
+        windows = cut_windows(pad(each, padding), size)
+        drawn.append(windows[stream.integers(len(windows), size=n_each)])
     together = np.concatenate(drawn)
     contrast = measure_contrast(together)
     if contrast.max() <= SHADE * measure_length(together).max():
@@ -165,12 +205,48 @@ def draw_windows(
     return together[contrast > ROUNDING * contrast.max()]
 
 
-def cut_windows(maps: np.ndarray, size: int, padding: int) -> np.ndarray:
+def pad(maps: np.ndarray, padding: int) -> np.ndarray:
+    """Put zeros around maps, (M, M, C)."""
+    if not padding:
+        return maps
+    side = len(maps) + 2 * padding
+    padded = np.zeros((side, side, maps.shape[2]), maps.dtype)
+    padded[padding:-padding, padding:-padding] = maps
+    return padded
+
+
+def cut_windows(maps: np.ndarray, size: int) -> np.ndarray:
     """Cut maps, (M, M, C), into all their windows, row by row, (places, s² C)."""
-    if padding:
-        maps = np.pad(maps, ((padding, padding), (padding, padding), (0, 0)))
     windows = sliding_window_view(maps, (size, size), (0, 1)).transpose(0, 1, 3, 4, 2)
     return windows.reshape(-1, size**2 * maps.shape[2])
+
+
+def measure_windows(maps: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Measure all windows of maps, (M, M, C), row by row, without cutting them.
+
+    Returns
+    -------
+    mean : (places,)
+    squares : (places,)
+        The squared length without the mean.
+    """
+    n_values = size**2 * maps.shape[2]
+    mean = add_up(maps.sum(2), size) / np.float32(n_values)
+    squares = add_up(np.einsum("rcd,rcd->rc", maps, maps), size)
+    return mean, np.maximum(squares - n_values * mean**2, np.float32(0.0))
+
+
+def add_up(values: np.ndarray, size: int) -> np.ndarray:
+    """Add up values, (M, M), over all windows of s x s, row by row; (places,)."""
+    band = make_band(len(values) - size + 1, size)
+    return (band @ values @ band.T).ravel()
+
+
+@cache
+def make_band(n_places: int, size: int) -> np.ndarray:
+    """Make the matrix that adds up s neighbours at each place, (places, M) float32."""
+    side = n_places + size - 1
+    return np.tri(n_places, side, size - 1, np.float32) - np.tri(n_places, side, -1, np.float32)
 
 
 def measure_contrast(windows: np.ndarray) -> np.ndarray:
@@ -212,17 +288,34 @@ def fit_whitening(windows: np.ndarray, more: float, most: int) -> tuple[np.ndarr
     whitening : (D, R) float32
         `(windows - mean) @ whitening` has the identity as covariance where `more` is 0.
     """
-    mean = windows.mean(0, dtype=np.float64).astype(np.float32)
-    covariance = np.zeros((windows.shape[1],) * 2)
-    for first in range(0, len(windows), BLOCK):
-        check_in()
-        centred = windows[first : first + BLOCK] - mean
-        covariance += centred.T @ centred / len(windows)
-    values, vectors = linalg.eigh(covariance)
-    values, vectors = values[::-1][:most], vectors[:, ::-1][:, :most]
+    mean, values, vectors = find_components(windows, most)
     there = values > ROUNDING**2 * values[0]
     values, vectors = values[there], vectors[:, there]
     return mean, (vectors / np.sqrt(values + more * values[0])).astype(np.float32)
+
+
+def find_components(
+    values: np.ndarray, most: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Find the first principal components of values, (N, D), at most so many.
+
+    Returns
+    -------
+    mean : (D,) float32
+    variances : (R,) float64
+        Along the components, the largest first.
+    components : (D, R) float64
+    """
+    n_values = values.shape[1]
+    mean = values.mean(0, dtype=np.float64).astype(np.float32)
+    covariance = np.zeros((n_values, n_values))
+    for first in range(0, len(values), BLOCK):
+        check_in()
+        centred = values[first : first + BLOCK] - mean
+        covariance += centred.T @ centred / len(values)
+    last = max(n_values - most, 0), n_values - 1
+    variances, components = linalg.eigh(covariance, subset_by_index=last)
+    return mean, variances[::-1], components[:, ::-1]
 
 
 def draw_patches(windows: np.ndarray, n_patches: int, stream: np.random.Generator) -> np.ndarray:
@@ -274,6 +367,7 @@ def rectify(values: np.ndarray) -> np.ndarray:
     return values
 
 
+@cache
 def weigh_cells(n_places: int, grid: int, overlap: float) -> np.ndarray:
     """Weigh places, in a row, for their averages over cells; (G, M) float32.
 

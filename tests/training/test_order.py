@@ -1,0 +1,51 @@
+"""The order of an epoch's rows: of a large file, blocks of it."""
+
+import numpy as np
+import pytest
+
+from fairtrial.data.split import NEIGHBOURS, Part, order_blocks, order_rows
+from fairtrial.training import order
+from fairtrial.training.order import order_epoch
+
+
+@pytest.mark.parametrize(("n_rows", "n_together"), [(1000, 256), (640, 64), (70, 1000), (65, 1)])
+def test_blocks_hold_every_row_once(n_rows, n_together):
+    found = order_blocks(n_rows, n_together, 3, 1)
+    np.testing.assert_array_equal(np.sort(found), np.arange(n_rows))
+
+
+def test_rows_that_come_together_are_whole_blocks_of_neighbours():
+    found = order_blocks(1024, 256, 3, 1)
+    for together in found.reshape(4, 256):
+        blocks, counts = np.unique(together // NEIGHBOURS, return_counts=True)
+        assert (len(blocks), set(counts)) == (4, {NEIGHBOURS})
+        assert len(np.unique(together[:NEIGHBOURS] // NEIGHBOURS)) > 1  # Shuffled among each other.
+
+
+def test_blocks_differ_between_seeds_and_epochs():
+    orders = {tuple(order_blocks(256, 128, seed, epoch)) for seed in (1, 2) for epoch in (1, 2)}
+    assert len(orders) == 4
+    np.testing.assert_array_equal(order_blocks(256, 128, 1, 2), order_blocks(256, 128, 1, 2))
+
+
+def test_only_large_files_are_taken_in_blocks(tmp_path, monkeypatch):
+    X = np.arange(4000.0, dtype=np.float32).reshape(1000, 4)
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    rows, y = np.arange(0, 1000, 2), np.zeros(500)
+    plain = order_rows(500, 7, 2)
+    np.testing.assert_array_equal(order_epoch(Part(mapped, rows, y), 7, 2), plain)
+    monkeypatch.setattr(order, "PIECE", 128 * 16)
+    np.testing.assert_array_equal(order_epoch(Part(X, rows, y), 7, 2), plain)
+    found = order_epoch(Part(mapped[:1000], rows, y), 7, 2)
+    np.testing.assert_array_equal(found, order_blocks(500, 128, 7, 2))
+
+
+def test_rows_of_a_file_come_as_named(tmp_path):
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    np.save(tmp_path / "X.npy", X)
+    rows = np.arange(0, 50, 2)
+    part = Part(np.load(tmp_path / "X.npy", mmap_mode="r"), rows, np.zeros(25))
+    which = np.array([7, 0, 24, 7, 3])
+    np.testing.assert_array_equal(part.read(which), X[rows[which]])
+    np.testing.assert_array_equal(part.read(slice(4, 9)), X[rows[4:9]])
