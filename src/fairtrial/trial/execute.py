@@ -7,7 +7,7 @@ import json
 import threading
 import tomllib
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -123,13 +123,14 @@ class Here:
                 return train_parts(plan, tell)
 
         pool = ThreadPoolExecutor(self.n_at_once)
-        # The longest first: nothing long is left when the others have ended.
-        futures = {
-            pool.submit(train_one, plan): plan
-            for plan in sorted(plans, key=lambda plan: plan.seconds, reverse=True)
-        }
+        futures: dict[Future[list[Part]], StackPlan] = {}
         failures = []
         try:
+            # The longest first: nothing long is left when the others have ended.
+            futures |= {
+                pool.submit(train_one, plan): plan
+                for plan in sorted(plans, key=lambda plan: plan.seconds, reverse=True)
+            }
             while futures:
                 # Looked at again and again: a wait without end would not notice Ctrl-C, which may
                 # reach one of TensorFlow's threads instead of this one.
