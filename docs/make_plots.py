@@ -10,7 +10,6 @@ import vl_convert
 from PIL import Image
 
 import fairtrial as ft
-from fairtrial.plots.layout import unpack
 
 LINE = """
 name = "Two losses on a line"
@@ -77,7 +76,7 @@ def main() -> None:
         )
         for name in ft.plots.__all__:
             chart = getattr((images if name in OF_IMAGES else line).plot, name)()
-            drawing = unpack(chart.to_dict()) | {"background": "white", "padding": 8}
+            drawing = chart.to_dict() | {"background": "white", "padding": 8}
             picture = Image.open(io.BytesIO(vl_convert.vegalite_to_png(drawing, scale=1.5)))
             picture = picture.convert("RGB").quantize(COLOURS)
             picture.save(place / f"{name}.png", optimize=True)

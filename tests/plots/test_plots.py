@@ -16,7 +16,6 @@ from fairtrial.data.line import line_data
 from fairtrial.errors import InputError
 from fairtrial.plots import claim_charts, curve_charts, image_charts, run_charts
 from fairtrial.plots.appearance import DARK_SHADES, THEME, assign_looks
-from fairtrial.plots.layout import unpack as unpack_text
 from fairtrial.plots.of_runs import name_series
 from fairtrial.plots.rows import load_rows, read_model, scale_rows
 from fairtrial.plots.summaries import summarise_curves
@@ -38,12 +37,19 @@ def fashion(lab):
 
 def unpack(chart):
     """Return the specification and the rows of its data; the schema and the compiler accept it."""
-    specification = unpack_text(chart.to_dict())
+    specification = chart.to_dict()
     json.dumps(specification, allow_nan=False)
     assert specification["description"]
     assert specification["usermeta"]["layout"]
     vl_convert.vegalite_to_vega(specification)
-    return specification, [row for rows in specification["datasets"].values() for row in rows]
+    return specification, list(list_data(specification))
+
+
+def list_data(view):
+    """Yield the rows of a view's data, and those of its layers."""
+    yield from view.get("data", {}).get("values", [])
+    for layer in view.get("layer", []):
+        yield from list_data(layer)
 
 
 def list_marks(specification):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from fairtrial.evidence.sign_flip import list_subset_means
 from fairtrial.evidence.verdict import decide, weigh
 
 # The claim's own margin is one of them.
@@ -38,8 +39,10 @@ def weigh_cells(pairs: pl.DataFrame, margins: Sequence[float]) -> pl.DataFrame:
     for (better, than), group in pairs.group_by("better", "than", maintain_order=True):
         differences = group["difference"].to_numpy()
         sound = bool(group["difference"].is_finite().fill_null(value=False).all())
+        differences = differences if sound else differences[:0]
+        tests = list_subset_means(differences) if sound else None
         for margin in margins:
-            evidence = weigh(differences if sound else differences[:0], margin)
+            evidence = weigh(differences, margin, tests)
             (decided,) = decide([evidence], [margin])
             figures = [evidence.difference, evidence.low, evidence.high] if sound else [None] * 3
             rows.append((better, than, margin, decided.verdict, *figures))

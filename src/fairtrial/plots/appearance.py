@@ -7,9 +7,8 @@ and shape repeat what the colour says.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
-
-import altair as alt
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"
@@ -53,7 +52,7 @@ THEME: dict[str, Any] = {
         "titleFontSize": 11, "titleFontWeight": "normal", "symbolSize": 140, "labelLimit": 220,
         "columnPadding": 16, "offset": 8,
     },
-    "header": {"labelColor": TEXT, "labelFontSize": 12, "labelLimit": 240},
+    "header": {"labelColor": TEXT, "labelFontSize": 12, "labelLimit": 0},
     "text": {"color": TEXT, "fontSize": 11},
 }  # fmt: skip
 """The look of every chart."""
@@ -95,16 +94,29 @@ class Look(NamedTuple):
     shape: str
 
 
-_SOLID, _DASHED, _DOTTED, _MIXED = (1, 0), (6, 3), (2, 2), (8, 3, 2, 3)
-_LOOKS = {
-    "MSE": Look(BLUE, _SOLID, "circle"),
-    "MAE": Look(VERMILLION, _DASHED, "square"),
-    "Huber": Look(GREEN, _DOTTED, "triangle-up"),
-    "Hybrid": Look(PURPLE, _MIXED, "diamond"),
-    "Adam": Look(ORANGE, _SOLID, "circle"),
-    "SGD": Look(SKY, _SOLID, "square"),
-    "RMSProp": Look(BLACK, _SOLID, "triangle-up"),
-}
+COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+DASHES = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3), (12, 4), (10, 3, 2, 3, 2, 3))
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+N_LOOKS = len(COLOURS) * len(DASHES)
+"""Series that lines or marks can tell apart: beyond, each needs its name beside it."""
+_FIRST = {
+    "MSE": (BLUE, 0, 0), "MAE": (VERMILLION, 1, 1), "Huber": (GREEN, 2, 2),
+    "Hybrid": (PURPLE, 3, 3), "Adam": (ORANGE, 0, 0), "SGD": (SKY, 0, 1), "RMSProp": (BLACK, 0, 2),
+}  # fmt: skip
+"""Colour, and the places of dash and shape, of each known kind."""
+
+
+def _make_look(colour: str, dash: int, shape: int) -> Look:
+    return Look(colour, DASHES[dash % len(DASHES)], SHAPES[shape % len(SHAPES)])
+
+
+_KNOWN = {name: _make_look(*first) for name, first in _FIRST.items()}
+# A colour that comes again has another dash and another shape.
+_LOOKS = [
+    _make_look(colour, dash + turn, shape + turn)
+    for turn in range(len(DASHES))
+    for colour, dash, shape in _FIRST.values()
+]
 
 
 def show_kind(kind: str) -> str:
@@ -122,31 +134,39 @@ Looks = Mapping[str, Look]
 """The look of each series of a study."""
 
 
-def assign_looks(series: Sequence[str]) -> dict[str, Look]:
-    """Give each series of a study its look: the same one for a known kind in every study.
+def assign_looks(series: Sequence[str], given: Looks = MappingProxyType({})) -> dict[str, Look]:
+    """Give each series its look: the same one for a known kind in every study.
+
+    Parameters
+    ----------
+    series : sequence of str
+        Up to `N_LOOKS` of them look different from each other: in colour and dash, and in colour
+        and shape.
+    given : mapping
+        The looks that some of them have already.
 
     Examples
     --------
     >>> assign_looks(["MAE", "mine"])["MAE"].colour
     '#D55E00'
     """
-    strangers = [name for name in series if name not in _LOOKS]
-    free = [look for name, look in _LOOKS.items() if name not in series]
-    others = free or list(_LOOKS.values())
-    looks = {name: others[i % len(others)] for i, name in enumerate(strangers)}
-    return {name: _LOOKS.get(name) or looks[name] for name in series}
+    fixed = {name: look for name, look in {**_KNOWN, **given}.items() if name in series}
+    free = [look for look in _LOOKS if look not in fixed.values()] or _LOOKS
+    strangers = [name for name in series if name not in fixed]
+    others = {name: free[i % len(free)] for i, name in enumerate(strangers)}
+    return {name: fixed.get(name) or others[name] for name in series}
 
 
-def colour_scale(looks: Looks, series: Sequence[str]) -> alt.Scale:
+def colour_scale(looks: Looks, series: Sequence[str]) -> dict[str, Any]:
     """Return the scale that gives each series its colour."""
-    return alt.Scale(domain=list(series), range=[looks[name].colour for name in series])
+    return {"domain": list(series), "range": [looks[name].colour for name in series]}
 
 
-def dash_scale(looks: Looks, series: Sequence[str]) -> alt.Scale:
+def dash_scale(looks: Looks, series: Sequence[str]) -> dict[str, Any]:
     """Return the scale that gives each series its dash."""
-    return alt.Scale(domain=list(series), range=[list(looks[name].dash) for name in series])
+    return {"domain": list(series), "range": [list(looks[name].dash) for name in series]}
 
 
-def shape_scale(looks: Looks, series: Sequence[str]) -> alt.Scale:
+def shape_scale(looks: Looks, series: Sequence[str]) -> dict[str, Any]:
     """Return the scale that gives each series its shape."""
-    return alt.Scale(domain=list(series), range=[looks[name].shape for name in series])
+    return {"domain": list(series), "range": [looks[name].shape for name in series]}

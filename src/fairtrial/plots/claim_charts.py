@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import altair as alt
 import polars as pl
 
 from fairtrial.plots.appearance import (
@@ -22,10 +21,22 @@ from fairtrial.plots.appearance import (
     shape_scale,
     show_metric,
 )
-from fairtrial.plots.layout import SIGNIFICANT, Chart, lay_out, list_rows
+from fairtrial.plots.layout import (
+    SIGNIFICANT,
+    Chart,
+    Specification,
+    embed,
+    lay_out,
+    list_rows,
+    mark,
+    nominal,
+    quantity,
+)
 from fairtrial.plots.summaries import list_unique
 
 ROW_HEIGHT = 13
+DIAMOND = mark("point", filled=True, size=90, shape="diamond", opacity=1, color=INK)
+"""The mark of a mean."""
 
 
 def draw_differences(by_seed: pl.DataFrame, row: Mapping[str, Any]) -> Chart:
@@ -38,46 +49,55 @@ def draw_differences(by_seed: pl.DataFrame, row: Mapping[str, Any]) -> Chart:
     row : mapping
         The claim, as in `verdicts.json`.
     """
-    metric = show_metric(row["on"])
-    x = alt.X("difference:Q").title(f"difference in {metric}").axis(format="~g", tickCount=6)
-    ordered = by_seed.sort("difference").with_columns(pl.col("difference").round_sig_figs(6))
-    order = [*(str(seed) for seed in ordered["seed"]), "mean"]
-    y = alt.Y("seed:N").sort(order).title("seed").axis(labelOverlap=True)
-    seeds = [
-        {"seed": str(seed), "difference": difference}
-        for seed, difference in ordered.select("seed", "difference").iter_rows()
+    title = f"difference in {show_metric(row['on'])}"
+    x = quantity("difference", title=title, axis={"format": "~g", "tickCount": 6})
+    shown = by_seed.sort("difference").select(
+        pl.col("seed").cast(pl.String), pl.col("difference").round_sig_figs(6)
+    )
+    order = [*shown["seed"], "mean"]
+    y = nominal("seed", title="seed", sort=order, axis={"labelOverlap": True})
+    tooltip = [nominal("seed"), quantity("difference", format=f".{SIGNIFICANT}g")]
+    points = {
+        "data": embed(shown),
+        "mark": mark("point", filled=True, size=45, opacity=1),
+        "encoding": {"x": x, "y": y, "color": {"value": BLUE}, "tooltip": tooltip},
+    }
+    ends = {"low": row["low"], "high": row["high"]}
+    mean = {"values": [{"seed": "mean", "difference": row["difference"], **ends}]}
+    interval = {
+        "data": mean,
+        "mark": mark("rule", strokeWidth=5, opacity=0.5, color=INK),
+        "encoding": {"x": quantity("low"), "x2": {"field": "high"}, "y": y},
+    }
+    layers = [
+        *([_draw_margin(row["margin"])] if row["margin"] else []),
+        _draw_zero(strokeDash=[3, 3]),
+        *([interval] if None not in ends.values() else []),
+        points,
+        {"data": mean, "mark": DIAMOND, "encoding": {"x": x, "y": y}},
     ]
-    points = alt.Chart(alt.InlineData(values=seeds)).mark_point(filled=True, size=45, opacity=1)
-    points = points.encode(
-        x=x, y=y, color=alt.value(BLUE),
-        tooltip=["seed:N", alt.Tooltip("difference:Q", format=f".{SIGNIFICANT}g")],
-    )  # fmt: skip
-    ends = [row["low"], row["high"]]
-    interval = {"seed": "mean", "difference": row["difference"], "low": ends[0], "high": ends[1]}
-    whole = alt.Chart(alt.InlineData(values=[interval]))
-    mean = whole.mark_point(filled=True, size=90, shape="diamond", opacity=1, color=INK)
-    layers: list[Any] = [_draw_margin(row["margin"])] if row["margin"] else []
-    layers.append(
-        alt.Chart(alt.InlineData(values=[{"at": 0}]))
-        .mark_rule(color=MUTED, strokeDash=[3, 3])
-        .encode(x="at:Q")
-    )
-    if None not in ends:
-        layers.append(whole.mark_rule(strokeWidth=5, opacity=0.5, color=INK).encode(
-            x=alt.X("low:Q"), x2="high:Q", y=y
-        ))  # fmt: skip
-    layers += [points, mean.encode(x=x, y=y)]
-    n_against = sum(seed["difference"] < 0 for seed in seeds)
+    n_against = (shown["difference"] < 0).sum()
     said = (
-        f"Mean {row['difference']:.3g}; {len(seeds) - n_against} of {len(seeds)} seeds are not "
-        "below 0."
+        f"Mean {row['difference']:.3g}; {shown.height - n_against} of {shown.height} seeds are "
+        "not below 0."
     )
-    return lay_out(alt.layer(*layers, height=ROW_HEIGHT * len(order)), said)
+    return lay_out({"layer": layers, "height": ROW_HEIGHT * len(order)}, said)
 
 
-def _draw_margin(margin: float) -> alt.Chart:
-    band = alt.Chart(alt.InlineData(values=[{"from": -margin, "to": margin}]))
-    return band.mark_rect(color=MUTED, opacity=0.15).encode(x="from:Q", x2="to:Q")
+def _draw_margin(margin: float) -> Specification:
+    return {
+        "data": {"values": [{"from": -margin, "to": margin}]},
+        "mark": mark("rect", color=MUTED, opacity=0.15),
+        "encoding": {"x": quantity("from"), "x2": {"field": "to"}},
+    }
+
+
+def _draw_zero(**more: Any) -> Specification:
+    return {
+        "data": {"values": [{"at": 0}]},
+        "mark": mark("rule", color=MUTED, **more),
+        "encoding": {"x": quantity("at")},
+    }
 
 
 def draw_sides(by_seed: pl.DataFrame, row: Mapping[str, Any], looks: Looks) -> Chart:
@@ -92,27 +112,43 @@ def draw_sides(by_seed: pl.DataFrame, row: Mapping[str, Any], looks: Looks) -> C
     looks : mapping
         What the sides are called, better and than, and the look of each.
     """
-    names = list(looks)
-    ordered = by_seed.sort("difference")
-    order = [str(seed) for seed in ordered["seed"]]
-    shown = ordered.select(pl.col("seed").cast(pl.String), better="better_value", than="than_value")
-    metric = show_metric(row["on"])
-    base = alt.Chart().encode(y=alt.Y("seed:N").sort(order).title("seed").axis(labelOverlap=True))
-    x = alt.X("better:Q").title(metric).axis(format="~g", tickCount=5).scale(zero=False)
-    joined = base.mark_rule(color=MUTED, strokeWidth=2, opacity=0.5).encode(x=x, x2="than:Q")
-    ends = base.transform_fold(["better", "than"], as_=["side", "value"]).transform_calculate(
-        name=f"datum.side == 'better' ? {json.dumps(names[0])} : {json.dumps(names[1])}"
+    names, metric = list(looks), show_metric(row["on"])
+    shown = by_seed.sort("difference").select(
+        pl.col("seed").cast(pl.String), better="better_value", than="than_value"
     )
-    legend = alt.Legend(title=None, symbolOpacity=1, labelLimit=260, columns=1)
-    marks = ends.mark_point(filled=True, size=48, opacity=1).encode(
-        x=alt.X("value:Q").title(metric).scale(zero=False),
-        color=alt.Color("name:N").scale(colour_scale(looks, names)).legend(legend),
-        shape=alt.Shape("name:N").scale(shape_scale(looks, names)).legend(legend),
-        tooltip=["seed:N", "name:N", alt.Tooltip("value:Q", format=f".{SIGNIFICANT + 1}g")],
-    )
-    layered = alt.layer(joined, marks, data=list_rows(shown), height=ROW_HEIGHT * len(order))
-    said = f"{metric} of {names[0]} and {names[1]}, joined seed by seed."
-    return lay_out(layered, said)
+    order = shown["seed"].to_list()
+    y = nominal("seed", title="seed", sort=order, axis={"labelOverlap": True})
+    axis, scale = {"format": "~g", "tickCount": 5}, {"zero": False}
+    joined = {
+        "mark": mark("rule", color=MUTED, strokeWidth=2, opacity=0.5),
+        "encoding": {
+            "x": quantity("better", title=metric, axis=axis, scale=scale),
+            "x2": {"field": "than"},
+            "y": y,
+        },
+    }
+    said_name = f"datum.side == 'better' ? {json.dumps(names[0])} : {json.dumps(names[1])}"
+    legend = {"title": None, "symbolOpacity": 1, "labelLimit": 260, "columns": 1}
+    ends = {
+        "transform": [
+            {"fold": ["better", "than"], "as": ["side", "value"]},
+            {"calculate": said_name, "as": "name"},
+        ],
+        "mark": mark("point", filled=True, size=48, opacity=1),
+        "encoding": {
+            "x": quantity("value", title=metric, scale=scale),
+            "y": y,
+            "color": nominal("name", scale=colour_scale(looks, names), legend=legend),
+            "shape": nominal("name", scale=shape_scale(looks, names), legend=legend),
+            "tooltip": [
+                nominal("seed"), nominal("name"), quantity("value", format=f".{SIGNIFICANT + 1}g")
+            ],
+        },
+    }  # fmt: skip
+    layered = {
+        "data": list_rows(shown), "layer": [joined, ends], "height": ROW_HEIGHT * len(order)
+    }  # fmt: skip
+    return lay_out(layered, f"{metric} of {names[0]} and {names[1]}, joined seed by seed.")
 
 
 def draw_split(row: Mapping[str, Any]) -> Chart:
@@ -128,29 +164,38 @@ def draw_split(row: Mapping[str, Any]) -> Chart:
         schema_overrides=dict.fromkeys(("value", "low", "high"), pl.Float64),
     )
     title = f"difference in {show_metric(row['on'])}"
-    legend = alt.Legend(title=None, symbolType="square", symbolOpacity=1)
-    colour = alt.Color("part:N").scale(domain=list(names), range=[BLUE, VERMILLION])
-    bar = (
-        alt.Chart(list_rows(parts))
-        .mark_bar(opacity=0.85, height=16)
-        .encode(
-            x=alt.X("value:Q").title(title).axis(format="~g", tickCount=6).stack("zero"),
-            color=colour.legend(legend),
-            tooltip=["part:N", "value:Q", "low:Q", "high:Q"],
-        )
-    )
+    axis = {"format": "~g", "tickCount": 6}
+    bar = {
+        "data": list_rows(parts),
+        "mark": mark("bar", opacity=0.85, height=16),
+        "encoding": {
+            "x": quantity("value", title=title, axis=axis, stack="zero"),
+            "color": nominal(
+                "part",
+                scale={"domain": list(names), "range": [BLUE, VERMILLION]},
+                legend={"title": None, "symbolType": "square", "symbolOpacity": 1},
+            ),
+            "tooltip": [nominal("part"), quantity("value"), quantity("low"), quantity("high")],
+        },
+    }
     whole = pl.DataFrame({name: [row[name]] for name in ("difference", "low", "high")})
-    total = alt.Chart(list_rows(whole.cast(pl.Float64)))
-    zero = alt.Chart(alt.InlineData(values=[{"at": 0}])).mark_rule(color=MUTED)
-    layers: list[Any] = [bar, zero.encode(x="at:Q")]
-    if None not in (row["low"], row["high"]):
-        layers.append(total.mark_rule(strokeWidth=2, color=INK).encode(x="low:Q", x2="high:Q"))
-    mean = total.mark_point(filled=True, size=90, shape="diamond", opacity=1, color=INK)
-    layers.append(mean.encode(x="difference:Q"))
+    mean = list_rows(whole.cast(pl.Float64))
+    interval = {
+        "data": mean,
+        "mark": mark("rule", strokeWidth=2, color=INK),
+        "encoding": {"x": quantity("low"), "x2": {"field": "high"}},
+    }
+    has_ends = None not in (row["low"], row["high"])
+    layers = [
+        bar,
+        _draw_zero(),
+        *([interval] if has_ends else []),
+        {"data": mean, "mark": DIAMOND, "encoding": {"x": quantity("difference")}},
+    ]
     said = (
         f"Choice {row['choice']:.3g}, budget {row['budget']:.3g}; together {row['difference']:.3g}."
     )
-    return lay_out(alt.layer(*layers, height=44), said)
+    return lay_out({"layer": layers, "height": 44}, said)
 
 
 VERDICT_LOOKS = {
@@ -180,18 +225,31 @@ def draw_grid(cells: pl.DataFrame, titles: tuple[str, str], description: str) ->
     cells = cells.with_columns(sign=pl.col("verdict").replace_strict(signs))
     domain = [f"{sign} {name}" for name, (_, sign) in VERDICT_LOOKS.items()]
     colours = [colour for colour, _ in VERDICT_LOOKS.values()]
-    base = alt.Chart(list_rows(cells), height=26 * len(rows)).encode(
-        x=alt.X("column:N").title(titles[0]).sort(columns).axis(orient="top", labelAngle=0),
-        y=alt.Y("row:N").title(titles[1]).sort(rows),
-    )
-    legend = alt.Legend(title=None, symbolType="square", symbolOpacity=1, symbolStrokeWidth=0)
-    squares = base.transform_calculate(named="datum.sign + ' ' + datum.verdict").mark_rect(
-        opacity=0.55, cornerRadius=2
-    )
-    squares = squares.encode(
-        color=alt.Color("named:N").scale(domain=domain, range=colours).legend(legend),
-        tooltip=["row:N", "column:N", "verdict:N", "difference:Q", "low:Q", "high:Q"],
-    )
-    return lay_out(
-        alt.layer(squares, base.mark_text(fontSize=13).encode(text="sign:N")), description
-    )
+    legend = {
+        "title": None, "symbolType": "square", "symbolOpacity": 1, "symbolStrokeWidth": 0
+    }  # fmt: skip
+    squares = {
+        "transform": [{"calculate": "datum.sign + ' ' + datum.verdict", "as": "named"}],
+        "mark": mark("rect", opacity=0.55, cornerRadius=2),
+        "encoding": {
+            "color": nominal("named", scale={"domain": domain, "range": colours}, legend=legend),
+            "tooltip": [
+                *(nominal(field) for field in ("row", "column", "verdict")),
+                *(quantity(field) for field in ("difference", "low", "high")),
+            ],
+        },
+    }
+    layered = {
+        "data": list_rows(cells),
+        "height": 26 * len(rows),
+        "encoding": {
+            "x": nominal(
+                "column", title=titles[0], sort=columns, axis={"orient": "top", "labelAngle": 0}
+            ),
+            "y": nominal("row", title=titles[1], sort=rows),
+        },
+        "layer": [
+            squares, {"mark": mark("text", fontSize=13), "encoding": {"text": nominal("sign")}}
+        ],
+    }  # fmt: skip
+    return lay_out(layered, description)

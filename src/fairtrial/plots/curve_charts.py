@@ -1,27 +1,32 @@
 """From a table to a chart: what happened while runs were trained.
 
-Every function is pure and returns one Altair specification with its data inside, compact: a row a
-line, its points in arrays. `usermeta.layout` tells a page how to fit panels into its width.
+Every function is pure and returns one chart with its data inside, compact: a row a line, its
+points in arrays. `usermeta.layout` tells a page how to fit panels into its width.
 """
 
 from __future__ import annotations
 
 import math
-from typing import cast
+from typing import Any, cast
 
-import altair as alt
 import polars as pl
 
 from fairtrial.plots.appearance import INK, MUTED, Looks, colour_scale, dash_scale
 from fairtrial.plots.layout import (
     PANEL_HEIGHT,
     Chart,
+    Specification,
+    Toggle,
+    keep,
     lay_out,
     line_legend,
     make_panels,
     make_toggle,
     make_zoom,
+    mark,
+    nominal,
     pack,
+    quantity,
 )
 from fairtrial.plots.summaries import list_unique
 
@@ -70,54 +75,118 @@ def draw_curves(
         values = pl.col("mean", "low", "high")
         shown = shown.with_columns(pl.when(values > 0).then(values))
     series, order = list_unique(bands, "series"), list_unique(bands, facet)
-    scale = alt.Scale(type="log", nice=False) if log else alt.Scale(zero=False)
-    y_axis = alt.Axis(tickCount=4, labelFlush=7, format="~g" if log else "")
-    x = (
-        alt.X("at:Q")
-        .title(x_title)
-        .axis(tickCount=4, tickMinStep=1, labelFlush=12)
-        .scale(nice=False)
-    )
-    y = alt.Y("mean:Q").title(y_title).axis(y_axis).scale(scale)
     legend = None if facet == "series" else line_legend()
-    colour = alt.Color("series:N").scale(colour_scale(looks, series)).legend(legend)
-    dash = alt.StrokeDash("series:N").scale(dash_scale(looks, series)).legend(legend)
-    base, toggle = alt.Chart().encode(x=x), make_toggle(series) if legend else None
-    tooltip = ["setting:N", "series:N"] if shown["setting"].n_unique() > 1 else ["series:N"]
-    layers = []
-    if bands["n_seeds"].max() != 1:
-        opacity = 0.22 if facet == "series" else 0.14
-        band = base.transform_filter("datum.role == 'arm'").mark_area(opacity=opacity)
-        band = band.encode(y=alt.Y("low:Q").scale(scale), y2="high:Q", color=colour)
-        layers.append(band.encode(opacity=toggle.fade(opacity)) if toggle else band)
-    if reference is not None:
-        line = base.transform_filter("datum.role == 'reference'")
-        layers.append(line.mark_line(strokeWidth=1.5, color=MUTED).encode(y=y))
-    if singles is not None:
-        # Hidden, they still show one seed that cannot be seen: scales need something to measure.
-        first = singles["seed"].min()
-        shown_seeds = f"(single_seeds || datum.seed === {first})"
-        single = base.transform_filter(f"datum.role == 'seed' && {shown_seeds}")
-        single = single.mark_line(strokeWidth=0.8).encode(
-            y=y, color=colour, detail="seed:N", tooltip=[*tooltip, "seed:N"],
-            opacity=alt.when("!single_seeds").then(alt.value(0)).otherwise(alt.value(0.6)),
-        )  # fmt: skip
-        layers.append(single)
-    line = base.transform_filter("datum.role == 'arm'").mark_line(strokeWidth=2)
-    line = line.encode(y=y, color=colour, strokeDash=dash, tooltip=tooltip)
-    layers.append(line.encode(opacity=toggle.fade()) if toggle else line)
-    parameters = [make_zoom(), *(toggle or [])]
-    layers[-1] = layers[-1].add_params(*parameters)
+    toggle = make_toggle(series) if legend else None
     keys = ["setting", "series", "role", *(["seed"] if singles is not None else [])]
-    layered = alt.layer(*layers, data=pack(shown, keys), height=PANEL_HEIGHT, width=200)
-    layered = layered.transform_flatten(["at", "mean", "low", "high"])
-    chart = make_panels(layered, facet, order, panels, 58)
+    layered = {
+        "data": pack(shown, keys),
+        "transform": [{"flatten": ["at", "mean", "low", "high"]}],
+        "encoding": {
+            "x": quantity(
+                "at", title=x_title, scale={"nice": False},
+                axis={"tickCount": 4, "tickMinStep": 1, "labelFlush": 12},
+            )
+        },
+        "layer": [
+            *([_draw_band(looks, series, legend, toggle, log)] if _has_bands(bands) else []),
+            *([_draw_reference(log, y_title)] if reference is not None else []),
+            *([_draw_singles(shown, looks, series, legend, log, y_title)]
+              if singles is not None else []),
+            _draw_means(shown, looks, series, legend, toggle, log, y_title),
+        ],
+        "height": PANEL_HEIGHT,
+        "width": 200,
+    }  # fmt: skip
+    parameters = [make_zoom(), *(toggle.parameters if toggle else [])]
+    chart = make_panels(layered, facet, order, panels, 58, parameters)
     if singles is not None:
-        box = alt.binding_checkbox(name="show single seeds")
-        chart = chart.add_params(alt.param(name="single_seeds", value=False, bind=box))
+        box = {"input": "checkbox", "name": "show single seeds"}
+        chart["params"].append({"name": "single_seeds", "value": False, "bind": box})
     if not share_y:
-        chart = chart.resolve_scale(y="independent")
+        chart["resolve"]["scale"] = {"y": "independent"}
     return lay_out(chart, description, panels=min(panels, len(order)), axes=58)
+
+
+Legend = Specification | None
+
+
+def _has_bands(bands: pl.DataFrame) -> bool:
+    return bands["n_seeds"].max() != 1
+
+
+def _measure(field: str, log: bool, **more: Any) -> Specification:
+    scale = {"type": "log", "nice": False} if log else {"zero": False}
+    return quantity(field, scale=scale, **more)
+
+
+def _measure_mean(log: bool, title: str) -> Specification:
+    axis = {"tickCount": 4, "labelFlush": 7, "format": "~g" if log else ""}
+    return _measure("mean", log, title=title, axis=axis)
+
+
+def _name_line(shown: pl.DataFrame) -> list[Specification]:
+    """Say what a line is where the reader points at it."""
+    names = ["setting", "series"] if shown["setting"].n_unique() > 1 else ["series"]
+    return [nominal(name) for name in names]
+
+
+def _draw_band(
+    looks: Looks, series: list[str], legend: Legend, toggle: Toggle | None, log: bool
+) -> Specification:
+    opacity = 0.14 if legend else 0.22
+    encoding = {
+        "y": _measure("low", log),
+        "y2": {"field": "high"},
+        "color": nominal("series", scale=colour_scale(looks, series), legend=legend),
+    }
+    return {
+        "transform": keep("arm"),
+        "mark": mark("area", opacity=opacity),
+        "encoding": encoding | ({"opacity": toggle.fade(opacity)} if toggle else {}),
+    }
+
+
+def _draw_reference(log: bool, title: str) -> Specification:
+    return {
+        "transform": keep("reference"),
+        "mark": mark("line", strokeWidth=1.5, color=MUTED),
+        "encoding": {"y": _measure_mean(log, title)},
+    }
+
+
+def _draw_singles(
+    shown: pl.DataFrame, looks: Looks, series: list[str], legend: Legend, log: bool, title: str
+) -> Specification:
+    # Hidden, they still show one seed that cannot be seen: scales need something to measure.
+    shown_seeds = f"(single_seeds || datum.seed === {shown['seed'].min()})"
+    return {
+        "transform": [{"filter": f"datum.role == 'seed' && {shown_seeds}"}],
+        "mark": mark("line", strokeWidth=0.8),
+        "encoding": {
+            "y": _measure_mean(log, title),
+            "color": nominal("series", scale=colour_scale(looks, series), legend=legend),
+            "detail": nominal("seed"),
+            "tooltip": [*_name_line(shown), nominal("seed")],
+            "opacity": {"condition": {"test": "!single_seeds", "value": 0}, "value": 0.6},
+        },
+    }
+
+
+def _draw_means(
+    shown: pl.DataFrame, looks: Looks, series: list[str], legend: Legend, toggle: Toggle | None,
+    log: bool, title: str,
+) -> Specification:  # fmt: skip
+    encoding = {
+        "y": _measure_mean(log, title),
+        "color": nominal("series", scale=colour_scale(looks, series), legend=legend),
+        "strokeDash": nominal("series", scale=dash_scale(looks, series), legend=legend),
+        "tooltip": _name_line(shown),
+    }
+    return {
+        "transform": keep("arm"),
+        "mark": mark("line", strokeWidth=2),
+        "encoding": encoding | ({"opacity": toggle.fade()} if toggle else {}),
+    }
 
 
 def _stack_roles(
@@ -155,24 +224,37 @@ def draw_learning_rates(
         pl.col("at") == pl.col("at").max().over("setting", "series", "seed")
     )
     changes = changes.with_columns(changed=pl.when(~ends).then("value"))
-    toggle = make_toggle(series)
-    colour = alt.Color("series:N").scale(colour_scale(looks, series)).legend(line_legend())
-    dash = alt.StrokeDash("series:N").scale(dash_scale(looks, series)).legend(line_legend())
-    scale = alt.Scale(type="log", nice=False)
-    axis = alt.Axis(tickCount=4, format="~e", labelFlush=7)
-    base = alt.Chart().encode(
-        x=alt.X("at:Q").title(unit).axis(tickCount=4, labelFlush=12).scale(nice=False),
-        color=colour, detail="seed:N", opacity=toggle.fade(0.45 if many else 1.0),
-        tooltip=["series:N", "seed:N", "at:Q", "value:Q"],
-    )  # fmt: skip
-    line = base.mark_line(interpolate="step-after", strokeWidth=1 if many else 2)
-    y = alt.Y("value:Q").title("learning rate").axis(axis).scale(scale)
-    dots = base.mark_point(filled=True, size=7).encode(y=alt.Y("changed:Q").scale(scale))
-    line = line.encode(y=y, strokeDash=dash).add_params(*toggle, make_zoom())
-    layered = alt.layer(
-        line, dots, data=pack(changes, ["setting", "series", "seed"]), height=120, width=200
-    ).transform_flatten(["at", "value", "changed"])
-    chart = make_panels(layered, "setting", order, 3, 62)
+    toggle, scale = make_toggle(series), {"type": "log", "nice": False}
+    shared = {
+        "x": quantity(
+            "at", title=unit, axis={"tickCount": 4, "labelFlush": 12}, scale={"nice": False}
+        ),
+        "color": nominal("series", scale=colour_scale(looks, series), legend=line_legend()),
+        "detail": nominal("seed"),
+        "opacity": toggle.fade(0.45 if many else 1.0),
+        "tooltip": [nominal("series"), nominal("seed"), quantity("at"), quantity("value")],
+    }
+    axis = {"tickCount": 4, "format": "~e", "labelFlush": 7}
+    dots = {
+        "mark": mark("point", filled=True, size=7),
+        "encoding": {"y": quantity("changed", scale=scale)},
+    }
+    lines = {
+        "mark": mark("line", interpolate="step-after", strokeWidth=1 if many else 2),
+        "encoding": {
+            "y": quantity("value", title="learning rate", axis=axis, scale=scale),
+            "strokeDash": nominal("series", scale=dash_scale(looks, series), legend=line_legend()),
+        },
+    }
+    layered = {
+        "data": pack(changes, ["setting", "series", "seed"]),
+        "transform": [{"flatten": ["at", "value", "changed"]}],
+        "encoding": shared,
+        "layer": [lines, dots],
+        "height": 120,
+        "width": 200,
+    }
+    chart = make_panels(layered, "setting", order, 3, 62, [*toggle.parameters, make_zoom()])
     return lay_out(chart, description, panels=min(3, len(order)), axes=62)
 
 
@@ -193,31 +275,41 @@ def draw_shares(curves: pl.DataFrame, looks: Looks, description: str, *, y_title
     order, kinds = list_unique(curves, "series"), list_unique(curves, "rows")
     epochs = cast("int", curves["at"].max())
     ticks = list(range(0, epochs + 1, max(1, math.ceil(epochs / 5))))
-    table = curves.drop("n_seeds", "setting")
-    dashes = alt.Scale(domain=kinds, range=[[1, 0], [5, 3]])
-    colour = alt.Color("series:N").scale(colour_scale(looks, order)).legend(None)
-    number = ".0%" if y_title == "accuracy" else "~g"
-    y = (
-        alt.Y("mean:Q")
-        .title(y_title)
-        .scale(zero=False)
-        .axis(tickCount=5, format=number, labelFlush=7)
+    axis = {
+        "tickCount": 5, "format": ".0%" if y_title == "accuracy" else "~g", "labelFlush": 7
+    }  # fmt: skip
+    y = quantity("mean", title=y_title, scale={"zero": False}, axis=axis)
+    rows = nominal("rows")
+    dash = nominal(
+        "rows",
+        scale={"domain": kinds, "range": [[1, 0], [5, 3]]},
+        legend=line_legend(symbolStrokeColor=INK),
     )
-    base = alt.Chart().encode(
-        x=alt.X("at:Q").title("epoch").scale(nice=False).axis(values=ticks, format="d"),
-        color=colour,
-    )
-    layers = []
-    if curves["n_seeds"].max() != 1:
-        band = base.mark_area(opacity=0.2).encode(
-            y=alt.Y("low:Q").scale(zero=False), y2="high:Q", detail="rows:N"
-        )
-        layers.append(band)
-    legend = line_legend(symbolStrokeColor=INK)
-    dash = alt.StrokeDash("rows:N").scale(dashes).legend(legend)
-    layers.append(base.mark_line(strokeWidth=2).encode(y=y, strokeDash=dash))
-    layers.append(base.mark_point(filled=True, size=22, opacity=1).encode(y=y, detail="rows:N"))
-    layered = alt.layer(*layers, data=pack(table, ["series", "rows"]), height=190, width=240)
-    layered = layered.transform_flatten(["at", "mean", "low", "high"])
+    band = {
+        "mark": mark("area", opacity=0.2),
+        "encoding": {
+            "y": quantity("low", scale={"zero": False}), "y2": {"field": "high"}, "detail": rows
+        },
+    }  # fmt: skip
+    layered = {
+        "data": pack(curves.drop("n_seeds", "setting"), ["series", "rows"]),
+        "transform": [{"flatten": ["at", "mean", "low", "high"]}],
+        "encoding": {
+            "x": quantity(
+                "at", title="epoch", scale={"nice": False}, axis={"values": ticks, "format": "d"}
+            ),
+            "color": nominal("series", scale=colour_scale(looks, order), legend=None),
+        },
+        "layer": [
+            *([band] if _has_bands(curves) else []),
+            {"mark": mark("line", strokeWidth=2), "encoding": {"y": y, "strokeDash": dash}},
+            {
+                "mark": mark("point", filled=True, size=22, opacity=1),
+                "encoding": {"y": y, "detail": rows},
+            },
+        ],
+        "height": 190,
+        "width": 240,
+    }
     chart = make_panels(layered, "series", order, 3, 58)
     return lay_out(chart, description, panels=min(3, len(order)), narrowest=220, axes=58)

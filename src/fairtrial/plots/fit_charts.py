@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import cast
 
-import altair as alt
 import polars as pl
 
 from fairtrial.plots.appearance import BLUE, INK, MUTED, Looks, colour_scale, dash_scale
 from fairtrial.plots.layout import (
     PANEL_HEIGHT,
     Chart,
+    keep,
     lay_out,
     line_legend,
     list_rows,
     make_panels,
     make_toggle,
     make_zoom,
+    mark,
+    nominal,
     pack,
+    quantity,
 )
 from fairtrial.plots.summaries import list_unique
 
@@ -49,26 +52,33 @@ def draw_fits(rows: pl.DataFrame, lines: pl.DataFrame, looks: Looks, description
         "setting", pl.lit("row").alias("role"), pl.lit("data").alias("series"), "x", "y"
     )
     table = pl.concat([dots, drawn.select(dots.columns)])
-    base = alt.Chart().encode(
-        x=alt.X("x:Q").axis(tickCount=5).scale(nice=False),
-        y=alt.Y("y:Q").axis(tickCount=5, labelFlush=7),
-    )
-    legend = line_legend()
-    points = base.transform_filter("datum.role == 'row'").mark_circle(
-        size=8, color=MUTED, opacity=0.45
-    )
-    true_line = base.transform_filter("datum.role == 'truth'").mark_line(
-        color=INK, strokeWidth=5, opacity=0.3
-    )
-    fit = base.transform_filter("datum.role == 'fit'").mark_line(strokeWidth=1.75)
-    fit = fit.encode(
-        color=alt.Color("series:N").scale(colour_scale(looks, series)).legend(legend),
-        strokeDash=alt.StrokeDash("series:N").scale(dash_scale(looks, series)).legend(legend),
-    )
-    layered = alt.layer(
-        points, true_line, fit,
-        data=pack(table, ["setting", "role", "series"]), height=PANEL_HEIGHT, width=200,
-    ).transform_flatten(["x", "y"])  # fmt: skip
+    points = {
+        "transform": keep("row"),
+        "mark": mark("circle", size=8, color=MUTED, opacity=0.45),
+    }
+    true_line = {
+        "transform": keep("truth"),
+        "mark": mark("line", color=INK, strokeWidth=5, opacity=0.3),
+    }
+    fit = {
+        "transform": keep("fit"),
+        "mark": mark("line", strokeWidth=1.75),
+        "encoding": {
+            "color": nominal("series", scale=colour_scale(looks, series), legend=line_legend()),
+            "strokeDash": nominal("series", scale=dash_scale(looks, series), legend=line_legend()),
+        },
+    }
+    layered = {
+        "data": pack(table, ["setting", "role", "series"]),
+        "transform": [{"flatten": ["x", "y"]}],
+        "encoding": {
+            "x": quantity("x", axis={"tickCount": 5}, scale={"nice": False}),
+            "y": quantity("y", axis={"tickCount": 5, "labelFlush": 7}),
+        },
+        "layer": [points, true_line, fit],
+        "height": PANEL_HEIGHT,
+        "width": 200,
+    }
     chart = make_panels(layered, "setting", order, 4, 46)
     return lay_out(
         chart, description, panels=min(4, len(order)), narrowest=190, axes=46, renderer="canvas"
@@ -95,20 +105,27 @@ def draw_noise(bars: pl.DataFrame, density: pl.DataFrame, description: str) -> C
         ],
         how="diagonal_relaxed",
     )
-    base = alt.Chart()
-    bar = base.transform_filter("datum.role == 'bar'").mark_rect(color=MUTED, opacity=0.45)
-    bar = bar.encode(
-        x=alt.X("low:Q").title("noise, in target units").axis(tickCount=5).scale(nice=False),
-        x2="high:Q",
-        y=alt.Y("share:Q").title("density").axis(tickCount=4),
-        y2=alt.datum(0),
-    )
-    line = base.transform_filter("datum.role == 'line'").mark_line(color=BLUE, strokeWidth=2)
-    line = line.encode(x="low:Q", y="share:Q")
-    layered = alt.layer(bar, line, data=pack(table, ["setting", "role"]), height=120, width=200)
-    layered = layered.transform_flatten(["low", "high", "share"])
+    bar = {
+        "transform": keep("bar"),
+        "mark": mark("rect", color=MUTED, opacity=0.45),
+        "encoding": {"x2": {"field": "high"}, "y2": {"datum": 0}},
+    }
+    line = {"transform": keep("line"), "mark": mark("line", color=BLUE, strokeWidth=2)}
+    layered = {
+        "data": pack(table, ["setting", "role"]),
+        "transform": [{"flatten": ["low", "high", "share"]}],
+        "encoding": {
+            "x": quantity(
+                "low", title="noise, in target units", axis={"tickCount": 5}, scale={"nice": False}
+            ),
+            "y": quantity("share", title="density", axis={"tickCount": 4}),
+        },
+        "layer": [bar, line],
+        "height": 120,
+        "width": 200,
+    }
     chart = make_panels(layered, "setting", order, 3, 52)
-    chart = chart.resolve_scale(x="independent", y="independent")
+    chart["resolve"]["scale"] = {"x": "independent", "y": "independent"}
     return lay_out(chart, description, panels=min(3, len(order)), axes=52)
 
 
@@ -127,24 +144,26 @@ def draw_residuals(outlines: pl.DataFrame, looks: Looks, description: str) -> Ch
     """
     series, order = list_unique(outlines, "series"), list_unique(outlines, "setting")
     toggle = make_toggle(series)
-    lines = (
-        alt.Chart(pack(outlines, ["setting", "series"]), height=120, width=200)
-        .transform_flatten(["at", "share"])
-        .mark_line(interpolate="step-after", strokeWidth=1.5)
-        .encode(
-            x=alt.X("at:Q").title("residual, in target units").axis(tickCount=5).scale(nice=False),
-            y=alt.Y("share:Q").title("density").axis(tickCount=4),
-            color=alt.Color("series:N").scale(colour_scale(looks, series)).legend(line_legend()),
-            strokeDash=alt.StrokeDash("series:N")
-            .scale(dash_scale(looks, series))
-            .legend(line_legend()),
-            opacity=toggle.fade(),
-            tooltip=["series:N"],
-        )
-        .add_params(*toggle)
-    )
-    chart = make_panels(lines, "setting", order, 4, 46)
-    chart = chart.resolve_scale(x="independent", y="independent")
+    lines = {
+        "data": pack(outlines, ["setting", "series"]),
+        "transform": [{"flatten": ["at", "share"]}],
+        "mark": mark("line", interpolate="step-after", strokeWidth=1.5),
+        "encoding": {
+            "x": quantity(
+                "at", title="residual, in target units", axis={"tickCount": 5},
+                scale={"nice": False},
+            ),
+            "y": quantity("share", title="density", axis={"tickCount": 4}),
+            "color": nominal("series", scale=colour_scale(looks, series), legend=line_legend()),
+            "strokeDash": nominal("series", scale=dash_scale(looks, series), legend=line_legend()),
+            "opacity": toggle.fade(),
+            "tooltip": [nominal("series")],
+        },
+        "height": 120,
+        "width": 200,
+    }  # fmt: skip
+    chart = make_panels(lines, "setting", order, 4, 46, toggle.parameters)
+    chart["resolve"]["scale"] = {"x": "independent", "y": "independent"}
     return lay_out(chart, description, panels=min(4, len(order)), narrowest=190, axes=46)
 
 
@@ -160,16 +179,31 @@ def draw_targets(bars: pl.DataFrame, title: str, description: str) -> Chart:
     description : str
         The text alternative.
     """
-    base = alt.Chart(list_rows(bars))
-    count = alt.Y("rows:Q").title("rows").axis(tickCount=4)
+    data, count = list_rows(bars), quantity("rows", title="rows", axis={"tickCount": 4})
     if "name" in bars.columns:
-        names = alt.Y("name:N").title(title).sort(list_unique(bars, "name"))
-        rows = alt.X("rows:Q").title("rows").axis(tickCount=5)
-        chart = base.mark_bar(color=MUTED).encode(x=rows, y=names, tooltip=["name:N", "rows:Q"])
-        return lay_out(chart.properties(height=20 * bars.height), description)
-    x = alt.X("low:Q").title(title).scale(nice=False, zero=False)
-    chart = base.mark_rect(color=MUTED).encode(x=x, x2="high:Q", y=count, y2=alt.datum(0))
-    return lay_out(chart.properties(height=PANEL_HEIGHT), description)
+        chart = {
+            "data": data,
+            "mark": mark("bar", color=MUTED),
+            "encoding": {
+                "x": count | {"axis": {"tickCount": 5}},
+                "y": nominal("name", title=title, sort=list_unique(bars, "name")),
+                "tooltip": [nominal("name"), quantity("rows")],
+            },
+            "height": 20 * bars.height,
+        }
+        return lay_out(chart, description)
+    chart = {
+        "data": data,
+        "mark": mark("rect", color=MUTED),
+        "encoding": {
+            "x": quantity("low", title=title, scale={"nice": False, "zero": False}),
+            "x2": {"field": "high"},
+            "y": count,
+            "y2": {"datum": 0},
+        },
+        "height": PANEL_HEIGHT,
+    }
+    return lay_out(chart, description)
 
 
 def draw_told(points: pl.DataFrame, looks: Looks, description: str) -> Chart:
@@ -190,20 +224,35 @@ def draw_told(points: pl.DataFrame, looks: Looks, description: str) -> Chart:
     same = pl.concat([same, pl.DataFrame({"series": order, "truth": high, "told": high})])
     roles = [points.with_columns(role=pl.lit("row")), same.with_columns(role=pl.lit("same"))]
     table = pl.concat(roles, how="vertical_relaxed")
-    base = alt.Chart().encode(
-        x=alt.X("truth:Q").title("true target").axis(tickCount=5).scale(zero=False, nice=False),
-        y=alt.Y("told:Q").title("predicted").axis(tickCount=5, labelFlush=7).scale(zero=False),
-    )
-    line = base.transform_filter("datum.role == 'same'").mark_line(
-        color=INK, strokeWidth=1.5, opacity=0.5
-    )
-    colour = alt.Color("series:N").scale(colour_scale(looks, order)).legend(None)
-    dots = base.transform_filter("datum.role == 'row'").mark_circle(size=10, opacity=0.5)
-    layered = alt.layer(
-        line, dots.encode(color=colour).add_params(make_zoom()),
-        data=pack(table, ["series", "role"]), height=PANEL_HEIGHT, width=200,
-    ).transform_flatten(["truth", "told"])  # fmt: skip
-    chart = make_panels(layered, "series", order, 4, 46)
+    line = {
+        "transform": keep("same"),
+        "mark": mark("line", color=INK, strokeWidth=1.5, opacity=0.5),
+    }
+    dots = {
+        "transform": keep("row"),
+        "mark": mark("circle", size=10, opacity=0.5),
+        "encoding": {
+            "color": nominal("series", scale=colour_scale(looks, order), legend=None)
+        },
+    }  # fmt: skip
+    layered = {
+        "data": pack(table, ["series", "role"]),
+        "transform": [{"flatten": ["truth", "told"]}],
+        "encoding": {
+            "x": quantity(
+                "truth", title="true target", axis={"tickCount": 5},
+                scale={"zero": False, "nice": False},
+            ),
+            "y": quantity(
+                "told", title="predicted", axis={"tickCount": 5, "labelFlush": 7},
+                scale={"zero": False},
+            ),
+        },
+        "layer": [line, dots],
+        "height": PANEL_HEIGHT,
+        "width": 200,
+    }  # fmt: skip
+    chart = make_panels(layered, "series", order, 4, 46, [make_zoom()])
     return lay_out(
         chart, description, panels=min(4, len(order)), narrowest=190, axes=46, renderer="canvas"
     )

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any
 
-import altair as alt
 import polars as pl
 
 from fairtrial.plots.appearance import BLUE, NEUTRAL, VERMILLION
-from fairtrial.plots.layout import Chart, embed, lay_out, list_rows
+from fairtrial.plots.layout import (
+    Chart,
+    Specification,
+    embed,
+    lay_out,
+    list_rows,
+    mark,
+    nominal,
+    quantity,
+)
 from fairtrial.plots.summaries import list_unique
 
 WEIGHT_DIGITS = 3
-GREYS = alt.Scale(domain=[0, 255], range=["#ffffff", "#111111"])
+GREYS = {"domain": [0, 255], "range": ["#ffffff", "#111111"]}
+GREY_LEVEL = quantity("level", scale=GREYS, legend=None)
+HEADER = {"title": None, "labelFontWeight": "bold", "labelPadding": 4}
 
 
 def draw_weights(table: pl.DataFrame, limit: float, description: str) -> Chart:
@@ -30,29 +40,23 @@ def draw_weights(table: pl.DataFrame, limit: float, description: str) -> Chart:
     side = _find_side(table)
     values = pl.col("values").list.eval(pl.element().cast(pl.Float64).round_sig_figs(WEIGHT_DIGITS))
     rows = table.select("name", values=values)
-    scale = alt.Scale(
-        type="symlog",
-        constant=limit / 30,
-        domain=[-limit, 0, limit],
-        range=[BLUE, NEUTRAL, VERMILLION],
-        interpolate="lab",
-        clamp=True,
-    )
+    scale = {
+        "type": "symlog", "constant": limit / 30, "domain": [-limit, 0, limit],
+        "range": [BLUE, NEUTRAL, VERMILLION], "interpolate": "lab", "clamp": True,
+    }  # fmt: skip
     ticks = [sign * limit * share for share in (0.1, 1.0) for sign in (-1, 1)]
-    legend = alt.Legend(
-        title="weight", padding=10, gradientLength=220, values=sorted([0.0, *ticks]), format="~g"
-    )
-    pixels = _draw_pixels().encode(color=alt.Color("weight:Q").scale(scale).legend(legend))
-    chart = _unfold(pixels, side, "weight", "name").properties(
-        data=embed(rows), width=168, height=168
-    )
-    header = alt.Header(title=None, labelFontWeight="bold", labelPadding=4)
-    facet = alt.Facet(field="name", type="nominal", sort=list_unique(table, "name"), header=header)
-    faceted = chart.facet(facet=facet, columns=5).properties(
-        bounds="flush", spacing={"row": 26, "column": 14}
-    )
+    legend = {
+        "title": "weight", "padding": 10, "gradientLength": 220, "values": sorted([0.0, *ticks]),
+        "format": "~g",
+    }  # fmt: skip
+    pixels = _draw_pixels(quantity("weight", scale=scale, legend=legend))
+    chart = _repeat(
+        pixels | {"width": 168, "height": 168}, embed(rows), "weight",
+        facet=nominal("name", sort=list_unique(table, "name"), header=HEADER),
+        columns=5, spacing={"row": 26, "column": 14}, side=side,
+    )  # fmt: skip
     return lay_out(
-        faceted, description, panels=5, narrowest=130, axes=14, cells=side, renderer="canvas"
+        chart, description, panels=5, narrowest=130, axes=14, cells=side, renderer="canvas"
     )
 
 
@@ -69,15 +73,15 @@ def draw_samples(table: pl.DataFrame, description: str) -> Chart:
     """
     side = _find_side(table)
     rows = table.select("name", values=_round_levels())
-    pixels = _draw_pixels().encode(color=alt.Color("level:Q").scale(GREYS).legend(None))
-    chart = _unfold(pixels, side, "level", "name").properties(data=embed(rows), width=84, height=84)
-    header = alt.Header(title=None, labelFontWeight="bold", labelPadding=4, labelLimit=100)
-    facet = alt.Facet(field="name", type="nominal", sort=list_unique(table, "name"), header=header)
-    faceted = chart.facet(facet=facet, columns=10).properties(
-        bounds="flush", spacing={"row": 26, "column": 20}
-    )
+    chart = _repeat(
+        _draw_pixels(GREY_LEVEL) | {"width": 84, "height": 84}, embed(rows), "level",
+        facet=nominal(
+            "name", sort=list_unique(table, "name"), header=HEADER | {"labelLimit": 100}
+        ),
+        columns=10, spacing={"row": 26, "column": 20}, side=side,
+    )  # fmt: skip
     return lay_out(
-        faceted, description, panels=10, narrowest=100, axes=20, cells=side, renderer="canvas"
+        chart, description, panels=10, narrowest=100, axes=20, cells=side, renderer="canvas"
     )
 
 
@@ -103,21 +107,24 @@ def draw_predictions(table: pl.DataFrame, description: str) -> Chart:
     rows = table.with_row_index("place").select(
         "place", "truth", verdict.alias("verdict"), is_right.alias("right"), values=_round_levels()
     )
-    pixels = _draw_pixels().encode(color=alt.Color("level:Q").scale(GREYS).legend(None))
-    under = alt.Chart().transform_filter("datum.rank == 1")
     place = {"align": "left", "baseline": "top", "x": 0, "y": "height", "limit": 108}
-    truth = under.mark_text(**place, dy=5).encode(text="truth:N")
-    verdicts = under.mark_text(**place, dy=19, fontWeight="bold").encode(
-        text="verdict:N",
-        color=alt.condition("datum.right", alt.value(BLUE), alt.value(VERMILLION)),
-    )
-    layered = alt.layer(pixels, truth, verdicts, data=embed(rows), width=84, height=84)
-    layered = _unfold(layered, side, "level", "place")
-    header = alt.Header(title=None, labelExpr="''", labelFontSize=0, labelPadding=0)
-    facet = alt.Facet(field="place", type="ordinal", header=header)
-    chart = layered.facet(facet=facet, columns=3).properties(
-        bounds="flush", spacing={"row": 46, "column": 20}
-    )
+    under = {"transform": [{"filter": "datum.rank == 1"}]}
+    truth = under | {
+        "mark": mark("text", **place, dy=5),
+        "encoding": {"text": nominal("truth")},
+    }
+    colour = {"condition": {"test": "datum.right", "value": BLUE}, "value": VERMILLION}
+    verdicts = under | {
+        "mark": mark("text", **place, dy=19, fontWeight="bold"),
+        "encoding": {"text": nominal("verdict"), "color": colour},
+    }
+    layers = [_draw_pixels(GREY_LEVEL), truth, verdicts]
+    header = {"title": None, "labelExpr": "''", "labelFontSize": 0, "labelPadding": 0}
+    chart = _repeat(
+        {"layer": layers, "width": 84, "height": 84}, embed(rows), "level",
+        facet={"field": "place", "type": "ordinal", "header": header},
+        columns=3, spacing={"row": 46, "column": 20}, side=side,
+    )  # fmt: skip
     return lay_out(
         chart, description, panels=3, narrowest=1, axes=20, cells=side, renderer="canvas"
     )
@@ -141,45 +148,56 @@ def draw_confusion(table: pl.DataFrame, description: str) -> Chart:
         .otherwise(pl.lit("")),
         wrong=pl.when(~is_right).then("share"),
     )
-    base = alt.Chart(list_rows(shown), height=30 * len(names)).encode(
-        x=alt.X("predicted:N")
-        .title("predicted")
-        .sort(names)
-        .axis(labelAngle=0 if max(map(len, names)) < 3 else -45),
-        y=alt.Y("truth:N").title("true class").sort(names),
-        tooltip=["truth:N", "predicted:N", alt.Tooltip("share:Q", format=".1%")],
-    )
     largest = max(float(shown["wrong"].fill_null(0.0).to_numpy().max()), 0.01)
-    scale = alt.Scale(domain=[0, largest], range=[NEUTRAL, VERMILLION])
-    colour = alt.Color("wrong:Q").scale(scale).legend(None)
-    wrong = base.transform_filter("datum.wrong !== null").mark_rect().encode(color=colour)
-    right = base.transform_filter("datum.wrong === null").mark_rect(color=BLUE, opacity=0.25)
-    text = base.mark_text(fontSize=11).encode(text="text:N")
-    return lay_out(alt.layer(wrong, right, text), description)
+    scale = {"domain": [0, largest], "range": [NEUTRAL, VERMILLION]}
+    wrong = {
+        "transform": [{"filter": "datum.wrong !== null"}],
+        "mark": mark("rect"),
+        "encoding": {"color": quantity("wrong", scale=scale, legend=None)},
+    }
+    right = {
+        "transform": [{"filter": "datum.wrong === null"}],
+        "mark": mark("rect", color=BLUE, opacity=0.25),
+    }
+    angle = 0 if max(map(len, names)) < 3 else -45
+    shares = [nominal("truth"), nominal("predicted"), quantity("share", format=".1%")]
+    chart = {
+        "data": list_rows(shown),
+        "encoding": {
+            "x": nominal("predicted", title="predicted", sort=names, axis={"labelAngle": angle}),
+            "y": nominal("truth", title="true class", sort=names),
+            "tooltip": shares,
+        },
+        "layer": [
+            wrong, right, {"mark": mark("text", fontSize=11), "encoding": {"text": nominal("text")}}
+        ],
+        "height": 30 * len(names),
+    }  # fmt: skip
+    return lay_out(chart, description)
 
 
-def _unfold(chart: Chart, side: int, field: str, image: str) -> alt.Chart:
-    """Give each of an image's `values` a row of its own, with its place in the image."""
-    return (
-        cast("alt.Chart", chart)
-        .transform_flatten(["values"], as_=[field])
-        .transform_window(rank="row_number()", groupby=[image])
-        .transform_calculate(
-            column=f"(datum.rank - 1) % {side}", row=f"floor((datum.rank - 1) / {side})"
-        )
-    )
+def _repeat(
+    image: Specification, data: Specification, level: str, *, facet: Specification, side: int,
+    **layout: Any,
+) -> Specification:  # fmt: skip
+    """Draw an image for each row; each of its `values` gets a row, with its place in the image."""
+    transform = [
+        {"flatten": ["values"], "as": [level]},
+        {"window": [{"op": "row_number", "as": "rank", "field": ""}], "groupby": [facet["field"]]},
+        {"calculate": f"(datum.rank - 1) % {side}", "as": "column"},
+        {"calculate": f"floor((datum.rank - 1) / {side})", "as": "row"},
+    ]
+    spec = image | {"transform": transform}
+    return {"data": data, "facet": facet, "spec": spec, "bounds": "flush", **layout}
 
 
-def _draw_pixels() -> alt.Chart:
+def _draw_pixels(colour: Specification) -> Specification:
     """Draw a square for each pixel, from the upper left corner, row by row."""
-    return (
-        alt.Chart()
-        .mark_rect(strokeWidth=0)
-        .encode(
-            x=alt.X("column:O").axis(None).scale(padding=0),
-            y=alt.Y("row:O").axis(None).scale(padding=0),
-        )
-    )
+    places = {
+        channel: {"field": field, "type": "ordinal", "axis": None, "scale": {"padding": 0}}
+        for channel, field in (("x", "column"), ("y", "row"))
+    }
+    return {"mark": mark("rect", strokeWidth=0), "encoding": places | {"color": colour}}
 
 
 def _find_side(table: pl.DataFrame) -> int:

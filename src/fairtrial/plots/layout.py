@@ -1,17 +1,22 @@
-"""What all charts share: data packed tightly, panels, legends that toggle, axes that zoom."""
+"""What all charts share: data packed tightly, panels, legends that toggle, axes that zoom.
+
+Charts are Vega-Lite specifications, written as plain dictionaries: a page of a hundred charts
+takes seconds to write. `Chart` turns into an Altair chart when a reader asks it for more.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias, cast
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
 
 import altair as alt
 import polars as pl
 
 from fairtrial.plots.appearance import THEME
+from fairtrial.plots.headings import label_panels
 
-Chart: TypeAlias = alt.Chart | alt.LayerChart | alt.FacetChart
+Specification: TypeAlias = dict[str, Any]
 
 PANEL_HEIGHT = 150
 SIGNIFICANT = 4
@@ -22,32 +27,76 @@ SINGLE_WIDTH = 560
 """Width of a chart of one view, in pixels, where no page says how much room there is."""
 FADED = 0.08
 """Opacity of what a legend has switched off."""
+LINE_HEIGHT = 14
+"""Pixels of a line of a panel's heading."""
+VIEW = "marks"
+"""Name of the layer that carries the parameters of a chart of panels."""
 
 
-def pack(table: pl.DataFrame, keys: Sequence[str]) -> alt.InlineData:
+class Chart:
+    """A chart: a Vega-Lite specification that shows itself in a notebook.
+
+    It has every method of the Altair chart that it becomes, such as `save` and `properties`.
+
+    Parameters
+    ----------
+    specification : dict
+        Vega-Lite, complete.
+    """
+
+    def __init__(self, specification: Specification):
+        self.specification = specification
+
+    def to_dict(self, validate: bool = True) -> Specification:
+        """Return the specification, checked against the schema of Vega-Lite unless told not to.
+
+        Raises
+        ------
+        SchemaValidationError
+            If it breaks the schema.
+        """
+        if validate:
+            self._kind.validate(self.specification)
+        return self.specification
+
+    @cached_property
+    def altair(self) -> alt.Chart | alt.LayerChart | alt.FacetChart:
+        """The chart as an Altair chart."""
+        return self._kind.from_dict(self.specification, validate=False)
+
+    @property
+    def _kind(self) -> type[alt.Chart | alt.LayerChart | alt.FacetChart]:
+        kinds = {"facet": alt.FacetChart, "layer": alt.LayerChart}
+        return next((kinds[key] for key in kinds if key in self.specification), alt.Chart)
+
+    def __getattr__(self, name: str) -> Any:
+        # Copying and pickling ask for names such as __deepcopy__ before there is anything to ask.
+        if name.startswith("__") or name == "specification":
+            raise AttributeError(name)
+        return getattr(self.altair, name)
+
+    def _repr_mimebundle_(self, *asked: Any, **how: Any) -> Any:
+        """Show the chart in a notebook."""
+        return self.altair._repr_mimebundle_(*asked, **how)
+
+
+# ------------------------------------------------------------------------------------------- data
+
+
+def pack(table: pl.DataFrame, keys: Sequence[str]) -> Specification:
     """Put a table into a specification: a row for each set of `keys`, the rest as arrays."""
     packed = shorten(table, PACKED_DIGITS).group_by(list(keys), maintain_order=True)
     return embed(packed.agg(pl.all()))
 
 
-def list_rows(table: pl.DataFrame) -> alt.InlineData:
+def list_rows(table: pl.DataFrame) -> Specification:
     """Put a table into a specification, row by row."""
     return embed(shorten(table))
 
 
-def embed(table: pl.DataFrame) -> alt.InlineData:
-    """Put a table into a specification as JSON text, which Altair copies and checks at no cost."""
-    text = json.dumps(table.to_dicts(), separators=(",", ":"), ensure_ascii=False)
-    return alt.InlineData(values=text, format=alt.JsonDataFormat(type="json"))
-
-
-def unpack(specification: dict[str, Any]) -> dict[str, Any]:
-    """Turn the JSON text of a specification's data into what it says."""
-    texts = specification.get("datasets", {})
-    datasets = {
-        name: json.loads(text) if isinstance(text, str) else text for name, text in texts.items()
-    }
-    return specification | {"datasets": datasets}
+def embed(table: pl.DataFrame) -> Specification:
+    """Put a table into a specification as it is."""
+    return {"values": table.to_dicts()}
 
 
 def shorten(table: pl.DataFrame, digits: int = SIGNIFICANT) -> pl.DataFrame:
@@ -57,8 +106,124 @@ def shorten(table: pl.DataFrame, digits: int = SIGNIFICANT) -> pl.DataFrame:
     return table.with_columns(finite.round_sig_figs(digits))
 
 
+# -------------------------------------------------------------------------------------- encodings
+
+
+def quantity(field: str, **more: Any) -> Specification:
+    """Encode a column of numbers; `more` is the channel's title, axis, scale and so on."""
+    return {"field": field, "type": "quantitative", **more}
+
+
+def nominal(field: str, **more: Any) -> Specification:
+    """Encode a column of names."""
+    return {"field": field, "type": "nominal", **more}
+
+
+def mark(kind: str, **more: Any) -> Specification:
+    """Describe a mark."""
+    return {"type": kind, **more}
+
+
+def keep(role: str, field: str = "role") -> list[Specification]:
+    """Keep the rows that have a role, of a layer that shares its data with others."""
+    return [{"filter": f"datum.{field} == '{role}'"}]
+
+
+def line_legend(**more: Any) -> Specification:
+    """Make a legend of lines."""
+    looks = {"symbolType": "stroke", "symbolOpacity": 1, "symbolStrokeWidth": 2}
+    return {"title": None, **looks, **more}
+
+
+# ------------------------------------------------------------------------------------- parameters
+
+
+class Toggle(NamedTuple):
+    """What shows some names of a legend alone: its own clicks, and a list for the keyboard."""
+
+    parameters: list[Specification]
+
+    def fade(self, opacity: float = 1.0) -> Specification:
+        """Return the opacity of what is on, or off."""
+        is_on = {"and": [{"param": parameter["name"]} for parameter in self.parameters]}
+        return {
+            "condition": {"test": is_on, "value": opacity},
+            "value": min(opacity, FADED),
+        }
+
+
+def make_toggle(names: Sequence[str], field: str = "series") -> Toggle:
+    """Make a legend's names switch: a click shows one alone, with Shift one more."""
+    options = {
+        "input": "select", "options": [None, *names], "labels": ["all", *names],
+        "name": "show alone ",
+    }  # fmt: skip
+    select = {"type": "point", "fields": [field]}
+    return Toggle([
+        {"name": "toggle", "select": select, "bind": "legend"},
+        {"name": "alone", "select": select, "bind": options},
+    ])  # fmt: skip
+
+
+def make_zoom() -> Specification:
+    """Make axes move and zoom while Shift is held, so that the page scrolls and pans as ever."""
+    select = {
+        "type": "interval",
+        "zoom": "wheel![event.shiftKey]",
+        "translate": "[pointerdown[event.shiftKey], window:pointerup] > window:pointermove!",
+    }
+    return {"name": "zoom", "select": select, "bind": "scales"}
+
+
+# ----------------------------------------------------------------------------------------- charts
+
+
+def make_panels(
+    inner: Specification,
+    field: str,
+    order: Sequence[str],
+    panels: int,
+    axes: int,
+    parameters: Sequence[Specification] = (),
+) -> Specification:
+    """Make a panel of each value of a field.
+
+    Parameters
+    ----------
+    inner : dict
+        What a panel shows. Its data becomes that of the whole; the last of its layers carries the
+        parameters.
+    field : str
+        The column that tells panels apart.
+    order : sequence of str
+        The panels, by the values of that column.
+    panels : int
+        How many may stand side by side.
+    axes : int
+        Pixels of room at each panel's left.
+    parameters : sequence of dict
+        What the reader can select in any panel.
+    """
+    spec = {key: value for key, value in inner.items() if key != "data"}
+    if parameters:
+        carrier = spec["layer"][-1] if "layer" in spec else spec
+        carrier["name"] = VIEW
+    labels, n_lines = label_panels(order)
+    header = {"title": None, "labelAnchor": "start", "labelFontWeight": "bold", "labelPadding": 6}
+    return {
+        "data": inner["data"],
+        "facet": nominal(field, sort=list(order), header=header | labels),
+        "spec": spec,
+        "columns": min(panels, len(order)),
+        "bounds": "flush",
+        "spacing": {"row": 64 + LINE_HEIGHT * (n_lines - 1), "column": axes},
+        "resolve": {"axis": {"x": "independent", "y": "independent"}},
+        "params": [parameter | {"views": [VIEW]} for parameter in parameters],
+    }
+
+
 def lay_out(
-    chart: Chart,
+    chart: Specification,
     description: str,
     *,
     panels: int = 0,
@@ -70,7 +235,7 @@ def lay_out(
 
     Parameters
     ----------
-    chart : chart
+    chart : dict
         The specification.
     description : str
         The text alternative.
@@ -85,53 +250,8 @@ def lay_out(
         panels are square and whole multiples of it.
     """
     meta = {"renderer": renderer, "layout": {"panels": panels, "narrowest": narrowest} | layout}
-    more = {} if panels else {"width": SINGLE_WIDTH}
-    chart = chart.properties(description=description, usermeta=meta, **more)
-    return chart.configure(**THEME)
-
-
-def make_panels(
-    chart: Chart, field: str, order: Sequence[str], panels: int, axes: int
-) -> alt.FacetChart:
-    """Make a panel of each value of a field, `axes` pixels of room at each one's left."""
-    header = alt.Header(title=None, labelAnchor="start", labelFontWeight="bold", labelPadding=6)
-    facet = alt.Facet(field=field, type="nominal", sort=list(order), header=header)
-    faceted = cast("alt.Chart", chart).facet(facet=facet, columns=min(panels, len(order)))
-    faceted = faceted.properties(bounds="flush", spacing={"row": 64, "column": axes})
-    return faceted.resolve_axis(x="independent", y="independent")
-
-
-def line_legend(**more: Any) -> alt.Legend:
-    """Make a legend of lines."""
-    return alt.Legend(title=None, symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=2, **more)
-
-
-class Toggle(NamedTuple):
-    """What shows some names of a legend alone: its own clicks, and a list for the keyboard."""
-
-    legend: alt.Parameter
-    listed: alt.Parameter
-
-    def fade(self, opacity: float = 1.0) -> Any:
-        """Return the opacity of what is on, or off."""
-        off = alt.value(min(opacity, FADED))
-        return alt.when(self.legend & self.listed).then(alt.value(opacity)).otherwise(off)
-
-
-def make_toggle(names: Sequence[str], field: str = "series") -> Toggle:
-    """Make a legend's names switch: a click shows one alone, with Shift one more."""
-    options = alt.binding_select(options=[None, *names], labels=["all", *names], name="show alone ")
-    return Toggle(
-        alt.selection_point(name="toggle", fields=[field], bind="legend"),
-        alt.selection_point(name="alone", fields=[field], bind=options),
-    )
-
-
-def make_zoom() -> alt.Parameter:
-    """Make axes move and zoom while Shift is held, so that the page scrolls and pans as ever."""
-    return alt.selection_interval(
-        name="zoom",
-        bind="scales",
-        zoom="wheel![event.shiftKey]",
-        translate="[pointerdown[event.shiftKey], window:pointerup] > window:pointermove!",
-    )
+    width: Mapping[str, int] = {} if panels else {"width": SINGLE_WIDTH}
+    return Chart({
+        "$schema": alt.SCHEMA_URL, **chart, **width, "description": description,
+        "usermeta": meta, "config": THEME,
+    })  # fmt: skip

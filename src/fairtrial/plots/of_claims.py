@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -12,9 +14,11 @@ from fairtrial.evidence.cells import list_margins, weigh_cells
 from fairtrial.plots import claim_charts, curve_charts
 from fairtrial.plots.appearance import INK, Look, capitalise, show_metric
 from fairtrial.plots.layout import Chart
-from fairtrial.plots.of_runs import find_unit, name_series
+from fairtrial.plots.of_runs import find_unit, list_quantities, name_series, read_curves
+from fairtrial.plots.remember import remember
 from fairtrial.plots.summaries import list_single_curves, list_unique, summarise_curves
 from fairtrial.study.metrics import LOSS_FLUCTUATION, RATE
+from fairtrial.trial.store import PAIRS, VERDICTS
 from fairtrial.trial.trial import Trial
 
 MOST_PAIRS_OF_CURVES = 4
@@ -59,20 +63,36 @@ def read_claim(trial: Trial, claim: int = 1) -> Judged:
     InputError
         If there is none, or the trial has not been judged.
     """
-    verdicts = trial.verdicts
-    if not 1 <= claim <= len(verdicts):
-        many = f"{len(verdicts)} judged claims" if verdicts else "no judged claims"
+    # A trial may be judged again while it is open.
+    judged = _read_claims(trial, *(_stamp(trial.folder / name) for name in (VERDICTS, PAIRS)))
+    if not 1 <= claim <= len(judged):
+        many = f"{len(judged)} judged claims" if judged else "no judged claims"
         raise InputError(
             f"There is no claim {claim}: {trial.folder} has {many}. Judge them with: fairtrial "
             f"claims {trial.folder}"
         )
-    pairs = trial.pairs.filter(pl.col("claim") == claim - 1)
+    pairs = judged[claim - 1].pairs
     if not {*pairs["better"], *pairs["than"]} <= trial.arms.keys():
         raise InputError(
             f"The pairs of claim {claim} are not those of the study in {trial.folder}. Judge it "
             f"again with: fairtrial claims {trial.folder}"
         )
-    return Judged(verdicts[claim - 1], pairs)
+    return judged[claim - 1]
+
+
+@remember
+def _read_claims(trial: Trial, *stamps: tuple[int, int]) -> list[Judged]:
+    """Read all judged claims; the stamps tell files that have been written again."""
+    verdicts = trial.verdicts
+    pairs = trial.pairs if verdicts else pl.DataFrame()
+    return [
+        Judged(row, pairs.filter(pl.col("claim") == place)) for place, row in enumerate(verdicts)
+    ]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Return what changes when a file is written again."""
+    return (path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else (0, 0)
 
 
 def _read_difference(trial: Trial, claim: int) -> Judged:
@@ -176,22 +196,22 @@ def curves_of_claim(trial: Trial, claim: int = 1) -> Chart | None:
         return None
     pairs = judged.pairs.select("better", "than").unique(maintain_order=True)
     bands, singles, order = [], [], []
-    of_quantity = trial.curves.filter(pl.col("quantity") == quantity)
+    found = read_curves(trial, quantity)
     for better, than in pairs.head(MOST_PAIRS_OF_CURVES).iter_rows():
-        label = label_pair(named, better, than)
+        label = label_pair(trial, better, than)
         for side, arm in (("better", better), ("than", than)):
-            runs = named.filter(pl.col("arm") == arm)
+            runs = _split_arms(trial)[arm]
             series = arm if pairs.height == 1 else side
             own = runs.with_columns(setting=pl.lit(label), series=pl.lit(series))
             order.append((series, side, looks[runs["series"][0]]))
-            bands.append(summarise_curves(of_quantity, own, quantity, N_POINTS))
-            singles.append(list_single_curves(of_quantity, own, quantity))
-    found = [table for table in bands if not table.is_empty()]
-    if not found:
+            bands.append(summarise_curves(found, own, quantity, N_POINTS))
+            singles.append(list_single_curves(found, own, quantity))
+    bands = [table for table in bands if not table.is_empty()]
+    if not bands:
         return None
     title = show_metric(quantity)
     return curve_charts.draw_curves(
-        pl.concat(found),
+        pl.concat(bands),
         _tell_sides_apart(order),
         f"{capitalise(title)} of both sides at each {find_unit(named)}, a panel a pair of arms.",
         facet="setting",
@@ -203,7 +223,7 @@ def curves_of_claim(trial: Trial, claim: int = 1) -> Chart | None:
 
 
 def _choose_quantity(trial: Trial, metric: str) -> str | None:
-    known = set(trial.curves["quantity"].unique())
+    known = list_quantities(trial)
     nearest = [metric, CURVES_OF.get(metric, ""), "parameter_error", "accuracy", "loss"]
     return next((name for name in nearest if name in known), None)
 
@@ -218,12 +238,19 @@ def _tell_sides_apart(order: list[tuple[str, str, Look]]) -> dict[str, Look]:
     return looks
 
 
-def label_pair(named: pl.DataFrame, better: str, than: str) -> str:
+@remember
+def _split_arms(trial: Trial) -> dict[str, pl.DataFrame]:
+    """Split the named runs of a trial by their arms."""
+    named, _ = name_series(trial)
+    return {arm: runs for (arm,), runs in named.partition_by("arm", as_dict=True).items()}
+
+
+def label_pair(trial: Trial, better: str, than: str) -> str:
     """Name a pair of arms by what the two share: their setting, or their series."""
-    one, other = (named.filter(pl.col("arm") == arm).row(0, named=True) for arm in (better, than))
+    one, other = (_split_arms(trial)[arm] for arm in (better, than))
     for part in ("setting", "series"):
-        if one[part] == other[part] and one[part]:
-            return one[part]
+        if one[part][0] == other[part][0] and one[part][0]:
+            return one[part][0]
     return f"{better} / {than}"
 
 
@@ -250,10 +277,9 @@ def where_it_holds(trial: Trial, claim: int = 1) -> Chart | None:
     judged = _read_difference(trial, claim)
     if judged.pairs.select("better", "than").n_unique() < 2:
         return None
-    named, _ = name_series(trial)
     margins = list_margins(judged.row["margin"], judged.row["difference"])
     cells = weigh_cells(judged.pairs, margins)
-    shown = _show_cells(cells, named).with_columns(column=pl.col("margin").map_elements(
+    shown = _show_cells(cells, trial).with_columns(column=pl.col("margin").map_elements(
         lambda margin: f"{margin:.3g}", return_dtype=pl.String
     ))  # fmt: skip
     metric = show_metric(judged.row["on"])
@@ -282,21 +308,22 @@ def grid_of_claim(trial: Trial, claim: int = 1) -> Chart | None:
         If there is no such claim, or nothing to show of it.
     """
     judged = _read_difference(trial, claim)
-    named, _ = name_series(trial)
-    cells = _show_cells(weigh_cells(judged.pairs, [judged.row["margin"]]), named)
-    words = cells["row"].str.replace(" · ", ", ").str.split(", ")
-    cells = cells.with_columns(row=words.list.first(), column=words.list.last())
-    n_rows, n_columns = cells["row"].n_unique(), cells["column"].n_unique()
-    is_grid = set(words.list.len()) == {2} and cells.height == n_rows * n_columns
+    pairs = judged.pairs.select("better", "than").unique(maintain_order=True)
+    words = [re.split(" · |, ", label_pair(trial, *pair)) for pair in pairs.iter_rows()]
+    n_rows, n_columns = (len({each[place] for each in words}) for place in (0, -1))
+    is_grid = all(len(each) == 2 for each in words) and len(words) == n_rows * n_columns
     if not is_grid or min(n_rows, n_columns) < 2:
         return None
+    cells = weigh_cells(judged.pairs, [judged.row["margin"]])
+    rows, columns = zip(*words, strict=True)
+    cells = cells.with_columns(row=pl.Series(rows), column=pl.Series(columns))
     said = f"The verdict of each pair of arms by itself, at the margin {judged.row['margin']:g}."
     return claim_charts.draw_grid(cells, ("", ""), said)
 
 
-def _show_cells(cells: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
+def _show_cells(cells: pl.DataFrame, trial: Trial) -> pl.DataFrame:
     labels = [
-        label_pair(named, better, than)
+        label_pair(trial, better, than)
         for better, than in cells.select("better", "than").iter_rows()
     ]
     return cells.with_columns(row=pl.Series(labels, dtype=pl.String))

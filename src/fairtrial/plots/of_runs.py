@@ -12,12 +12,15 @@ from fairtrial.plots import curve_charts, run_charts
 from fairtrial.plots.appearance import Looks, assign_looks, capitalise, show_metric
 from fairtrial.plots.layout import Chart
 from fairtrial.plots.names import name_runs
+from fairtrial.plots.remember import remember
 from fairtrial.plots.summaries import (
     OUTCOMES,
+    Curves,
     drop_diverged,
     find_changes,
     list_single_curves,
     list_unique,
+    split_curves,
     summarise_curves,
     summarise_rates,
 )
@@ -39,14 +42,31 @@ def name_series(trial: Trial, arms: Sequence[str] | None = None) -> tuple[pl.Dat
     InputError
         If there are no such arms.
     """
-    runs = name_runs(trial.runs)
-    looks = assign_looks(list_unique(runs, "series"))
+    runs, looks = _name_all(trial)
     if arms is None:
         return runs, looks
     shown = runs.filter(pl.col("arm").is_in(arms))
     if shown.is_empty():
         raise InputError(f"{trial.folder} has none of the arms {list(arms)}.")
     return shown, looks
+
+
+@remember
+def _name_all(trial: Trial) -> tuple[pl.DataFrame, Looks]:
+    runs = name_runs(trial.runs)
+    return runs, assign_looks(list_unique(runs, "series"))
+
+
+@remember
+def read_curves(trial: Trial, quantity: str) -> Curves:
+    """Read the curves of a quantity, run by run."""
+    return split_curves(trial.curves, quantity)
+
+
+@remember
+def list_quantities(trial: Trial) -> list[str]:
+    """List the quantities that a trial has curves of, in the order of the alphabet."""
+    return trial.curves["quantity"].unique().sort().to_list()
 
 
 def choose_metric(trial: Trial, metric: str | None = None) -> str:
@@ -103,9 +123,10 @@ def curves(
     """
     named, looks = name_series(trial, arms)
     runs = drop_diverged(named)
-    bands = summarise_curves(trial.curves, runs, quantity)
+    found = read_curves(trial, quantity)
+    bands = summarise_curves(found, runs, quantity)
     if bands.is_empty():
-        known = ", ".join(trial.curves["quantity"].unique().sort())
+        known = ", ".join(list_quantities(trial))
         raise InputError(
             f"{trial.folder} has no curves of {quantity} to show: it has those of {known}, and "
             "those of runs that diverged are left out."
@@ -113,7 +134,7 @@ def curves(
     unlike = quantity == "loss" and runs["loss.kind"].n_unique() > 1
     single = None
     if singles and runs["seed"].n_unique() > 1 and runs.height <= MOST_SINGLE:
-        single = list_single_curves(trial.curves, runs, quantity)
+        single = list_single_curves(found, runs, quantity)
     if unlike and runs["setting"].n_unique() > 1:
         own = {"setting": run_charts.join_words(pl.col("setting"), pl.col("series"))}
         bands = bands.with_columns(**own)
@@ -171,15 +192,15 @@ def train_and_validation(
         If the runs have no such curves.
     """
     runs, looks = name_series(trial, arms)
-    of_metric = trial.curves.filter(pl.col("quantity") == f"train_{metric}")
-    runs = runs.join(of_metric.select("run").unique(), on="run", how="semi")
+    noted = list(read_curves(trial, f"train_{metric}"))
+    runs = runs.filter(pl.col("run").is_in(noted))
     if runs["setting"].n_unique() > 1:
         own = run_charts.join_words(pl.col("setting"), pl.col("series"))
         runs = runs.with_columns(series=own, of=pl.col("series"), setting=pl.lit(""))
         looks = {name: looks[of] for name, of in runs.select("series", "of").iter_rows()}
     parts = [
-        summarise_curves(trial.curves, runs, f"{rows}_{metric}").with_columns(rows=pl.lit(rows))
-        for rows in ("train", "validation")
+        summarise_curves(read_curves(trial, name), runs, name).with_columns(rows=pl.lit(rows))
+        for rows, name in ((rows, f"{rows}_{metric}") for rows in ("train", "validation"))
     ]
     found = [part for part in parts if not part.is_empty()]
     if not found:
@@ -286,11 +307,10 @@ def sensitivity(trial: Trial, metric: str | None = None) -> Chart | None:
     if points.is_empty():
         return None
     title = show_metric(metric)
-    strangers = [name for name in list_unique(points, "series") if name not in looks]
     return run_charts.draw_sensitivity(
         points,
         title,
-        {**looks, **assign_looks(strangers)},
+        assign_looks(list_unique(points, "series"), looks),
         f"{capitalise(title)} against the learning rate, mean over the seeds; rules from the "
         "smallest to the largest.",
         log=is_on_log_scale(runs, metric),

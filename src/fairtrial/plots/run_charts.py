@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-import altair as alt
 import polars as pl
 
 from fairtrial.plots.appearance import (
@@ -20,12 +20,17 @@ from fairtrial.plots.appearance import (
 )
 from fairtrial.plots.layout import (
     Chart,
+    Specification,
     embed,
+    keep,
     lay_out,
     list_rows,
     make_panels,
     make_toggle,
     make_zoom,
+    mark,
+    nominal,
+    quantity,
 )
 from fairtrial.plots.summaries import list_unique
 
@@ -58,37 +63,33 @@ def draw_final_values(
     each = usable.select("setting", "series", value=value)
     mean = each.group_by("setting", "series", maintain_order=True).agg(pl.col("value").mean())
     series, order = list_unique(runs, "series"), list_unique(runs, "setting")
-    scale = alt.Scale(type="log", nice=False, padding=8) if log else alt.Scale(zero=False)
-    base = alt.Chart().encode(
-        x=alt.X("value:Q").title(title).axis(tickCount=6, format="~g").scale(scale),
-        y=alt.Y("setting:N")
-        .title(None)
-        .sort(order)
-        .axis(grid=True, tickBand="extent")
-        .scale(paddingInner=0.2, paddingOuter=0.1),
-        yOffset=alt.YOffset("series:N").sort(series),
-        color=alt.Color("series:N")
-        .scale(colour_scale(looks, series))
-        .legend(title=None, symbolOpacity=1),
-    )
-    layers = []
-    if usable.height > mean.height:
-        ticks = base.properties(data=list_rows(each))
-        layers.append(ticks.mark_tick(thickness=1, opacity=0.65, bandSize=8))
-    marks = base.properties(data=list_rows(mean))
-    layers.append(
-        marks.mark_point(filled=True, size=55, opacity=1).encode(
-            shape=alt.Shape("series:N")
-            .scale(shape_scale(looks, series))
-            .legend(title=None, symbolOpacity=1),
-            tooltip=[
-                alt.Tooltip("setting:N"),
-                alt.Tooltip("series:N"),
-                alt.Tooltip("value:Q", title=metric.replace("_", " ")),
+    scale = {"type": "log", "nice": False, "padding": 8} if log else {"zero": False}
+    legend = {"title": None, "symbolOpacity": 1}
+    ticks = {"data": list_rows(each), "mark": mark("tick", thickness=1, opacity=0.65, bandSize=8)}
+    marks = {
+        "data": list_rows(mean),
+        "mark": mark("point", filled=True, size=55, opacity=1),
+        "encoding": {
+            "shape": nominal("series", scale=shape_scale(looks, series), legend=legend),
+            "tooltip": [
+                nominal("setting"), nominal("series"),
+                quantity("value", title=metric.replace("_", " ")),
             ],
-        )
-    )
-    chart = alt.layer(*layers, height=12 * len(order) * len(series))
+        },
+    }  # fmt: skip
+    chart = {
+        "encoding": {
+            "x": quantity("value", title=title, axis={"tickCount": 6, "format": "~g"}, scale=scale),
+            "y": nominal(
+                "setting", title=None, sort=order, axis={"grid": True, "tickBand": "extent"},
+                scale={"paddingInner": 0.2, "paddingOuter": 0.1},
+            ),
+            "yOffset": nominal("series", sort=series),
+            "color": nominal("series", scale=colour_scale(looks, series), legend=legend),
+        },
+        "layer": [*([ticks] if usable.height > mean.height else []), marks],
+        "height": 12 * len(order) * len(series),
+    }  # fmt: skip
     return lay_out(chart, description)
 
 
@@ -129,31 +130,40 @@ def draw_reported(
     claims = [(name, told, float(value)) for name, value in reported.items()]
     tables.append(pl.DataFrame(claims, schema=each.schema, orient="row"))
     table, order = pl.concat(tables), list_unique(runs, "series")
-    shape = alt.Scale(domain=list(shapes), range=list(shapes.values()))
-    legend = alt.Legend(title=None, symbolStrokeColor=INK, symbolOpacity=1)
-    base = alt.Chart(embed(table)).encode(
-        x=alt.X("value:Q")
-        .title(title)
-        .scale(zero=False, padding=12)
-        .axis(tickCount=6, format=".2~%"),
-        y=alt.Y("series:N").title(None).sort(order),
-        shape=alt.Shape("what:N").scale(shape).legend(legend),
-        tooltip=["series:N", "what:N", alt.Tooltip("value:Q", title=title, format=".2%")],
-    )
-    colour = alt.Color("series:N").scale(colour_scale(looks, order)).legend(None)
-    seeds = base.transform_filter(f"datum.what == '{one}'").mark_point(
-        size=130 if many else 90, opacity=0.75, strokeWidth=1.5
-    )
-    claimed = base.transform_filter(f"datum.what == '{told}'").mark_point(
-        size=150, opacity=1, strokeWidth=2.5, color=INK
-    )
-    layers = [seeds.encode(color=colour), claimed]
-    if many:
-        circles = base.transform_filter(f"datum.what == '{mean}'").mark_point(
-            size=90, opacity=1, strokeWidth=2.5
-        )
-        layers.insert(1, circles.encode(color=colour))
-    return lay_out(alt.layer(*layers, height=44 * len(order)), description)
+    legend = {"title": None, "symbolStrokeColor": INK, "symbolOpacity": 1}
+    colour = {"color": nominal("series", scale=colour_scale(looks, order), legend=None)}
+
+    def draw(what: str, size: int, encoding: Specification, **more: Any) -> Specification:
+        return {
+            "transform": keep(what, "what"),
+            "mark": mark("point", size=size, **more),
+            "encoding": encoding,
+        }
+
+    chart = {
+        "data": embed(table),
+        "encoding": {
+            "x": quantity(
+                "value", title=title, scale={"zero": False, "padding": 12},
+                axis={"tickCount": 6, "format": ".2~%"},
+            ),
+            "y": nominal("series", title=None, sort=order),
+            "shape": nominal(
+                "what", scale={"domain": list(shapes), "range": list(shapes.values())},
+                legend=legend,
+            ),
+            "tooltip": [
+                nominal("series"), nominal("what"), quantity("value", title=title, format=".2%")
+            ],
+        },
+        "layer": [
+            draw(one, 130 if many else 90, colour, opacity=0.75, strokeWidth=1.5),
+            *([draw(mean, 90, colour, opacity=1, strokeWidth=2.5)] if many else []),
+            draw(told, 150, {}, opacity=1, strokeWidth=2.5, color=INK),
+        ],
+        "height": 44 * len(order),
+    }  # fmt: skip
+    return lay_out(chart, description)
 
 
 OUTCOME_LOOKS = {
@@ -182,23 +192,28 @@ def draw_outcomes(runs: pl.DataFrame, unit: str, description: str) -> Chart:
     )
     known = [name for name in OUTCOME_LOOKS if name in set(shown["outcome"])]
     order, toggle = list_unique(shown, "arm"), make_toggle(known, "outcome")
-    colours = alt.Scale(domain=known, range=[OUTCOME_LOOKS[name][0] for name in known])
-    shapes = alt.Scale(domain=known, range=[OUTCOME_LOOKS[name][1] for name in known])
-    legend = alt.Legend(title=None, symbolOpacity=1)
-    marks = (
-        alt.Chart(list_rows(shown), height=15 * len(order))
-        .mark_point(filled=True, size=42)
-        .encode(
-            x=alt.X("ended_at:Q").title(f"{unit} at which the run ended").axis(tickCount=6),
-            y=alt.Y("arm:N").title(None).sort(order).axis(grid=True),
-            color=alt.Color("outcome:N").scale(colours).legend(legend),
-            shape=alt.Shape("outcome:N").scale(shapes).legend(legend),
-            opacity=toggle.fade(0.75),
-            tooltip=["arm:N", "seed:N", "outcome:N", alt.Tooltip("ended_at:Q", title=unit)],
-        )
-        .add_params(*toggle)
-    )
-    return lay_out(marks, description)
+    colours, shapes = ([OUTCOME_LOOKS[outcome][part] for outcome in known] for part in (0, 1))
+    legend = {"title": None, "symbolOpacity": 1}
+    chart = {
+        "data": list_rows(shown),
+        "mark": mark("point", filled=True, size=42),
+        "encoding": {
+            "x": quantity(
+                "ended_at", title=f"{unit} at which the run ended", axis={"tickCount": 6}
+            ),
+            "y": nominal("arm", title=None, sort=order, axis={"grid": True}),
+            "color": nominal("outcome", scale={"domain": known, "range": colours}, legend=legend),
+            "shape": nominal("outcome", scale={"domain": known, "range": shapes}, legend=legend),
+            "opacity": toggle.fade(0.75),
+            "tooltip": [
+                nominal("arm"), nominal("seed"), nominal("outcome"),
+                quantity("ended_at", title=unit),
+            ],
+        },
+        "params": toggle.parameters,
+        "height": 15 * len(order),
+    }  # fmt: skip
+    return lay_out(chart, description)
 
 
 def join_words(*words: pl.Expr) -> pl.Expr:
@@ -228,38 +243,52 @@ def draw_sensitivity(
     """
     series, order = list_unique(points, "series"), list_unique(points, "setting")
     toggle = make_toggle(series)
-    legend = alt.Legend(title=None, symbolOpacity=1)
-    base = alt.Chart().encode(
-        x=alt.X("learning_rate:Q")
-        .title("learning rate")
-        .axis(format="~g", values=points["learning_rate"].unique().sort().to_list())
-        .scale(type="log", padding=12, nice=False),
-        color=alt.Color("series:N").scale(colour_scale(looks, series)).legend(legend),
-        tooltip=[
-            "series:N", "learning_rate:Q", alt.Tooltip("mean:Q", format=".4g"), "low:Q", "high:Q",
-            "diverged:N",
-        ],
-    )  # fmt: skip
-    scale = alt.Scale(type="log", nice=False) if log else alt.Scale(zero=False)
-    y = alt.Y("mean:Q").title(title).scale(scale).axis(tickCount=5, labelFlush=7, format="~g")
-    layers = [
-        base.mark_rule(strokeWidth=1.5).encode(
-            y=alt.Y("low:Q").scale(scale), y2="high:Q", opacity=toggle.fade(0.6)
-        ),
-        base.mark_line(strokeWidth=1.5).encode(
-            y=y,
-            opacity=toggle.fade(),
-            strokeDash=alt.StrokeDash("series:N").scale(dash_scale(looks, series)).legend(legend),
-        ),
-        base.mark_point(filled=True, size=45).encode(
-            y=y,
-            opacity=toggle.fade(),
-            shape=alt.Shape("series:N").scale(shape_scale(looks, series)).legend(legend),
-        ),
-    ]
-    layers[-1] = layers[-1].add_params(*toggle, make_zoom())
-    layered = alt.layer(*layers, data=list_rows(points), height=190, width=240)
-    chart = make_panels(layered, "setting", order, 3, 58)
+    legend = {"title": None, "symbolOpacity": 1}
+    scale = {"type": "log", "nice": False} if log else {"zero": False}
+    y = quantity(
+        "mean", title=title, scale=scale, axis={"tickCount": 5, "labelFlush": 7, "format": "~g"}
+    )
+    rules = {
+        "mark": mark("rule", strokeWidth=1.5),
+        "encoding": {
+            "y": quantity("low", scale=scale), "y2": {"field": "high"}, "opacity": toggle.fade(0.6)
+        },
+    }  # fmt: skip
+    lines = {
+        "mark": mark("line", strokeWidth=1.5),
+        "encoding": {
+            "y": y,
+            "opacity": toggle.fade(),
+            "strokeDash": nominal("series", scale=dash_scale(looks, series), legend=legend),
+        },
+    }
+    marks = {
+        "mark": mark("point", filled=True, size=45),
+        "encoding": {
+            "y": y,
+            "opacity": toggle.fade(),
+            "shape": nominal("series", scale=shape_scale(looks, series), legend=legend),
+        },
+    }
+    rates = points["learning_rate"].unique().sort().to_list()
+    layered = {
+        "data": list_rows(points),
+        "encoding": {
+            "x": quantity(
+                "learning_rate", title="learning rate", axis={"format": "~g", "values": rates},
+                scale={"type": "log", "padding": 12, "nice": False},
+            ),
+            "color": nominal("series", scale=colour_scale(looks, series), legend=legend),
+            "tooltip": [
+                nominal("series"), quantity("learning_rate"), quantity("mean", format=".4g"),
+                quantity("low"), quantity("high"), nominal("diverged"),
+            ],
+        },
+        "layer": [rules, lines, marks],
+        "height": 190,
+        "width": 240,
+    }  # fmt: skip
+    chart = make_panels(layered, "setting", order, 3, 58, [*toggle.parameters, make_zoom()])
     return lay_out(chart, description, panels=min(3, len(order)), narrowest=220, axes=58)
 
 
@@ -273,17 +302,33 @@ def draw_race(points: pl.DataFrame, description: str) -> Chart:
     description : str
         The text alternative.
     """
-    base = alt.Chart(list_rows(points), height=320).encode(
-        x=alt.X("seconds:Q")
-        .title("seconds a run")
-        .scale(type="log", padding=60)
-        .axis(format="~g", tickCount=5),
-        tooltip=["name:N", alt.Tooltip("accuracy:Q", format=".2%"), "low:Q", "high:Q", "seconds:Q"],
-    )
-    y = alt.Y("accuracy:Q").title("test accuracy").axis(format=".0%", tickCount=6)
-    rules = base.mark_rule(color=MUTED, strokeWidth=2).encode(
-        y=alt.Y("low:Q").scale(zero=False), y2="high:Q"
-    )
-    marks = base.mark_point(filled=True, size=60, color=BLUE, opacity=1).encode(y=y)
-    names = base.mark_text(align="left", dx=8, dy=-4, fontSize=12).encode(y=y, text="name:N")
-    return lay_out(alt.layer(rules, marks.add_params(make_zoom()), names), description)
+    rules = {
+        "mark": mark("rule", color=MUTED, strokeWidth=2),
+        "encoding": {"y": quantity("low", scale={"zero": False}), "y2": {"field": "high"}},
+    }
+    y = quantity("accuracy", title="test accuracy", axis={"format": ".0%", "tickCount": 6})
+    marks = {
+        "mark": mark("point", filled=True, size=60, color=BLUE, opacity=1),
+        "encoding": {"y": y},
+        "params": [make_zoom()],
+    }
+    names = {
+        "mark": mark("text", align="left", dx=8, dy=-4, fontSize=12),
+        "encoding": {"y": y, "text": nominal("name")},
+    }
+    chart = {
+        "data": list_rows(points),
+        "encoding": {
+            "x": quantity(
+                "seconds", title="seconds a run", scale={"type": "log", "padding": 60},
+                axis={"format": "~g", "tickCount": 5},
+            ),
+            "tooltip": [
+                nominal("name"), quantity("accuracy", format=".2%"), quantity("low"),
+                quantity("high"), quantity("seconds"),
+            ],
+        },
+        "layer": [rules, marks, names],
+        "height": 320,
+    }  # fmt: skip
+    return lay_out(chart, description)

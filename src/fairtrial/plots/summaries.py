@@ -7,7 +7,7 @@ Every function takes and returns Polars tables. `runs` has a row a run, with the
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -35,8 +35,30 @@ def list_unique(table: pl.DataFrame, column: str) -> list[str]:
     return table[column].unique(maintain_order=True).to_list()
 
 
+Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]
+"""Of each run, the steps (epochs) at which a quantity was noted, ascending, and its values."""
+
+
+def split_curves(curves: pl.DataFrame, quantity: str) -> Curves:
+    """Split a quantity's curves into those of single runs, without values that are not finite.
+
+    Parameters
+    ----------
+    curves : table
+        `run`, `at`, `quantity`, `value`; `at` ascending within a run.
+    quantity : str
+        Which of the curves.
+    """
+    wanted = curves.filter(pl.col("quantity") == quantity, pl.col("value").is_finite())
+    lists = wanted.group_by("run", maintain_order=True).agg("at", "value")
+    return {
+        run: (at.to_numpy(), value.to_numpy())
+        for run, at, value in zip(lists["run"], lists["at"], lists["value"], strict=True)
+    }
+
+
 def summarise_curves(
-    curves: pl.DataFrame, runs: pl.DataFrame, quantity: str, n_points: int = N_POINTS
+    curves: pl.DataFrame | Curves, runs: pl.DataFrame, quantity: str, n_points: int = N_POINTS
 ) -> pl.DataFrame:
     """Average the curves of each arm over its seeds.
 
@@ -44,8 +66,8 @@ def summarise_curves(
 
     Parameters
     ----------
-    curves : table
-        `run`, `at`, `quantity`, `value`.
+    curves : table or mapping
+        `run`, `at`, `quantity`, `value`; or what `split_curves` has made of that.
     runs : table
         As `name_runs` returns it.
     quantity : str
@@ -59,27 +81,37 @@ def summarise_curves(
         `setting`, `series`, `at`, `mean`, `low`, `high` (smallest and largest over the seeds) and
         `n_seeds`; sorted by `at` within an arm, arms as in `runs`.
     """
-    wanted = curves.filter(pl.col("quantity") == quantity, pl.col("value").is_finite())
-    parts = []
-    for (setting, series), arm_runs in runs.group_by("setting", "series", maintain_order=True):
-        arm = wanted.join(arm_runs.select("run"), on="run", how="semi")
-        if arm.is_empty():
-            continue
-        wide = arm.pivot(on="run", index="at", values="value").sort("at")
-        wide = wide.with_columns(pl.all().exclude("at").fill_null(strategy="forward"))
-        values = pl.all().exclude("at")
-        parts.append(
-            _thin(wide, n_points).select(
-                pl.lit(setting).alias("setting"),
-                pl.lit(series or "all arms").alias("series"),
-                "at",
-                pl.mean_horizontal(values).alias("mean"),
-                pl.min_horizontal(values).alias("low"),
-                pl.max_horizontal(values).alias("high"),
-                pl.lit(wide.width - 1).alias("n_seeds"),
-            )
+    found = split_curves(curves, quantity) if isinstance(curves, pl.DataFrame) else curves
+    arms: dict[tuple[str, str], list[tuple[np.ndarray, np.ndarray]]] = {}
+    for run, setting, series in runs.select("run", "setting", "series").iter_rows():
+        if run in found:
+            arms.setdefault((setting, series), []).append(found[run])
+    parts = [
+        _average(arm, n_points).with_columns(
+            setting=pl.lit(setting), series=pl.lit(series or "all arms")
         )
-    return pl.concat(parts) if parts else _no_curves()
+        for (setting, series), arm in arms.items()
+    ]
+    columns = ["setting", "series", "at", "mean", "low", "high", "n_seeds"]
+    return pl.concat(parts).select(columns) if parts else _no_curves()
+
+
+def _average(curves: Sequence[tuple[np.ndarray, np.ndarray]], n_points: int) -> pl.DataFrame:
+    """Average curves at some of the steps that any of them has."""
+    at = thin(np.unique(np.concatenate([steps for steps, _ in curves])), n_points)
+    values = np.full((len(curves), len(at)), np.nan)
+    for row, (steps, noted) in zip(values, curves, strict=True):
+        last = np.searchsorted(steps, at, side="right") - 1
+        row[last >= 0] = noted[last[last >= 0]]
+    return pl.DataFrame(
+        {
+            "at": at,
+            "mean": np.nanmean(values, axis=0),
+            "low": np.nanmin(values, axis=0),
+            "high": np.nanmax(values, axis=0),
+            "n_seeds": len(curves),
+        }
+    )
 
 
 def _no_curves() -> pl.DataFrame:
@@ -87,15 +119,25 @@ def _no_curves() -> pl.DataFrame:
     return pl.DataFrame(schema={"setting": pl.String, "series": pl.String, **numbers})
 
 
-def _thin(table: pl.DataFrame, n_rows: int) -> pl.DataFrame:
-    if table.height <= n_rows:
-        return table
-    step = (table.height - 1) / (n_rows - 1)
-    return table[sorted({round(i * step) for i in range(n_rows)})]
+def thin(values: np.ndarray, n: int) -> np.ndarray:
+    """Keep at most n values, evenly, the first and the last among them.
+
+    Examples
+    --------
+    >>> thin(np.arange(9), 5)
+    array([0, 2, 4, 6, 8])
+    """
+    if len(values) <= n:
+        return values
+    step = (len(values) - 1) / (n - 1)
+    return values[sorted({round(i * step) for i in range(n)})]
 
 
 def list_single_curves(
-    curves: pl.DataFrame, runs: pl.DataFrame, quantity: str, n_points: int = N_SINGLE_POINTS
+    curves: pl.DataFrame | Curves,
+    runs: pl.DataFrame,
+    quantity: str,
+    n_points: int = N_SINGLE_POINTS,
 ) -> pl.DataFrame:
     """Return the curve of each run, thinned.
 
@@ -104,15 +146,18 @@ def list_single_curves(
     table
         `setting`, `series`, `seed`, `at`, `value`.
     """
-    wanted = curves.filter(pl.col("quantity") == quantity, pl.col("value").is_finite())
-    named = runs.select("run", "setting", "series", "seed").with_columns(
-        pl.col("seed").cast(pl.Int64)
-    )
-    points = named.join(wanted, on="run", maintain_order="left_right")
-    rank, count = pl.int_range(pl.len()).over("run"), pl.len().over("run")
-    step = (count / n_points).ceil().cast(pl.Int64)
-    kept = points.filter((rank % step == 0) | (rank == count - 1))
-    return kept.select("setting", "series", "seed", "at", "value")
+    found = split_curves(curves, quantity) if isinstance(curves, pl.DataFrame) else curves
+    rows = []
+    for run, *named in runs.select("run", "setting", "series", "seed").iter_rows():
+        at, value = found.get(run, (np.empty(0, int), np.empty(0)))
+        step = max(math.ceil(len(at) / n_points), 1)
+        kept = [*range(0, max(len(at) - 1, 0), step), *([len(at) - 1] if len(at) else [])]
+        rows += [(*named, at[place], value[place]) for place in kept]
+    schema = {
+        "setting": pl.String, "series": pl.String, "seed": pl.Int64, "at": pl.Int64,
+        "value": pl.Float64,
+    }  # fmt: skip
+    return pl.DataFrame(rows, schema, orient="row")
 
 
 def find_changes(curves: pl.DataFrame, runs: pl.DataFrame, quantity: str) -> pl.DataFrame:

@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, ClassVar, TypeAlias
 
-from fairtrial.plots.layout import Chart, unpack
+from fairtrial.plots.layout import Chart
 
 
 @dataclass(frozen=True)
@@ -75,10 +74,10 @@ class Figure:
     chart: Chart
     caption: str = ""
 
-    @cached_property
+    @property
     def specification(self) -> dict[str, Any]:
         """The chart as Vega-Lite."""
-        return unpack(self.chart.to_dict(validate=False))  # The tests validate; here it takes long.
+        return self.chart.specification
 
     @property
     def words(self) -> str:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from altair.utils.schemapi import debug_mode
-
 from fairtrial.report.figures import DRAW, write_figures
 from fairtrial.report.figures import FOLDER as FIGURES
 from fairtrial.report.files import check_format
@@ -33,8 +31,7 @@ def make_document(folder: str | Path) -> Document:
         If the folder is neither's, or a file in it cannot be read.
     """
     folder = Path(folder)
-    with debug_mode(False):  # Altair checks every piece of a chart; the tests do that once.
-        return make_lab_page(folder) if is_lab(folder) else make_study_page(Trial(folder))
+    return make_lab_page(folder) if is_lab(folder) else make_study_page(Trial(folder))
 
 
 def write_page(

@@ -1,0 +1,106 @@
+"""Headings of panels: short enough for their panel, and no two alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+LONGEST_LINE = 30
+"""Letters for which a panel has room."""
+LONGEST = 52
+"""Letters of a heading on two lines, which break where a word ends."""
+
+
+def label_panels(names: Sequence[str]) -> tuple[dict[str, Any], int]:
+    """Label panels by their names, on two lines and shortened where they are too long.
+
+    Returns
+    -------
+    (dict, int)
+        What the header of a Vega-Lite facet says of its labels, and the lines of the longest.
+    """
+    lines = [wrap(name) for name in shorten_apart(names, LONGEST)]
+    if all(shown == [name] for shown, name in zip(lines, names, strict=True)):
+        return {}, 1
+    texts = json.dumps(dict(zip(names, lines, strict=True)), ensure_ascii=False)
+    return {"labelExpr": f"{texts}[datum.value]"}, max(map(len, lines))
+
+
+def wrap(name: str, most: int = LONGEST_LINE) -> list[str]:
+    """Break a name that is longer than a line at a space, after a separator if there is one.
+
+    Examples
+    --------
+    >>> wrap("grid · batch size 32, learning rate 0.001")
+    ['grid · batch size 32,', 'learning rate 0.001']
+    """
+    if len(name) <= most:
+        return [name]
+    words = name.split(" ")
+    breaks = [(" ".join(words[:i]), " ".join(words[i:])) for i in range(1, len(words))]
+
+    def rank(lines: tuple[str, str]) -> tuple[int, bool, int]:
+        longest = max(map(len, lines))
+        return max(longest - most, 0), lines[0][-1:] not in "·,", longest
+
+    return list(min(breaks, key=rank)) if breaks else [name]
+
+
+def shorten_apart(names: Sequence[str], most: int) -> list[str]:
+    """Shorten names that are too long, and keep what tells them apart.
+
+    Words that all names share go first, the last of them before the others; then the middle of
+    the name. Different names stay different.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Equal ones get equal results.
+    most : int
+        Letters that a result may have; at least 10.
+
+    Examples
+    --------
+    >>> shorten_apart(["batch size 32, learning rate 0.1", "batch size 32, learning rate 0.2"], 25)
+    ['batch size 32, … 0.1', 'batch size 32, … 0.2']
+    """
+    shared = set.intersection(*(set(name.split(" ")) for name in names)) if names else set()
+    short = {name: name for name in names if len(name) <= most}
+    for name in names:
+        if name not in short:
+            less = _cut_middle(_drop_words(name, shared, most), most)
+            short[name] = _number(less, set(short.values()), most)
+    return [short[name] for name in names]
+
+
+def _drop_words(name: str, shared: set[str], most: int) -> str:
+    """Put an ellipsis for shared words, from the last to the first, until the name fits."""
+    words: list[str] = name.split(" ")
+    for place in reversed(range(len(words))):
+        if len(_join(words)) <= most:
+            break
+        if words[place] in shared:
+            words[place] = "…"
+    return _join(words)
+
+
+def _join(words: Sequence[str]) -> str:
+    kept = [word for i, word in enumerate(words) if word != "…" or i == 0 or words[i - 1] != "…"]
+    return " ".join(kept)
+
+
+def _cut_middle(name: str, most: int) -> str:
+    if len(name) <= most:
+        return name
+    tail = (most - 1) // 2
+    return f"{name[: most - 1 - tail]}…{name[len(name) - tail :]}"
+
+
+def _number(name: str, taken: set[str], most: int) -> str:
+    """Give a name that others have already a number."""
+    number, numbered = 2, name
+    while numbered in taken:
+        end = f" ({number})"
+        numbered, number = f"{name[: most - len(end)]}{end}", number + 1
+    return numbered
