@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, TypeAlias
 
@@ -135,20 +135,29 @@ Block: TypeAlias = Table | Figure | Row | Text | Code | Facts | Fold
 
 @dataclass(frozen=True)
 class Part:
-    """A heading and what stands under it."""
+    """A heading and the blocks below it."""
 
     heading: str
     blocks: Sequence[Block]
 
+    @property
+    def name(self) -> str:
+        """The part's name within its section."""
+        return make_name(self.heading)
+
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page that its contents list leads to."""
+    """A section of the page, which the contents link to.
+
+    Where there is a `fold`, all parts are inside one fold with this summary.
+    """
 
     name: str
     heading: str
     lead: str
     parts: Sequence[Part] = field(default_factory=list)
+    fold: str = ""
 
     def list_blocks(self) -> Iterator[Block]:
         """Yield all blocks, those within others too."""
@@ -177,6 +186,17 @@ class Headline:
     found: str
     target: str
     group: str = ""
+
+
+MOST_ARMS = 12
+"""Arms that a page shows at once; where there are more, the reader opens a fold."""
+
+
+def fold_part(part: Part, n_arms: int) -> Part:
+    """Fold what a part shows of its arms, if there are many."""
+    if n_arms <= MOST_ARMS:
+        return part
+    return replace(part, blocks=[Fold(f"Show {n_arms} arms", part.blocks)])
 
 
 def row_of(*texts: str) -> list[Cell]:

@@ -9,11 +9,12 @@ from typing import Any
 from fairtrial.errors import InputError
 from fairtrial.report.arms import build_arms
 from fairtrial.report.beside import build_race, build_replayed, build_reported
-from fairtrial.report.blocks import Part, Section, Text
+from fairtrial.report.blocks import Part, Section, Text, fold_part
 from fairtrial.report.data import build_data
 from fairtrial.report.folder import read_json, read_reported
 from fairtrial.report.models import build_models
 from fairtrial.report.page import Document, Header, say_origin
+from fairtrial.report.seeds import say_one_seed
 from fairtrial.report.reproducibility import build_reproducibility
 from fairtrial.report.statements import build_statements, list_statement_headlines
 from fairtrial.report.training import build_curves, build_results
@@ -107,7 +108,7 @@ def make_lab_page(folder: Path) -> Document:
         lead=LEAD,
         facts=_summarise_lab(environment, list(trials.values()), replay),
         headlines=list_statement_headlines(statements),
-        notice=str(data.get("fallback") or ""),
+        notices=[*_list_notices(data), *say_one_seed(list(trials.values()))],
         source=_say_source(data),
         footer=say_origin(environment),
     )
@@ -122,6 +123,7 @@ def read_statements_judged(folder: Path) -> list[dict[str, Any]]:
 
 def _build_problem(name: str, trial: Trial, replay: Sequence[Mapping[str, Any]]) -> Section:
     reported = read_reported()
+    n_arms = trial.runs["arm"].n_unique()
     parts: list[Part] = []
     if name == LINE and replay:
         parts.append(build_replayed(trial, replay, reported["table"]))
@@ -130,14 +132,13 @@ def _build_problem(name: str, trial: Trial, replay: Sequence[Mapping[str, Any]])
         parts.append(build_reported(trial, values))
     if name == FEATURES:
         parts.append(build_race(trial))
-    parts += [build_data(trial), build_results(trial), *build_curves(trial), *build_models(trial)]
-    parts.append(build_arms(trial))
+    of_arms = [build_results(trial), *build_curves(trial), *build_models(trial), build_arms(trial)]
+    parts += [build_data(trial), *(fold_part(part, n_arms) for part in of_arms)]
     link, heading, lead = PROBLEMS[name]
     n_seeds = trial.runs["seed"].n_unique()
     seeds = "one seed" if n_seeds == 1 else f"{n_seeds} seeds"
-    counts = f"{trial.runs['arm'].n_unique()} arms, {seeds}, {trial.runs.height:,} runs"
-    said = f"The study “{trial.study.name}” has {counts}. {lead}"
-    return Section(link, heading, said, parts)
+    fold = f"Show the study “{trial.study.name}”: {n_arms} arms, {seeds}, {trial.runs.height:,} runs"
+    return Section(link, heading, lead, parts, fold)
 
 
 def _build_replay_note(replay: Sequence[Mapping[str, Any]]) -> list[Part]:
@@ -178,6 +179,10 @@ def _show_seconds(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
+
+
+def _list_notices(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [("Not Fashion-MNIST", str(data["fallback"]))] if data.get("fallback") else []
 
 
 def _say_source(data: Mapping[str, Any]) -> str:

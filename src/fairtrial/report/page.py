@@ -22,26 +22,26 @@ from fairtrial.report.blocks import Figure, Headline, Section
 LIBRARY = "window.vegaEmbed = vegaEmbed;"
 """All that the page's script needs of the bundle; its expressions run interpreted, not compiled."""
 GROUPS = {
-    "reversed": "The opposite is true",
+    "reversed": "Reversed: the opposite is true",
     "holds": "Holds",
     "in part": "Holds in part",
-    "equivalent": "No difference that matters",
-    "noise": "Noise: no difference that matters, or none that can be told",
-    "undecided": "Cannot be told apart",
-    "not comparable": "Compares different things",
+    "equivalent": "Equivalent: no difference that matters",
+    "noise": "Noise: no difference that matters, or none that the seeds can show",
+    "undecided": "Undecided: the seeds cannot tell",
     "different things": "Compared different things",
 }
 """Groups of headlines in their order, each with its heading; a verdict is its own group."""
 MOST_HEADLINES = 4
-"""Headlines of a group that are shown; the others are folded."""
+"""Headlines that each group shows; a fold has the others."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What stands at the head and the foot of a page.
+    """The head and the foot of a page.
 
-    Where its runs are not finished, `pending` is what is still to come, each with the time that it
-    is expected to take, and the browser loads the page again every `refresh` seconds.
+    Each of the `notices` has a title and a text. Where runs are not finished, `pending` lists what
+    is missing, each with the expected time, and the browser loads the page again every `refresh`
+    seconds.
     """
 
     title: str
@@ -49,7 +49,7 @@ class Header:
     lead: str
     facts: Sequence[tuple[str, str]]
     headlines: Sequence[Headline] = field(default_factory=list)
-    notice: str = ""
+    notices: Sequence[tuple[str, str]] = ()
     source: str = ""
     footer: str = ""
     refresh: int | None = None

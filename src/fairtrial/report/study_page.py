@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 
 from fairtrial.report.arms import build_arms
-from fairtrial.report.blocks import Section
+from fairtrial.report.blocks import Section, fold_part
 from fairtrial.report.claims import build_claims, list_entries, list_headlines
 from fairtrial.report.data import build_data
 from fairtrial.report.models import build_models
 from fairtrial.report.page import Document, Header, say_origin
 from fairtrial.report.reproducibility import build_reproducibility
+from fairtrial.report.seeds import say_one_seed
 from fairtrial.report.training import build_curves, build_results
 from fairtrial.trial.trial import Trial
 
@@ -35,6 +36,7 @@ def make_study_page(trial: Trial) -> Document:
     entries = list_entries(trial) if is_finished else []
     if [entry.row["say"] for entry in entries] != [claim.say for claim in trial.study.claims]:
         entries = []
+    n_arms = trial.runs["arm"].n_unique()
     sections = []
     if entries:
         lead = "What was claimed before the study ran, and what its runs say of it."
@@ -47,17 +49,17 @@ def make_study_page(trial: Trial) -> Document:
             "results",
             "Results",
             "How good each arm is, by what all arms have in common, and how every run ended.",
-            [build_results(trial), build_arms(trial)],
+            [fold_part(part, n_arms) for part in (build_results(trial), build_arms(trial))],
         ),
         Section("data", "Data", "What the runs were trained on.", [build_data(trial)]),
         Section(
             "training",
             "Training",
             "What happened on the way. All arms of a seed see the same draws.",
-            build_curves(trial),
+            [fold_part(part, n_arms) for part in build_curves(trial)],
         ),
     ]
-    if models := build_models(trial):
+    if models := [fold_part(part, n_arms) for part in build_models(trial)]:
         sections.append(Section("models", "Models", "What was learned.", models))
     sections.append(build_reproducibility(trial.environment, [trial]))
     header = Header(
@@ -66,6 +68,7 @@ def make_study_page(trial: Trial) -> Document:
         lead=describe_study(trial),
         facts=count_runs(trial),
         headlines=list_headlines(entries),
+        notices=say_one_seed([trial]),
         footer=say_origin(trial.environment),
     )
     return Document(header, sections)

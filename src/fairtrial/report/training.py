@@ -17,6 +17,7 @@ from fairtrial.plots.summaries import (
     summarise_curves,
 )
 from fairtrial.report.blocks import Block, Figure, Fold, Part, Text, make_name
+from fairtrial.report.seeds import count_seeds
 from fairtrial.trial.trial import Trial
 
 MOST_FOLDS = 40
@@ -30,11 +31,6 @@ def say_band(n_seeds: int) -> str:
     if n_seeds == 1:
         return "One seed, so no band."
     return f"Line: mean over {n_seeds} seeds; band: smallest to largest over the seeds."
-
-
-def count_seeds(trial: Trial) -> int:
-    """Count the seeds that the runs of a trial have."""
-    return trial.runs["seed"].n_unique()
 
 
 def build_results(trial: Trial) -> Part:
