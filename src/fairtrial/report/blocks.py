@@ -1,6 +1,6 @@
-"""What a page is made of: sections of parts, parts of blocks.
+"""Pages are made of sections, sections of parts, parts of blocks.
 
-The HTML template knows how each block looks, `figures` and `tables` write them to files.
+The HTML template renders each block; `figures` and `tables` write blocks to files.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows that belong together, maybe under a heading; first cells head their rows."""
+    """Rows that belong together, with an optional heading; the first cell is the row's header."""
 
     rows: Sequence[Sequence[Cell]]
     heading: str = ""
@@ -36,9 +36,9 @@ class Rows:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a name for its file and a caption that says what it holds.
+    """A table with a name for its file and a caption.
 
-    Where it `sorts`, the reader can sort it by any column and filter its rows.
+    If it `sorts`, the reader can sort it by any column and filter its rows.
     """
 
     kind: ClassVar[str] = "table"
@@ -55,7 +55,7 @@ class Table:
 
     @property
     def text_columns(self) -> set[int]:
-        """Columns of words, whose headings stand to the left like them."""
+        """Columns of words, which are aligned to the left."""
         words = {"text", "word"}
         return {
             place
@@ -88,7 +88,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Row:
-    """Figures side by side where there is room."""
+    """Figures side by side if the page is wide enough."""
 
     kind: ClassVar[str] = "row"
     figures: Sequence[Figure]
@@ -105,7 +105,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Code:
-    """A file's text, or a command, as it is."""
+    """The text of a file or a command."""
 
     kind: ClassVar[str] = "code"
     text: str
@@ -121,7 +121,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Fold:
-    """Blocks that the reader opens; `name` is what links lead to, `verdict` its first word."""
+    """Blocks that the reader opens; `name` is the target of links, `verdict` a badge."""
 
     kind: ClassVar[str] = "fold"
     summary: str
@@ -176,9 +176,9 @@ def _unfold(blocks: Sequence[Block]) -> Iterator[Block]:
 
 @dataclass(frozen=True)
 class Headline:
-    """What was found of one claim: its verdict, a sentence, and the fold to open.
+    """The finding on one claim: its verdict, a sentence, and the fold to open.
 
-    The head of a page lists headlines by `group`; those without one stand in that of their verdict.
+    The head of a page lists headlines by `group`, or else by verdict.
     """
 
     verdict: str
@@ -205,7 +205,7 @@ def row_of(*texts: str) -> list[Cell]:
 
 
 def make_name(text: str) -> str:
-    """Make a name for a file or a link of any text.
+    """Make a name for a file or a link from any text.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""From blocks to one HTML file that needs nothing else: no network, no server."""
+"""From blocks to one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fairtrial.plots.appearance import DARK_SHADES, THEME
 from fairtrial.report.blocks import Figure, Headline, Section
 
 LIBRARY = "window.vegaEmbed = vegaEmbed;"
-"""All that the page's script needs of the bundle; its expressions run interpreted, not compiled."""
+"""The part of the bundle that the script of the page uses."""
 GROUPS = {
     "reversed": "Reversed: the opposite is true",
     "holds": "Holds",
@@ -58,7 +58,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Document:
-    """A page before it is rendered; a `short` one is set for a sheet of paper."""
+    """A page before it is rendered; a `short` one fits on a sheet of paper."""
 
     header: Header
     sections: Sequence[Section]
@@ -66,10 +66,10 @@ class Document:
 
 
 def say_origin(environment: Mapping[str, Any]) -> str:
-    """Say what has written the page."""
+    """Say which version wrote the page, and when its runs started."""
     version = f" {environment['fairtrial']}" if "fairtrial" in environment else ""
     started = f" from runs started {environment['started']}" if "started" in environment else ""
-    return f"Written by fairtrial{version}{started}. This file is complete: it loads nothing."
+    return f"Written by fairtrial{version}{started}. The page loads nothing."
 
 
 def render_page(document: Document) -> str:
@@ -111,12 +111,12 @@ def load_library() -> str:
 
 
 def make_inert(script: str) -> str:
-    """Keep a script from ending its own element, whatever its strings hold."""
+    """Escape a script so that no string in it can end its element."""
     return script.replace("</script", r"<\/script").replace("<!--", r"<\!--")
 
 
 def dump_json(value: object) -> str:
-    r"""Write JSON that may stand inside a script element: no character that HTML could act on.
+    r"""Write JSON for a script element, without characters that have a meaning in HTML.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def dump_json(value: object) -> str:
 
 
 def strip(figure: Figure) -> dict[str, Any]:
-    """Return a chart's specification without what the page knows: its schema and its look."""
+    """Return a chart's specification without schema and config, which the page has once."""
     known = ("$schema", "config")
     return {key: value for key, value in figure.specification.items() if key not in known}
 
