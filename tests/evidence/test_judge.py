@@ -201,7 +201,7 @@ def make_table_study(path):
 def test_a_table_that_is_gone_leaves_the_split(tmp_path):
     (row,) = answer(make_table_study(tmp_path / "t.csv"), tmp_path / "out")
     assert row["choice"] is not None and row["over"] == "seeds and test rows"
-    assert "split the same rows anew" in row["note"] and row["dominant"] is None
+    assert "Every seed splits the same rows" in row["note"] and row["dominant"] is None
     (tmp_path / "t.csv").unlink()
     assert judge(tmp_path / "out") == [row]
 

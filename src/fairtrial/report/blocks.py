@@ -196,7 +196,7 @@ def fold_part(part: Part, n_arms: int) -> Part:
     """Fold what a part shows of its arms, if there are many."""
     if n_arms <= MOST_ARMS:
         return part
-    return replace(part, blocks=[Fold(f"Show {n_arms} arms", part.blocks)])
+    return replace(part, blocks=[Fold(f"All {n_arms} arms", part.blocks)])
 
 
 def row_of(*texts: str) -> list[Cell]:

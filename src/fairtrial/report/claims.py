@@ -200,12 +200,13 @@ def _build_figures(entry: Entry, trial: Trial) -> list[Block]:
     row, number, name = entry.row, entry.number, entry.name
     metric = show_metric(row["on"])
     margin = ", the grey band the margin" if row["margin"] else ""
+    interval = "" if row["low"] is None and row["high"] is None else " and its 95 % interval"
     differences = Figure(
         f"{name}-differences",
         f"Difference in {metric}, seed by seed",
         plots.differences(trial, number),
-        "One mark per seed; a mark to the right of 0 agrees with the claim. The bar shows the mean "
-        f"and its 95 % interval{margin}.",
+        "One mark per seed; a mark to the right of 0 agrees with the claim. The bar shows the mean"
+        f"{interval}{margin}.",
     )
     sides = Figure(
         f"{name}-sides",
@@ -217,7 +218,7 @@ def _build_figures(entry: Entry, trial: Trial) -> list[Block]:
     if row["choice"] is not None:
         caption = (
             "The parts of the difference that come from the choice and from unfinished training, "
-            "as means over the seeds. Diamond and line: the whole difference and its 95 % interval."
+            f"as means over the seeds. The diamond shows the whole difference{interval}."
         )
         chart = plots.choice_and_budget(trial, number)
         blocks.append(Figure(f"{name}-split", "Choice and unfinished training", chart, caption))

@@ -137,9 +137,7 @@ def _build_problem(name: str, trial: Trial, replay: Sequence[Mapping[str, Any]])
     link, heading, lead = PROBLEMS[name]
     n_seeds = trial.runs["seed"].n_unique()
     seeds = "one seed" if n_seeds == 1 else f"{n_seeds} seeds"
-    fold = (
-        f"Show the study “{trial.study.name}”: {n_arms} arms, {seeds}, {trial.runs.height:,} runs"
-    )
+    fold = f"The study “{trial.study.name}”: {n_arms} arms, {seeds}, {trial.runs.height:,} runs"
     return Section(link, heading, lead, parts, fold)
 
 

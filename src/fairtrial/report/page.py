@@ -27,7 +27,7 @@ GROUPS = {
     "in part": "Holds in part",
     "equivalent": "Equivalent: no difference that matters",
     "noise": "Noise: no difference that matters, or none that the seeds can show",
-    "undecided": "Undecided: the seeds cannot tell",
+    "undecided": "Undecided: not enough evidence",
     "different things": "Compared different things",
 }
 """Groups of headlines in their order, each with its heading; a verdict is its own group."""

@@ -108,11 +108,11 @@
   request(places);
 })();
 
-// Opens every fold around the target of a link, and the one that holds a whole section.
+// Opens every fold around the target of a link, and the one that has all of a section or a part.
 (() => {
   function open(hash) {
     const target = document.getElementById(decodeURIComponent(hash.slice(1)));
-    const whole = target?.querySelector(":scope > details.whole");
+    const whole = target?.querySelector(":scope > details.whole, :scope > h3 + details:last-child");
     for (let fold = whole ?? target?.closest("details"); fold; fold = fold.parentElement.closest("details")) {
       fold.open = true;
     }

@@ -51,7 +51,7 @@ def build_reproducibility(
         "A seed fixes everything random that does not depend on the arm: data, split, initial "
         "weights, batch order and noise. The same versions and study files give the same figures.",
         [
-            Part("Environment", [Facts(known)]),
+            *([Part("Environment", [Facts(known)])] if known else []),
             *more,
             *_build_verification(environment.get("verification")),
             Part("Seeds and data", [Table("seeds", SEEDS_CAPTION, columns, [TableRows(seeds)])]),

@@ -19,8 +19,8 @@ def say_one_seed(trials: Sequence[Trial]) -> list[tuple[str, str]]:
         return []
     of_what = "" if len(single) == len(trials) else f" ({', '.join(single)})"
     text = (
-        "The values are those of one draw of data, start and batches. They do not show whether "
-        "other seeds agree, so the page has no intervals, and no claim can get a verdict. For "
+        "The values come from one draw of data, start and batches. They do not show whether other "
+        "seeds agree, so there are no intervals over seeds and every claim stays undecided. For "
         "verdicts, run more seeds."
     )
     return [(f"One seed{of_what}", text)]
