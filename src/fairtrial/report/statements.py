@@ -35,8 +35,8 @@ def list_statement_headlines(rows: Sequence[Mapping[str, Any]]) -> list[Headline
 
 def _choose_group(row: Mapping[str, Any]) -> str:
     """Choose the group of a headline: one seed cannot show that a difference is noise."""
-    is_single = row["verdict"] == "undecided" and all(c["seeds"] == 1 for c in row["claims"])
-    return "undecided" if is_single else row["group"]
+    has_one_seed = {claim["seeds"] for claim in row["claims"]} == {1}
+    return "undecided" if row["verdict"] == "undecided" and has_one_seed else row["group"]
 
 
 def build_statements(rows: Sequence[Mapping[str, Any]], trials: Mapping[str, Trial]) -> Section:
