@@ -128,7 +128,7 @@ def test_claims_are_judged(judged):
     assert neighbours["over"] == "seeds"
     for row in (adam, svm):
         splits = trial.study.task.kind != "digits"
-        assert ("split the same rows anew" in row["note"]) == splits
+        assert ("Every seed splits the same rows" in row["note"]) == splits
 
 
 def test_a_study_of_them_runs_again_from_its_folder(judged):

@@ -74,7 +74,7 @@ def test_digits_stand_in_and_it_is_said(finished):
     assert "digits" in lab.data["fallback"] and "No source had it." in lab.data["fallback"]
     text = (folder / "report.html").read_text(encoding="utf-8")
     assert "digits stand in for Fashion-MNIST" in text
-    assert "What has become of the report&#39;s statements" in text
+    assert "The report&#39;s statements, tested" in text
     runs = pl.read_parquet(folder / "runs.parquet")
     assert runs.group_by("study").len().sort("study").rows() == [("line", 8), ("models", 4)]
     assert set(runs.filter(pl.col("study") == "models")["task.kind"]) == {"digits"}

@@ -24,7 +24,7 @@ def test_hostile_names_are_text(visit, hostile):
 
 def test_hostile_names_are_text_in_charts(visit, hostile):
     page = (seen := visit(hostile)).page
-    seen.wait_for_charts()
+    seen.open_folds()
     tooltip = page.locator("#vg-tooltip-element")
     charts = page.locator(".chart:visible:has(svg)").all()
     # Of a long label a chart shows the beginning; the whole stands in the tooltip.

@@ -1,5 +1,8 @@
 """A page can be read on any screen, with a mouse or a keyboard, and on paper."""
 
+from playwright.sync_api import expect
+
+from browser.pages import wait_for_frame
 from fairtrial.plots.appearance import DARK_SHADES
 
 WIDTHS = (320, 390, 1920)
@@ -99,15 +102,53 @@ def test_the_first_stop_skips_to_the_results(visit, file):
     assert page.locator("nav :focus").count() == 0
 
 
-def test_the_contents_lead_to_the_sections(visit, file):
+def test_contents_lead_to_every_section_and_part(visit, file):
     page = visit(file).page
-    links = page.locator("nav a").all()
-    assert len(links) == page.locator("main > section").count()
+    links = page.locator("nav.beside a").all()
+    targets = {link.get_attribute("href") for link in links}
+    sections = page.locator("main > section").all()
+    assert {f"#{section.get_attribute('id')}" for section in sections} <= targets
     for link in links:
         link.click()
-        section = page.locator(link.get_attribute("href"))
-        assert section.locator("h2").inner_text() == link.inner_text()
-        assert section.locator("h2").is_visible()
+        heading = page.locator(link.get_attribute("href")).locator("h2, h3").first
+        assert heading.inner_text() == link.inner_text()
+        expect(heading).to_be_in_viewport()
+
+
+def test_contents_stay_in_sight_on_wide_screens(visit, file):
+    page = visit(file).page
+    contents = page.locator("nav.beside a").first
+    page.locator("footer").scroll_into_view_if_needed()
+    assert page.evaluate("scrollY") > 900
+    expect(contents).to_be_in_viewport()
+    assert not page.locator("nav.above").is_visible()
+    page.emulate_media(media="print")
+    assert not contents.is_visible()
+
+
+def test_contents_are_folded_on_narrow_screens(visit, file):
+    page = visit(file, 390).page
+    assert not page.locator("nav.beside").is_visible()
+    link = page.locator("nav.above a").last
+    assert not link.is_visible()
+    page.locator("nav.above summary").click()
+    link.click()
+    assert not link.is_visible()
+    expect(page.locator(link.get_attribute("href")).locator("h3").first).to_be_in_viewport()
+
+
+def test_tables_that_scroll_say_so(visit, file):
+    page = (seen := visit(file, 390)).page
+    seen.open_folds()
+    wait_for_frame(page)
+    scrolls = page.locator("main .scroll").evaluate_all(
+        """(places) => places.map((place) => [
+            place.scrollWidth > place.clientWidth,
+            getComputedStyle(place.querySelector("caption span"), "::after").content,
+        ])"""
+    )
+    assert any(is_wider for is_wider, _ in scrolls)
+    assert all(("Scroll sideways" in hint) == is_wider for is_wider, hint in scrolls)
 
 
 def test_verdicts_can_be_read_on_paper(visit, file):

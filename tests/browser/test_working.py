@@ -14,8 +14,9 @@ def lab_page(visit, files):
 
 
 def test_what_was_found_opens_its_evidence(lab_page):
+    lab_page.locator("details.found > summary").evaluate_all("(all) => all.map((s) => s.click())")
     links = lab_page.locator("ul.found a")
-    assert links.count() == 5
+    assert links.count() == 8
     for link in links.all():
         link.click()
         fold = lab_page.locator(link.get_attribute("href"))
@@ -34,8 +35,25 @@ def read_column(table, place):
     return table.locator(f"tbody tr:visible > :nth-child({place})").all_inner_texts()
 
 
-def test_tables_sort_by_numbers_and_words(lab_page):
-    table = lab_page.locator("#problem-1 table.sorts")
+@pytest.fixture
+def line_page(lab_page):
+    """The page with the line study open."""
+    lab_page.locator("#problem-1 details").evaluate_all("(all) => all.map((d) => (d.open = true))")
+    return lab_page
+
+
+def test_charts_are_drawn_when_their_fold_opens(visit, files):
+    page = (seen := visit(files("lab"))).page
+    seen.wait_for_charts()
+    drawn = page.locator("main details .chart :is(svg, canvas)")
+    assert drawn.count() == 0
+    page.locator("#problem-1 > details > summary").click()
+    seen.wait_for_charts()
+    assert drawn.count() == page.locator("#problem-1 .chart:visible").count() > 0
+
+
+def test_tables_sort_by_numbers_and_words(line_page):
+    table = line_page.locator("#problem-1 table.sorts")
     headings = table.locator("thead th").all_inner_texts()
     place = next(k for k, name in enumerate(headings, 1) if name.startswith("test MSE"))
     button = table.locator("thead button").nth(place - 1)
@@ -58,21 +76,21 @@ def test_tables_sort_by_numbers_and_words(lab_page):
     assert names == sorted(names, key=str.casefold)
 
 
-def test_tables_filter_by_every_word(lab_page):
-    table = lab_page.locator("#problem-1 table.sorts")
+def test_tables_filter_by_every_word(line_page):
+    table = line_page.locator("#problem-1 table.sorts")
     n_rows = table.locator("tbody tr").count()
-    field = lab_page.locator("#problem-1 .filter input")
+    field = line_page.locator("#problem-1 .filter input")
     field.fill("MSE  patience")
     assert read_column(table, 1) == ["patience scheduling · MSE"]
-    assert lab_page.locator("#problem-1 .filter output").inner_text() == f"1 of {n_rows} rows"
+    assert line_page.locator("#problem-1 .filter output").inner_text() == f"1 of {n_rows} rows"
     field.fill("")
     assert table.locator("tbody tr:visible").count() == n_rows
 
 
 @pytest.fixture
-def curves(lab_page):
-    title = "Parameter error on the way"
-    figure = lab_page.locator("figure", has=lab_page.get_by_role("heading", name=title)).first
+def curves(line_page):
+    title = "Parameter error during training"
+    figure = line_page.locator("figure", has=line_page.get_by_role("heading", name=title)).first
     figure.scroll_into_view_if_needed()
     return figure
 

@@ -201,7 +201,7 @@ def make_table_study(path):
 def test_a_table_that_is_gone_leaves_the_split(tmp_path):
     (row,) = answer(make_table_study(tmp_path / "t.csv"), tmp_path / "out")
     assert row["choice"] is not None and row["over"] == "seeds and test rows"
-    assert "split the same rows anew" in row["note"] and row["dominant"] is None
+    assert "Every seed splits the same rows" in row["note"] and row["dominant"] is None
     (tmp_path / "t.csv").unlink()
     assert judge(tmp_path / "out") == [row]
 
@@ -246,7 +246,7 @@ def test_a_part_that_is_0_is_0_whatever_is_shared():
 def test_seeds_that_would_not_decide_against_what_is_shared():
     differences = np.array([0.9, -0.5, 0.4, 0.6, -0.2, 0.1, 0.3, -0.1])
     assert "more seeds would probably" in advise(make_case(differences), 1)
-    assert "takes more rows" in advise(make_case(differences, shared=0.3**2), 1)
+    assert "needs more test rows" in advise(make_case(differences, shared=0.3**2), 1)
 
 
 def test_a_verdict_that_does_not_survive_tuning():
@@ -343,7 +343,7 @@ def test_trained_to_the_end_a_budget_is_gone(tmp_path):
     assert longer["verdict"] == "equivalent" and longer["unfinished"] == []
     assert abs(longer["difference"]) < 0.02 * row["difference"]
     assert longer["steps"] in (100 * 4**k for k in range(1, 5))
-    assert "Trained on: equivalent" in explain(row)
+    assert "After more training: equivalent" in explain(row)
     assert judge(tmp_path) == [row], "judging again keeps what longer runs have said"
     assert pl.read_parquet(tmp_path / "runs.parquet")["steps"].unique().to_list() == [100]
 

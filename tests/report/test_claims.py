@@ -38,9 +38,9 @@ def test_the_most_surprising_stands_first():
 @pytest.mark.parametrize(
     ("others", "words"),
     [
-        ({}, "By 0.3 [0.1, 0.5] in parameter error."),
-        ({"choice": 0.1, "budget": 0.2}, "unfinished training rather than the choice"),
-        ({"choice": 0.0, "budget": 0.3}, "how far each gets"),
+        ({}, "The difference is 0.3 [0.1, 0.5] in parameter error."),
+        ({"choice": 0.1, "budget": 0.2}, "Unfinished training explains more of it"),
+        ({"choice": 0.0, "budget": 0.3}, "differ in how far each gets"),
         ({"verdict": "equivalent"}, "No difference that matters: 0.3 [0.1, 0.5]"),
         ({"verdict": "equivalent"}, "a margin of 0.05"),
         ({"verdict": "undecided"}, "20 seeds cannot tell them apart: 0.3 [0.1, 0.5]"),
@@ -55,10 +55,10 @@ def test_what_was_found_is_a_sentence(others, words):
 def test_head_groups_headlines_in_order():
     rows = [make_row(name, verdict=name) for name in ("undecided", "equivalent", "holds")]
     headlines = list_headlines([Entry(row) for row in [*rows, make_row("r", verdict="reversed")]])
-    other = Headline("undecided", "units differ", "MSE against MAE.", "", group="not comparable")
+    other = Headline("undecided", "units differ", "MSE against MAE.", "", group="different things")
     found = [(name, len(group)) for name, _, group in group_headlines([other, *headlines])]
     assert found == [
-        ("reversed", 1), ("holds", 1), ("equivalent", 1), ("undecided", 1), ("not comparable", 1),
+        ("reversed", 1), ("holds", 1), ("equivalent", 1), ("undecided", 1), ("different things", 1),
     ]  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def test_each_claim_opens_to_its_evidence(section, lab):
     assert [type(block) for block in check.blocks].count(Figure) == 0
     facts = dict(next(block for block in one.blocks if isinstance(block, Facts)).facts)
     verdict = ft.Trial(lab / "line").verdicts[0]
-    assert facts["seeds in which it is true"] == f"{verdict['beats']:.0%}"
+    assert facts["seeds that agree with the claim"] == f"{verdict['beats']:.0%}"
     assert one.verdict == "undecided"
 
 

@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -109,11 +110,29 @@ def test_what_was_found_stands_first_and_leads_to_its_evidence(page):
     assert text.index("What was found") < text.index("<main")
     links = [a["href"][1:] for a in parsed.find("a") if "#statement-" in a.get("href", "")]
     folds = [a["id"] for a in parsed.find("details") if "id" in a]
-    assert sorted(links) == [f"statement-{n}" for n in (1, 11, 12, 2, 24, 3, 4)]
+    assert sorted(links) == [f"statement-{n}" for n in (1, 11, 12, 2, 24, 3, 38, 4)]
     assert [f for f in folds if f.startswith("statement-")][::41] == ["statement-1", "statement-42"]
     assert [f for f in folds if "-claim-" in f] == [
         "line-claim-1", "line-claim-2", "line-claim-3", "fashion-claim-1"
     ]  # fmt: skip
+
+
+def test_ids_are_unique_and_contents_have_every_part(page):
+    _, parsed = page
+    ids = [a["id"] for _, a in parsed.elements if "id" in a]
+    assert len(ids) == len(set(ids))
+    parts = [a["id"] for a in parsed.find("section") if a.get("class") == "part"]
+    links = Counter(a["href"] for a in parsed.find("a"))
+    assert len(parts) > 20
+    assert all(links[f"#{part}"] == 2 for part in parts)  # For wide and for narrow screens.
+
+
+def test_studies_are_folded_and_arms_where_they_are_many(page):
+    text, parsed = page
+    assert len([a for a in parsed.find("details") if a.get("class") == "whole"]) == 2
+    line, fashion = (text.partition(f'id="{name}"')[2] for name in ("problem-1", "problem-2"))
+    assert "<summary>All 13 arms</summary>" in line[: line.index('id="problem-2"')]
+    assert "<summary>All 4 arms</summary>" not in fashion
 
 
 def test_statements_say_why_they_wait_or_cannot_be_compared(page):
@@ -162,7 +181,7 @@ def test_digits_in_place_of_fashion_are_announced(page):
     _, parsed = page
     assert "Not Fashion-MNIST." in parsed.words
     assert "Fashion-MNIST could not be downloaded." in parsed.words
-    assert "do not belong together" in parsed.words
+    assert "cannot be compared" in parsed.words
 
 
 def test_the_page_is_small(page):
@@ -170,9 +189,13 @@ def test_the_page_is_small(page):
     assert len(text.encode()) < 8e6
 
 
-def test_one_seed_says_so(lab_of_one):
+def test_one_seed_has_one_notice_and_no_intervals(lab_of_one):
     text, parsed = build(lab_of_one)
-    assert "One seed" in parsed.words
+    assert parsed.words.count("One seed. ") == parsed.words.count("whether other seeds agree") == 1
+    assert "∞" not in text and "Infinity" not in text
+    head = text[: text.index("<main")]
+    assert ">undecided</dt>" in head and ">noise</dt>" not in head
+    assert "interval," not in parsed.words and "95 % interval." not in parsed.words
     assert "±" not in parsed.words
     assert '"mark":{"type":"area"' not in text
     assert "Not Fashion-MNIST." not in parsed.words
@@ -231,7 +254,7 @@ def test_rows_that_cannot_be_had_are_no_obstacle(tmp_path):
     (tmp_path / "mine.csv").unlink()
     _, parsed = build(tmp_path / "out")
     assert "The data cannot be shown:" in parsed.words
-    assert "What was learned cannot be shown:" in parsed.words
+    assert "The models cannot be shown:" in parsed.words
 
 
 def test_a_study_of_runs_that_all_diverged_has_a_page(tmp_path):
@@ -315,7 +338,7 @@ def test_claims_that_are_not_judged_are_not_left_out_in_silence(lab, tmp_path, c
         content = json.dumps(json.loads(verdicts.read_text())[1:])
     verdicts.write_text(content)
     _, parsed = build(folder)
-    assert "have not been judged, or what was found of them is damaged" in parsed.words
+    assert "There are no valid verdicts for the claims of this study." in parsed.words
 
 
 @pytest.mark.parametrize("kept", [["learning rate 0.001 · mse"], ["too fast"], None])
@@ -352,5 +375,5 @@ def test_curves_that_are_empty_are_left_out(lab, tmp_path):
     shutil.copytree(lab / "line", folder)
     damage(folder / "curves.parquet", "head")
     _, parsed = build(folder)
-    assert "Parameter error at the end, every arm" in parsed.words
-    assert "Parameter error on the way" not in parsed.words
+    assert "Final parameter error of every arm" in parsed.words
+    assert "Parameter error during training" not in parsed.words

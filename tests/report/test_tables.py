@@ -159,4 +159,4 @@ def test_every_table_is_a_file(form, ending, lab, tmp_path):
     names = [f"{name}.{ending}" for name in name_blocks(document, Table)]
     assert [path.name for path in paths] == names
     assert sorted(names) == sorted(path.name for path in (tmp_path / "tables").iterdir())
-    assert f"claims-verdicts.{ending}" in names
+    assert f"claims-statements.{ending}" in names

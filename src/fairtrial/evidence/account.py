@@ -1,4 +1,4 @@
-"""From weighed claims to what people and programs read: verdicts, notes, sentences."""
+"""From tested claims to verdicts, notes and sentences."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from fairtrial.study.task import ImagesTask, TableTask
 
 FEWEST_FOR_SKEWNESS = 8  # Below, the test of skewness does not hold its level.
 SKEWED = (
-    "The differences are skewed, and the test takes them to be symmetric: where they lean is not "
-    "quite their mean (docs/evidence.md)."
+    "The differences are skewed, but the test assumes symmetry, so the interval may miss their "
+    "mean (docs/evidence.md)."
 )
 UNDECIDED = Decided("undecided", None, None)
 
@@ -120,9 +120,9 @@ def _describe_effect(case: Case) -> dict[str, Any]:
 
 
 def _name_dominant(case: Case) -> str | None:
-    """Name what the uncertainty is mostly owed to, where there are two sources."""
+    """Name the main source of uncertainty, if there are two sources."""
     if case.shared_variance is None or case.evidence.n_seeds < 2 or splits_anew(case):
-        return None  # Seeds that split the same rows anew are no source of their own.
+        return None  # Seeds that split the same rows are not a separate source.
     of_seeds = case.evidence.spread**2 / case.evidence.n_seeds
     return "test rows" if case.shared_variance > of_seeds else "seeds"
 
@@ -166,33 +166,33 @@ def _list_pairs(case: Case) -> list[dict[str, Any]]:
 
 
 def _write_note(case: Case, verdict: str, n_claims: int) -> str:
-    """Write what a reader should know beside the figures."""
+    """Write the note on a verdict."""
     if case.pairs.problem:
         return case.pairs.problem
     notes = [case.pairs.remarks] if case.pairs.remarks else []
     if verdict == "undecided":
         notes.append(advise(case, n_claims))
     if _name_dominant(case) == "test rows":
-        notes.append("What is uncertain is mostly owed to the test rows, not to the seeds.")
+        notes.append("Most of the uncertainty comes from the test rows, not from the seeds.")
     if splits_anew(case):
-        notes.append("The seeds split the same rows anew: see docs/evidence.md on tables.")
+        notes.append("Every seed splits the same rows: see docs/evidence.md on tables.")
     if is_skewed(case.pairs.differences):
         notes.append(SKEWED)
     pairs = [row["difference"] for row in _list_pairs(case)]
     against = sum(one * case.evidence.difference < 0.0 for one in pairs)
     if against:
-        notes.append(f"{against} of {len(pairs)} pairs of arms point the other way.")
+        notes.append(f"{against} of {len(pairs)} pairs of arms differ in the opposite direction.")
     return " ".join(notes)
 
 
 def splits_anew(case: Case) -> bool:
-    """Say whether a claim is about runs on a table, or images, of the user's."""
+    """Say whether a claim compares runs on a table or on images of the user."""
     kinds = TableTask | ImagesTask
     return any(isinstance(arm.task, kinds) for pair in case.pairs.arms for arm in pair)
 
 
 def is_skewed(differences: np.ndarray) -> bool:
-    """Say whether differences are more skewed than symmetric ones would be in one of 100 cases.
+    """Say whether a test at level 0.01 finds differences skewed.
 
     References
     ----------
@@ -204,25 +204,25 @@ def is_skewed(differences: np.ndarray) -> bool:
 
 
 def advise(case: Case, n_claims: int) -> str:
-    """Say how many more seeds would probably decide a claim."""
+    """Estimate how many more seeds would decide a claim."""
     if case.method == ANYTIME:
-        return "More seeds may decide it: --max-seeds allows them."
+        return "More seeds may decide it; --max-seeds allows them."
     evidence, margin = case.evidence, case.claim.margin
     needed, alone = (
         estimate_seeds(evidence, margin, n_claims, shared)
         for shared in (case.shared_variance or 0.0, 0.0)
     )
     if needed is None and alone is not None:
-        return "More seeds alone would hardly decide it: that takes more rows."
+        return "More seeds alone will probably not decide it; it needs more test rows."
     if needed is None:
-        return "How many seeds would decide it cannot be told from these."
+        return "These results do not show how many seeds would decide it."
     more = max(1, needed - evidence.n_seeds)
     seeds = "seed" if more == 1 else "seeds"
-    return f"About {more:,} more {seeds} would probably decide it, if they show what these show."
+    return f"About {more:,} more {seeds} would probably decide it, if they are like these."
 
 
 def summarise_verdicts(verdicts: Sequence[dict[str, Any]]) -> list[dict[str, object]]:
-    """Make the rows of a table to read, of verdicts or of the lab's conclusions."""
+    """Make the rows of a table of verdicts, or of the lab's conclusions, for the terminal."""
     return [
         {
             "claim": row["say"],
@@ -236,7 +236,7 @@ def summarise_verdicts(verdicts: Sequence[dict[str, Any]]) -> list[dict[str, obj
 
 
 def explain(row: dict[str, Any]) -> str:
-    """Say in a line what is behind a verdict: its cause, what longer runs say, and the note."""
+    """Explain a verdict in a line: its cause, its note, and what more training shows."""
     cause = row.get("cause", "")
     told = row.get("choice") is not None or cause.startswith(NOT_SPLIT)
     parts = [cause if told else "", row["note"]]
@@ -248,17 +248,17 @@ def explain(row: dict[str, Any]) -> str:
             f"{show_difference(tuned)}. {tuned['warning']}".rstrip()
         )
     if row.get("offers_counterfactual") and not longer:
-        parts.append("What is left of it when both are trained on: --counterfactual.")
+        parts.append("To train both sides further and judge again, use --counterfactual.")
     if longer:
         outcome = [longer["verdict"], show_difference(longer)]
-        parts.append(f"Trained on: {', '.join(filter(None, outcome))}. {longer['note']}")
+        parts.append(f"After more training: {', '.join(filter(None, outcome))}. {longer['note']}")
     return " ".join(filter(None, parts))
 
 
 def show_difference(row: dict[str, Any]) -> str:
     """Show a difference with its 95 % interval; empty where there is none, as of a check.
 
-    An interval that is infinite on both sides says nothing, and is left out.
+    An interval that is infinite on both sides is left out.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The table of all arms: every metric over the seeds, with its interval, and how the runs ended."""
+"""The table of all arms: every metric over the seeds with its interval, and the outcomes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ METRICS = {
     "late_loss_fluctuation": "late loss fluctuation",
     "seconds": "seconds",
 }
-"""Columns of the table, as far as the runs have them, and not all as 0."""
+"""Columns of the table; those that the runs do not have, or that are all 0, are left out."""
 
 
 def build_arms(trial: Trial) -> Part:
@@ -76,7 +76,7 @@ def build_arm_table(runs: pl.DataFrame) -> Table:
         if n_seeds == 1
         else f"Mean over {n_seeds} seeds with the 95 % interval of the mean (Student's t)"
     )
-    caption = f"{over}; outcomes with the {find_unit(runs)} at which runs ended"
+    caption = f"{over}; outcome: how the runs ended, and at which {find_unit(runs)}"
     columns = ["arm", *known.values(), "outcome"]
     return Table("arms", caption, columns, [Rows(rows)], sorts=True)
 

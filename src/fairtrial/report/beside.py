@@ -1,4 +1,4 @@
-"""The parts of the lab's page that set what the report printed beside what its settings give."""
+"""The parts of the lab's page that compare the report's figures with the runs of its settings."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from fairtrial.report.blocks import Block, Cell, Figure, Part, Rows, Table, Text
 from fairtrial.trial.trial import Trial
 
 FASHION = "fashion_mnist"
-"""The data of the report's own figures."""
+"""The data set of the report."""
 
 
 def build_replayed(
     trial: Trial, replay: Sequence[Mapping[str, Any]], settings: Sequence[Mapping[str, str]]
 ) -> Part:
-    """Build the part about figures that are replayed with the report's own draws.
+    """Build the part about the figures replayed with the random draws of the report.
 
     Parameters
     ----------
     trial : Trial
-        The line study, whose own seeds stand beside them.
+        The line study, whose seeds are shown beside them.
     replay : list of dict
-        What `replay.json` holds.
+        The entries of `replay.json`.
     settings : list of dict
-        The `table` entries of what the report printed.
+        The `table` entries of `reported.toml`.
     """
     named, _ = name_series(trial)
     runs, curves = list_weights(named, trial.parameters), trial.curves
@@ -53,16 +53,17 @@ def build_replayed(
     own = "one seed" if n_seeds == 1 else f"mean ± sd, {n_seeds} seeds"
     table = Table(
         "replayed",
-        "The report's figures, what its own draws give again, and what the study's seeds give",
+        "Figures of the report, replayed with its random draws, and the same quantities over the "
+        "seeds of this study",
         ["quantity", "reported", "replayed", "match", f"this study ({own})"],
         [Rows(rows, label) for label, rows in groups.items()],
     )
     said = (
-        f"{n_match} of {len(replay)} reported figures come out the same to every printed digit, "
-        "with the report's own draws. The last column has fresh draws: it says how far one run "
-        "speaks for its setting."
+        f"{n_match} of {len(replay)} reported figures match to every printed digit when they are "
+        "replayed with the random draws of the report. The last column has new draws; it shows how "
+        "much one run depends on its draws."
     )
-    return Part("Beside the report", [Text(said), table])
+    return Part("Comparison with the report", [Text(said), table])
 
 
 def _show_quantity(quantity: str) -> str:
@@ -77,7 +78,7 @@ def _find_own(
     entry: Mapping[str, Any],
     settings: Sequence[Mapping[str, str]],
 ) -> str:
-    """Summarise over the seeds what a replayed quantity is in the study, if it has such an arm."""
+    """Summarise a replayed quantity over the seeds of the study, if the study has its arm."""
     table, _, series = str(entry["label"]).rpartition(", ")
     known = {row["name"]: row["setting"] for row in settings if row["study"] == "line"}
     setting = known.get(table, table).casefold()
@@ -109,14 +110,14 @@ def _find_own(
 
 
 def build_reported(trial: Trial, values: Sequence[Mapping[str, str]]) -> Part:
-    """Build the part about accuracies that were reported from one run each.
+    """Build the part about accuracies that the report took from single runs.
 
     Parameters
     ----------
     trial : Trial
-        The image study, whose seeds they are set among.
+        The image study, whose seeds they are compared with.
     values : list of dict
-        The `value` entries of what the report printed.
+        The `value` entries of `reported.toml`.
     """
     runs, looks = name_series(trial)
     task = trial.study.task.kind
@@ -126,25 +127,27 @@ def build_reported(trial: Trial, values: Sequence[Mapping[str, str]]) -> Part:
         for row in summarise_metrics(runs, ["accuracy"]).to_dicts()
     }
     rows: list[list[Cell]] = []
-    told: dict[str, dict[str, float]] = {}
+    reported: dict[str, dict[str, float]] = {}
     for value in values:
         row = summary.get(value["arm"])
         if row is None or row["mean"] is None:
             continue
         share = float(value["reported"]) / 100
-        told.setdefault(row["setting"], {})[row["series"]] = share
+        reported.setdefault(row["setting"], {})[row["series"]] = share
         names = [Cell(value["table"]), Cell(row["series"], "word")]
         rows.append([*names, Cell(value["reported"]), *_compare(row, share)])
     if not rows:
-        return Part("Beside the report", [Text("The report has no figures for these arms.")])
+        return Part(
+            "Comparison with the report", [Text("The report has no figures for these arms.")]
+        )
     n_seeds = runs["seed"].n_unique()
     many = n_seeds > 1
     over = ["mean", "sd", "smallest–largest"] if many else ["one seed"]
     here = f"here over {n_seeds} seeds" if many else "here from one seed"
     table = Table(
         "reported",
-        f"Test accuracy after the last epoch, in per cent; reported from one run, {here}",
-        ["table", "model", "reported", *over, *(["the reported figure"] if many else [])],
+        f"Test accuracy after the last epoch, in per cent; in the report from one run, {here}",
+        ["table", "model", "reported", *over, *(["place of the reported figure"] if many else [])],
         [Rows(rows)],
     )
     figures: list[Block] = [
@@ -157,18 +160,18 @@ def build_reported(trial: Trial, values: Sequence[Mapping[str, str]]) -> Part:
                 f"{setting or 'Baselines'}: the test accuracy of every seed, their mean, and the "
                 "reported figure.",
             ),
-            "Each reported figure is one run's.",
+            "Each reported figure comes from one run.",
         )
-        for setting, shares in told.items()
+        for setting, shares in reported.items()
     ]  # fmt: skip
     blocks: list[Block] = [table, *figures]
     if task != FASHION:
         other = (
-            "The reported figures are for Fashion-MNIST; these runs are on the digits, so the two "
-            "do not belong together."
+            "The report used Fashion-MNIST; these runs use the digits, so their figures cannot be "
+            "compared."
         )
         blocks.insert(0, Text(other, notice=True))
-    return Part("Beside the report", blocks)
+    return Part("Comparison with the report", blocks)
 
 
 def _compare(row: Mapping[str, Any], reported: float) -> list[Cell]:
@@ -181,14 +184,14 @@ def _compare(row: Mapping[str, Any], reported: float) -> list[Cell]:
 
 
 def say_place(values: Sequence[float], reported: float) -> str:
-    """Say where a reported figure stands among the seeds, and how unusual that is.
+    """Say how a reported figure compares with the seeds.
 
     Examples
     --------
     >>> say_place([0.8, 0.81, 0.82], 0.83)
     'above every seed'
     >>> say_place([0.8, 0.81, 0.82], 0.815)
-    'within the seeds: 1 of 3 is as high'
+    'within the seeds: 1 of 3 is at least as high'
     """
     n, n_above = len(values), sum(value >= reported for value in values)
     n_below = sum(value <= reported for value in values)
@@ -197,16 +200,16 @@ def say_place(values: Sequence[float], reported: float) -> str:
     if not n_below:
         return "below every seed"
     fewer, word = min((n_above, "high"), (n_below, "low"))
-    return f"within the seeds: {fewer} of {n} {'is' if fewer == 1 else 'are'} as {word}"
+    return f"within the seeds: {fewer} of {n} {'is' if fewer == 1 else 'are'} at least as {word}"
 
 
 def build_race(trial: Trial) -> Part:
-    """Build the part that sets the accuracy of features and baselines against their time.
+    """Build the part that compares the accuracy of features and baselines with their time.
 
     Parameters
     ----------
     trial : Trial
-        Of classes.
+        A study of classes.
     """
     shown = measure_accuracies(trial)
     rows = [
@@ -221,14 +224,14 @@ def build_race(trial: Trial) -> Part:
     ]  # fmt: skip
     columns = ["model", "test accuracy, %", "seeds", "seconds"]
     caption = (
-        "Test accuracy with its 95 % interval over seeds and test rows; seconds a run, making the "
-        "features included where they were not in the cache"
+        "Test accuracy with its 95 % interval over seeds and test rows; seconds per run, with the "
+        "time to compute features that were not in the cache"
     )
     table = Table("accuracy-and-time", caption, columns, [Rows(rows)], sorts=True)
     figure = Figure(
         "accuracy-against-time",
-        "Test accuracy against the time of a run",
+        "Test accuracy against training time",
         plots.accuracy_against_time(trial),
-        "Rules: 95 % intervals over seeds and test rows. Time on a log scale.",
+        "Lines: 95 % intervals over seeds and test rows. Time is on a log scale.",
     )
     return Part("Accuracy against training time", [figure, table])

@@ -1,13 +1,14 @@
-"""What a page is made of: sections of parts, parts of blocks.
+"""Pages are made of sections, sections of parts, parts of blocks.
 
-The HTML template knows how each block looks, `figures` and `tables` write them to files.
+The HTML template renders each block; `figures` and `tables` write blocks to files.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, ClassVar, TypeAlias
 
 from fairtrial.plots.layout import Chart
@@ -27,7 +28,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows that belong together, maybe under a heading; first cells head their rows."""
+    """Rows that belong together, with an optional heading; the first cell is the row's header."""
 
     rows: Sequence[Sequence[Cell]]
     heading: str = ""
@@ -35,9 +36,9 @@ class Rows:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a name for its file and a caption that says what it holds.
+    """A table with a name for its file and a caption.
 
-    Where it `sorts`, the reader can sort it by any column and filter its rows.
+    If it `sorts`, the reader can sort it by any column and filter its rows.
     """
 
     kind: ClassVar[str] = "table"
@@ -54,7 +55,7 @@ class Table:
 
     @property
     def text_columns(self) -> set[int]:
-        """Columns of words, whose headings stand to the left like them."""
+        """Columns of words, which are aligned to the left."""
         words = {"text", "word"}
         return {
             place
@@ -87,7 +88,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Row:
-    """Figures side by side where there is room."""
+    """Figures side by side if the page is wide enough."""
 
     kind: ClassVar[str] = "row"
     figures: Sequence[Figure]
@@ -104,7 +105,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Code:
-    """A file's text, or a command, as it is."""
+    """The text of a file or a command."""
 
     kind: ClassVar[str] = "code"
     text: str
@@ -120,7 +121,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Fold:
-    """Blocks that the reader opens; `name` is what links lead to, `verdict` its first word."""
+    """Blocks that the reader opens; `name` is the target of links, `verdict` a badge."""
 
     kind: ClassVar[str] = "fold"
     summary: str
@@ -134,20 +135,29 @@ Block: TypeAlias = Table | Figure | Row | Text | Code | Facts | Fold
 
 @dataclass(frozen=True)
 class Part:
-    """A heading and what stands under it."""
+    """A heading and the blocks below it."""
 
     heading: str
     blocks: Sequence[Block]
 
+    @property
+    def name(self) -> str:
+        """The part's name within its section."""
+        return make_name(self.heading)
+
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page that its contents list leads to."""
+    """A section of the page, which the contents link to.
+
+    Where there is a `fold`, all parts are inside one fold with this summary.
+    """
 
     name: str
     heading: str
     lead: str
     parts: Sequence[Part] = field(default_factory=list)
+    fold: str = ""
 
     def list_blocks(self) -> Iterator[Block]:
         """Yield all blocks, those within others too."""
@@ -166,9 +176,9 @@ def _unfold(blocks: Sequence[Block]) -> Iterator[Block]:
 
 @dataclass(frozen=True)
 class Headline:
-    """What was found of one claim: its verdict, a sentence, and the fold to open.
+    """The finding on one claim: its verdict, a sentence, and the fold to open.
 
-    The head of a page lists headlines by `group`; those without one stand in that of their verdict.
+    The head of a page lists headlines by `group`, or else by verdict.
     """
 
     verdict: str
@@ -178,13 +188,24 @@ class Headline:
     group: str = ""
 
 
+MOST_ARMS = 12
+"""Arms that a page shows at once; where there are more, the reader opens a fold."""
+
+
+def fold_part(part: Part, n_arms: int) -> Part:
+    """Fold what a part shows of its arms, if there are many."""
+    if n_arms <= MOST_ARMS:
+        return part
+    return replace(part, blocks=[Fold(f"All {n_arms} arms", part.blocks)])
+
+
 def row_of(*texts: str) -> list[Cell]:
     """Make a row of plain cells."""
     return [Cell(text) for text in texts]
 
 
 def make_name(text: str) -> str:
-    """Make a name for a file or a link of any text.
+    """Make a name for a file or a link from any text.
 
     Examples
     --------

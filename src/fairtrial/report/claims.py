@@ -1,4 +1,4 @@
-"""What was claimed and what has become of it: headlines, verdicts, and the evidence behind each."""
+"""Claims on the page: headlines, verdicts and the evidence for each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from fairtrial.report.blocks import Text as Paragraph
 from fairtrial.trial.trial import Trial
 
 ORDER = ("reversed", "equivalent", "undecided", "holds")
-"""Verdicts by how much they say against what was claimed."""
+"""Verdicts, the most surprising first."""
 MARKS = {name: f"word {name}" for name in ORDER}
 
 
@@ -40,13 +40,13 @@ class Entry:
     Attributes
     ----------
     row : mapping
-        As of `verdicts.json`; of a check `say`, `verdict` and `note` alone.
+        An entry of `verdicts.json`; a check has `say`, `verdict` and `note` only.
     trial : Trial or None
-        Where its evidence is; None for a check.
+        The results with its evidence; None for a check.
     number : int
-        The claim's in its study, from 1.
+        The number of the claim in its study, from 1.
     prefix : str
-        Of the names of its figures and links.
+        The start of the names of its figures and links.
     """
 
     row: Mapping[str, Any]
@@ -56,7 +56,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """What links to its evidence lead to."""
+        """The target of links to its evidence."""
         return f"{self.prefix}-{self.number}"
 
 
@@ -69,10 +69,10 @@ def list_entries(trial: Trial) -> list[Entry]:
 
 
 def list_headlines(entries: Sequence[Entry]) -> list[Headline]:
-    """List what was found, the most surprising first.
+    """List the headlines, the most surprising first.
 
-    That is what came out the other way round, then what holds or not because one side was not
-    trained to its end, then the rest.
+    Reversed claims come first, then claims whose difference comes mostly from unfinished training,
+    then all others.
     """
     ranked = sorted(entries, key=_rank)
     return [
@@ -87,41 +87,41 @@ def _rank(entry: Entry) -> tuple[bool, bool, int]:
 
 
 def is_budget(row: Mapping[str, Any]) -> bool:
-    """Say whether a difference that matters is owed to unfinished training."""
+    """Say whether a difference that matters comes mostly from unfinished training."""
     is_split = row.get("choice") is not None and row["verdict"] in ("holds", "reversed")
     return bool(is_split and abs(row["budget"]) > abs(row["choice"]))
 
 
 def say_found(row: Mapping[str, Any]) -> str:
-    """Say in a sentence what was found of a claim.
+    """Write the finding on a claim as a sentence.
 
     Examples
     --------
     >>> say_found({"verdict": "reversed", "difference": -0.5, "low": -0.6, "high": -0.4,
     ...     "on": "mse", "margin": 0.1, "seeds": 20, "choice": -0.4, "budget": -0.1, "note": ""})
-    'The other way round, by -0.5 [-0.6, -0.4] in MSE.'
+    'The opposite is true: the difference is -0.5 [-0.6, -0.4] in MSE.'
     """
     if row.get("difference") is None:
         return row["note"]
     shown, metric = show_difference(dict(row)), show_metric(row["on"])
     found = {
-        "holds": f"By {shown} in {metric}.",
-        "reversed": f"The other way round, by {shown} in {metric}.",
-        "equivalent": f"No difference that matters: {shown} in {metric}, against a margin of "
+        "holds": f"The difference is {shown} in {metric}.",
+        "reversed": f"The opposite is true: the difference is {shown} in {metric}.",
+        "equivalent": f"No difference that matters: {shown} in {metric}, within a margin of "
         f"{row['margin']:g}.",
         "undecided": say_undecided(row, shown, metric),
     }[row["verdict"]]
     if not is_budget(row):
         return found
     if row["choice"] == 0.0:
-        return f"{found} Both sides have the same goal: it is how far each gets."
-    return f"{found} It is unfinished training rather than the choice."
+        return f"{found} Both sides minimise the same objective; they differ in how far each gets."
+    return f"{found} Unfinished training explains more of it than the choice does."
 
 
 def say_undecided(row: Mapping[str, Any], shown: str, metric: str) -> str:
-    """Say what the seeds show of a claim that they do not decide."""
+    """Say what the seeds show about a claim that they do not decide."""
     if row["seeds"] == 1:
-        return f"One seed shows {shown} in {metric}; it cannot show whether others agree."
+        return f"One seed shows {shown} in {metric}."
     return f"{row['seeds']} seeds cannot tell them apart: {shown} in {metric}."
 
 
@@ -129,17 +129,17 @@ def say_undecided(row: Mapping[str, Any], shown: str, metric: str) -> str:
 
 
 def build_claims(entries: Sequence[Entry], *, heading: str, lead: str) -> Section:
-    """Build the section of claims, with a fold of evidence for each."""
+    """Build the section of claims, with one fold of evidence per claim."""
     rows = [entry.row for entry in entries]
     counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in ORDER}
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    counted = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
     number = "1 claim" if len(rows) == 1 else f"{len(rows)} claims"
     return Section(
         "claims",
         heading,
-        f"{lead} {number}: {told}.",
+        f"{lead} {number}: {counted}.",
         [
-            Part("The evidence, claim by claim", [build_fold(entry) for entry in entries]),
+            Part("Evidence for each claim", [build_fold(entry) for entry in entries]),
             Part("All verdicts", [build_verdicts(rows)]),
         ],
     )
@@ -152,10 +152,10 @@ def build_verdicts(
     name: str = "verdicts",
     sorts: bool = True,
 ) -> Table:
-    """Build the table of all verdicts, maybe with the why of each."""
+    """Build the table of all verdicts, with a column of reasons if `why` is true."""
     caption = (
-        "Each claim, its verdict, and the difference with its 95 % interval, positive where the "
-        "claim points"
+        "Each claim with its verdict and its difference (95 % interval); a positive difference "
+        "favours the claim"
     )
     columns = ["claim", "verdict", "difference [95 % interval]", "measured by"]
     cells = [_make_row(row) for row in rows]
@@ -188,7 +188,9 @@ def build_fold(entry: Entry) -> Fold:
         blocks += _build_pairs(entry)
         place = "" if entry.prefix == "claim" else f"{trial.folder.name}/"
         blocks += [
-            Paragraph("To train and judge just this claim again, in the folder of this page:"),
+            Paragraph(
+                "To train and judge only this claim again, run this in the folder of the page:"
+            ),
             Code(f"fairtrial run {place}study.toml --claim {entry.number} --out {entry.name}"),
         ]
     return Fold(row["say"], blocks, entry.name, row["verdict"])
@@ -198,43 +200,44 @@ def _build_figures(entry: Entry, trial: Trial) -> list[Block]:
     row, number, name = entry.row, entry.number, entry.name
     metric = show_metric(row["on"])
     margin = ", the grey band the margin" if row["margin"] else ""
+    interval = "" if row["low"] is None and row["high"] is None else " and its 95 % interval"
     differences = Figure(
         f"{name}-differences",
         f"Difference in {metric}, seed by seed",
         plots.differences(trial, number),
-        "Each mark is a seed: to the right of 0 the claim is true of it. The bar is the mean with "
-        f"its 95 % interval{margin}.",
+        "One mark per seed; a mark to the right of 0 agrees with the claim. The bar shows the mean"
+        f"{interval}{margin}.",
     )
     sides = Figure(
         f"{name}-sides",
         f"Both sides, {metric}",
         plots.sides(trial, number),
-        "The two marks of a seed are joined; the order is that of the differences.",
+        "A line joins the two marks of a seed. The seeds are sorted by their difference.",
     )
     blocks: list[Block] = [Row([differences, sides])]
     if row["choice"] is not None:
         caption = (
-            "How much of the difference is the choice, how much unfinished training: means over "
-            "the seeds. Diamond and rule: the whole difference with its 95 % interval."
+            "The parts of the difference that come from the choice and from unfinished training, "
+            f"as means over the seeds. The diamond shows the whole difference{interval}."
         )
         chart = plots.choice_and_budget(trial, number)
-        blocks.append(Figure(f"{name}-split", "Choice against budget", chart, caption))
+        blocks.append(Figure(f"{name}-split", "Choice and unfinished training", chart, caption))
     curves = plots.curves_of_claim(trial, number)
     if curves is not None:
-        caption = "Mean over the seeds, with a band from the smallest to the largest."
-        blocks.append(Figure(f"{name}-curves", "Both sides on the way", curves, caption))
-    where = "Each cell by itself, over the seeds, not adjusted for their number."
+        caption = "Lines: mean over the seeds. Bands: smallest to largest value."
+        blocks.append(Figure(f"{name}-curves", "Both sides during training", curves, caption))
+    where = "Each cell is tested alone over the seeds, without correction for the number of cells."
     holds = plots.where_it_holds(trial, number)
     if holds is not None:
-        blocks.append(Figure(f"{name}-margins", "Where it holds, at which margin", holds, where))
+        blocks.append(Figure(f"{name}-margins", "Where the claim holds, by margin", holds, where))
     grid = plots.grid_of_claim(trial, number)
     if grid is not None:
-        blocks.append(Figure(f"{name}-grid", "Where it holds, over the grid", grid, where))
+        blocks.append(Figure(f"{name}-grid", "Where the claim holds, over the grid", grid, where))
     return blocks
 
 
 def _build_recipes(entry: Entry, trial: Trial) -> Table:
-    """Set the two sides' settings beside each other, as far as they differ."""
+    """Build the table of the settings in which the two sides differ."""
     pairs = (
         read_claim(trial, entry.number).pairs.select("better", "than").unique(maintain_order=True)
     )
@@ -251,9 +254,9 @@ def _build_recipes(entry: Entry, trial: Trial) -> Table:
         )
         if better != than:
             rows.append([Cell(name), Cell(better, "word"), Cell(than, "word")])
-    caption = "What the two sides differ in; they share everything else"
+    caption = "The settings in which the two sides differ; they share all others"
     if pairs.height > 1:
-        caption += f", arm by arm, in {pairs.height} pairs"
+        caption += f" ({pairs.height} pairs of arms)"
     return Table(f"{entry.name}-recipes", caption, ["setting", "better", "than"], [Rows(rows)])
 
 
@@ -269,7 +272,7 @@ def _build_pairs(entry: Entry) -> list[Block]:
     return [
         Table(
             f"{entry.name}-pairs",
-            "Pairs of arms, each with its own mean difference",
+            "Mean difference of each pair of arms",
             ["better", "than", "seeds", "difference"],
             [Rows(rows)],
         )
@@ -283,18 +286,18 @@ def _make_pair_row(pair: Mapping[str, Any]) -> list[Cell]:
 
 
 def _list_facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """List what is known of a claim in plain words; what is not is left out."""
+    """List the facts that are known about a claim."""
     facts = {
         "seeds": row["seeds"],
         "test": row["method"],
         "interval over": row["over"],
         "margin": row["margin"] or None,
-        "p, after Holm's procedure": _show(row["p_adjusted"]),
-        "seeds in which it is true": _show(row["beats"], ".0%"),
-        "difference over its spread": _show(row["effect"]),
+        "p-value, adjusted by Holm's procedure": _show(row["p_adjusted"]),
+        "seeds that agree with the claim": _show(row["beats"], ".0%"),
+        "difference / its standard deviation": _show(row["effect"]),
         "correlation of the two sides": _show(row["correlation"]),
-        "seeds a side without pairing": row["unpaired_seeds"],
-        "uncertainty mostly from": row["dominant"],
+        "seeds needed per side without pairing": row["unpaired_seeds"],
+        "main source of uncertainty": row["dominant"],
     }
     return [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
 

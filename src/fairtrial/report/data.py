@@ -1,4 +1,4 @@
-"""The part of a page about the data: what the runs were trained on."""
+"""The part of a page about the data."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def _show_rows(trial: Trial) -> list[Block]:
         if chart is None:
             return [Text("The targets have no noise.")]
         caption = (
-            f"Grey: {task.rows:,} rows as drawn for seed {seed}, all but a thousandth at either "
-            "end; line: the density that they are drawn from."
+            f"Grey: the noise of the {task.rows:,} rows of seed {seed}, without the outermost "
+            "0.1 % at either end. Line: its density."
         )
         return [Figure("noise", "Noise on the targets", chart, caption)]
     blocks: list[Block] = []
@@ -36,6 +36,6 @@ def _show_rows(trial: Trial) -> list[Block]:
         chart = plots.samples(trial)
         blocks.append(Figure("samples", "The first training image of each class", chart))
     except FairtrialError:
-        pass  # Rows of a table are no images.
+        pass  # Rows of a table are not images.
     targets = Figure("targets", "Targets of the training rows", plots.targets(trial))
     return [*blocks, targets]

@@ -16,7 +16,7 @@ from fairtrial.trial.progress import Report, Status
 
 FOLDER = "figures"
 PNG_SCALE = 2
-"""Pixels of a PNG to one of the page."""
+"""Pixels of a PNG per pixel of the page."""
 
 DRAW: Mapping[str, Callable[[dict[str, Any]], bytes]] = {
     "svg": lambda drawing: vl_convert.vegalite_to_svg(drawing).encode(),
@@ -36,11 +36,11 @@ def write_figures(
     document : Document
         A page before it is rendered.
     folder : Path
-        Of the page.
+        The folder of the page.
     form : str
         "svg", "pdf" or "png".
     report : callable
-        Told how far it is.
+        Called with the progress.
 
     Returns
     -------
@@ -66,5 +66,5 @@ def write_figures(
 
 
 def put_on_paper(figure: Figure) -> dict[str, Any]:
-    """Return a figure's specification on a white ground; the page's own is transparent."""
+    """Return a figure's specification with a white background; on the page it is transparent."""
     return figure.specification | {"background": "white"}

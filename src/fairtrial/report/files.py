@@ -1,4 +1,4 @@
-"""Names of the files that blocks of a document are written to."""
+"""Names of the files of figures and tables."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Named = TypeVar("Named", Figure, Table)
 
 
 def name_blocks(document: Document, kind: type[Named]) -> dict[str, Named]:
-    """Give each figure, or table, of a document a name: that of its section and its own.
+    """Name each figure, or table, of a document by its section and its own name.
 
-    Names stay the same from one call to the next; those that are alike are numbered.
+    The names are the same in every call; equal names are numbered.
     """
     named: dict[str, Named] = {}
     for section in document.sections:
@@ -32,7 +32,7 @@ def name_blocks(document: Document, kind: type[Named]) -> dict[str, Named]:
 
 
 def check_format(given: str, known: Iterable[str], what: str) -> None:
-    """See that a format is one of those that are known.
+    """Check that a format is known.
 
     Raises
     ------
@@ -40,4 +40,4 @@ def check_format(given: str, known: Iterable[str], what: str) -> None:
         If it is not.
     """
     if given not in known:
-        raise InputError(f"{given!r} is no format of {what}: choose one of {', '.join(known)}.")
+        raise InputError(f"{given!r} is not a format of {what}: choose one of {', '.join(known)}.")

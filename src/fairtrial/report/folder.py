@@ -1,4 +1,4 @@
-"""A folder of results as the report reads it: what there is, and the page that it makes."""
+"""Reading the files of a results folder for the report."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_reported() -> dict[str, list[dict[str, str]]]:
-    """Read what the lab report printed: `value` entries, and the setting of each `table`."""
+    """Read the figures of the lab report: `value` entries, and the setting of each `table`."""
     text = resources.files("fairtrial.labs").joinpath("reported.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 

@@ -1,4 +1,4 @@
-"""The page of a study that is still being run: what is there, and what is still to come."""
+"""The page of a study that is still running."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from fairtrial.trial.progress import Clock, Report, Status, show_duration
 from fairtrial.trial.trial import Trial
 
 REFRESH_SECONDS = 10
-"""How often an open page that is not complete loads itself again."""
+"""Seconds after which the page of unfinished runs reloads."""
 LEAST_SECONDS, LARGEST_SHARE = 10.0, 0.1
-"""The page is written again after so many seconds, and takes no larger share of the time."""
+"""Least seconds between two versions of the page, and its largest share of the time."""
 
 
 class GrowingPage:
-    """Writes the page of a study after its first finished stack, and from time to time after it.
+    """Writes the page after the first finished stack, and again at intervals.
 
     Parameters
     ----------
     folder : Path
-        The results folder. It gets the page and nothing else.
+        The results folder; only the page is written to it.
     report : callable
-        Is told how far the study is.
+        Called with the progress of the study.
     """
 
     def __init__(self, folder: Path, report: Report):
@@ -42,17 +42,17 @@ class GrowingPage:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Have a page that stays incomplete, after Ctrl-C say, no longer load itself again."""
+        """Stop the reloading, also of a page that stays unfinished, such as after Ctrl-C."""
         if self._due:
             stop_refresh(self._folder / PAGE)
 
     def report(self, status: Status) -> None:
-        """Note how long the study will take yet, and report on."""
+        """Estimate the time that is left, and pass the progress on."""
         self._left = self._clock.estimate_rest(status)
         self._report(status)
 
     def grow(self, so_far: SoFar) -> None:
-        """Write the page, if it is time for it."""
+        """Write the page, if enough time has passed."""
         began = time.monotonic()
         if began < self._due:
             return
@@ -62,16 +62,16 @@ class GrowingPage:
 
 
 def write_page_so_far(folder: Path, so_far: SoFar, left: float | None) -> None:
-    """Write the page of the runs that have finished.
+    """Write the page of the finished runs.
 
     Parameters
     ----------
     folder : Path
-        Gets the page.
+        The results folder.
     so_far : SoFar
-        The study and what there is of it.
+        The study and its finished runs.
     left : float or None
-        The seconds that the rest should take; None if that is not known yet.
+        The estimated seconds that are left; None if not known yet.
     """
     with tempfile.TemporaryDirectory() as place:
         so_far.write(Path(place))
@@ -87,6 +87,6 @@ def write_page_so_far(folder: Path, so_far: SoFar, left: float | None) -> None:
 
 
 def stop_refresh(page: Path) -> None:
-    """Keep a page that is not complete from loading itself again and again."""
+    """Remove the reloading from a page."""
     text = page.read_text(encoding="utf-8")
     write_text(page, re.sub(r'<meta http-equiv="refresh"[^>]*>\n?', "", text, count=1))

@@ -1,4 +1,4 @@
-"""The page of the lab: what the course report concluded, put to the test."""
+"""The page of the lab, which tests the statements of the course report."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 from fairtrial.errors import InputError
 from fairtrial.report.arms import build_arms
 from fairtrial.report.beside import build_race, build_replayed, build_reported
-from fairtrial.report.blocks import Part, Section, Text
+from fairtrial.report.blocks import Part, Section, Text, fold_part
 from fairtrial.report.data import build_data
 from fairtrial.report.folder import read_json, read_reported
 from fairtrial.report.models import build_models
 from fairtrial.report.page import Document, Header, say_origin
 from fairtrial.report.reproducibility import build_reproducibility
+from fairtrial.report.seeds import say_one_seed
 from fairtrial.report.statements import build_statements, list_statement_headlines
 from fairtrial.report.training import build_curves, build_results
 from fairtrial.trial.store import ENVIRONMENT, RUNS
@@ -24,65 +25,65 @@ LINE, FASHION, MODELS = "line", "fashion", "models"
 GRID, FEATURES, CHALLENGE = "grid", "features", "challenge"
 CONCLUSIONS, REPLAY = "conclusions.json", "replay.json"
 LEAD = (
-    "Two problems of a deep-learning lab: a line by gradient descent under four losses, and "
-    "softmax regression under three optimizers. What a course report found in single runs stands "
-    "here beside the same settings, run again over seeds, all else equal."
+    "A course report drew conclusions from single runs on two problems: a line fitted by gradient "
+    "descent with four losses, and softmax regression with three optimizers. This page runs the "
+    "same settings over seeds, all else equal, and says which conclusions hold."
 )
 DATA_NAMES = {"fashion_mnist": "Fashion-MNIST", "digits": "handwritten digits, 8 × 8"}
 PROBLEMS = {
     LINE: (
         "problem-1",
         "Problem 1: a line by gradient descent",
-        "Losses are different objectives, so arms are compared by what they have in common: how "
-        "far (W, b) ends from the true line, and errors on fresh test rows.",
+        "Each loss is a different objective, so the arms are compared by shared metrics: the "
+        "distance of (W, b) from the true line, and the errors on fresh test rows.",
     ),
     FASHION: (
         "problem-2",
         "Problem 2: softmax regression on images",
-        "Arms of a seed see the same start and, where they hold out the same share of the training "
-        "rows, the same split and batches.",
+        "All arms of a seed have the same start. Arms with the same share of validation rows also "
+        "have the same split and batches.",
     ),
     MODELS: (
         "models",
         "Problem 2: other models on the same images",
-        "Softmax regression beside an SVM and a Random Forest with scikit-learn's default "
-        "settings, which train on all 60,000 images. So does one of the arms.",
+        "Softmax regression beside an SVM and a random forest with scikit-learn's default "
+        "settings. Both train on all 60,000 images, and so does one arm of softmax regression.",
     ),
     GRID: (
         "grid",
-        "Beyond the report: learning rates, and what keeps from overfitting",
-        "The report varied optimizer, batch size and learning rate one at a time. Here they vary "
-        "together; early stopping and penalties stand beside 20 epochs without them.",
+        "Beyond the report: learning rates and overfitting",
+        "The report varied optimizer, batch size and learning rate one at a time. This study "
+        "varies them together, and compares early stopping and penalties with 20 plain epochs.",
     ),
     FEATURES: (
         "beyond",
         "Beyond the report: other features",
         "Softmax regression stays linear in its features; only the features change. They are "
-        "fitted on training rows, never with labels. Settings were chosen on 12,000 training "
-        "images, held out for that; here all 60,000 train, as they do for the baselines. Those "
-        "have the pixels, and scikit-learn's settings as they come: they were not tuned.",
+        "fitted on training rows, without labels. Their settings were chosen on 12,000 training "
+        "images that were held out; the runs here train on all 60,000, as the baselines do. The "
+        "baselines use the pixels and scikit-learn's default settings, without tuning.",
     ),
     CHALLENGE: (
         "challenge",
         "The challenge: above 90 %",
-        "Softmax regression on features of small patches, which are fitted on training images "
-        "without their labels.",
+        "Softmax regression on features of small patches. The features are fitted on training "
+        "images, without labels.",
     ),
 }
 
 
 def is_lab(folder: Path) -> bool:
-    """Say whether a folder is a lab's: it holds the results folders of its studies."""
+    """Say whether a folder is a lab's: it contains the results folders of studies."""
     return any((folder / name / RUNS).exists() for name in PROBLEMS)
 
 
 def make_lab_page(folder: Path) -> Document:
-    """Make the page of a lab from what its folder holds.
+    """Make the page of a lab from its folder.
 
     Parameters
     ----------
     folder : Path
-        Holds `environment.json`, maybe `replay.json` and `conclusions.json`, and the results
+        Has `environment.json`, optionally `replay.json` and `conclusions.json`, and the results
         folders of its studies, any of which may be missing.
 
     Raises
@@ -103,11 +104,11 @@ def make_lab_page(folder: Path) -> Document:
     data = environment.get("data") or {}
     header = Header(
         title="fairtrial: the lab",
-        heading="The lab, put to the test",
+        heading="The lab report, tested",
         lead=LEAD,
         facts=_summarise_lab(environment, list(trials.values()), replay),
         headlines=list_statement_headlines(statements),
-        notice=str(data.get("fallback") or ""),
+        notices=[*_list_notices(data), *say_one_seed(list(trials.values()))],
         source=_say_source(data),
         footer=say_origin(environment),
     )
@@ -115,13 +116,14 @@ def make_lab_page(folder: Path) -> Document:
 
 
 def read_statements_judged(folder: Path) -> list[dict[str, Any]]:
-    """Read what became of the report's statements; none where an older lab left claims alone."""
+    """Read the verdicts on the statements; an older lab has none, only those of claims."""
     rows = read_json(folder / CONCLUSIONS) if (folder / CONCLUSIONS).exists() else []
     return [row for row in rows if "claims" in row]
 
 
 def _build_problem(name: str, trial: Trial, replay: Sequence[Mapping[str, Any]]) -> Section:
     reported = read_reported()
+    n_arms = trial.runs["arm"].n_unique()
     parts: list[Part] = []
     if name == LINE and replay:
         parts.append(build_replayed(trial, replay, reported["table"]))
@@ -130,25 +132,24 @@ def _build_problem(name: str, trial: Trial, replay: Sequence[Mapping[str, Any]])
         parts.append(build_reported(trial, values))
     if name == FEATURES:
         parts.append(build_race(trial))
-    parts += [build_data(trial), build_results(trial), *build_curves(trial), *build_models(trial)]
-    parts.append(build_arms(trial))
+    of_arms = [build_results(trial), *build_curves(trial), *build_models(trial), build_arms(trial)]
+    parts += [build_data(trial), *(fold_part(part, n_arms) for part in of_arms)]
     link, heading, lead = PROBLEMS[name]
     n_seeds = trial.runs["seed"].n_unique()
     seeds = "one seed" if n_seeds == 1 else f"{n_seeds} seeds"
-    counts = f"{trial.runs['arm'].n_unique()} arms, {seeds}, {trial.runs.height:,} runs"
-    said = f"The study “{trial.study.name}” has {counts}. {lead}"
-    return Section(link, heading, said, parts)
+    fold = f"The study “{trial.study.name}”: {n_arms} arms, {seeds}, {trial.runs.height:,} runs"
+    return Section(link, heading, lead, parts, fold)
 
 
 def _build_replay_note(replay: Sequence[Mapping[str, Any]]) -> list[Part]:
     if not replay:
         return []
     said = (
-        f"{_count_matches(replay)} of {len(replay)} figures that the report printed come out the "
-        "same to every printed digit with its own draws: see Problem 1. `fairtrial replay` checks "
-        "them again."
+        f"{_count_matches(replay)} of {len(replay)} figures of the report match to every printed "
+        "digit when they are replayed with its random draws: see Problem 1. `fairtrial replay` "
+        "checks them again."
     )
-    return [Part("Replayed exactly", [Text(said)])]
+    return [Part("Exact replay", [Text(said)])]
 
 
 def _count_matches(replay: Sequence[Mapping[str, Any]]) -> int:
@@ -158,7 +159,7 @@ def _count_matches(replay: Sequence[Mapping[str, Any]]) -> int:
 def _summarise_lab(
     environment: Mapping[str, Any], trials: Sequence[Trial], replay: Sequence[Mapping[str, Any]]
 ) -> list[tuple[str, str]]:
-    """Return the facts of the page's header: what ran, how often, on which data."""
+    """Return the facts in the header of the page: studies, arms, seeds, runs, time."""
     seeds = sorted({trial.runs["seed"].n_unique() for trial in trials})
     facts = [
         ("studies", str(len(trials))),
@@ -169,7 +170,7 @@ def _summarise_lab(
     if replay:
         facts.append(("reported figures replayed", f"{_count_matches(replay)} of {len(replay)}"))
     if "seconds" in environment:
-        facts.append(("took", _show_seconds(float(environment["seconds"]))))
+        facts.append(("time", _show_seconds(float(environment["seconds"]))))
     return facts
 
 
@@ -178,6 +179,10 @@ def _show_seconds(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
+
+
+def _list_notices(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [("Not Fashion-MNIST", str(data["fallback"]))] if data.get("fallback") else []
 
 
 def _say_source(data: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The parts of a page about what was learned: fitted lines, residuals, predictions, weights."""
+"""The parts of a page about the trained models: fits, residuals, predictions, weights."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from fairtrial.study.task import has_classes
 from fairtrial.trial.trial import Trial
 
 MOST_MODELS = 3
-"""Arms whose images are shown at once; further ones are folded."""
+"""Arms whose images the page shows; the images of further arms are folded."""
 
 
 def build_models(trial: Trial) -> list[Part]:
-    """Build the parts: of lines and tables their fits, of images what the model makes of them."""
+    """Build the parts: fits for numbers; predictions, weights and mistakes for classes."""
     seed = trial.study.list_seeds()[0]
     try:
         if has_classes(trial.study.task):
             return _build_images(trial, seed)
         return _build_fits(trial, seed)
     except FairtrialError as error:
-        text = f"What was learned cannot be shown: {error}"
-        return [Part("What was learned", [Text(text, notice=True)])]
+        text = f"The models cannot be shown: {error}"
+        return [Part("Models", [Text(text, notice=True)])]
 
 
 def _build_fits(trial: Trial, seed: int) -> list[Part]:
@@ -35,16 +35,18 @@ def _build_fits(trial: Trial, seed: int) -> list[Part]:
     fits = plots.fits(trial)
     if fits is not None:
         caption = (
-            f"Seed {seed}; dots: the first {N_DOTS} rows it was trained on; wide grey line: the "
-            "truth. Where lines lie on one another, the arms agree."
+            f"Models of seed {seed}. Dots: the first {N_DOTS} training rows. Wide grey line: the "
+            "true line. Where lines overlap, the arms agree."
         )
         blocks.append(Figure("fits", "Data and fitted lines", fits, caption))
-    elif (told := plots.told(trial)) is not None:
-        caption = f"Seed {seed}; {N_DOTS} test rows at most; line: where both are equal."
-        blocks.append(Figure("told", "Predictions of test rows", told, caption))
+    elif (predictions := plots.told(trial)) is not None:
+        caption = (
+            f"Models of seed {seed}, at most {N_DOTS} test rows. Line: prediction equals target."
+        )
+        blocks.append(Figure("predictions", "Predictions of test rows", predictions, caption))
     residuals = plots.residuals(trial)
     if residuals is not None:
-        caption = f"Seed {seed}; target minus prediction, all training rows."
+        caption = f"Target minus prediction for all training rows. Models of seed {seed}."
         blocks.append(Figure("residuals", "Residuals", residuals, caption))
     return [Part("Fits", blocks)] if blocks else []
 
@@ -68,21 +70,21 @@ def _build_images(trial: Trial, seed: int) -> list[Part]:
             for arm, title in arms.items()
         ]
 
-    marks = "✓ where the prediction is right, ✗ where it is wrong, under the true label."
+    marks = "✓ marks a correct prediction, ✗ a wrong one; the true label is above it."
     of_seed = f"Models of seed {seed}."
     parts = [
-        ("Nine test images", f"The first nine of the test rows. {marks} {of_seed}",
+        ("Nine test images", f"The first nine test rows. {marks} {of_seed}",
          draw("predictions", plots.predictions)),
-        ("The most confidently wrong", f"The nine test rows that each model was surest of, and "
-         f"wrong about. {marks} {of_seed}", draw("mistakes", plots.mistakes)),
+        ("Most confident mistakes", "For each model, the nine wrong predictions that it is most "
+         f"confident of. {marks} {of_seed}", draw("mistakes", plots.mistakes)),
     ]  # fmt: skip
     tall = [
-        ("What the classes look for", "An orange pixel speaks for the class, a blue one against "
-         "it. One scale for all classes and arms, symmetric about 0 and compressed towards its "
-         f"ends so that small weights show too. {of_seed}", draw("weights", plots.weights)),
-        ("Confusion", "Test rows of each class (a row) told as each class (a column), in per cent "
-         "of the class, over all seeds. Blue: right; the more orange, the more often mistaken.",
-         draw("confusion", plots.confusion)),
+        ("Weights of each class", "Orange pixels count for the class, blue ones against it. All "
+         "classes and arms share one scale, symmetric about 0 and compressed towards its ends so "
+         f"that small weights are visible. {of_seed}", draw("weights", plots.weights)),
+        ("Confusion", "Rows: true class. Columns: predicted class. Values: per cent of the test "
+         "rows of the true class, over all seeds. Blue: correct. Orange: wrong, darker where more "
+         "frequent.", draw("confusion", plots.confusion)),
     ]  # fmt: skip
     return [
         *(Part(heading, [Text(note), *_fold_rows(figures)]) for heading, note, figures in parts),
@@ -91,12 +93,12 @@ def _build_images(trial: Trial, seed: int) -> list[Part]:
 
 
 def _fold_rows(figures: list[Figure]) -> list[Block]:
-    """Show some figures side by side, and fold the others."""
+    """Show the first figures side by side and fold the others."""
     shown, others = figures[:MOST_MODELS], figures[MOST_MODELS:]
     more = "1 more arm" if len(others) == 1 else f"{len(others)} more arms"
     return [Row(shown), *([Fold(more, [Row(others)])] if others else [])]
 
 
 def _fold_tall(figures: list[Figure]) -> list[Block]:
-    """Show the first figure, and fold the others one by one."""
+    """Show the first figure and fold each of the others."""
     return [*figures[:1], *(Fold(figure.title, [figure]) for figure in figures[1:])]

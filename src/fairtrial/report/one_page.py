@@ -1,4 +1,4 @@
-"""The short version of a page, for a sheet of paper: verdicts with their why, one figure."""
+"""The short version of a page, for one sheet of paper: verdicts with reasons, one figure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def make_one_page(folder: Path, document: Document) -> Document:
     Parameters
     ----------
     folder : Path
-        Of the page.
+        The folder of the page.
     document : Document
         The whole page.
 
@@ -38,19 +38,19 @@ def make_one_page(folder: Path, document: Document) -> Document:
     """
     parts = []
     if verdicts := _build_verdicts(folder):
-        parts.append(Part("Every verdict, and why", verdicts))
+        parts.append(Part("All verdicts and their reasons", verdicts))
     if figures := _find_results(document):
-        parts.append(Part("How good each arm is", figures))
+        parts.append(Part("Final results", figures))
     of_lab = is_lab(folder)
     environment = read_json(folder / ENVIRONMENT) if of_lab else Trial(folder).environment
-    parts.append(Part("To get the same figures again", [Text(_say_how(folder, environment))]))
+    parts.append(Part("How to reproduce these figures", [Text(_say_how(folder, environment))]))
     headlines = [replace(one, target="") for one in document.header.headlines[:MOST_ON_PAPER]]
     header = replace(document.header, headlines=headlines)
     return Document(header, [Section("results", "Results", "", parts)], short=True)
 
 
 def _find_results(document: Document) -> list[Block]:
-    """Find where the arms of each study ended."""
+    """Find the final results of each study."""
     return [
         block
         for section in document.sections
@@ -69,10 +69,10 @@ def _build_verdicts(folder: Path) -> list[Block]:
 
 
 def _say_how(folder: Path, environment: Mapping[str, Any]) -> str:
-    """Say what it takes to get the same figures again."""
+    """Say how to reproduce the figures."""
     versions = [f"{name} {environment[name]}" for name in VERSIONS if name in environment]
     command = "fairtrial lab" if is_lab(folder) else f"fairtrial run {STUDY}"
     return (
-        f"“{command}” with {', '.join(versions)} gives these figures again: everything random "
-        "that is not the arm is drawn by the seed alone. The whole evidence is in report.html."
+        f"“{command}” with {', '.join(versions)} reproduces these figures: the seed fixes "
+        "everything random that does not depend on the arm. All evidence is in report.html."
     )

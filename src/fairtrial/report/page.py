@@ -1,4 +1,4 @@
-"""From blocks to one HTML file that needs nothing else: no network, no server."""
+"""From blocks to one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from fairtrial.plots.appearance import DARK_SHADES, THEME
 from fairtrial.report.blocks import Figure, Headline, Section
 
 LIBRARY = "window.vegaEmbed = vegaEmbed;"
-"""All that the page's script needs of the bundle; its expressions run interpreted, not compiled."""
+"""The part of the bundle that the script of the page uses."""
 GROUPS = {
-    "reversed": "The opposite is true",
+    "reversed": "Reversed: the opposite is true",
     "holds": "Holds",
     "in part": "Holds in part",
-    "equivalent": "No difference that matters",
-    "noise": "Noise: no difference that matters, or none that can be told",
-    "undecided": "Cannot be told apart",
-    "not comparable": "Compares different things",
+    "equivalent": "Equivalent: no difference that matters",
+    "noise": "Noise: no difference that matters, or none that the seeds can show",
+    "undecided": "Undecided: not enough evidence",
     "different things": "Compared different things",
 }
 """Groups of headlines in their order, each with its heading; a verdict is its own group."""
 MOST_HEADLINES = 4
-"""Headlines of a group that are shown; the others are folded."""
+"""Headlines that each group shows; a fold has the others."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What stands at the head and the foot of a page.
+    """The head and the foot of a page.
 
-    Where its runs are not finished, `pending` is what is still to come, each with the time that it
-    is expected to take, and the browser loads the page again every `refresh` seconds.
+    Each of the `notices` has a title and a text. Where runs are not finished, `pending` lists what
+    is missing, each with the expected time, and the browser loads the page again every `refresh`
+    seconds.
     """
 
     title: str
@@ -49,7 +49,7 @@ class Header:
     lead: str
     facts: Sequence[tuple[str, str]]
     headlines: Sequence[Headline] = field(default_factory=list)
-    notice: str = ""
+    notices: Sequence[tuple[str, str]] = ()
     source: str = ""
     footer: str = ""
     refresh: int | None = None
@@ -58,7 +58,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Document:
-    """A page before it is rendered; a `short` one is set for a sheet of paper."""
+    """A page before it is rendered; a `short` one fits on a sheet of paper."""
 
     header: Header
     sections: Sequence[Section]
@@ -66,10 +66,10 @@ class Document:
 
 
 def say_origin(environment: Mapping[str, Any]) -> str:
-    """Say what has written the page."""
+    """Say which version wrote the page, and when its runs started."""
     version = f" {environment['fairtrial']}" if "fairtrial" in environment else ""
     started = f" from runs started {environment['started']}" if "started" in environment else ""
-    return f"Written by fairtrial{version}{started}. This file is complete: it loads nothing."
+    return f"Written by fairtrial{version}{started}. The page loads nothing."
 
 
 def render_page(document: Document) -> str:
@@ -111,12 +111,12 @@ def load_library() -> str:
 
 
 def make_inert(script: str) -> str:
-    """Keep a script from ending its own element, whatever its strings hold."""
+    """Escape a script so that no string in it can end its element."""
     return script.replace("</script", r"<\/script").replace("<!--", r"<\!--")
 
 
 def dump_json(value: object) -> str:
-    r"""Write JSON that may stand inside a script element: no character that HTML could act on.
+    r"""Write JSON for a script element, without characters that have a meaning in HTML.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def dump_json(value: object) -> str:
 
 
 def strip(figure: Figure) -> dict[str, Any]:
-    """Return a chart's specification without what the page knows: its schema and its look."""
+    """Return a chart's specification without schema and config, which the page has once."""
     known = ("$schema", "config")
     return {key: value for key, value in figure.specification.items() if key not in known}
 

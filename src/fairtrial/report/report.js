@@ -1,5 +1,5 @@
 "use strict";
-// Draws each chart into its place: in the page's colours, as wide as there is room, nearest first.
+// Draws each visible chart in the page's colours and at full width, nearest to the screen first.
 (() => {
   const darkness = window.matchMedia("(prefers-color-scheme: dark)");
   const shades = new Map(
@@ -34,7 +34,7 @@
     if (cells) specification.spec.height = inner;
   }
 
-  // A closed fold may keep its layout, so the width alone does not tell.
+  // A closed fold may keep its layout, so the width alone is not enough.
   function isFolded(place) {
     return place.closest("details:not([open])") !== null || place.clientWidth === 0;
   }
@@ -60,7 +60,7 @@
     };
     try {
       const drawn = await window.vegaEmbed(drawing, specification, options);
-      // Vega gives what it draws a role of its own; the place says in words what it shows.
+      // Vega adds its own role to the drawing; the place around it has the text alternative.
       drawing.removeAttribute("role");
       drawing.removeAttribute("aria-roledescription");
       drawing.removeAttribute("aria-label");
@@ -105,28 +105,42 @@
     fold.addEventListener("toggle", () => request(fold.querySelectorAll(".chart")));
   });
   darkness.addEventListener("change", () => request(places));
+  request(places);
 })();
 
-// Opens the fold that a link leads to.
+// Opens every fold around the target of a link, and the one that has all of a section or a part.
 (() => {
-  function open() {
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    for (let fold = target?.closest("details"); fold; fold = fold.parentElement.closest("details")) {
+  function open(hash) {
+    const target = document.getElementById(decodeURIComponent(hash.slice(1)));
+    const whole = target?.querySelector(":scope > details.whole, :scope > h3 + details:last-child");
+    for (let fold = whole ?? target?.closest("details"); fold; fold = fold.parentElement.closest("details")) {
       fold.open = true;
     }
   }
-  window.addEventListener("hashchange", open);
-  document.querySelectorAll("ul.found a").forEach((link) => link.addEventListener("click", () => {
-    document.getElementById(link.hash.slice(1)).open = true;
+  // A click on the link to where the page already is changes no hash, so clicks count too.
+  document.querySelectorAll("a[href^='#']").forEach((link) => link.addEventListener("click", () => {
+    open(link.hash);
+    const contents = link.closest("nav.above details");
+    if (contents) contents.open = false;
   }));
-  open();
-  // On paper every claim says what was found of it.
+  window.addEventListener("hashchange", () => open(location.hash));
+  open(location.hash);
+  // Paper shows the evidence of every claim and the tables of every study.
   window.addEventListener("beforeprint", () => {
-    document.querySelectorAll("#claims details").forEach((fold) => { fold.open = true; });
+    document.querySelectorAll("#claims details, .whole").forEach((fold) => { fold.open = true; });
   });
 })();
 
-// Lets the reader sort a table by any column, and filter its rows.
+// Marks tables that are wider than their place, so that the reader knows to scroll.
+(() => {
+  const watch = new ResizeObserver((entries) => entries.forEach(({ target }) => {
+    const place = target.closest(".scroll");
+    place.classList.toggle("wider", place.scrollWidth > place.clientWidth);
+  }));
+  document.querySelectorAll(".scroll, .scroll > table").forEach((element) => watch.observe(element));
+})();
+
+// Adds sorting by any column and a filter for rows to tables.
 (() => {
   const compare = new Intl.Collator(undefined, { numeric: true }).compare;
 
@@ -140,7 +154,7 @@
       if (!numbers) return cell.textContent;
       return "value" in cell.dataset ? Number(cell.dataset.value) : NaN;
     };
-    // What has no number stands last, whichever way.
+    // Rows without a number come last in either order.
     const order = (a, b) => {
       const [one, other] = [key(a), key(b)];
       if (!numbers) return up ? compare(one, other) : compare(other, one);

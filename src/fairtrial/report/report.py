@@ -44,9 +44,9 @@ def write_page(
     folder : str or Path
         A results folder, or the lab's.
     pending : sequence of (str, str)
-        What the page does not have yet, each with the time that it should take.
+        What the page does not have yet, each with its expected time.
     refresh : int, optional
-        After how many seconds an open page loads itself again; never if absent.
+        Seconds after which an open page reloads; never if absent.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def write_report(
     one_page: bool = False,
     report: Report = lambda status: None,
 ) -> dict[Path, int]:
-    """Write the page of a lab or of a study, and what else is asked for, into its folder.
+    """Write the page of a lab or of a study, and other files on request, into its folder.
 
     Parameters
     ----------
@@ -86,14 +86,14 @@ def write_report(
     tables : str, optional
         "latex", "csv" or "markdown": every table of the page as a file in `tables/`.
     one_page : bool
-        Whether a short version is written too, `one-page.html`.
+        Whether to write a short version too, `one-page.html`.
     report : callable
-        Told how far it is.
+        Called with the progress.
 
     Returns
     -------
     dict of Path to int
-        Pages and folders that were written, each with the number of its files.
+        The written pages and folders, each with its number of files.
 
     Raises
     ------

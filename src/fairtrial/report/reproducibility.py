@@ -1,4 +1,4 @@
-"""The section that says how to get the same figures again."""
+"""The section on reproducibility."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def build_reproducibility(
     Parameters
     ----------
     environment : mapping
-        What `environment.json` holds.
+        The content of `environment.json`.
     trials : sequence of Trial
-        Whose study files are shown.
+        The studies; the section shows their files.
     more : sequence of Part
-        What else there is to check.
+        Further parts.
     """
     known = _flatten({k: v for k, v in environment.items() if k != "verification"})
     seeds = [
@@ -48,11 +48,10 @@ def build_reproducibility(
     return Section(
         "reproducibility",
         "Reproducibility",
-        "A seed fixes everything random that is not the arm: data, split, initial weights, batch "
-        "order, every noise draw. The same versions with the same study files give the same "
-        "figures again.",
+        "A seed fixes everything random that does not depend on the arm: data, split, initial "
+        "weights, batch order and noise. The same versions and study files give the same figures.",
         [
-            Part("Environment", [Facts(known)]),
+            *([Part("Environment", [Facts(known)])] if known else []),
             *more,
             *_build_verification(environment.get("verification")),
             Part("Seeds and data", [Table("seeds", SEEDS_CAPTION, columns, [TableRows(seeds)])]),
@@ -62,16 +61,16 @@ def build_reproducibility(
 
 
 def _fingerprint(trial: Trial) -> str:
-    """Say which data it is: synthetic rows are what seed and code make them."""
+    """Identify the data of a study; synthetic rows depend on seed and code alone."""
     try:
         found = [fingerprint_data(task)[:16] for task in list_tasks(trial)]
     except FairtrialError:
-        return "not at hand"
+        return "not available"
     return ", ".join(dict.fromkeys(found)) or "drawn from the seed"
 
 
 def _build_verification(verification: Mapping[str, Any] | None) -> list[Part]:
-    """Build the table of the lanes that the eager driver trained again."""
+    """Build the table of the runs that the eager driver trained again."""
     if not verification or not verification.get("lanes"):
         return []
     rows = [
@@ -84,11 +83,11 @@ def _build_verification(verification: Mapping[str, Any] | None) -> list[Part]:
         for lane in verification["lanes"]
     ]
     caption = (
-        "Lanes drawn at random and trained again, one operation at a time: the largest difference "
-        "of a parameter, relative to the largest parameter"
+        "Randomly chosen runs, trained again in eager mode: the largest difference of a parameter, "
+        "relative to the largest parameter"
     )
     columns = ["run", "steps or epochs", "deviation", "tolerance"]
-    return [Part("Verified lanes", [Table("verified-lanes", caption, columns, [TableRows(rows)])])]
+    return [Part("Verified runs", [Table("verified-lanes", caption, columns, [TableRows(rows)])])]
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

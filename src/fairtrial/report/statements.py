@@ -1,4 +1,4 @@
-"""The lab report's statements on the page: what was concluded, what the evidence says, and why."""
+"""The lab report's statements on the page, each with its verdict and its evidence."""
 
 from __future__ import annotations
 
@@ -11,22 +11,32 @@ from fairtrial.report.blocks import Block, Cell, Fold, Headline, Part, Rows, Sec
 from fairtrial.report.claims import Entry, build_fold, build_verdicts, say_found
 from fairtrial.trial.trial import Trial
 
-GROUPS = ("reversed", "different things", "in part", "noise", "holds")
-"""Of headlines, the most surprising first."""
-MARKS = {"holds": "word holds", "reversed": "word reversed", "equivalent": "word equivalent"}
+GROUPS = ("reversed", "different things", "in part", "noise", "undecided", "holds")
+"""Groups of headlines, the most surprising first."""
 BEYOND = "These claims go beyond the report and do not decide the statement:"
-SHARED = "These claims belong to other statements and decide this one too:"
+SHARED = "These claims belong to other statements and also decide this one:"
 
 
 def list_statement_headlines(rows: Sequence[Mapping[str, Any]]) -> list[Headline]:
-    """List what was found, one headline per statement that has a verdict."""
-    found = [row for row in rows if row["group"]]
-    return [
+    """List the headlines, one per statement with a verdict, the most surprising first."""
+    headlines = [
         Headline(
-            row["verdict"], name_statement(row), say_evidence(row), _name_fold(row), row["group"]
+            row["verdict"],
+            name_statement(row),
+            say_evidence(row),
+            _name_fold(row),
+            _choose_group(row),
         )
-        for row in sorted(found, key=lambda row: GROUPS.index(row["group"]))
+        for row in rows
+        if row["group"]
     ]
+    return sorted(headlines, key=lambda headline: GROUPS.index(headline.group))
+
+
+def _choose_group(row: Mapping[str, Any]) -> str:
+    """Choose the group of a headline: one seed cannot show that a difference is noise."""
+    has_one_seed = {claim["seeds"] for claim in row["claims"]} == {1}
+    return "undecided" if row["verdict"] == "undecided" and has_one_seed else row["group"]
 
 
 def build_statements(rows: Sequence[Mapping[str, Any]], trials: Mapping[str, Trial]) -> Section:
@@ -35,15 +45,15 @@ def build_statements(rows: Sequence[Mapping[str, Any]], trials: Mapping[str, Tri
     Parameters
     ----------
     rows : sequence of mapping
-        What `conclusions.json` holds: see `fairtrial.statements.judge_statements`.
+        The entries of `conclusions.json`: see `fairtrial.statements.judge_statements`.
     trials : mapping of str to Trial
-        The lab's studies by name, which have the evidence of the claims.
+        The lab's studies by name, with the evidence for the claims.
     """
     counts = Counter(row["verdict"] for row in rows)
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+    counted = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
     lead = (
-        "What the report stated from single runs, in its order, and what the same settings say "
-        f"over seeds. {len(rows)} statements: {told}."
+        "The report based its statements on single runs. Here each is tested with the same "
+        f"settings, over the seeds of the studies below. {len(rows)} statements: {counted}."
     )
     parts = [
         Part(f"Problem {problem}: {heading}", [_build_fold(row, trials) for row in group])
@@ -52,18 +62,18 @@ def build_statements(rows: Sequence[Mapping[str, Any]], trials: Mapping[str, Tri
         )
     ]
     table = Part("All statements", [build_statement_table(rows)])
-    heading = "What has become of the report's statements"
+    heading = "The report's statements, tested"
     return Section("claims", heading, lead, [*parts, table])
 
 
 def build_statement_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Build the table of all statements: verdict, and what the evidence says."""
-    caption = "Each statement of the report, its verdict, and what the evidence says"
+    caption = "Each statement of the report with its verdict and the evidence"
     columns = ["statement", "verdict", "evidence"]
     cells = [
         [
             Cell(name_statement(row)),
-            Cell(row["verdict"], MARKS.get(row["verdict"], "word")),
+            Cell(row["verdict"], f"word {row['verdict'].replace(' ', '-')}"),
             Cell(say_evidence(row), "text"),
         ]
         for row in rows
@@ -84,7 +94,7 @@ def _name_fold(row: Mapping[str, Any]) -> str:
 
 
 def say_evidence(row: Mapping[str, Any]) -> str:
-    """Say in a sentence or two what the evidence says of a statement."""
+    """Summarise the evidence on a statement in one or two sentences."""
     if row["waits"]:
         return row["waits"]
     if row["verdict"] == "not run yet":
@@ -98,24 +108,25 @@ def say_evidence(row: Mapping[str, Any]) -> str:
         return say_found(claims[0])
     counts = Counter(claim["outcome"] for claim in claims)
     agree = counts.pop("holds", 0)
-    rest = "".join(f", {count} {outcome}" for outcome, count in counts.most_common())
-    return f"{agree} of {len(claims)} claims {'agrees' if agree == 1 else 'agree'}{rest}."
+    rest = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
+    said = f"{agree} of {len(claims)} claims {'agrees' if agree == 1 else 'agree'}"
+    return f"{said}; the others: {rest}." if rest else f"{said}."
 
 
 def say_telling(row: Mapping[str, Any]) -> str:
-    """Say what its most telling claim has found; "" where there is one claim or none."""
+    """Say what its strongest claim shows; "" if one claim or none decides the statement."""
     n_deciding = sum(claim["decides"] for claim in row["claims"])
     if row["telling"] is None or n_deciding < 2:
         return ""
     claim = row["claims"][row["telling"]]
-    return f"Most telling: “{claim['say'].partition('. ')[2]}”: {say_found(claim)}"
+    return f"Strongest evidence: “{claim['say'].partition('. ')[2]}”: {say_found(claim)}"
 
 
 # ------------------------------------------------------------------------------------------ folds
 
 
 def _build_fold(row: Mapping[str, Any], trials: Mapping[str, Trial]) -> Fold:
-    """Build a statement's fold: what is said of it, and a fold for each claim of its own."""
+    """Build a statement's fold: a summary, and one fold per claim."""
     sentences = (say_evidence(row), row["incomparable"], say_telling(row), row["note"])
     blocks: list[Block] = [Text(sentence) for sentence in sentences if sentence]
     own = [claim for claim in row["claims"] if not claim["also"]]

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 
 from fairtrial.report.arms import build_arms
-from fairtrial.report.blocks import Section
+from fairtrial.report.blocks import Section, fold_part
 from fairtrial.report.claims import build_claims, list_entries, list_headlines
 from fairtrial.report.data import build_data
 from fairtrial.report.models import build_models
 from fairtrial.report.page import Document, Header, say_origin
 from fairtrial.report.reproducibility import build_reproducibility
+from fairtrial.report.seeds import say_one_seed
 from fairtrial.report.training import build_curves, build_results
 from fairtrial.trial.trial import Trial
 
 NOT_JUDGED = (
-    "The claims of this study have not been judged, or what was found of them is damaged. Judge "
-    "them in this folder with: fairtrial claims ."
+    "There are no valid verdicts for the claims of this study. To judge them, run this in the "
+    "folder of the page: fairtrial claims ."
 )
-
 
 NOT_FINISHED = "The claims are judged when all runs are finished."
 
@@ -35,9 +35,10 @@ def make_study_page(trial: Trial) -> Document:
     entries = list_entries(trial) if is_finished else []
     if [entry.row["say"] for entry in entries] != [claim.say for claim in trial.study.claims]:
         entries = []
+    n_arms = trial.runs["arm"].n_unique()
     sections = []
     if entries:
-        lead = "What was claimed before the study ran, and what its runs say of it."
+        lead = "The study states these claims, and its runs give the verdicts."
         sections.append(build_claims(entries, heading="Claims", lead=lead))
     elif trial.study.claims:
         why = NOT_JUDGED if is_finished else NOT_FINISHED
@@ -46,19 +47,19 @@ def make_study_page(trial: Trial) -> Document:
         Section(
             "results",
             "Results",
-            "How good each arm is, by what all arms have in common, and how every run ended.",
-            [build_results(trial), build_arms(trial)],
+            "Every arm by the metrics that all arms share, and the outcome of every run.",
+            [fold_part(part, n_arms) for part in (build_results(trial), build_arms(trial))],
         ),
-        Section("data", "Data", "What the runs were trained on.", [build_data(trial)]),
+        Section("data", "Data", "The rows that the runs train on.", [build_data(trial)]),
         Section(
             "training",
             "Training",
-            "What happened on the way. All arms of a seed see the same draws.",
-            build_curves(trial),
+            "Loss and metrics during training. All arms of a seed use the same random draws.",
+            [fold_part(part, n_arms) for part in build_curves(trial)],
         ),
     ]
-    if models := build_models(trial):
-        sections.append(Section("models", "Models", "What was learned.", models))
+    if models := [fold_part(part, n_arms) for part in build_models(trial)]:
+        sections.append(Section("models", "Models", "The models after training.", models))
     sections.append(build_reproducibility(trial.environment, [trial]))
     header = Header(
         title=f"{trial.study.name} - fairtrial",
@@ -66,6 +67,7 @@ def make_study_page(trial: Trial) -> Document:
         lead=describe_study(trial),
         facts=count_runs(trial),
         headlines=list_headlines(entries),
+        notices=say_one_seed([trial]),
         footer=say_origin(trial.environment),
     )
     return Document(header, sections)
@@ -77,14 +79,14 @@ def has_all_runs(trial: Trial) -> bool:
 
 
 def count_runs(trial: Trial) -> list[tuple[str, str]]:
-    """Count what was run: arms, seeds, runs."""
+    """Count the arms, seeds and runs."""
     runs = trial.runs
     counts = {"arm": runs["arm"].n_unique(), "seed": runs["seed"].n_unique(), "run": runs.height}
     return [(name if n == 1 else f"{name}s", f"{n:,}") for name, n in counts.items()]
 
 
 def describe_study(trial: Trial) -> str:
-    """Say in a sentence or two what was varied, on which task."""
+    """Say what the study varies and on which task."""
     values: defaultdict[str, set[str]] = defaultdict(set)
     arms = trial.arms.values()
     for arm in arms:
@@ -92,9 +94,8 @@ def describe_study(trial: Trial) -> str:
             values[name].add(str(arm.settings.get(name, arm.settings.get(f"{name}.kind"))))
     for found in values.values():
         found.discard("None")  # A baseline has no recipe.
-    told = [f"{name} ({len(found)})" for name, found in values.items() if len(found) > 1]
+    counts = [f"{name} ({len(found)})" for name, found in values.items() if len(found) > 1]
     kinds = ", ".join(dict.fromkeys(arm.task.kind.replace("_", " ") for arm in arms))
-    varied = f"Varied: {', '.join(sorted(told))}. " if told else ""
-    return (
-        f"{varied}Task: {kinds}. All else is equal: arms of a seed share data, start and batches."
-    )
+    varied = f"Varied: {', '.join(sorted(counts))}. " if counts else ""
+    shared = "All else is equal: the arms of a seed share data, start and batches."
+    return f"{varied}Task: {kinds}. {shared}"

@@ -15,9 +15,9 @@ from fairtrial.trial.files import write_text
 
 FOLDER = "tables"
 LONGEST = 30
-"""Characters beyond which LaTeX breaks the lines of a column."""
+"""Characters above which LaTeX wraps a column."""
 LINE = 75
-"""Characters that a line of LaTeX holds, about."""
+"""Approximate characters in a line of LaTeX."""
 
 LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
@@ -26,7 +26,7 @@ LATEX = {
     "`": r"\textasciigrave{}", "✓": r"$\surd$", "✗": r"$\times$", "∞": r"$\infty$", "−": "$-$",
     "≤": r"$\leq$", "≥": r"$\geq$", "δ": r"$\delta$", "σ": r"$\sigma$",
 }  # fmt: skip
-"""What LaTeX reads as a command, or does not know in its own encoding."""
+"""Characters that are commands in LaTeX or missing in its encoding."""
 MARKDOWN = re.compile(r"[\\`*_\[\]<>|&~$]")
 
 
@@ -38,7 +38,7 @@ def write_tables(document: Document, folder: Path, form: str) -> list[Path]:
     document : Document
         A page before it is rendered.
     folder : Path
-        Of the page.
+        The folder of the page.
     form : str
         "latex", "csv" or "markdown".
 
@@ -131,10 +131,10 @@ def escape_latex(text: str) -> str:
 
 
 def to_csv(table: Table, name: str) -> str:
-    """Write a table's texts; where its cells have numbers behind them, those too, unrounded.
+    """Write the texts of a table, and the unrounded numbers of its cells.
 
-    The numbers of a column stand right of it, under its name with ": value" behind. Headings of
-    groups are a first column.
+    The numbers are in a column to the right, named like the column with ": value" appended.
+    Headings of groups are a first column.
     """
     grouped = any(group.heading for group in table.groups)
     valued = [
@@ -157,7 +157,7 @@ def to_csv(table: Table, name: str) -> str:
 
 
 def to_markdown(table: Table, name: str) -> str:
-    """Write a table in the manner of GitHub, its caption above; headings of groups are rows."""
+    """Write a table in GitHub's Markdown, with its caption above; headings of groups are rows."""
     rows = [list(map(escape_markdown, table.columns)), ["---"] * len(table.columns)]
     for group in table.groups:
         if group.heading:
@@ -169,7 +169,7 @@ def to_markdown(table: Table, name: str) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    r"""Escape what Markdown would read as its own.
+    r"""Escape the characters that have a meaning in Markdown.
 
     Examples
     --------

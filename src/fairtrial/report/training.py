@@ -1,4 +1,4 @@
-"""The parts of a page about the runs: their curves, their rates, and where they ended."""
+"""The parts of a page about the runs: final results, curves, learning rates."""
 
 from __future__ import annotations
 
@@ -17,41 +17,37 @@ from fairtrial.plots.summaries import (
     summarise_curves,
 )
 from fairtrial.report.blocks import Block, Figure, Fold, Part, Text, make_name
+from fairtrial.report.seeds import count_seeds
 from fairtrial.trial.trial import Trial
 
 MOST_FOLDS = 40
-"""Settings whose loss curves are shown."""
+"""Settings with loss curves on the page, at most."""
 AT_THE_END = "-at-the-end"
-"""How the name ends of the figure that shows where all arms ended."""
+"""End of the name of the figure with the final results of all arms."""
 
 
 def say_band(n_seeds: int) -> str:
-    """Say what lines and bands are."""
+    """Explain lines and bands."""
     if n_seeds == 1:
-        return "One seed, so no band."
-    return f"Line: mean over {n_seeds} seeds; band: smallest to largest over the seeds."
-
-
-def count_seeds(trial: Trial) -> int:
-    """Count the seeds that the runs of a trial have."""
-    return trial.runs["seed"].n_unique()
+        return "Lines: one seed."
+    return f"Lines: mean over {n_seeds} seeds. Bands: smallest to largest value."
 
 
 def build_results(trial: Trial) -> Part:
-    """Build the part about how good each arm is in the end, and on the way there."""
+    """Build the part about the final results of every arm."""
     metric = choose_metric(trial)
     title = show_metric(metric)
     many = count_seeds(trial) > 1
-    marks = "Large mark: mean over the seeds; thin tick: one seed." if many else "One seed."
+    marks = "Large mark: mean over the seeds. Thin tick: one seed." if many else "One seed."
     n_diverged = (trial.runs["outcome"] == "diverged").sum()
     if n_diverged == trial.runs.height:
-        text = f"All {n_diverged} runs diverged: there is nothing to show of where they ended."
-        return Part("How good each arm is", [Text(text, notice=True), *_build_outcomes(trial)])
-    marks += f" {n_diverged} runs that diverged are left out." if n_diverged else ""
+        text = f"All {n_diverged} runs diverged, so there are no final results to show."
+        return Part("Final results", [Text(text, notice=True), *_build_outcomes(trial)])
+    marks += f" Diverged runs are left out ({n_diverged})." if n_diverged else ""
     blocks: list[Block] = [
         Figure(
             f"{make_name(metric)}{AT_THE_END}",
-            f"{capitalise(title)} at the end, every arm",
+            f"Final {title} of every arm",
             plots.final_values(trial, metric),
             marks,
         )
@@ -63,11 +59,11 @@ def build_results(trial: Trial) -> Part:
                 "learning-rate-sensitivity",
                 f"{capitalise(title)} against the learning rate",
                 sensitivity,
-                "Arms that differ in their learning rate only. Mean over the seeds"
-                + (", with a rule from the smallest to the largest." if many else "."),
+                "Arms that differ only in their learning rate."
+                + (" Mean over the seeds; lines: smallest to largest value." if many else ""),
             )
         )
-    return Part("How good each arm is", [*blocks, *_build_outcomes(trial)])
+    return Part("Final results", [*blocks, *_build_outcomes(trial)])
 
 
 def _build_outcomes(trial: Trial) -> list[Block]:
@@ -75,10 +71,10 @@ def _build_outcomes(trial: Trial) -> list[Block]:
     said = ", ".join(f"{count:,} {outcome}" for outcome, count in counts.iter_rows())
     n_runs = trial.runs.height
     if counts.height == 1 and trial.runs["outcome"][0] == "completed":
-        return [Text(f"All {n_runs:,} runs went on to their end; none stopped early or diverged.")]
+        return [Text(f"All {n_runs:,} runs completed; none stopped early or diverged.")]
     figure = Figure(
         "outcomes",
-        "Where each run ended, and how",
+        "Outcome of each run",
         plots.outcomes(trial),
         f"One mark per run: {said}.",
     )
@@ -86,8 +82,8 @@ def _build_outcomes(trial: Trial) -> list[Block]:
 
 
 def build_curves(trial: Trial) -> list[Part]:
-    """Build the parts about what happened while the runs were trained."""
-    said = "A run that has ended keeps its last value; runs that diverged are left out."
+    """Build the parts about the course of training."""
+    said = "A run that ended keeps its last value. Diverged runs are left out."
     blocks: list[Block] = [Text(f"{say_band(count_seeds(trial))} {said}")]
     if drop_diverged(trial.runs).is_empty():
         return []
@@ -96,10 +92,10 @@ def build_curves(trial: Trial) -> list[Part]:
         blocks.append(
             Figure(
                 "parameter-error-on-the-way",
-                "Parameter error on the way",
+                "Parameter error during training",
                 plots.curves(trial, "parameter_error"),
-                "Distance of weights and intercept from the truth, log scale, the same in all "
-                "panels.",
+                "Distance of weights and intercept from the true ones. All panels share one log "
+                "scale.",
             )
         )
     blocks += _build_shares(trial)
@@ -115,7 +111,7 @@ def build_curves(trial: Trial) -> list[Part]:
             "learning-rates",
             f"Learning rate at each {find_unit(trial.runs)}",
             rates,
-            f"{caption}; a dot where the rate changes, as at a halving. Log scale.",
+            f"{caption}; a dot marks each change of the rate, such as a halving. Log scale.",
         )
         parts.append(Part("Learning rates that change", [figure]))
     return parts
@@ -133,14 +129,14 @@ def _build_shares(trial: Trial) -> list[Block]:
             f"train-and-validation-{make_name(metric)}",
             f"Training and validation {title} per epoch",
             chart,
-            "The gap between the two is what the model has learned of its training rows alone.",
+            "The gap between the two shows how much better the model fits its training rows.",
         )
         figures.append(figure)
     return figures
 
 
 def _build_losses(trial: Trial) -> list[Block]:
-    """Build the loss curves, a figure a setting; all but the first are folded."""
+    """Build the loss curves, one figure per setting; all but the first are folded."""
     named, _ = name_series(trial)
     injected = set(named.filter(pl.col("arm").is_in(list(find_injections(named))))["setting"])
     with_loss = trial.curves.filter(pl.col("quantity") == "loss")["run"].unique()
@@ -152,9 +148,7 @@ def _build_losses(trial: Trial) -> list[Block]:
             f"loss-{make_name(setting)}",
             f"Training loss{f': {setting}' if setting else ''}",
             plots.curves(trial, "loss", named.filter(setting=setting)["arm"].unique().to_list()),
-            "Each loss is its own objective with its own scale: read each panel by itself."
-            if unlike
-            else "",
+            "Each loss has its own scale, so the panels cannot be compared." if unlike else "",
         )
         for setting in settings[:MOST_FOLDS]
     ]
@@ -163,7 +157,7 @@ def _build_losses(trial: Trial) -> list[Block]:
 
 
 def _build_injections(trial: Trial) -> Part | None:
-    """Build the loss curves under noise that is injected in training, beside those without."""
+    """Build the loss curves of runs with injected noise, beside those without."""
     named, looks = name_series(trial)
     named = drop_diverged(named)
     bases = find_injections(named)
@@ -189,7 +183,7 @@ def _build_injections(trial: Trial) -> Part | None:
         chart = curve_charts.draw_curves(
             losses.filter(setting=setting),
             looks,
-            f"Training loss at each step for {setting}, a panel a series.",
+            f"Training loss at each step for {setting}, one panel per series.",
             facet="series",
             y_title="loss",
             x_title=find_unit(named),
@@ -199,9 +193,7 @@ def _build_injections(trial: Trial) -> Part | None:
             share_y=False,
             panels=4,
         )
-        caption = f"Grey: the same recipe without it ({names})." if names else ""
+        caption = f"Grey: the same recipe without the noise ({names})." if names else ""
         figures.append(Figure(f"loss-{make_name(setting)}", setting, chart, caption))
-    note = Text(
-        "Training loss while noise is injected, each beside the same recipe without it. Log scale."
-    )
-    return Part("Noise injected while training", [note, *figures])
+    note = Text("Training loss with injected noise, beside the same recipe without it. Log scale.")
+    return Part("Noise injected during training", [note, *figures])
