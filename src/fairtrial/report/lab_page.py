@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from fairtrial.errors import InputError
+from fairtrial.plots.remember import remember
 from fairtrial.report.arms import build_arms
 from fairtrial.report.beside import build_race, build_replayed, build_reported
 from fairtrial.report.blocks import Part, Section, Text, fold_part
@@ -18,7 +21,7 @@ from fairtrial.report.reproducibility import build_reproducibility
 from fairtrial.report.seeds import say_one_seed
 from fairtrial.report.statements import build_statements, list_statement_headlines
 from fairtrial.report.training import build_curves, build_results
-from fairtrial.trial.store import ENVIRONMENT, RUNS
+from fairtrial.trial.store import ENVIRONMENT, RUNS, VERDICTS
 from fairtrial.trial.trial import Trial
 
 LINE, FASHION, MODELS = "line", "fashion", "models"
@@ -91,14 +94,19 @@ def make_lab_page(folder: Path) -> Document:
     InputError
         If the folder is not a lab's, or a file in it cannot be read.
     """
-    trials = {name: Trial(folder / name) for name in PROBLEMS if (folder / name / RUNS).exists()}
+    trials = {
+        name: _open(folder / name) for name in PROBLEMS if (folder / name / RUNS).exists()
+    }  # fmt: skip
     if not trials:
         raise InputError(f"{folder} has no results of a study. Run `fairtrial lab` first.")
     environment = read_json(folder / ENVIRONMENT)
     replay = read_json(folder / REPLAY) if (folder / REPLAY).exists() else []
     statements = read_statements_judged(folder)
     sections = [build_statements(statements, trials)] if statements else []
-    sections += [_build_problem(name, trial, replay) for name, trial in trials.items()]
+    sections += [
+        _build_problem(trial, name, json.dumps(replay) if name == LINE else "[]")
+        for name, trial in trials.items()
+    ]
     replayed = _build_replay_note(replay)
     sections.append(build_reproducibility(environment, list(trials.values()), replayed))
     data = environment.get("data") or {}
@@ -115,14 +123,31 @@ def make_lab_page(folder: Path) -> Document:
     return Document(header, sections)
 
 
+def _open(folder: Path) -> Trial:
+    """Open a results folder; one that has not changed is the same trial, with what is made of it.
+
+    So a lab that writes its page after each study draws the charts of a study once.
+    """
+    tables = (folder / RUNS, folder / VERDICTS)
+    return _open_as_of(
+        folder, tuple(table.stat().st_mtime_ns for table in tables if table.exists())
+    )
+
+
+@lru_cache(maxsize=len(PROBLEMS))
+def _open_as_of(folder: Path, written: tuple[int, ...]) -> Trial:
+    return Trial(folder)
+
+
 def read_statements_judged(folder: Path) -> list[dict[str, Any]]:
     """Read the verdicts on the statements; an older lab has none, only those of claims."""
     rows = read_json(folder / CONCLUSIONS) if (folder / CONCLUSIONS).exists() else []
     return [row for row in rows if "claims" in row]
 
 
-def _build_problem(name: str, trial: Trial, replay: Sequence[Mapping[str, Any]]) -> Section:
-    reported = read_reported()
+@remember
+def _build_problem(trial: Trial, name: str, replayed: str) -> Section:
+    reported, replay = read_reported(), json.loads(replayed)
     n_arms = trial.runs["arm"].n_unique()
     parts: list[Part] = []
     if name == LINE and replay:

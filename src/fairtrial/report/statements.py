@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from fairtrial.plots.remember import remember
 from fairtrial.report.blocks import Block, Cell, Fold, Headline, Part, Rows, Section, Table, Text
 from fairtrial.report.claims import Entry, build_fold, build_verdicts, say_found
 from fairtrial.trial.trial import Trial
@@ -141,6 +142,11 @@ def _build_fold(row: Mapping[str, Any], trials: Mapping[str, Trial]) -> Fold:
 
 def _build_claim(claim: Mapping[str, Any], trials: Mapping[str, Trial]) -> Fold:
     study, number = claim["study"], claim["number"]
-    trial = trials.get(study)
-    row = claim if trial is None else trial.verdicts[number - 1]
-    return build_fold(Entry(row, trial, number, f"{study}-claim"))
+    if study in trials:
+        return _build_evidence(trials[study], number, f"{study}-claim")
+    return build_fold(Entry(claim, None, number, f"{study}-claim"))
+
+
+@remember
+def _build_evidence(trial: Trial, number: int, prefix: str) -> Fold:
+    return build_fold(Entry(trial.verdicts[number - 1], trial, number, prefix))
