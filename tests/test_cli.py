@@ -167,7 +167,7 @@ def test_report_shows_the_page_in_the_browser(lab, tmp_path, monkeypatch):
 def test_report_refuses_unknown_formats(option, form, lab):
     done = call("report", lab, option, form)
     assert done.returncode == 2
-    assert done.stderr.startswith(f"'{form}' is no format of {option[2:]}: choose one of ")
+    assert done.stderr.startswith(f"'{form}' is not a format of {option[2:]}: choose one of ")
 
 
 @pytest.mark.parametrize("as_json", [True, False])

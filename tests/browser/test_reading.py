@@ -50,7 +50,7 @@ def test_folds_open_and_close_by_mouse_and_keyboard(visit, file):
     page = (seen := visit(file)).page
     seen.wait_for_charts()
     assert page.locator("details[open]").count() == 0
-    for fold in page.locator("main details").all()[:3]:
+    for fold in page.locator("main .part > details").all()[:3]:
         summary = fold.locator("> summary")
         inside = fold.locator("> :not(summary)").first
         summary.click()

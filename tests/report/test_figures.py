@@ -81,6 +81,6 @@ def test_progress_names_each_figure(few, tmp_path):
 @pytest.mark.parametrize(("option", "known"), [("figures", "svg, pdf, png"),
                                                ("tables", "latex, csv, markdown")])  # fmt: skip
 def test_unknown_formats_are_refused_before_anything_is_written(option, known, tmp_path):
-    with pytest.raises(InputError, match=f"'docx' is no format of {option}: .* {known}"):
+    with pytest.raises(InputError, match=f"'docx' is not a format of {option}: .* {known}"):
         write_report(tmp_path, **{option: "docx"})
     assert not list(tmp_path.iterdir())

@@ -38,7 +38,7 @@ def build_results(trial: Trial) -> Part:
     metric = choose_metric(trial)
     title = show_metric(metric)
     many = count_seeds(trial) > 1
-    marks = "Large mark: mean over the seeds. Thin tick: one seed." if many else "One seed."
+    marks = "Large mark: mean over the seeds. Thin tick: one seed." if many else "One mark per arm."
     n_diverged = (trial.runs["outcome"] == "diverged").sum()
     if n_diverged == trial.runs.height:
         text = f"All {n_diverged} runs diverged, so there are no final results to show."
