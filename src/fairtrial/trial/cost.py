@@ -1,8 +1,8 @@
 """How long a stack should take: measured costs, by what the work grows with.
 
-The figures are seconds on the machine of docs/speed.md, all its cores at work; they come from
-`benchmarks/costs.py`. Other machines differ by a factor, which the clock of the progress bar finds
-out; the proportions are much the same.
+The figures are seconds on two cores of an AMD EPYC; `benchmarks/costs.py` measures them again.
+Other machines differ by a factor, which the clock of the progress bar finds out; the proportions
+are much the same.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ START = 3.0
 STEP, STEP_VALUE = 4e-5, 4e-10
 # Of a mini-batch: by itself, and for each lane's product of a row's feature and a class.
 BATCH, BATCH_VALUE = 2e-4, 6e-11
-# Of a feature of a row, as it is made.
-MAP_VALUE = {"fourier": 3e-8, "hog": 3e-8, "patches": 3e-8}
+# Of a feature of a row: as it is made, and as an epoch reads it from its file.
+MAP_VALUE = {"fourier": 2e-8, "hog": 2e-7, "patches": 1e-7}
+READ_VALUE = 7e-9
 # Of baselines: what a fit and its predictions grow with.
 FIT_VALUE: dict[str, tuple[float, Callable[[Shape], float]]] = {
     "random_forest": (9e-8, lambda shape: shape.n_rows**1.1 * shape.n_features**0.5 * 100),
@@ -59,6 +60,10 @@ def estimate_seconds(
     n_batches = -(-shape.n_rows // size) * max(recipe.length for recipe in recipes)
     values = (shape.n_rows + shape.n_test_rows) * shape.n_features * shape.n_classes
     made = estimate_mapping(task, recipes[0].features)
+    if made:
+        n_epochs = max(recipe.length for recipe in recipes)
+        n_rows = shape.n_rows + shape.n_test_rows
+        made += READ_VALUE * n_epochs * n_rows * shape.n_features
     return START + made + BATCH * n_batches + BATCH_VALUE * steps * values
 
 

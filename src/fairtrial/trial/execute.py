@@ -227,7 +227,7 @@ def estimate_training(
 ) -> float:  # fmt: skip
     """Estimate the seconds that training takes what a folder lacks of a study.
 
-    They are those of the machine of docs/speed.md; on others the proportions are much the same.
+    They are those of two cores of an AMD EPYC; on others the proportions are much the same.
     """
     runs = study.list_runs()
     wanted = dict(zip(fingerprint_runs(runs), runs, strict=True))
