@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 import vl_convert
+from scipy.optimize import minimize
 from sklearn.datasets import load_digits
 from sklearn.metrics import confusion_matrix
 
@@ -223,6 +224,38 @@ def test_reported_stands_among_the_seeds(fashion):
     assert kinds.count("one seed") == 9
     assert kinds.count("mean") == 3
     assert [row["value"] for row in rows if row["what"] == "reported"] == [0.8381]
+
+
+def test_race_labels_have_room_of_their_own():
+    means = [0.9, 0.9, 0.901, 0.8]
+    points = pl.DataFrame(
+        {"name": ["a", "b", "c", "d"], "accuracy": means, "low": [a - 0.01 for a in means],
+         "high": [a + 0.01 for a in means], "seconds": [1.0, 1.0, 1.1, 9.0]}
+    )  # fmt: skip
+    specification, rows = unpack(run_charts.draw_race(points, "d"))
+    low, high = specification["layer"][2]["encoding"]["y"]["scale"]["domain"]
+    assert low < 0.79 and high > 0.911
+    places = sorted(row["label_at"] for row in rows)
+    gaps = np.diff(places) / (high - low) * specification["height"]
+    assert gaps.min() > 15
+    assert low < places[0] and places[-1] < high
+
+
+def test_spread_finds_the_nearest_places():
+    places, gap, ends = np.array([3.0, 1.0, 1.2, 1.1, 7.0]), 0.8, (0.5, 6.0)
+    found = run_charts.spread(places, gap, ends)
+    order = np.argsort(places)
+    rules = [{"type": "ineq", "fun": lambda y, i=i: y[order[i + 1]] - y[order[i]] - gap}
+             for i in range(4)]  # fmt: skip
+    best = minimize(lambda y: np.sum((y - places) ** 2), places, bounds=[ends] * 5,
+                    constraints=rules)  # fmt: skip
+    np.testing.assert_allclose(found, best.x, atol=1e-4)
+
+
+def test_a_chart_becomes_an_altair_chart(line):
+    for chart in (plots.differences(line, 1), plots.curves(line, "loss"), plots.outcomes(line)):
+        assert chart.altair.to_dict() == chart.to_dict()
+        assert chart.properties(title="mine").to_dict()["title"] == "mine"
 
 
 def test_a_wrong_name_is_told_with_the_right_ones(line, fashion):
@@ -446,6 +479,15 @@ def test_looks_differ_and_stay():
     assert len({look.dash for look in looks.values()}) == 4
     assert assign_looks(["mine", "Hybrid"])["Hybrid"] == looks["Hybrid"]
     assert len(set(DARK_SHADES.values())) == len(DARK_SHADES)
+
+
+def test_no_two_of_many_series_look_alike():
+    series = ["MSE", "Adam", *(f"arm {i}" for i in range(40))]
+    looks = assign_looks(series)
+    assert len({(look.colour, look.dash) for look in looks.values()}) == 42
+    assert len({(look.colour, look.shape) for look in looks.values()}) == 42
+    more = assign_looks(["arm 1", "new"], {"arm 1": looks["arm 1"]})
+    assert more["arm 1"] == looks["arm 1"] != more["new"]
 
 
 def test_a_series_looks_the_same_whatever_is_shown(line):

@@ -9,7 +9,7 @@ from typing import Any
 LONGEST_LINE = 30
 """Letters for which a panel has room."""
 LONGEST = 52
-"""Letters of a heading on two lines, which break where a word ends."""
+"""Letters of a heading on two lines: fewer than two full ones, as lines end where a word does."""
 
 
 def label_panels(names: Sequence[str]) -> tuple[dict[str, Any], int]:
@@ -28,7 +28,7 @@ def label_panels(names: Sequence[str]) -> tuple[dict[str, Any], int]:
 
 
 def wrap(name: str, most: int = LONGEST_LINE) -> list[str]:
-    """Break a name that is longer than a line at a space, after a separator if there is one.
+    """Break a name that is longer than a line in two, after a separator or a word if that fits.
 
     Examples
     --------
@@ -37,14 +37,15 @@ def wrap(name: str, most: int = LONGEST_LINE) -> list[str]:
     """
     if len(name) <= most:
         return [name]
+    halves = [name[:most], name[most:]]  # Where no word ends in time.
     words = name.split(" ")
-    breaks = [(" ".join(words[:i]), " ".join(words[i:])) for i in range(1, len(words))]
+    breaks = [[" ".join(words[:i]), " ".join(words[i:])] for i in range(1, len(words))]
 
-    def rank(lines: tuple[str, str]) -> tuple[int, bool, int]:
-        longest = max(map(len, lines))
-        return max(longest - most, 0), lines[0][-1:] not in "·,", longest
+    def rank(lines: list[str]) -> tuple[bool, int]:
+        return lines[0][-1] not in "·,", max(map(len, lines))
 
-    return list(min(breaks, key=rank)) if breaks else [name]
+    fitting = [lines for lines in breaks if max(map(len, lines)) <= most]
+    return min(fitting, key=rank, default=halves)
 
 
 def shorten_apart(names: Sequence[str], most: int) -> list[str]:

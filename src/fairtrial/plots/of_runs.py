@@ -9,7 +9,7 @@ import polars as pl
 from fairtrial.errors import InputError
 from fairtrial.evidence.accuracy import measure_accuracies
 from fairtrial.plots import curve_charts, run_charts
-from fairtrial.plots.appearance import Looks, assign_looks, capitalise, show_metric
+from fairtrial.plots.appearance import N_LOOKS, Looks, assign_looks, capitalise, show_metric
 from fairtrial.plots.layout import Chart
 from fairtrial.plots.names import name_runs
 from fairtrial.plots.remember import remember
@@ -140,7 +140,8 @@ def curves(
         bands = bands.with_columns(**own)
         single = None if single is None else single.with_columns(**own)
     title = show_metric(quantity)
-    facet = "series" if unlike and bands["setting"].n_unique() == 1 else "setting"
+    of_one = bands["setting"].n_unique() == 1
+    facet = "series" if of_one and (unlike or bands["series"].n_unique() > N_LOOKS) else "setting"
     return curve_charts.draw_curves(
         bands,
         looks,

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import polars as pl
+from scipy.optimize import isotonic_regression
 
 from fairtrial.plots.appearance import (
     BLUE,
+    FAINT,
     GREEN,
     INK,
     MUTED,
@@ -18,6 +21,7 @@ from fairtrial.plots.appearance import (
     dash_scale,
     shape_scale,
 )
+from fairtrial.plots.headings import shorten_apart
 from fairtrial.plots.layout import (
     Chart,
     Specification,
@@ -33,6 +37,15 @@ from fairtrial.plots.layout import (
     quantity,
 )
 from fairtrial.plots.summaries import list_unique
+
+MOST_IN_LEGEND = 7
+"""Names of a legend that fit beside each other."""
+RACE_HEIGHT = 320
+LABEL_GAP = 16
+"""Pixels from one label to the next."""
+MOST_LABELS = 20
+LONGEST_LABEL = 34
+"""Letters of a label beside a chart."""
 
 
 def draw_final_values(
@@ -64,7 +77,9 @@ def draw_final_values(
     mean = each.group_by("setting", "series", maintain_order=True).agg(pl.col("value").mean())
     series, order = list_unique(runs, "series"), list_unique(runs, "setting")
     scale = {"type": "log", "nice": False, "padding": 8} if log else {"zero": False}
-    legend = {"title": None, "symbolOpacity": 1}
+    # Many arms of one setting get a row with a name each: a legend of them all says less.
+    by_row = len(order) == 1 and len(series) > MOST_IN_LEGEND
+    legend = None if by_row else {"title": None, "symbolOpacity": 1}
     ticks = {"data": list_rows(each), "mark": mark("tick", thickness=1, opacity=0.65, bandSize=8)}
     marks = {
         "data": list_rows(mean),
@@ -81,14 +96,15 @@ def draw_final_values(
         "encoding": {
             "x": quantity("value", title=title, axis={"tickCount": 6, "format": "~g"}, scale=scale),
             "y": nominal(
-                "setting", title=None, sort=order, axis={"grid": True, "tickBand": "extent"},
+                "series" if by_row else "setting", title=None, sort=series if by_row else order,
+                axis={"grid": True, "tickBand": "extent"},
                 scale={"paddingInner": 0.2, "paddingOuter": 0.1},
             ),
-            "yOffset": nominal("series", sort=series),
+            **({} if by_row else {"yOffset": nominal("series", sort=series)}),
             "color": nominal("series", scale=colour_scale(looks, series), legend=legend),
         },
         "layer": [*([ticks] if usable.height > mean.height else []), marks],
-        "height": 12 * len(order) * len(series),
+        "height": (18 if by_row else 12) * len(order) * len(series),
     }  # fmt: skip
     return lay_out(chart, description)
 
@@ -293,7 +309,9 @@ def draw_sensitivity(
 
 
 def draw_race(points: pl.DataFrame, description: str) -> Chart:
-    """Draw accuracies with their intervals against seconds, each with its name beside it.
+    """Draw accuracies with their intervals against seconds, with their names at the right.
+
+    Of more than `MOST_LABELS` arms those get a name that no other beats in both.
 
     Parameters
     ----------
@@ -302,33 +320,101 @@ def draw_race(points: pl.DataFrame, description: str) -> Chart:
     description : str
         The text alternative.
     """
+    low, high = _find_domain(points)
+    named = points if points.height <= MOST_LABELS else _find_unbeaten(points)
+    height = max(RACE_HEIGHT, LABEL_GAP * named.height)
+    unit = (high - low) / height  # accuracy per pixel
+    label_at = spread(named["accuracy"].to_numpy(), LABEL_GAP * unit, (low, high))
+    names = shorten_apart(named["name"].to_list(), LONGEST_LABEL)
+    beside = named.select("name", label=pl.Series(names), label_at=pl.Series(label_at))
+    shown = points.join(beside, on="name", how="left", maintain_order="left")
+    scale = {"domain": [low, high], "nice": False, "zero": False}
+    y = quantity(
+        "accuracy", title="test accuracy", scale=scale, axis={"format": "~%", "tickCount": 6}
+    )
+    at_right, has_name = {"value": "width"}, [{"filter": "datum.label !== null"}]
+    leaders = {
+        "transform": has_name,
+        "mark": mark("rule", color=FAINT, strokeWidth=1),
+        "encoding": {"y": y, "x2": at_right, "y2": {"field": "label_at"}},
+    }
     rules = {
         "mark": mark("rule", color=MUTED, strokeWidth=2),
-        "encoding": {"y": quantity("low", scale={"zero": False}), "y2": {"field": "high"}},
+        "encoding": {"y": quantity("low", scale=scale), "y2": {"field": "high"}},
     }
-    y = quantity("accuracy", title="test accuracy", axis={"format": ".0%", "tickCount": 6})
     marks = {
         "mark": mark("point", filled=True, size=60, color=BLUE, opacity=1),
         "encoding": {"y": y},
         "params": [make_zoom()],
     }
-    names = {
-        "mark": mark("text", align="left", dx=8, dy=-4, fontSize=12),
-        "encoding": {"y": y, "text": nominal("name")},
+    labels = {
+        "transform": has_name,
+        "mark": mark("text", align="left", baseline="middle", dx=5, fontSize=12, clip=False),
+        "encoding": {
+            "x": at_right,
+            "y": quantity("label_at", scale=scale),
+            "text": nominal("label"),
+        },
     }
     chart = {
-        "data": list_rows(points),
+        "data": list_rows(shown),
         "encoding": {
             "x": quantity(
-                "seconds", title="seconds a run", scale={"type": "log", "padding": 60},
-                axis={"format": "~g", "tickCount": 5},
+                "seconds", title="seconds a run", axis={"format": "~g", "tickCount": 5},
+                scale={"type": "log", "nice": False, "padding": 16},
             ),
             "tooltip": [
                 nominal("name"), quantity("accuracy", format=".2%"), quantity("low"),
                 quantity("high"), quantity("seconds"),
             ],
         },
-        "layer": [rules, marks, names],
-        "height": 320,
+        "layer": [leaders, rules, marks, labels],
+        "height": height,
     }  # fmt: skip
     return lay_out(chart, description)
+
+
+def _find_unbeaten(points: pl.DataFrame) -> pl.DataFrame:
+    """Keep the points than which no other is more accurate in less time."""
+    fastest = points.sort("seconds", "accuracy", descending=[False, True])
+    return fastest.filter(pl.col("accuracy") > pl.col("accuracy").cum_max().shift().fill_null(-1.0))
+
+
+def _find_domain(points: pl.DataFrame) -> tuple[float, float]:
+    """Find where a scale of accuracies begins and ends, so that no mark is cut."""
+    numbers = points.select("accuracy", "low", "high").to_numpy()
+    low, high = float(np.nanmin(numbers)), float(np.nanmax(numbers))
+    room = 0.05 * (high - low) or 0.01
+    return low - room, high + room
+
+
+def spread(places: np.ndarray, gap: float, ends: tuple[float, float]) -> np.ndarray:
+    """Move places apart until all are `gap` from each other, as little as that takes.
+
+    Parameters
+    ----------
+    places : (N,)
+        In any order, which stays.
+    gap : float
+        The smallest distance between two results.
+    ends : (float, float)
+        Results lie between them where there is room for all.
+
+    Returns
+    -------
+    (N,)
+        The nearest places by least squares.
+
+    Examples
+    --------
+    >>> spread(np.array([5.0, 1.0, 5.0]), 2.0, (0.0, 10.0))
+    array([4., 1., 6.])
+    """
+    order = np.argsort(places, kind="stable")
+    steps = gap * np.arange(len(places))
+    # Without the gaps, what has to be a gap apart has to be in order.
+    ordered = isotonic_regression(places[order] - steps).x
+    ordered = np.clip(ordered, ends[0], max(ends[1] - gap * (len(places) - 1), ends[0]))
+    found = np.empty(len(places))
+    found[order] = ordered + steps
+    return found
