@@ -290,7 +290,7 @@ def test_loss_fluctuation_compares_runs_of_one_objective():
         "not comparable; 'mae, optimizer.learning_rate=0.1' and 'mse, optimizer.learning_rate=0.1' "
         "differ in loss: compare arms that share loss and penalty, or name another metric."
     )
-    rates = change('{ loss = "mae" }', '{ "optimizer.learning_rate" = 1.0 }', fluctuating)
+    rates = change('{ loss = "mae" }', '{ "optimizer.learning_rate" = 0.5 }', fluctuating)
     rates = change('{ loss = "mse" }', '{ "optimizer.learning_rate" = 0.1 }', rates)
     assert Study.from_toml(GRID + rates).claims
     assert Study.from_toml(GRID + change('on = "mse"', 'on = "late_fluctuation"')).claims

@@ -25,8 +25,6 @@ TEXTS = {
 }  # fmt: skip
 TOML = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
 TEXTS["README.md"] = TOML[0]
-CLAIM = next(text for text in TOML if "[[claims]]" in text)
-TEXTS["README.md, with the claim"] = f"{TOML[0]}\n{CLAIM}"
 VALIDATOR = jsonschema.Draft202012Validator(make_schema())
 GOOD = tomllib.loads(TEXTS["starter.toml"])
 

@@ -252,10 +252,8 @@ def test_halvings_are_those_of_the_schedule(noise):
 
 def test_a_halving_below_the_floor_counts():
     data = load_dataset(LINE, 0)
-    one = recipe("mae", {"kind": "sgd", "learning_rate": 0.95}, steps=60)
-    one = one.model_copy(
-        update={"schedule": recipe(schedule=HALVING | {"floor": 0.9}, steps=1).schedule}
-    )
+    sgd = {"kind": "sgd", "learning_rate": 0.95}
+    one = recipe("mae", sgd, steps=60, schedule=HALVING | {"floor": 0.9})
     trace, found = measure(one, data)
     assert trace.outcome == "rate_floor"
     assert found["n_rate_halvings"] == 1.0
@@ -284,17 +282,21 @@ def test_halvings_of_epochs():
 
 
 def test_stacked_runs_are_halved_as_eager_ones():
-    """Of two lengths, so that one lane leaves two runs."""
+    """Of two lengths, so that one lane leaves two runs; at a rate at which the loss grows at once.
+
+    Where a loss is at its minimum, rounding decides which step stalls, and the drivers may differ.
+    """
     data = [load_dataset(LINE, seed) for seed in (0, 1)]
-    sgd = {"kind": "sgd", "learning_rate": 0.95}
+    sgd = {"kind": "sgd", "learning_rate": 1.2}
     recipes = [
         recipe(loss, sgd, steps=steps, schedule=HALVING)
-        for loss in ("mae", "huber")
-        for steps in (8, 60)
+        for loss in ("mse", "hybrid")
+        for steps in (4, 7)
     ]
     for seed, row in enumerate(stacked.train(stacked.Stack(recipes, data, (0, 1)))):
         for one, found in zip(recipes, row, strict=True):
             alone = eager.train(one, data[seed], seed)
+            assert found.n_halvings > 0 or one.loss.kind != "mse"
             assert (found.n_halvings, found.first_halving) == (
                 alone.n_halvings, alone.first_halving,
             )  # fmt: skip
