@@ -28,7 +28,13 @@ def shorten(lab):
 
 @pytest.mark.parametrize(
     ("name", "seeds", "arms"),
-    [("line", 20, 80), ("fashion", 11, 20), ("models", 7, 4), ("grid", 20, 30), ("features", 7, 9)],
+    [
+        ("line", 20, 80),
+        ("fashion", 11, 20),
+        ("models", 7, 4),
+        ("grid", 20, 30),
+        ("features", 7, 10),
+    ],
 )
 def test_shipped_studies_are_sound(name, seeds, arms):
     study = Study.load(open_shipped(name))

@@ -286,6 +286,8 @@ def _show_difference(claim: Mapping[str, Any]) -> str:
         )
     )
     metric = SHORT_METRICS.get(claim["on"]) or show_metric(claim["on"])
+    if claim["low"] is None and claim["high"] is None:  # One seed has no interval.
+        return shorten(f"{difference} {metric}, one seed", MOST_WHY)
     return shorten(f"{difference} [{low}, {high}] {metric}", MOST_WHY)
 
 

@@ -22,7 +22,7 @@ steps = 5
 name = "short"
 [[arms]]
 name = "long"
-set = { steps = 9 }
+set = { steps = 90, "optimizer.learning_rate" = 0.02 }
 [[claims]]
 say = "Long is better"
 better = { arm = "long" }
