@@ -159,7 +159,7 @@ def _train_epochs(
             features = tf.cast(train_rows.read(rows), tf.float32) / dataset.divisor
             batch = (features, tf.constant(train_rows.y[rows]), tf.ones(len(rows)))
             if "features" in kinds.injections:
-                shape = (min(batch_size, len(order)), features.shape[1])
+                shape = (min(batch_size, len(order)), dataset.X.shape[1])
                 batch += (draw_feature_noise(draws, step, shape)[: len(rows)],)
             state, loss = update(
                 measure_classes, kinds, state, batch, numbers, draws, step, epoch
