@@ -10,7 +10,6 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
-from fairtrial.plots.appearance import show_metric
 from fairtrial.study.settings import Line, Settings
 
 DECIDING = ("line", "fashion", "models")
@@ -274,6 +273,8 @@ def _measure(claim: Mapping[str, Any]) -> float:
 
 def _show_difference(claim: Mapping[str, Any]) -> str:
     """Show a difference with its interval and metric, to the digits that its margin calls for."""
+    from fairtrial.plots.appearance import show_metric  # Charts take seconds to load.
+
     if claim["difference"] is None:
         return "cannot be judged"
     digits = max(0, math.ceil(-math.log10(claim["margin"]))) if claim["margin"] else 3
