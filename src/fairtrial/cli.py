@@ -79,7 +79,7 @@ def lab(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Put every statement of the lab report on trial: run the shipped studies to one report.
+    """Test every statement of the lab report: run the shipped studies and write one report.
 
     Example: fairtrial lab --out out/lab
     """

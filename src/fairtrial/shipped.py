@@ -32,8 +32,8 @@ def list_studies(seeds: int | None = None, full: bool = False) -> dict[str, Stud
     seeds : int, optional
         How many seeds, instead of what the studies say.
     full : bool
-        Whether to run what takes long as well, and every study with at least the seeds that it
-        states, those of the report with 20.
+        Whether to add the studies that take long, and to run those of the two problems with 20
+        seeds.
     """
     names = STUDIES + MORE_STUDIES if full else STUDIES
     studies = {name: Study.load(open_shipped(name)) for name in names}

@@ -1,4 +1,4 @@
-"""Whether a results folder already holds all that a command would make, found out in no time.
+"""Whether a results folder already holds all that a command would make.
 
 A finished command leaves a stamp: a digest of all that its results depend on, and the size and
 the time of every file that it has left. Neither TensorFlow nor the results are loaded to read it.
@@ -21,7 +21,7 @@ from fairtrial.study import Study
 from fairtrial.trial.files import write_json
 
 STAMP = "stamp.json"
-# What results depend on beside the package itself; those that are not installed count as such.
+# The libraries that results depend on; one that is not installed counts as absent.
 LIBRARIES = (
     "altair", "joblib", "numpy", "pillow", "polars", "scikit-image", "scikit-learn",
     "scikit-learn-intelex", "scipy", "statsmodels", "tensorflow", "vl-convert-python",
