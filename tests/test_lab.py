@@ -61,9 +61,9 @@ def finished(tmp_path_factory):
                 raise MachineError("No source had it.")
             return load_images_once(name)
 
-        def write_page(folder, **options):
-            pages.append((options, page := write(folder, **options)))
-            pages[-1] = (options, page.read_text(encoding="utf-8"))
+        def write_page(folder, pending):
+            page = write(folder, pending)
+            pages.append((pending, page.read_text(encoding="utf-8")))
             return page
 
         write = lab_module.write_page
@@ -108,13 +108,23 @@ def test_every_statement_has_a_row(finished):
 
 def test_the_page_grows_and_renews_itself_until_the_end(finished):
     lab, _, _, pages = finished
-    (first, after_line), (second, after_models), (last, whole) = pages
-    assert [name for name, _ in first["pending"]] == [lab.studies["models"].name]
-    assert first["pending"][0][1].startswith("about ")
-    assert second["pending"] == [] and last == {}
-    assert 'http-equiv="refresh"' in after_line and 'http-equiv="refresh"' in after_models
-    assert 'http-equiv="refresh"' not in whole
+    (pending, after_line), (nothing, whole) = pages
+    assert [name for name, _ in pending] == [lab.studies["models"].name] and nothing == []
+    assert pending[0][1].startswith("about ")
+    assert 'http-equiv="refresh"' in after_line and 'http-equiv="refresh"' not in whole
     assert 'id="problem-1"' in after_line and "Still to come" in after_line
+
+
+def test_a_stopped_lab_leaves_a_page_that_does_not_reload(monkeypatch, tmp_path):
+    def stop(*arguments):
+        (tmp_path / "report.html").write_text('<meta http-equiv="refresh" content="10">left')
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lab_module, "run", stop)
+    lab = Lab({"models": Study.load(open_shipped("models"))}, {})
+    with pytest.raises(KeyboardInterrupt):
+        run_lab(lab, tmp_path, lambda status: None, lambda sentence: None)
+    assert (tmp_path / "report.html").read_text() == "left"
 
 
 def test_the_lab_is_one_progress(finished):

@@ -16,6 +16,7 @@ from fairtrial.evidence.accuracy import measure_accuracies
 from fairtrial.evidence.case import SIGN_FLIP
 from fairtrial.evidence.judge import judge
 from fairtrial.evidence.verdict import count_seeds_needed
+from fairtrial.report.growing import stop_refresh
 from fairtrial.report.report import write_page
 from fairtrial.shipped import CONCLUSIONS
 from fairtrial.statements import judge_statements
@@ -33,7 +34,6 @@ ON_LARGE_IMAGES = ("challenge", "features")
 """Their settings do not suit scikit-learn's digits."""
 CHALLENGE = 0.9
 """The test accuracy that the lab report set as its challenge."""
-REFRESH_SECONDS = 10
 REPLAY = "replay.json"
 REPLAY_PHASE = "replay"
 # Seconds on two cores of an AMD EPYC: of a verified lane, of a claim, of the replay, and of the
@@ -131,9 +131,20 @@ def run_lab(
     DeviationError
         If a verified lane differs from the eager driver.
     """
-    began, checks = time.monotonic(), dict[str, Any]()
-    environment = describe_environment() | {"data": lab.data}
     phases = Phases(report, estimate_phases(lab, folder, note, n_verified, memory))
+    try:
+        page = _run_studies(lab, folder, phases, note, n_verified, memory)
+    finally:  # Also after Ctrl-C, which leaves the page as it is.
+        stop_refresh(folder)
+    join_tables(folder, list(lab.studies))
+    return page
+
+
+def _run_studies(
+    lab: Lab, folder: Path, phases: Phases, note: Note, n_verified: int, memory: int | None
+) -> Path:
+    began, checks, page = time.monotonic(), dict[str, Any](), folder
+    environment = describe_environment() | {"data": lab.data}
     verdicts: dict[str, list[dict[str, Any]]] = {}
     for name, study in lab.studies.items():
         trial = run(
@@ -153,9 +164,8 @@ def run_lab(
         environment["seconds"] = round(time.monotonic() - began, 1)
         write_json(folder / ENVIRONMENT, environment)
         phases.begin(name_page(name))
-        write_page(folder, pending=_list_pending(lab, phases, name, began), refresh=REFRESH_SECONDS)
-    join_tables(folder, list(lab.studies))
-    return write_page(folder)
+        page = write_page(folder, _list_pending(lab, phases, name, began))
+    return page
 
 
 def name_verdicts(study: str) -> str:

@@ -322,9 +322,9 @@ def summarise_statements(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, ob
     Returns
     -------
     list of dict
-        `the report concluded`, `verdict` and `why`: at most 20 rows, the most telling verdicts
-        first, so that every verdict has some of its rows. Where there are more statements, the last
-        row counts them. The rows fit in 100 columns.
+        `the report concluded`, `verdict` and `why`: at most 20 rows. Statements that are wrong, or
+        compare different things, are all there; the other verdicts have about as many rows each.
+        Where there are more statements, the last row counts them. The rows fit in 100 columns.
     """
     shown = _choose_rows(rows, MOST_ROWS if len(rows) <= MOST_ROWS else MOST_ROWS - 1)
     table: list[dict[str, object]] = [
@@ -342,9 +342,11 @@ def summarise_statements(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, ob
 
 
 def _choose_rows(rows: Sequence[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:
-    """Choose rows of every verdict: as many of each as there is room for in all."""
+    """Choose all rows that contradict the report, then as many of each other verdict."""
     groups = {verdict: [row for row in rows if row["verdict"] == verdict] for verdict in ORDER}
     taken = dict.fromkeys(ORDER, 0)
+    for verdict in (REVERSED, NOT_COMPARABLE):
+        taken[verdict] = min(len(groups[verdict]), most - sum(taken.values()))
     while sum(taken.values()) < min(most, len(rows)):
         for verdict in ORDER:
             if taken[verdict] < len(groups[verdict]) and sum(taken.values()) < most:

@@ -360,10 +360,10 @@ def test_unfinished_study_has_a_page(lab, tmp_path, kept):
 def test_pending_page_loads_itself_again(lab):
     document = make_document(lab / "line")
     pending = [("12 runs of 48", "about 3 minutes"), ("claims", "a second")]
-    header = replace(document.header, refresh=20, pending=pending)
+    header = replace(document.header, pending=pending)
     parsed = Page(render_page(replace(document, header=header)))
     metas = {a["http-equiv"]: a["content"] for a in parsed.find("meta") if "http-equiv" in a}
-    assert metas["refresh"] == "20"
+    assert int(metas["refresh"]) > 0
     assert all(word in parsed.words for pair in pending for word in pair)
     plain = Page(render_page(document))
     assert not any(a.get("http-equiv") == "refresh" for a in plain.find("meta"))

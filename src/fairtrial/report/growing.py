@@ -16,8 +16,6 @@ from fairtrial.trial.files import write_text
 from fairtrial.trial.progress import Clock, Report, Status, show_duration
 from fairtrial.trial.trial import Trial
 
-REFRESH_SECONDS = 10
-"""Seconds after which the page of unfinished runs reloads."""
 LEAST_SECONDS, LARGEST_SHARE = 10.0, 0.1
 """Least seconds between two versions of the page, and its largest share of the time."""
 
@@ -44,7 +42,7 @@ class GrowingPage:
     def __exit__(self, *error: object) -> None:
         """Stop the reloading, also of a page that stays unfinished, such as after Ctrl-C."""
         if self._due:
-            stop_refresh(self._folder / PAGE)
+            stop_refresh(self._folder)
 
     def report(self, status: Status) -> None:
         """Estimate the time that is left, and pass the progress on."""
@@ -81,12 +79,13 @@ def write_page_so_far(folder: Path, so_far: SoFar, left: float | None) -> None:
     header = replace(
         document.header,
         pending=[(f"{n_left:,} of {len(so_far.runs):,} runs, and the verdicts", took)],
-        refresh=REFRESH_SECONDS,
     )
     write_text(folder / PAGE, render_page(replace(document, header=header)))
 
 
-def stop_refresh(page: Path) -> None:
-    """Remove the reloading from a page."""
-    text = page.read_text(encoding="utf-8")
-    write_text(page, re.sub(r'<meta http-equiv="refresh"[^>]*>\n?', "", text, count=1))
+def stop_refresh(folder: Path) -> None:
+    """Stop the page of a folder from reloading, if there is one: its runs have ended."""
+    page = folder / PAGE
+    if page.is_file():
+        text = page.read_text(encoding="utf-8")
+        write_text(page, re.sub(r'<meta http-equiv="refresh"[^>]*>\n?', "", text, count=1))

@@ -31,6 +31,8 @@ GROUPS = {
     "different things": "Compared different things",
 }
 """Groups of headlines in their order, each with its heading; a verdict is its own group."""
+REFRESH_SECONDS = 10
+"""Seconds after which the page of unfinished runs reloads."""
 MOST_HEADLINES = 4
 """Headlines that each group shows; a fold has the others."""
 
@@ -40,8 +42,7 @@ class Header:
     """The head and the foot of a page.
 
     Each of the `notices` has a title and a text. Where runs are not finished, `pending` lists what
-    is missing, each with the expected time, and the browser loads the page again every `refresh`
-    seconds.
+    is missing, each with the expected time, and an open page reloads itself.
     """
 
     title: str
@@ -52,7 +53,6 @@ class Header:
     notices: Sequence[tuple[str, str]] = ()
     source: str = ""
     footer: str = ""
-    refresh: int | None = None
     pending: Sequence[tuple[str, str]] = ()
 
 
@@ -84,6 +84,7 @@ def render_page(document: Document) -> str:
         page=document.header,
         sections=document.sections,
         short=document.short,
+        refresh_seconds=REFRESH_SECONDS,
         groups=group_headlines(document.header.headlines),
         most_headlines=MOST_HEADLINES,
         style=Markup(style),

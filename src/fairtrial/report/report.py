@@ -34,9 +34,7 @@ def make_document(folder: str | Path) -> Document:
     return make_lab_page(folder) if is_lab(folder) else make_study_page(Trial(folder))
 
 
-def write_page(
-    folder: str | Path, pending: Sequence[tuple[str, str]] = (), refresh: int | None = None
-) -> Path:
+def write_page(folder: str | Path, pending: Sequence[tuple[str, str]] = ()) -> Path:
     """Write `report.html` of a lab or of a study into its folder.
 
     Parameters
@@ -44,9 +42,8 @@ def write_page(
     folder : str or Path
         A results folder, or the lab's.
     pending : sequence of (str, str)
-        What the page does not have yet, each with its expected time.
-    refresh : int, optional
-        Seconds after which an open page reloads; never if absent.
+        What the page does not have yet, each with its expected time; an open page reloads itself
+        while there is any.
 
     Returns
     -------
@@ -61,7 +58,7 @@ def write_page(
         If the page cannot be written.
     """
     document = make_document(folder)
-    header = replace(document.header, pending=pending, refresh=refresh)
+    header = replace(document.header, pending=pending)
     page = Path(folder) / PAGE
     write_text(page, render_page(replace(document, header=header)))
     return page

@@ -82,8 +82,12 @@ class Phases:
         return {name: self._seconds[name] for name in names[names.index(phase) :]}
 
 
+LEAST_SHARE = 0.02
+"""Share of the work that has to be done before the rest is estimated: programs compile first."""
+
+
 class Clock:
-    """Estimates how long the work will take yet, from what has been done since it began."""
+    """Estimates how long the rest of the work takes, from what has been done since it began."""
 
     def __init__(self) -> None:
         self._began, self._first = time.monotonic(), 0.0
@@ -94,7 +98,7 @@ class Clock:
         if not self._seen:
             self._seen, self._began, self._first = True, time.monotonic(), status.share
         seconds, done = time.monotonic() - self._began, status.share - self._first
-        if seconds < 2.0 or done <= 0.0:
+        if seconds < 2.0 or done < LEAST_SHARE:
             return None
         return seconds * (1.0 - status.share) / done
 
