@@ -31,8 +31,6 @@ GROUPS = {
     "different things": "Compared different things",
 }
 """Groups of headlines in their order, each with its heading; a verdict is its own group."""
-REFRESH_SECONDS = 10
-"""Seconds after which the page of unfinished runs reloads."""
 MOST_HEADLINES = 4
 """Headlines that each group shows; a fold has the others."""
 
@@ -84,7 +82,6 @@ def render_page(document: Document) -> str:
         page=document.header,
         sections=document.sections,
         short=document.short,
-        refresh_seconds=REFRESH_SECONDS,
         groups=group_headlines(document.header.headlines),
         most_headlines=MOST_HEADLINES,
         style=Markup(style),
