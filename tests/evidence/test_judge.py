@@ -253,20 +253,20 @@ def test_seeds_that_would_not_decide_against_what_is_shared():
 
 def test_a_verdict_that_does_not_survive_tuning():
     def tune(differences):
-        return Tuned(differences, (0.1,), (0.1,), "the other seeds", "")
+        return Tuned(differences, pl.DataFrame(), [{}], [{}], "mse", "")
 
     cases = [make_case(UP, tuned=tune(UP)), make_case(UP, tuned=tune(-UP)), make_case(UP)]
     rows = list_verdicts(cases)
     assert [row["verdict"] for row in rows] == ["holds"] * 3
     assert [row["tuned"] and row["tuned"]["survives"] for row in rows] == [True, False, None]
     assert rows[1]["tuned"]["verdict"] == "reversed"
-    assert "still holds" in explain(rows[0]) and "rate: reversed" in explain(rows[1])
+    assert "still holds" in explain(rows[0]) and "settings: reversed" in explain(rows[1])
 
 
 def test_the_same_figures_have_the_same_verdict_tuned_or_not():
     """Holm's procedure adjusts both for all claims, not for those alone that could be tuned."""
     differences = UP[:6]
-    tuned = Tuned(differences, (0.1,), (0.1,), "the other seeds", "")
+    tuned = Tuned(differences, pl.DataFrame(), [{}], [{}], "mse", "")
     rows = list_verdicts([make_case(differences, tuned=tuned), make_case(differences)])
     assert rows[0]["verdict"] == rows[0]["tuned"]["verdict"] == "undecided"
 

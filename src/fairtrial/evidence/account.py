@@ -58,8 +58,8 @@ def list_verdicts(cases: Sequence[Case]) -> list[dict[str, Any]]:
                 "verdict": other.verdict,
                 "survives": other.verdict == one.verdict,
                 **summarise_evidence(weighed[id(case)]),
-                "better_rates": list(case.tuned.better_rates),
-                "than_rates": list(case.tuned.than_rates),
+                "better_settings": case.tuned.better_settings,
+                "than_settings": case.tuned.than_settings,
                 "chosen_on": case.tuned.chosen_on,
                 "warning": case.tuned.warning,
             }
@@ -244,7 +244,7 @@ def explain(row: dict[str, Any]) -> str:
     if tuned:
         still = "still " if tuned["survives"] else ""
         parts.append(
-            f"With each side's best learning rate: {still}{tuned['verdict']}, "
+            f"With each side's best settings: {still}{tuned['verdict']}, "
             f"{show_difference(tuned)}. {tuned['warning']}".rstrip()
         )
     if row.get("offers_counterfactual") and not longer:

@@ -44,7 +44,7 @@ class Case:
     cause : Cause or str
         Choice and budget; a sentence where it cannot be split.
     tuned : Tuned or None
-        Its differences where each side has its best learning rate.
+        Its differences where each side has its best settings.
     """
 
     claim: Claim
@@ -111,6 +111,9 @@ def _weigh_claim(claim: Claim, trial: Trial, study: Study, optima: Optima, metho
     if pairs.problem:
         return Case(claim, pairs, method, None, nothing, pairs.problem, None)
     shared = share_rows(claim, pairs, trial)
-    cause, tuned = find_cause(claim, pairs, optima), tune(claim, pairs, arms, trial.runs)
+    cause, tuned = (
+        find_cause(claim, pairs, optima),
+        tune(claim, pairs, arms, trial.runs, by_earlier_seeds=method == ANYTIME),
+    )
     case = Case(claim, pairs, method, shared, nothing, cause, tuned)
     return replace(case, evidence=case.weigh(pairs.differences))

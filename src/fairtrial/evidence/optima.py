@@ -21,7 +21,8 @@ from fairtrial.trial.scoreboard import Scoreboard, keep_objective
 
 OPTIMA = "optima.parquet"
 ABSENT = "the data is not at hand"
-# Rows times features: as float64 they take a gigabyte, and a search takes several times that.
+# Rows times features, times classes where there are any: as float64 so many take a gigabyte. A search
+# on as many takes minutes where there are classes, and several gigabytes where there are none.
 MOST_VALUES = 2**27
 
 SCHEMA = pl.Schema(
@@ -122,8 +123,8 @@ class Optima:
 
 
 def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
-    n_rows, _, n_features, _ = measure_data(task, objective.features)
-    if n_rows * n_features > MOST_VALUES:
+    n_rows, _, n_features, n_classes = measure_data(task, objective.features)
+    if n_rows * n_features * max(n_classes, 1) > MOST_VALUES:
         problem = f"{n_rows:,} rows of {n_features:,} features are too many to search on"
         nothing = {name: [] for name in ("parameters", "sizes", "metric", "metric_value")}
         return {"key": key, "problem": problem, "certificate": np.inf, "tolerance": 0.0, **nothing}

@@ -1,8 +1,8 @@
-"""The fair-tuning view: a claim where each side has its best learning rate of the grid."""
+"""The fair-tuning view: a claim where each side has the best of the settings that were tried."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,50 +12,66 @@ import polars as pl
 from fairtrial.evidence.pairs import Pairs
 from fairtrial.study.arms import Arm
 from fairtrial.study.claims import Claim
+from fairtrial.study.complaints import write_bare
 from fairtrial.study.metrics import METRICS, VALIDATION
 from fairtrial.study.recipe import Recipe
 
 RATE = "optimizer.learning_rate"
+Settings = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """A claim's differences where each side has its best rate.
+    """A claim's differences where each side has its best settings.
 
     Attributes
     ----------
     differences : (n,)
-        One a seed, positive where `better` is better.
-    better_rates, than_rates : tuple of float
-        The rates that were chosen, for any pair and seed.
+        One for each seed, positive where `better` is better.
+    pairs : DataFrame
+        The runs behind them, one row for each seed and contest: `seed`, `better`, `than` (names of
+        arms).
+    better_settings, than_settings : list of dict
+        The settings that were chosen for each side, by dotted name: one entry for each choice.
     chosen_on : str
-        By what.
+        The metric that chose them.
     warning : str
-        Where a choice lies at the edge of its grid, as sentences; "" if none does.
+        Which choices lie at the edge of their grid, and whether one side had more candidates, as
+        sentences; "" if there is nothing to say.
     """
 
     differences: np.ndarray
-    better_rates: tuple[float, ...]
-    than_rates: tuple[float, ...]
+    pairs: pl.DataFrame
+    better_settings: list[Settings]
+    than_settings: list[Settings]
     chosen_on: str
     warning: str
 
 
 @dataclass(frozen=True)
 class _Side:
-    """Arms that differ in their learning rate alone, the lowest first, and their values."""
+    """Arms that differ in tuned settings alone, with their values."""
 
     name: str
-    rates: tuple[float, ...]
-    values: np.ndarray  # (rates, n)
-    chosen_by: np.ndarray  # (rates, n): lower is better
+    arms: tuple[str, ...]
+    settings: tuple[Settings, ...]
+    values: np.ndarray  # (candidates, n)
+    chosen: np.ndarray  # (n,): the candidate of each seed
 
 
-def tune(claim: Claim, pairs: Pairs, arms: Sequence[Arm], runs: pl.DataFrame) -> Tuned | None:
-    """Give each side of a claim its best learning rate from the study's grid.
+def tune(
+    claim: Claim,
+    pairs: Pairs,
+    arms: Sequence[Arm],
+    runs: pl.DataFrame,
+    by_earlier_seeds: bool = False,
+) -> Tuned | None:
+    """Give each side of a claim its best settings of those that the study tries.
 
-    It is chosen on validation rows where the recipes hold some out, by the mean over the seeds. For
-    regression each seed's rate is chosen by the other seeds, whose test rows are others.
+    Tuned are the learning rate and all other numbers and words of a recipe that a grid of the study
+    varies, but not the kinds (of loss, optimizer, ...) nor what the two sides differ in. Settings
+    are chosen on validation rows where the recipes hold some out; the test rows of synthetic data
+    and of tables differ from seed to seed, so there they are chosen by the claim's metric itself.
 
     Parameters
     ----------
@@ -64,105 +80,142 @@ def tune(claim: Claim, pairs: Pairs, arms: Sequence[Arm], runs: pl.DataFrame) ->
     pairs : Pairs
         Its matched runs.
     arms : sequence of Arm
-        The study's: those that are like an arm of the claim but for the rate are its grid.
+        The study's: those that are like an arm of the claim but for tuned settings are candidates.
     runs : DataFrame
         `runs.parquet`.
+    by_earlier_seeds : bool
+        Whether the choice for a seed is made by the seeds before it, as bets require; the first
+        seed then has no difference. If not, there is one choice, by the mean over all seeds.
 
     Returns
     -------
     Tuned or None
-        None unless the sides differ in loss or optimizer, each has a grid of two rates or more, and
-        every run of it has the metric.
+        None unless a side has two candidates or more, and every run of them has the metric.
     """
     judged_by = _choose_judge(claim.on, runs)
     contests = _find_contests(pairs, arms) if judged_by else []
-    grid = {arm.name for contest in contests for side in contest for arm in side}
-    seeds = _find_shared_seeds(runs, grid, pairs.by_seed["seed"].to_list())
-    if len(seeds) < 2:
+    candidates = {arm.name for contest in contests for side in contest for arm in side}
+    seeds = _find_shared_seeds(runs, candidates, pairs.by_seed["seed"].to_list())
+    if not contests or len(seeds) < 2:
         return None
+    tuned = _list_tuned(pairs, arms)
     sides: list[list[_Side]] = []
-    for grids in contests:
-        read = [_read_side(grid, runs, seeds, claim.on, judged_by) for grid in grids]
+    for contest in contests:
+        read = [
+            _read_side(arms, tuned, runs, seeds, claim.on, judged_by, by_earlier_seeds)
+            for arms in contest
+        ]
+        if any(side is None for side in read):
+            return None
         sides.append([side for side in read if side is not None])
-    if not sides or any(len(contest) < 2 for contest in sides):
+    first = 1 if by_earlier_seeds else 0
+    values = np.array([[_pick(side)[first:] for side in contest] for contest in sides])
+    if not np.isfinite(values).all():
         return None
-    across = judged_by == claim.on
-    chosen = [[_choose_rates(side, across=across) for side in contest] for contest in sides]
-    values = np.array([
-        [_pick(side.values, best) for side, best in zip(contest, places, strict=True)]
-        for contest, places in zip(sides, chosen, strict=True)
-    ])  # fmt: skip
     sign = 1.0 if METRICS[claim.on].higher_is_better else -1.0
-    better_rates, than_rates = (
-        tuple(sorted({
-            contest[place].rates[best]
-            for contest, places in zip(sides, chosen, strict=True)
-            for best in places[place]
-        }))
-        for place in (0, 1)
-    )  # fmt: skip
-    edges = {
-        edge
-        for contest, places in zip(sides, chosen, strict=True)
-        for side, best in zip(contest, places, strict=True)
-        for edge in _find_edges(side, best)
-    }
+    better, than = ([contest[place] for contest in sides] for place in (0, 1))
     return Tuned(
         sign * (values[:, 0] - values[:, 1]).mean(0),
-        better_rates,
-        than_rates,
-        "the other seeds" if across else judged_by,
-        _warn(edges),
+        _list_pairs(sides, seeds, first),
+        _list_choices(better, first),
+        _list_choices(than, first),
+        judged_by,
+        " ".join(filter(None, [_warn_of_edges(sides, first), _warn_of_numbers(sides)])),
+    )
+
+
+def choose_candidates(scores: np.ndarray, by_earlier_seeds: bool = False) -> np.ndarray:
+    """Choose one of several candidates.
+
+    Parameters
+    ----------
+    scores : (candidates, n)
+        Lower is better; infinite where a candidate lost that seed's run.
+    by_earlier_seeds : bool
+        See `tune`.
+
+    Returns
+    -------
+    (n,)
+        The position of each seed's candidate: that of the lowest mean over all seeds, or over the
+        seeds before.
+
+    Examples
+    --------
+    >>> scores = np.array([[1.0, 1.0, 4.0], [2.0, 1.5, 1.0]])
+    >>> choose_candidates(scores).tolist(), choose_candidates(scores, True).tolist()
+    ([1, 1, 1], [0, 0, 0])
+    """
+    n_seeds = scores.shape[1]
+    if not by_earlier_seeds:
+        return np.full(n_seeds, scores.mean(1).argmin())
+    sums = np.cumsum(scores, axis=1)[:, :-1]
+    return np.concatenate([[0], sums.argmin(0)])
+
+
+# -------------------------------------------------------------------------------------- candidates
+
+
+def _find_contests(pairs: Pairs, arms: Sequence[Arm]) -> list[tuple[list[Arm], list[Arm]]]:
+    """Find the candidates that stand against each other; none where nothing can be chosen."""
+    tuned = _list_tuned(pairs, arms)
+    candidates: dict[tuple, list[Arm]] = {}
+    for arm in arms:
+        candidates.setdefault(_key(arm, tuned), []).append(arm)
+    contests = {
+        (_key(better, tuned), _key(than, tuned)): (
+            candidates[_key(better, tuned)],
+            candidates[_key(than, tuned)],
+        )
+        for better, than in pairs.arms
+    }
+    has_choice = any(len(side) > 1 for contest in contests.values() for side in contest)
+    return list(contests.values()) if has_choice else []
+
+
+def _list_tuned(pairs: Pairs, arms: Iterable[Arm]) -> set[str]:
+    """List the settings that are tuned: varied by a grid, and not what the claim compares."""
+    arms = list(arms)
+    varied = {RATE}.union(*(arm.varied for arm in arms))
+    compared = {
+        name
+        for one, other in pairs.arms
+        for name in one.settings.keys() & other.settings.keys()
+        if one.settings[name] != other.settings[name]
+    }
+    names = {name for arm in arms if isinstance(arm.recipe, Recipe) for name in arm.settings}
+    return {
+        name
+        for name in names - compared
+        if not name.startswith("task.")
+        and not name.endswith(".kind")
+        and name != "validation"  # Arms with other validation rows are not judged alike.
+        and any(name == one or name.startswith(f"{one}.") for one in varied)
+    }
+
+
+def _key(arm: Arm, tuned: set[str]) -> tuple:
+    """Return what the candidates of a side share."""
+    return tuple(
+        sorted((name, str(value)) for name, value in arm.settings.items() if name not in tuned)
     )
 
 
 def _find_shared_seeds(
-    runs: pl.DataFrame, grid: set[str], seeds: Sequence[int]
+    runs: pl.DataFrame, candidates: set[str], seeds: Sequence[int]
 ) -> list[int]:  # fmt: skip
-    """Find the seeds that every arm of the grid has: some may have been added to a few arms."""
-    of_grid = runs.filter(pl.col("arm").is_in(grid) & pl.col("seed").is_in(seeds))
+    """Find the seeds that every candidate has: some may have been added to a few arms."""
+    of_grid = runs.filter(pl.col("arm").is_in(candidates) & pl.col("seed").is_in(seeds))
     counts = of_grid.group_by("seed").agg(pl.col("arm").n_unique())
-    shared = set(counts.filter(pl.col("arm") == len(grid))["seed"])
+    shared = set(counts.filter(pl.col("arm") == len(candidates))["seed"])
     return [seed for seed in seeds if seed in shared]
 
 
-def _find_contests(pairs: Pairs, arms: Sequence[Arm]) -> list[tuple[list[Arm], list[Arm]]]:
-    """Find the grids of rates that stand against each other; none where a side has one rate."""
-    grids: dict[tuple, list[Arm]] = {}
-    for arm in arms:
-        grids.setdefault(_key(arm), []).append(arm)
-    contests = {
-        (_key(better), _key(than)): (grids[_key(better)], grids[_key(than)])
-        for better, than in pairs.arms
-        if _is_another_kind(better.recipe, than.recipe)
-    }
-    if any(len(grid) < 2 for contest in contests.values() for grid in contest):
-        return []
-    return list(contests.values())
-
-
-def _is_another_kind(one: Any, other: Any) -> bool:
-    if not (isinstance(one, Recipe) and isinstance(other, Recipe)):
-        return False
-    return one.loss.kind != other.loss.kind or one.optimizer.kind != other.optimizer.kind
-
-
-def _pick(values: np.ndarray, places: np.ndarray) -> np.ndarray:
-    return values[places, np.arange(values.shape[1])]
-
-
-def _find_edges(side: _Side, best: np.ndarray) -> set[str]:
-    """Describe the chosen rates that are the lowest or the highest of their grid."""
-    last = len(side.rates) - 1
-    return {
-        f"{side.rates[one]:g} of {_list(side.rates)} for {side.name}"
-        for one in best
-        if one in (0, last)
-    }
+# ------------------------------------------------------------------------------------------ values
 
 
 def _choose_judge(metric: str, runs: pl.DataFrame) -> str:
-    """Choose by which metric rates are chosen; "" where nothing fair is there."""
+    """Choose by which metric settings are chosen; "" where nothing fair is there."""
     if f"validation_{metric}" in VALIDATION:
         held_out = f"validation_{metric}"
         there = held_out in runs.columns and runs[held_out].is_not_null().any()
@@ -171,30 +224,48 @@ def _choose_judge(metric: str, runs: pl.DataFrame) -> str:
     return metric if "mse" in runs.columns and runs["mse"].is_not_null().any() else ""
 
 
-def _key(arm: Arm) -> tuple:
-    settings = {name: value for name, value in arm.settings.items() if name != RATE}
-    return tuple(sorted((name, str(value)) for name, value in settings.items()))
-
-
 def _read_side(
-    grid: Sequence[Arm], runs: pl.DataFrame, seeds: Sequence[int], metric: str, judged_by: str
+    arms: Sequence[Arm],
+    tuned: set[str],
+    runs: pl.DataFrame,
+    seeds: Sequence[int],
+    metric: str,
+    judged_by: str,
+    by_earlier_seeds: bool,
 ) -> _Side | None:
-    """Read a grid's values; None where a run lacks the metric or diverged without a worst."""
-    by_rate = {arm.trained.optimizer.learning_rate: arm.name for arm in grid}
-    rates = tuple(sorted(by_rate))
+    """Read the values of a side's candidates; None where no candidate has all that it takes."""
+    varied = sorted(
+        name for name in tuned if len({str(arm.settings.get(name)) for arm in arms}) > 1
+    )
+    arms = sorted(arms, key=lambda arm: _sort_key(arm, varied))
     values, judging = (
-        np.array([_read_metric(runs, by_rate[rate], seeds, name) for rate in rates], float)
+        np.array([_read_metric(runs, arm.name, seeds, name) for arm in arms], float)
         for name in (metric, judged_by)
     )
-    # A rate that lost a run is not chosen.
+    # A candidate that lost a run is not chosen; one that stands alone need not be.
     sign = -1.0 if METRICS[judged_by].higher_is_better else 1.0
-    chosen_by = np.where(np.isfinite(judging), sign * judging, np.inf)
-    recipe = grid[0].trained
-    side = _Side(f"{recipe.optimizer.kind} on {recipe.loss.kind}", rates, values, chosen_by)
-    usable = np.isfinite(side.chosen_by).all(1)
-    if not usable.any() or not np.isfinite(side.values[usable]).all():
+    scores = np.where(np.isfinite(judging), sign * judging, np.inf)
+    if len(arms) == 1:
+        scores = np.zeros_like(scores)
+    chosen = choose_candidates(scores, by_earlier_seeds)
+    if not by_earlier_seeds and not np.isfinite(scores[chosen[0]]).all():
         return None
-    return side
+    return _Side(
+        _name_side(arms[0]),
+        tuple(arm.name for arm in arms),
+        tuple({name: arm.settings.get(name) for name in varied} for arm in arms),
+        values,
+        chosen,
+    )
+
+
+def _sort_key(arm: Arm, varied: Sequence[str]) -> tuple:
+    """Sort numbers by size, before all that is not a number."""
+    values = [arm.settings.get(name) for name in varied]
+    return tuple(
+        (0, value, "") if isinstance(value, int | float) else (1, 0.0, str(value))
+        for value in values
+    )
 
 
 def _read_metric(
@@ -207,22 +278,93 @@ def _read_metric(
     return [METRICS[metric].worst if seed in lost else values.get(seed) for seed in seeds]
 
 
-def _choose_rates(side: _Side, *, across: bool) -> np.ndarray:
-    """Choose a rate for each seed: (n,) of positions; `across`, by all seeds but its own."""
-    usable = np.isfinite(side.chosen_by).all(1, keepdims=True)
-    scores = np.where(usable, side.chosen_by, 0.0)
-    totals = np.where(usable, scores.sum(1, keepdims=True) - (scores if across else 0.0), np.inf)
-    return np.broadcast_to(totals.argmin(0), side.values.shape[1:])
+def _pick(side: _Side) -> np.ndarray:
+    return side.values[side.chosen, np.arange(side.values.shape[1])]
 
 
-def _list(rates: Sequence[float]) -> str:
-    return ", ".join(f"{rate:g}" for rate in rates)
+def _list_pairs(sides: Sequence[Sequence[_Side]], seeds: Sequence[int], first: int) -> pl.DataFrame:
+    rows = [
+        (seeds[place], *(side.arms[side.chosen[place]] for side in contest))
+        for place in range(first, len(seeds))
+        for contest in sides
+    ]
+    schema = {"seed": pl.Int64, "better": pl.String, "than": pl.String}
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _warn(edges: set[str]) -> str:
+def _list_choices(sides: Iterable[_Side], first: int) -> list[Settings]:
+    choices = [side.settings[place] for side in sides for place in sorted(set(side.chosen[first:]))]
+    return [one for place, one in enumerate(choices) if one not in choices[:place]]
+
+
+# --------------------------------------------------------------------------------------- sentences
+
+
+def describe_choices(choices: Sequence[Mapping[str, Any]]) -> str:
+    """Describe the settings that were chosen for a side.
+
+    Examples
+    --------
+    >>> describe_choices([{"optimizer.learning_rate": 0.1}, {"optimizer.learning_rate": 1.0}])
+    'learning_rate = 0.1 or 1'
+    >>> describe_choices([{"batch_size": 32, "optimizer.learning_rate": 0.01}])
+    'batch_size = 32, learning_rate = 0.01'
+    """
+    names = list(dict.fromkeys(name for choice in choices for name in choice))
+    parts = []
+    for name in names:
+        values = dict.fromkeys(_show(choice[name]) for choice in choices if name in choice)
+        parts.append(f"{_shorten(name)} = {' or '.join(values)}")
+    return ", ".join(parts)
+
+
+def _name_side(arm: Arm) -> str:
+    if isinstance(arm.recipe, Recipe):
+        return f"{arm.recipe.optimizer.kind} on {arm.recipe.loss.kind}"
+    return arm.name
+
+
+def _warn_of_edges(sides: Sequence[Sequence[_Side]], first: int) -> str:
+    edges = sorted({
+        edge for contest in sides for side in contest for edge in _find_edges(side, first)
+    })  # fmt: skip
     if not edges:
         return ""
     return (
-        f"The best rate is at the edge of its grid ({'; '.join(sorted(edges))}): a wider grid may "
-        "say something else."
+        f"The best value is at the edge of its grid ({'; '.join(edges)}): a wider grid may give "
+        "another verdict."
     )
+
+
+def _find_edges(side: _Side, first: int) -> set[str]:
+    """Describe the chosen numbers that are the lowest or the highest of their grid."""
+    edges = set()
+    for name in side.settings[0]:
+        tried = [settings[name] for settings in side.settings]
+        if not all(isinstance(value, int | float) for value in tried):
+            continue
+        grid = sorted(set(tried))
+        for place in set(side.chosen[first:]):
+            if tried[place] in (grid[0], grid[-1]):
+                values = ", ".join(map(_show, grid))
+                edges.add(f"{_shorten(name)} {_show(tried[place])} of {values} for {side.name}")
+    return edges
+
+
+def _warn_of_numbers(sides: Sequence[Sequence[_Side]]) -> str:
+    unequal = sorted({
+        " and ".join(f"{side.name} {len(side.arms)}" for side in contest)
+        for contest in sides
+        if len({len(side.arms) for side in contest}) > 1
+    })  # fmt: skip
+    if not unequal:
+        return ""
+    return f"The sides had unequal numbers of candidates: {'; '.join(unequal)}."
+
+
+def _shorten(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _show(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else write_bare(value)
