@@ -19,7 +19,7 @@ from fairtrial.statements import (
     summarise_statements,
 )
 from fairtrial.study import Study
-from fairtrial.study.claims import match_arms
+from fairtrial.study.matching import match_arms
 from fairtrial.study.task import has_classes
 
 STUDIES = (*DECIDING, "grid", "features")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fairtrial.errors import InputError
 from fairtrial.study import Study
-from fairtrial.study.claims import match_arms
+from fairtrial.study.matching import match_arms
 from fairtrial.study.schema import make_schema
 from fairtrial.study.starter import read_starter
 

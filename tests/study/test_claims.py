@@ -4,7 +4,8 @@ import pytest
 
 from fairtrial.errors import InputError
 from fairtrial.study import Study
-from fairtrial.study.claims import Claim, match_arms, select_arms
+from fairtrial.study.claims import Claim
+from fairtrial.study.matching import match_arms, select_arms
 from fairtrial.study.names import flatten
 
 GRID = """

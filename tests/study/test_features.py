@@ -5,7 +5,7 @@ from pydantic import TypeAdapter
 
 from fairtrial.errors import InputError
 from fairtrial.study import Study
-from fairtrial.study.claims import Claim, match_arms
+from fairtrial.study.claims import Claim
 from fairtrial.study.features import (
     AS_THEY_COME,
     Features,
@@ -13,6 +13,7 @@ from fairtrial.study.features import (
     PatchFeatures,
     count_features,
 )
+from fairtrial.study.matching import match_arms
 
 BATCHES = """
 [recipe]

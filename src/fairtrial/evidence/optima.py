@@ -21,8 +21,8 @@ from fairtrial.trial.scoreboard import Scoreboard, keep_objective
 
 OPTIMA = "optima.parquet"
 ABSENT = "the data is not at hand"
-# Rows times features, times classes where there are any: as float64 so many take a gigabyte. A search
-# on as many takes minutes where there are classes, and several gigabytes where there are none.
+# Rows times features, times classes where there are any: so many take a gigabyte as float64. With
+# classes a search on more takes minutes, and without it takes several gigabytes.
 MOST_VALUES = 2**27
 
 SCHEMA = pl.Schema(

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 
 from fairtrial.study.arms import Arm
-from fairtrial.study.claims import Claim, match_arms
+from fairtrial.study.claims import Claim
+from fairtrial.study.matching import match_arms
 from fairtrial.study.metrics import METRICS
 from fairtrial.study.recipe import Recipe
 

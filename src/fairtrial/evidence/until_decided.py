@@ -10,7 +10,8 @@ from fairtrial.errors import InputError
 from fairtrial.evidence.case import ANYTIME
 from fairtrial.evidence.judge import judge
 from fairtrial.study import Run, Study
-from fairtrial.study.claims import Claim, match_arms
+from fairtrial.study.claims import Claim
+from fairtrial.study.matching import match_arms
 from fairtrial.trial.trial import run
 
 # How many seeds a look adds: a quarter of those there are, so that looks stay few.

@@ -1,9 +1,8 @@
-"""Claims: what a study says before it runs, and the arms that each of them compares."""
+"""Claims: what a study says before it runs, and what can be wrong with it."""
 
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -12,6 +11,15 @@ from pydantic import Field
 from fairtrial.study.arms import KNOWN_NAMES, Arm
 from fairtrial.study.complaints import LONGEST_NAME, Complaint, name_place, show, write_bare
 from fairtrial.study.document import Place
+from fairtrial.study.matching import (
+    Match,
+    has,
+    is_named,
+    is_open,
+    list_conditions,
+    match_claim,
+    select_arms,
+)
 from fairtrial.study.metrics import METRICS, list_metrics
 from fairtrial.study.names import suggest
 from fairtrial.study.recipe import Recipe
@@ -21,7 +29,18 @@ SELECTOR_NAMES = ["arm", *KNOWN_NAMES]
 SELECTOR_KEYS: Any = {"propertyNames": {"enum": SELECTOR_NAMES}}
 MetricName = Annotated[str, Field(min_length=1, json_schema_extra={"enum": list(METRICS)})]
 Selector = Annotated[dict[str, Any], Field(json_schema_extra=SELECTOR_KEYS)]
-Condition = tuple[str, Any, Place]  # a dotted name, its value, and its place in the selector
+
+
+class Effect(Settings):
+    """What a change does to the metric: the arms that `of` selects, minus those of `against`.
+
+    An effect is positive where it improves the metric. With `size`, a claim is about how large two
+    effects are, whatever their direction.
+    """
+
+    of: Annotated[Selector, Field(min_length=1)]
+    against: Annotated[Selector, Field(min_length=1)]
+    size: Literal["smaller", "larger"] | None = None
 
 
 class Claim(Settings):
@@ -30,6 +49,9 @@ class Claim(Settings):
     `better`, `than` and `where` select arms by dotted names and values; what `better` and `than`
     leave open is matched like with like. Smaller differences than `margin` do not matter in
     practice; it is in the metric's unit.
+
+    With `effect`, a claim compares what a change does on either side: it improves the metric by
+    more for `better` than for `than`, or its size is smaller (larger) for `better`.
     """
 
     say: Line
@@ -39,146 +61,7 @@ class Claim(Settings):
     margin: Annotated[float, Field(ge=0)] = 0.0
     where: Selector = {}
     over: Literal["seeds"] | None = None
-
-
-def select_arms(arms: Iterable[Arm], selector: Mapping[str, Any]) -> list[Arm]:
-    """Return the arms that have every setting that a selector names, defaults too.
-
-    Parameters
-    ----------
-    arms : iterable of Arm
-        The study's.
-    selector : mapping
-        Values by dotted name, or in nested tables. A bare kind selects every setting of that kind.
-        `arm` selects by name: an arm's own, or that of the hand-picked entry that its grid shares.
-
-    Returns
-    -------
-    list of Arm
-        In the order given.
-    """
-    conditions = [(name, value) for name, value, _ in _list_conditions(selector)]
-    return [arm for arm in arms if all(_has(arm, name, value) for name, value in conditions)]
-
-
-def match_arms(arms: Sequence[Arm], claim: Claim) -> list[tuple[Arm, Arm]]:
-    """Return the pairs of arms that a claim compares: (better, than).
-
-    The two agree in every setting that neither selector names. To name an arm is to name all that
-    its entry sets; where the name is the arm's own, also what its grid varies. A setting that only
-    one of the two has, such as Huber's `delta` beside MSE, is not compared where the selectors name
-    its table or another setting of the table, or of one that this stands in.
-
-    Parameters
-    ----------
-    arms : sequence of Arm
-        The study's.
-    claim : Claim
-        Its `where` holds for both arms.
-
-    Returns
-    -------
-    list of (Arm, Arm)
-        No arm is compared with itself.
-    """
-    arms = select_arms(arms, claim.where)
-    return list(
-        _iterate_pairs(
-            select_arms(arms, claim.better), select_arms(arms, claim.than), claim.better, claim.than
-        )
-    )
-
-
-# -------------------------------------------------------------------------------------- selectors
-
-
-def _list_conditions(selector: Mapping[str, Any]) -> list[Condition]:
-    """Return what a selector asks for, nested tables by dotted name, bare kinds as kinds."""
-    conditions: list[Condition] = []
-    for place, value in _list_leaves(selector):
-        name = ".".join(map(str, place))
-        if isinstance(value, str) and KNOWN_NAMES.get(name):
-            name += ".kind"
-        conditions.append((name, value, place))
-    return conditions
-
-
-def _list_leaves(selector: Mapping[str, Any]) -> Iterator[tuple[Place, Any]]:
-    for key, value in selector.items():
-        if isinstance(value, Mapping) and value:
-            yield from (((key, *place), leaf) for place, leaf in _list_leaves(value))
-        else:
-            yield (key,), value
-
-
-def _has(arm: Arm, name: str, value: Any) -> bool:
-    if name == "arm":
-        return value in (arm.name, arm.entry)
-    found = arm.settings.get(name)
-    # In Python true equals 1.
-    return found == value and isinstance(found, bool) == isinstance(value, bool)
-
-
-# ----------------------------------------------------------------------------------------- pairs
-
-
-def _iterate_pairs(
-    better: Iterable[Arm],
-    than: Iterable[Arm],
-    better_selector: Mapping[str, Any],
-    than_selector: Mapping[str, Any],
-) -> Iterator[tuple[Arm, Arm]]:
-    """Join the arms of both sides on what they must agree in, without trying every pair."""
-    than_groups = _group_arms(than, than_selector)
-    for (better_named, better_names), better_arms in _group_arms(better, better_selector).items():
-        for (than_named, than_names), than_arms in than_groups.items():
-            named = better_named | than_named
-            if any(_is_open(name, named) for name in better_names ^ than_names):
-                continue
-            shared = sorted(n for n in better_names & than_names if not _is_named(n, named))
-            partners: defaultdict[tuple[Any, ...], list[Arm]] = defaultdict(list)
-            for arm in than_arms:
-                partners[_make_key(arm, shared)].append(arm)
-            for arm in better_arms:
-                others = partners.get(_make_key(arm, shared), [])
-                yield from ((arm, other) for other in others if other is not arm)
-
-
-def _group_arms(
-    arms: Iterable[Arm], selector: Mapping[str, Any]
-) -> dict[tuple[frozenset[str], frozenset[str]], list[Arm]]:
-    """Group arms by what the selector names of them, and by the settings that they have."""
-    groups: defaultdict[tuple[frozenset[str], frozenset[str]], list[Arm]] = defaultdict(list)
-    conditions = [(name, value) for name, value, _ in _list_conditions(selector)]
-    plain = frozenset(name for name, _ in conditions if name != "arm")
-    by_name = [value for name, value in conditions if name == "arm"]
-    for arm in arms:
-        named = plain
-        if by_name:
-            named = named | arm.picked
-        if arm.name in by_name:
-            named = named | arm.varied
-        groups[named, frozenset(arm.settings)].append(arm)
-    return groups
-
-
-def _is_named(name: str, named: frozenset[str]) -> bool:
-    """Say whether a selector names a setting, or the table that it stands in."""
-    parts = name.split(".")
-    return any(".".join(parts[:length]) in named for length in range(1, len(parts) + 1))
-
-
-def _is_open(name: str, named: frozenset[str]) -> bool:
-    """Say whether a setting that one arm lacks tells the two apart."""
-    parts = name.split(".")
-    tables = {".".join(parts[:length]) for length in range(1, len(parts))}
-    beside = any(other.rpartition(".")[0] in tables for other in named)
-    return not (beside or _is_named(name, named))
-
-
-def _make_key(arm: Arm, names: list[str]) -> tuple[Any, ...]:
-    values = (arm.settings[name] for name in names)
-    return tuple(tuple(value) if isinstance(value, list) else value for value in values)
+    effect: Effect | None = None
 
 
 # ------------------------------------------------------------------------------------------ rules
@@ -200,21 +83,49 @@ def find_claim_problems(
         can be checked.
     """
     here: Place = ("claims", position)
-    unknown = [
+    selectors = _list_selectors(claim)
+    wrong = [
         complaint
-        for side in ("better", "than", "where")
-        for complaint in _find_unknown_names(getattr(claim, side), (*here, side))
+        for place, selector in selectors.items()
+        for complaint in _find_unknown_names(selector, (*here, *place))
     ]
-    yield from unknown
+    wrong += _find_twice_named(claim, here)
+    yield from wrong
     if arms is None:
         if claim.on not in METRICS:
             yield _complain_metric(claim, here, list(METRICS), "")
-    elif not unknown:
+    elif not wrong:
         yield from _find_idle_parts(claim, here, arms)
 
 
+def _list_selectors(claim: Claim) -> dict[Place, Mapping[str, Any]]:
+    """List the selectors of a claim by their places in it."""
+    selectors = {("better",): claim.better, ("than",): claim.than, ("where",): claim.where}
+    if claim.effect:
+        selectors |= {
+            ("effect", "of"): claim.effect.of, ("effect", "against"): claim.effect.against,
+        }  # fmt: skip
+    return selectors
+
+
+def _find_twice_named(claim: Claim, here: Place) -> Iterator[Complaint]:
+    """Yield a complaint where a side and the effect name the same setting."""
+    if claim.effect is None:
+        return
+    sides = {name for one in (claim.better, claim.than) for name, _, _ in list_conditions(one)}
+    for side in ("of", "against"):
+        for name, _, path in list_conditions(getattr(claim.effect, side)):
+            if name in sides:
+                place = (*here, "effect", side, *path)
+                yield Complaint(
+                    f"{name_place(place)}: better or than names {name}, too; an effect is compared "
+                    "between arms that differ in something else: name it in one of them.",
+                    (place,),
+                )
+
+
 def _find_unknown_names(selector: Mapping[str, Any], here: Place) -> Iterator[Complaint]:
-    for name, value, path in _list_conditions(selector):
+    for name, value, path in list_conditions(selector):
         place = (*here, *path)
         if name == "arm":
             if not isinstance(value, str):
@@ -242,36 +153,41 @@ def _suggest_name(name: str) -> str:
 
 def _find_idle_parts(claim: Claim, here: Place, arms: Sequence[Arm]) -> Iterator[Complaint]:
     """Yield what is wrong with a claim of known names: it selects nothing, or compares nothing."""
-    picked = {}
     within = select_arms(arms, claim.where)
     if not within:
         yield _complain_nothing(claim.where, (*here, "where"), arms)
-    for side in ("better", "than"):
-        picked[side] = select_arms(within, getattr(claim, side))
-        if within and not picked[side]:
-            yield _complain_nothing(getattr(claim, side), (*here, side), within)
-    for arm in [*picked["better"], *picked["than"]] or arms:
+    empty = [
+        _complain_nothing(selector, (*here, *place), within)
+        for place, selector in _list_selectors(claim).items()
+        if within and not select_arms(within, selector)
+    ]
+    yield from empty
+    better, than = (select_arms(within, side) for side in (claim.better, claim.than))
+    for arm in [*better, *than] or arms:
         if claim.on not in (known := list_metrics(arm.task, arm.recipe)):
             yield _complain_metric(claim, here, known, arm.name)
             break
-    if picked["better"] and picked["than"]:
-        pairs = [*_iterate_pairs(picked["better"], picked["than"], claim.better, claim.than)]
-        if not pairs:
-            yield _complain_unmatched(claim, here, picked["better"], picked["than"])
+    if within and not empty:
+        matches = match_claim(arms, claim)
+        if not matches:
+            yield _complain_unmatched(claim, here, better, than)
         elif claim.on in METRICS and METRICS[claim.on].of_objective:
-            yield from itertools.islice(_find_unlike_objectives(claim, here, pairs), 1)
+            yield from itertools.islice(_find_unlike_objectives(claim, here, matches), 1)
 
 
 def _find_unlike_objectives(
-    claim: Claim, here: Place, pairs: Iterable[tuple[Arm, Arm]]
+    claim: Claim, here: Place, matches: Iterable[Match]
 ) -> Iterator[Complaint]:
-    """Yield a complaint for each pair whose metric is in the units of two objectives."""
-    for pair in pairs:
-        one, other = (arm.recipe for arm in pair)
-        if not (isinstance(one, Recipe) and isinstance(other, Recipe)):
+    """Yield a complaint for each match whose metric is in the units of two objectives."""
+    for one, other in (pair for match in matches for pair in itertools.combinations(match.arms, 2)):
+        if not (isinstance(one.recipe, Recipe) and isinstance(other.recipe, Recipe)):
             continue
-        if unlike := [n for n in ("loss", "penalty") if getattr(one, n) != getattr(other, n)]:
-            names = " and ".join(show(arm.name, LONGEST_NAME) for arm in pair)
+        if unlike := [
+            name
+            for name in ("loss", "penalty")
+            if getattr(one.recipe, name) != getattr(other.recipe, name)
+        ]:
+            names = " and ".join(show(arm.name, LONGEST_NAME) for arm in (one, other))
             yield Complaint(
                 f"{name_place((*here, 'on'))} = {show(claim.on)}: objectives of different runs are "
                 f"not comparable; {names} differ in {' and '.join(unlike)}: compare arms that "
@@ -282,8 +198,8 @@ def _find_unlike_objectives(
 
 def _complain_nothing(selector: Mapping[str, Any], here: Place, arms: Sequence[Arm]) -> Complaint:
     """Say that a selector selects no arm, and which of its values no arm has."""
-    for name, value, path in _list_conditions(selector):
-        if any(_has(arm, name, value) for arm in arms):
+    for name, value, path in list_conditions(selector):
+        if any(has(arm, name, value) for arm in arms):
             continue
         if name == "arm":
             # Without the quotes: a name may hold line breaks.
@@ -317,18 +233,24 @@ def _complain_unmatched(
     claim: Claim, here: Place, better: Sequence[Arm], than: Sequence[Arm]
 ) -> Complaint:
     name = name_place(here)
+    if claim.effect:
+        text = (
+            f"{name_place((*here, 'effect'))}: no four arms are alike in all that better, than, of "
+            "and against leave open: name what sets them apart, or vary it on both sides."
+        )
+        return Complaint(text, ((*here, "effect"), here))
     if {id(arm) for arm in better} == {id(arm) for arm in than}:
         text = f"{name}: better and than select the same arms: name what sets them apart."
         return Complaint(text, ((*here, "than"), here))
     one = better[0]
     other = next((arm for arm in than if arm is not one), than[0])
-    named = frozenset(name for name, _, _ in _list_conditions(claim.better | claim.than))
+    named = frozenset(name for name, _, _ in list_conditions(claim.better | claim.than))
     unlike = [
         setting
         for setting in sorted(one.settings.keys() | other.settings.keys())
         if one.settings.get(setting) != other.settings.get(setting)
-        and not _is_named(setting, named)
-        and ((setting in one.settings and setting in other.settings) or _is_open(setting, named))
+        and not is_named(setting, named)
+        and ((setting in one.settings and setting in other.settings) or is_open(setting, named))
     ]
     return Complaint(
         f"{name}: no arm of better is like an arm of than in all that they leave open; "

@@ -18,9 +18,10 @@ from pydantic import TypeAdapter, ValidationError
 from fairtrial.errors import InputError
 from fairtrial.study.arms import Arm, ArmEntry, Grid, Run, dump_given, make_arms
 from fairtrial.study.baseline import BaselineEntry
-from fairtrial.study.claims import Claim, find_claim_problems, match_arms
+from fairtrial.study.claims import Claim, find_claim_problems
 from fairtrial.study.complaints import Complaint, make_error, validate
 from fairtrial.study.document import Document, parse_toml, read_text
+from fairtrial.study.matching import match_arms
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.seeds import Seeds, list_seeds
 from fairtrial.study.settings import Line, Settings
