@@ -168,3 +168,43 @@ def test_runs_too_short_for_a_metric():
     claim = {"on": "early_fluctuation", **MAE_OVER_MSE}
     pairs = pair(claim, lambda arm, seed: {"early_fluctuation": None if seed else 0.5})
     assert "14 of 16 pairs lack early_fluctuation. Train them for longer." in pairs.problem
+
+
+# --------------------------------------------------------------------------------------- effects
+
+EFFECT = {
+    "of": {"optimizer.learning_rate": 0.1},
+    "against": {"optimizer.learning_rate": 0.01},
+}
+GAINS = {"mae": [0.5, -2.0], "mse": [1.0, -1.0]}  # What the higher rate takes off the error.
+
+
+@pytest.mark.parametrize(
+    ("effect", "differences"),
+    [
+        ({}, [0.5 - 1.0, -2.0 + 1.0]),
+        ({"size": "smaller"}, [1.0 - 0.5, 1.0 - 2.0]),
+        ({"size": "larger"}, [0.5 - 1.0, 2.0 - 1.0]),
+    ],
+)
+def test_effects_are_compared_seed_by_seed(effect, differences):
+    def measure(arm, seed):
+        gain = GAINS[arm.recipe.loss.kind][seed]
+        return {"mse": 7.0 + seed - (gain if rate(arm) == 0.1 else 0.0)}
+
+    claim = MAE_OVER_MSE | {"effect": EFFECT | effect}
+    made = make_study([claim], seeds=2)
+    runs = make_runs(made, measure)
+    pairs = pair_runs(made.claims[0], made.list_arms(), runs, made.list_seeds())
+    assert pairs.problem == ""
+    np.testing.assert_allclose(pairs.differences, differences)
+    assert pairs.table.row(0, named=True)["than_against"] == "mse, optimizer.learning_rate=0.01"
+
+
+def test_an_effect_with_a_diverged_run_cannot_be_judged():
+    def measure(arm, seed):
+        lost = seed == 1 and rate(arm) == 0.01 and arm.recipe.loss.kind == "mse"
+        return {"mse": None if lost else 1.0, "outcome": "diverged" if lost else "completed"}
+
+    pairs = pair(MAE_OVER_MSE | {"effect": EFFECT}, measure)
+    assert "1 of 8 pairs have a run that diverged" in pairs.problem

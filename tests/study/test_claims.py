@@ -5,7 +5,7 @@ import pytest
 from fairtrial.errors import InputError
 from fairtrial.study import Study
 from fairtrial.study.claims import Claim
-from fairtrial.study.matching import match_arms, select_arms
+from fairtrial.study.matching import match_arms, match_claim, select_arms
 from fairtrial.study.names import flatten
 
 GRID = """
@@ -350,3 +350,49 @@ on = "validation_accuracy"
 """
     assert "have no such metric (known: accuracy, cross_entropy, expected" in errors_of(text)
     assert Study.from_toml(text.replace("64 }", "64, validation = 0.1 }")).claims
+
+
+# --------------------------------------------------------------------------------------- effects
+
+STARTS = """
+name = "Starts"
+task = "line"
+recipe = { loss = "mse", optimizer = "sgd", steps = 5 }
+[vary]
+loss = ["mse", "mae"]
+"init.scale" = [0.1, 1.0]
+"optimizer.learning_rate" = [0.01, 0.1]
+"""
+FAR = {"of": {"init.scale": 1.0}, "against": {"init.scale": 0.1}}
+
+
+def test_an_effect_compares_four_arms_that_are_alike_in_all_else():
+    matches = match_claim(
+        list_arms(STARTS), claim(better={"loss": "mae"}, than={"loss": "mse"}, effect=FAR)
+    )
+    assert len(matches) == 2
+    for match, rate in zip(matches, ("0.01", "0.1"), strict=True):
+        end = f"optimizer.learning_rate={rate}"
+        assert names_of(match.arms) == [
+            f"mae, init.scale=1, {end}",
+            f"mse, init.scale=1, {end}",
+            f"mae, init.scale=0.1, {end}",
+            f"mse, init.scale=0.1, {end}",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("effect", "complaint"),
+    [
+        ({"of": {"init.scale": 1.0}, "against": {"init.scale": 3.0}}, "no arm has it"),
+        ({"of": {"loss": "mae"}, "against": {"loss": "mse"}}, "name it in one of them"),
+        ({"of": {"init.skale": 1.0}, "against": {"init.scale": 0.1}}, "did you mean"),
+        (FAR | {"size": "big"}, "smaller"),
+        ({"of": {"init.scale": 1.0}}, "against"),
+    ],
+)
+def test_effects_that_compare_nothing_are_refused(effect, complaint):
+    study = Study.from_toml(STARTS)
+    entry = {"say": "-", "better": {"loss": "mae"}, "than": {"loss": "mse"}, "on": "mse"}
+    with pytest.raises(InputError, match=complaint):
+        study.replace(claims=[entry | {"effect": effect}])

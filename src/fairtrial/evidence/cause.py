@@ -101,6 +101,8 @@ def find_cause(claim: Claim, pairs: Pairs, optima: Optima) -> Cause | str:
 
 def _find_obstacle(claim: Claim, pairs: Pairs) -> str:
     """Say why a claim cannot be split, before any minimum is looked for; "" if nothing is known."""
+    if claim.effect is not None:
+        return "A claim on effects compares four arms: each of its two effects has a cause."
     if not METRICS[claim.on].of_the_end:
         return f"{claim.on} is about the way, not the end: it has no minimum to be split at."
     if not all(isinstance(arm.recipe, Recipe) for pair in pairs.arms for arm in pair):

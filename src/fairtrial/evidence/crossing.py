@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from fairtrial.evidence.pairs import Pairs
-from fairtrial.study.claims import Claim
+from fairtrial.evidence.pairs import SIDES, WITHOUT, Pairs
+from fairtrial.study.claims import Claim, Effect
 from fairtrial.study.task import ImagesTask, TableTask, has_one_test_set
 from fairtrial.trial.trial import Trial
 
@@ -48,7 +49,7 @@ def share_rows(claim: Claim, pairs: Pairs, trial: Trial) -> float | None:
     if isinstance(task, TableTask | ImagesTask) and len(pairs.differences) > 1:
         return float(np.var(pairs.differences, ddof=1)) * task.test / (1.0 - task.test)
     if has_one_test_set(task) and claim.on == "accuracy":
-        return estimate_row_variance(_subtract_rows(pairs, trial.test_rows))
+        return estimate_row_variance(_subtract_rows(pairs, trial.test_rows, claim.effect))
     return None
 
 
@@ -79,7 +80,7 @@ def estimate_row_variance(differences: np.ndarray) -> float:
     return max(0.0, float(np.var(of_row, ddof=1)) - residual / n_seeds) / n_rows
 
 
-def _subtract_rows(pairs: Pairs, test_rows: pl.DataFrame) -> np.ndarray:
+def _subtract_rows(pairs: Pairs, test_rows: pl.DataFrame, effect: Effect | None) -> np.ndarray:
     """Subtract who told which row right, `better` minus `than`; means over the pairs; (S, N)."""
     marks = dict(zip(test_rows["run"], test_rows["right"], strict=True))
     n_rows = dict(zip(test_rows["run"], test_rows["n_test_rows"], strict=True))
@@ -89,10 +90,19 @@ def _subtract_rows(pairs: Pairs, test_rows: pl.DataFrame) -> np.ndarray:
         packed = np.frombuffer(marks[run], np.uint8)
         return np.unpackbits(packed, count=n_rows[run]).astype(np.float64)
 
-    def subtract(rows: Sequence[tuple[str, str, int]]) -> np.ndarray:
-        return np.mean([read(better, seed) - read(than, seed) for better, than, seed in rows], 0)
+    def subtract(row: Mapping[str, Any]) -> np.ndarray:
+        better, than = (
+            read(row[side], row["seed"])
+            - (read(row[against], row["seed"]) if against in row else 0.0)
+            for side, against in zip(SIDES, WITHOUT, strict=True)
+        )
+        if effect is None or effect.size is None:
+            return better - than
+        # The size of an effect changes with its rows as the effect does, or against it.
+        sizes = np.sign(better.mean()) * better - np.sign(than.mean()) * than
+        return sizes if effect.size == "larger" else -sizes
 
-    columns = pairs.table.select("better", "than", "seed")
     return np.stack([
-        subtract(rows.rows()) for _, rows in columns.group_by("seed", maintain_order=True)
+        np.mean([subtract(row) for row in rows.to_dicts()], 0)
+        for _, rows in pairs.table.group_by("seed", maintain_order=True)
     ])  # fmt: skip

@@ -11,9 +11,11 @@ import polars as pl
 
 from fairtrial.study.arms import Arm
 from fairtrial.study.claims import Claim
-from fairtrial.study.matching import match_arms
+from fairtrial.study.matching import match_claim
 from fairtrial.study.metrics import METRICS
 from fairtrial.study.recipe import Recipe
+
+SIDES, WITHOUT = ("better", "than"), ("better_against", "than_against")
 
 
 @dataclass(frozen=True)
@@ -22,19 +24,22 @@ class Pairs:
 
     Attributes
     ----------
-    arms : list of (Arm, Arm)
-        The pairs of arms: (better, than).
+    arms : list of tuple of Arm
+        What is compared: (better, than), or of a claim on effects all four arms, those without the
+        change last.
     table : DataFrame
-        A row for each seed and pair of arms: better, than (names of arms), seed, better_value,
+        One row for each seed and pair: better, than (names of arms), seed, better_value,
         than_value, difference (positive when `better` is better), better_diverged, than_diverged,
-        better_absent, than_absent (never arrived, or never halved the rate).
+        better_absent, than_absent (never arrived, or never halved the rate). Of a claim on effects
+        the values are effects, positive where the change improves the metric, or their sizes; and
+        better_against and than_against are the names of the arms without the change.
     problem : str
         Why the claim cannot be judged, as a sentence; "" if it can.
     remarks : str
         Which runs count as something else than what was measured, as sentences; "" if none.
     """
 
-    arms: list[tuple[Arm, Arm]]
+    arms: list[tuple[Arm, ...]]
     table: pl.DataFrame
     problem: str
     remarks: str
@@ -76,7 +81,7 @@ def pair_runs(claim: Claim, arms: Sequence[Arm], runs: pl.DataFrame, seeds: Sequ
     Pairs
         Every pair of every seed, those that cannot be compared too.
     """
-    matched = match_arms(arms, claim)
+    matched = match_claim(arms, claim)
     values = runs.select(
         "arm",
         pl.col("seed").cast(pl.Int64),
@@ -84,24 +89,43 @@ def pair_runs(claim: Claim, arms: Sequence[Arm], runs: pl.DataFrame, seeds: Sequ
         diverged=pl.col("outcome") == "diverged",
         length=pl.coalesce([name for name in ("steps", "epochs") if name in runs.columns]),
     )
-    names = {arm.name for pair in matched for arm in pair}
+    names = {arm.name for match in matched for arm in match.arms}
+    sides = SIDES if claim.effect is None else SIDES + WITHOUT
     pairs = pl.DataFrame(
-        [(better.name, than.name) for better, than in matched],
-        schema={"better": pl.String, "than": pl.String},
+        [tuple(arm.name for arm in match.arms) for match in matched],
+        schema=dict.fromkeys(sides, pl.String),
         orient="row",
     )
     table = pl.DataFrame(
         {"seed": [*seeds, *_find_more_seeds(values, names, seeds)]}, schema={"seed": pl.Int64}
     ).join(pairs, how="cross", maintain_order="left")
-    for side in ("better", "than"):
+    for side in sides:
         columns = {name: f"{side}_{name}" for name in ("value", "diverged", "length")}
         side_values = values.rename({"arm": side} | columns)
         table = table.join(side_values, on=[side, "seed"], how="left", maintain_order="left")
-    if METRICS[claim.on].never:
+    if METRICS[claim.on].never and claim.effect is None:
         table = _count_absent(table)
     sign = 1.0 if METRICS[claim.on].higher_is_better else -1.0
+    if claim.effect is not None:
+        table = _take_effects(table, sign, is_size=claim.effect.size is not None)
+        sign = -1.0 if claim.effect.size == "smaller" else 1.0
     table = table.with_columns(difference=sign * (pl.col("better_value") - pl.col("than_value")))
-    return Pairs(matched, table, _find_problem(claim, table), _remark(claim, table))
+    every = [match.arms for match in matched]
+    return Pairs(every, table, _find_problem(claim, table), _remark(claim, table))
+
+
+def _take_effects(table: pl.DataFrame, sign: float, *, is_size: bool) -> pl.DataFrame:
+    """Put the effect of the change on either side in the place of its value."""
+    columns = []
+    for side in SIDES:
+        effect = sign * (pl.col(f"{side}_value") - pl.col(f"{side}_against_value"))
+        columns += [
+            (effect.abs() if is_size else effect).alias(f"{side}_value"),
+            (pl.col(f"{side}_diverged") | pl.col(f"{side}_against_diverged")).alias(
+                f"{side}_diverged"
+            ),
+        ]
+    return table.with_columns(columns)
 
 
 def can_train_on(pairs: Pairs) -> bool:
@@ -159,7 +183,7 @@ def _count_absent(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _find_problem(claim: Claim, table: pl.DataFrame) -> str:
-    n_pairs, never = table.height, METRICS[claim.on].never
+    n_pairs, never = table.height, METRICS[claim.on].never if claim.effect is None else ""
     n_diverged = table.filter(pl.col("better_diverged") | pl.col("than_diverged")).height
     lacking = table.filter(~pl.col("difference").is_finite().fill_null(value=False))
     if never and lacking.height:
@@ -189,7 +213,8 @@ def _remark(claim: Claim, table: pl.DataFrame) -> str:
     if n_diverged and METRICS[claim.on].worst is not None:
         worst = f"{METRICS[claim.on].worst:g}"
         remarks.append(f"{n_diverged} of {n_pairs} pairs have a diverged run, counted as {worst}.")
-    if never := METRICS[claim.on].never:
+    never = METRICS[claim.on].never
+    if never and claim.effect is None:
         n_absent = table.filter(pl.col("better_absent") | pl.col("than_absent")).height
         if n_absent:
             remarks.append(

@@ -90,8 +90,11 @@ def tune(
     Returns
     -------
     Tuned or None
-        None unless a side has two candidates or more, and every run of them has the metric.
+        None unless a side has two candidates or more, and every run of them has the metric; also
+        for a claim on effects, which compares four arms.
     """
+    if claim.effect is not None:
+        return None
     judged_by = _choose_judge(claim.on, runs)
     contests = _find_contests(pairs, arms) if judged_by else []
     candidates = {arm.name for contest in contests for side in contest for arm in side}

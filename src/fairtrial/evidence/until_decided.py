@@ -11,7 +11,7 @@ from fairtrial.evidence.case import ANYTIME
 from fairtrial.evidence.judge import judge
 from fairtrial.study import Run, Study
 from fairtrial.study.claims import Claim
-from fairtrial.study.matching import match_arms
+from fairtrial.study.matching import match_claim
 from fairtrial.trial.trial import run
 
 # How many seeds a look adds: a quarter of those there are, so that looks stay few.
@@ -103,4 +103,4 @@ def list_more_runs(
 
 
 def _list_arms(claim: Claim, arms: Sequence[Any]) -> list[Any]:
-    return [arm for pair in match_arms(arms, claim) for arm in pair]
+    return [arm for match in match_claim(arms, claim) for arm in match.arms]

@@ -21,7 +21,7 @@ from fairtrial.study.baseline import BaselineEntry
 from fairtrial.study.claims import Claim, find_claim_problems
 from fairtrial.study.complaints import Complaint, make_error, validate
 from fairtrial.study.document import Document, parse_toml, read_text
-from fairtrial.study.matching import match_arms
+from fairtrial.study.matching import match_claim
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.seeds import Seeds, list_seeds
 from fairtrial.study.settings import Line, Settings
@@ -130,7 +130,9 @@ class Study(Settings):
             raise make_error(Document(self.name, {}), complaints)
         if not self.only_claimed:
             return arms
-        claimed = {id(arm) for c in self.claims for pair in match_arms(arms, c) for arm in pair}
+        claimed = {
+            id(arm) for c in self.claims for match in match_claim(arms, c) for arm in match.arms
+        }
         return [arm for arm in arms if id(arm) in claimed]
 
     def narrow(self, number: int) -> Study:
