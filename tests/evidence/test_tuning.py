@@ -122,43 +122,49 @@ def test_for_bets_earlier_seeds_choose():
     assert tuned.pairs["seed"].to_list() == [1, 2]
 
 
-@pytest.mark.parametrize("name", ["optimizer.momentum", "init.scale", "batch_size", "penalty.l2"])
-def test_any_number_that_the_study_varies_is_tuned(name):
-    """By hand: the best of three for each side, with the learning rate left alone."""
-    grid = {"batch_size": [8, 16, 32]}.get(name, [0.1, 0.2, 0.4])
-    on_classes = name == "batch_size"
-    length = {"epochs": 1, "batch_size": 9, "validation": 0.2} if on_classes else {"steps": 10}
+def tune_grid(name, grid, sides, values, **parts):
+    """The two sides are best at the second and at the third of a grid of three."""
+    (better, than), key = sides, next(iter(parts["vary"]))
     study = make_study(
-        [
-            {
-                "better": {"optimizer": "sgd"}, "than": {"optimizer": "rmsprop"},
-                "on": "accuracy",
-            }
-            if on_classes
-            else {"better": {"loss": "mse"}, "than": {"loss": "mae"}}
-        ],
-        seeds=3,
-        task="digits" if on_classes else {"kind": "line", "rows": 50},
-        recipe={"loss": "cross_entropy" if on_classes else "mse", "optimizer": "sgd", **length},
-        vary={
-            **({"optimizer.kind": ["sgd", "rmsprop"]} if on_classes else {"loss": ["mse", "mae"]}),
-            name: grid,
-        },
-    )  # fmt: skip
+        [{"better": {key: better}, "than": {key: than}, "on": parts.pop("on")}], seeds=3, **parts
+    )
+    arms = study.list_arms()
 
     def measure(arm, seed):
-        position = grid.index(arm.settings[name])
-        is_better = "sgd" in arm.name or "mse" in arm.name
-        value = [0.5, 0.3, 0.4][position] if is_better else [0.6, 0.5, 0.2][position]
-        value = 1.0 - value if on_classes else value
+        value = values[arm.name.startswith(than)][grid.index(arm.settings[name])]
         return {"mse": value, "accuracy": value, "validation_accuracy": value}
 
-    runs, arms = make_runs(study, measure), study.list_arms()
+    runs = make_runs(study, measure)
     pairs = pair_runs(study.claims[0], arms, runs, study.list_seeds())
-    tuned = tune(study.claims[0], pairs, arms, runs)
-    assert tuned.better_settings == [{name: grid[1]}] and tuned.than_settings == [{name: grid[2]}]
-    np.testing.assert_allclose(tuned.differences, -0.1)
-    assert f"{name.rpartition('.')[2]} {grid[2]} of" in tuned.warning
+    return tune(study.claims[0], pairs, arms, runs)
+
+
+@pytest.mark.parametrize("name", ["optimizer.momentum", "init.value", "penalty.l2"])
+def test_any_number_that_the_study_varies_is_tuned(name):
+    grid = [0.1, 0.2, 0.4]
+    tuned = tune_grid(
+        name, grid, ("mse", "mae"), ([0.5, 0.3, 0.4], [0.6, 0.5, 0.2]),
+        on="mse", vary={"loss": ["mse", "mae"], name: grid},
+    )  # fmt: skip
+    assert (tuned.better_settings, tuned.than_settings) == ([{name: 0.2}], [{name: 0.4}])
+    np.testing.assert_allclose(tuned.differences, 0.2 - 0.3)
+    assert f"{name.rpartition('.')[2]} 0.4 of 0.1, 0.2, 0.4 for sgd on mae" in tuned.warning
+
+
+def test_the_size_of_a_batch_is_tuned():
+    grid = [8, 16, 32]
+    tuned = tune_grid(
+        "batch_size", grid, ("sgd", "rmsprop"), ([0.5, 0.7, 0.6], [0.4, 0.5, 0.8]),
+        on="accuracy", task="digits",
+        vary={"optimizer.kind": ["sgd", "rmsprop"], "batch_size": grid},
+        recipe={
+            "loss": "cross_entropy", "optimizer": {"kind": "sgd", "learning_rate": 0.1},
+            "epochs": 1, "batch_size": 9, "validation": 0.2,
+        },
+    )  # fmt: skip
+    assert tuned.better_settings == [{"batch_size": 16}]
+    assert tuned.than_settings == [{"batch_size": 32}]
+    np.testing.assert_allclose(tuned.differences, 0.7 - 0.8)
 
 
 def test_the_task_and_what_the_claim_compares_are_not_tuned():

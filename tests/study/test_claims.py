@@ -357,7 +357,7 @@ on = "validation_accuracy"
 STARTS = """
 name = "Starts"
 task = "line"
-recipe = { loss = "mse", optimizer = "sgd", steps = 5 }
+recipe = { loss = "mse", optimizer = "sgd", steps = 5, init = "normal" }
 [vary]
 loss = ["mse", "mae"]
 "init.scale" = [0.1, 1.0]
@@ -374,8 +374,8 @@ def test_an_effect_compares_four_arms_that_are_alike_in_all_else():
     for match, rate in zip(matches, ("0.01", "0.1"), strict=True):
         end = f"optimizer.learning_rate={rate}"
         assert names_of(match.arms) == [
-            f"mae, init.scale=1, {end}",
-            f"mse, init.scale=1, {end}",
+            f"mae, init.scale=1.0, {end}",
+            f"mse, init.scale=1.0, {end}",
             f"mae, init.scale=0.1, {end}",
             f"mse, init.scale=0.1, {end}",
         ]

@@ -18,6 +18,7 @@ from fairtrial.training.noise import (
     NamedDraws,
     draw_feature_noise,
     make_keys,
+    open_feature_noise,
     strikes,
 )
 from fairtrial.training.parameters import Parameters
@@ -169,7 +170,8 @@ def on_features(scale, **others):
 
 
 def test_feature_noise_is_standard_normal_and_fresh_for_each_batch():
-    first, second = (draw_feature_noise(DRAWS, step, (200, 100)).numpy() for step in (0, 1))
+    stream = open_feature_noise(3, 1)
+    first, second = (draw_feature_noise(stream, 200, 100).numpy() for _ in range(2))
     assert scipy.stats.kstest(first.ravel(), "norm").pvalue > 0.01
     assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 4 / np.sqrt(N)
     assert first.mean() == pytest.approx(0.0, abs=4 / np.sqrt(N))
@@ -182,10 +184,10 @@ def test_run_under_feature_noise(scale):
     found = eager.train(on_features(scale), IMAGES, 3)
     W, b, step, losses = np.zeros((6, 3)), np.zeros(3), 0, []
     for epoch in (1, 2):
-        order, total = order_rows(50, 3, epoch), []
+        order, total, stream = order_rows(50, 3, epoch), [], open_feature_noise(3, epoch)
         for first in range(0, 50, 16):
             rows = order[first : first + 16]
-            Z = draw_feature_noise(DRAWS, step, (16, 6)).numpy().astype(float)[: len(rows)]
+            Z = draw_feature_noise(stream, len(rows), 6).numpy().astype(float)
             X = PIXELS[rows] / 16.0 + scale * Z
             shares = softmax(X @ W + b)
             total.append(-np.log(shares[np.arange(len(rows)), LABELS[rows]]).mean())

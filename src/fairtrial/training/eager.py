@@ -23,7 +23,13 @@ from fairtrial.training.evaluation import (
     score_parts,
 )
 from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
-from fairtrial.training.noise import Draws, NamedDraws, draw_feature_noise, make_keys
+from fairtrial.training.noise import (
+    Draws,
+    NamedDraws,
+    draw_feature_noise,
+    make_keys,
+    open_feature_noise,
+)
 from fairtrial.training.order import order_epoch
 from fairtrial.training.parameters import Parameters, draw_init
 from fairtrial.training.schedule import decay
@@ -151,7 +157,7 @@ def _train_epochs(
     curves, epoch, step = defaultdict(list), 0, 0
     while state.outcome == TRAINING:
         epoch += 1
-        order = order_epoch(train_rows, seed, epoch)
+        order, noise = order_epoch(train_rows, seed, epoch), open_feature_noise(seed, epoch)
         before, losses = state, []
         rate = decay(kinds.decays, state.learning_rate, numbers, step)
         for first in range(0, len(order), batch_size):
@@ -159,8 +165,7 @@ def _train_epochs(
             features = tf.cast(train_rows.read(rows), tf.float32) / dataset.divisor
             batch = (features, tf.constant(train_rows.y[rows]), tf.ones(len(rows)))
             if "features" in kinds.injections:
-                shape = (min(batch_size, len(order)), dataset.X.shape[1])
-                batch += (draw_feature_noise(draws, step, shape)[: len(rows)],)
+                batch += (draw_feature_noise(noise, len(rows), dataset.X.shape[1]),)
             state, loss = update(
                 measure_classes, kinds, state, batch, numbers, draws, step, epoch
             )  # fmt: skip

@@ -24,7 +24,12 @@ from fairtrial.training.evaluation import (
 )
 from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
 from fairtrial.training.lanes import share_lanes
-from fairtrial.training.noise import NamedDraws, draw_feature_noise, make_keys
+from fairtrial.training.noise import (
+    NamedDraws,
+    draw_feature_noise,
+    make_keys,
+    open_feature_noise,
+)
 from fairtrial.training.order import order_epoch
 from fairtrial.training.parameters import Parameters, draw_init
 from fairtrial.training.schedule import decay
@@ -250,21 +255,22 @@ def _cut_steps(left: _Left, chunks: list[dict[str, np.ndarray]]) -> list[list[Tr
 def compile_epoch(kinds: Kinds, batch_size: int, divisor: int) -> Callable[..., Any]:
     """Compile mini-batches of an epoch for stacks of these kinds, any numbers, any shape.
 
-    Its program takes the state, that of the epoch's start, the rows in their order, the epoch, and
-    the number of its first step; it returns the new state, and the sum of the batches' losses.
+    Its program takes the state, that of the epoch's start, the rows in their order with the noise
+    on them, the epoch, and the number of its first step; it returns the new state, and the sum of
+    the batches' losses.
     """
 
     @compile_program
     def run_epoch(
         state: State,
         start: State,
-        rows: tuple[Any, Any, Any],
+        rows: tuple[Any, ...],
         numbers: Any,
         keys: Any,
         epoch: Any,
         first_step: Any,
     ) -> tuple[State, Any]:
-        draws, (X, y, weights) = NamedDraws(keys), rows
+        draws, (X, y, weights, *noise) = NamedDraws(keys), rows
         n_batches = X.shape[0] // batch_size
 
         def take(number: Any, state: State, total: Any) -> Any:
@@ -274,10 +280,9 @@ def compile_epoch(kinds: Kinds, batch_size: int, divisor: int) -> Callable[..., 
                 tf.cast(features, tf.float32) / divisor,
                 tf.slice(y, [first], [batch_size]),
                 tf.slice(weights, [first], [batch_size]),
+                *(tf.slice(one, [first, 0], [batch_size, X.shape[1]]) for one in noise),
             )
             step = first_step + number
-            if "features" in kinds.injections:
-                batch += (draw_feature_noise(draws, step, (batch_size, X.shape[1])),)
             state, loss = update(
                 measure_classes, kinds, state, batch, numbers, draws, step, epoch
             )  # fmt: skip
@@ -342,7 +347,9 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
         start_of_epoch, step, total = state, (epoch - 1) * n_batches, 0.0
         rate = decay(kinds.decays, state.learning_rate, numbers, step)
         order = order_epoch(train_rows, seed, epoch)
-        for rows in lay_out_epoch(train_rows, order, batch_size):
+        has_noise = "features" in kinds.injections
+        noise = open_feature_noise(seed, epoch) if has_noise else None
+        for rows in lay_out_epoch(train_rows, order, batch_size, noise):
             state, losses = run_epoch(
                 state, start_of_epoch, rows, numbers, keys, tf.constant(epoch), tf.constant(step)
             )
@@ -366,22 +373,25 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
 
 
 def lay_out_epoch(
-    part: Part, order: np.ndarray, batch_size: int
-) -> Iterator[tuple[Any, Any, Any]]:  # fmt: skip
-    """Yield rows in the epoch's order: features, labels, weights, of whole batches.
+    part: Part, order: np.ndarray, batch_size: int, noise: np.random.Generator | None = None
+) -> Iterator[tuple[Any, ...]]:
+    """Yield rows in the epoch's order: features, labels, weights, and noise, of whole batches.
 
     All at once, or in pieces where that is too much. Rows of weight 0 fill up the last batch.
     """
+    n_features = part.source.shape[1]
     n_filled = -len(order) % batch_size
     rows = np.concatenate([order, order[:1].repeat(n_filled)])
     weights = np.ones(len(rows), np.float32)
     weights[len(order) :] = 0.0
-    batch = batch_size * part.source.dtype.itemsize * part.source.shape[1]
+    itemsize = part.source.dtype.itemsize + (0 if noise is None else 4)
+    batch = batch_size * itemsize * n_features
     size = batch_size * max(PIECE // batch, 1)
     for first in range(0, len(rows), size):
         piece = rows[first : first + size]
         X, y = part.read(piece), part.y[piece]
-        yield tf.constant(X), tf.constant(y), tf.constant(weights[first : first + size])
+        more = () if noise is None else (draw_feature_noise(noise, len(piece), n_features),)
+        yield tf.constant(X), tf.constant(y), tf.constant(weights[first : first + size]), *more
 
 
 def _cut_epochs(

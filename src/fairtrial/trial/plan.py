@@ -196,8 +196,8 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
         features = min(features, PIECE)  # They stay in their file.
         # What they are made of: images as read, and split.
         source = 2 * n_rows * n_columns * (1 if has_bytes else 4)
-    # Noise on a batch's features: bits, uniforms and normals.
-    noise = 16 * (recipe.batch_size or 0) * n_features * (recipe.noise.data is not None)
+    # Noise on the features of a piece, as drawn and as a tensor.
+    noise = 2 * min(4 * n_rows * n_features, PIECE) * (recipe.noise.data is not None)
     return 5 * features + source + 4 * block * n_features + noise, lane
 
 
