@@ -1,10 +1,11 @@
 """Parts: found again, and never trusted when damaged."""
 
 import numpy as np
+import polars as pl
 import pytest
 
 from fairtrial.training.trace import Trace
-from fairtrial.trial.parts import PARTS, Result, find_parts, make_part, write_part
+from fairtrial.trial.parts import PARTS, Result, copy_parts, find_parts, make_part, write_part
 
 TRACE = Trace(
     np.float32([1.5]), np.float32(0.5), "completed", 7, {"loss": (np.arange(8), np.ones(8))}, {}
@@ -75,3 +76,17 @@ def test_files_that_are_not_parts_are_left_alone(tmp_path):
 def test_a_copied_part_is_not_counted_as_another(tmp_path):
     write(tmp_path, "a", "b"), write(tmp_path, "b", "a")
     assert find_parts(tmp_path, ["a", "b"], never)[1] == 0
+
+
+def test_runs_that_another_folder_has_are_copied(tmp_path):
+    source, folder = tmp_path / "source", tmp_path / "folder"
+    first = write(source, "a", "b", "c")
+    write(folder, "a")
+    copy_parts(source, folder, ["a", "b", "d"], never)
+    found, n_others = find_parts(folder, ["a", "b", "c", "d"], never)
+    assert sorted(one for here in found.values() for one in here) == ["a", "b"] and not n_others
+    whole = pl.read_parquet(first)
+    (copied,) = (path for path, here in found.items() if here == ["b"])
+    assert pl.read_parquet(copied).equals(whole.filter(pl.col("fingerprint") == "b"))
+    copy_parts(tmp_path / "nowhere", folder, ["d"], never)
+    assert find_parts(folder, ["d"], never) == ({}, 2)

@@ -71,7 +71,7 @@ def test_nothing_is_trained_twice(tmp_path, trained):
     trained.clear()
     (told,) = run(tmp_path)
     assert trained == []
-    assert "12 of 12 runs are there from an earlier call" in told
+    assert "12 of 12 runs are there already" in told
 
 
 def test_a_lost_part_is_trained_again_and_nothing_else(tmp_path, trained):

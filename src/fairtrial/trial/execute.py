@@ -223,16 +223,17 @@ def run_study(
 
 
 def estimate_training(
-    study: Study, folder: Path, note: Note, memory: int | None = None
-) -> float:  # fmt: skip
-    """Estimate the seconds that training takes what a folder lacks of a study.
+    study: Study, folder: Path, note: Note, memory: int | None = None, known: Collection[str] = ()
+) -> float:
+    """Estimate the seconds of training what a folder lacks of a study.
 
-    They are those of two cores of an AMD EPYC; on others the proportions are much the same.
+    They are those of two cores of an AMD EPYC; on others the proportions are much the same. Runs
+    with the fingerprints that are `known` count as trained.
     """
     runs = study.list_runs()
     wanted = dict(zip(fingerprint_runs(runs), runs, strict=True))
     parts, _ = find_parts(folder, wanted, note)
-    done = {fingerprint for here in parts.values() for fingerprint in here}
+    done = {fingerprint for here in parts.values() for fingerprint in here} | {*known}
     missing = [run for key, run in wanted.items() if key not in done]
     stack_bytes = recall_memory(folder) or (memory or Here().measure_free_memory()) // cpu_count()
     return sum(plan.seconds for plan in plan_stacks(missing, stack_bytes))
@@ -267,7 +268,7 @@ def say_replaced(folder: Path, study: Study, note: Note) -> None:
 def say_reused(n_done: int, n_wanted: int, n_others: int, note: Note) -> None:
     """Say what earlier calls have left, if anything."""
     if n_done:
-        note(f"{n_done} of {n_wanted} runs are there from an earlier call and are not run again.")
+        note(f"{n_done} of {n_wanted} runs are there already and are not trained again.")
     if n_others:
         note(
             f"{n_others} runs that this study does not have, by other settings, seeds, data or "

@@ -95,9 +95,7 @@ class Part:
 def make_part(results: Sequence[Result], notes: tuple[str, ...] = ()) -> Part:
     """Make a part of finished runs."""
     table = pl.DataFrame([_make_row(result) for result in results], schema=SCHEMA, orient="row")
-    contents = io.BytesIO()
-    table.write_parquet(contents)
-    return Part(tuple(one.fingerprint for one in results), contents.getvalue(), notes)
+    return Part(tuple(one.fingerprint for one in results), _to_parquet(table), notes)
 
 
 def write_part(folder: Path, part: Part) -> Path:
@@ -148,6 +146,34 @@ def find_parts(
     return parts, n_others
 
 
+def copy_parts(
+    source: Path, folder: Path, wanted: Collection[str], note: Callable[[str], None]
+) -> None:
+    """Copy what another results folder has of the wanted runs, and this one lacks.
+
+    Parameters
+    ----------
+    source, folder : Path
+        Results folders; `source` may be absent.
+    wanted : collection of str
+        Fingerprints of runs.
+    note : callable
+        As of `find_parts`.
+
+    Raises
+    ------
+    MachineError
+        If a part cannot be read or written.
+    """
+    own, _ = find_parts(folder, wanted, note)
+    missing = set(wanted).difference(*own.values())
+    found, _ = find_parts(source, missing, note)
+    for path, fingerprints in found.items():
+        table = pl.read_parquet(path, glob=False)
+        table = table.filter(pl.col("fingerprint").is_in(fingerprints))
+        write_part(folder, Part(tuple(table["fingerprint"]), _to_parquet(table)))
+
+
 def _read_fingerprints(path: Path, note: Callable[[str], None]) -> list[str]:
     try:
         contents = path.read_bytes()
@@ -161,6 +187,12 @@ def _read_fingerprints(path: Path, note: Callable[[str], None]) -> list[str]:
             f"{path} cannot be read: {reason}. Mend that, or choose another folder with --out."
         ) from None
     return []
+
+
+def _to_parquet(table: pl.DataFrame) -> bytes:
+    contents = io.BytesIO()
+    table.write_parquet(contents)
+    return contents.getvalue()
 
 
 def _checksum(contents: bytes) -> str:
