@@ -68,13 +68,12 @@ def test_every_claim_belongs_to_a_statement(shipped):
         assert {number_statement(claim.say) for claim in study.claims} <= {*IN_ORDER}
 
 
-def test_every_statement_is_tested_or_says_why_it_waits(shipped):
+def test_every_statement_is_tested(shipped):
     tested = {
         number_statement(claim.say) for name in DECIDING for claim in shipped[name].claims
     }  # fmt: skip
     for statement in read_statements():
-        has_test = statement.number in tested or bool(statement.check)
-        assert has_test != bool(statement.waits), statement.number
+        assert statement.number in tested or statement.check, statement.number
 
 
 def test_named_claims_exist(shipped):
@@ -188,13 +187,13 @@ def test_claims_of_other_statements_may_decide_too():
     assert row["verdict"] == "reversed" and row["claims"][0]["also"]
 
 
-def test_checks_and_what_waits():
+def test_checks_and_what_has_not_run():
     check = {"verdict": "holds", "note": "4 runs trained twice.", "why": "4 of 4 runs the same"}
     row = judge(11, [], checks={"repeats": check})
     assert (row["verdict"], row["why"]) == ("holds", "4 of 4 runs the same")
     assert row["checked"] == "4 runs trained twice."
     assert judge(42, [])["verdict"] == "not run yet"
-    assert judge(27, [])["verdict"] == "waits" and judge(27, [])["group"] == ""
+    assert judge(27, [])["verdict"] == "not run yet" and judge(27, [])["group"] == ""
 
 
 def test_noise_is_what_shows_no_difference():
@@ -209,7 +208,7 @@ def test_noise_is_what_shows_no_difference():
 def make_rows():
     """All statements, each with long figures, in all verdicts."""
     words = ("reversed", "holds", "equivalent", "undecided")
-    numbers = [one.number for one in read_statements() if not one.waits]
+    numbers = [one.number for one in read_statements()]
     rows = [
         verdict(f"{number}. x", words[place % 4], -1234.5678 if place % 2 else -0.00123,
                 "late_fluctuation" if place % 3 else "steps_to_tolerance", 0.0005)

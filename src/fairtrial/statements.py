@@ -15,8 +15,8 @@ from fairtrial.study.settings import Line, Settings
 DECIDING = ("line", "fashion", "models")
 """Studies that repeat what the report did; claims of others go beyond it and decide nothing."""
 HOLDS, REVERSED, EQUIVALENT, UNDECIDED = "holds", "reversed", "equivalent", "undecided"
-IN_PART, NOT_COMPARABLE, WAITS, NOT_RUN = "in part", "not comparable", "waits", "not run yet"
-ORDER = (REVERSED, NOT_COMPARABLE, IN_PART, HOLDS, EQUIVALENT, UNDECIDED, WAITS, NOT_RUN)
+IN_PART, NOT_COMPARABLE, NOT_RUN = "in part", "not comparable", "not run yet"
+ORDER = (REVERSED, NOT_COMPARABLE, IN_PART, HOLDS, EQUIVALENT, UNDECIDED, NOT_RUN)
 """Verdicts by how much a reader should know of them."""
 GROUPS = {
     HOLDS: "holds",
@@ -56,7 +56,6 @@ class Statement(Settings):
     equivalent: list[Line] = []
     also: list[Line] = []
     incomparable: str = ""
-    waits: str = ""
     check: Literal["", "repeats", "challenge"] = ""
 
 
@@ -92,10 +91,10 @@ def judge_statements(
     list of dict
         One a statement, in the report's order, ready for JSON:
 
-        - `number`, `problem` (1 or 2), `heading`, `short`, `said`, `note`, `incomparable`, `waits`
-          and `check`, as in `labs/statements.toml`;
+        - `number`, `problem` (1 or 2), `heading`, `short`, `said`, `note`, `incomparable` and
+          `check`, as in `labs/statements.toml`;
         - `verdict`: see `combine_outcomes`; or `not comparable` where the report compared
-          objectives in different units, `waits` where no claim can say it yet, `not run yet`;
+          objectives in different units, `not run yet`;
         - `on_shared`: of a statement that is not comparable, the verdict of its claims, which are
           on metrics that both sides share; else None;
         - `group`: `holds`, `reversed`, `in part`, `noise` or `different things`; "" where there is
@@ -191,7 +190,7 @@ def _judge(
     if check:
         outcomes.append(check["verdict"])
     found = combine_outcomes(outcomes) if outcomes else NOT_RUN
-    verdict = NOT_COMPARABLE if statement.incomparable else WAITS if statement.waits else found
+    verdict = NOT_COMPARABLE if statement.incomparable else found
     telling = _find_telling(own, found)
     return {
         **statement.model_dump(exclude={"equivalent", "also"}),
@@ -248,8 +247,6 @@ def _say_why(
 ) -> str:
     if verdict == NOT_COMPARABLE:
         return "losses in different units"
-    if verdict == WAITS:
-        return "compares two effects"
     if telling is None:
         return shorten(str(check.get("why", "checked")), MOST_WHY) if check else ""
     if verdict == IN_PART:

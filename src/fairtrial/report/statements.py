@@ -96,8 +96,6 @@ def _name_fold(row: Mapping[str, Any]) -> str:
 
 def say_evidence(row: Mapping[str, Any]) -> str:
     """Summarise the evidence on a statement in one or two sentences."""
-    if row["waits"]:
-        return row["waits"]
     if row["verdict"] == "not run yet":
         return "The studies that test it have not run yet."
     if row["verdict"] == "not comparable":
