@@ -116,7 +116,10 @@ def make_lab_page(folder: Path) -> Document:
         lead=LEAD,
         facts=_summarise_lab(environment, list(trials.values()), replay),
         headlines=list_statement_headlines(statements),
-        notices=[*_list_notices(data), *say_one_seed(list(trials.values()))],
+        notices=[
+            *_list_notices(data),
+            *say_one_seed([trial for trial in trials.values() if trial.study.claims]),
+        ],
         source=_say_source(data),
         footer=say_origin(environment),
     )
@@ -177,6 +180,12 @@ def _build_replay_note(replay: Sequence[Mapping[str, Any]]) -> list[Part]:
     return [Part("Exact replay", [Text(said)])]
 
 
+def _list_numbers(numbers: Sequence[int]) -> str:
+    """List numbers: 1, 7 and 20."""
+    *first, last = map(str, numbers)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def _count_matches(replay: Sequence[Mapping[str, Any]]) -> int:
     return sum(bool(entry["match"]) for entry in replay)
 
@@ -189,7 +198,7 @@ def _summarise_lab(
     facts = [
         ("studies", str(len(trials))),
         ("arms", str(sum(trial.runs["arm"].n_unique() for trial in trials))),
-        ("seed" if set(seeds) == {1} else "seeds", " and ".join(str(n) for n in seeds)),
+        ("seed" if set(seeds) == {1} else "seeds", _list_numbers(seeds)),
         ("runs", f"{sum(trial.runs.height for trial in trials):,}"),
     ]
     if replay:

@@ -51,7 +51,7 @@ def build_statements(rows: Sequence[Mapping[str, Any]], trials: Mapping[str, Tri
         The lab's studies by name, with the evidence for the claims.
     """
     counts = Counter(row["verdict"] for row in rows)
-    counted = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+    counted = ", ".join(f"{count} “{verdict}”" for verdict, count in counts.most_common())
     lead = (
         "The report based its statements on single runs. Here each is tested with the same "
         f"settings, over the seeds of the studies below. {len(rows)} statements: {counted}."
