@@ -415,3 +415,69 @@ def test_measure_objective_of_classes():
 def test_it_does_without_tensorflow():
     code = "import sys, fairtrial.optimum; sys.exit('tensorflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ----------------------------------------------------------------------------- several minimisers
+
+PHONES = np.array([
+    4.4, 4.7, 4.7, 5.9, 6.6, 7.3, 8.1, 8.8, 10.6, 12.0, 13.5, 14.9, 16.1, 21.2, 119.0, 124.0, 142.0,
+    159.0, 182.0, 212.0, 43.0, 24.0, 27.0, 29.0,
+])  # fmt: skip
+"""Calls from Belgium in tens of millions, 1950 to 1973 (Rousseeuw and Leroy 1987, table 2)."""
+
+
+def measure_face(X, y):
+    """How far a parameter can move between minimisers of the sum of absolute residuals."""
+    A = np.column_stack([X, np.ones(len(y))])
+    n, p = A.shape
+    cost = np.concatenate([np.zeros(p), np.ones(n)])
+    rows = np.vstack([np.hstack([A, -np.eye(n)]), np.hstack([-A, -np.eye(n)])])
+    sides = np.concatenate([y, -y])
+    bounds = [*[(None, None)] * p, *[(0.0, None)] * n]
+    least = scipy.optimize.linprog(cost, rows, sides, bounds=bounds).fun
+    rows, sides = np.vstack([rows, cost]), np.append(sides, least * (1 + 1e-12))
+    extents = []
+    for place in range(p):
+        only = np.eye(n + p)[place]
+        ends = [
+            scipy.optimize.linprog(sign * only, rows, sides, bounds=bounds).x[place]
+            for sign in (1.0, -1.0)
+        ]
+        extents.append(ends[1] - ends[0])
+    return max(extents)
+
+
+def round_line(n_rows, n_features, n_values, seed):
+    draw = np.random.default_rng(seed)
+    X = draw.integers(0, 3, (n_rows, n_features)).astype(float)
+    return X, draw.integers(0, n_values, n_rows).astype(float)
+
+
+@pytest.mark.parametrize(
+    ("X", "y"),
+    [
+        (np.arange(50.0, 74.0)[:, None], PHONES),
+        (np.repeat([[0.0], [1.0]], 2, axis=0), np.array([1.0, 3.0, 2.0, 8.0])),
+        *(round_line(20, 2, 5, seed) for seed in range(12)),
+        make_line(200),
+    ],
+)
+def test_mae_with_several_minimisers_is_noticed(X, y):
+    """Against linear programs that move each parameter as far as the loss allows."""
+    assert find_optimum(recipe("mae"), X, y, 0).is_unique == (measure_face(X, y) < 1e-6)
+
+
+def test_the_face_of_the_phones_has_a_length():
+    assert measure_face(np.arange(50.0, 74.0)[:, None], PHONES) > 0.1
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_line_has_one_minimiser(loss):
+    assert find_optimum(recipe(loss), *make_line(), 0).is_unique
+
+
+def test_huber_without_rows_within_delta_has_several_minimisers():
+    """Targets 0 and 10, as many of each: every b from delta to 10 - delta has the same loss."""
+    X, y = np.zeros((4, 1)), np.array([0.0, 0.0, 10.0, 10.0])
+    assert not find_optimum(recipe({"kind": "huber", "delta": 1.0}), X, y, 0).is_unique
+    assert find_optimum(recipe({"kind": "huber", "delta": 6.0}), X, y, 0).is_unique

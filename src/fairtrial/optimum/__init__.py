@@ -46,6 +46,8 @@ class Optimum:
         The largest certificate of a minimiser.
     problem : str
         Empty if certified; else a sentence that says why not.
+    is_unique : bool
+        Whether no other parameters have the same objective; known of certified minimisers.
     """
 
     W: np.ndarray
@@ -54,6 +56,7 @@ class Optimum:
     certificate: float
     tolerance: float
     problem: str
+    is_unique: bool = True
 
 
 def find_optimum(
@@ -93,7 +96,9 @@ def find_optimum(
             point = solve_residuals(recipe, X, np.asarray(y, float), clock)
     objective = measure_objective(recipe, X, y, point.W, point.b)
     problem = point.problem or _judge(point)
-    return Optimum(point.W, point.b, objective, point.certificate, point.tolerance, problem)
+    return Optimum(
+        point.W, point.b, objective, point.certificate, point.tolerance, problem, point.is_unique
+    )
 
 
 @cache

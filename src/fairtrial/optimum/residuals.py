@@ -28,6 +28,7 @@ from fairtrial.optimum.rows import (
     state_rows,
 )
 from fairtrial.optimum.standard import FLAT, Clock, OutOfTimeError, Point, standardise
+from fairtrial.optimum.uniqueness import is_only_minimum
 from fairtrial.study.recipe import Recipe
 
 # Newton's steps at one width; the least width to begin and to end with, in spreads of y.
@@ -63,7 +64,8 @@ def solve_residuals(recipe: Recipe, X: np.ndarray, y: np.ndarray, clock: Clock) 
     theta, certificate = _minimise(rows, clock)
     problem = clock.say() if certificate > TOLERANCE and clock.left < 0.0 else ""
     W, b = standard.restore(theta * spread)
-    return Point(W, b + shift, certificate, TOLERANCE, problem)
+    is_unique = certificate > TOLERANCE or is_only_minimum(rows, theta)
+    return Point(W, b + shift, certificate, TOLERANCE, problem, is_unique)
 
 
 def _minimise(rows: Rows, clock: Clock) -> tuple[np.ndarray, float]:

@@ -24,6 +24,8 @@ class Point(NamedTuple):
         How far the optimality condition is from being met, and what counts as met.
     problem : str
         A sentence where no minimiser can be named whatever the certificate; else empty.
+    is_unique : bool
+        Whether no other parameters have the same objective.
     """
 
     W: np.ndarray
@@ -31,6 +33,7 @@ class Point(NamedTuple):
     certificate: float
     tolerance: float
     problem: str = ""
+    is_unique: bool = True
 
 
 class OutOfTimeError(Exception):
