@@ -167,7 +167,7 @@ def test_a_diverged_run_is_not_the_later_one():
 def test_runs_too_short_for_a_metric():
     claim = {"on": "early_fluctuation", **MAE_OVER_MSE}
     pairs = pair(claim, lambda arm, seed: {"early_fluctuation": None if seed else 0.5})
-    assert "14 of 16 pairs lack early_fluctuation. Train them for longer." in pairs.problem
+    assert "14 of 16 pairs lack early_fluctuation. Such short runs have no value" in pairs.problem
 
 
 # --------------------------------------------------------------------------------------- effects
@@ -208,3 +208,8 @@ def test_an_effect_with_a_diverged_run_cannot_be_judged():
 
     pairs = pair(MAE_OVER_MSE | {"effect": EFFECT}, measure)
     assert "1 of 8 pairs have a run that diverged" in pairs.problem
+
+
+def test_r2_of_equal_test_targets_is_not_defined():
+    pairs = pair({"on": "r2", **MAE_OVER_MSE}, lambda arm, seed: {"r2": None if seed == 2 else 0.5})
+    assert "2 of 16 pairs lack r2. It is not defined where all test targets" in pairs.problem

@@ -202,7 +202,7 @@ def _find_problem(claim: Claim, table: pl.DataFrame) -> str:
     if lacking.height:
         trained = pl.col("better_diverged", "than_diverged").is_not_null()
         are_there = lacking.select(pl.all_horizontal(trained).all()).item()
-        remedy = "Train them for longer." if are_there else "Run the study to its end."
+        remedy = METRICS[claim.on].undefined if are_there else "Run the study to its end."
         return f"Cannot be judged: {lacking.height} of {n_pairs} pairs lack {claim.on}. {remedy}"
     return ""
 

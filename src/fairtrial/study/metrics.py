@@ -33,6 +33,8 @@ class Metric:
     never : str
         What a run without a value has never done, such as "arrives". Such a run counts as late: as
         its whole length. Empty where a lack of the value says nothing.
+    undefined : str
+        Why a finished run has no value, and what to do, as sentences.
     """
 
     meaning: str
@@ -41,14 +43,19 @@ class Metric:
     of_the_end: bool = True
     of_objective: bool = False
     never: str = ""
+    undefined: str = "Such short runs have no value: train them for longer."
 
 
 REGRESSION = {
     "mse": Metric("mean squared error on the test rows, in squared target units"),
     "mae": Metric("mean absolute error on the test rows, in target units"),
     "rmse": Metric("root mean squared error on the test rows, in target units"),
-    "r2": Metric("share of the test targets' variance that is explained", higher_is_better=True),
-}
+    "r2": Metric(
+        "share of the test targets' variance that is explained", higher_is_better=True,
+        undefined="It is not defined where all test targets of a seed are equal: claim on another "
+        "metric, or hold out more test rows.",
+    ),
+}  # fmt: skip
 TRUTH = {
     "parameter_error": Metric("Euclidean distance from the true weights and intercept"),
     "excess_risk": Metric(
