@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fairtrial.evidence.pairs import pair_runs
+from fairtrial.evidence.pairs import Bounds, pair_runs
 from made_up import make_runs, make_study
 
 RATE = {"kind": "sgd", "learning_rate": 0.1}
@@ -109,6 +109,19 @@ def test_a_run_that_never_arrives_counts_as_its_length():
     pairs = pair(ARRIVAL, measure)
     assert pairs.differences.tolist() == [-70.0] * 8
     assert "16 of 16 pairs have a run that never arrives" in pairs.remarks
+    assert "at most this" in pairs.remarks
+    assert pairs.bounds == Bounds(at_most=True, better_share=0.0, than_share=1.0)
+
+
+def test_absent_runs_on_either_side_leave_no_bound():
+    """MAE never arrives with even seeds, and MSE with odd ones."""
+
+    def measure(arm, seed):
+        return {"steps_to_tolerance": None if (arm.recipe.loss.kind == "mae") != seed % 2 else 30.0}
+
+    pairs = pair(ARRIVAL, measure)
+    assert pairs.bounds == Bounds(at_least=True, at_most=True, better_share=0.5, than_share=0.5)
+    assert "which side it favours is not known" in pairs.remarks
 
 
 def test_two_runs_that_never_arrive_tell_nothing():
@@ -146,6 +159,7 @@ def test_a_run_that_never_halves_its_rate_is_the_later_one():
     pairs = pair(HALVED, measure)
     assert pairs.differences.tolist() == [70.0] * 8
     assert "16 of 16 pairs have a run that never halves its rate" in pairs.remarks
+    assert pairs.bounds == Bounds(at_least=True, better_share=0.0, than_share=1.0)
 
 
 def test_two_runs_that_never_halve_tell_nothing():

@@ -19,6 +19,29 @@ SIDES, WITHOUT = ("better", "than"), ("better_against", "than_against")
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """What runs that never come to something leave known of a difference.
+
+    Such a run counts as its whole length, and what is claimed of it comes later, or never.
+
+    Attributes
+    ----------
+    at_least, at_most : bool
+        Whether some of the differences are at least (at most) what they count as.
+    better_share, than_share : float or None
+        The share of the runs of each side that came to it; None where the metric is no such one.
+    """
+
+    at_least: bool = False
+    at_most: bool = False
+    better_share: float | None = None
+    than_share: float | None = None
+
+
+NO_BOUNDS = Bounds()
+
+
+@dataclass(frozen=True)
 class Pairs:
     """A claim's matched runs.
 
@@ -37,12 +60,15 @@ class Pairs:
         Why the claim cannot be judged, as a sentence; "" if it can.
     remarks : str
         Which runs count as something else than what was measured, as sentences; "" if none.
+    bounds : Bounds
+        What is known of a difference where runs are absent.
     """
 
     arms: list[tuple[Arm, ...]]
     table: pl.DataFrame
     problem: str
     remarks: str
+    bounds: Bounds = NO_BOUNDS
 
     @cached_property
     def by_seed(self) -> pl.DataFrame:
@@ -111,7 +137,8 @@ def pair_runs(claim: Claim, arms: Sequence[Arm], runs: pl.DataFrame, seeds: Sequ
         sign = -1.0 if claim.effect.size == "smaller" else 1.0
     table = table.with_columns(difference=sign * (pl.col("better_value") - pl.col("than_value")))
     every = [match.arms for match in matched]
-    return Pairs(every, table, _find_problem(claim, table), _remark(claim, table))
+    bounds = _find_bounds(claim, table)
+    return Pairs(every, table, _find_problem(claim, table), _remark(claim, table, bounds), bounds)
 
 
 def _take_effects(table: pl.DataFrame, sign: float, *, is_size: bool) -> pl.DataFrame:
@@ -182,6 +209,16 @@ def _count_absent(table: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
+def _find_bounds(claim: Claim, table: pl.DataFrame) -> Bounds:
+    if not METRICS[claim.on].never or claim.effect is not None or table.is_empty():
+        return NO_BOUNDS
+    better, than = (bool(table[f"{side}_absent"].any()) for side in SIDES)
+    # Where later is better, an absent run is better than its whole length.
+    at_least, at_most = (better, than) if METRICS[claim.on].higher_is_better else (than, better)
+    shares = [1.0 - float(table[f"{side}_absent"].mean()) for side in SIDES]
+    return Bounds(at_least, at_most, *shares)
+
+
 def _find_problem(claim: Claim, table: pl.DataFrame) -> str:
     n_pairs, never = table.height, METRICS[claim.on].never if claim.effect is None else ""
     n_diverged = table.filter(pl.col("better_diverged") | pl.col("than_diverged")).height
@@ -207,18 +244,20 @@ def _find_problem(claim: Claim, table: pl.DataFrame) -> str:
     return ""
 
 
-def _remark(claim: Claim, table: pl.DataFrame) -> str:
+def _remark(claim: Claim, table: pl.DataFrame, bounds: Bounds) -> str:
     n_pairs, remarks = table.height, []
     n_diverged = table.filter(pl.col("better_diverged") | pl.col("than_diverged")).height
     if n_diverged and METRICS[claim.on].worst is not None:
         worst = f"{METRICS[claim.on].worst:g}"
         remarks.append(f"{n_diverged} of {n_pairs} pairs have a diverged run, counted as {worst}.")
-    never = METRICS[claim.on].never
-    if never and claim.effect is None:
+    if bounds.at_least or bounds.at_most:
         n_absent = table.filter(pl.col("better_absent") | pl.col("than_absent")).height
-        if n_absent:
-            remarks.append(
-                f"{n_absent} of {n_pairs} pairs have a run that never {never}, counted as its "
-                "whole length: the difference is at least so large."
-            )
+        if bounds.at_least and bounds.at_most:
+            known = "which side it favours is not known"
+        else:
+            known = f"the difference is at {'least' if bounds.at_least else 'most'} this"
+        remarks.append(
+            f"{n_absent} of {n_pairs} pairs have a run that never {METRICS[claim.on].never}, "
+            f"counted as its whole length, so {known}."
+        )
     return " ".join(remarks)
