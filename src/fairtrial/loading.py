@@ -40,6 +40,21 @@ def refuse_fork() -> None:
         )
 
 
+def refuse_optimised() -> None:
+    """Refuse a Python that has removed docstrings, before anything is trained.
+
+    Raises
+    ------
+    InputError
+        Under `python -OO`.
+    """
+    if sys.flags.optimize > 1:
+        raise InputError(
+            "This Python runs without docstrings (-OO, or PYTHONOPTIMIZE=2), which Altair needs to "
+            "draw charts: start it without that option, or with -O."
+        )
+
+
 def load_tensorflow(own_process: bool = False) -> None:
     """Load TensorFlow without its lines on the terminal.
 

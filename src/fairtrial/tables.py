@@ -64,10 +64,17 @@ def fit_table(rows: Sequence[Mapping[str, object]], names: Sequence[str], width:
 
 
 def _share(spare: int, least: Sequence[int], full: Sequence[int]) -> list[int]:
-    """Widen columns from the least that they need towards all that they can use."""
-    wanted = [most - few for few, most in zip(least, full, strict=True)]
-    total = max(1, sum(wanted))
-    return [few + min(more, spare * more // total) for few, more in zip(least, wanted, strict=True)]
+    """Widen columns from the least that they need towards all that they can use.
+
+    Those that lack little come first, so that short texts stay whole.
+    """
+    widths = list(least)
+    order = sorted(range(len(least)), key=lambda column: full[column] - least[column])
+    for done, column in enumerate(order):
+        more = min(full[column] - least[column], spare // (len(order) - done))
+        widths[column] += more
+        spare -= more
+    return widths
 
 
 def _holds_numbers(rows: Sequence[Mapping[str, object]], name: str) -> bool:
