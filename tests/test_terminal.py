@@ -1,7 +1,9 @@
 """Progress in words, with a clock of the test's own."""
 
 import io
+import json
 import re
+import sys
 
 import pytest
 
@@ -97,3 +99,81 @@ def test_a_pipe_gets_plain_rows(capsys):
     terminal.print_table(ROWS, apart="why")
     lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     assert lines == [list(ROWS[0]), *(list(row.values()) for row in ROWS)]
+
+
+# ---------------------------------------------------------------------------- narrow terminals
+
+
+METRICS = (
+    "mse", "mae", "rmse", "r2", "parameter_error", "excess_risk", "steps_to_tolerance",
+    "generalization_gap",
+)  # fmt: skip
+ARMS = [
+    {
+        "arm": f"optimizer.learning_rate={rate}, huber delta=1.5",
+        "runs": "20",
+        "outcomes": "20 completed",
+        **dict.fromkeys(METRICS, f"{rate * 1234.5678:.4g}"),
+    }
+    for rate in (0.001, 0.0123456, 0.1)
+]
+
+
+def show(rows, width, monkeypatch, **options):
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr("sys.stdout", screen := Screen())
+    terminal.print_table(rows, **options)
+    return re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
+
+
+@pytest.mark.parametrize("width", [20, 30, 40, 60, 80, 100, 120, 160, 200, 300])
+def test_no_number_is_folded(width, monkeypatch):
+    shown = show(ARMS, width, monkeypatch, rest="they stand elsewhere")
+    assert "…" not in shown
+    left_out = re.split(r",\s*|;|\n", shown.partition("Not shown: ")[2])
+    left_out = [name for name in METRICS if name in left_out]
+    table = shown.partition("Not shown: ")[0]
+    if width > 40:
+        assert all(len(line) <= width for line in shown.splitlines())
+    for row in ARMS:
+        for name, value in row.items():
+            if name in left_out:
+                continue
+            parts = re.split(r"(?<=[=_])| ", value)
+            assert all(re.search(rf"(?<![\d.]){re.escape(part)}", table) for part in parts), value
+    assert ("they stand elsewhere." in " ".join(shown.split())) == bool(left_out)
+    assert (width >= 200) <= (not left_out)
+
+
+def test_what_a_terminal_must_not_obey_is_written_out(monkeypatch, capsys):
+    rows = [{"arm": "a\x1b[2J\u202eb", "mse": "1"}]
+    assert "a\\x1b[2J\\u202eb" in show(rows, 80, monkeypatch)
+    terminal.say("one\x07\ntwo")
+    assert capsys.readouterr().err == "one\\x07\ntwo\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8", "utf-16", "koi8-r"])
+def test_any_encoding(encoding, monkeypatch):
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding=encoding))
+    monkeypatch.setattr("sys.stderr", io.TextIOWrapper(raw, encoding=encoding))
+    terminal.make_streams_safe()
+    value = {"say": "∞ → é \udcff"}
+    terminal.print_table([value])
+    terminal.say("∞ → é")
+    sys.stdout.flush()
+    raw.seek(0)
+    raw.truncate()
+    terminal.print_json({"say": "∞ → é"})
+    sys.stdout.flush()
+    assert json.loads(raw.getvalue().decode(encoding)) == {"say": "∞ → é"}
+
+
+def test_an_error_stream_that_is_full_or_absent(monkeypatch):
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(28, "No space left on device")
+
+    for stream in (Full(), None):
+        monkeypatch.setattr("sys.stderr", stream)
+        terminal.say("nobody reads this")

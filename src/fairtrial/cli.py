@@ -11,8 +11,8 @@ import typer
 
 from fairtrial import __version__
 from fairtrial.data_commands import app as data_app
-from fairtrial.errors import FairtrialError, InputError
-from fairtrial.loading import load_tensorflow
+from fairtrial.errors import FairtrialError, InputError, MachineError
+from fairtrial.loading import load_tensorflow, refuse_optimised
 from fairtrial.options import (
     Data,
     Json,
@@ -28,10 +28,13 @@ from fairtrial.options import (
     say_platform,
     to_bytes,
 )
+from fairtrial.paths import expand_path
 from fairtrial.terminal import (
     StoppedError,
     leave,
     make_console,
+    make_streams_safe,
+    print_json,
     print_table,
     say,
     show_progress,
@@ -105,7 +108,7 @@ def lab(
             stamp_lab(studies, out, verify, bool(prepared.data["fallback"]))
     conclusions = read_conclusions(out)
     if as_json:
-        print(json.dumps(conclusions, indent=2, ensure_ascii=False))
+        print_json(conclusions)
         return
     from fairtrial.statements import summarise_statements
 
@@ -117,9 +120,12 @@ def lab(
 
 @app.command()
 def run(
-    study_file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study file.")],
+    study_file: Annotated[
+        Path, typer.Argument(metavar="STUDY.toml", help="The study file.", parser=expand_path)
+    ],
     out: Annotated[
-        Path | None, typer.Option("--out", help="The results folder.", metavar="DIR")
+        Path | None,
+        typer.Option("--out", help="The results folder.", metavar="DIR", parser=expand_path),
     ] = None,
     seeds: Seeds = None,
     data: Data = None,
@@ -182,7 +188,7 @@ def run(
     from fairtrial.report.report import write_page
     from fairtrial.training.xla import has_xla
     from fairtrial.trial.progress import Status
-    from fairtrial.trial.store import summarise_arms
+    from fairtrial.trial.store import RUNS, summarise_arms
 
     say_platform(has_xla())
     looks = (ANYTIME, most) if until_decided else (SIGN_FLIP, None)
@@ -204,9 +210,9 @@ def run(
             "budget, and comes from full-batch runs without noise on data or weights."
         )
     if as_json:
-        print(json.dumps(verdicts, indent=2, ensure_ascii=False))
+        print_json(verdicts)
         return
-    print_table(summarise_arms(folder))
+    print_table(summarise_arms(folder), rest=f"they stand on the page and in {folder / RUNS}")
     if verdicts:
         print_table(summarise_verdicts(verdicts), apart="why")
     print(f"The report is {written}; the tables stand beside it.")
@@ -219,7 +225,7 @@ def say_done(study: Study, folder: Path, as_json: bool) -> None:
     say(f"Nothing to do: {runs} there, and the claims are judged.")
     verdicts = read_verdicts(folder) if study.claims else []
     if as_json:
-        print(json.dumps(verdicts, indent=2, ensure_ascii=False))
+        print_json(verdicts)
         return
     for row in verdicts:
         print(f"{row['verdict']:<10}  {row['say']}")
@@ -233,9 +239,9 @@ def read_verdicts(folder: Path) -> list[dict[str, Any]]:
 
 @app.command()
 def new(
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The study file.")] = Path(
-        "study.toml"
-    ),
+    file: Annotated[
+        Path, typer.Argument(metavar="[FILE]", help="The study file.", parser=expand_path)
+    ] = Path("study.toml"),
 ) -> None:
     """Write a commented study file to start from, and beside it the schema that editors read.
 
@@ -251,7 +257,8 @@ def new(
 @app.command()
 def schema(
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write it to a file.", metavar="FILE")
+        Path | None,
+        typer.Option("--out", help="Write it to a file.", metavar="FILE", parser=expand_path),
     ] = None,
 ) -> None:
     """Print the JSON Schema of study files, for editors and programs.
@@ -268,10 +275,14 @@ def schema(
 
 @app.command()
 def claims(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A results folder.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A results folder.", parser=expand_path)
+    ],
     claims_file: Annotated[
         Path | None,
-        typer.Option("--claims", help="Judge the claims of this file.", metavar="FILE"),
+        typer.Option(
+            "--claims", help="Judge the claims of this file.", metavar="FILE", parser=expand_path
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -285,7 +296,7 @@ def claims(
     with stoppable("Minimisers that were found are kept."):
         verdicts = judge(folder, claims_file, note=say)
     if as_json:
-        print(json.dumps(verdicts, indent=2, ensure_ascii=False))
+        print_json(verdicts)
     else:
         print_table(summarise_verdicts(verdicts), apart="why")
 
@@ -294,7 +305,9 @@ def claims(
 def replay(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="A replay file; the shipped one if none."),
+        typer.Argument(
+            metavar="[FILE]", help="A replay file; the shipped one if none.", parser=expand_path
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -314,7 +327,7 @@ def replay(
             reported, lambda done, of, label: report(Status(label, done / of, 1, done, of))
         )
     if as_json:
-        print(json.dumps(comparisons, indent=2, ensure_ascii=False))
+        print_json(comparisons)
     else:
         print_table([
             {**row, "match": "yes" if row["match"] else "NO"} for row in comparisons
@@ -325,7 +338,10 @@ def replay(
 
 @app.command()
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A results folder, or the lab's.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="A results folder, or the lab's.", parser=expand_path),
+    ],
     figures: Annotated[
         str | None,
         typer.Option(
@@ -366,11 +382,15 @@ def report(
 
 @app.command()
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The results folder.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The results folder.", parser=expand_path)
+    ],
     to: Annotated[str, typer.Option("--to", help="The format.", metavar="tensorboard|mlflow|csv")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="A new folder; DIR/FORMAT if absent.", metavar="PLACE"),
+        typer.Option(
+            "--out", help="A new folder; DIR/FORMAT if absent.", metavar="PLACE", parser=expand_path
+        ),
     ] = None,
     quiet: Quiet = False,
 ) -> None:
@@ -392,7 +412,9 @@ def export(
 def bench(
     json_file: Annotated[
         Path | None,
-        typer.Option("--json", help="Write JSON to a file; - prints it.", metavar="FILE"),
+        typer.Option(
+            "--json", help="Write JSON to a file; - prints it.", metavar="FILE", parser=expand_path
+        ),
     ] = None,
     only: Annotated[
         str | None, typer.Option("--only", help="Measure one workload.", metavar="WORKLOAD")
@@ -423,7 +445,7 @@ def bench(
         )
     figures = [asdict(row) for row in rows]
     if json_file == Path("-"):
-        print(json.dumps(figures, indent=2))
+        print_json(figures)
         return
     if json_file is not None:
         write_json(json_file, figures)
@@ -438,8 +460,14 @@ def count_matches(path: Path) -> tuple[int, int]:
 
 def main() -> None:
     """Run the command line; errors are sentences and exit codes, never tracebacks."""
+    make_streams_safe()
     try:
-        app()
+        try:
+            refuse_optimised()
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except SystemExit as end:
         if end.code != StoppedError.exit_code:  # What Typer makes of Ctrl-C.
             raise
@@ -451,3 +479,9 @@ def main() -> None:
     except FairtrialError as error:
         say(str(error))
         sys.exit(error.exit_code)
+    except OSError as error:  # Files have sentences already: this is the output.
+        say(
+            f"The output cannot be written: {error.strerror or error}. What the command has made "
+            "is kept; send the output elsewhere."
+        )
+        leave(MachineError.exit_code)

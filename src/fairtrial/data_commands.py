@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fairtrial.paths import expand_path
 from fairtrial.terminal import print_table, say
 
 app = typer.Typer(help="The data sets that fairtrial knows.", no_args_is_help=True)
@@ -36,7 +37,8 @@ def list_data() -> None:
 def fetch_data(
     name: Annotated[str, typer.Argument(help="A name from `fairtrial data list`.")],
     folder: Annotated[
-        Path | None, typer.Option("--to", help="Where the files go.", metavar="DIR")
+        Path | None,
+        typer.Option("--to", help="Where the files go.", metavar="DIR", parser=expand_path),
     ] = None,
 ) -> None:
     """Put a data set in place: find it, or download it, and check every file.

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fairtrial.errors import InputError
+from fairtrial.paths import expand_path
 from fairtrial.terminal import say
 
 if TYPE_CHECKING:
     from fairtrial.trial.execute import Engine
 
-Out = Annotated[Path, typer.Option("--out", help="The results folder.", metavar="DIR")]
+Out = Annotated[
+    Path, typer.Option("--out", help="The results folder.", metavar="DIR", parser=expand_path)
+]
 Seeds = Annotated[
     int | None,
     typer.Option("--seeds", help="So many seeds, from 0 on or of the study's name.", min=1),
@@ -41,7 +44,8 @@ Scheduler = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Data = Annotated[
-    Path | None, typer.Option("--data", help="A folder with Fashion-MNIST.", metavar="DIR")
+    Path | None,
+    typer.Option("--data", help="A folder with Fashion-MNIST.", metavar="DIR", parser=expand_path),
 ]
 
 

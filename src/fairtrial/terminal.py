@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fairtrial.errors import FairtrialError, MachineError
+from fairtrial.study.settings import find_control
 from fairtrial.trial.progress import Clock, Status, show_duration
 
 if TYPE_CHECKING:
@@ -143,11 +146,45 @@ def make_console() -> Console:
 
 
 def say(sentence: str) -> None:
-    """Print a sentence that is not the result."""
-    print(sentence, file=sys.stderr, flush=True)
+    """Print a sentence that is not the result; where nobody can read it, go on."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(show_controls(sentence, keep="\n"), file=sys.stderr, flush=True)
 
 
-def print_table(rows: list[dict[str, object]], apart: str = "") -> None:
+def show_controls(text: str, keep: str = "") -> str:
+    r"""Write characters that would change how a terminal shows the rest as their escapes.
+
+    Examples
+    --------
+    >>> show_controls("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    if not find_control(text):
+        return text
+    return "".join(
+        letter.encode("unicode_escape").decode()
+        if letter not in keep and find_control(letter)
+        else letter
+        for letter in text
+    )
+
+
+def make_streams_safe() -> None:
+    """Have streams replace the letters that their encoding lacks, in place of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def print_json(value: object) -> None:
+    """Print JSON; letters that the stream's encoding may lack are escaped, so none is lost."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    is_wide = encoding.lower().replace("-", "").startswith("utf")
+    print(json.dumps(value, indent=2, ensure_ascii=not is_wide))
+
+
+def print_table(rows: list[dict[str, object]], apart: str = "", rest: str = "") -> None:
     """Print rows as a table: drawn on a terminal, tab-separated in a pipe.
 
     Parameters
@@ -156,7 +193,10 @@ def print_table(rows: list[dict[str, object]], apart: str = "") -> None:
         With the same names each.
     apart : str
         A column of long texts, which a narrow terminal shows below the table.
+    rest : str
+        Where the columns stand for which a terminal is too narrow.
     """
+    rows = [{name: show_controls(str(value)) for name, value in row.items()} for row in rows]
     if sys.stdout is None or not sys.stdout.isatty():
         print("\t".join(rows[0]))
         for row in rows:
@@ -164,25 +204,50 @@ def print_table(rows: list[dict[str, object]], apart: str = "") -> None:
         return
     from rich.console import Console
     from rich.padding import Padding
+    from rich.text import Text
+
+    console = Console()
+    is_apart = bool(apart) and console.width < WIDE
+    names = [name for name in rows[0] if not (is_apart and name == apart)]
+    _draw_table(console, rows, names, rest)
+    for row in rows if is_apart else []:
+        if row[apart]:
+            console.print(Text(str(row[names[0]]), style="bold"))
+            console.print(Padding(Text(str(row[apart])), (0, 0, 0, 2)))
+
+
+def _draw_table(
+    console: Console, rows: Sequence[Mapping[str, object]], names: Sequence[str], rest: str
+) -> None:
+    """Draw a table as wide as it fits; where not even its texts do, a line for each value."""
     from rich.table import Table
     from rich.text import Text
 
-    console, table = Console(), Table()
-    is_apart = bool(apart) and console.width < WIDE
-    shown = [name for name in rows[0] if not (is_apart and name == apart)]
-    for name in shown:
-        table.add_column(Text(name), overflow="fold")  # Text, since brackets are not markup.
+    from fairtrial.tables import fit_table, wrap
+
+    fit = fit_table(rows, names, console.width)
+    if fit is None:
+        for row in rows:
+            for name in names:
+                told = str(row[name]) if name == names[0] else f"{name}: {row[name]}"
+                style = "bold" if name == names[0] else ""
+                console.print(Text(wrap(told, console.width), style), no_wrap=True, crop=False)
+        return
+    table = Table()
+    for name, width in fit.widths.items():
+        # Text, since brackets are not markup.
+        table.add_column(Text(wrap(name, width)), no_wrap=True, overflow="ignore")
     for row in rows:
-        table.add_row(*(Text(str(row[name])) for name in shown))
+        table.add_row(*(Text(wrap(str(row[name]), width)) for name, width in fit.widths.items()))
     console.print(table)
-    for row in rows if is_apart else []:
-        if row[apart]:
-            console.print(Text(str(row[shown[0]]), style="bold"))
-            console.print(Padding(Text(str(row[apart])), (0, 0, 0, 2)))
+    if fit.left_out:
+        where = rest or "a wider window shows them, and so does a pipe, as in: ... | cat"
+        console.print(Text(f"Not shown: {', '.join(fit.left_out)}; {where}."))
 
 
 def leave(code: int) -> None:
     """End the program now, whatever still computes in other threads."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, AttributeError):  # Full, closed, or not there.
+            stream.flush()
     os._exit(code)

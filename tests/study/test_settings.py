@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from by_hand import list_kinds, recipe
 from fairtrial.data.features import FITS
 from fairtrial.data.noise import NOISES
+from fairtrial.errors import InputError
 from fairtrial.study import recipe as recipes
 from fairtrial.study import task as tasks
 from fairtrial.training.loss import LOSSES
@@ -106,7 +107,7 @@ def test_rows_allowed(rows):
 
 @pytest.mark.parametrize("rows", [1, 2**31, 10.0])
 def test_rows_refused(rows):
-    with pytest.raises(ValidationError):
+    with pytest.raises(InputError):
         tasks.LineTask(kind="line", rows=rows)
 
 

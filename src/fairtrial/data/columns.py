@@ -6,10 +6,15 @@ Rows in messages are counted from 1; the line of names is not one.
 from __future__ import annotations
 
 import difflib
+import json
+import re
 from collections.abc import Iterator
 
 import polars as pl
 
+from fairtrial.data.cells import advise_missing, advise_number, is_number, list_markers
+from fairtrial.data.csv_text import shorten
+from fairtrial.study.settings import find_control
 from fairtrial.study.task import TableTask
 
 FEWEST_ROWS = 10
@@ -19,6 +24,9 @@ FEWEST_CLASS_ROWS = 5
 FEWEST_SPLIT_ROWS = 2
 # The rule for the numbers of a study: training is in float32.
 LARGEST = 1e30
+# What pandas, readr and Polars call a column without a name, or a name that is there twice.
+UNNAMED = r"Unnamed: \d+(?:[._]\w+)*|\.\.\.\d+|__index_level_\d+__|.*_duplicated_\d+"
+INDEXES = ("index", "level_0", "rownames", "row.names", "row_names", "rowname", "x", "x.1")
 
 
 def list_features(task: TableTask, columns: list[str]) -> list[str]:
@@ -69,14 +77,17 @@ def find_problems(task: TableTask, frame: pl.DataFrame) -> Iterator[str]:
     """
     kept = keep_rows(task, frame)
     yield from _find_unknown_names(task, frame.columns)
+    yield from _find_indexes(task, frame)
     yield from _find_too_few_rows(task, frame.height, kept.height)
     if not (features := list_features(task, frame.columns)):
         yield "No column is left to predict from: exclude fewer."
     if frame.height:
+        markers = _list_markers(task, frame)
         for name in features:
-            yield from _find_in_feature(task, frame[name], kept[name])
+            yield from _find_in_feature(task, frame[name], kept[name], markers)
         if task.target in frame.columns:
-            yield from _find_in_target(task, frame[task.target], kept[task.target])
+            yield from _find_in_target(task, frame[task.target], kept[task.target], markers)
+            yield from _find_copies(features, task.target, kept)
 
 
 def _find_unknown_names(task: TableTask, columns: list[str]) -> Iterator[str]:
@@ -91,7 +102,53 @@ def _find_unknown_names(task: TableTask, columns: list[str]) -> Iterator[str]:
                     f"(columns: {', '.join(columns[:20])}{', ...' if len(columns) > 20 else ''})."
                 )
     if len(columns) == 1:
-        yield "There is only one column: values of a CSV file are separated by commas."
+        yield (
+            f"There is only one column, {columns[0]!r}: a table has a target and at least one "
+            "other column. Where another character separates the values, write it, as in "
+            'separator = ";".'
+        )
+
+
+def _find_indexes(task: TableTask, frame: pl.DataFrame) -> Iterator[str]:
+    """Yield a sentence for each column that numbers the rows, as programs write it unasked."""
+    for name in list_features(task, frame.columns):
+        if name in task.categorical:
+            continue
+        if not name:
+            yield (
+                f"Column {frame.columns.index(name) + 1} has no name, such as the one in which "
+                'pandas and R number the rows: leave it out with exclude = [""], or give it a name.'
+            )
+        elif re.fullmatch(UNNAMED, name) or (name.lower() in INDEXES and _counts_rows(frame[name])):
+            yield (
+                f"Column {name!r} seems to number the rows, as programs do unasked: leave it out "
+                f"with exclude = [{json.dumps(name)}], or give it another name."
+            )
+
+
+def _counts_rows(column: pl.Series) -> bool:
+    """Say whether a column counts from 0 or 1 upward, rows that were removed left out."""
+    if column.dtype == pl.String:
+        return True
+    if not column.dtype.is_integer() or column.null_count() or column.is_empty():
+        return False
+    return column[0] in (0, 1) and bool((column.diff().drop_nulls() > 0).all())
+
+
+def _find_copies(features: list[str], target: str, kept: pl.DataFrame) -> Iterator[str]:
+    for name in features:
+        if kept.height and kept[name].equals(kept[target]):
+            yield (
+                f"Column {name!r} has the value of the target {target!r} in every row, so that "
+                "there is nothing to learn: exclude it."
+            )
+
+
+def _list_markers(task: TableTask, frame: pl.DataFrame) -> list[str]:
+    """List the texts of all columns that are used which often stand for a missing value."""
+    used = [name for name in frame.columns if name not in task.exclude]
+    texts = [frame[name].unique().drop_nulls().sort() for name in used]
+    return list_markers(t for column in texts if column.dtype == pl.String for t in column)
 
 
 def _find_too_few_rows(task: TableTask, n_rows: int, n_kept: int) -> Iterator[str]:
@@ -106,7 +163,9 @@ def _find_too_few_rows(task: TableTask, n_rows: int, n_kept: int) -> Iterator[st
         )
 
 
-def _find_in_feature(task: TableTask, column: pl.Series, kept: pl.Series) -> Iterator[str]:
+def _find_in_feature(
+    task: TableTask, column: pl.Series, kept: pl.Series, markers: list[str]
+) -> Iterator[str]:
     name, is_category = f"Column {column.name!r}", column.name in task.categorical
     if column.null_count() == len(column):
         yield f"{name} has no values: exclude it."
@@ -116,11 +175,12 @@ def _find_in_feature(task: TableTask, column: pl.Series, kept: pl.Series) -> Ite
             f"{name} has {_count_missing(column)}: set missing to 'drop' or 'impute', or exclude "
             "the column."
         )
-    if column.dtype == pl.String and not is_category:
-        yield (
-            f"{name} holds text, {_show_text(column)}, where numbers are needed: name the column "
-            "in categorical or exclude; leave cells without a value empty."
-        )
+    if column.dtype == pl.String:
+        if is_category:
+            yield from _find_in_texts(task, name, column, markers)
+        else:
+            advice = "name the column in categorical or exclude"
+            yield _word_text(task, name, column, markers, "where numbers are needed", advice)
     elif not _is_usable(column):
         yield f"{name} holds values of the type {column.dtype}, which cannot be used: exclude it."
     elif not is_category:
@@ -130,7 +190,9 @@ def _find_in_feature(task: TableTask, column: pl.Series, kept: pl.Series) -> Ite
         yield f"{name} is {_show(kept)} in every row and can tell nothing: exclude it."
 
 
-def _find_in_target(task: TableTask, column: pl.Series, kept: pl.Series) -> Iterator[str]:
+def _find_in_target(
+    task: TableTask, column: pl.Series, kept: pl.Series, markers: list[str]
+) -> Iterator[str]:
     name = f"The target {column.name!r}"
     if column.null_count() == len(column):
         yield f"{name} has no values: choose another column."
@@ -141,13 +203,16 @@ def _find_in_target(task: TableTask, column: pl.Series, kept: pl.Series) -> Iter
     if not _is_usable(column):
         yield f"{name} holds values of the type {column.dtype}: choose another column."
     elif task.problem == "classification":
+        if column.dtype == pl.String:
+            yield from _find_in_texts(task, name, column, markers)
         yield from _find_in_classes(name, kept)
     elif not column.dtype.is_numeric():
-        what = f"text, {_show_text(column)}" if column.dtype == pl.String else "true and false"
-        yield (
-            f"{name} holds {what}, but the targets of a regression are numbers: set problem to "
-            "'classification', or choose another column."
-        )
+        rule = "but the targets of a regression are numbers"
+        advice = "set problem to 'classification', or choose another column"
+        if column.dtype == pl.String:
+            yield _word_text(task, name, column, markers, rule, advice)
+        else:
+            yield f"{name} holds true and false, {rule}: {advice}."
     else:
         yield from _find_too_large(name, column)
         if _count_values(kept) == 1:
@@ -197,9 +262,43 @@ def _show(column: pl.Series) -> str:
     return repr(column.drop_nulls()[0])
 
 
-def _show_text(column: pl.Series) -> str:
-    """Show the first text that is no number: one such cell makes a whole column text."""
-    numbers = column.cast(pl.Float64, strict=False)
-    texts = (numbers.is_null() & column.is_not_null()).arg_true()
-    row = texts[0] if len(texts) else column.is_not_null().arg_true()[0]
-    return f"such as {column[row]!r} in row {row + 1}"
+def _word_text(
+    task: TableTask, name: str, column: pl.Series, markers: list[str], rule: str, advice: str
+) -> str:
+    """Say that a column of numbers holds a text, and what to write in its place.
+
+    The first text that is no number is shown: one such cell makes a whole column text.
+    """
+    numbers = is_number(column, task.decimal)
+    row = int((~numbers).fill_null(False).arg_true()[0])
+    text = column[row]
+    if text in markers:
+        advice = f"write {advise_missing(markers)} if it stands for a missing value"
+    elif find_control(text):
+        advice = "there is a line break or a control character in it; close the quotes before it"
+    elif numbers.any() or advise_number(text, task):
+        advice = advise_number(text, task) or f"correct it, leave the cell empty, or {advice}"
+    else:
+        return f"{name} holds text, such as {shorten(text)!r} in row {row + 1}, {rule}: {advice}."
+    return f"{name} holds {shorten(text)!r} in row {row + 1}, {rule}: {advice}."
+
+
+def _find_in_texts(
+    task: TableTask, name: str, column: pl.Series, markers: list[str]
+) -> Iterator[str]:
+    """Yield what is wrong with the texts of categories or classes."""
+    broken = [text for text in column.unique().drop_nulls() if find_control(text)]
+    if broken:
+        row = int(column.is_in(broken).arg_true()[0])
+        yield (
+            f"{name} holds {shorten(column[row])!r} in row {row + 1}, which has a line break or a "
+            "control character: close the quotes before it, remove it, or exclude the column."
+        )
+    found = column.is_in(markers).fill_null(False)
+    if task.missing_values is None and found.any():
+        row = int(found.arg_true()[0])
+        yield (
+            f"{name} holds {column[row]!r} in row {row + 1}, which often stands for a missing "
+            f"value: write {advise_missing(markers)} if it does, or missing_values = [] if it is a "
+            "category."
+        )

@@ -19,6 +19,7 @@ from fairtrial.data.dataset import Dataset
 from fairtrial.data.pixels import take_images
 from fairtrial.data.split import split_rows
 from fairtrial.errors import InputError, MachineError
+from fairtrial.paths import locate
 from fairtrial.study.complaints import make_error, validate
 from fairtrial.study.document import Document
 from fairtrial.study.task import ImagesTask
@@ -102,7 +103,7 @@ def images(
             "Arrays of images need labels, and a file to be kept in, so that the study can be run "
             "again: images(X, y, file='mine.npz')."
         )
-    path = Path(X if is_place or file is None else file).absolute()
+    path = locate(X if is_place or file is None else file)
     task, complaints = validate(ImagesTask, {"kind": "images", "path": str(path), "test": test})
     if task is None:
         raise make_error(Document("images", {}), complaints)

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from fairtrial.data.cells import interpret
 from fairtrial.data.columns import find_problems, keep_rows, list_features, tidy
+from fairtrial.data.csv_text import read_csv
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import split_rows
 from fairtrial.errors import InputError
@@ -20,10 +22,25 @@ from fairtrial.study.task import TableTask
 
 TEST_PURPOSE = "table.test"
 
-# All rows are looked at before a column is given its type.
-READERS: dict[str, Callable[[io.BytesIO], pl.DataFrame]] = {
-    ".csv": lambda file: pl.read_csv(file, infer_schema_length=None),
-    ".parquet": lambda file: pl.read_parquet(file),
+Reader = Callable[[TableTask, Path, bytes], pl.DataFrame]
+
+
+def read_parquet(task: TableTask, path: Path, content: bytes) -> pl.DataFrame:
+    """Read a Parquet file, which says of itself how it is written."""
+    for setting in ("separator", "decimal", "encoding"):
+        if (value := getattr(task, setting)) != TableTask.model_fields[setting].default:
+            raise InputError(
+                f"{path} is a Parquet file, and {setting} = {value!r} is for CSV files: leave it "
+                "out."
+            )
+    return pl.read_parquet(io.BytesIO(content))
+
+
+READERS: dict[str, Reader] = {
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".txt": read_csv,
+    ".parquet": read_parquet,
 }
 
 
@@ -95,15 +112,13 @@ def _read_version(task: TableTask, path: Path, modified: int, size: int) -> Tabl
     if (read := READERS.get(path.suffix.lower())) is None:
         raise InputError(
             f"{path} ends in {path.suffix or 'nothing'!r}: a table's name ends in "
-            f"{' or '.join(READERS)}."
+            f"{', '.join([*READERS][:-1])} or {[*READERS][-1]}."
         )
     try:
         content = path.read_bytes()
-        frame = tidy(read(io.BytesIO(content)))
+        frame = interpret(task, tidy(read(task, path, content)))
     except OSError as error:
         raise _refuse(path, error.strerror) from None
-    except pl.exceptions.NoDataError:
-        raise InputError(f"{path} is empty: a table has names of columns, and rows.") from None
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise _refuse(path, str(error).partition("\n")[0]) from None
     if problems := list(find_problems(task, frame)):

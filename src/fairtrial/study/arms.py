@@ -10,13 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from fairtrial.study.baseline import AnyBaseline, BaselineEntry
 from fairtrial.study.complaints import LONGEST_NAME, Complaint, show, validate, write_bare
 from fairtrial.study.document import Place
 from fairtrial.study.features import AS_THEY_COME, AnyFeatures, find_misfits
 from fairtrial.study.names import flatten, list_names, set_at
+from fairtrial.study.plain import dump_given
 from fairtrial.study.recipe import DataNoise, FeatureNoise, Recipe
 from fairtrial.study.settings import Line, Settings
 from fairtrial.study.task import IMAGE_SHAPES, AnyTask, ImagesTask, TableTask, Task, has_classes
@@ -181,22 +182,6 @@ def _make_baseline(task: AnyTask, entry: BaselineEntry) -> Arm:
     arm = Arm(entry.name, task, entry.model, entry.name)
     own = {name for name in arm.settings if name.startswith("baseline.")}
     return replace(arm, picked=frozenset(RECIPE_NAMES) | own)
-
-
-def dump_given(settings: BaseModel) -> dict[str, Any]:
-    """Dump what was given, and every kind: a changed kind must not inherit the old one's defaults.
-
-    Settings that were not given take the defaults of whatever kind the arm has.
-    """
-    given: dict[str, Any] = {}
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        if isinstance(value, BaseModel):
-            given[name] = dump_given(value)
-        elif name == "kind" or (name in settings.model_fields_set and value is not None):
-            is_models = isinstance(value, list) and value and isinstance(value[0], BaseModel)
-            given[name] = [dump_given(each) for each in value] if is_models else value
-    return given
 
 
 # ------------------------------------------------------------------------------------------ cells

@@ -60,7 +60,12 @@ def validate(model: type[Model], values: object) -> tuple[Model | None, list[Com
     try:
         return model.model_validate(values), []
     except ValidationError as error:
-        return None, [_describe(detail, model) for detail in error.errors()]
+        return None, describe_all(error, model)
+
+
+def describe_all(error: ValidationError, model: type[BaseModel]) -> list[Complaint]:
+    """Say every error of Pydantic's in the words of a study file."""
+    return [_describe(detail, model) for detail in error.errors()]
 
 
 def make_error(document: Document, complaints: Iterable[Complaint]) -> InputError:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fairtrial.errors import InputError
+from fairtrial.paths import expand_path
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -53,7 +54,7 @@ class Document:
         return self.lines.get(place)
 
 
-def read_text(path: Path) -> str:
+def read_text(path: str | Path) -> str:
     """Read a text file of the user's.
 
     Raises
@@ -61,6 +62,7 @@ def read_text(path: Path) -> str:
     InputError
         If it is missing, a folder, unreadable, or not UTF-8.
     """
+    path = expand_path(path)
     try:
         # Not read_text: that would turn a lone carriage return, which TOML refuses, into a line.
         content = path.read_bytes()

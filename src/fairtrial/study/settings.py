@@ -7,15 +7,34 @@ studies built in Python. Numbers carry their units in the docstrings.
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from fairtrial.errors import InputError
+from fairtrial.paths import locate
+from fairtrial.study.complaints import describe_all, make_error
+from fairtrial.study.document import Document
+from fairtrial.study.plain import make_plain
 
 
 class Settings(BaseModel):
     """Base of all settings: frozen, strict about types, no unknown keys, finite numbers only."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    if not TYPE_CHECKING:  # Type checkers see the fields as arguments.
+
+        def __init__(self, **values: Any) -> None:
+            try:
+                super().__init__(**make_plain(values))
+            except ValidationError as error:
+                raise make_error(
+                    Document(type(self).__name__, {}), describe_all(error, type(self))
+                ) from None
+
+        # Tables inside of others are made without it, so that all errors are told at once.
+        __init__.__pydantic_base_init__ = True
 
     def __hash__(self) -> int:
         # Pydantic's own refuses lists, and a task that holds one is still a key of tables of runs.
@@ -29,6 +48,9 @@ def _check_range(value: float) -> float:
         raise ValueError(f"{value:g} must be 1e-30 to 1e30 in size, as training is in float32")
     return value
 
+
+# Unicode's embeddings, overrides and isolates: text after them can read as something else.
+TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 # What the schema of study files says of `_check_range`.
 _MOST: Any = {"maximum": 1e30}
@@ -46,13 +68,41 @@ Decay = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 
 
+def find_control(text: str) -> str:
+    """Return the first character that would tear tables and terminals apart; else an empty text.
+
+    That is a control character, a separator of lines, half of a surrogate pair, or one that turns
+    the direction of the text that follows it.
+    """
+    return next(
+        (
+            letter
+            for letter in text
+            if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") or letter in TURNS
+        ),
+        "",
+    )
+
+
 def check_text(text: str) -> str:
     """Refuse what would tear tables and terminals apart."""
-    if any(unicodedata.category(letter) == "Cc" for letter in text):
-        raise ValueError(f"{text!r} must be one line, without tabs or control characters")
+    if find_control(text):
+        raise ValueError(
+            f"{text!r} must be one line, without tabs, control characters or characters that turn "
+            "the direction of text"
+        )
     return text
 
 
+def locate_data(path: str) -> str:
+    """Make a path absolute, from the working directory: it may change before the data is read."""
+    try:
+        return str(locate(path))
+    except InputError as error:
+        raise ValueError(str(error).rstrip(".")) from None
+
+
+DataPath = Annotated[str, Field(min_length=1), AfterValidator(locate_data)]
 Line = Annotated[str, Field(min_length=1), AfterValidator(check_text)]
 
 

@@ -10,18 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
 from pydantic import TypeAdapter, ValidationError
 
 from fairtrial.errors import InputError
-from fairtrial.study.arms import Arm, ArmEntry, Grid, Run, dump_given, make_arms
+from fairtrial.paths import expand_path
+from fairtrial.study.arms import Arm, ArmEntry, Grid, Run, make_arms
 from fairtrial.study.baseline import BaselineEntry
 from fairtrial.study.claims import Claim, find_claim_problems
 from fairtrial.study.complaints import Complaint, make_error, validate
 from fairtrial.study.document import Document, parse_toml, read_text
 from fairtrial.study.matching import match_claim
+from fairtrial.study.plain import dump_given, make_plain
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.seeds import Seeds, list_seeds
 from fairtrial.study.settings import Line, Settings
@@ -64,6 +66,15 @@ class Study(Settings):
     claims: list[Claim] = []
     only_claimed: bool = False
 
+    if not TYPE_CHECKING:
+
+        def __init__(self, **values: Any) -> None:
+            document = Document("study", _make_canonical(values))
+            _check(document)
+            super().__init__(**document.values)
+
+        __init__.__pydantic_base_init__ = True
+
     @classmethod
     def load(cls, path: str | Path) -> Study:
         """Read and check a study file.
@@ -73,8 +84,8 @@ class Study(Settings):
         InputError
             With every error of the file, if it cannot be read or breaks a rule.
         """
-        document = parse_toml(read_text(Path(path)), str(path))
-        values = _resolve_paths(document.values, Path(path).absolute().parent)
+        document = parse_toml(read_text(path), str(path))
+        values = _resolve_paths(document.values, expand_path(path).absolute().parent)
         return check_study(Document(document.source, values, document.text))
 
     @classmethod
@@ -122,8 +133,7 @@ class Study(Settings):
         Raises
         ------
         InputError
-            With every error of every arm, e.g. a setting that its kind does not have; only where
-            the study was made in Python, as those of files and of `replace` are checked.
+            With every error of every arm; only where the study was made unchecked.
         """
         arms, complaints = make_arms(self.task, self.recipe, self.vary, self.arms, self.baselines)
         if complaints:
@@ -171,6 +181,15 @@ def check_study(document: Document) -> Study:
     InputError
         With every error: of the settings, of the arms, of the claims.
     """
+    return _check(Document(document.source, _make_canonical(document.values), document.text))
+
+
+def _make_canonical(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Write values as a file does; relative paths are taken from the working directory."""
+    return _resolve_paths(make_plain(values), Path.cwd())
+
+
+def _check(document: Document) -> Study:
     study, complaints = validate(Study, document.values)
     complaints += _find_problems(_split(study) if study else _salvage(document.values))
     if study is None or complaints:
@@ -186,8 +205,9 @@ def _resolve_paths(values: Any, folder: Path, name: str = "") -> Any:
         }
     if isinstance(values, list):
         return [_resolve_paths(value, folder, name) for value in values]
-    is_path = isinstance(values, str) and name.endswith(".task.path")
-    return str(folder / values) if is_path else values
+    if not isinstance(values, str) or not values or not name.endswith(".task.path"):
+        return values
+    return str(folder / expand_path(values))
 
 
 # ---------------------------------------------------------- the rules between the parts of a study

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from fairtrial.study.settings import (
     Count,
+    DataPath,
     NonNegative,
     Number,
     Positive,
@@ -123,25 +125,67 @@ class DigitsTask(Settings):
     kind: Literal["digits"]
 
 
+def check_separator(text: str) -> str:
+    """Refuse what cannot stand between the values of a line."""
+    if len(text) != 1 or text.isalnum() or text in '"\r\n\0+-.':
+        raise ValueError(
+            f'{text!r} must be one character between values, as in separator = ";" or '
+            'separator = "\\t" for tabs'
+        )
+    return text
+
+
+def check_encoding(name: str) -> str:
+    """Refuse what is not an encoding of text that Python knows."""
+    try:
+        if codecs.lookup(name).name in NOT_FILES:
+            raise LookupError(name)
+        "a".encode(name)
+    except (LookupError, ValueError):
+        raise ValueError(
+            f"{name!r} is not a known encoding of text: name one as in "
+            'encoding = "latin-1", "cp1252" or "utf-16"'
+        ) from None
+    return name
+
+
+# Python counts them as encodings of text, but no file is written in them.
+NOT_FILES = ("idna", "punycode", "unicode-escape", "unicode_escape", "raw-unicode-escape", "utf-7")
+SEPARATOR = Field(json_schema_extra={"minLength": 1, "maxLength": 1})
+
+
 class TableTask(Settings):
     """A CSV or Parquet file: `target` from all other columns but those in `exclude`.
 
     Columns in `categorical` name categories, the others hold numbers. `path` is taken from the
     folder of the study file, or from the working directory where there is none. `test` is the share
     of rows that are held out as test rows.
+
+    `separator`, `decimal` and `encoding` say how a CSV file is written. `missing_values` are texts
+    that stand for a missing value, beside the empty cell; where it is absent, texts that often do
+    so, such as `NA`, are refused.
     """
 
     kind: Literal["table"]
-    path: Annotated[str, Field(min_length=1)]
+    path: DataPath
     target: str
     problem: Literal["regression", "classification"]
     categorical: list[str] = []
     exclude: list[str] = []
     missing: Literal["refuse", "drop", "impute"] = "refuse"
+    missing_values: list[Annotated[str, Field(min_length=1)]] | None = None
+    separator: Annotated[str, AfterValidator(check_separator), SEPARATOR] = ","
+    decimal: Literal[".", ","] = "."
+    encoding: Annotated[str, AfterValidator(check_encoding)] = "utf-8"
     test: Share = 0.2
 
     @model_validator(mode="after")
     def _check_columns(self) -> TableTask:
+        if self.separator == self.decimal:
+            raise ValueError(
+                f"separator and decimal are both {self.separator!r}: values with decimal commas "
+                'need another separator, as in separator = ";"'
+            )
         named = [self.target, *self.categorical, *self.exclude]
         for name in named:
             if named.count(name) > 1:
@@ -161,7 +205,7 @@ class ImagesTask(Settings):
     """
 
     kind: Literal["images"]
-    path: Annotated[str, Field(min_length=1)]
+    path: DataPath
     test: Share = 0.2
 
 

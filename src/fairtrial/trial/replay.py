@@ -89,7 +89,7 @@ class ReplayFile(Settings):
         InputError
             With every error of the file.
         """
-        return check(cls, parse_toml(read_text(Path(path)), str(path)))
+        return check(cls, parse_toml(read_text(path), str(path)))
 
 
 @dataclass(frozen=True)

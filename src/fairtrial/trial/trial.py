@@ -12,7 +12,8 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from fairtrial.errors import InputError
-from fairtrial.loading import load_tensorflow
+from fairtrial.loading import load_tensorflow, refuse_fork
+from fairtrial.paths import locate
 from fairtrial.study import Arm, Run, Study
 from fairtrial.trial.environment import describe_environment
 from fairtrial.trial.execute import Engine, Grown, Note, recall_memory, run_study
@@ -61,7 +62,7 @@ class Trial:
     """
 
     def __init__(self, folder: str | Path):
-        self.folder = Path(folder)
+        self.folder = locate(folder)
         absent = [name for name in (STUDY, RUNS, CURVES) if not (self.folder / name).is_file()]
         if absent:
             raise InputError(
@@ -84,6 +85,7 @@ class Trial:
         return {arm.name: arm for arm in self.study.list_arms()}
 
     def _read(self, name: str) -> pl.DataFrame:
+        refuse_fork()
         try:
             table = pl.read_parquet(self.folder / name, glob=False)
         except (OSError, PolarsError):
@@ -226,7 +228,7 @@ def run(
     load_tensorflow()
     from fairtrial.trial.verify import refuse_deviation, verify_runs
 
-    folder, environment = Path(out), describe_environment()
+    folder, environment = locate(out), describe_environment()
     run_study(study, folder, report, note, memory, engine, more, grown)
     environment["verification"] = recall_verification(folder, environment)
     if verify:

@@ -146,7 +146,16 @@ def test_who_comes_second_waits():
     assert made == [1]
 
 
-def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_written_keeps_nothing(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("FAIRTRIAL_CACHE", str(tmp_path / "file"))
+    found = store.keep("a", (4, 3), make)
+    np.testing.assert_array_equal(found, TABLE)
+    assert not found.flags.writeable and found.dtype == np.float32
+
+
+def test_features_too_large_for_memory_need_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "MOST_IN_MEMORY", 47)
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FAIRTRIAL_CACHE", str(tmp_path / "file"))
     with pytest.raises(MachineError, match=r"the features take 0\.0 GiB\. Make room, or name"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import time
@@ -24,6 +25,9 @@ FOLDER_NAME = "features"
 MOST_FLOAT32 = 2**30
 # What all files may take together, in bytes: those not used for longest go first.
 MOST_KEPT = 8 * 2**30
+# What is made in memory where the folder cannot be written, in bytes.
+MOST_IN_MEMORY = 2**30
+UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOSPC)
 ABANDONED_SECONDS = 24 * 60 * 60
 
 
@@ -79,6 +83,8 @@ def keep(
     except InterruptedError:  # Whoever waited has stopped it.
         raise
     except OSError as error:
+        if error.errno in UNWRITABLE and dtype.itemsize * shape[0] * shape[1] <= MOST_IN_MEMORY:
+            return _make_without(path, shape, dtype, make)
         size = dtype.itemsize * shape[0] * shape[1] / 2**30
         raise MachineError(
             f"{path} cannot be written ({error.strerror or error}): the features take {size:.1f} "
@@ -86,11 +92,27 @@ def keep(
         ) from None
 
 
+def _make_without(
+    path: Path, shape: tuple[int, int], dtype: np.dtype, make: Callable[[], Iterable[np.ndarray]]
+) -> np.ndarray:
+    """Make features in memory, where the folder of kept ones takes none; or read what it has."""
+    with contextlib.suppress(OSError):
+        if (found := _open(path, shape, dtype)) is not None:
+            return found
+    made, row = np.empty(shape, dtype), 0
+    for chunk in make():
+        made[row : row + len(chunk)] = _limit(chunk, dtype)
+        row += len(chunk)
+    made.flags.writeable = False
+    return made
+
+
 def _open(path: Path, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray | None:
     """Map a file that is there and whole, and note that it was used; None of any other."""
     try:
         found = np.load(path, mmap_mode="r")
-        os.utime(path)
+        with contextlib.suppress(PermissionError):  # Of another user, whose files can be read.
+            os.utime(path)
     except (FileNotFoundError, ValueError, EOFError):  # Not made yet, just removed, or damaged.
         return None
     return found if (found.shape, found.dtype) == (shape, dtype) else None
@@ -114,16 +136,20 @@ def _write(
     path: Path, shape: tuple[int, int], dtype: np.dtype, chunks: Iterable[np.ndarray]
 ) -> None:  # fmt: skip
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    # Half precision ends at 65,504: what lies beyond, such as a response that training rows hardly
-    # ever had, stays at that end instead of becoming infinite.
-    end = np.finfo(dtype).max
     # Not through a mapping: on a full disk that would end the process.
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for chunk in chunks:
-            file.write(np.ascontiguousarray(np.clip(chunk, -end, end), dtype).data)
+            file.write(_limit(chunk, dtype).data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _limit(chunk: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    # Half precision ends at 65,504: what lies beyond, such as a response that training rows hardly
+    # ever had, stays at that end instead of becoming infinite.
+    end = np.finfo(dtype).max
+    return np.ascontiguousarray(np.clip(chunk, -end, end), dtype)
 
 
 def _make_room(newest: Path) -> None:

@@ -1,0 +1,166 @@
+"""From texts to values: which are numbers, which stand for a missing value, and what to write.
+
+A text is a number only where every reader takes it for the same one. Nothing else is made a number:
+`1,234` may be 1.234 or 1234, so it is refused with what to write.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+
+import polars as pl
+
+from fairtrial.study.task import TableTask
+
+WHOLE = r"^[+-]?[0-9]{1,18}$"
+POINT = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+COMMA = POINT.replace(r"\.", ",")
+NAN = r"(?i)^[+-]?nan$"
+INFINITE = r"(?i)^[+-]?inf(?:inity)?$"
+TRUTH = r"(?i)^(?:true|false)$"
+# Numbers that are written in one way only: 01 and 1 are two postcodes.
+PLAIN_WHOLE = r"^(?:0|-?[1-9][0-9]{0,17})$"
+PLAIN_POINT = r"^-?(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,5})?$"
+
+# In lower case: texts that programs write, or read, in the place of a missing value.
+MARKERS = frozenset([
+    "na", "n/a", "#n/a", "<na>", "nan", "-nan", "nat", "null", "nil", "none", "missing", "?", "-",
+    "--", ".", "..", "#div/0!", "#value!", "#ref!", "#name?", "#null!", "#num!", "1.#qnan",
+    "-1.#ind",
+])  # fmt: skip
+GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:[,.' \u00a0\u2009\u202f][0-9]{3})+(?:[.,][0-9]+)?")
+ADVICE: tuple[tuple[str, str], ...] = (
+    (r"[+-]?0[xX][0-9a-fA-F]+", "write it in decimal digits"),
+    (r"[+-]?[0-9.,\s]+%", "write the number without the sign %"),
+    (
+        r"[+-]?(?:[$€£¥₹₽]|[A-Z]{3})\s?[+-]?[0-9][0-9.,' \u00a0]*|"
+        r"[+-]?[0-9][0-9.,' \u00a0]*\s?(?:[$€£¥₹₽]|[A-Z]{3})",
+        "write the number without the currency",
+    ),
+    (
+        r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}(?:[ T].*)?",
+        "a date is no number: write the days since a fixed date, or exclude the column",
+    ),
+    (
+        r"[0-9]{1,2}:[0-9]{2}(?::[0-9.]+)?",
+        "a time is no number: write it in one unit, such as minutes, or exclude the column",
+    ),
+    (r"[\u2212\u2010-\u2015].*", "write the minus as '-'"),
+    (r"\([0-9.,]+\)|[0-9.,]+-", "write a negative number with '-' before it"),
+    (r"[+-]?[0-9.]+[dD][+-]?[0-9]+", "write the exponent with e, as in 1.5e3"),
+    (r"[<>~≈≤≥].*", "write one number, or leave the cell empty"),
+    (r"(?i:yes|no|y|n|t|f|on|off)", "write true and false, or name the column in categorical"),
+    (r"[+-]?[0-9.,]+\s*[^\W\d_]+[²³]?", "write the number alone, without a unit"),
+)
+
+
+def interpret(task: TableTask, frame: pl.DataFrame) -> pl.DataFrame:
+    """Turn the texts of the columns that are used into numbers, true and false, or null.
+
+    A column that is to hold numbers stays text where one of its texts is no number, so that the
+    text can be shown. The values of categories are numbers, or true and false, where all of them
+    are; they sort as such.
+    """
+    return frame.with_columns([
+        _interpret(task, column) for column in frame if column.name not in task.exclude
+    ])  # fmt: skip
+
+
+def _interpret(task: TableTask, column: pl.Series) -> pl.Series:
+    markers = task.missing_values or []
+    if column.dtype == pl.String:
+        column = column.replace(dict.fromkeys(markers)) if markers else column
+        is_category = column.name in task.categorical or (
+            column.name == task.target and task.problem == "classification"
+        )
+        column = _read_category(column) if is_category else _read_numbers(column, task.decimal)
+    numbers = [float(text) for text in markers if re.fullmatch(POINT, text)]
+    if not numbers or not column.dtype.is_numeric():
+        return column
+    found = column.cast(pl.Float64).is_in(numbers).fill_null(False)
+    return column.set(found, None)
+
+
+def _read_numbers(column: pl.Series, decimal: str) -> pl.Series:
+    """Read a column of numbers; as it is where one of its texts is no number."""
+    kept = column.drop_nulls()
+    if kept.is_empty():
+        return column
+    if kept.str.contains(TRUTH).all():
+        return column.str.to_lowercase() == "true"
+    if kept.str.contains(WHOLE).all():
+        return _convert(column, int, pl.Int64)
+    if not is_number(kept, decimal).all():
+        return column
+    column = column.str.replace(",", ".", literal=True) if decimal == "," else column
+    return _convert(column, float, pl.Float64).fill_nan(None)
+
+
+def _read_category(column: pl.Series) -> pl.Series:
+    kept = column.drop_nulls()
+    if kept.is_empty():
+        return column
+    if kept.str.contains(PLAIN_WHOLE).all():
+        return _convert(column, int, pl.Int64)
+    if kept.str.contains(PLAIN_POINT).all():
+        return _convert(column, float, pl.Float64)
+    if kept.str.contains(TRUTH).all():
+        return column.str.to_lowercase() == "true"
+    return column
+
+
+def _convert(column: pl.Series, read: type[int] | type[float], dtype: type) -> pl.Series:
+    # By Python, whose reading of decimals is exact to the last bit.
+    values = [None if text is None else read(text) for text in column]
+    return pl.Series(column.name, values, dtype)
+
+
+def is_number(texts: pl.Series, decimal: str) -> pl.Series:
+    """Say of each text whether it is a number, an infinite one, or NaN; null stays null."""
+    return (
+        texts.str.contains(COMMA if decimal == "," else POINT)
+        | texts.str.contains(NAN)
+        | texts.str.contains(INFINITE)
+    )
+
+
+def list_markers(texts: Iterable[str]) -> list[str]:
+    """List the texts that often stand for a missing value, each once."""
+    return [text for text in dict.fromkeys(texts) if text.lower() in MARKERS]
+
+
+def advise_missing(markers: Iterable[str]) -> str:
+    """Say which setting turns texts into missing values."""
+    return f"missing_values = {json.dumps([*markers], ensure_ascii=False)}"
+
+
+def advise_number(text: str, task: TableTask) -> str | None:
+    """Say what to write in place of a text that is no number; None where it is just text."""
+    other = "," if task.decimal == "." else "."
+    is_grouped = GROUPED.fullmatch(text) is not None
+    if re.fullmatch(COMMA if other == "," else POINT, text):
+        setting = f'decimal = "{other}" if {other!r} separates the decimals'
+        if task.separator == other:
+            setting = 'separator = ";" and decimal = "," after saving the file with semicolons'
+        if is_grouped:
+            return f"write {setting}; if it separates thousands, remove it"
+        return f"write {setting}"
+    if is_grouped:
+        return f"write numbers without separators of thousands, as in {_ungroup(text)}"
+    for pattern, advice in ADVICE:
+        if re.fullmatch(pattern, text):
+            return advice
+    if text[:1].isdecimal() and not text.isascii():
+        return "write it with the digits 0 to 9"
+    return None
+
+
+def _ungroup(text: str) -> str:
+    """Write a grouped number plainly; a last mark unlike the others is the decimal one."""
+    marks = re.findall(r"[^0-9+-]", text)
+    decimals = ""
+    if len(marks) > 1 and marks[-1] in ".," and marks[-1] not in marks[:-1]:
+        text, _, decimals = text.rpartition(marks[-1])
+    return re.sub(r"[^0-9+-]", "", text) + (f".{decimals}" if decimals else "")

@@ -1,0 +1,67 @@
+"""Python's values as those of a TOML file: one thing has one spelling, wherever it comes from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from enum import Enum
+from typing import Any
+
+from pydantic import BaseModel
+
+
+def make_plain(value: Any) -> Any:
+    """Make plain values of what Python programs have at hand.
+
+    NumPy's numbers and arrays, columns of tables, tuples, ranges and sets become numbers and lists;
+    paths become text; settings become tables of what was given. All else stays as it is, and is
+    checked as the values of a file are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> make_plain({"seeds": range(3), "rate": np.float64(0.1), "set": (np.int32(2), "a")})
+    {'seeds': [0, 1, 2], 'rate': 0.1, 'set': [2, 'a']}
+    """
+    if value is None or type(value) in (str, int, float, bool) or isinstance(value, type):
+        return value
+    if isinstance(value, BaseModel):
+        return dump_given(value)
+    if isinstance(value, Mapping):
+        return {make_plain(key): make_plain(each) for key, each in value.items()}
+    if isinstance(value, Enum):
+        return make_plain(value.value)
+    listed = _list_values(value)
+    return [make_plain(each) for each in listed] if isinstance(listed, list) else listed
+
+
+def _list_values(value: Any) -> Any:
+    """Make a list, a number or a text of one thing; it stays as it is where it is none of them."""
+    for method in ("tolist", "to_list"):  # NumPy's and pandas', then Polars'.
+        if callable(make := getattr(value, method, None)):
+            return make()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    for kind in (str, int, float):  # A subclass prints as something else.
+        if isinstance(value, kind):
+            return kind(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=repr)
+    is_text = isinstance(value, bytes | bytearray)
+    return list(value) if isinstance(value, Collection) and not is_text else value
+
+
+def dump_given(settings: BaseModel) -> dict[str, Any]:
+    """Dump what was given, and every kind: a changed kind must not inherit the old one's defaults.
+
+    Settings that were not given take the defaults of whatever kind the arm has.
+    """
+    given: dict[str, Any] = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            given[name] = dump_given(value)
+        elif name == "kind" or (name in settings.model_fields_set and value is not None):
+            is_models = isinstance(value, list) and value and isinstance(value[0], BaseModel)
+            given[name] = [dump_given(each) for each in value] if is_models else value
+    return given

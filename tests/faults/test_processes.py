@@ -1,0 +1,81 @@
+"""What processes, streams and interpreters can do to a command: a sentence each time."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "fairtrial"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_output():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*COMMAND, "schema"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 3
+    assert done.stderr.startswith("The output cannot be written: No space left on device.")
+    assert "Traceback" not in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_python_without_docstrings():
+    done = subprocess.run(
+        [sys.executable, "-OO", "-m", "fairtrial", "schema"], capture_output=True, text=True
+    )
+    assert done.returncode == 2 and not done.stdout
+    assert "start it without that option, or with -O." in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_ctrl_c_while_the_commands_are_loaded(tmp_path):
+    """The signal comes from a module that the commands import, so that no clock decides."""
+    (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"sys.path.insert(0, {str(tmp_path)!r}); from fairtrial.__main__ import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Stopped.\n")
+
+
+FORKED = """
+import os, sys, tempfile
+import fairtrial as ft
+study = ft.Study(name="x", seeds=2, task={"kind": "line", "rows": 50},
+                 recipe={"loss": "mse", "optimizer": "sgd", "steps": 3})
+folder = tempfile.mkdtemp()
+trial = ft.run(study, folder)
+child = os.fork()
+if child == 0:
+    for action in (lambda: ft.run(study, folder + "2"), lambda: ft.Trial(folder).runs,
+                   lambda: trial.curves):
+        try:
+            action()
+            print("done")
+        except ft.InputError as error:
+            print(error)
+    sys.stdout.flush()
+    os._exit(0)
+os.waitpid(child, 0)
+print(trial.runs.height)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+def test_a_forked_child_is_refused():
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True)
+    *said, height = done.stdout.splitlines()
+    assert len(said) == 3 and height == "2"
+    assert all('multiprocessing.get_context("spawn")' in line for line in said)
+
+
+def test_an_interrupt_that_is_ignored_stays_so():
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); import sys; "
+        "sys.argv = ['fairtrial', '--version']; import fairtrial.__main__ as m\n"
+        "try: m.main()\nexcept SystemExit: print(signal.getsignal(signal.SIGINT).name)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == signal.SIG_IGN.name

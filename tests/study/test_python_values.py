@@ -1,0 +1,139 @@
+"""Values from Python: the same study, and the same sentences, as from a file."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import fairtrial as ft
+from fairtrial.study.task import TableTask
+
+TASK = {"kind": "line", "rows": 100}
+RECIPE = {"loss": "mse", "optimizer": {"kind": "sgd", "learning_rate": 0.01}, "steps": 50}
+PLAIN = {"name": "x", "seeds": 2, "task": TASK, "recipe": RECIPE}
+
+
+def make(**changes):
+    return ft.Study(**PLAIN | changes)
+
+
+RATES = [0.001, 0.1]
+SAME = [
+    ({"seeds": range(5)}, {"seeds": [0, 1, 2, 3, 4]}),
+    ({"seeds": (3, 1)}, {"seeds": [3, 1]}),
+    ({"seeds": {4, 2}}, {"seeds": [2, 4]}),
+    ({"seeds": np.arange(3)}, {"seeds": [0, 1, 2]}),
+    ({"seeds": np.int64(4)}, {"seeds": 4}),
+    ({"seeds": [np.int32(4), 5]}, {"seeds": [4, 5]}),
+    ({"seeds": pl.Series([4, 5])}, {"seeds": [4, 5]}),
+    ({"seeds": np.str_("Ada")}, {"seeds": "Ada"}),
+    ({"name": np.str_("x")}, {}),
+    ({"only_claimed": np.bool_(False)}, {"only_claimed": False}),
+    ({"recipe": ft.Recipe(**RECIPE | {"steps": np.int64(50)})}, {}),
+    *(
+        (
+            {"vary": {"optimizer.learning_rate": values}},
+            {"vary": {"optimizer.learning_rate": RATES}},
+        )
+        for values in (
+            list(np.array(RATES)),
+            np.array(RATES),
+            tuple(RATES),
+            pl.Series(RATES),
+            [np.float64(0.001), 0.1],
+        )
+    ),
+    (
+        {"arms": ({"name": "a", "set": {"steps": np.uint8(9)}, "vary": {"loss": ("mse", "mae")}},)},
+        {"arms": [{"name": "a", "set": {"steps": 9}, "vary": {"loss": ["mse", "mae"]}}]},
+    ),
+    (
+        {"task": {"kind": "linear", "features": np.int8(2), "weights": np.array([1.0, 2.5])}},
+        {"task": {"kind": "linear", "features": 2, "weights": [1.0, 2.5]}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "plain"), SAME)
+def test_values_of_python(given, plain):
+    study, expected = make(**given), make(**plain)
+    assert study == expected == make().replace(**given)
+    assert study.to_toml() == expected.to_toml()
+    assert ft.Study.from_toml(study.to_toml()) == study
+    assert [arm.name for arm in study.list_arms()] == [arm.name for arm in expected.list_arms()]
+    assert study.list_seeds() == expected.list_seeds()
+
+
+def test_claims_of_python():
+    claim = {"say": "c", "better": {"optimizer.learning_rate": np.float64(0.1)}, "on": "mse"}
+    claim["than"] = {"optimizer.learning_rate": np.array(0.001)}
+    vary = {"optimizer.learning_rate": np.array(RATES)}
+    study = make(vary=vary, claims=[ft.Claim(**claim)])
+    assert study == make(vary=vary, claims=(claim,))
+    assert study.claims[0].better == {"optimizer.learning_rate": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda: make(seeds=range(0)), "seeds: [] must be a whole number of seeds"),
+        (lambda: make(seeds=np.float64(2.0)), "seeds: 2.0 must be a whole number of seeds"),
+        (lambda: make(sedes=3), "sedes is not a known name; did you mean 'seeds'?"),
+        (lambda: make(recipe=RECIPE | {"steps": "50"}), "recipe.steps = '50'"),
+        (
+            lambda: ft.Recipe(loss="mse", optimiser="sgd", steps=5),
+            "optimiser is not a known name; did you mean 'optimizer'?",
+        ),
+        (lambda: ft.Recipe(loss="hubr", optimizer="sgd", steps=5), "did you mean 'huber'?"),
+        (lambda: ft.Recipe(loss="mse", optimizer="sgd"), "a recipe needs either steps"),
+        (lambda: ft.Claim(say="x", better={}, than={"loss": "mse"}, on="mse"), "better = {}"),
+        (lambda: make(vary={"optimiser.learning_rate": [1.0]}), "did you mean"),
+        (lambda: make(vary={"loss": ["cross_entropy"]}), "the targets of line are numbers"),
+        (lambda: make(name=b"x"), "name = b'x'"),
+        (lambda: make(vary={"steps": None}), "vary.steps = None: it must be a valid list"),
+        (lambda: make().replace(sedes=3), "sedes is not a known name; did you mean 'seeds'?"),
+        (lambda: TableTask(kind="table", path="", target="y", problem="regression"), "path = ''"),
+        (lambda: ft.Study.load(3), "3 is no path"),
+        (lambda: ft.Trial(None), "None is no path"),
+        (lambda: ft.Study.load("~nobody-of-this-name/study.toml"), "a user who is not known"),
+        (lambda: ft.run(PLAIN, "out"), "is no study"),
+    ],
+)
+def test_what_is_wrong_is_said_as_of_files(made, said):
+    with pytest.raises(ft.InputError) as error:
+        made()
+    assert said in str(error.value) and "pydantic" not in str(error.value)
+    assert error.value.__context__ is None or error.value.__suppress_context__
+
+
+def test_all_errors_of_python_at_once():
+    with pytest.raises(ft.InputError) as error:
+        make(seeds=0, recipe=RECIPE | {"steps": -1}, claims=[{"say": "x"}])
+    for said in ("seeds: 0 must be", "recipe.steps = -1", "claims[0].better is missing"):
+        assert said in str(error.value)
+
+
+def test_paths_are_absolute_once_a_study_is_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    task = {"kind": "table", "path": "a.csv", "target": "y", "problem": "regression"}
+    paths = ["b.csv", Path("c.csv"), "~/d.csv"]
+    for given in (task, TableTask(**task)):
+        study = make(task=given, vary={"task.path": paths})
+        monkeypatch.chdir("/")
+        assert study.task.path == f"{tmp_path}/a.csv"
+        expected = [f"{tmp_path}/b.csv", f"{tmp_path}/c.csv", f"{tmp_path}/home/d.csv"]
+        assert [arm.task.path for arm in study.list_arms()] == expected
+        assert [arm.name for arm in study.list_arms()] == ["b.csv", "c.csv", "d.csv"]
+        assert ft.Study.from_toml(study.to_toml()) == study
+        monkeypatch.chdir(tmp_path)
+
+
+def test_the_home_folder_in_study_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    text = make(task={"kind": "images", "path": "/p"}, recipe={
+        "loss": "cross_entropy", "optimizer": "adam", "epochs": 1, "batch_size": 8,
+    }).to_toml()  # fmt: skip
+    (tmp_path / "study.toml").write_text(text.replace('"/p"', '"~/p"'))
+    assert ft.Study.load("~/study.toml").task.path == f"{tmp_path}/p"
