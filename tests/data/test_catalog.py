@@ -37,7 +37,7 @@ def test_find_and_fetch(monkeypatch, tmp_path, tiny, full_home, cache):
 
 @pytest.mark.parametrize("act", [catalog.find, catalog.fetch])
 def test_an_unknown_name_is_refused_with_the_nearest(act):
-    with pytest.raises(InputError, match=r"'digit' is no data set.*Did you mean digits"):
+    with pytest.raises(InputError, match=r"'digit' is not a data set.*Did you mean digits"):
         act("digit")
     with pytest.raises(InputError, match=r"The data sets are fashion_mnist, digits\.$"):
         act("cifar")

@@ -155,9 +155,9 @@ def test_a_bad_address_is_a_sentence(tiny, url, reason):
 
 @pytest.mark.parametrize("path", ["~nobody-of-this-name/data", "a\0b"])
 def test_what_is_no_path_is_refused(path):
-    with pytest.raises(InputError, match=r"folder is .* which is no path"):
+    with pytest.raises(InputError, match=r"folder is .* which is not a path"):
         fetch.obtain_files(path)
-    with pytest.raises(InputError, match=r"folder is .* which is no path"):
+    with pytest.raises(InputError, match=r"folder is .* which is not a path"):
         fetch.fill_folder(path)
 
 

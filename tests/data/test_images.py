@@ -90,7 +90,7 @@ def test_digits_are_scikit_learns_with_the_last_360_as_the_test():
 def test_what_cannot_be_had_or_asked_for_is_a_sentence(tmp_path, tiny):
     with pytest.raises(MachineError, match="use the data set digits"):
         images.load_images("fashion_mnist")
-    with pytest.raises(InputError, match=r"'fashion-mnist' is no data set.*mean fashion_mnist"):
+    with pytest.raises(InputError, match=r"'fashion-mnist' is not a data set.*mean fashion_mnist"):
         images.load_images("fashion-mnist")
     with pytest.raises(InputError, match="uses no folder"):
         images.load_images("digits", tmp_path)

@@ -90,7 +90,7 @@ def test_contents_are_the_fingerprint(tmp_path):
     assert keep(tmp_path) == task and (tmp_path / "mine.npz").read_bytes() == before
     changed = X.copy()
     changed[3, 1, 2] ^= 1
-    with pytest.raises(ft.InputError, match="is there already"):
+    with pytest.raises(ft.InputError, match="already exists"):
         keep(tmp_path, changed)
     (tmp_path / "mine.npz").unlink()
     assert fingerprint_data(keep(tmp_path, changed)) != hashlib.sha256(whole).hexdigest()
@@ -179,11 +179,11 @@ def test_the_share_of_test_images(tmp_path, test, sentence):
 
 
 def test_how_it_is_called(tmp_path):
-    with pytest.raises(ft.InputError, match="a file to be kept in"):
+    with pytest.raises(ft.InputError, match="a file to save them to"):
         ft.images(X, LABELS)
     with pytest.raises(ft.InputError, match="need labels"):
         ft.images(X, file=tmp_path / "mine.npz")
-    with pytest.raises(ft.InputError, match="leave y and file out"):
+    with pytest.raises(ft.InputError, match="leave out y and file"):
         ft.images(tmp_path, LABELS)
     with pytest.raises(ft.InputError, match=r"must end in \.npz"):
         keep(tmp_path, name="mine.npy")
@@ -229,7 +229,7 @@ def test_files_with_a_wrong_byte_are_refused_in_a_sentence(tmp_path):
 def test_what_is_wrong_in_a_folder(tmp_path):
     photos = tmp_path / "photos"
     photos.mkdir()
-    with pytest.raises(ft.InputError, match="no images in it"):
+    with pytest.raises(ft.InputError, match="has no images"):
         ft.images(photos)
     draw(photos)
     Image.new("RGB", (W, H)).save(photos / "hat" / "a.png")
@@ -240,9 +240,9 @@ def test_what_is_wrong_in_a_folder(tmp_path):
     with pytest.raises(ft.InputError) as told:
         ft.images(photos)
     for sentence in (
-        "hat/a.png is a colour image (mode RGB): save it as grey",
-        "hat/b.png is not 8 bits a pixel (mode I;16)",
-        "hat/c.txt is no image that Pillow can read",
+        "hat/a.png is a colour image (mode RGB): convert it to grey",
+        "hat/b.png does not have 8 bits per pixel (mode I;16)",
+        "hat/c.txt is not an image that Pillow can read",
         "hat/d.png cannot be read",
         "hat/e.png has 6 x 7 pixels (height x width), and the first image 5 x 7",
     ):

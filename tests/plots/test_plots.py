@@ -104,7 +104,7 @@ def test_what_diverged_is_left_out_of_shared_axes(line):
     for chart in (plots.curves(line, "parameter_error"), plots.final_values(line)):
         _, rows = unpack(chart)
         assert not any(row["series"] == "too fast" for row in rows)
-    with pytest.raises(InputError, match="those of runs that diverged are left out"):
+    with pytest.raises(InputError, match="Diverged runs are left out"):
         plots.curves(line, "parameter_error", ["too fast"])
 
 
@@ -266,13 +266,13 @@ def test_a_chart_becomes_an_altair_chart(line):
 
 
 def test_a_wrong_name_is_told_with_the_right_ones(line, fashion):
-    with pytest.raises(InputError, match=r"mode is no metric .* parameter_error"):
+    with pytest.raises(InputError, match=r"has no metric mode: it has .*parameter_error"):
         plots.final_values(line, "mode")
     with pytest.raises(InputError, match=r"no curves of mode .* learning_rate"):
         plots.curves(line, "mode")
     with pytest.raises(InputError, match="no arm 'SVM'"):
         plots.weights(fashion, "SVM")
-    with pytest.raises(InputError, match="no square images"):
+    with pytest.raises(InputError, match="not square images"):
         plots.predictions(line)
     with pytest.raises(InputError, match=r"no claim 9: .* has 3 judged claims"):
         plots.differences(line, 9)
