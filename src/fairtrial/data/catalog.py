@@ -1,4 +1,4 @@
-"""The image data sets by name: what they are, where they are, and how to fetch them."""
+"""The image data sets by name: their descriptions, their places, and their fetching."""
 
 import difflib
 import importlib.util

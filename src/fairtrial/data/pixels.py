@@ -90,7 +90,7 @@ def _say_what_to_do(X: np.ndarray) -> str:
     if X.ndim == 4 and X.shape[-1] in (3, 4):
         return (
             "these are colour images, and only grey ones can be used, (N, H, W). Make them grey: "
-            "X[..., :3].mean(axis=-1), divided by 255 where the pixels are 0 to 255."
+            "X[..., :3].mean(axis=-1), divided by 255 if the pixels are 0 to 255."
         )
     if X.ndim == 2:
         return "grey images are (N, H, W). Give each its two axes: X.reshape(-1, height, width)."

@@ -25,8 +25,8 @@ SEED = "seed"
 def write_event_files(trial: Trial, place: Path, report: Report) -> None:
     """Write a TensorBoard run for each run, `ARM/seed N`, and the experiment at the top.
 
-    Scalars are `curves/QUANTITY` at its steps or epochs, and `scoreboard/METRIC` where the run
-    ended, in float32. Hyperparameters are the settings that differ between arms, and the seed.
+    Scalars are `curves/QUANTITY` at its steps or epochs, and `scoreboard/METRIC` at the end of the
+    run, in float32. Hyperparameters are the settings that differ between arms, and the seed.
 
     Parameters
     ----------

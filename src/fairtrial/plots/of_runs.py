@@ -253,7 +253,9 @@ def outcomes(trial: Trial, arms: Sequence[str] | None = None) -> Chart:
 def final_values(
     trial: Trial, metric: str | None = None, arms: Sequence[str] | None = None
 ) -> Chart:
-    """Draw a metric at the end of every run, and the mean of each arm. Diverged runs are left out.
+    """Draw a metric at the end of every run, and the mean of each arm.
+
+    Diverged runs are left out.
 
     Parameters
     ----------
