@@ -77,6 +77,6 @@ def test_mlflow_runs_have_the_study_file(trial, client, found, tmp_path):
 
 @pytest.mark.parametrize("name", ["a?b", "a%20b"])
 def test_mlflow_refuses_a_path_with_special_characters(trial, tmp_path, name):
-    with pytest.raises(InputError, match=r"a \? or % in it"):
+    with pytest.raises(InputError, match=r"has a \? or %"):
         export(trial.folder, "mlflow", tmp_path / name)
     assert list(tmp_path.iterdir()) == []
