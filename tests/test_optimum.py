@@ -190,7 +190,7 @@ def test_mae_with_l1_is_a_linear_program(l1, integers):
 
 
 @pytest.mark.parametrize("delta", [1e-3, 0.3, 1.0, 100.0])
-def test_huber_is_what_a_generic_solver_finds(delta):
+def test_huber_agrees_with_a_generic_solver(delta):
     X, y = make_line()
 
     def measure(theta):
@@ -218,7 +218,7 @@ def test_every_objective_is_a_quadratic_program(loss, penalty):
 
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_no_point_nearby_is_lower(loss, penalty):
+def test_no_nearby_point_has_a_lower_objective(loss, penalty):
     X, y = make_line()
     optimum = find_certified(recipe(loss, penalty=penalty), X, y)
     draw = np.random.default_rng(1)
@@ -229,7 +229,7 @@ def test_no_point_nearby_is_lower(loss, penalty):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_ten_thousand_rows(loss):
+def test_optimum_of_ten_thousand_rows_is_certified(loss):
     X, y = make_line(n_rows=10_000, n_features=1)
     optimum = find_certified(recipe(loss), X.astype(np.float32), y.astype(np.float32))
     np.testing.assert_allclose(optimum.W, [-1.0], atol=0.05)
@@ -237,7 +237,7 @@ def test_ten_thousand_rows(loss):
 
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_degenerate_rows(loss, penalty):
+def test_optimum_of_degenerate_rows(loss, penalty):
     draw = np.random.default_rng(2)
     X = draw.integers(-1, 2, (200, 2)).astype(float)
     X = np.column_stack([X, X[:, 0], np.full(200, 7.0)])
@@ -255,7 +255,7 @@ def test_degenerate_rows(loss, penalty):
     penalty=st.sampled_from(PENALTIES),
     integers=st.booleans(),
 )
-def test_the_minimiser_of_small_data(seed, shape, loss, penalty, integers):
+def test_optimum_of_small_data_agrees_with_other_solvers(seed, shape, loss, penalty, integers):
     draw = np.random.default_rng(seed)
     X, y = draw.normal(size=shape), draw.normal(size=shape[0])
     if integers:
@@ -281,7 +281,7 @@ def test_the_minimiser_of_small_data(seed, shape, loss, penalty, integers):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_shifting_y_shifts_b(loss):
+def test_shift_of_y_shifts_b(loss):
     X, y = make_line()
     optimum, shifted = (find_certified(recipe(loss), X, y + shift) for shift in (0.0, 64.0))
     np.testing.assert_allclose(shifted.W, optimum.W, rtol=1e-9)
@@ -289,7 +289,7 @@ def test_shifting_y_shifts_b(loss):
 
 
 @pytest.mark.parametrize("l2", [1e-4, 1e-2, 1.0])
-def test_cross_entropy_with_l2_is_scikit_learns(l2):
+def test_cross_entropy_with_l2_agrees_with_scikit_learn(l2):
     X, y = make_classes()
     # Theirs is half the sum of squares against C times the sum over rows.
     model = LogisticRegression(C=1 / (2 * len(X) * l2), tol=1e-10, max_iter=10_000).fit(X, y)
@@ -299,7 +299,7 @@ def test_cross_entropy_with_l2_is_scikit_learns(l2):
 
 
 @pytest.mark.parametrize("l1", [1e-3, 1e-2, 0.1])
-def test_cross_entropy_with_l1_is_scikit_learns(l1):
+def test_cross_entropy_with_l1_agrees_with_scikit_learn(l1):
     X, y = make_classes()
     model = LogisticRegression(
         C=1 / (len(X) * l1), l1_ratio=1.0, solver="saga", tol=1e-9, max_iter=20_000
@@ -312,7 +312,7 @@ def test_cross_entropy_with_l1_is_scikit_learns(l1):
     np.testing.assert_allclose(optimum.W, model.coef_.T, atol=1e-3)
 
 
-def test_much_l1_leaves_the_frequencies():
+def test_cross_entropy_with_large_l1_predicts_frequencies():
     X, y = make_classes()
     optimum = find_certified(recipe("cross_entropy", penalty={"l1": 10.0}), X, y, 3)
     assert not optimum.W.any()
@@ -342,7 +342,7 @@ def test_cross_entropy_without_penalty():
     )
 
 
-def test_cross_entropy_of_frequencies_is_their_entropy():
+def test_cross_entropy_of_constant_features_is_the_entropy_of_frequencies():
     y = np.array([0, 0, 0, 1, 2, 2])
     optimum = find_certified(recipe("cross_entropy"), np.ones((6, 2)), y, 3)
     shares = np.array([3, 1, 2]) / 6
@@ -362,7 +362,7 @@ def test_separable_classes_have_no_minimiser(n_classes):
     find_certified(recipe("cross_entropy", penalty={"l2": 1e-3}), X, y, n_classes)
 
 
-def test_one_class_apart_is_not_called_a_minimiser():
+def test_one_separable_class_has_no_proven_minimiser():
     draw = np.random.default_rng(5)
     X, y = draw.normal(size=(300, 2)), draw.integers(1, 3, 300)
     X[:100, 0] += 50.0
@@ -371,7 +371,7 @@ def test_one_class_apart_is_not_called_a_minimiser():
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)
-def test_a_class_without_rows_has_no_minimiser(penalty):
+def test_class_without_rows_has_no_minimiser(penalty):
     X, y = make_classes()
     optimum = find_optimum(recipe("cross_entropy", penalty=penalty), X, y, 4)
     assert optimum.problem == softmax.ABSENT
@@ -379,7 +379,7 @@ def test_a_class_without_rows_has_no_minimiser(penalty):
 
 
 @pytest.mark.parametrize(("loss", "n_classes"), [("mae", 0), ("cross_entropy", 3)])
-def test_a_spent_budget_is_a_sentence(loss, n_classes):
+def test_spent_time_budget_gives_one_sentence(loss, n_classes):
     X, y = make_classes()
     optimum = find_optimum(recipe(loss), X, y, n_classes, budget=0.0)
     assert optimum.problem == "takes longer than 0 seconds"
@@ -387,7 +387,7 @@ def test_a_spent_budget_is_a_sentence(loss, n_classes):
 
 
 @pytest.mark.parametrize(("loss", "n_classes"), [("mse", 0), ("cross_entropy", 3)])
-def test_what_is_not_finite_is_a_sentence(loss, n_classes):
+def test_values_that_are_not_finite_give_one_sentence(loss, n_classes):
     X, y = make_classes()
     X[3, 1] = np.inf
     assert "not finite" in find_optimum(recipe(loss), X, y, n_classes).problem
@@ -412,7 +412,7 @@ def test_measure_objective_of_classes():
     assert measure_objective(case, X, y, W, b) == pytest.approx(expected, rel=1e-13)
 
 
-def test_it_does_without_tensorflow():
+def test_optimum_does_not_import_tensorflow():
     code = "import sys, fairtrial.optimum; sys.exit('tensorflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -1,4 +1,4 @@
-"""A tiny Fashion-MNIST of our own making, a server to fetch it from, and no way out."""
+"""A small Fashion-MNIST, a server to fetch it from, and no other network access."""
 
 import gzip
 import hashlib
@@ -18,7 +18,7 @@ IMAGES, LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
 
 @pytest.fixture(autouse=True)
 def no_way_out(monkeypatch, tmp_path):
-    """Nothing outside the test's own folder is read, and no network is used."""
+    """Read only the folder of the test, and use no network."""
     for variable in ("FAIRTRIAL_DATA", "FAIRTRIAL_DATA_URL", "http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("NO_PROXY", "*")
@@ -68,7 +68,7 @@ def tiny(monkeypatch):
 
 @dataclass
 class Home:
-    """A public home: what it sends by file name, and what it was asked for."""
+    """A public home: the bodies that it sends, and the files that were requested."""
 
     url: str
     bodies: dict[str, bytes] = field(default_factory=dict)
@@ -118,7 +118,7 @@ def full_home(home, tiny):
 
 @pytest.fixture
 def cache(tmp_path):
-    """Where the cache keeps the data set."""
+    """The folder of the data set in the cache."""
     return tmp_path / "cache" / "fashion-mnist"
 
 

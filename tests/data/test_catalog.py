@@ -1,4 +1,4 @@
-"""The commands' view of the data sets."""
+"""The list of data sets, and their fetching."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from fairtrial.data import catalog, images
 from fairtrial.errors import InputError
 
 
-def test_the_list_tells_where_each_is(tiny, system):
+def test_list_datasets_says_where_each_is(tiny, system):
     fashion, digits = catalog.list_datasets()
     assert (fashion.name, fashion.found) == ("fashion_mnist", "not fetched")
     assert (fashion.n_train_rows, fashion.n_test_rows) == (60_000, 10_000)
@@ -18,13 +18,13 @@ def test_the_list_tells_where_each_is(tiny, system):
     assert catalog.list_datasets()[0].found == str(system)
 
 
-def test_the_list_counts_the_rows_of_digits_right():
+def test_list_datasets_counts_the_rows_of_digits():
     loaded, listed = images.load_digits(), catalog.list_datasets()[1]
     assert len(loaded.train_labels) == listed.n_train_rows
     assert len(loaded.test_labels) == listed.n_test_rows
 
 
-def test_find_and_fetch(monkeypatch, tmp_path, tiny, full_home, cache):
+def test_find_and_fetch_data_sets(monkeypatch, tmp_path, tiny, full_home, cache):
     monkeypatch.setenv("FAIRTRIAL_DATA_URL", full_home.url)
     assert catalog.find("fashion_mnist") is None
     assert full_home.asked == []
@@ -36,13 +36,13 @@ def test_find_and_fetch(monkeypatch, tmp_path, tiny, full_home, cache):
 
 
 @pytest.mark.parametrize("act", [catalog.find, catalog.fetch])
-def test_an_unknown_name_is_refused_with_the_nearest(act):
-    with pytest.raises(InputError, match=r"'digit' is no data set.*Did you mean digits"):
+def test_unknown_data_set_is_refused_with_the_nearest_name(act):
+    with pytest.raises(InputError, match=r"'digit' is not a data set.*Did you mean digits"):
         act("digit")
     with pytest.raises(InputError, match=r"The data sets are fashion_mnist, digits\.$"):
         act("cifar")
 
 
-def test_digits_take_no_folder(tmp_path):
+def test_digits_refuse_a_folder(tmp_path):
     with pytest.raises(InputError, match="uses no folder"):
         catalog.fetch("digits", tmp_path)

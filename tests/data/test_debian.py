@@ -1,4 +1,4 @@
-"""Apt and dpkg through stand-ins that write down how they were called."""
+"""apt and dpkg as stand-ins that log their calls."""
 
 import shutil
 
@@ -36,7 +36,7 @@ def machine(tmp_path, monkeypatch):
     return log
 
 
-def test_installing_refreshes_unknown_lists_once(machine):
+def test_install_updates_missing_package_lists_once(machine):
     debian.install_package()
     calls = machine.read_text().splitlines()
     verbs = [next(v for v in ("update", "install") if v in call.split()) for call in calls]
@@ -46,7 +46,7 @@ def test_installing_refreshes_unknown_lists_once(machine):
 
 
 @pytest.mark.parametrize("is_root", [True, False])
-def test_unpacking_uses_lists_of_its_own(machine, monkeypatch, tmp_path, is_root):
+def test_unpack_uses_separate_package_lists(machine, monkeypatch, tmp_path, is_root):
     monkeypatch.setattr(debian, "is_root", lambda: is_root)
     folder = tmp_path / "with a space"
     folder.mkdir()
@@ -61,7 +61,7 @@ def test_unpacking_uses_lists_of_its_own(machine, monkeypatch, tmp_path, is_root
         assert ("Sandbox" in call) == is_root
 
 
-def test_a_failure_names_the_command_and_apts_own_words(machine, tmp_path):
+def test_apt_failure_names_the_command_and_the_error_of_apt(machine, tmp_path):
     (tmp_path / "broken").touch()
     work = tmp_path / "work"
     work.mkdir()
@@ -73,7 +73,7 @@ def test_a_failure_names_the_command_and_apts_own_words(machine, tmp_path):
         assert "before that, Failed to fetch http://mirror/InRelease" in message
 
 
-def test_apt_that_never_ends_is_broken_off(machine, monkeypatch):
+def test_apt_is_stopped_after_a_time_limit(machine, monkeypatch):
     (machine.parent / "bin" / "apt-get").write_text("#!/bin/sh\nexec sleep 60\n")
     monkeypatch.setattr(debian, "DOWNLOAD_SECONDS", 0.05)
     monkeypatch.setattr(debian, "UPDATE_SECONDS", 0.05)
@@ -81,7 +81,7 @@ def test_apt_that_never_ends_is_broken_off(machine, monkeypatch):
         debian.install_package()
 
 
-def test_a_program_that_is_gone_is_a_sentence(machine):
+def test_missing_apt_gives_one_sentence(machine):
     shutil.rmtree(machine.parent / "bin")
     with pytest.raises(debian.AptError):
         debian._run(("no-such-program-anywhere", "update"), 1)

@@ -1,4 +1,4 @@
-"""The order of the places, and what happens when one of them is bad."""
+"""The order of the places, and errors in each of them."""
 
 import errno
 import gzip
@@ -24,7 +24,7 @@ def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 
 
-def test_the_order_of_places(tmp_path, monkeypatch, tiny, full_home, cache, system):
+def test_places_are_searched_in_order(tmp_path, monkeypatch, tiny, full_home, cache, system):
     found = fetch.obtain_files(base_url=full_home.url)
     assert found.folder == cache
     assert full_home.url in found.source
@@ -46,7 +46,7 @@ def test_the_order_of_places(tmp_path, monkeypatch, tiny, full_home, cache, syst
     assert fetch.obtain_files(by_parameter).folder == by_parameter
 
 
-def test_a_good_download_is_kept_whole_and_clean(tiny, full_home, cache):
+def test_download_is_stored_without_temporary_files(tiny, full_home, cache):
     said = []
     found = fetch.obtain_files(report=said.append, base_url=full_home.url + "/")
     assert found.contents == tiny.contents
@@ -58,12 +58,12 @@ def test_a_good_download_is_kept_whole_and_clean(tiny, full_home, cache):
     assert all(sentence.startswith("Downloading ") for sentence in said)
 
 
-def test_the_home_may_be_named_by_variable(monkeypatch, full_home, cache):
+def test_download_address_can_be_an_environment_variable(monkeypatch, full_home, cache):
     monkeypatch.setenv("FAIRTRIAL_DATA_URL", full_home.url)
     assert fetch.obtain_files().folder == cache
 
 
-def test_only_what_is_missing_is_downloaded(tiny, full_home, cache):
+def test_only_missing_files_are_downloaded(tiny, full_home, cache):
     tiny.write(cache)
     (cache / LABELS).unlink()
     assert fetch.obtain_files(base_url=full_home.url).contents == tiny.contents
@@ -117,7 +117,7 @@ def hang_up(home):
         (hang_up, "failed: there is no connection to the server"),
     ],
 )
-def test_a_bad_download_is_told_and_never_kept(full_home, cache, harm, reason):
+def test_bad_download_is_reported_and_not_stored(full_home, cache, harm, reason):
     harm(full_home)
     with pytest.raises(MachineError, match=reason) as raised:
         fetch.obtain_files(report=lambda _: None, base_url=full_home.url)
@@ -129,7 +129,7 @@ def test_a_bad_download_is_told_and_never_kept(full_home, cache, harm, reason):
     assert fetch.find_files() is None
 
 
-def test_nothing_answers(monkeypatch, tiny, cache):
+def test_download_gives_up_without_an_answer(monkeypatch, tiny, cache):
     monkeypatch.setattr(download, "GIVE_UP_SECONDS", 0)
     over = threading.Event()
     monkeypatch.setattr("pooch.HTTPDownloader.__call__", lambda *_, **__: over.wait())
@@ -148,34 +148,32 @@ def test_nothing_answers(monkeypatch, tiny, cache):
         ("http://:::", "not a web address"),
     ],
 )
-def test_a_bad_address_is_a_sentence(tiny, url, reason):
+def test_bad_address_gives_one_sentence(tiny, url, reason):
     with pytest.raises(MachineError, match=reason):
         fetch.obtain_files(base_url=url)
 
 
 @pytest.mark.parametrize("path", ["~nobody-of-this-name/data", "a\0b"])
-def test_what_is_no_path_is_refused(path):
-    with pytest.raises(InputError, match=r"folder is .* which is no path"):
+def test_invalid_path_is_refused(path):
+    with pytest.raises(InputError, match=r"folder is .* which is not a path"):
         fetch.obtain_files(path)
-    with pytest.raises(InputError, match=r"folder is .* which is no path"):
+    with pytest.raises(InputError, match=r"folder is .* which is not a path"):
         fetch.fill_folder(path)
 
 
-def test_a_path_too_long_is_a_sentence(tiny):
+def test_too_long_path_gives_one_sentence(tiny):
     with pytest.raises(InputError, match="File name too long"):
         fetch.obtain_files("x" * 5000)
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_a_named_folder_may_hold_packed_or_plain_files(tmp_path, tiny, packed):
+def test_named_folder_can_have_packed_or_plain_files(tmp_path, tiny, packed):
     folder = tiny.write(tmp_path / "mine", packed=packed)
     assert fetch.obtain_files(folder).contents == tiny.contents
     assert fetch.obtain_files(str(folder)).folder == folder
 
 
-def test_a_bad_named_folder_is_refused_and_left_alone(
-    tmp_path, monkeypatch, tiny, full_home, cache
-):
+def test_bad_named_folder_is_refused_and_unchanged(tmp_path, monkeypatch, tiny, full_home, cache):
     tiny.write(cache)
     folder = tiny.write(tmp_path / "mine")
     truncate(folder / LABELS)
@@ -196,7 +194,7 @@ def test_a_bad_named_folder_is_refused_and_left_alone(
         fetch.obtain_files(tmp_path / "absent")
 
 
-def test_a_bad_file_in_the_cache_is_removed_and_fetched_anew(tiny, full_home, cache):
+def test_bad_file_in_the_cache_is_removed_and_fetched_again(tiny, full_home, cache):
     tiny.write(cache)
     truncate(cache / LABELS)
     assert fetch.find_files() is None
@@ -210,7 +208,7 @@ def test_a_bad_file_in_the_cache_is_removed_and_fetched_anew(tiny, full_home, ca
     assert full_home.asked == [LABELS]
 
 
-def test_a_bad_file_in_the_cache_is_removed_though_nothing_replaces_it(tiny, cache):
+def test_bad_file_in_the_cache_is_removed_without_a_replacement(tiny, cache):
     tiny.write(cache)
     truncate(cache / LABELS)
     with pytest.raises(MachineError, match="held a file that was refused"):
@@ -218,7 +216,7 @@ def test_a_bad_file_in_the_cache_is_removed_though_nothing_replaces_it(tiny, cac
     assert LABELS not in names(cache)
 
 
-def test_a_bad_system_file_is_skipped(tiny, full_home, cache, system):
+def test_bad_system_file_is_skipped(tiny, full_home, cache, system):
     tiny.write(system)
     truncate(system / LABELS)
     said = []
@@ -228,12 +226,12 @@ def test_a_bad_system_file_is_skipped(tiny, full_home, cache, system):
     assert LABELS in names(system)
 
 
-def test_notices_go_to_the_log_when_nobody_listens(caplog, full_home):
+def test_notices_go_to_the_log_by_default(caplog, full_home):
     fetch.obtain_files(base_url=full_home.url)
     assert f"Downloading {LABELS} from {full_home.url}." in caplog.messages
 
 
-def test_a_cache_that_cannot_be_made_is_a_sentence(tmp_path, full_home):
+def test_cache_that_cannot_be_created_gives_one_sentence(tmp_path, full_home):
     (tmp_path / "cache").write_text("a file where the folder should be")
     with pytest.raises(MachineError, match=r"cannot be written \(.*\).*FAIRTRIAL_CACHE"):
         fetch.obtain_files(base_url=full_home.url)
@@ -243,7 +241,9 @@ def test_a_cache_that_cannot_be_made_is_a_sentence(tmp_path, full_home):
     ("code", "reason"), [(errno.EACCES, "Permission denied"), (errno.ENOSPC, "No space left")]
 )
 @pytest.mark.parametrize("step", ["replace", "mkdir"])
-def test_a_disk_that_will_not_is_a_sentence(monkeypatch, full_home, cache, step, code, reason):
+def test_full_or_protected_disk_gives_one_sentence(
+    monkeypatch, full_home, cache, step, code, reason
+):
     def refuse(*_, **__):
         raise OSError(code, os.strerror(code))
 
@@ -253,7 +253,7 @@ def test_a_disk_that_will_not_is_a_sentence(monkeypatch, full_home, cache, step,
     assert names(cache) == []
 
 
-def test_a_disk_that_fills_up_while_downloading(monkeypatch, full_home, cache):
+def test_full_disk_during_download_gives_one_sentence(monkeypatch, full_home, cache):
     def refuse(self, chunk):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -263,7 +263,7 @@ def test_a_disk_that_fills_up_while_downloading(monkeypatch, full_home, cache):
     assert names(cache) == []
 
 
-def test_a_cache_that_may_not_be_cleaned_is_told(monkeypatch, tiny, cache, system):
+def test_bad_cache_file_that_cannot_be_removed_is_reported(monkeypatch, tiny, cache, system):
     tiny.write(cache)
     tiny.write(system)
     truncate(cache / LABELS)
@@ -277,7 +277,7 @@ def test_a_cache_that_may_not_be_cleaned_is_told(monkeypatch, tiny, cache, syste
     assert "cannot be removed (Permission denied)" in said[0]
 
 
-def test_a_folder_is_filled_from_the_network(tmp_path, tiny, full_home, cache):
+def test_fill_folder_from_the_network(tmp_path, tiny, full_home, cache):
     target = tmp_path / "new" / "place"
     assert fetch.fill_folder(target, base_url=full_home.url) == target
     assert fetch.obtain_files(target).contents == tiny.contents
@@ -288,14 +288,14 @@ def test_a_folder_is_filled_from_the_network(tmp_path, tiny, full_home, cache):
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_a_folder_is_filled_from_this_machine(tmp_path, tiny, system, packed):
+def test_fill_folder_from_this_machine(tmp_path, tiny, system, packed):
     tiny.write(system, packed=packed)
     target = tmp_path / "mine"
     assert fetch.fill_folder(target) == target
     assert fetch.obtain_files(target).contents == tiny.contents
 
 
-def test_filling_a_folder_overwrites_nothing(tmp_path, tiny, system):
+def test_fill_folder_overwrites_nothing(tmp_path, tiny, system):
     tiny.write(system)
     target = tmp_path / "mine"
     target.mkdir()
@@ -307,14 +307,14 @@ def test_filling_a_folder_overwrites_nothing(tmp_path, tiny, system):
         fetch.fill_folder(target / LABELS)
 
 
-def test_filling_a_folder_that_cannot_be_written(monkeypatch, tmp_path, tiny, system):
+def test_fill_folder_that_cannot_be_written(monkeypatch, tmp_path, tiny, system):
     tiny.write(system)
     (tmp_path / "file").write_text("")
     with pytest.raises(MachineError, match="cannot be written"):
         fetch.fill_folder(tmp_path / "file" / "below")
 
 
-def test_apt_comes_last_and_its_files_are_checked(monkeypatch, tmp_path, tiny, cache):
+def test_apt_is_the_last_place_and_its_files_are_checked(monkeypatch, tmp_path, tiny, cache):
     package = tiny.write(tmp_path / "package")
     monkeypatch.setattr(debian, "has_apt", lambda: True)
     monkeypatch.setattr(debian, "is_root", lambda: False)
@@ -344,7 +344,7 @@ def test_apt_installs_as_root(monkeypatch, tiny, cache, system):
     assert names(cache) == []
 
 
-def test_where_installing_fails_the_package_is_unpacked(monkeypatch, tmp_path, tiny, cache):
+def test_package_is_unpacked_if_apt_install_fails(monkeypatch, tmp_path, tiny, cache):
     def fail(*_):
         raise debian.AptError("apt-get install failed (no rights)")
 

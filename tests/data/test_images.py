@@ -18,7 +18,7 @@ DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 with_debian = pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's package is not installed")
 
 
-def test_fashion_mnist_is_what_the_files_hold(tmp_path, tiny):
+def test_fashion_mnist_equals_the_files(tmp_path, tiny):
     loaded = images.load_images("fashion_mnist", tiny.write(tmp_path / "mine"))
     assert loaded.name == "fashion_mnist"
     assert (loaded.side, loaded.pixel_range, len(loaded.class_names)) == (28, 255, 10)
@@ -34,7 +34,7 @@ def test_fashion_mnist_is_what_the_files_hold(tmp_path, tiny):
     assert str(tmp_path / "mine") in loaded.source
 
 
-def test_the_fingerprint_is_of_the_content_not_the_place(tmp_path, tiny):
+def test_fingerprint_of_images_depends_on_content_only(tmp_path, tiny):
     packed = images.load_fashion_mnist(tiny.write(tmp_path / "packed"))
     plain = images.load_fashion_mnist(tiny.write(tmp_path / "plain", packed=False))
     assert packed.fingerprint == plain.fingerprint
@@ -43,7 +43,7 @@ def test_the_fingerprint_is_of_the_content_not_the_place(tmp_path, tiny):
     assert len(packed.fingerprint) == 64
 
 
-def test_images_cannot_be_changed(tmp_path, tiny):
+def test_image_arrays_are_read_only(tmp_path, tiny):
     for loaded in (images.load_fashion_mnist(tiny.write(tmp_path)), images.load_digits()):
         for name in ("train_images", "train_labels", "test_images", "test_labels"):
             with pytest.raises(ValueError, match="read-only"):
@@ -53,7 +53,7 @@ def test_images_cannot_be_changed(tmp_path, tiny):
 
 
 @with_debian
-def test_the_published_data_set_from_a_server(home, cache):
+def test_published_fashion_mnist_from_a_server(home, cache):
     """Expected values: torchvision's mean and deviation, the paper's counts, a plain parse."""
     home.bodies = {path.name: path.read_bytes() for path in DEBIAN.glob("*.gz")}
     loaded = images.load_fashion_mnist(report=lambda _: None, base_url=home.url)
@@ -72,7 +72,7 @@ def test_the_published_data_set_from_a_server(home, cache):
     assert str(cache) in again.source
 
 
-def test_digits_are_scikit_learns_with_the_last_360_as_the_test():
+def test_digits_have_the_last_360_rows_as_test_rows():
     loaded = images.load_images("digits")
     pixels, labels = sklearn_digits(return_X_y=True)
     np.testing.assert_array_equal(loaded.train_images, pixels[:1437])
@@ -87,10 +87,10 @@ def test_digits_are_scikit_learns_with_the_last_360_as_the_test():
     assert (counts.min(), counts.max()) == (33, 37)
 
 
-def test_what_cannot_be_had_or_asked_for_is_a_sentence(tmp_path, tiny):
+def test_unavailable_or_unknown_images_give_one_sentence(tmp_path, tiny):
     with pytest.raises(MachineError, match="use the data set digits"):
         images.load_images("fashion_mnist")
-    with pytest.raises(InputError, match=r"'fashion-mnist' is no data set.*mean fashion_mnist"):
+    with pytest.raises(InputError, match=r"'fashion-mnist' is not a data set.*mean fashion_mnist"):
         images.load_images("fashion-mnist")
     with pytest.raises(InputError, match="uses no folder"):
         images.load_images("digits", tmp_path)
@@ -100,7 +100,7 @@ def idx(*shape: int, values: bytes, kind: int = 8) -> bytes:
     return struct.pack(f">4B{len(shape)}I", 0, 0, kind, len(shape), *shape) + values
 
 
-def test_idx_is_parsed():
+def test_parse_idx():
     np.testing.assert_array_equal(
         images.parse_idx(idx(2, 1, 3, values=bytes(range(6))), 3, "file"),
         [[[0, 1, 2]], [[3, 4, 5]]],
@@ -124,12 +124,12 @@ def test_idx_is_parsed():
         (idx(2**16, 2**16, 2**31, values=b""), 3, "and holds 0"),
     ],
 )
-def test_an_idx_header_that_lies_is_refused(content, n_axes, reason):
+def test_wrong_idx_header_is_refused(content, n_axes, reason):
     with pytest.raises(InputError, match=f"^file .*{reason}"):
         images.parse_idx(content, n_axes, "file")
 
 
-def test_labels_must_fit():
+def test_labels_must_fit_the_images():
     labels = np.array([0, 9, 10, 3], dtype=np.uint8)
     images.check_labels(labels[:2], 2, 10, "file")
     with pytest.raises(InputError, match="the label 10 in row 2; labels are 0 to 9"):
@@ -138,7 +138,7 @@ def test_labels_must_fit():
         images.check_labels(labels, 3, 10, "file")
 
 
-def test_no_tensorflow_and_no_scikit_learn_before_they_are_needed():
+def test_images_import_tensorflow_and_scikit_learn_late():
     code = (
         "import sys, fairtrial.data.images, fairtrial.data.catalog as c; c.find('digits'); "
         "print([n for n in ('tensorflow', 'sklearn', 'requests', 'pooch') if n in sys.modules])"

@@ -62,7 +62,7 @@ def draw(noise, seed=11, **others):
 
 
 @pytest.mark.parametrize(("noise", "expected"), CASES, ids=NAMES)
-def test_distribution(noise, expected):
+def test_distribution_of_noise(noise, expected):
     _, found = draw(noise)
     assert scipy.stats.kstest(found, expected.cdf).pvalue > 0.01
     if noise.get("degrees_of_freedom", 9) > 4:  # else the deviation itself is too noisy
@@ -71,7 +71,7 @@ def test_distribution(noise, expected):
 
 
 @pytest.mark.parametrize(("noise", "expected"), CASES, ids=NAMES)
-def test_density_is_the_slope_of_the_distribution(noise, expected):
+def test_density_of_noise_is_the_slope_of_the_distribution(noise, expected):
     scale, step = 2.5, 1e-4
     settings = LineTask(kind="line", noise=noise | {"scale": scale}).noise
     at = np.array([-3.1, -1.7, -0.4, 0.3, 1.2, 2.2])
@@ -81,7 +81,7 @@ def test_density_is_the_slope_of_the_distribution(noise, expected):
 
 
 @pytest.mark.parametrize("noise", [case[0] for case in CASES], ids=NAMES)
-def test_scale_scales_the_same_draws(noise):
+def test_scale_of_noise_multiplies_the_same_draws(noise):
     data, one = draw(noise)
     wide, four = draw(noise | {"scale": 4.0})
     np.testing.assert_array_equal(data.X, wide.X)
@@ -91,7 +91,7 @@ def test_scale_scales_the_same_draws(noise):
 
 
 @pytest.mark.parametrize(("noise", "expected"), CASES, ids=NAMES)
-def test_test_rows_are_fresh_and_alike(noise, expected):
+def test_test_rows_have_new_draws_of_the_same_distribution(noise, expected):
     data, _ = draw(noise)
     found = data.test_y - (3 * data.test_X[:, 0].astype(float) + 2)
     assert scipy.stats.kstest(found, expected.cdf).pvalue > 0.01
@@ -99,7 +99,7 @@ def test_test_rows_are_fresh_and_alike(noise, expected):
     assert not np.any(data.test_X == data.X)
 
 
-def test_x_is_standard_normal_and_the_same_under_every_noise():
+def test_x_is_standard_normal_and_independent_of_the_kind_of_noise():
     first, _ = draw("normal")
     assert scipy.stats.kstest(first.X[:, 0], "norm").pvalue > 0.01
     for noise, _ in CASES:
@@ -121,7 +121,7 @@ def test_noise_and_x_are_independent():
     assert abs(np.corrcoef(data.X[:, 0], noise)[0, 1]) < 4 / np.sqrt(N)
 
 
-def test_the_line():
+def test_line_data():
     data, _ = draw({"kind": "normal", "scale": 0.0}, slope=-1.5, intercept=4.0, rows=7)
     np.testing.assert_allclose(data.y, 4 - 1.5 * data.X[:, 0].astype(float), rtol=1e-6)
     assert data.true_parameters is not None
@@ -132,14 +132,14 @@ def test_the_line():
     }
 
 
-def test_seeds_differ():
+def test_seeds_give_different_lines():
     one, noise = draw("normal", seed=1)
     other, other_noise = draw("normal", seed=2)
     assert not np.any(one.X == other.X)
     assert abs(np.corrcoef(noise, other_noise)[0, 1]) < 4 / np.sqrt(N)
 
 
-def test_every_kind_has_its_place():
+def test_every_kind_of_noise_is_registered():
     assert set(list_kinds(tasks.TaskNoise)) == set(NOISES)
     assert {noise["kind"] for noise, _ in CASES} == set(NOISES)
 

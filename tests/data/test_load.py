@@ -1,4 +1,4 @@
-"""Data of any kind: its shape before it is loaded, its identity, and its errors at once."""
+"""Data of any kind: its shape, its fingerprint, and its errors."""
 
 import hashlib
 
@@ -32,11 +32,11 @@ def classify(path):
 
 
 def check(*tasks):
-    """Check tasks as arms of one recipe, which need not suit them."""
+    """Check tasks as arms of one recipe."""
     check_data(Arm("a", task, recipe("mse", steps=9)) for task in tasks)
 
 
-def test_shapes(path):
+def test_measure_data(path):
     tasks = [LineTask(kind="line", rows=9, test_rows=4), LinearTask(kind="linear", features=3)]
     for task in [*tasks, DIGITS, regress(path), regress(path, test=0.33), classify(path)]:
         shape = measure_data(task)
@@ -46,7 +46,7 @@ def test_shapes(path):
             assert shape[2:] == (data.X.shape[1], data.n_classes)
 
 
-def test_identity(path):
+def test_fingerprint_data(path):
     assert fingerprint_data(LineTask(kind="line")) == ""
     assert fingerprint_data(LinearTask(kind="linear")) == ""
     assert fingerprint_data(DIGITS) == load_images("digits").fingerprint
@@ -54,12 +54,12 @@ def test_identity(path):
     assert fingerprint_data(regress(path)) == fingerprint_data(classify(path)) == expected
 
 
-def test_names_of_classes(path):
+def test_class_names(path):
     assert load_dataset(classify(path), 0).class_names == ("a", "b", "c")
     assert load_dataset(DIGITS, 0).class_names == tuple("0123456789")
 
 
-def test_all_tables_are_checked(path):
+def test_check_data_reports_errors_of_all_tables(path):
     check(DIGITS, regress(path), LineTask(kind="line"))
     wrong = [regress(path, target="z"), regress("/nowhere.csv"), regress("/nowhere.csv", test=0.3)]
     with pytest.raises(InputError) as error:

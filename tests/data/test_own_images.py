@@ -1,4 +1,4 @@
-"""The user's own images: kept, read and split as given, and every error is a sentence."""
+"""Images of the user are stored, read and split unchanged, and every error is a sentence."""
 
 import contextlib
 import hashlib
@@ -27,7 +27,7 @@ def keep(folder, pixels=X, y=LABELS, name="mine.npz", **others):
 
 
 def draw(folder, pixels=X, y=LABELS, mode="L", ending="png"):
-    """Write a folder of image files, and return what stands in the order of its names."""
+    """Write a folder of image files, and return its content in the order of its names."""
     order = np.lexsort((np.arange(len(y)), y))
     for number, (image, label) in enumerate(zip(pixels, y, strict=True)):
         (folder / str(label)).mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def draw(folder, pixels=X, y=LABELS, mode="L", ending="png"):
     (X, np.uint8, 255), (X.astype(np.uint8), np.uint8, 255), (X.tolist(), np.uint8, 255),
     (X / 255, np.float32, 1), (X > 99, np.float32, 1),
 ])  # fmt: skip
-def test_what_is_given_is_what_trains(tmp_path, pixels, dtype, divisor):
+def test_own_images_are_unchanged_in_the_dataset(tmp_path, pixels, dtype, divisor):
     task = keep(tmp_path, pixels, test=0.3)
     data = load_dataset(task, 4)
     train, test = split_rows(N, 0.3, 4, TEST_PURPOSE)
@@ -57,13 +57,13 @@ def test_what_is_given_is_what_trains(tmp_path, pixels, dtype, divisor):
 @pytest.mark.parametrize("y", [
     np.arange(N) % 3 * 5 - 5, (np.arange(N) % 3).astype(object), list(LABELS.astype(object)),
 ])  # fmt: skip
-def test_labels_of_every_kind(tmp_path, y):
+def test_own_images_with_labels_of_every_type(tmp_path, y):
     data = load_dataset(keep(tmp_path, y=y), 0)
     assert data.class_names == tuple(map(str, sorted(set(y))))
 
 
 @pytest.mark.parametrize(("mode", "ending"), [("L", "png"), ("L", "bmp"), ("1", "png")])
-def test_a_folder_of_images(tmp_path, mode, ending):
+def test_own_images_from_a_folder(tmp_path, mode, ending):
     pixels = X if mode == "L" else 255 * (X > 127)
     shown, labels = draw(tmp_path / "photos", pixels, mode=mode, ending=ending)
     (tmp_path / "photos" / "hat" / ".hidden").write_text("no image")
@@ -75,12 +75,12 @@ def test_a_folder_of_images(tmp_path, mode, ending):
     assert fingerprint_data(task) == fingerprint_data(keep(tmp_path, shown, labels))
 
 
-def test_jpeg(tmp_path):
+def test_own_images_from_jpeg_files(tmp_path):
     draw(tmp_path / "photos", np.full((N, 8, 8), 77), ending="jpg")
     assert set(np.unique(load_dataset(ft.images(tmp_path / "photos"), 0).X)) == {77}
 
 
-def test_contents_are_the_fingerprint(tmp_path):
+def test_fingerprint_of_own_images_depends_on_content(tmp_path):
     task = keep(tmp_path)
     names = ("bag", "hat", "shoe")
     codes = np.array([names.index(label) for label in LABELS], "<i4")
@@ -90,13 +90,13 @@ def test_contents_are_the_fingerprint(tmp_path):
     assert keep(tmp_path) == task and (tmp_path / "mine.npz").read_bytes() == before
     changed = X.copy()
     changed[3, 1, 2] ^= 1
-    with pytest.raises(ft.InputError, match="is there already"):
+    with pytest.raises(ft.InputError, match="already exists"):
         keep(tmp_path, changed)
     (tmp_path / "mine.npz").unlink()
     assert fingerprint_data(keep(tmp_path, changed)) != hashlib.sha256(whole).hexdigest()
 
 
-def test_a_folder_that_changes_is_read_again(tmp_path):
+def test_changed_folder_of_images_is_read_again(tmp_path):
     draw(tmp_path / "photos")
     task = ft.images(tmp_path / "photos")
     before = fingerprint_data(task)
@@ -113,7 +113,7 @@ recipe = { loss = "cross_entropy", optimizer = "adam", epochs = 2, batch_size = 
 """
 
 
-def test_a_study_file_names_them_from_its_own_folder(tmp_path):
+def test_path_of_own_images_is_relative_to_the_study_file(tmp_path):
     (tmp_path / "study.toml").write_text(STUDY)
     study = Study.load(tmp_path / "study.toml")
     assert study.task == keep(tmp_path, test=0.25)
@@ -160,30 +160,30 @@ FEW = ["a"] * (N - 2) + ["b"] * 2
         (X[:9], FEW[:9], "number of images is 9"),
     ],
 )
-def test_errors_are_sentences(tmp_path, pixels, y, sentence):
+def test_errors_in_own_images_are_sentences(tmp_path, pixels, y, sentence):
     with pytest.raises(ft.InputError, match=sentence):
         keep(tmp_path, pixels, y)
     assert not list(tmp_path.iterdir())
 
 
-def test_all_errors_at_once(tmp_path):
+def test_all_errors_in_own_images_are_reported_at_once(tmp_path):
     with pytest.raises(ft.InputError) as told:
         keep(tmp_path, spoil(999), np.arange(N) / 2)
     assert "is 999" in str(told.value) and "whole numbers nor all text" in str(told.value)
 
 
 @pytest.mark.parametrize(("test", "sentence"), [(0.01, "40 for training and 0"), (2.0, "test")])
-def test_the_share_of_test_images(tmp_path, test, sentence):
+def test_invalid_share_of_test_images_is_refused(tmp_path, test, sentence):
     with pytest.raises(ft.InputError, match=sentence):
         keep(tmp_path, test=test)
 
 
-def test_how_it_is_called(tmp_path):
-    with pytest.raises(ft.InputError, match="a file to be kept in"):
+def test_wrong_arguments_of_images_are_refused(tmp_path):
+    with pytest.raises(ft.InputError, match="a file to save them to"):
         ft.images(X, LABELS)
     with pytest.raises(ft.InputError, match="need labels"):
         ft.images(X, file=tmp_path / "mine.npz")
-    with pytest.raises(ft.InputError, match="leave y and file out"):
+    with pytest.raises(ft.InputError, match="leave out y and file"):
         ft.images(tmp_path, LABELS)
     with pytest.raises(ft.InputError, match=r"must end in \.npz"):
         keep(tmp_path, name="mine.npy")
@@ -193,7 +193,7 @@ def test_how_it_is_called(tmp_path):
         keep(tmp_path / "nowhere")
 
 
-def test_files_that_are_no_images(tmp_path):
+def test_files_without_images_are_refused(tmp_path):
     place = tmp_path / "mine.npz"
     np.save(tmp_path / "plain.npy", X)
     contents = [b"", b"nothing", (tmp_path / "plain.npy").read_bytes()]
@@ -211,12 +211,12 @@ def test_files_that_are_no_images(tmp_path):
         keep(tmp_path)
 
 
-def test_an_ending_in_capitals(tmp_path):
+def test_file_ending_in_capitals(tmp_path):
     assert len(load_dataset(keep(tmp_path, name="MINE.NPZ"), 0).y) == 32
     assert [path.name for path in tmp_path.iterdir()] == ["MINE.NPZ"]
 
 
-def test_files_with_a_wrong_byte_are_refused_in_a_sentence(tmp_path):
+def test_damaged_image_files_give_one_sentence(tmp_path):
     keep(tmp_path)
     whole = (tmp_path / "mine.npz").read_bytes()
     for place in range(0, min(len(whole), 400), 3):
@@ -226,10 +226,10 @@ def test_files_with_a_wrong_byte_are_refused_in_a_sentence(tmp_path):
             ft.images(tmp_path / f"{place}.npz")
 
 
-def test_what_is_wrong_in_a_folder(tmp_path):
+def test_all_errors_in_a_folder_of_images_are_reported(tmp_path):
     photos = tmp_path / "photos"
     photos.mkdir()
-    with pytest.raises(ft.InputError, match="no images in it"):
+    with pytest.raises(ft.InputError, match="has no images"):
         ft.images(photos)
     draw(photos)
     Image.new("RGB", (W, H)).save(photos / "hat" / "a.png")
@@ -240,16 +240,16 @@ def test_what_is_wrong_in_a_folder(tmp_path):
     with pytest.raises(ft.InputError) as told:
         ft.images(photos)
     for sentence in (
-        "hat/a.png is a colour image (mode RGB): save it as grey",
-        "hat/b.png is not 8 bits a pixel (mode I;16)",
-        "hat/c.txt is no image that Pillow can read",
+        "hat/a.png is a colour image (mode RGB): convert it to grey",
+        "hat/b.png does not have 8 bits per pixel (mode I;16)",
+        "hat/c.txt is not an image that Pillow can read",
         "hat/d.png cannot be read",
         "hat/e.png has 6 x 7 pixels (height x width), and the first image 5 x 7",
     ):
         assert sentence in str(told.value)
 
 
-def test_errors_are_told_before_anything_trains(tmp_path):
+def test_own_images_are_checked_before_training(tmp_path):
     task = keep(tmp_path)
     (tmp_path / "mine.npz").unlink()
     with pytest.raises(ft.InputError, match="cannot be read"):
@@ -258,7 +258,7 @@ def test_errors_are_told_before_anything_trains(tmp_path):
         )
 
 
-def test_features_that_do_not_suit_them_are_told_with_all_else(tmp_path):
+def test_unsuitable_features_of_own_images_are_reported_with_other_errors(tmp_path):
     flat, small = keep(tmp_path), keep(tmp_path, X[:, :, :5], name="small.npz")
     gone = flat.model_copy(update={"path": "/nowhere.npz"})
     features = ["hog", "patches", "fourier", {"kind": "pixels", "standardise": True}]

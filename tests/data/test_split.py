@@ -10,7 +10,7 @@ from fairtrial.data.split import order_rows, split_rows
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.integers(2, 500), st.floats(0.01, 0.99), st.integers(0, 2**62))
-def test_every_row_is_in_one_part(n_rows, share, seed):
+def test_split_rows_assigns_every_row_once(n_rows, share, seed):
     train, validation = split_rows(n_rows, share, seed)
     assert sorted([*train, *validation]) == list(range(n_rows))
     # The share to the nearest row, but a row on each side at least.
@@ -19,7 +19,7 @@ def test_every_row_is_in_one_part(n_rows, share, seed):
     assert np.all(np.diff(train) > 0) and np.all(np.diff(validation) > 0)
 
 
-def test_none_held_out():
+def test_split_rows_without_validation():
     train, validation = split_rows(10, None, 3)
     assert train.tolist() == list(range(10))
     assert len(validation) == 0
@@ -30,7 +30,7 @@ def test_a_larger_share_holds_out_the_same_rows_and_more():
     assert parts[0] < parts[1] < parts[2]
 
 
-def test_held_out_rows_come_from_everywhere():
+def test_held_out_rows_are_spread_over_all_rows():
     """Of 60,000 rows the mean place of 12,000 at random is within four standard errors."""
     _, validation = split_rows(60_000, 0.2, 3)
     error = np.sqrt((60_000**2 - 1) / 12 / 12_000 * (48_000 / 59_999))
@@ -48,7 +48,7 @@ def test_seeds_split_differently():
     assert 200 < len(one & other) < 300
 
 
-def test_orders_are_shuffles_anew_each_epoch():
+def test_each_epoch_has_a_new_order_of_rows():
     orders = [order_rows(1000, seed, epoch) for seed in (1, 2) for epoch in (1, 2)]
     for order in orders:
         assert sorted(order) == list(range(1000))

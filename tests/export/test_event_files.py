@@ -1,4 +1,4 @@
-"""TensorBoard: what its own readers find in the event files, beside the tables."""
+"""Event files, read by TensorBoard and compared with the tables."""
 
 import numpy as np
 import polars as pl
@@ -24,7 +24,7 @@ def place(trial, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def sessions(place):
-    """The events of each run, by the run's name, which its session carries."""
+    """The events of each run, by the name of the run in its session."""
     found = [read_events(path.parent) for path in place.glob("*/*/events*")]
     named = {read_start(events).group_name: events for events in found}
     assert len(named) == len(found)
@@ -53,7 +53,7 @@ def as_float32(value):
         return float(np.float32(value))
 
 
-def test_seeds_stand_beside_each_other_in_their_arms(trial, sessions):
+def test_event_files_have_one_folder_per_arm_and_seed(trial, sessions):
     folders = {}
     for row in trial.runs.iter_rows(named=True):
         *_, arm, seed = sessions[row["run"]].path.split("/")
@@ -63,7 +63,7 @@ def test_seeds_stand_beside_each_other_in_their_arms(trial, sessions):
     assert folders["a/b"] == {"a_b"} and folders["A?b"] == {"A_b (2)"}
 
 
-def test_curves_and_metrics_come_back(trial, sessions):
+def test_event_files_have_the_curves_and_metrics(trial, sessions):
     assert len(sessions) == trial.runs.height
     for row in trial.runs.iter_rows(named=True):
         events = sessions[row["run"]]
@@ -81,7 +81,7 @@ def test_curves_and_metrics_come_back(trial, sessions):
             np.testing.assert_array_equal(read_points(events, tag), points)
 
 
-def test_hyperparameters_are_what_differs(trial, sessions):
+def test_hyperparameters_are_the_settings_that_differ(trial, sessions):
     for row in trial.runs.iter_rows(named=True):
         events = sessions[row["run"]]
         values = {
@@ -94,7 +94,7 @@ def test_hyperparameters_are_what_differs(trial, sessions):
         assert end.status == (api_pb2.STATUS_SUCCESS if good else api_pb2.STATUS_FAILURE)
 
 
-def test_the_experiment_says_what_there_is(trial, place):
+def test_experiment_lists_hyperparameters_and_metrics(trial, place):
     content = read_content(read_events(place), metadata.EXPERIMENT_TAG)
     experiment = metadata.parse_experiment_plugin_data(content)
     infos = {info.name: info for info in experiment.hparam_infos}

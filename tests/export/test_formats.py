@@ -1,4 +1,4 @@
-"""What an export stands on is checked first, and what is wrong is a sentence."""
+"""An export is checked before it starts, and its errors are sentences."""
 
 import importlib.util
 import shutil
@@ -10,27 +10,27 @@ from fairtrial.errors import InputError
 from fairtrial.export.formats import FORMATS, Format, export, prepare_export
 
 
-def test_the_default_place_is_in_the_results_folder(trial, tmp_path):
+def test_export_goes_to_the_results_folder_by_default(trial, tmp_path):
     folder = shutil.copytree(trial.folder, tmp_path / "results")
     assert export(folder, "csv") == folder / "csv"
     with pytest.raises(InputError, match="replaces nothing"):
         export(folder, "csv")
 
 
-def test_an_unknown_format(trial):
+def test_unknown_export_format_is_refused(trial):
     with pytest.raises(InputError, match="did you mean 'mlflow'"):
         prepare_export(trial.folder, "ml-flow")
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
-def test_an_absent_package(trial, name, monkeypatch):
+def test_export_without_its_package_is_refused(trial, name, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda package: None)
     with pytest.raises(InputError, match=rf"pip install 'fairtrial\[{name}\]'") as error:
         prepare_export(trial.folder, name)
     assert error.value.exit_code == 2
 
 
-def test_a_folder_of_that_name_is_no_package(trial, tmp_path, monkeypatch):
+def test_folder_named_like_a_package_does_not_count_as_installed(trial, tmp_path, monkeypatch):
     (tmp_path / "not_a_package").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(FORMATS, "csv", Format(FORMATS["csv"].write, ("not_a_package",)))
@@ -38,7 +38,7 @@ def test_a_folder_of_that_name_is_no_package(trial, tmp_path, monkeypatch):
         prepare_export(trial.folder, "csv")
 
 
-def test_a_folder_of_several(trial, tmp_path):
+def test_export_of_a_lab_folder_names_its_studies(trial, tmp_path):
     for name in ("line", "fashion"):
         shutil.copytree(trial.folder, tmp_path / name)
     with pytest.raises(InputError, match=r"name one of .*fashion, .*line\."):
@@ -46,14 +46,14 @@ def test_a_folder_of_several(trial, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["runs.parquet", "curves.parquet", "parameters.parquet"])
-def test_a_damaged_table(trial, tmp_path, name):
+def test_export_of_a_damaged_table_is_refused(trial, tmp_path, name):
     folder = shutil.copytree(trial.folder, tmp_path / "results")
     (folder / name).write_bytes(b"PAR1 no more")
     with pytest.raises(InputError, match=r"damaged or missing.*fairtrial run"):
         prepare_export(folder, "csv")
 
 
-def test_no_results_folder(tmp_path):
+def test_export_of_another_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="it is not the folder of a study"):
         prepare_export(tmp_path, "csv")
 
@@ -73,8 +73,8 @@ finally:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_the_command_in_a_process_that_loads_no_more_than_it_needs(trial, tmp_path, name):
-    """None needs Keras, and TensorBoard's alone needs TensorFlow."""
+def test_export_command_imports_only_what_the_format_needs(trial, tmp_path, name):
+    """No export imports Keras, and only that to TensorBoard imports TensorFlow."""
     for package in FORMATS[name].packages:
         pytest.importorskip(package)
     command = ["export", trial.folder, "--to", name, "--out", "out"]

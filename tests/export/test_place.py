@@ -1,4 +1,4 @@
-"""Where exports go: names that any system takes, and nothing replaced."""
+"""Folders of exports: names that every system accepts, and no replaced files."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"])) | st.text("aA/._ (2)",
 
 
 @given(st.lists(NAMES, unique=True))
-def test_folders_are_safe_and_no_two_alike(names):
+def test_folder_names_are_safe_and_unique(names):
     folders = name_folders(names)
     assert list(folders) == names
     assert len({folder.casefold() for folder in folders.values()}) == len(names)
@@ -23,7 +23,7 @@ def test_folders_are_safe_and_no_two_alike(names):
         assert not set(folder) & set("/\\:*?\"'<>|\0\n")
 
 
-def test_what_is_there_is_never_replaced(tmp_path):
+def test_export_never_replaces_files(tmp_path):
     (tmp_path / "file").touch()
     for place, said in ((tmp_path, "is not empty"), (tmp_path / "file", "is a file")):
         with pytest.raises(InputError, match=said):
@@ -33,7 +33,7 @@ def test_what_is_there_is_never_replaced(tmp_path):
     check_place(tmp_path / "empty")
 
 
-def test_what_fails_leaves_nothing(tmp_path):
+def test_failed_export_removes_its_folder(tmp_path):
     place = tmp_path / "deep" / "place"
     with pytest.raises(MachineError, match="No space left"), fill(place):
         (place / "half").touch()

@@ -1,4 +1,4 @@
-"""CSV: what Python's own reader finds in the files, beside the Parquet tables."""
+"""CSV files, read by Python and compared with the Parquet tables."""
 
 import csv
 import json
@@ -29,7 +29,7 @@ def write(value):
 
 
 @pytest.mark.parametrize("name", ["runs", "curves"])
-def test_every_cell_comes_back(trial, place, name):
+def test_csv_has_every_cell(trial, place, name):
     rows, expected = read(place / f"{name}.csv"), getattr(trial, name)
     assert len(rows) == expected.height and list(rows[0]) == expected.columns
     for column in expected.columns:
@@ -42,7 +42,7 @@ def test_every_cell_comes_back(trial, place, name):
             assert cells == [write(value) for value in values]
 
 
-def test_parameters_come_back(trial, place):
+def test_csv_has_all_parameters(trial, place):
     rows, expected = read(place / "parameters.csv"), trial.parameters
     assert len(rows) == expected.height
     for row, true in zip(rows, expected.iter_rows(named=True), strict=True):
@@ -52,7 +52,7 @@ def test_parameters_come_back(trial, place):
 
 
 @pytest.mark.parametrize("shape", [(1,), (3,), (4, 3), (1, 2), (3, 1)])
-def test_where_each_parameter_stands(shape):
+def test_flatten_parameters_gives_feature_and_class(shape):
     random = np.random.default_rng(0)
     parts = {"W": random.normal(size=shape), "b": random.normal(size=shape[1:])}
     arrays = [np.asarray(part) for part in parts.values()]
@@ -73,14 +73,14 @@ def test_where_each_parameter_stands(shape):
         assert row["value"] == np.asarray(parts[row["parameter"]])[place]
 
 
-def test_lists_are_json():
+def test_flatten_lists_writes_json():
     lists = [["a, b", 'c"'], None, []]
     frame = flatten_lists(pl.DataFrame({"n": [1, 2, 3], "task.exclude": lists}))
     texts = frame["task.exclude"].to_list()
     assert [text and json.loads(text) for text in texts] == lists
 
 
-def test_settings_that_vary(trial):
+def test_list_varied(trial):
     assert set(list_varied(trial.runs)) == {
         "loss.kind", "loss.delta", "optimizer.learning_rate", "optimizer.momentum",
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""MLflow: what its own client finds in the store, beside the tables."""
+"""The MLflow store, read by MLflow's client and compared with the tables."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ LARGEST = sys.float_info.max
 
 @pytest.fixture(scope="module", autouse=True)
 def mlflow():
-    """MLflow takes seconds to load: not where these tests are collected and other ones run."""
+    """MLflow, imported late because it takes seconds."""
     for package in ("sqlalchemy", "alembic"):
         pytest.importorskip(package)
     return pytest.importorskip("mlflow")
@@ -36,7 +36,7 @@ def found(client):
     }
 
 
-def test_settings_and_tags_come_back(trial, found):
+def test_mlflow_runs_have_settings_and_tags(trial, found):
     assert len(found) == trial.runs.height
     for row in trial.runs.iter_rows(named=True):
         run = found[row["arm"], row["seed"]]
@@ -50,7 +50,7 @@ def test_settings_and_tags_come_back(trial, found):
         assert run.info.status == ("FINISHED" if row["outcome"] == "completed" else "FAILED")
 
 
-def test_curves_and_metrics_come_back(trial, client, found):
+def test_mlflow_runs_have_curves_and_metrics(trial, client, found):
     """To the last bit; MLflow writes infinity as the largest number."""
     for row in trial.runs.iter_rows(named=True):
         run, curves = found[row["arm"], row["seed"]], trial.curves.filter(run=row["run"])
@@ -69,14 +69,14 @@ def test_curves_and_metrics_come_back(trial, client, found):
             np.testing.assert_array_equal(stored, sorted(points))
 
 
-def test_each_run_has_the_study_file(trial, client, found, tmp_path):
+def test_mlflow_runs_have_the_study_file(trial, client, found, tmp_path):
     for run in found.values():
         path = client.download_artifacts(run.info.run_id, "study.toml", str(tmp_path))
         assert (trial.folder / "study.toml").read_text() == Path(path).read_text()
 
 
 @pytest.mark.parametrize("name", ["a?b", "a%20b"])
-def test_a_path_that_an_address_cannot_have(trial, tmp_path, name):
-    with pytest.raises(InputError, match=r"a \? or % in it"):
+def test_mlflow_refuses_a_path_with_special_characters(trial, tmp_path, name):
+    with pytest.raises(InputError, match=r"has a \? or %"):
         export(trial.folder, "mlflow", tmp_path / name)
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Charts hold what the tables hold, and the schema and the compiler accept them."""
+"""Charts have the data of the tables, and the schema and the compiler accept them."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ from fairtrial import plots
 from fairtrial.data.line import line_data
 from fairtrial.errors import InputError
 from fairtrial.plots import claim_charts, curve_charts, image_charts, run_charts
-from fairtrial.plots.appearance import DARK_SHADES, THEME, assign_looks
+from fairtrial.plots.appearance import DARK_SHADES, THEME, assign_looks, capitalise
 from fairtrial.plots.of_runs import name_series
 from fairtrial.plots.rows import load_rows, read_model, scale_rows
 from fairtrial.plots.summaries import summarise_curves
@@ -92,23 +92,23 @@ def test_one_seed_has_no_band(lab_of_one):
     assert not any("single_seeds" in str(each) for each in specification["params"])
 
 
-def test_losses_never_share_an_axis(line):
+def test_curves_of_different_losses_have_independent_axes(line):
     arms = [f"learning rate 0.001 · {loss.lower()}" for loss in LOSSES]
     specification, _ = unpack(plots.curves(line, "loss", arms))
     assert specification["facet"]["field"] == "series"
     assert specification["resolve"]["scale"]["y"] == "independent"
 
 
-def test_what_diverged_is_left_out_of_shared_axes(line):
+def test_diverged_runs_are_left_out_of_shared_axes(line):
     assert (line.runs.filter(arm="too fast")["outcome"] == "diverged").all()
     for chart in (plots.curves(line, "parameter_error"), plots.final_values(line)):
         _, rows = unpack(chart)
         assert not any(row["series"] == "too fast" for row in rows)
-    with pytest.raises(InputError, match="those of runs that diverged are left out"):
+    with pytest.raises(InputError, match="Diverged runs are left out"):
         plots.curves(line, "parameter_error", ["too fast"])
 
 
-def test_a_log_axis_leaves_out_what_is_not_positive():
+def test_log_axis_omits_values_that_are_not_positive():
     bands = pl.DataFrame(
         {"setting": "a", "series": "MSE", "at": [0, 1], "mean": [1.0, 0.0], "low": [-1.0, 0.0],
          "high": [2.0, 0.0], "n_seeds": 2}
@@ -119,7 +119,7 @@ def test_a_log_axis_leaves_out_what_is_not_positive():
     assert rows[0]["low"] == [None, None]
 
 
-def test_a_reference_is_drawn_behind(line):
+def test_curves_draw_a_reference_behind(line):
     runs, looks = name_series(line)
     bands = summarise_curves(line.curves, runs, "loss")
     arm, base = (bands.filter(setting=setting) for setting in (SETTINGS[2], SETTINGS[1]))
@@ -132,7 +132,7 @@ def test_a_reference_is_drawn_behind(line):
     assert roles == ["arm"] * len(LOSSES) + ["reference"] * len(LOSSES)
 
 
-def test_legends_show_one_alone_by_mouse_and_by_list(line):
+def test_legends_select_names_by_click_and_by_list(line):
     specification, _ = unpack(plots.curves(line, "parameter_error"))
     parameters = {each["name"]: each for each in specification["params"]}
     assert parameters["toggle"]["bind"] == "legend"
@@ -141,17 +141,17 @@ def test_legends_show_one_alone_by_mouse_and_by_list(line):
     assert parameters["single_seeds"]["bind"]["input"] == "checkbox"
 
 
-def test_learning_rates_have_a_line_a_run_and_a_dot_a_halving(line):
+def test_learning_rates_have_one_line_per_run_and_one_dot_per_halving(line):
     specification, rows = unpack(plots.learning_rates(line))
     assert list_marks(specification) == ["line", "point"]
-    assert len(rows) == 2 * len(LOSSES) * N_SEEDS  # The constant rate is no news.
+    assert len(rows) == 2 * len(LOSSES) * N_SEEDS  # Constant rates are left out.
     for row in rows:
         changed = [value for value in row["changed"] if value is not None]
         inner = row["value"][1:-1]
         assert changed == inner and len(set(inner)) == len(inner)
 
 
-def test_final_values_are_those_of_the_runs(line):
+def test_final_values_equal_the_runs_table(line):
     _, rows = unpack(plots.final_values(line))
     n_arms = len(SETTINGS) * len(LOSSES)
     assert len(rows) == n_arms * N_SEEDS + n_arms
@@ -162,7 +162,7 @@ def test_final_values_are_those_of_the_runs(line):
     assert sorted(found[:N_SEEDS]) == pytest.approx(sorted(runs["parameter_error"]), rel=1e-3)
 
 
-def test_outcomes_are_those_of_the_runs(line):
+def test_outcomes_equal_the_runs_table(line):
     _, rows = unpack(plots.outcomes(line))
     shown = sorted((row["outcome"], row["ended_at"]) for row in rows if row["arm"] == "too fast")
     expected = line.runs.filter(arm="too fast")["ended_at"].sort()
@@ -170,7 +170,7 @@ def test_outcomes_are_those_of_the_runs(line):
     assert len(rows) == line.runs.height
 
 
-def test_sensitivity_joins_arms_that_differ_in_their_rate_alone(tmp_path):
+def test_sensitivity_joins_arms_that_differ_only_in_learning_rate(tmp_path):
     study = ft.Study.from_toml(
         """
         name = "Rates"
@@ -193,7 +193,7 @@ def test_sensitivity_joins_arms_that_differ_in_their_rate_alone(tmp_path):
     assert (rows[0]["low"], rows[0]["high"]) == pytest.approx((slow.min(), slow.max()), rel=1e-3)
 
 
-def test_sensitivity_takes_two_rates_at_which_runs_end_well(tmp_path):
+def test_sensitivity_needs_two_rates_without_divergence(tmp_path):
     study = ft.Study.from_toml(
         """
         name = "Rates"
@@ -208,7 +208,7 @@ def test_sensitivity_takes_two_rates_at_which_runs_end_well(tmp_path):
     assert plots.sensitivity(trial, "mse") is None
 
 
-def test_training_and_validation_of_each_arm(fashion):
+def test_train_and_validation_has_both_curves_of_each_arm(fashion):
     specification, rows = unpack(plots.train_and_validation(fashion))
     assert list_marks(specification) == ["area", "line", "point"]
     assert {(row["series"], row["rows"]) for row in rows} == {
@@ -216,7 +216,7 @@ def test_training_and_validation_of_each_arm(fashion):
     }
 
 
-def test_reported_stands_among_the_seeds(fashion):
+def test_draw_reported_shows_reported_value_beside_seeds(fashion):
     runs = name_series(fashion)[0].filter(setting="Table 3")
     chart = run_charts.draw_reported(runs, {"Adam": 0.8381}, "accuracy", "t", LOOKS, "d")
     _, rows = unpack(chart)
@@ -226,7 +226,7 @@ def test_reported_stands_among_the_seeds(fashion):
     assert [row["value"] for row in rows if row["what"] == "reported"] == [0.8381]
 
 
-def test_race_labels_have_room_of_their_own():
+def test_accuracy_against_time_labels_do_not_overlap():
     means = [0.9, 0.9, 0.901, 0.8]
     points = pl.DataFrame(
         {"name": ["a", "b", "c", "d"], "accuracy": means, "low": [a - 0.01 for a in means],
@@ -265,14 +265,14 @@ def test_a_chart_becomes_an_altair_chart(line):
         assert chart.properties(title="mine").to_dict()["title"] == "mine"
 
 
-def test_a_wrong_name_is_told_with_the_right_ones(line, fashion):
-    with pytest.raises(InputError, match=r"mode is no metric .* parameter_error"):
+def test_unknown_names_are_errors_that_list_the_known_ones(line, fashion):
+    with pytest.raises(InputError, match=r"has no metric mode: it has .*parameter_error"):
         plots.final_values(line, "mode")
     with pytest.raises(InputError, match=r"no curves of mode .* learning_rate"):
         plots.curves(line, "mode")
     with pytest.raises(InputError, match="no arm 'SVM'"):
         plots.weights(fashion, "SVM")
-    with pytest.raises(InputError, match="no square images"):
+    with pytest.raises(InputError, match="not square images"):
         plots.predictions(line)
     with pytest.raises(InputError, match=r"no claim 9: .* has 3 judged claims"):
         plots.differences(line, 9)
@@ -281,7 +281,7 @@ def test_a_wrong_name_is_told_with_the_right_ones(line, fashion):
 # ------------------------------------------------------------------------------------------ data
 
 
-def test_noise_is_what_was_drawn_and_its_density(line):
+def test_noise_shows_drawn_noise_and_its_density(line):
     _, rows = unpack(plots.noise(line))
     bars = next(row for row in rows if row["role"] == "bar")
     data = line_data(line.study.task, 0)
@@ -294,7 +294,7 @@ def test_noise_is_what_was_drawn_and_its_density(line):
     np.testing.assert_allclose(curve["share"], expected, rtol=0.02)
 
 
-def test_fits_run_along_the_lines(line):
+def test_fits_draw_fitted_and_true_lines(line):
     specification, rows = unpack(plots.fits(line))
     assert list_marks(specification) == ["circle", "line", "line"]
     model = read_model(line, "patience scheduling · mse #0")
@@ -309,7 +309,7 @@ def test_fits_run_along_the_lines(line):
     np.testing.assert_allclose(truth["y"], 2 + 3 * np.array(truth["x"]), rtol=0.02)
 
 
-def test_residuals_are_counted_once(line):
+def test_residual_histograms_sum_to_one(line):
     _, rows = unpack(plots.residuals(line))
     assert len(rows) == len(SETTINGS) * len(LOSSES)
     for row in rows:
@@ -317,7 +317,7 @@ def test_residuals_are_counted_once(line):
         assert sum(row["share"]) * width == pytest.approx(1, abs=0.05)
 
 
-def test_targets_are_counted(line, fashion):
+def test_targets_count_rows_per_class_or_bin(line, fashion):
     _, rows = unpack(plots.targets(fashion))
     _, counts = np.unique(load_digits().target[:-360], return_counts=True)
     assert [row["rows"] for row in rows] == counts.tolist()
@@ -325,7 +325,7 @@ def test_targets_are_counted(line, fashion):
     assert sum(bar["rows"] for bar in bars) == pytest.approx(200, abs=2)
 
 
-def test_predictions_of_a_table_stand_against_the_truth(line):
+def test_told_shows_predictions_of_test_rows(line):
     _, rows = unpack(plots.told(line))
     assert {row["series"] for row in rows} == set(LOSSES)
     found = next(row for row in rows if (row["series"], row["role"]) == ("MAE", "row"))
@@ -337,7 +337,7 @@ def test_predictions_of_a_table_stand_against_the_truth(line):
 # ---------------------------------------------------------------------------------------- images
 
 
-def test_weights_share_a_scale_that_is_symmetric_about_zero():
+def test_weights_share_a_symmetric_scale():
     table = pl.DataFrame(
         {"name": ["a", "b"], "values": [[0.1, -0.25, 0.3, 0.0], [1.0, 2.0, 3.0, 4.0]]}
     )
@@ -348,7 +348,7 @@ def test_weights_share_a_scale_that_is_symmetric_about_zero():
     assert specification["spec"]["encoding"]["color"]["scale"]["domain"] == [-2.0, 0, 2.0]
 
 
-def test_predictions_are_marked_by_more_than_colour():
+def test_predictions_are_marked_by_sign_and_colour():
     table = pl.DataFrame(
         {
             "values": [[0.0, 1.0, 0.5, 0.0]] * 2,
@@ -362,7 +362,7 @@ def test_predictions_are_marked_by_more_than_colour():
     assert rows[0]["values"] == [0, 255, 128, 0]
 
 
-def test_confusion_is_that_of_scikit_learn(fashion):
+def test_confusion_agrees_with_scikit_learn(fashion):
     _, rows = unpack(plots.confusion(fashion, "Table 3 · adam"))
     data = load_rows(fashion, "Table 3 · adam", 0)
     X = data.test_X / data.divisor
@@ -374,7 +374,7 @@ def test_confusion_is_that_of_scikit_learn(fashion):
     np.testing.assert_allclose([row["share"] for row in rows], expected.ravel(), atol=1e-3)
 
 
-def test_mistakes_are_wrong_and_the_surest_first(fashion):
+def test_mistakes_are_wrong_and_sorted_by_confidence(fashion):
     _, rows = unpack(plots.mistakes(fashion, "Table 3 · sgd"))
     assert len(rows) == 9
     assert not any(row["right"] for row in rows)
@@ -387,7 +387,7 @@ def test_mistakes_are_wrong_and_the_surest_first(fashion):
     assert np.mean(classes == data.test_y) == pytest.approx(accuracy)
 
 
-def test_samples_are_one_of_each_class(fashion):
+def test_samples_have_one_image_per_class(fashion):
     _, rows = unpack(plots.samples(fashion))
     assert [row["name"] for row in rows] == list(load_rows(fashion, "SVM", 0).class_names)
     zero = load_digits().data[0] / 16 * 255
@@ -397,7 +397,7 @@ def test_samples_are_one_of_each_class(fashion):
 # ---------------------------------------------------------------------------------------- claims
 
 
-def test_differences_of_every_seed_are_drawn(line):
+def test_differences_have_one_mark_per_seed(line):
     _, rows = unpack(plots.differences(line, 1))
     pairs = line.pairs.filter(claim=0)
     drawn = {
@@ -407,14 +407,14 @@ def test_differences_of_every_seed_are_drawn(line):
     assert drawn == pytest.approx(expected, rel=1e-4)
 
 
-def test_an_interval_without_ends_is_left_out():
+def test_differences_omit_an_interval_without_ends():
     by_seed = pl.DataFrame({"seed": [0], "difference": [0.5]})
     row = {"on": "mse", "difference": 0.5, "low": None, "high": None, "margin": 0.0}
     layers = claim_charts.draw_differences(by_seed, row).to_dict()["layer"]
     assert len(layers) == 3  # the line at 0, the seeds, the mean
 
 
-def test_both_sides_are_joined_in_the_order_of_their_differences(line):
+def test_sides_are_sorted_by_difference(line):
     specification, rows = unpack(plots.sides(line, 1))
     pairs = line.pairs.filter(claim=0).sort("difference")
     assert [row["seed"] for row in rows] == [str(seed) for seed in pairs["seed"]]
@@ -431,7 +431,7 @@ def test_choice_and_budget_are_one_bar(line):
     assert "y" not in specification["layer"][0]["encoding"]
 
 
-def test_curves_of_a_claim_have_both_sides_in_a_panel_a_pair(line):
+def test_curves_of_claim_have_one_panel_per_pair_of_arms(line):
     specification, rows = unpack(plots.curves_of_claim(line, 2))
     arms = [row for row in rows if row["role"] == "arm"]
     assert {row["setting"] for row in arms} == set(LOSSES)
@@ -440,15 +440,15 @@ def test_curves_of_a_claim_have_both_sides_in_a_panel_a_pair(line):
     assert len(set(colours)) == 2
 
 
-def test_where_it_holds_has_a_row_a_pair_and_a_column_a_margin(line):
+def test_where_it_holds_has_one_row_per_pair_and_one_column_per_margin(line):
     _, rows = unpack(plots.where_it_holds(line, 2))
     assert [row["row"] for row in rows[::5]] == list(LOSSES)
     assert [row["column"] for row in rows[:5]] == ["0", "0.005", "0.01", "0.02", "0.04"]
-    assert {row["verdict"] for row in rows} == {"undecided"}  # Three seeds tell nothing.
+    assert {row["verdict"] for row in rows} == {"undecided"}  # Three seeds cannot decide.
     assert plots.where_it_holds(line, 1) is None
 
 
-def test_a_grid_of_two_settings_is_drawn_as_one(tmp_path):
+def test_grid_of_claim_has_one_cell_per_pair_of_settings(tmp_path):
     study = ft.Study.from_toml(
         """
         name = "Grid"
@@ -480,7 +480,7 @@ def test_a_grid_of_two_settings_is_drawn_as_one(tmp_path):
 # ----------------------------------------------------------------------------------------- looks
 
 
-def test_looks_differ_and_stay():
+def test_looks_of_known_kinds_differ_and_are_fixed():
     looks = assign_looks(["MSE", "MAE", "Huber", "Hybrid"])
     assert len({look.colour for look in looks.values()}) == 4
     assert len({look.dash for look in looks.values()}) == 4
@@ -488,7 +488,7 @@ def test_looks_differ_and_stay():
     assert len(set(DARK_SHADES.values())) == len(DARK_SHADES)
 
 
-def test_no_two_of_many_series_look_alike():
+def test_looks_of_42_series_differ():
     series = ["MSE", "Adam", *(f"arm {i}" for i in range(40))]
     looks = assign_looks(series)
     assert len({(look.colour, look.dash) for look in looks.values()}) == 42
@@ -497,7 +497,7 @@ def test_no_two_of_many_series_look_alike():
     assert more["arm 1"] == looks["arm 1"] != more["new"]
 
 
-def test_a_series_looks_the_same_whatever_is_shown(line):
+def test_look_of_a_series_does_not_depend_on_shown_arms(line):
     def find_colours(chart):
         scale = unpack(chart)[0]["spec"]["layer"][0]["encoding"]["color"]["scale"]
         return dict(zip(scale["domain"], scale["range"], strict=True))
@@ -511,11 +511,14 @@ def test_the_theme_is_in_every_chart(line):
     assert unpack(plots.noise(line))[0]["config"]["axis"] == THEME["axis"]
 
 
-def test_every_plot_has_its_picture_and_its_line_in_the_docs():
+def test_docs_have_picture_and_description_of_every_plot():
     docs = Path(__file__).parents[2] / "docs"
     text = (docs / "plots.md").read_text(encoding="utf-8")
     for name in plots.__all__:
-        assert f"(plots/{name}.png)" in text and f"trial.plot.{name}(" in text
+        first_line = (getattr(plots, name).__doc__ or "").splitlines()[0]
+        alternative = capitalise(first_line.removeprefix("Draw "))
+        assert f"![{alternative}](plots/{name}.png)" in text
+        assert f"trial.plot.{name}(" in text
     pictures = list((docs / "plots").iterdir())
     assert {path.name for path in pictures} == {f"{name}.png" for name in plots.__all__}
     assert sum(path.stat().st_size for path in pictures) < 2**20

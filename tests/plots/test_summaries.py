@@ -53,14 +53,14 @@ def make_runs(arms, **columns):
     return pl.DataFrame({"run": [f"{a} #0" for a in arms], "arm": arms, "seed": 0, **columns})
 
 
-def test_series_is_the_loss_where_it_tells_arms_apart():
+def test_series_is_the_loss_if_it_varies():
     runs = make_runs(["a · mse", "a · huber delta=1.0"], **{"loss.kind": ["mse", "huber"]})
     named = name_runs(runs)
     assert named["setting"].to_list() == ["a", "a"]
     assert named["series"].to_list() == ["MSE", "Huber"]
 
 
-def test_series_is_the_optimizer_where_the_loss_is_the_same():
+def test_series_is_the_optimizer_if_the_loss_is_constant():
     runs = make_runs(
         ["adam", "sgd"],
         **{"loss.kind": ["cross_entropy"] * 2, "optimizer.kind": ["adam", "sgd"]},
@@ -68,12 +68,12 @@ def test_series_is_the_optimizer_where_the_loss_is_the_same():
     assert name_runs(runs)["series"].to_list() == ["Adam", "SGD"]
 
 
-def test_series_is_what_varies_where_kinds_repeat():
+def test_series_is_the_last_varied_setting_if_kinds_are_constant():
     runs = make_runs(["delta=1.0", "delta=2.0"], **{"loss.kind": ["huber"] * 2})
     assert name_runs(runs)["series"].to_list() == ["delta 1.0", "delta 2.0"]
 
 
-def test_what_else_varies_is_the_setting():
+def test_setting_has_all_other_varied_settings():
     runs = make_runs(
         ["mse, task.noise.scale=0.1", "huber delta=2.0, task.noise.scale=0.1", "huber delta=1.0"],
         **{"loss.kind": ["mse", "huber", "huber"]},
@@ -83,12 +83,12 @@ def test_what_else_varies_is_the_setting():
     assert named["series"].to_list() == ["MSE", "Huber delta=2.0", "Huber delta=1.0"]
 
 
-def test_arms_never_share_a_name():
+def test_names_of_arms_are_unique():
     runs = make_runs(["mse", "MSE", "Adam fast"], **{"loss.kind": ["mse", "huber", "mse"]})
     assert name_runs(runs)["series"].to_list() == ["mse", "MSE", "Adam fast"]
 
 
-def test_an_ended_run_keeps_its_last_value():
+def test_mean_curve_keeps_last_value_of_ended_runs():
     runs = name_runs(pl.DataFrame({"run": ["r0", "r1"], "arm": ["a", "a"], "seed": [0, 1]}))
     curves = pl.DataFrame(
         {"run": ["r0", "r0", "r0", "r1"], "at": [0, 1, 2, 0], "value": [3.0, 2.0, 1.0, 5.0]}
@@ -108,7 +108,7 @@ def test_curves_are_thinned_with_both_ends(line):
     assert (first["at"][0], first["at"][-1]) == (0, 399)
 
 
-def test_mean_agrees_with_numpy(line):
+def test_mean_curve_agrees_with_numpy(line):
     bands = summarise_curves(line.curves, line.runs, "loss", n_points=1000)
     got = bands.filter(setting="learning rate 0.001", series="MSE")["mean"].to_numpy()
     at = np.arange(400)
@@ -131,7 +131,7 @@ def test_bins_count_every_number_once():
     np.testing.assert_allclose(bars["share"], [3 / 5 / 0.5, 1 / 5 / 0.5])
 
 
-def test_changes_hold_every_halving_and_no_constant_setting(line):
+def test_changes_have_every_halving_and_no_constant_setting(line):
     changes = find_changes(line.curves, line.runs, "learning_rate")
     assert changes["setting"].unique().to_list() == ["halved"]
     one = changes.filter(series="MSE", seed=0)
@@ -139,7 +139,7 @@ def test_changes_hold_every_halving_and_no_constant_setting(line):
     assert one["value"].to_list() == [0.01, 0.005, 0.005]
 
 
-def test_injection_finds_the_same_recipe_without_it():
+def test_find_injections_returns_the_arm_without_noise():
     runs = make_runs(
         ["plain", "noisy", "other"],
         **{
@@ -151,7 +151,7 @@ def test_injection_finds_the_same_recipe_without_it():
     assert find_injections(runs) == {"noisy": "plain", "other": None}
 
 
-def test_metrics_leave_diverged_runs_out_and_count_them(line):
+def test_metrics_omit_and_count_diverged_runs(line):
     table = summarise_metrics(line.runs, ["parameter_error"])
     row = table.filter(arm="halved · mae").row(0, named=True)
     assert (row["n"], row["n_seeds"]) == (2, 3)
@@ -172,11 +172,11 @@ def test_metrics_leave_diverged_runs_out_and_count_them(line):
         (1.0, 0.0996, "1.00 ± 0.10"),
     ],
 )
-def test_spread_in_text(mean, sd, text):
+def test_format_spread(mean, sd, text):
     assert format_spread(mean, sd) == text
 
 
-def test_extreme_numbers_in_text():
+def test_format_number_of_extreme_values():
     assert format_number(1.5e12) == "1.500e+12"
     assert format_number(float("inf")) == "—"
     assert format_number(0.0) == "0"

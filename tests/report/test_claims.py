@@ -1,4 +1,4 @@
-"""The section of claims: headlines, a row and a fold for each, figures that add up."""
+"""The section of claims: headlines, the table of verdicts, and the folds of evidence."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def make_row(say, **others):
 CHECK = {"say": "It repeats", "verdict": "holds", "note": "4 runs."}
 
 
-def test_the_most_surprising_stands_first():
+def test_headlines_start_with_the_most_surprising():
     rows = [
         make_row("holds by its choice"),
         make_row("cannot be told", verdict="undecided"),
@@ -48,11 +48,11 @@ def test_the_most_surprising_stands_first():
         ({"difference": None, "note": "Cannot be judged."}, "Cannot be judged."),
     ],
 )
-def test_what_was_found_is_a_sentence(others, words):
+def test_say_found_writes_a_sentence_per_verdict(others, words):
     assert words in say_found(make_row("x", **others))
 
 
-def test_head_groups_headlines_in_order():
+def test_headlines_are_grouped_in_order():
     rows = [make_row(name, verdict=name) for name in ("undecided", "equivalent", "holds")]
     headlines = list_headlines([Entry(row) for row in [*rows, make_row("r", verdict="reversed")]])
     other = Headline("undecided", "units differ", "MSE against MAE.", "", group="different things")
@@ -69,7 +69,7 @@ def section(lab):
     return build_claims(entries, heading="Claims", lead="Some.")
 
 
-def test_counts_and_rows(section):
+def test_claims_section_counts_verdicts_and_has_a_row_per_claim(section):
     assert section.lead == "Some. 4 claims: 3 undecided, 1 holds."
     (table,) = section.parts[1].blocks
     assert table.rows[0][0].text == "1. MSE gets closer than MAE"
@@ -80,7 +80,7 @@ def test_counts_and_rows(section):
     assert table.sorts
 
 
-def test_each_claim_opens_to_its_evidence(section, lab):
+def test_claim_folds_have_their_evidence(section, lab):
     one, pairs, _, check = section.parts[0].blocks
     names = [figure.name for figure in _list_figures(one)]
     assert names == ["claim-1-differences", "claim-1-sides", "claim-1-split", "claim-1-curves"]
@@ -97,7 +97,7 @@ def _list_figures(fold):
     return [*rows, *(block for block in fold.blocks if isinstance(block, Figure))]
 
 
-def test_recipes_stand_beside_each_other_where_they_differ(section):
+def test_recipes_table_has_only_settings_that_differ(section):
     one, pairs = section.parts[0].blocks[:2]
     recipes = [
         [[cell.text for cell in row] for row in block.rows]
@@ -110,7 +110,7 @@ def test_recipes_stand_beside_each_other_where_they_differ(section):
     assert not any(row[0] == "loss.kind" for row in recipes[1])
 
 
-def test_the_command_runs_the_pair_again(section, lab):
+def test_command_of_a_claim_runs_its_arms_again(section, lab):
     (code,) = [b for b in section.parts[0].blocks[0].blocks if isinstance(b, Code)]
     assert code.text == "fairtrial run study.toml --claim 1 --out claim-1"
     narrowed = ft.Trial(lab / "line").study.narrow(1)

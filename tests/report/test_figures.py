@@ -1,4 +1,4 @@
-"""Figures as files; the lab's are drawn by vl-convert, what it has drawn is read by others."""
+"""Files of figures, written by vl-convert and read by other libraries."""
 
 import io
 import re
@@ -20,12 +20,12 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 @pytest.fixture(scope="module")
 def few(lab):
-    """The document of a study, with the figures of one claim and of the results alone."""
+    """The document of a study, with only the figures of one claim and of the results."""
     document = make_document(lab / "fashion")
     return replace(document, sections=document.sections[:2])
 
 
-def test_every_figure_is_a_drawing_on_white(hostile_lab, tmp_path):
+def test_svg_figures_have_a_white_background(hostile_lab, tmp_path):
     document = make_document(hostile_lab)
     paths = write_figures(document, tmp_path, "svg")
     figures = [block for s in document.sections for block in s.list_blocks()]
@@ -38,7 +38,7 @@ def test_every_figure_is_a_drawing_on_white(hostile_lab, tmp_path):
         assert not list(root.iter(f"{SVG}script"))
 
 
-def test_names_are_plain_unique_and_the_same_again(hostile_lab):
+def test_figure_names_are_plain_unique_and_stable(hostile_lab):
     names = [list(name_blocks(make_document(hostile_lab), Figure)) for _ in range(2)]
     assert names[0] == names[1]
     assert len(set(names[0])) == len(names[0])
@@ -47,20 +47,20 @@ def test_names_are_plain_unique_and_the_same_again(hostile_lab):
     assert "problem-2-accuracy-at-the-end" in names[0]
 
 
-def test_names_that_are_alike_are_numbered(few):
+def test_equal_figure_names_are_numbered(few):
     figure = next(iter(name_blocks(few, Figure).values()))
     twice = Section("results", "Results", "", [Part("One", [figure]), Part("Two", [figure])])
     names = list(name_blocks(replace(few, sections=[twice]), Figure))
     assert names == [f"results-{figure.name}", f"results-{figure.name}-2"]
 
 
-def test_pdf(few, tmp_path):
+def test_pdf_figures(few, tmp_path):
     for path in write_figures(few, tmp_path, "pdf"):
         contents = path.read_bytes()
         assert contents.startswith(b"%PDF-") and contents.rstrip().endswith(b"%%EOF")
 
 
-def test_png_has_two_pixels_for_one_and_a_white_ground(few, tmp_path):
+def test_png_figures_have_double_resolution_and_white_background(few, tmp_path):
     drawings = write_figures(few, tmp_path, "svg")
     for path, drawing in zip(write_figures(few, tmp_path, "png"), drawings, strict=True):
         image = Image.open(io.BytesIO(path.read_bytes()))
@@ -80,7 +80,7 @@ def test_progress_names_each_figure(few, tmp_path):
 
 @pytest.mark.parametrize(("option", "known"), [("figures", "svg, pdf, png"),
                                                ("tables", "latex, csv, markdown")])  # fmt: skip
-def test_unknown_formats_are_refused_before_anything_is_written(option, known, tmp_path):
+def test_unknown_formats_are_refused_before_writing(option, known, tmp_path):
     with pytest.raises(InputError, match=f"'docx' is not a format of {option}: .* {known}"):
         write_report(tmp_path, **{option: "docx"})
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""The page of a study that is still being run, stack by stack."""
+"""The page of a study that is still running."""
 
 import re
 
@@ -33,7 +33,7 @@ on = "mse"
 
 @pytest.fixture
 def seen(tmp_path):
-    """The pages that a study with two stacks has left on its way."""
+    """The pages that a study with two stacks writes while it runs."""
     pages, study = [], Study.from_toml(TEXT)
     with GrowingPage(tmp_path, lambda status: None) as page:
 
@@ -45,19 +45,19 @@ def seen(tmp_path):
     return pages, (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_page_is_there_after_the_first_stack(seen):
+def test_page_exists_after_the_first_stack(seen):
     (page,), _ = seen
     assert "2 of 4 runs, and the verdicts" in page and "Still to come" in page
     assert re.search(r'<meta http-equiv="refresh" content="\d+">', page)
 
 
-def test_a_page_that_is_left_incomplete_no_longer_loads_itself(seen):
+def test_incomplete_page_stops_reloading_after_the_run(seen):
     (page,), left = seen
     assert 'http-equiv="refresh"' not in left
     assert "Still to come" in left and len(page) > len(left)
 
 
-def test_later_pages_take_a_small_share_of_the_time(monkeypatch, tmp_path):
+def test_page_is_written_for_a_small_share_of_the_time(monkeypatch, tmp_path):
     now, written = [0.0], []
 
     def write(folder, so_far, left):

@@ -19,7 +19,7 @@ def list_all(document, kind):
 
 
 @pytest.mark.parametrize("name", ["", "line", "fashion"])
-def test_it_has_every_verdict_with_its_why_and_where_the_arms_ended(name, lab):
+def test_one_page_has_every_verdict_with_reason_and_final_results(name, lab):
     folder = lab / name
     short = make_one_page(folder, make_document(folder))
     (table,) = list_all(short, Table)
@@ -38,7 +38,7 @@ def test_it_has_every_verdict_with_its_why_and_where_the_arms_ended(name, lab):
     assert len(short.header.headlines) == min(3, len(rows))
 
 
-def test_it_stands_beside_the_page_and_links_nowhere(lab, tmp_path):
+def test_one_page_is_beside_the_page_and_has_no_links(lab, tmp_path):
     folder = shutil.copytree(lab / "line", tmp_path / "line")
     written = write_report(folder, one_page=True)
     assert written == {folder / "report.html": 1, folder / "one-page.html": 1}
@@ -48,7 +48,7 @@ def test_it_stands_beside_the_page_and_links_nowhere(lab, tmp_path):
     assert "fairtrial run study.toml" in text
 
 
-def test_a_study_without_claims(lab, tmp_path):
+def test_one_page_of_a_study_without_claims(lab, tmp_path):
     folder = shutil.copytree(lab / "line", tmp_path / "line")
     (folder / "verdicts.json").unlink()
     short = make_one_page(folder, make_document(folder))

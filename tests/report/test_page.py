@@ -18,7 +18,7 @@ from small_lab import HOSTILE
 
 
 class Page(HTMLParser):
-    """What a browser would make of the page, as far as the tests ask."""
+    """The parts of the parsed page that the tests read."""
 
     def __init__(self, text):
         super().__init__()
@@ -60,7 +60,7 @@ def page(lab):
     return build(lab)
 
 
-def test_nothing_is_loaded_from_outside(page):
+def test_page_loads_nothing_from_outside(page):
     text, parsed = page
     for tag, attributes in parsed.elements:
         for name in ("src", "href", "srcset", "data", "action", "poster"):
@@ -83,7 +83,7 @@ def test_the_policy_allows_its_own_scripts_only(page):
     assert not any("style" in attributes for _, attributes in parsed.elements)
 
 
-def test_hostile_names_are_text(hostile_lab):
+def test_hostile_names_are_escaped(hostile_lab):
     text, parsed = build(hostile_lab)
     for name in HOSTILE:
         assert name in parsed.words
@@ -91,7 +91,7 @@ def test_hostile_names_are_text(hostile_lab):
     assert not any("alert(1)" in script for script in parsed.scripts[:-2] if "<" in script)
 
 
-def test_every_chart_has_its_specification_and_words(page):
+def test_every_chart_has_specification_and_text_alternative(page):
     _, parsed = page
     places = [a for a in parsed.find("div") if a.get("class") == "chart"]
     kinds = [a.get("class") for a in parsed.find("script")]
@@ -105,7 +105,7 @@ def test_every_chart_has_its_specification_and_words(page):
     assert not any({"$schema", "config"} & specification.keys() for specification in specifications)
 
 
-def test_what_was_found_stands_first_and_leads_to_its_evidence(page):
+def test_headlines_come_first_and_link_to_evidence(page):
     text, parsed = page
     assert text.index("What was found") < text.index("<main")
     links = [a["href"][1:] for a in parsed.find("a") if "#statement-" in a.get("href", "")]
@@ -117,7 +117,7 @@ def test_what_was_found_stands_first_and_leads_to_its_evidence(page):
     ]  # fmt: skip
 
 
-def test_ids_are_unique_and_contents_have_every_part(page):
+def test_ids_are_unique_and_contents_list_every_part(page):
     _, parsed = page
     ids = [a["id"] for _, a in parsed.elements if "id" in a]
     assert len(ids) == len(set(ids))
@@ -127,7 +127,7 @@ def test_ids_are_unique_and_contents_have_every_part(page):
     assert all(links[f"#{part}"] == 2 for part in parts)  # For wide and for narrow screens.
 
 
-def test_studies_are_folded_and_arms_where_they_are_many(page):
+def test_studies_and_many_arms_are_folded(page):
     text, parsed = page
     assert len([a for a in parsed.find("details") if a.get("class") == "whole"]) == 2
     line, fashion = (text.partition(f'id="{name}"')[2] for name in ("problem-1", "problem-2"))
@@ -135,14 +135,14 @@ def test_studies_are_folded_and_arms_where_they_are_many(page):
     assert "<summary>All 4 arms</summary>" not in fashion
 
 
-def test_statements_say_why_they_wait_or_cannot_be_compared(page):
+def test_statements_say_why_they_wait_or_are_not_comparable(page):
     _, parsed = page
     assert parsed.words.count("It compares two effects, that of the ") == 4  # Folds and table.
     assert "not comparable" in parsed.words
     assert "The report compared losses in different units." in parsed.words
 
 
-def test_headings_go_down_one_at_a_time(page):
+def test_heading_levels_increase_by_one(page):
     _, parsed = page
     assert parsed.headings[0] == 1
     assert parsed.headings.count(1) == 1
@@ -156,7 +156,7 @@ def test_tables_have_captions_and_scopes(page):
     assert all("scope" in attributes for attributes in parsed.find("th"))
 
 
-def test_figures_of_the_tables_stand_on_the_page(page):
+def test_page_shows_the_numbers_of_the_tables(page):
     _, parsed = page
     assert "2 of 3 reported figures" in parsed.words
     assert "3 diverged at" in parsed.words
@@ -165,7 +165,7 @@ def test_figures_of_the_tables_stand_on_the_page(page):
     assert not re.search(r"\b(nan|None|inf)\b", parsed.words)
 
 
-def test_arms_have_intervals_of_students_t(lab):
+def test_arms_table_has_students_t_intervals(lab):
     runs = ft.Trial(lab / "line").runs
     table = build_arm_table(runs)
     row = next(row for row in table.rows if row[0].text == "learning rate 0.001 · MAE")
@@ -177,19 +177,19 @@ def test_arms_have_intervals_of_students_t(lab):
     assert shown == pytest.approx([values.mean(), low, high], rel=0.03)
 
 
-def test_digits_in_place_of_fashion_are_announced(page):
+def test_page_notes_digits_instead_of_fashion_mnist(page):
     _, parsed = page
     assert "Not Fashion-MNIST." in parsed.words
     assert "Fashion-MNIST could not be downloaded." in parsed.words
     assert "cannot be compared" in parsed.words
 
 
-def test_the_page_is_small(page):
+def test_page_size_is_limited(page):
     text, _ = page
     assert len(text.encode()) < 8e6
 
 
-def test_one_seed_has_one_notice_and_no_intervals(lab_of_one):
+def test_page_of_one_seed_has_one_notice_and_no_intervals(lab_of_one):
     text, parsed = build(lab_of_one)
     assert parsed.words.count("whether other seeds agree") == 1
     assert "∞" not in text and "Infinity" not in text
@@ -201,7 +201,7 @@ def test_one_seed_has_one_notice_and_no_intervals(lab_of_one):
     assert "Not Fashion-MNIST." not in parsed.words
 
 
-def test_a_problem_alone_makes_a_page(lab, tmp_path):
+def test_lab_page_with_only_one_problem(lab, tmp_path):
     shutil.copy(lab / "environment.json", tmp_path)
     shutil.copytree(lab / "line", tmp_path / "line")
     _, parsed = build(tmp_path)
@@ -210,7 +210,7 @@ def test_a_problem_alone_makes_a_page(lab, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["line", "fashion"])
-def test_every_study_has_a_page_of_its_own(lab, name):
+def test_page_of_each_study(lab, name):
     text, parsed = build(lab / name)
     study = ft.Trial(lab / name).study
     assert f"<h1>{study.name}</h1>" in text
@@ -220,7 +220,7 @@ def test_every_study_has_a_page_of_its_own(lab, name):
         assert f">{heading}</h2>" in text
 
 
-def test_a_study_without_claims_has_a_page(tmp_path):
+def test_page_of_a_study_without_claims(tmp_path):
     study = ft.Study.from_toml(
         """
         name = "Tables"
@@ -235,7 +235,7 @@ def test_a_study_without_claims_has_a_page(tmp_path):
     assert "Predictions of test rows" in parsed.words
 
 
-def test_rows_that_cannot_be_had_are_no_obstacle(tmp_path):
+def test_page_without_available_data_says_so(tmp_path):
     rows = "".join(f"{x},{2 * x + 1}\n" for x in range(30))
     (tmp_path / "mine.csv").write_text(f"x,y\n{rows}")
     study = ft.Study.from_toml(
@@ -257,7 +257,7 @@ def test_rows_that_cannot_be_had_are_no_obstacle(tmp_path):
     assert "The models cannot be shown:" in parsed.words
 
 
-def test_a_study_of_runs_that_all_diverged_has_a_page(tmp_path):
+def test_page_of_a_study_whose_runs_all_diverged(tmp_path):
     study = ft.Study.from_toml(
         """
         name = "Too fast"
@@ -285,7 +285,7 @@ def test_a_study_of_runs_that_all_diverged_has_a_page(tmp_path):
         ),
     ],
 )
-def test_a_broken_folder_is_named(lab, tmp_path, breakage, words):
+def test_missing_files_give_an_error_with_the_file(lab, tmp_path, breakage, words):
     folder = tmp_path / "lab"
     shutil.copytree(lab, folder)
     breakage(folder)
@@ -293,7 +293,7 @@ def test_a_broken_folder_is_named(lab, tmp_path, breakage, words):
         write_page(folder)
 
 
-def test_scripts_cannot_end_their_element():
+def test_strings_in_scripts_cannot_end_their_element():
     assert "</script" not in make_inert("a = '</script>'; b = '<!--';")
     assert json.loads(dump_json({"a": "</script>&\u2028"})) == {"a": "</script>&\u2028"}
     assert "<" not in dump_json({"a": "</script>"})
@@ -312,7 +312,7 @@ def test_scripts_cannot_end_their_element():
         ("pairs.parquet", "columns"),
     ],
 )
-def test_a_damaged_file_is_named(lab, tmp_path, file, content):
+def test_damaged_files_give_an_error_with_the_file(lab, tmp_path, file, content):
     folder = tmp_path / "line"
     shutil.copytree(lab / "line", folder)
     damage(folder / file, content)
@@ -330,7 +330,7 @@ def damage(path, content):
 
 
 @pytest.mark.parametrize("content", ["[{", "[]", '[{"say": "x", "method": "y"}]', "shorter"])
-def test_claims_that_are_not_judged_are_not_left_out_in_silence(lab, tmp_path, content):
+def test_page_says_that_claims_are_not_judged(lab, tmp_path, content):
     folder = tmp_path / "line"
     shutil.copytree(lab / "line", folder)
     verdicts = folder / "verdicts.json"
@@ -342,7 +342,7 @@ def test_claims_that_are_not_judged_are_not_left_out_in_silence(lab, tmp_path, c
 
 
 @pytest.mark.parametrize("kept", [["learning rate 0.001 · mse"], ["too fast"], None])
-def test_unfinished_study_has_a_page(lab, tmp_path, kept):
+def test_page_of_an_unfinished_study(lab, tmp_path, kept):
     folder = tmp_path / "line"
     folder.mkdir()
     shutil.copy(lab / "line" / "study.toml", folder)
@@ -357,7 +357,7 @@ def test_unfinished_study_has_a_page(lab, tmp_path, kept):
     assert "What was found" not in parsed.words
 
 
-def test_pending_page_loads_itself_again(lab):
+def test_pending_page_reloads(lab):
     document = make_document(lab / "line")
     pending = [("12 runs of 48", "about 3 minutes"), ("claims", "a second")]
     header = replace(document.header, pending=pending)
@@ -370,7 +370,7 @@ def test_pending_page_loads_itself_again(lab):
     assert "Still to come" not in plain.words
 
 
-def test_curves_that_are_empty_are_left_out(lab, tmp_path):
+def test_page_omits_empty_curves(lab, tmp_path):
     folder = tmp_path / "line"
     shutil.copytree(lab / "line", folder)
     damage(folder / "curves.parquet", "head")

@@ -1,4 +1,4 @@
-"""Tables as files, each read back by what others have written: Polars, markdown-it, a regex."""
+"""Files of tables, read by Polars, markdown-it and a regular expression."""
 
 import io
 import re
@@ -27,7 +27,7 @@ NASTY = Table(
 
 @pytest.fixture(scope="module")
 def tables(hostile_lab):
-    """Every table of a lab whose names mean harm, and one that is worse."""
+    """Every table of a lab with hostile names, and one more hostile table."""
     return name_blocks(make_document(hostile_lab), Table) | {"nasty": NASTY}
 
 
@@ -39,7 +39,7 @@ def flatten(text):
 
 
 def read_latex(text):
-    """What a row of LaTeX says, by hand."""
+    """The texts of a row of LaTeX."""
     words = {
         r"\textbackslash{}": "\\", r"\textless{}": "<", r"\textgreater{}": ">",
         r"\textbar{}": "|", r"\textquotedblright{}": '"', r"\textasciigrave{}": "`",
@@ -55,7 +55,7 @@ def read_latex(text):
     return re.sub(pattern, lambda found: words[found[0]], text)
 
 
-def test_latex_says_what_the_cells_say(tables):
+def test_latex_has_the_texts_of_the_cells(tables):
     for name, table in tables.items():
         lines = to_latex(table, name).splitlines()
         assert [line.strip() for line in lines].count(r"\midrule") == 1
@@ -75,7 +75,7 @@ def test_latex_says_what_the_cells_say(tables):
         assert len(re.sub(r"p{[\d.]+\\linewidth}", "p", types)) == len(table.columns)
 
 
-def test_latex_keeps_the_headings_of_groups_and_sets_numbers_right():
+def test_latex_has_group_headings_and_right_aligned_numbers():
     text = to_latex(NASTY, "nasty")
     assert r"\multicolumn{2}{l}{\emph{One\textbar{}1}} \\" in text
     assert text.count(r"\addlinespace") == 1
@@ -94,7 +94,7 @@ def test_latex_keeps_the_headings_of_groups_and_sets_numbers_right():
         ("two\nlines", "two lines"),
     ],
 )
-def test_escaping_for_latex(text, escaped):
+def test_escape_latex(text, escaped):
     assert escape_latex(text) == escaped
 
 
@@ -117,14 +117,14 @@ def test_csv_read_by_polars_equals_the_cells(tables):
                 assert f"{column}: value" not in read.columns
 
 
-def test_csv_keeps_the_headings_of_groups():
+def test_csv_has_group_headings():
     read = pl.read_csv(io.StringIO(to_csv(NASTY, "nasty")))
     assert read.columns == ["group", "name", "score", "score: value"]
     assert read["group"].to_list() == ["One|1", "Two_2"]
 
 
 def read_markdown(text):
-    """What a reader sees in the cells of a table, by markdown-it, row by row."""
+    """The texts of the cells of a table, rendered by markdown-it, row by row."""
     rows, shown = [], []
     for token in MarkdownIt("commonmark").enable("table").parse(text):
         if token.type == "tr_open":
@@ -139,7 +139,7 @@ def read_markdown(text):
     return shown, rows
 
 
-def test_markdown_says_what_the_cells_say(tables):
+def test_markdown_has_the_texts_of_the_cells(tables):
     for name, table in tables.items():
         shown, (head, *rows) = read_markdown(to_markdown(table, name))
         assert shown == [table.caption]
@@ -153,7 +153,7 @@ def test_markdown_says_what_the_cells_say(tables):
 
 
 @pytest.mark.parametrize(("form", "ending"), [("latex", "tex"), ("csv", "csv"), ("markdown", "md")])
-def test_every_table_is_a_file(form, ending, lab, tmp_path):
+def test_write_tables_writes_one_file_per_table(form, ending, lab, tmp_path):
     document = make_document(lab)
     paths = write_tables(document, tmp_path, form)
     names = [f"{name}.{ending}" for name in name_blocks(document, Table)]

@@ -1,1 +1,1 @@
-"""How fast fairtrial is on this machine, beside other ways to train the same models."""
+"""Benchmarks of fairtrial and of other systems that train the same models."""

@@ -1,7 +1,7 @@
-"""How fairtrial's time and memory grow with the lanes, and how near to the machine's peak it is.
+"""Time and memory of fairtrial by number of lanes, and the share of the machine's peak.
 
-`python -m fairtrial.bench.growth LANES ROWS REPEATS` measures one number of lanes in a process of
-its own, whose peak memory is then that of the training alone, and prints JSON.
+`python -m fairtrial.bench.growth LANES ROWS REPEATS` measures one number of lanes in a separate
+process, so that its peak memory is that of the training alone, and prints JSON.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from fairtrial.bench.problems import N_CLASSES, N_FEATURES, make_softmax_problem
 from fairtrial.errors import MachineError
 
 BATCH_SIZE = 128
-# Square ones, where processors are at their best, and those of a step: forward, and gradient.
+# Square products, which processors compute fastest, and the two of a step: forward, gradient.
 SHAPES = (
     (1024, 1024, 1024),
     (2048, 2048, 2048),
@@ -43,13 +43,13 @@ def measure_growth(
     Parameters
     ----------
     lanes : sequence of int
-        The numbers of lanes, each measured in a process of its own.
+        The numbers of lanes, each measured in a separate process.
     n_rows : int
-        Of training data.
+        Rows of training data.
     repeats : int
-        How often each is timed.
+        Number of timed runs of each.
     report : callable
-        Told what is going on.
+        Called with the progress.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def measure_growth(
     Raises
     ------
     MachineError
-        If a process ends before it has measured, as for want of memory.
+        If a process ends before it has measured, for example without memory.
     """
     report("peak: matrix products")
     peaks = measure_peak(0.3 if repeats > 1 else 0.02)
@@ -71,7 +71,7 @@ def measure_growth(
         figures = _measure_apart(n_lanes, n_rows, repeats)
         system = System("fairtrial", n_lanes, prepare=lambda: lambda: None)
         row = make_measurement("growth", system, figures["first"], figures["times"], None)
-        # Two products a step, forward and gradient, at two operations for each multiply-add.
+        # Two products per step, forward and gradient, with two operations per multiply-add.
         n_used = n_rows - n_rows % BATCH_SIZE
         gflops = 4e-9 * n_used * N_FEATURES * N_CLASSES * n_lanes / row.seconds
         rows.append(
@@ -91,7 +91,7 @@ def measure_peak(seconds: float) -> list[Measurement]:
     Parameters
     ----------
     seconds : float
-        How long each is repeated; the fastest counts.
+        Time to repeat each product; the fastest counts.
 
     Returns
     -------
@@ -154,9 +154,9 @@ def _measure_apart(n_lanes: int, n_rows: int, repeats: int) -> dict[str, Any]:
 
 
 def read_peak_memory() -> int:
-    """Return the most memory that this process has held, in bytes."""
+    """Return the peak memory of this process, in bytes."""
     status = Path("/proc/self/status")
-    if status.exists():  # Linux hands ru_maxrss on from the process that started this one.
+    if status.exists():  # On Linux, ru_maxrss includes the parent process.
         found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="ascii"))
         if found:
             return int(found[1]) * 1024

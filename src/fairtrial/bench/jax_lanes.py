@@ -55,14 +55,14 @@ def prepare_line(problem: LineProblem) -> Run:
 
 
 def prepare_softmax(problem: SoftmaxProblem, orders: np.ndarray) -> Run:
-    """Train lanes by `vmap`, each on batches of its own; (D, K, L) and (K, L).
+    """Train lanes by `vmap`, each on its own batches; (D, K, L) and (K, L).
 
     Parameters
     ----------
     problem : SoftmaxProblem
         Its first lanes are trained.
     orders : (L, N)
-        For each lane the rows in its own order.
+        The order of the rows for each lane.
     """
     jax: Any = import_module("jax")
     jnp: Any = import_module("jax.numpy")

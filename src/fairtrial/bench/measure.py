@@ -1,4 +1,4 @@
-"""Timing: warm up every system of a workload, then take turns, and keep the medians."""
+"""Timing: every system of a workload warms up, then the systems take turns; medians count."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class System:
     name : str
         Unique in its workload.
     n_lanes : int
-        How many models one run of it trains to the end.
+        Number of models that one run trains to the end.
     prepare : callable
-        Makes what is timed: data in place, nothing trained.
+        Prepares the data and returns the function to time.
     share : float
-        How much of the training is timed; times are scaled up by it.
+        The share of the training that is timed; times are divided by it.
     package : str
-        What must be installed.
+        The package that must be installed.
     """
 
     name: str
@@ -43,27 +43,27 @@ class Measurement:
     Attributes
     ----------
     workload, system : str
-        What was done, and by what.
+        The workload and the system.
     lanes : int or None
-        How many models; None for a plain matrix product.
+        Number of models; None for a matrix product.
     seconds : float
         For all lanes, scaled up from `share_timed`; the median of the repeats.
     seconds_per_lane : float or None
-        For one of them.
+        `seconds` divided by `lanes`.
     ratio_to_eager : float or None
-        The plain eager loop's seconds per lane by this system's, where both were measured.
+        Seconds per lane of the plain eager loop, divided by those of this system.
     share_timed : float
-        How much of the training was timed.
+        The share of the training that was timed.
     compile_seconds : float
         How much longer the first run took than the median one; not part of `seconds`.
     fastest, slowest : float
-        Of the repeats, like `seconds`.
+        The fastest and the slowest repeat, like `seconds`.
     peak_memory_bytes : int or None
-        Of a process that does nothing else, where it was measured.
+        Peak memory of a process that only trains, if measured.
     gflops : float or None
-        Floating-point operations of the matrix products alone in 10^9 a second, where counted.
+        10^9 floating-point operations of the matrix products per second, if counted.
     share_of_peak : float or None
-        The same by the best that this machine's matrix products reached.
+        `gflops` divided by the best of the matrix products on this machine.
     """
 
     workload: str
@@ -82,12 +82,12 @@ class Measurement:
 
 
 def is_installed(system: System) -> bool:
-    """Say whether what a system needs is there, without loading it."""
+    """Say whether the package of a system is installed, without importing it."""
     return find_spec(system.package) is not None
 
 
 def time_run(run: Callable[[], Any]) -> float:
-    """Run once; in seconds."""
+    """Run once, and return the seconds."""
     gc.collect()
     began = time.perf_counter()
     run()
@@ -97,18 +97,18 @@ def time_run(run: Callable[[], Any]) -> float:
 def measure_systems(
     workload: str, systems: Sequence[System], repeats: int, report: Callable[[str], None]
 ) -> list[Measurement]:
-    """Measure the systems of a workload, in turns, so that a busy moment harms all alike.
+    """Measure the systems of a workload in turns, so that other load affects all of them.
 
     Parameters
     ----------
     workload : str
-        Its name.
+        The name of the workload.
     systems : sequence of System
-        Installed ones; the one named `eager` is what the others are compared with.
+        Installed systems; the others are compared with the one named `eager`.
     repeats : int
-        How often each is timed after it has warmed up.
+        Number of timed runs of each after it has warmed up.
     report : callable
-        Told what is going on.
+        Called with the progress.
 
     Returns
     -------
@@ -142,14 +142,14 @@ def measure_systems(
 def make_measurement(
     workload: str, system: System, first: float, times: Sequence[float], eager: float | None
 ) -> Measurement:
-    """Make a row of what was timed.
+    """Make a row of results from timings.
 
     Parameters
     ----------
     workload : str
-        Its name.
+        The name of the workload.
     system : System
-        What was timed.
+        The system.
     first : float
         Seconds of the first run.
     times : sequence of float

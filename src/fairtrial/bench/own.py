@@ -1,4 +1,4 @@
-"""fairtrial itself in the benchmarks: its stacked driver, and its eager one."""
+"""fairtrial in the benchmarks: its stacked driver and its eager driver."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Run = Callable[[], tuple[Any, Any]]
 
 
 def prepare_line(problem: LineProblem) -> Run:
-    """Train all lanes in one stack, as a study does, curves and all; W and b are (S, L)."""
+    """Train all lanes in one stack with curves, as a study does; W and b are (S, L)."""
     stack = Stack(problem.recipes, problem.datasets, problem.seeds)
 
     def run() -> tuple[Any, Any]:
@@ -49,7 +49,7 @@ def prepare_line_eager(problem: LineProblem, n_steps: int) -> Run:
 
 
 def prepare_softmax(problem: SoftmaxProblem) -> Run:
-    """Train all lanes for one epoch, laying out its rows included; (D, K, L) and (K, L)."""
+    """Train all lanes for one epoch, including the layout of its rows; (D, K, L) and (K, L)."""
     recipes = list(problem.recipes)
     lanes = (len(recipes),)
     kinds, numbers = list_kinds(recipes), make_numbers(recipes, lanes)
@@ -70,7 +70,7 @@ def prepare_softmax(problem: SoftmaxProblem) -> Run:
 
 
 def prepare_softmax_at_once(problem: SoftmaxProblem, n_stacks: int) -> Run:
-    """Train so many stacks at once, each in a thread, as a study does; returns the first's."""
+    """Train several stacks at once, each in a thread, as a study does; return the first."""
     run = prepare_softmax(problem)
 
     def run_all() -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""What is trained in the benchmarks: data, starts and numbers as plain arrays, for any system."""
+"""The problems of the benchmarks: data, starts and hyperparameters as arrays, for any system."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ N_FEATURES, N_CLASSES = 784, 10
 
 @dataclass(frozen=True)
 class LineProblem:
-    """A line for each of S seeds, by each of L losses: full batch, plain gradient descent.
+    """A line for each of S seeds with each of L losses: full batch, plain gradient descent.
 
     A loss is `squared e² + absolute |e| + huber h(e)`, averaged over the rows, where `h` is Huber's
     function with delta 1.
@@ -39,11 +39,11 @@ class LineProblem:
     Attributes
     ----------
     recipes : tuple of Recipe
-        The L losses as fairtrial has them.
+        The L losses as recipes of fairtrial.
     datasets : tuple of Dataset
         A line for each of the S seeds.
     seeds : tuple of int
-        S of them.
+        The S seeds.
     x, y : (S, N) float32
         The same lines as arrays.
     W, b : (S,) float32
@@ -51,7 +51,7 @@ class LineProblem:
     squared, absolute, huber : (L,) float32
         The coefficients of the losses.
     learning_rate : float
-        For all.
+        The learning rate of all lanes.
     n_steps : int
         T.
     """
@@ -71,7 +71,7 @@ class LineProblem:
 
 
 def make_line_problem(n_seeds: int, n_rows: int, n_steps: int) -> LineProblem:
-    """Make the line problem: MSE, MAE, Huber and Hybrid for each of some seeds.
+    """Make the line problem: MSE, MAE, Huber and Hybrid for each seed.
 
     Parameters
     ----------
@@ -124,21 +124,21 @@ class SoftmaxProblem:
     Attributes
     ----------
     recipes : tuple of Recipe
-        The L learning rates as fairtrial has them.
+        The L learning rates as recipes of fairtrial.
     X : (N, D) uint8
         Pixels; N is a whole number of batches.
     y : (N,) int32
         Classes.
     order : (N,) int
-        The rows in the order in which they come.
+        The order of the rows in the epoch.
     W, b : (D, K), (K,) float32
         The start.
     learning_rate : (L,) float32
-        Of the lanes.
+        The learning rate of each lane.
     batch_size : int
         B.
     pixel_range : int
-        What pixels are divided by.
+        The number that pixels are divided by.
     """
 
     recipes: tuple[Recipe, ...]
@@ -161,12 +161,12 @@ def make_softmax_problem(n_lanes: int, n_rows: int, batch_size: int) -> SoftmaxP
     Parameters
     ----------
     n_lanes, n_rows, batch_size : int
-        L, N and B; rows beyond a whole number of batches are left off.
+        L, N and B; rows beyond a whole number of batches are dropped.
 
     Returns
     -------
     SoftmaxProblem
-        On random pixels where Fashion-MNIST is not on this machine: as fast, and nothing to learn.
+        With random pixels if Fashion-MNIST is not on this machine; the speed is the same.
     """
     n_rows -= n_rows % batch_size
     X, y = _load_pixels(n_rows)
@@ -195,7 +195,7 @@ def make_softmax_problem(n_lanes: int, n_rows: int, batch_size: int) -> SoftmaxP
 
 
 def has_fashion_mnist() -> bool:
-    """Say whether Fashion-MNIST is on this machine: the benchmarks download nothing."""
+    """Say whether Fashion-MNIST is on this machine; the benchmarks download nothing."""
     return find("fashion_mnist") is not None
 
 

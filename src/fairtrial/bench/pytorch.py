@@ -16,7 +16,7 @@ Run = Callable[[], tuple[Any, Any]]
 def prepare_loop(problem: SoftmaxProblem) -> Run:
     """Train the first lane for one epoch, eagerly, with `torch.optim.Adam`; (D, K) and (K,).
 
-    The pixels are ready as floats, and the epoch's rows are put in order at once.
+    The pixels are floats before the timing, and the rows of the epoch are put in order at once.
     """
     torch: Any = import_module("torch")
     X, y, order = _load(torch, problem)

@@ -1,4 +1,4 @@
-"""The workloads of the benchmarks, and the systems that each is measured with."""
+"""The workloads of the benchmarks, and the systems of each."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Sizes:
-    """How large the workloads are.
+    """The sizes of the workloads.
 
     Attributes
     ----------
     line_rows, line_steps, line_seeds : int
-        Of the line; each seed is trained by four losses.
+        Size of the line problem; each seed is trained with four losses.
     line_steps_timed : int
-        How many of the steps are timed where a run takes long.
+        Number of timed steps of slow systems.
     rows : int
-        Of the images.
+        Rows of the images.
     lanes : int
-        Of softmax regression.
+        Lanes of softmax regression.
     lanes_apart : int
-        The same where each lane has batches of its own.
+        Lanes of softmax regression if each lane has its own batches.
     batches_timed : int
-        How many batches are timed where an epoch takes long.
+        Number of timed batches of slow systems.
     growth_lanes : tuple of int
         The numbers of lanes of `growth`.
     """
@@ -175,11 +175,11 @@ def run_bench(
     sizes : Sizes
         `FULL` or `QUICK`.
     repeats : int
-        How often each system is timed.
+        Number of timed runs of each system.
     say : callable
-        Told what is left out or stands in.
+        Called with notes on missing systems or data.
     progress : callable
-        Told what is going on.
+        Called with the progress.
 
     Returns
     -------
@@ -193,7 +193,7 @@ def run_bench(
     if only is not None and only not in NAMES:
         raise InputError(f"There is no workload {only!r}; there are: {', '.join(NAMES)}.")
     if only != "line" and not has_fashion_mnist():
-        say("Fashion-MNIST is not on this machine: random pixels of the same shape stand in.")
+        say("Fashion-MNIST is not on this machine; the bench uses random pixels of the same shape.")
     rows, missing = [], set()
     for name, list_systems in WORKLOADS.items():
         if only in (None, name):
@@ -209,7 +209,7 @@ def run_bench(
 
 
 def summarise(rows: Sequence[Measurement]) -> list[dict[str, object]]:
-    """Make the rows of a table to read: times per lane, and how they compare."""
+    """Make the rows of a printed table: times per lane, and their ratios."""
     return [
         {
             "workload": row.workload,
@@ -232,7 +232,7 @@ def _write(value: object, form: str) -> str:
 
 
 def _own() -> Any:
-    """Load fairtrial's drivers, and TensorFlow with them, when they are needed."""
+    """Import fairtrial's drivers, and TensorFlow with them, when they are needed."""
     from fairtrial.bench import own
 
     return own

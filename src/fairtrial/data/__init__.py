@@ -1,1 +1,1 @@
-"""The tasks as arrays: synthetic lines, images, tables."""
+"""The data of tasks as arrays: synthetic lines, images, tables."""

@@ -1,4 +1,4 @@
-"""The image data sets by name: what they are, where they lie, and how to get them here."""
+"""The image data sets by name: their descriptions, their places, and their fetching."""
 
 import difflib
 import importlib.util
@@ -13,18 +13,18 @@ NOT_FETCHED = "not fetched"
 
 @dataclass(frozen=True)
 class DataSet:
-    """One line of the list of data sets.
+    """An entry in the list of data sets.
 
     Parameters
     ----------
     name : str
-        As study files write it.
+        The name in study files.
     what : str
-        What it holds, in a few words.
+        A short description.
     n_train_rows, n_test_rows : int
-        The fixed division into training and test rows.
+        Sizes of the fixed split into training and test rows.
     licence : str
-        The data's licence and holder.
+        The licence and its holder.
     found : str
         The folder or file on this machine, or `"not fetched"`.
     """
@@ -56,7 +56,7 @@ _DATASETS = (
 
 
 def list_datasets() -> list[DataSet]:
-    """List the data sets and where each is found. No network.
+    """List the data sets and their places, without network access.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def list_datasets() -> list[DataSet]:
     Raises
     ------
     InputError
-        When `FAIRTRIAL_DATA` names a folder that cannot be used.
+        If `FAIRTRIAL_DATA` names a folder that cannot be used.
     """
     return [
         DataSet(
@@ -81,7 +81,7 @@ def list_datasets() -> list[DataSet]:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that is no data set's.
+    """Check that a data set has this name.
 
     Parameters
     ----------
@@ -90,18 +90,18 @@ def check_name(name: str) -> None:
     Raises
     ------
     InputError
-        With the names there are, and the nearest one.
+        If there is none; the message has all names and the nearest one.
     """
     names = [known.name for known in _DATASETS]
     if name in names:
         return
     nearest = difflib.get_close_matches(str(name), names, n=1)
     hint = f" Did you mean {nearest[0]}?" if nearest else ""
-    raise InputError(f"{name!r} is no data set. The data sets are {', '.join(names)}.{hint}")
+    raise InputError(f"{name!r} is not a data set. The data sets are {', '.join(names)}.{hint}")
 
 
 def find(name: str) -> Path | None:
-    """Find a data set on this machine. No network.
+    """Find a data set on this machine, without network access.
 
     Parameters
     ----------
@@ -111,12 +111,12 @@ def find(name: str) -> Path | None:
     Returns
     -------
     Path or None
-        The folder with checked files (for digits, the file), or None where nothing is fetched.
+        The folder with checked files (for digits, the file), or None if it is not fetched.
 
     Raises
     ------
     InputError
-        When the name is unknown, or `FAIRTRIAL_DATA` names a folder that cannot be used.
+        If the name is unknown, or `FAIRTRIAL_DATA` names a folder that cannot be used.
     """
     check_name(name)
     if name == "digits":
@@ -126,16 +126,16 @@ def find(name: str) -> Path | None:
 
 
 def fetch(name: str, folder: str | Path | None = None, report: Report = log_notice) -> Path:
-    """Put a data set in place, from the network if it must be.
+    """Fetch a data set if it is not on this machine.
 
     Parameters
     ----------
     name : str
         `fashion_mnist` or `digits`.
     folder : str or Path, optional
-        Where to put it; absent, it stays where it is found, or goes into the cache.
+        The target folder; by default it stays where it is found, or goes into the cache.
     report : callable, optional
-        Gets each notice and each step as a sentence.
+        Called with each notice and each step as a sentence.
 
     Returns
     -------
@@ -145,9 +145,9 @@ def fetch(name: str, folder: str | Path | None = None, report: Report = log_noti
     Raises
     ------
     InputError
-        When the name is unknown, or a folder that the user named holds a file that is refused.
+        If the name is unknown, or a file in the named folder is refused.
     MachineError
-        When it cannot be had, with every place tried, or cannot be written.
+        If no place has it (the message lists all), or it cannot be written.
     """
     check_name(name)
     if name == "digits":
@@ -159,7 +159,7 @@ def fetch(name: str, folder: str | Path | None = None, report: Report = log_noti
 
 
 def refuse_folder_for_digits(folder: str | Path | None) -> None:
-    """Refuse a folder where none is used.
+    """Refuse a folder for digits, which needs none.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def refuse_folder_for_digits(folder: str | Path | None) -> None:
     Raises
     ------
     InputError
-        When it is not None.
+        If it is not None.
     """
     if folder is not None:
         raise InputError(
@@ -178,8 +178,8 @@ def refuse_folder_for_digits(folder: str | Path | None) -> None:
 
 
 def _digits_file() -> Path:
-    # Found without importing scikit-learn, which takes a second.
+    # Without importing scikit-learn, which takes a second.
     package = importlib.util.find_spec("sklearn")
     if package is None or not package.submodule_search_locations:
-        raise MachineError("scikit-learn is not installed. Install fairtrial anew, with pip.")
+        raise MachineError("scikit-learn is not installed. Reinstall fairtrial with pip.")
     return Path(package.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz"

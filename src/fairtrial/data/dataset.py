@@ -1,4 +1,4 @@
-"""What training gets: the arrays of one task for one seed."""
+"""The arrays of one task for one seed, as training uses them."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training and test rows of a task, and what is known of the truth.
+    """Training and test rows of a task, and the true parameters if they are known.
 
     Attributes
     ----------
     X, test_X : (N, D)
         Features: float32, or uint8 pixels; divided by `divisor` when used.
     y, test_y : (N,)
-        Targets: float32 numbers, or int32 classes where `n_classes` is above 0.
+        Targets: float32 numbers, or int32 classes if `n_classes` is above 0.
     true_parameters : (D + 1,) or None
-        True weights, then the true intercept, where the task is synthetic.
+        True weights, then the true intercept, if the task is synthetic.
     n_classes : int
         0 for regression.
     divisor : int
-        What features are divided by: 255 or 16 for uint8 pixels, 1 for float32.
+        The number that features are divided by: 255 or 16 for uint8 pixels, 1 for float32.
     class_names : tuple of str
         K names in the order of the classes; none for regression.
     """

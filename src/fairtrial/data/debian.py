@@ -1,7 +1,6 @@
-"""Fashion-MNIST from Debian's and Ubuntu's own package, through apt.
+"""Fashion-MNIST from the package of Debian and Ubuntu, through apt.
 
-The package signature is apt's business; what is inside is checked again, file by file, in
-`fairtrial.data.fetch`.
+apt checks the signature of the package. `fairtrial.data.fetch` checks each file in it.
 """
 
 import os
@@ -26,11 +25,11 @@ _ENVIRONMENT = {"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART
 
 
 class AptError(Exception):
-    """Apt would not do it; the message is a sentence that says why."""
+    """apt failed; the message is a sentence that says why."""
 
 
 def has_apt() -> bool:
-    """Whether this machine has apt and dpkg, as Debian and Ubuntu do.
+    """Say whether this machine has apt and dpkg, as Debian and Ubuntu do.
 
     Returns
     -------
@@ -40,7 +39,7 @@ def has_apt() -> bool:
 
 
 def is_root() -> bool:
-    """Whether this process may install packages.
+    """Say whether this process may install packages.
 
     Returns
     -------
@@ -55,25 +54,25 @@ def install_package() -> None:
     Raises
     ------
     AptError
-        When apt fails with the package lists as they are, and again with fresh ones.
+        If apt fails with the present package lists and with updated ones.
     """
     install = ("apt-get", *_OPTIONS, "install", "--yes", "--no-install-recommends", PACKAGE)
     try:
         _run(install, DOWNLOAD_SECONDS)
     except AptError:
-        # A fresh container has no lists, an old one has lists whose files are gone.
+        # A new container has no lists; the lists of an old one name files that no longer exist.
         _update_then(install, ())
 
 
 def unpack_package(folder: Path) -> Path:
     """Download the package and unpack it into a folder, without installing it.
 
-    Needs no rights and no package lists: apt gets lists and a cache of its own in the folder.
+    This needs no privileges and no package lists: apt uses its own lists and cache in the folder.
 
     Parameters
     ----------
     folder : Path
-        An existing folder to work in; the caller removes it.
+        An existing working folder; the caller removes it.
 
     Returns
     -------
@@ -83,18 +82,18 @@ def unpack_package(folder: Path) -> Path:
     Raises
     ------
     AptError
-        When apt or dpkg-deb fails.
+        If apt or dpkg-deb fails.
     OSError
-        When the folder cannot be written.
+        If the folder cannot be written.
     """
-    # An absolute path, because apt reads a relative one as below its own root.
+    # An absolute path, because apt reads a relative path as relative to its root.
     folder = folder.resolve()
     lists, cache = folder / "lists", folder / "cache"
     (lists / "partial").mkdir(parents=True)
     (cache / "archives" / "partial").mkdir(parents=True)
     private = (f"-o=Dir::State::lists={lists}", f"-o=Dir::Cache={cache}")
     if is_root():
-        # Apt would otherwise step down to a user who may not enter the folder.
+        # Otherwise apt switches to a user who may not enter the folder.
         private += ("-o=APT::Sandbox::User=root",)
     _update_then(("apt-get", *_OPTIONS, *private, "download", PACKAGE), private, folder)
     packages = sorted(folder.glob(f"{PACKAGE}_*.deb"))
@@ -108,13 +107,13 @@ def unpack_package(folder: Path) -> Path:
 def _update_then(
     command: tuple[str, ...], options: tuple[str, ...], folder: Path | None = None
 ) -> None:
-    """Refresh the package lists and run a command; if it fails, say what the refresh met.
+    """Update the package lists and run a command; if it fails, report errors of the update too.
 
-    One broken source among several is no reason to stop at the refresh.
+    The command runs even if the update fails, because one of several sources may be broken.
     """
     try:
         output = _run(("apt-get", *_OPTIONS, *options, "update"), UPDATE_SECONDS)
-        # Apt ends well even when it reached no source at all.
+        # apt reports success even if it reached no source.
         failures = [line[2:].strip() for line in output.splitlines() if "Failed to fetch" in line]
     except AptError as error:
         failures = [str(error)]
@@ -149,7 +148,7 @@ def _run(command: tuple[str, ...], seconds: float, folder: Path | None = None) -
 
 
 def _first_error(output: str) -> str:
-    r"""Return apt's first error line, which is the cause; the last one only sums up.
+    r"""Return the first error line of apt, which has the cause; the last one is a summary.
 
     >>> _first_error("W: slow\nE: Failed to fetch x\nE: Some files failed to download\n")
     'Failed to fetch x'

@@ -1,4 +1,4 @@
-"""Downloads that give up soon, never grow beyond bounds, and fail with a sentence."""
+"""Downloads with timeouts, a limit of size, and errors that are sentences."""
 
 import threading
 from pathlib import Path
@@ -12,11 +12,11 @@ _CHUNK_BYTES = 1 << 16
 
 
 class DownloadError(Exception):
-    """A download did not come about; the message is the reason, without a full stop."""
+    """A download failed; the message is the reason, without a full stop."""
 
 
 class _CappedFile:
-    """A file that refuses to grow beyond a limit, whatever the server sends."""
+    """A file that refuses to grow beyond a limit."""
 
     def __init__(self, stream: BinaryIO, limit: int) -> None:
         self._stream = stream
@@ -33,10 +33,10 @@ class _CappedFile:
 
 
 def check_answer(url: str) -> None:
-    """Find out within seconds whether anything answers at an address.
+    """Check within seconds whether a server answers at an address.
 
-    A look-up of a name, or a connection to each of many addresses, can take minutes on a machine
-    without a network, and no timeout of the connection covers that. So it is asked from aside.
+    Without a network, the look-up of a name or connections to many addresses can take minutes, and
+    no timeout of the connection covers that. A separate thread therefore sends the request.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def check_answer(url: str) -> None:
     Raises
     ------
     DownloadError
-        When nothing answers within `GIVE_UP_SECONDS`. An answer of any kind will do.
+        If no server answers within `GIVE_UP_SECONDS`, or the connection fails. Any answer counts.
     """
     import pooch
 
@@ -73,20 +73,20 @@ def download_file(url: str, name: str, path: Path, limit: int) -> None:
     Parameters
     ----------
     url : str
-        The folder's address.
+        The address of the folder.
     name : str
-        The file's name in it.
+        The name of the file in it.
     path : Path
-        Where to write; what is left there after a failure is the caller's to remove.
+        The target; after a failure, the caller removes it.
     limit : int
-        Bytes beyond which the download is broken off.
+        The most bytes; a larger download is aborted.
 
     Raises
     ------
     DownloadError
-        When the server or the network fails, or the limit is passed.
+        If the server or the network fails, or the limit is exceeded.
     OSError
-        When the path cannot be written.
+        If the path cannot be written.
     """
     import pooch
     import requests

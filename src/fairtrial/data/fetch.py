@@ -1,13 +1,13 @@
-"""Where Fashion-MNIST is found and how it is fetched: one place after the other.
+"""The search for Fashion-MNIST in several places, and its download.
 
 Environment
 -----------
 FAIRTRIAL_DATA
-    A folder with the four files; no other place is looked at then.
+    A folder with the four files. If it is set, no other place is searched.
 FAIRTRIAL_CACHE
-    The folder to keep fetched data and made features in, instead of the user's cache.
+    The folder for fetched data and computed features, instead of the user's cache.
 FAIRTRIAL_DATA_URL
-    Where to download from, instead of the data set's public home.
+    The address for downloads, instead of the public home of the data set.
 """
 
 import logging
@@ -32,19 +32,19 @@ _PACKAGE = f"Debian's package {debian.PACKAGE}"
 
 
 class UnavailableError(Exception):
-    """A place does not have the data; the message is a sentence that says why."""
+    """A place does not have the data; the message is a sentence with the reason."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """The data set in one place, every file checked.
+    """The data set in one place, with all files checked.
 
     Parameters
     ----------
     folder : Path
-        Where the files lie.
+        The folder of the files.
     source : str
-        Where they came from, as a part of a sentence.
+        Their source, as part of a sentence.
     contents : dict of str to bytes
         The unpacked content by file name.
     """
@@ -55,7 +55,7 @@ class Found:
 
 
 def log_notice(sentence: str) -> None:
-    """Pass a sentence to the log, for callers that do not show progress themselves.
+    """Write a sentence to the log, for callers that do not show progress.
 
     Parameters
     ----------
@@ -65,22 +65,22 @@ def log_notice(sentence: str) -> None:
 
 
 def cache_folder(name: str = FOLDER_NAME) -> Path:
-    """Where fetched files are kept: below `FAIRTRIAL_CACHE`, else below the user's cache.
+    """Return a folder below `FAIRTRIAL_CACHE`, or below the user's cache if that is not set.
 
     Parameters
     ----------
     name : str
-        Of the folder in the cache; absent, that of Fashion-MNIST.
+        The name of the folder; by default that of Fashion-MNIST.
 
     Returns
     -------
     Path
-        It need not exist yet.
+        It may be absent.
 
     Raises
     ------
     InputError
-        When `FAIRTRIAL_CACHE` is no path.
+        If `FAIRTRIAL_CACHE` is not a path.
     """
     named = os.environ.get("FAIRTRIAL_CACHE")
     if named:
@@ -96,17 +96,18 @@ def find_files(folder: str | Path | None = None) -> Found | None:
     Parameters
     ----------
     folder : str or Path, optional
-        A folder that the user names; absent, `FAIRTRIAL_DATA`. No other place is looked at then.
+        The folder that the user names; by default `FAIRTRIAL_DATA`. With a named folder, no other
+        place is searched.
 
     Returns
     -------
     Found or None
-        Nothing is fetched and nothing is removed.
+        None if no place has it. Nothing is fetched or removed.
 
     Raises
     ------
     InputError
-        When the named folder lacks a file, or a file in it is refused.
+        If the named folder lacks a file, or a file in it is refused.
     """
     named = _named_folder(folder)
     if named:
@@ -128,11 +129,12 @@ def obtain_files(
     Parameters
     ----------
     folder : str or Path, optional
-        A folder that the user names; absent, `FAIRTRIAL_DATA`. No other place is looked at then.
+        The folder that the user names; by default `FAIRTRIAL_DATA`. With a named folder, no other
+        place is searched.
     report : callable, optional
-        Gets each notice and each step as a sentence.
+        Called with each notice and each step as a sentence.
     base_url : str, optional
-        Where to download from; absent, `FAIRTRIAL_DATA_URL`, else the public home.
+        Where to download from; by default `FAIRTRIAL_DATA_URL`, else the public home.
 
     Returns
     -------
@@ -141,9 +143,9 @@ def obtain_files(
     Raises
     ------
     InputError
-        When the named folder lacks a file, or a file in it is refused.
+        If the named folder lacks a file, or a file in it is refused.
     MachineError
-        When no place has it: one sentence per place tried.
+        If no place has it; the message has one sentence per place.
     """
     named = _named_folder(folder)
     if named:
@@ -161,16 +163,16 @@ def fill_folder(
     report: Report = log_notice,
     base_url: str | None = None,
 ) -> Path:
-    """Put the data set into a folder: from this machine, else from the public home or apt.
+    """Put the data set into a folder, from this machine or from the public home or apt.
 
     Parameters
     ----------
     destination : str or Path
-        Made when absent. Sound files in it are kept, and none is ever overwritten.
+        Created if absent. Files in it are never overwritten.
     report : callable, optional
-        Gets each notice and each step as a sentence.
+        Called with each notice and each step as a sentence.
     base_url : str, optional
-        Where to download from; absent, `FAIRTRIAL_DATA_URL`, else the public home.
+        Where to download from; by default `FAIRTRIAL_DATA_URL`, else the public home.
 
     Returns
     -------
@@ -180,9 +182,9 @@ def fill_folder(
     Raises
     ------
     InputError
-        When a file in the folder is refused, or the folder is a file.
+        If a file in the folder is refused, or the folder is a file.
     MachineError
-        When no place has the data set, or the folder cannot be written.
+        If no place has the data set, or the folder cannot be written.
     """
     target = _user_path(destination, "folder")
     present = files.read_folder(target)
@@ -215,7 +217,7 @@ def _user_path(path: str | Path, named_by: str) -> Path:
         return Path(path).expanduser()
     except (RuntimeError, ValueError) as error:
         raise InputError(
-            f"{named_by} is {str(path)!r}, which is no path ({error}). Give the path of a folder."
+            f"{named_by} is {str(path)!r}, which is not a path ({error}). Name a folder."
         ) from None
 
 
@@ -229,17 +231,17 @@ def _read_named_folder(folder: Path, named_by: str) -> Found:
 def _refuse_folder(folder: Path, named_by: str, reading: files.Reading) -> NoReturn:
     if not reading.refused and not folder.is_dir():
         raise InputError(
-            f"{named_by} names {folder}, which is not a folder. It must be the folder that holds "
-            "the four files of Fashion-MNIST. Correct it, or leave it out and fairtrial looks "
-            "elsewhere."
+            f"{named_by} names {folder}, which is not a folder. It must be the folder with "
+            "the four files of Fashion-MNIST. Correct it, or leave it out: fairtrial then searches "
+            "other places."
         )
     problems = [f"{path.name} is refused: {reason}." for path, reason in reading.refused.items()]
     problems += [f"{name}.gz is missing." for name in reading.missing]
     raise InputError(
         f"{named_by} names {folder}, which cannot be used for Fashion-MNIST. "
         + " ".join(problems)
-        + " The four files must be there as published, packed (.gz) or not. Put sound copies in "
-        "their place, or leave the folder out and fairtrial looks elsewhere."
+        + " The four files must be there as published, packed (.gz) or not. Replace them by "
+        "correct copies, or leave the folder out: fairtrial then searches other places."
     )
 
 
@@ -251,7 +253,7 @@ def _first_found(*places: Callable[[], Found]) -> Found:
         except UnavailableError as error:
             reasons.append(f"- {error}")
     raise MachineError(
-        "Fashion-MNIST cannot be had. Tried, in this order:\n"
+        "Fashion-MNIST is not available. The places, in order:\n"
         + "\n".join(reasons)
         + "\nPut its four files into a folder and name that folder (FAIRTRIAL_DATA), or use the "
         "data set digits, which needs no files."
@@ -313,13 +315,13 @@ def _from_home(url: str, destination: Path, report: Report) -> Found:
 
 
 def _packed_limit(expected: files.DataFile) -> int:
-    # What gzip cannot pack, it lengthens by a few bytes in 16,384.
+    # gzip adds a few bytes per 16,384 to data that it cannot compress.
     return expected.size + expected.size // 100 + 4096
 
 
 def _from_apt(destination: Path, report: Report) -> Found:
     if not debian.has_apt():
-        raise UnavailableError("There is no apt on this machine to get Debian's package with.")
+        raise UnavailableError("This machine has no apt, which downloads Debian's package.")
     failed_install = ""
     if debian.is_root():
         report(f"Installing {_PACKAGE} with apt.")
@@ -339,7 +341,7 @@ def _from_apt(destination: Path, report: Report) -> Found:
 
 @contextmanager
 def _explain(what: str, destination: Path) -> Iterator[None]:
-    """Turn what can go wrong on the way into a folder into one sentence."""
+    """Turn errors of a download or a copy into one sentence."""
     try:
         yield
     except (download.DownloadError, debian.AptError) as error:

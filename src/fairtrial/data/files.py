@@ -1,7 +1,7 @@
-"""The four files of Fashion-MNIST: what each must hold, and the check that every file passes.
+"""The four files of Fashion-MNIST, and the check of their content.
 
-The compressed bytes of a file differ between Debian's package and the data set's public home; the
-content does not. So a file is known by the sha256 of its content, whatever it is packed in.
+The compressed bytes of a file differ between Debian's package and the public home of the data set,
+but the content does not. A file is therefore identified by the sha256 of its unpacked content.
 """
 
 import gzip
@@ -19,16 +19,16 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class DataFile:
-    """One file of a data set, known by its content.
+    """One file of a data set, identified by its content.
 
     Parameters
     ----------
     name : str
-        The file's name without `.gz`.
+        The name of the file without `.gz`.
     size : int
-        Bytes of the content, unpacked.
+        Bytes of the unpacked content.
     sha256 : str
-        Of the content, unpacked.
+        sha256 of the unpacked content.
     """
 
     name: str
@@ -36,7 +36,7 @@ class DataFile:
     sha256: str
 
 
-# Smallest first, so that a place that does not answer is found out early.
+# Smallest first, so that a place that does not answer is noticed early.
 FILES = (
     DataFile(
         "t10k-labels-idx1-ubyte",
@@ -67,21 +67,21 @@ _ABANDONED_SECONDS = 24 * 60 * 60
 
 
 class RefusedFileError(Exception):
-    """A file is not what its name says; the message is the reason, to follow "it is refused:"."""
+    """A file is not the expected one; the message completes "it is refused: ..."."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a folder holds of the data set.
+    """The files of the data set in a folder.
 
     Parameters
     ----------
     contents : dict of str to bytes
         The checked files, unpacked, by name.
     missing : tuple of str
-        The names that are not there.
+        The names of missing files.
     refused : dict of Path to str
-        The files that are not what they should be, with the reason.
+        The files with other content, with the reason.
     """
 
     contents: dict[str, bytes]
@@ -90,19 +90,19 @@ class Reading:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all files are there and sound."""
+        """Whether all files are there and pass the check."""
         return not self.missing and not self.refused
 
 
 def read_content(path: Path, expected: DataFile) -> bytes:
-    """Read a file, packed or not, and return its content if it is the expected one.
+    """Read a file, packed or not, and return its content after checking it.
 
     Parameters
     ----------
     path : Path
         A gzip file or a plain one; its first bytes decide, not its name.
     expected : DataFile
-        What it must hold.
+        The expected content.
 
     Returns
     -------
@@ -112,9 +112,9 @@ def read_content(path: Path, expected: DataFile) -> bytes:
     Raises
     ------
     RefusedFileError
-        When it holds anything else.
+        If the content is another one.
     OSError
-        When it cannot be read.
+        If it cannot be read.
     """
     with path.open("rb") as stream:
         start = stream.read(len(_IDX_MAGIC))
@@ -123,7 +123,7 @@ def read_content(path: Path, expected: DataFile) -> bytes:
     is_packed = start.startswith(_GZIP_MAGIC)
     try:
         with gzip.open(path) if is_packed else path.open("rb") as stream:
-            # One byte more than expected tells a longer file, and no bomb unpacks further.
+            # One byte more than expected detects a longer file and stops a zip bomb.
             content = stream.read(expected.size + 1)
     except EOFError:
         raise RefusedFileError("it is truncated: the gzip stream ends too early") from None
@@ -157,7 +157,7 @@ def read_folder(folder: Path) -> Reading:
     Parameters
     ----------
     folder : Path
-        It need not exist.
+        It may be absent.
 
     Returns
     -------
@@ -181,22 +181,22 @@ def read_folder(folder: Path) -> Reading:
 
 @contextmanager
 def open_workshop(folder: Path) -> Iterator[Path]:
-    """Give a temporary folder inside a folder, so that a checked file can be renamed into place.
+    """Create a temporary folder inside a folder, so that checked files can be renamed into place.
 
     Parameters
     ----------
     folder : Path
-        Made when absent.
+        Created if absent.
 
     Yields
     ------
     Path
-        Removed at the end with all that is in it, however it ends.
+        Removed at the end with its content, also after an error.
 
     Raises
     ------
     OSError
-        When the folder cannot be made or written.
+        If the folder cannot be created or written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
@@ -207,7 +207,7 @@ def open_workshop(folder: Path) -> Iterator[Path]:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what a killed process left behind, but nothing that may still be at work."""
+    """Remove temporary folders of killed processes, but none that may still be in use."""
     for workshop in folder.glob(f"{_WORKSHOP_PREFIX}*"):
         with suppress(OSError):
             if workshop.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
@@ -215,16 +215,16 @@ def _sweep(folder: Path) -> None:
 
 
 def adopt_file(path: Path, expected: DataFile, folder: Path) -> bytes:
-    """Check a file in the workshop and only then rename it into its folder.
+    """Check a file, then rename it into its folder.
 
     Parameters
     ----------
     path : Path
-        On the same file system as the folder, or the rename would not be one step.
+        On the same file system as the folder, so that the rename is atomic.
     expected : DataFile
-        What it must hold.
+        The expected content.
     folder : Path
-        Where it goes, under its own name.
+        The target folder; the file keeps its name.
 
     Returns
     -------
@@ -234,9 +234,9 @@ def adopt_file(path: Path, expected: DataFile, folder: Path) -> bytes:
     Raises
     ------
     RefusedFileError
-        When it holds anything else; the message names it.
+        If the content is another one; the message names the file.
     OSError
-        When it cannot be read or renamed.
+        If it cannot be read or renamed.
     """
     try:
         content = read_content(path, expected)
@@ -247,14 +247,14 @@ def adopt_file(path: Path, expected: DataFile, folder: Path) -> bytes:
 
 
 def copy_files(source: Path, folder: Path) -> dict[str, bytes]:
-    """Copy the four files into a folder, each checked before it takes its place.
+    """Copy the four files into a folder, and check each before it is renamed into place.
 
     Parameters
     ----------
     source : Path
-        Holds the four files, packed or not.
+        The folder with the four files, packed or not.
     folder : Path
-        Made when absent; sound files in it are kept.
+        Created if absent; files in it that pass the check are kept.
 
     Returns
     -------
@@ -264,9 +264,9 @@ def copy_files(source: Path, folder: Path) -> dict[str, bytes]:
     Raises
     ------
     RefusedFileError
-        When a file is absent or not what it should be; the message names it.
+        If a file is absent or has other content; the message names it.
     OSError
-        When the disk does not allow it.
+        If a file cannot be read or written.
     """
     contents = read_folder(folder).contents
     with open_workshop(folder) as workshop:

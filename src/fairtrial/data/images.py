@@ -1,4 +1,4 @@
-"""Image data sets as arrays: Fashion-MNIST, and scikit-learn's digits."""
+"""Image data sets as arrays: Fashion-MNIST and scikit-learn's digits."""
 
 import hashlib
 import math
@@ -27,21 +27,21 @@ FASHION_MNIST_CLASSES = (
 DIGITS_TEST_ROWS = 360
 
 _IDX_UNSIGNED_BYTE = 0x08
-_REPLACE = "Put a sound copy of the file in its place."
+_REPLACE = "Replace it by a correct copy of the file."
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images and labels, divided into training and test rows once and for all.
+    """Images and labels with a fixed split into training and test rows.
 
     The arrays are read-only.
 
     Parameters
     ----------
     name : str
-        The data set's name, as study files write it.
+        The name of the data set in study files.
     train_images : (N, D) uint8
-        A flattened image a row, D = side * side, pixels from 0 to `pixel_range`.
+        One flattened image per row, D = side * side, pixels from 0 to `pixel_range`.
     train_labels : (N,) int64
         Classes, 0 to K - 1.
     test_images : (M, D) uint8
@@ -53,11 +53,11 @@ class Images:
     side : int
         Pixels along one side.
     pixel_range : int
-        The greatest value a pixel can have: what to divide by for values from 0 to 1.
+        The largest possible pixel; divide by it for values from 0 to 1.
     source : str
-        Where the data was found, as a part of a sentence.
+        Where the data was found, as part of a sentence.
     fingerprint : str
-        Hexadecimal sha256 of shapes and values of the four arrays, equal wherever it was found.
+        Hexadecimal sha256 of shapes and values of the four arrays; it does not depend on `source`.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Images:
 
 
 def load_images(name: str, folder: str | Path | None = None, report: Report = log_notice) -> Images:
-    """Load a data set by its name, fetching it where it is not on this machine.
+    """Load a data set by its name, and fetch it if it is not on this machine.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def load_images(name: str, folder: str | Path | None = None, report: Report = lo
     folder : str or Path, optional
         A folder with the four files of Fashion-MNIST; digits uses none.
     report : callable, optional
-        Gets each notice and each step of fetching as a sentence; absent, they go to the log.
+        Called with each notice and each step of fetching as a sentence; by default the log.
 
     Returns
     -------
@@ -91,9 +91,9 @@ def load_images(name: str, folder: str | Path | None = None, report: Report = lo
     Raises
     ------
     InputError
-        When the name is unknown, or the named folder cannot be used.
+        If the name is unknown, or the named folder cannot be used.
     MachineError
-        When Fashion-MNIST cannot be had.
+        If Fashion-MNIST is not available.
     """
     check_name(name)
     if name == "digits":
@@ -107,17 +107,18 @@ def load_fashion_mnist(
     report: Report = log_notice,
     base_url: str | None = None,
 ) -> Images:
-    """Load Fashion-MNIST: named folder, cache, system, public home, apt, whichever has it first.
+    """Load Fashion-MNIST from the named folder, or from the first place that has it.
+
+    Without a named folder, the places are the cache, the system's folder, the public home and apt.
 
     Parameters
     ----------
     folder : str or Path, optional
-        A folder with the four files, packed or not; absent, `FAIRTRIAL_DATA`. No other place is
-        looked at then.
+        A folder with the four files, packed or not; by default `FAIRTRIAL_DATA`.
     report : callable, optional
-        Gets each notice and each step of fetching as a sentence; absent, they go to the log.
+        Called with each notice and each step of fetching as a sentence; by default the log.
     base_url : str, optional
-        Where to download from; absent, `FAIRTRIAL_DATA_URL`, else the data set's public home.
+        Where to download from; by default `FAIRTRIAL_DATA_URL`, else the public home.
 
     Returns
     -------
@@ -127,9 +128,9 @@ def load_fashion_mnist(
     Raises
     ------
     InputError
-        When the named folder lacks a file, or a file in it is not the published one.
+        If the named folder lacks a file, or a file in it is not the published one.
     MachineError
-        When no place has it: one sentence per place tried.
+        If no place has it; the message has one sentence per place.
 
     References
     ----------
@@ -159,10 +160,10 @@ def load_fashion_mnist(
 def load_digits() -> Images:
     """Load scikit-learn's digits, which need no files and no network.
 
-    The last 360 of the 1,797 rows (a fifth, every class with 33 to 37 of them) are the test rows,
-    the others the training rows. Neighbouring rows tend to come from one writer, so a block at the
-    end asks, as a test should, about writers of whom the training has seen little, where shuffled
-    rows would not. And the division depends on no random generator.
+    The last 360 of the 1,797 rows (a fifth, 33 to 37 of every class) are the test rows, the others
+    the training rows. Neighbouring rows tend to come from one writer. With a block at the end,
+    the training rows contain little of the writers of the test rows, unlike with shuffled rows. The
+    split does not depend on a random generator.
 
     Returns
     -------
@@ -199,7 +200,7 @@ def parse_idx(content: bytes, n_axes: int, name: str) -> NDArray[np.uint8]:
     content : bytes
         Two zero bytes, the type, the number of axes, one big-endian length per axis, the values.
     n_axes : int
-        How many axes it must have: 3 for images, 1 for labels.
+        The expected number of axes: 3 for images, 1 for labels.
     name : str
         The file's name, for messages.
 
@@ -211,7 +212,7 @@ def parse_idx(content: bytes, n_axes: int, name: str) -> NDArray[np.uint8]:
     Raises
     ------
     InputError
-        When it is not such a file, or its header and its length disagree.
+        If it is not such a file, or its header and its length disagree.
 
     Examples
     --------
@@ -246,16 +247,16 @@ def check_labels(labels: NDArray[np.uint8], n_rows: int, n_classes: int, name: s
     labels : (N,)
         Classes.
     n_rows : int
-        How many images there are.
+        The number of images.
     n_classes : int
-        Labels must lie in 0 to `n_classes` - 1.
+        Labels must be from 0 to `n_classes` - 1.
     name : str
         The file's name, for messages.
 
     Raises
     ------
     InputError
-        When there are more or fewer labels than images, or one lies outside.
+        If the numbers of labels and images differ, or a label is out of range.
     """
     if len(labels) != n_rows:
         raise InputError(f"{name} holds {len(labels):,} labels for {n_rows:,} images. {_REPLACE}")
@@ -307,6 +308,6 @@ def _fingerprint(arrays: tuple[NDArray, ...]) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(repr(array.shape).encode())
-        # Little-endian on every machine, so that the same data has the same fingerprint.
+        # Little-endian, so that the fingerprint is the same on every machine.
         digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Synthetic tasks, a line or many features, with noise of several kinds."""
+"""Synthetic tasks: a line or many features, with several kinds of noise."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from fairtrial.study.task import LinearTask, LineTask
 def line_data(task: LineTask, seed: int) -> Dataset:
     """Draw the training and the test rows of a line task.
 
-    Rows of one seed are the same for every slope, intercept and scale of noise: only named streams
-    of the seed are drawn from.
+    The draws of a seed come from named streams, so they are the same for every slope, intercept and
+    scale of noise.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def _draw_dataset(
     def draw(purpose: str, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
         X = make_stream(seed, f"{purpose}.x").standard_normal((n_rows, len(weights)))
         if correlation:
-            # One draw that all features share makes every pair correlate alike.
+            # One shared draw gives every pair of features the same correlation.
             shared = make_stream(seed, f"{purpose}.shared").standard_normal((n_rows, 1))
             X = np.sqrt(1.0 - correlation) * X + np.sqrt(correlation) * shared
         stream = make_stream(seed, f"{purpose}.noise")

@@ -1,4 +1,4 @@
-"""A task's data for one seed, whatever kind the task is."""
+"""The data of a task of any kind for one seed."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from fairtrial.study.task import (
     has_images,
 )
 
-# Images do not depend on the seed and are large: read once.
+# Images are large and do not depend on the seed, so they are read once.
 load_images_once = lru_cache(maxsize=2)(load_images)
 
 
 class Shape(NamedTuple):
-    """How large a task's data is: N and the number of test rows, D, and K (0 for regression)."""
+    """The size of a task's data: N, the number of test rows, D, and K (0 for regression)."""
 
     n_rows: int
     n_test_rows: int
@@ -39,7 +39,7 @@ class Shape(NamedTuple):
     n_classes: int
 
 
-# Known before any image is loaded.
+# Known without loading images.
 IMAGE_SETS = {
     "fashion_mnist": Shape(60_000, 10_000, 784, 10),
     "digits": Shape(1_437, 360, 64, 10),
@@ -57,14 +57,14 @@ def load_dataset(
     Parameters
     ----------
     task : AnyTask
-        What to train on.
+        The task.
     seed : int
-        The run's seed; Fashion-MNIST and digits are the same for every seed.
+        The seed of the run; Fashion-MNIST and digits are the same for every seed.
     validation : float or None
-        The recipe's share of validation rows: a table's features, and feature maps, are fitted
-        without them.
+        The share of validation rows in the recipe. Features of tables and feature maps are fitted
+        without these rows.
     features : PixelFeatures, FourierFeatures, HogFeatures or PatchFeatures
-        What the recipe makes of the rows; absent, they stay as they come.
+        The map of the recipe; by default the features of the task.
 
     Returns
     -------
@@ -74,9 +74,9 @@ def load_dataset(
     Raises
     ------
     InputError
-        If a table, or images of the user's own, cannot be used.
+        If a table, or images of the user, cannot be used.
     MachineError
-        If the images cannot be had, or the disk does not take their features.
+        If the images are not available, or their features cannot be written to disk.
     """
     dataset = _load_as_it_comes(task, seed, validation)
     if features == AS_THEY_COME:
@@ -109,18 +109,18 @@ def _make_dataset(images: Images) -> Dataset:
 
 
 def measure_data(task: AnyTask, features: AnyFeatures = AS_THEY_COME) -> Shape:
-    """Tell the shape of a task's data, the same for every seed, without preparing it.
+    """Return the shape of a task's data, which is the same for every seed, without preparing it.
 
     Parameters
     ----------
     task : AnyTask
     features : AnyFeatures
-        What a recipe makes of its rows.
+        The map of the recipe.
 
     Raises
     ------
     InputError
-        If a table, or images of the user's own, cannot be used.
+        If a table, or images of the user, cannot be used.
     """
     shape = _measure_as_it_comes(task)
     return shape._replace(n_features=count_features(features, shape.n_features))
@@ -144,12 +144,12 @@ def _measure_as_it_comes(task: AnyTask) -> Shape:
 
 
 def check_data(arms: Iterable[Arm]) -> None:
-    """Read and check the user's files of some arms, so that errors are told before training.
+    """Read and check the data files of some arms before training.
 
     Raises
     ------
     InputError
-        With everything that is wrong with all of them, and with what recipes make of them.
+        If there are errors in the files, or recipes do not fit them; it lists all.
     """
     problems: list[str] = []
     for task, features in dict.fromkeys((arm.task, arm.features) for arm in arms):
@@ -166,25 +166,25 @@ def check_data(arms: Iterable[Arm]) -> None:
 
 
 def fingerprint_data(task: AnyTask) -> str:
-    """Tell data apart by what it holds, not by where it lies.
+    """Fingerprint data by its content, not by its place.
 
     Parameters
     ----------
     task : AnyTask
-        What to train on; its data is loaded if it has not been yet.
+        The task; its data is loaded if necessary.
 
     Returns
     -------
     str
-        A hexadecimal SHA-256: for a table of the file's bytes, for images of shapes and values.
-        Empty where the settings and the code say everything.
+        A hexadecimal SHA-256: for a table of its file, for images of shapes and values.
+        Empty for synthetic tasks, which depend only on settings and code.
 
     Raises
     ------
     InputError
-        If a table, or images of the user's own, cannot be used.
+        If a table, or images of the user, cannot be used.
     MachineError
-        If the images cannot be had.
+        If the images are not available.
     """
     if isinstance(task, TableTask):
         return read_table(task).fingerprint

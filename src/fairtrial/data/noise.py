@@ -1,4 +1,4 @@
-"""Noise on the targets of synthetic tasks: how each kind is drawn, and its density."""
+"""Noise on the targets of synthetic tasks: the draws and the density of each kind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.stats import laplace, norm, t, uniform
 
 
 class Noise(NamedTuple):
-    """How a kind of noise is drawn, and its density; `noise` is the task's setting of it."""
+    """The draws and the density of a kind of noise, given the noise settings of the task."""
 
     draw: Callable[[np.random.Generator, int, Any], np.ndarray]
     density: Callable[[np.ndarray, Any], np.ndarray]
@@ -37,7 +37,7 @@ def draw_student_t(stream: np.random.Generator, n_rows: int, noise: Any) -> np.n
 
 
 def draw_contaminated(stream: np.random.Generator, n_rows: int, noise: Any) -> np.ndarray:
-    """Draw Gaussian noise of which a `share` is `factor` times as wide; (N,), in target units.
+    """Draw Gaussian noise; a `share` of it is `factor` times as wide. (N,), in target units.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""The user's own images: an .npz file or a folder, read and checked once, split for each seed."""
+"""The user's images: an .npz file or a folder, read and checked once, split for each seed."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ MOST_TOLD = 5
 
 @dataclass(frozen=True, eq=False)
 class OwnImages:
-    """Images without errors.
+    """Checked images.
 
     Attributes
     ----------
     X : (N, D) uint8 or float32
-        A flattened image a row, D = H W: pixels from 0 to 255, or from 0 to 1.
+        One flattened image per row, D = H W: pixels from 0 to 255, or from 0 to 1.
     y : (N,) int32
         Classes.
     class_names : tuple of str
-        K labels in their own order, which is that of the classes.
+        K labels in the order of the classes.
     shape : (H, W)
-        Pixels of an image, down and across.
+        Height and width of an image in pixels.
     fingerprint : str
-        Hexadecimal SHA-256 of sizes, pixels and labels, whatever file or folder holds them.
+        Hexadecimal SHA-256 of sizes, pixels and labels; it does not depend on the path.
     """
 
     X: np.ndarray
@@ -62,15 +62,15 @@ def images(
     Parameters
     ----------
     X : (N, H, W) array, or str or Path
-        Pixels: whole numbers from 0 to 255, or floats from 0 to 1. Or where images lie already: a
-        folder with a folder of image files for each class, or a file that an earlier call wrote.
+        Pixels: whole numbers from 0 to 255, or floats from 0 to 1. Or the path of saved images: a
+        folder with one folder of image files per class, or a file that an earlier call wrote.
     y : (N,) array, optional
-        The class of each image, whole numbers or text; not where `X` says where they lie.
+        The class of each image, whole numbers or text; not with a path.
     file : str or Path, optional
-        Where arrays are kept, so that the study can be run again without this call: an .npz file.
-        One with the same images is left as it is; one with others is never overwritten.
+        The .npz file to save arrays to, so that the study can be run again without this call. A
+        file with other content is never overwritten.
     test : float
-        The share of images that is held out as test images, drawn anew for each seed.
+        The share of images that is held out as test images, drawn for each seed.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def images(
     Raises
     ------
     InputError
-        With everything that is wrong with images and labels, or if the file holds other images.
+        If there are errors in images or labels (it lists all), or the file has other content.
     MachineError
         If the file cannot be written.
 
@@ -95,13 +95,12 @@ def images(
     is_place = isinstance(X, str | Path)
     if is_place and (y is not None or file is not None):
         raise InputError(
-            f"images({str(X)!r}) reads images that lie there with their classes: leave y and file "
-            "out."
+            f"images({str(X)!r}) reads images and classes from this path: leave out y and file."
         )
     if not is_place and (y is None or file is None):
         raise InputError(
-            "Arrays of images need labels, and a file to be kept in, so that the study can be run "
-            "again: images(X, y, file='mine.npz')."
+            "Arrays of images need labels y, and a file to save them to, so that the study can be "
+            "run again: images(X, y, file='mine.npz')."
         )
     path = locate(X if is_place or file is None else file)
     task, complaints = validate(ImagesTask, {"kind": "images", "path": str(path), "test": test})
@@ -114,27 +113,27 @@ def images(
 
 
 def _keep(path: Path, X: np.ndarray, y: np.ndarray) -> None:
-    """Write images to a file; one that holds the same ones already stays as it is."""
+    """Write images to a file, unless it already has the same images."""
     if path.suffix.lower() != ENDING:
         raise InputError(
-            f"file = {str(path)!r} must end in {ENDING}: images are kept in that form."
+            f"file = {str(path)!r} must end in {ENDING}, the format in which images are saved."
         )
     if path.exists():
         if not _holds(path, _make(X, y)):
             raise InputError(
-                f"{path} is there already and holds something else, which is not overwritten: name "
-                "another file, or remove it."
+                f"{path} already exists and holds something else. It is not overwritten: name "
+                "another file, or remove this one."
             )
         return
     aside = path.with_name(f".{path.name}.writing")
     try:
-        # Through an open file: NumPy would add its own ending to one in capitals.
+        # Through an open file, because NumPy would append its ending to .NPZ in capitals.
         with aside.open("wb") as file:
             np.savez_compressed(file, X=X, y=y)
         aside.replace(path)
     except OSError as error:
         raise MachineError(
-            f"{path} cannot be written: {error.strerror or error}. Mend that, or name another file."
+            f"{path} cannot be written: {error.strerror or error}. Name another file."
         ) from None
     finally:
         with contextlib.suppress(OSError):
@@ -149,12 +148,12 @@ def _holds(path: Path, expected: OwnImages) -> bool:
 
 
 def read_own_images(task: ImagesTask) -> OwnImages:
-    """Read and check images; a file, or a folder, that has not changed is read once.
+    """Read and check images; an unchanged file or folder is read once.
 
     Parameters
     ----------
     task : ImagesTask
-        Where they lie.
+        The path of the images.
 
     Returns
     -------
@@ -163,7 +162,7 @@ def read_own_images(task: ImagesTask) -> OwnImages:
     Raises
     ------
     InputError
-        With everything that is wrong with them.
+        If there are errors in them; it lists all.
     """
     path = Path(task.path).absolute()
     try:
@@ -180,7 +179,7 @@ def _refuse(path: Path, reason: str | None) -> InputError:
 
 
 def _describe(files: list[Path]) -> tuple[tuple[str, int, int], ...]:
-    """Describe the version of files, as times and sizes tell it from others."""
+    """Describe the version of files by their times and sizes."""
     states = [(str(file), file.stat()) for file in files]
     return tuple((name, state.st_mtime_ns, state.st_size) for name, state in states)
 
@@ -225,7 +224,7 @@ def _load_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _list_files(folder: Path) -> list[Path]:
-    """List the files of the folders in a folder by name; hidden ones are left out."""
+    """List the files in the subfolders of a folder by name, without hidden ones."""
     return [
         file
         for place in sorted(folder.iterdir())
@@ -239,7 +238,7 @@ def _load_folder(folder: Path) -> tuple[list[np.ndarray], list[str]]:
     files = _list_files(folder)
     if not files:
         raise InputError(
-            "there are no images in it: put those of each class in a folder with the class's name."
+            "it has no images: put the images of each class into a folder named after the class."
         )
     problems: list[str] = []
     read = {file: _load_image(file, problems) for file in files}
@@ -260,13 +259,15 @@ def _load_image(file: Path, problems: list[str]) -> np.ndarray | None:
         with Image.open(file) as image:
             if image.mode in ("1", "L"):
                 return np.asarray(image.convert("L"))
-            what = "is not 8 bits a pixel" if image.mode[0] in "IF" else "is a colour image"
+            what = (
+                "does not have 8 bits per pixel" if image.mode[0] in "IF" else "is a colour image"
+            )
             problems.append(
-                f"{name} {what} (mode {image.mode}): save it as grey, 8 bits a pixel, such as with "
-                "Pillow's image.convert('L')."
+                f"{name} {what} (mode {image.mode}): convert it to grey, 8 bits per pixel, for "
+                "example with Pillow's image.convert('L')."
             )
     except UnidentifiedImageError:
-        problems.append(f"{name} is no image that Pillow can read: take it away.")
+        problems.append(f"{name} is not an image that Pillow can read: remove it.")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         problems.append(f"{name} cannot be read: {error}.")
     return None
@@ -283,28 +284,28 @@ def _find_unequal(images: dict[Path, np.ndarray]) -> Iterator[str]:
             )
 
 
-# ----------------------------------------------------------------------------------------- a seed
+# ----------------------------------------------------------------------------------------- split
 
 
 def own_images_data(task: ImagesTask, seed: int) -> Dataset:
-    """Draw the test images.
+    """Split the images into training and test images.
 
     Parameters
     ----------
     task : ImagesTask
-        Where the images lie.
+        The path of the images.
     seed : int
-        The run's seed, which draws the test images, without stratification.
+        The seed of the run. It draws the test images, without stratification.
 
     Returns
     -------
     Dataset
-        `X` (N, D), `y` (N,), and the test images, each in their own order.
+        `X` (N, D), `y` (N,), and the test images, each in the order of the file.
 
     Raises
     ------
     InputError
-        With everything that is wrong with the images.
+        If there are errors in the images; it lists all.
     """
     own = read_own_images(task)
     train, test = split_rows(len(own.y), task.test, seed, TEST_PURPOSE)

@@ -1,6 +1,6 @@
-"""Pixels and labels of the user's images: how they are taken, and every rule about them.
+"""Conversion and checks of the pixels and labels of the user's images.
 
-Images in messages are counted from 0, as arrays are.
+Messages count images from 0.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fairtrial.errors import InputError
 
 
 def take_images(X: Any, y: Any, test: float) -> tuple[np.ndarray, np.ndarray]:
-    """Take images and labels in the types that training uses, or refuse them.
+    """Convert images and labels to the types that training uses, or refuse them.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def take_images(X: Any, y: Any, test: float) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     InputError
-        With everything that is wrong with them.
+        If there are errors; it lists all.
     """
     pixels, labels = _as_array(X), _as_labels(y)
     problems = [*_find_in_pixels(pixels), *_find_in_labels(labels)]
@@ -54,7 +54,7 @@ def _as_array(X: Any) -> np.ndarray:
 
 
 def _as_labels(y: Any) -> np.ndarray:
-    """Give labels NumPy's type for whole numbers or text, whatever holds them."""
+    """Convert labels to NumPy's type for whole numbers or text."""
     labels = _as_array(y)
     if labels.dtype == object and labels.ndim == 1:
         if all(isinstance(label, str) for label in labels):
@@ -79,7 +79,7 @@ def _find_in_pixels(X: np.ndarray) -> Iterator[str]:
     elif X.dtype.kind not in "biuf":
         yield f"X holds values of the type {X.dtype}: pixels are whole numbers or floats."
     elif X.size == 0:
-        yield f"X has the shape {X.shape}: there is no pixel in it."
+        yield f"X has the shape {X.shape}: it has no pixels."
     else:
         yield from _find_beyond(X)
 
@@ -90,15 +90,15 @@ def _say_what_to_do(X: np.ndarray) -> str:
     if X.ndim == 4 and X.shape[-1] in (3, 4):
         return (
             "these are colour images, and only grey ones can be used, (N, H, W). Make them grey: "
-            "X[..., :3].mean(axis=-1), divided by 255 where the pixels are 0 to 255."
+            "X[..., :3].mean(axis=-1), divided by 255 if the pixels are 0 to 255."
         )
     if X.ndim == 2:
         return "grey images are (N, H, W). Give each its two axes: X.reshape(-1, height, width)."
-    return "grey images are (N, H, W), an image after the other."
+    return "grey images are (N, H, W)."
 
 
 def _find_beyond(X: np.ndarray) -> Iterator[str]:
-    """Yield what is wrong with the values; NaN is not within any range."""
+    """Yield the first value out of range; NaN is out of every range."""
     most = 255 if X.dtype.kind in "iu" else 1
     beyond = ~((X >= 0) & (most >= X))
     if not beyond.any():

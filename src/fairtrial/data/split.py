@@ -1,4 +1,4 @@
-"""Which rows train, which validate, and in which order they come."""
+"""The split into training and validation rows, and the order of rows in an epoch."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 from fairtrial.data.dataset import Dataset
 from fairtrial.randomness import make_stream
 
-# Rows that stay close to each other where a large file is shuffled.
+# Rows of a block that stays together when a large file is shuffled.
 NEIGHBOURS = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Some rows of a data set, whose features are not copied before they are asked for.
+    """Some rows of a data set; their features are not copied before they are read.
 
     Attributes
     ----------
     source : (M, D)
         Features, maybe mapped from a file.
     rows : (N,) of int
-        Which of them.
+        The selected rows.
     y : (N,)
         Their targets.
     """
@@ -35,7 +35,7 @@ class Part:
         return len(self.rows)
 
     def read(self, which: slice | np.ndarray = slice(None)) -> np.ndarray:
-        """Read the features of all rows, or of those that are named by position, (N, D)."""
+        """Read the features of all rows, or of those at some positions, (N, D)."""
         rows = self.rows[which]
         if not isinstance(self.source, np.memmap):
             return self.source[rows]
@@ -48,7 +48,7 @@ class Part:
 def split_rows(
     n_rows: int, share: float | None, seed: int, purpose: str = "split"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Divide rows at random, without stratification, as the seed has it.
+    """Split rows at random, without stratification.
 
     Parameters
     ----------
@@ -57,9 +57,9 @@ def split_rows(
     share : float or None
         Share of rows held out; None for none.
     seed : int
-        The run's seed; a larger share holds out the same rows and more.
+        The seed of the run; a larger share holds out the same rows and more.
     purpose : str
-        The stream that they are drawn from; absent, that of the validation rows.
+        The stream of the draws; by default that of the validation rows.
 
     Returns
     -------
@@ -68,19 +68,19 @@ def split_rows(
     """
     shuffled = make_stream(seed, purpose).permutation(n_rows)
     n_held_out = 0
-    if share is not None:  # At least a row for each side.
+    if share is not None:  # At least one row on each side.
         n_held_out = min(max(round(n_rows * share), 1), n_rows - 1)
     return np.sort(shuffled[n_held_out:]), np.sort(shuffled[:n_held_out])
 
 
 def split_parts(dataset: Dataset, validation: float | None, seed: int) -> dict[str, Part]:
-    """Divide a data set into what is trained on, validated on and tested on.
+    """Split a data set into training, validation and test rows.
 
     Returns
     -------
     dict of str to Part
-        By the prefix of its metrics' names: `train_`, `validation_` (if there is any), and none for
-        the test rows.
+        By the prefix of the names of its metrics: `train_`, `validation_` (if there are such rows),
+        and none for the test rows.
     """
     train_rows, validation_rows = split_rows(len(dataset.y), validation, seed)
     parts = {"train_": Part(dataset.X, train_rows, dataset.y[train_rows])}
@@ -95,14 +95,14 @@ def order_rows(n_rows: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def order_blocks(n_rows: int, n_together: int, seed: int, epoch: int) -> np.ndarray:
-    """Shuffle blocks of neighbouring rows, then the rows of the blocks that come together.
+    """Shuffle blocks of neighbouring rows, then the rows within groups of blocks.
 
     Parameters
     ----------
     n_rows : int
         N.
     n_together : int
-        How many rows are shuffled among each other: whole blocks, at least one.
+        Rows of a group, rounded to whole blocks, at least one.
     seed : int
         The run's seed.
     epoch : int

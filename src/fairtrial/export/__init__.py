@@ -1,1 +1,1 @@
-"""Ways out of a results folder: for TensorBoard, for MLflow, as CSV."""
+"""Exports of a results folder: to TensorBoard, MLflow and CSV."""

@@ -1,4 +1,4 @@
-"""What the columns of `runs.parquet` are: settings, metrics, and which settings vary."""
+"""The columns of `runs.parquet`: settings, metrics, and the settings that vary."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import json
 
 import polars as pl
 
-# What a run's curves and its metrics are called outside; both may have a `validation_accuracy`.
+# Prefixes of curves and metrics in exports; both may have a `validation_accuracy`.
 CURVE, METRIC = "curves/", "scoreboard/"
 
 
 def list_settings(runs: pl.DataFrame) -> list[str]:
-    """List the columns that are settings of task and recipe."""
+    """List the columns with settings of task and recipe."""
     return runs.columns[runs.columns.index("seed") + 1 : runs.columns.index("outcome")]
 
 
 def list_metrics(runs: pl.DataFrame) -> list[str]:
-    """List the columns that are metrics of the scoreboard."""
+    """List the columns with metrics."""
     return runs.columns[runs.columns.index("seconds") + 1 :]
 
 
 def list_varied(runs: pl.DataFrame) -> list[str]:
-    """List the settings that are not the same in all rows; to have none is a value too.
+    """List the settings that differ between rows; null counts as a value.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def list_varied(runs: pl.DataFrame) -> list[str]:
 
 
 def flatten_lists(frame: pl.DataFrame) -> pl.DataFrame:
-    """Write lists as JSON, which is unambiguous text.
+    """Replace lists by JSON text.
 
     Examples
     --------

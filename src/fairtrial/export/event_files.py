@@ -1,4 +1,4 @@
-"""A results folder for TensorBoard: event files with curves, metrics and hyperparameters."""
+"""Export to TensorBoard: event files with curves, metrics and hyperparameters."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ SEED = "seed"
 
 
 def write_event_files(trial: Trial, place: Path, report: Report) -> None:
-    """Write a TensorBoard run for each run, `ARM/seed N`, and what they all share at the top.
+    """Write a TensorBoard run for each run, `ARM/seed N`, and the experiment at the top.
 
-    Scalars are `curves/QUANTITY` at its steps or epochs, and `scoreboard/METRIC` where the run
-    ended, in float32. Hyperparameters are the settings that differ between arms, and the seed.
+    Scalars are `curves/QUANTITY` at its steps or epochs, and `scoreboard/METRIC` at the end of the
+    run, in float32. Hyperparameters are the settings that differ between arms, and the seed.
 
     Parameters
     ----------
     trial : Trial
-        What to write.
+        The trial to write.
     place : Path
         An empty folder.
     report : callable
-        Told how far it is.
+        Called with the progress.
 
     Raises
     ------
     OSError
-        If the place cannot be written.
+        If the folder cannot be written.
     """
     load_tensorflow()
     runs = flatten_lists(trial.runs)
@@ -63,7 +63,7 @@ def write_event_files(trial: Trial, place: Path, report: Report) -> None:
 
 @contextlib.contextmanager
 def _open(folder: Path) -> Iterator[None]:
-    """Let everything that is written go to an event file in a folder."""
+    """Write all summaries in this context to an event file in a folder."""
     import tensorflow as tf
 
     try:
@@ -88,10 +88,10 @@ def _write_curves(curves: pl.DataFrame) -> None:
 
 
 def _write_scalars(values: dict[str, float], step: Any) -> None:
-    """Write scalars as one record; one each would take several times as long."""
+    """Write scalars as one record, which is faster than one record each."""
     from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
-    with np.errstate(over="ignore"):  # Beyond float32 is infinite.
+    with np.errstate(over="ignore"):  # Values beyond float32 become infinite.
         made = [scalar_pb(tag, value) for tag, value in values.items()]
     for other in made[1:]:
         made[0].MergeFrom(other)
@@ -99,11 +99,11 @@ def _write_scalars(values: dict[str, float], step: Any) -> None:
         _write(summary, step)
 
 
-# `tensorboard.plugins.hparams.api` has the same names, and imports Keras.
+# `tensorboard.plugins.hparams.api` has the same names but imports Keras.
 
 
 def _describe_experiment(runs: pl.DataFrame, varied: list[str], metrics: list[str]) -> Message:
-    """Say which hyperparameters and metrics there are, and which values they take."""
+    """List the hyperparameters with their values, and the metrics."""
     from tensorboard.plugins.hparams import summary_v2 as hparams
 
     seeds = runs[SEED].to_list()
@@ -120,7 +120,7 @@ def _describe_experiment(runs: pl.DataFrame, varied: list[str], metrics: list[st
 
 
 def _start_session(row: dict[str, Any], varied: list[str]) -> Message:
-    """Give a run its hyperparameters; settings that its arm does not have are left out."""
+    """List the hyperparameters of a run, without settings that its arm does not have."""
     from tensorboard.plugins.hparams import summary_v2 as hparams
 
     values = {name: row[name] for name in (*varied, SEED) if row[name] is not None}
@@ -128,7 +128,7 @@ def _start_session(row: dict[str, Any], varied: list[str]) -> Message:
 
 
 def _end_session(outcome: str) -> Message:
-    """Say that a run has ended: well, or diverged."""
+    """Return the status of a run: failure if it diverged, else success."""
     from tensorboard.plugins.hparams import api_pb2
     from tensorboard.plugins.hparams.summary import session_end_pb
 

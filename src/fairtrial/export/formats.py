@@ -1,4 +1,4 @@
-"""The formats that a results folder can be exported to, and the way there."""
+"""The export of results folders, and its formats."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from fairtrial.trial.trial import Trial
 
 @dataclass(frozen=True)
 class Format:
-    """What an export needs and does.
+    """A format of exports.
 
     Attributes
     ----------
     write : callable
         Writes a trial to an empty folder.
     packages : tuple of str
-        What must be installed, by the names they are imported by.
+        The import names of the packages that must be installed.
     on_tensorflow : bool
-        Whether writing takes TensorFlow.
+        Whether writing needs TensorFlow.
     """
 
     write: Callable[[Trial, Path, Report], None]
@@ -46,19 +46,19 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class Export:
-    """An export that nothing stands against any more: see `prepare_export`."""
+    """A checked export, from `prepare_export`."""
 
     trial: Trial
     format: Format
     place: Path
 
     def write(self, report: Report = lambda status: None) -> Path:
-        """Write it, and return where it is.
+        """Write the export, and return its folder.
 
         Raises
         ------
         MachineError
-            If the place cannot be written.
+            If the folder cannot be written.
         """
         with fill(self.place):
             self.format.write(self.trial, self.place, report)
@@ -75,12 +75,12 @@ def export(folder: str | Path, to: str, out: str | Path | None = None) -> Path:
     to : str
         `tensorboard`, `mlflow` or `csv`.
     out : str or Path, optional
-        Where it goes, a new or an empty folder; the format's name in the results folder if absent.
+        A new or empty folder; by default a folder in the results folder, named after the format.
 
     Returns
     -------
     Path
-        Where it is.
+        The folder of the export.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def export(folder: str | Path, to: str, out: str | Path | None = None) -> Path:
 
 
 def prepare_export(folder: Path, to: str, out: Path | None = None) -> Export:
-    """Check everything that an export stands on, before anything slow is loaded.
+    """Check everything that an export needs, before slow imports.
 
     Parameters
     ----------
@@ -102,9 +102,9 @@ def prepare_export(folder: Path, to: str, out: Path | None = None) -> Export:
     ------
     InputError
         If there is no such format, its package is not installed, the folder is not a results
-        folder or has a damaged table, or the place is taken.
+        folder or has a damaged table, or the target folder is not empty.
     MachineError
-        If the place cannot be looked into.
+        If the target folder cannot be read.
     """
     if to not in FORMATS:
         nearest = difflib.get_close_matches(to, FORMATS, n=1)
@@ -123,22 +123,22 @@ def prepare_export(folder: Path, to: str, out: Path | None = None) -> Export:
 
 def _is_installed(package: str) -> bool:
     spec = importlib.util.find_spec(package)
-    # A plain folder of that name, such as an earlier export, is found too; it has no origin.
+    # A plain folder of that name, such as an earlier export, is also found, but has no origin.
     return spec is not None and spec.origin is not None
 
 
 def open_trial(folder: Path) -> Trial:
-    """Open a results folder and read all of it, so that what is damaged shows now.
+    """Open a results folder and read all of its tables, so that damage is found early.
 
     Raises
     ------
     InputError
-        If it is not one, holds several, or cannot be read.
+        If it is not a results folder, contains several, or cannot be read.
     """
     several = [path.parent for path in sorted(folder.glob(f"*/{STUDY}"))]
     if several and not (folder / STUDY).is_file():
         raise InputError(
-            f"{folder} is not a results folder itself, but holds some: name one of "
+            f"{folder} is not a results folder but contains some: name one of "
             f"{', '.join(map(str, several))}."
         )
     trial = Trial(folder)

@@ -1,4 +1,4 @@
-"""Where an export goes: a folder of its own, and names in it that any system takes."""
+"""The target folder of an export, and folder names that every system accepts."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ LONGEST_NAME = 120
 
 
 def check_place(place: Path) -> None:
-    """See that an export replaces nothing.
+    """Check that an export replaces nothing.
 
     Raises
     ------
     InputError
-        If the place is a file, or a folder that is not empty.
+        If the target is a file, or a folder that is not empty.
     MachineError
-        If it cannot be looked into.
+        If it cannot be read.
     """
     with explain_write_errors(place):
         if place.exists() and not place.is_dir():
@@ -38,7 +38,7 @@ def check_place(place: Path) -> None:
 
 @contextlib.contextmanager
 def fill(place: Path) -> Iterator[None]:
-    """Make a folder to be filled; where filling it fails, nothing is left of it.
+    """Make a folder to write to, and remove it if writing fails.
 
     Raises
     ------
@@ -49,16 +49,16 @@ def fill(place: Path) -> Iterator[None]:
         place.mkdir(parents=True, exist_ok=True)
         try:
             yield
-        except BaseException:  # A stop by the user too: the next call must find the place empty.
+        except BaseException:  # Also after Ctrl-C: the next call must find an empty folder.
             shutil.rmtree(place, ignore_errors=True)
             raise
 
 
 def name_folders(names: Iterable[str]) -> dict[str, str]:
-    """Give each name a folder's name, as like it as may be, no two alike.
+    """Make a unique folder name for each name, as similar to it as possible.
 
-    Letters of any script, digits, spaces and a few signs stay; runs of anything else become `_`.
-    Names that are alike then, or differ by upper and lower case alone, are numbered.
+    Letters of any script, digits, spaces and a few signs are kept; other characters become `_`.
+    Equal results, and results that differ only in upper and lower case, are numbered.
 
     Examples
     --------
@@ -81,5 +81,5 @@ def name_folders(names: Iterable[str]) -> dict[str, str]:
 def _clean(name: str) -> str:
     plain = re.sub(r"[^\w .,=+·-]+", "_", unicodedata.normalize("NFC", name))
     cut = plain.encode()[:LONGEST_NAME].decode(errors="ignore").strip(" ")
-    # Names of dots alone lead elsewhere, and a dot in front hides a folder.
+    # Names of dots alone are other folders, and a leading dot hides a folder.
     return re.sub(r"^\.+|\.+$", "_", cut) or "_"

@@ -1,4 +1,4 @@
-"""A results folder as CSV: three tables without nested columns."""
+"""Export to CSV: three tables without nested columns."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from fairtrial.trial.trial import Trial
 def write_csv(trial: Trial, place: Path, report: Report) -> None:
     """Write `runs.csv`, `curves.csv` and `parameters.csv`.
 
-    Numbers have all the digits that they need to come back; what is absent is an empty cell.
+    Numbers have all their digits, so reading them gives the same values; null is an empty cell.
 
     Parameters
     ----------
     trial : Trial
-        What to write.
+        The trial to write.
     place : Path
         An empty folder.
     report : callable
-        Told how far it is.
+        Called with the progress.
     """
     tables = {
         "runs": flatten_lists(trial.runs),
@@ -36,7 +36,7 @@ def write_csv(trial: Trial, place: Path, report: Report) -> None:
 
 
 def flatten_parameters(parameters: pl.DataFrame) -> pl.DataFrame:
-    """Give every single parameter a row.
+    """Return one row per parameter.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def flatten_parameters(parameters: pl.DataFrame) -> pl.DataFrame:
     n_classes = pl.when(n_axes == pl.when(is_weight).then(2).otherwise(1)).then(
         pl.col("shape").list.last()
     )
-    # Regression has no classes: its positions are features.
+    # For regression, which has no classes, positions are features.
     per_feature = n_classes.fill_null(1)
     position = pl.col("position")
     return (

@@ -1,4 +1,4 @@
-"""A results folder for MLflow: a local store with an MLflow run for each run."""
+"""Export to MLflow: a local store with one MLflow run per run."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric
 
-# SQLite, because MLflow refuses to write stores of plain files, its older kind.
+# SQLite, because MLflow no longer writes stores of plain files.
 DATABASE, ARTIFACTS = "mlflow.db", "artifacts"
-# MLflow's own limits.
+# Limits of MLflow.
 LONGEST_NAME, LONGEST_TAG, MOST_METRICS = 500, 8000, 1000
-# The name of an experiment that every store has from its start.
+# The name of an experiment that every new store has.
 TAKEN = "Default"
 
 
 def write_store(trial: Trial, place: Path, report: Report) -> None:
-    """Write a local MLflow store: one experiment, and in it an MLflow run for each run.
+    """Write a local MLflow store: one experiment with one MLflow run per run.
 
-    Each has its settings as parameters, `curves/QUANTITY` with steps, `scoreboard/METRIC`, the tags
-    study, arm, seed and outcome, and `study.toml` as an artifact. Nothing goes over the network.
+    A run has its settings as parameters, `curves/QUANTITY` with steps, `scoreboard/METRIC`, the
+    tags study, arm, seed and outcome, and `study.toml` as an artifact. The network is not used.
 
     Parameters
     ----------
     trial : Trial
-        What to write.
+        The trial to write.
     place : Path
-        An empty folder. Artifacts are found only as long as it stays where it is.
+        An empty folder. MLflow finds artifacts only while the folder is not moved.
     report : callable
-        Told how far it is.
+        Called with the progress.
 
     Raises
     ------
     InputError
-        If the path cannot stand in the address of a database.
+        If the path has characters that a database address cannot have.
     OSError
-        If the place cannot be written.
+        If the folder cannot be written.
     """
     place = place.absolute()
     if {"?", "%"} & set(str(place)):
         raise InputError(
-            f"{place} has a ? or % in it, which addresses of MLflow stores cannot have: choose "
-            "another folder with --out."
+            f"{place} has a ? or %, which addresses of MLflow stores cannot have: choose another "
+            "folder with --out."
         )
     client = _open_store(place / DATABASE)
     from mlflow.exceptions import MlflowException
@@ -87,7 +87,7 @@ def name_experiment(study: str) -> str:
 
 
 def _open_store(database: Path) -> MlflowClient:
-    """Open a store, having asked MLflow to send nothing home and to keep its notes to itself."""
+    """Open a store, with MLflow's telemetry and notes turned off."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     from mlflow import MlflowClient
@@ -97,7 +97,7 @@ def _open_store(database: Path) -> MlflowClient:
 
 
 def _list_points(row: dict[str, Any], metrics: list[str], curves: pl.DataFrame) -> list[Metric]:
-    """List every number of a run: its curves, then its metrics, where it ended."""
+    """List all numbers of a run: its curves, then its metrics at the end of the run."""
     from mlflow.entities import Metric
 
     now = int(time.time() * 1000)
@@ -122,7 +122,7 @@ def _write_run(
     points: list[Metric],
     study: str,
 ) -> str:
-    """Write one run, and return MLflow's name for it."""
+    """Write one run, and return its MLflow id."""
     from mlflow.entities import Param
 
     tags = {"study": study} | {name: str(row[name]) for name in ("arm", "seed", "outcome")}

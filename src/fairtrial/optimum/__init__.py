@@ -1,6 +1,6 @@
 """The exact minimiser of a training objective on given rows, with a certificate.
 
-Everything is float64, and nothing is trained: what a run would reach with all the steps there are.
+All computations are in float64, and nothing is trained.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ BUDGET = 30.0
 
 @dataclass(frozen=True)
 class Optimum:
-    """The minimiser of a training objective, or why none can be named.
+    """The minimiser of a training objective, or the reason why it is not known.
 
-    Where there are several minimisers, this is one of them. With a `problem`, W and b are the best
-    point that was met, and not a minimiser.
+    If there are several minimisers, this is one of them. With a `problem`, W and b are the best
+    point found, not a minimiser.
 
     Attributes
     ----------
     W : (D,) or (D, K)
-        Weights; for classes, the second.
+        Weights; (D, K) for classes.
     b : () or (K,)
         Biases.
     objective : float
-        Mean loss over the rows plus the penalty, there: in the loss's unit (for classes, nats).
+        Mean loss over the rows plus the penalty, in the unit of the loss (for classes, nats).
     certificate : float
-        The largest component of the smallest subgradient found, by weights of features that are
-        centred and of root mean square 1. For regression without unit, as a share of the loss's
-        slope at a residual of the targets' spread about their median (its root mean square where
-        residuals are squared, else the median); for classes in nats. Infinite where the search
-        ended before there was one.
+        The largest component of the smallest subgradient found, with respect to weights of features
+        that are centred and of root mean square 1. For regression it has no unit: it is a share of
+        the slope of the loss at a residual equal to the spread of the targets about their median
+        (root mean square if residuals are squared, else the median). For classes it is in nats. It
+        is infinite if the search ended before there was one.
     tolerance : float
-        The largest certificate of a minimiser.
+        The largest certificate that a minimiser may have.
     problem : str
-        Empty if certified; else a sentence that says why not.
+        Empty if certified; else a sentence with the reason.
     is_unique : bool
-        Whether no other parameters have the same objective; known of certified minimisers.
+        Whether no other parameters have the same objective; only for certified minimisers.
     """
 
     W: np.ndarray
@@ -62,16 +62,16 @@ class Optimum:
 def find_optimum(
     recipe: Recipe, X: np.ndarray, y: np.ndarray, n_classes: int, budget: float = BUDGET
 ) -> Optimum:
-    """Find the exact minimiser of what a recipe minimises: its loss and its penalty.
+    """Find the exact minimiser of the loss and penalty of a recipe.
 
     Parameters
     ----------
     recipe : Recipe
-        Whatever else it says, such as its learning rate, has no part in this.
+        Only its loss and penalty matter.
     X : (N, D)
-        Features as training sees them, divided by the dataset's divisor.
+        Features as in training, divided by the divisor of the dataset.
     y : (N,)
-        Targets: numbers, or classes from 0 where `n_classes` is above 0.
+        Targets: numbers, or classes from 0 if `n_classes` is above 0.
     n_classes : int
         K, or 0 for regression.
     budget : float
@@ -87,8 +87,8 @@ def find_optimum(
         D, K = X.shape[1], (n_classes,) if n_classes else ()
         nothing = np.zeros((D, *K)), np.zeros(K)
         return Optimum(*nothing, np.nan, np.inf, 0.0, "some features or targets are not finite")
-    # On one core: many small products are slower on several, and wherever these are taken, far so.
-    # And the number of cores then changes no digit.
+    # On one core, because many small products are slower on several cores, and so that the result
+    # does not depend on the number of cores.
     with _find_libraries().limit(limits=1, user_api="blas"):
         if n_classes:
             point = solve_softmax(recipe, X, np.asarray(y, np.intp), n_classes, clock)
@@ -111,29 +111,29 @@ def _judge(point: Point) -> str:
         return ""
     return (
         f"not certified: the optimality condition is missed by {point.certificate:.1g}, "
-        f"and {point.tolerance:.0e} is the most allowed"
+        f"and at most {point.tolerance:.0e} is allowed"
     )
 
 
 def measure_objective(
     recipe: Recipe, X: np.ndarray, y: np.ndarray, W: np.ndarray, b: np.ndarray
 ) -> float:
-    """Measure what a recipe minimises, in float64.
+    """Compute the objective of a recipe in float64.
 
     Parameters
     ----------
     recipe : Recipe
-        Its loss and penalty count.
+        Only its loss and penalty matter.
     X, y : (N, D), (N,)
-        Features as training sees them; targets, or classes from 0 for cross-entropy.
+        Features as in training; targets, or classes from 0 for cross-entropy.
     W, b : (D,) and (), or (D, K) and (K,)
-        The parameters to measure.
+        The parameters.
 
     Returns
     -------
     float
-        Mean loss over the rows, plus l2 times the sum of squared weights, plus l1 times that of
-        absolute ones.
+        Mean loss over the rows, plus l2 times the sum of squared weights, plus l1 times the sum of
+        absolute weights.
     """
     W = np.asarray(W, float)
     prediction = np.asarray(X, float) @ W + np.asarray(b, float)

@@ -1,9 +1,9 @@
 """The exact minimisers of the regression losses, by finite smoothing.
 
 Rounding every kink to some width gives a piecewise quadratic that Newton's method minimises in
-finitely many steps. As the widths shrink, the rows inside them are found to be those with residual
-0; the minimiser is then the solution of a linear system, and subgradients of the rows that sum to
-0 prove that it is one.
+finitely many steps. As the widths shrink, the rows inside them are those with residual 0. The
+minimiser is then the solution of a linear system, and subgradients of the rows that sum to 0 prove
+it.
 
 References
 ----------
@@ -31,7 +31,7 @@ from fairtrial.optimum.standard import FLAT, Clock, OutOfTimeError, Point, stand
 from fairtrial.optimum.uniqueness import is_only_minimum
 from fairtrial.study.recipe import Recipe
 
-# Newton's steps at one width; the least width to begin and to end with, in spreads of y.
+# The most Newton steps at one width; the least first and last widths, in spreads of y.
 MOST_STEPS, MIDDLE_WIDTH, LEAST_WIDTH = 100, 1e-4, 1e-13
 SHRINK = 0.1
 
@@ -42,9 +42,9 @@ def solve_residuals(recipe: Recipe, X: np.ndarray, y: np.ndarray, clock: Clock) 
     Parameters
     ----------
     recipe : Recipe
-        Its loss and penalty count.
+        Only its loss and penalty matter.
     X : (N, D)
-        Features as training sees them.
+        Features as in training.
     y : (N,)
         Targets.
     clock : Clock
@@ -53,9 +53,9 @@ def solve_residuals(recipe: Recipe, X: np.ndarray, y: np.ndarray, clock: Clock) 
     Returns
     -------
     Point
-        The certificate is the largest component of the smallest subgradient found, by weights of
-        features centred and of unit size, as a share of the loss's slope at a residual of the
-        targets' spread (see `measure_spread`): a number without unit.
+        The certificate is the largest component of the smallest subgradient found, with respect to
+        weights of features that are centred and of unit size. It is a share of the slope of the
+        loss at a residual equal to the spread of the targets (see `measure_spread`).
     """
     standard = standardise(X)
     shift = float(np.median(y))
@@ -91,7 +91,7 @@ def _minimise(rows: Rows, clock: Clock) -> tuple[np.ndarray, float]:
 def _propose(
     rows: Rows, z: np.ndarray, clock: Clock
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield candidates for the minimiser: z (R,), which rows are to be at 0, slopes (M,) near z."""
+    """Yield candidates for the minimiser: z (R,), rows (M,) at residual 0, slopes (M,) near z."""
     kinks = (rows.c > 0) & (rows.width == 0)
     width = max(MIDDLE_WIDTH, float(np.median(np.abs(rows.residual(z))[rows.c > 0])))
     curved = 2.0 * (rows.A.T * rows.a) @ rows.A
@@ -137,14 +137,14 @@ def descend(rows: Rows, curved: np.ndarray, z: np.ndarray, clock: Clock) -> np.n
         gradient = -rows.A.T @ rows.slope(r)
         before, pieces = pieces, np.sign(r) * (np.abs(r) > rows.width)
         missed_before, missed = missed, np.abs(gradient).max()
-        # A whole step on one quadratic ends at its minimum, to rounding.
+        # A full step on one quadratic piece ends at its minimum, up to rounding.
         settled = step == 1.0 and missed > 0.5 * missed_before and np.array_equal(pieces, before)
         if settled or missed <= 1e-15:
             break
         inside = np.flatnonzero((pieces == 0) & (rows.c > 0))
         B = rows.A[inside]
         hessian = curved + (B.T * (rows.c[inside] / rows.width[inside])) @ B
-        # Where there is no curvature, the ridge makes a step of gradient descent for the search.
+        # Without curvature, the ridge makes this a step of gradient descent with line search.
         ridge = max(1e-14 * np.trace(hessian), 1e-6 * missed)
         hessian[np.diag_indices_from(hessian)] += ridge
         d = linalg.solve(hessian, -gradient, assume_a="pos", check_finite=False)
@@ -156,7 +156,7 @@ def descend(rows: Rows, curved: np.ndarray, z: np.ndarray, clock: Clock) -> np.n
 
 
 def _search(rows: Rows, r: np.ndarray, change: np.ndarray) -> float:
-    """Return how far to go along a direction that changes the predictions by `change`, (M,)."""
+    """Return the step length along a direction that changes the predictions by `change`, (M,)."""
 
     def rise(step: float) -> float:
         return float(-change @ rows.slope(r - step * change))
@@ -196,14 +196,14 @@ def polish(rows: Rows, curved: np.ndarray, z: np.ndarray, zero: np.ndarray) -> n
 
 
 def _solve_flat(hessian: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    """Solve `hessian d = gradient` but for directions without curvature; (R,)."""
+    """Solve `hessian d = gradient`, except in directions without curvature; (R,)."""
     return linalg.pinvh(hessian, atol=FLAT, rtol=FLAT) @ gradient
 
 
 def _solve_program(rows: Rows, clock: Clock) -> tuple[np.ndarray, np.ndarray]:
     """Minimise a sum of absolute residuals as a linear program, by its dual.
 
-    The dual's variables are the rows' slopes; the parameters are the prices of its equations.
+    The variables of the dual are the slopes of the rows; the parameters are its multipliers.
     """
     M = len(rows.y)
     scale = M * rows.c.max()

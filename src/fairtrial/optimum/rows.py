@@ -1,8 +1,8 @@
-"""Regression objectives as sums over rows, and what proves a point to be their minimiser.
+"""Regression objectives as sums over rows, and the certificate of a minimiser.
 
-All four losses, with either penalty or both, are one sum over rows of `a r² + c |r|`, whose kink is
-rounded within `width`: Huber's loss is `c = width = delta`, absolute loss has width 0, and a
-penalty on a weight is a row more, whose residual is the weight.
+All four losses, with one or both penalties, are one sum over rows of `a r² + c |r|`, whose kink is
+rounded within `width`. Huber's loss has `c = width = delta`, and the absolute loss has width 0. A
+penalty on a weight is an additional row whose residual is the weight.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fairtrial.optimum.standard import FLAT, Standard
 from fairtrial.study.recipe import Recipe
 
 TOLERANCE = 1e-9
-# A width that no residual but 0 lies within.
+# A width so small that only the residual 0 is within it.
 TINY = 1e-200
 
 # a, c and width of a row of each loss, from its settings.
@@ -38,7 +38,7 @@ class Rows:
     A : (M, P)
     y, a, c, width : (M,)
     n_more : int
-        How many of the last rows are the penalty's: 0, or D.
+        Number of penalty rows at the end: 0 or D.
     """
 
     A: np.ndarray
@@ -72,9 +72,9 @@ def measure_rows(loss: Any, r: np.ndarray) -> np.ndarray:
 
 
 def measure_spread(recipe: Recipe, deviation: np.ndarray) -> float:
-    """Return a size of the targets' deviations (N,) that suits the loss, in target units.
+    """Return the size of the targets' deviations (N,), in target units.
 
-    Root mean square where residuals are squared; else the median, which no outlier sets.
+    It is the root mean square if residuals are squared, else the median, which resists outliers.
     """
     squared = COEFFICIENTS[recipe.loss.kind](recipe.loss)[0] > 0.0
     middle = 0.0 if squared else float(np.median(np.abs(deviation)))
@@ -82,13 +82,13 @@ def measure_spread(recipe: Recipe, deviation: np.ndarray) -> float:
 
 
 def state_rows(recipe: Recipe, standard: Standard, y: np.ndarray, spread: float) -> Rows:
-    """Write an objective as rows, in multiples of the spread of y and of the loss's slope there."""
+    """Write an objective as rows, in units of the spread of y and the slope of the loss there."""
     a, c, width = COEFFICIENTS[recipe.loss.kind](recipe.loss)
     slope = 2.0 * a * spread + c * (min(spread / width, 1.0) if width else 1.0)
     N, P = standard.A.shape
     penalty = recipe.penalty
     n_more = P - 1 if penalty.l1 or penalty.l2 else 0
-    # Residuals of a penalty's rows are weights of the standard features, in the unit of y.
+    # Residuals of penalty rows are weights of the standard features, in the unit of y.
     l2 = penalty.l2 / standard.size[:n_more] ** 2
     l1 = penalty.l1 / standard.size[:n_more]
     return Rows(
@@ -102,10 +102,10 @@ def state_rows(recipe: Recipe, standard: Standard, y: np.ndarray, spread: float)
 
 
 def find_basis(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """Return a basis (P, R) of the parameters that the rows can tell apart, and a fit z (R,) in it.
+    """Return a basis (P, R) of the identifiable parameters, and a fit z (R,) in it.
 
-    Over it the sum of `(a + c) (A θ)²` is the sum of squares of z. The fit is that of least
-    squares with these weights: where c is 0, the minimiser.
+    In this basis the sum of `(a + c) (A θ)²` is the sum of squares of z. The fit is least squares
+    with these weights; if c is 0, it is the minimiser.
     """
     root = np.sqrt(rows.a + rows.c)
     A = rows.A * root[:, None]
@@ -124,15 +124,15 @@ def certify(rows: Rows, theta: np.ndarray, pull: np.ndarray) -> float:
     rows : Rows
     theta : (P,)
     pull : (M,)
-        Slopes to begin with at the rows whose residual is 0 to rounding: any from -c to c is right.
+        First guess of the slopes; at rows with residual 0, any value from -c to c is valid.
 
     Returns
     -------
     float
-        0 where θ is a minimiser.
+        0 if θ is a minimiser.
     """
     r = rows.residual(theta)
-    # Relative to the spread of y, which is 1, as well.
+    # Also relative to the spread of y, which is 1.
     scale = 1.0 + np.abs(rows.y) + np.abs(rows.A) @ np.abs(theta)
     rounding = 64 * np.finfo(float).eps * scale
     kinks = replace(rows, a=np.zeros(len(r)))
@@ -155,7 +155,7 @@ def _balance(
     left = float(np.abs(rest + B @ np.clip(pull + more, low, high)).max())
     if left <= TOLERANCE or B.shape[1] <= rank:
         return left
-    # Equal rows count as one. With more rows than parameters, which of them pull is a choice.
+    # Merge equal rows. With more rows than parameters, the slopes are not unique.
     B, which = np.unique(B, axis=1, return_inverse=True)
     low, high = np.bincount(which.ravel(), low), np.bincount(which.ravel(), high)
     u = optimize.lsq_linear(B, -rest, (low, high), method="bvls", tol=1e-15).x

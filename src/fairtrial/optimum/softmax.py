@@ -1,8 +1,8 @@
-"""The minimisers of softmax cross-entropy, penalised or not, by trust-region Newton.
+"""The minimisers of softmax cross-entropy, with or without penalties, by trust-region Newton.
 
-Without a penalty there may be none: where a point tells every row right, going on in its direction
-lowers the objective for ever. That a minimiser exists is then proven from the curvature at the
-point found, as the loss cannot flatten faster than exponentially.
+Without a penalty there may be no minimiser: if a point classifies every row correctly, longer steps
+in its direction always lower the objective. The existence of a minimiser is proven from the
+curvature at the point found, because the loss cannot flatten faster than exponentially.
 
 References
 ----------
@@ -21,22 +21,22 @@ from fairtrial.optimum.standard import FLAT, Clock, OutOfTimeError, Point, stand
 from fairtrial.study.recipe import Recipe
 
 TOLERANCE = 1e-7
-# What the solvers aim at, one after the other, as far as is needed.
+# Tolerances of the solvers, tried in turn until the certificate suffices.
 AIMS = (1e-6, 1e-8, 1e-10)
 MOST_ROUNDS = 20
-# Fewer evaluations than this do not lead to a minimiser.
+# A minimiser needs at least this many evaluations.
 LEAST_EVALUATIONS = 30
 MOST_STEPS = 200
 # The most parameters for which the smallest curvature is computed.
 MOST_PARAMETERS = 2000
 SEPARABLE = "there is no finite minimiser: the classes of the rows are separable"
-ABSENT = "there is no finite minimiser: some class has no rows, and its bias falls for ever"
+ABSENT = "there is no finite minimiser: some class has no rows, so its bias falls without limit"
 UNPROVEN = "no finite minimiser could be proven: some classes may be separable"
 TOO_MANY = f"no finite minimiser could be proven: there are more than {MOST_PARAMETERS} parameters"
 
 
 class SeparableError(Exception):
-    """Every row is told right, by a positive margin."""
+    """Every row is classified correctly, with a positive margin."""
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Softmax:
     Attributes
     ----------
     A : (N, P)
-        Features, scaled to condition the problem, and ones.
+        Features, scaled for a well-conditioned problem, and a column of ones.
     y : (N,)
         Classes, from 0.
     n_classes : int
@@ -54,11 +54,11 @@ class Softmax:
     l2 : (P, 1)
         The penalty on squared parameters.
     penalised : bool
-        Whether there is any penalty; without, separable rows end the search.
+        Whether there is a penalty; without one, separable rows end the search.
     clock : Clock
         When to stop.
     latest : (PK,)
-        The parameters seen last: where to start, and what is left where time runs out.
+        The latest parameters: the start, and the result if time runs out.
     """
 
     A: np.ndarray
@@ -73,7 +73,7 @@ class Softmax:
     _shares: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def share(self, x: np.ndarray) -> np.ndarray:
-        """Return the classes' probabilities of each row at x (PK,), (N, K); the latest are kept."""
+        """Return the class probabilities of the rows at x (PK,), (N, K); the latest are cached."""
         if np.array_equal(x, self._at):
             return self._shares
         self.clock.check()
@@ -115,9 +115,9 @@ def solve_softmax(
     Parameters
     ----------
     recipe : Recipe
-        Its penalty counts.
+        Only its penalty matters.
     X : (N, D)
-        Features as training sees them.
+        Features as in training.
     y : (N,)
         Classes, from 0.
     n_classes : int
@@ -128,13 +128,13 @@ def solve_softmax(
     Returns
     -------
     Point
-        The certificate is the largest component of the smallest subgradient found, in nats, by
-        weights of features centred and of unit size.
+        The certificate is the largest component of the smallest subgradient found, in nats, with
+        respect to weights of features that are centred and of unit size.
     """
     standard, K, penalty = standardise(X), n_classes, recipe.penalty
     if (np.bincount(y, minlength=K) == 0).any():
         return Point(np.zeros((X.shape[1], K)), np.zeros(K), np.inf, TOLERANCE, ABSENT)
-    # Between features of unit size and weights of unit penalty: about equal curvatures.
+    # This scale makes curvatures about equal: between unit features and unit penalties.
     scale = np.append(np.sqrt(standard.size**2 + 20.0 * penalty.l2), 1.0)[:, None]
     size = np.append(standard.size, 1.0)[:, None]
     on_weights = np.append(np.ones(X.shape[1]), 0.0)[:, None]
@@ -148,7 +148,7 @@ def solve_softmax(
         latest=np.zeros((X.shape[1] + 1) * K),
     )
     l1 = np.repeat(penalty.l1 * on_weights / scale, K, 1).ravel()
-    # The certificate is by weights of unit size, and stricter where a feature was scaled less.
+    # The certificate is for features of unit size; it is stricter for features scaled less.
     unit = np.repeat(scale / size, K, 1).ravel()
     certificate, sentence = np.inf, ""
     try:
@@ -209,7 +209,7 @@ def _split(problem: Softmax, x: np.ndarray, l1: np.ndarray, aim: float) -> np.nd
 def _fit_smooth(problem: Softmax, x: np.ndarray, l1: np.ndarray) -> np.ndarray:
     """Minimise with the signs of the penalised parameters held; (PK,).
 
-    Where some would change their sign, it ends with the first of them at 0, its penalty's kink.
+    If some would change their sign, the result has the first of them at 0, the kink of its penalty.
     """
     sign = np.sign(x) * (l1 > 0)
     free = (l1 == 0) | (sign != 0)
@@ -236,7 +236,7 @@ def _fit_smooth(problem: Softmax, x: np.ndarray, l1: np.ndarray) -> np.ndarray:
     flips = np.flatnonzero((sign != 0) & (np.sign(full) != sign))
     if not len(flips):
         return full
-    # As far as the first of them.
+    # Stop at the first sign change.
     shares = x[flips] / (x[flips] - full[flips])
     part = x + shares.min() * (full - x)
     part[flips[shares == shares.min()]] = 0.0
@@ -252,10 +252,11 @@ def find_subgradient(gradient: np.ndarray, x: np.ndarray, l1: np.ndarray) -> np.
 def prove_finite(A: np.ndarray, shares: np.ndarray, y: np.ndarray, clock: Clock) -> str:
     """Prove that unpenalised cross-entropy has a finite minimiser, from the curvature at a point.
 
-    Along a unit direction v from there, the slope is at first `g v`, and the curvature, at first
-    `v H v`, falls no faster than `exp(-ρ t)`, where ρ bounds how fast logits part. So in the end
-    the slope is at least `g v + v H v / ρ`. Where that is positive for all v, no direction lowers
-    the objective for ever. Directions that change no probability are left out.
+    Along a unit direction v from the point, the slope starts at `g v`. The curvature starts at
+    `v H v` and falls no faster than `exp(-ρ t)`, where ρ bounds the rate at which logits separate.
+    The slope therefore tends to at least `g v + v H v / ρ`. If that is positive for all v, the
+    objective rises in the end in every direction. Directions that change no probability are left
+    out.
 
     Parameters
     ----------
@@ -271,7 +272,7 @@ def prove_finite(A: np.ndarray, shares: np.ndarray, y: np.ndarray, clock: Clock)
     Returns
     -------
     str
-        Empty, or a sentence.
+        Empty if proven; else a sentence.
     """
     N, K = shares.shape
     n_parameters = min(A.shape) * (K - 1)

@@ -1,4 +1,4 @@
-"""Features as the solvers see them, and what a solver hands back."""
+"""Standardised features for the solvers, and the result of a solver."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Columns that vary by less than this share of their largest value are constant: training's float32
-# could not tell them from it.
+# Columns that vary by less than this share of their largest value count as constant, because they
+# are constant in the float32 of training.
 FLAT = 1e-12
 
 
 class Point(NamedTuple):
-    """Where a solver ended.
+    """The result of a solver.
 
     Attributes
     ----------
     W : (D,) or (D, K)
     b : () or (K,)
     certificate, tolerance : float
-        How far the optimality condition is from being met, and what counts as met.
+        The violation of the optimality condition, and the largest that is allowed.
     problem : str
-        A sentence where no minimiser can be named whatever the certificate; else empty.
+        A sentence if there is no known minimiser, regardless of the certificate; else empty.
     is_unique : bool
         Whether no other parameters have the same objective.
     """
@@ -42,14 +42,14 @@ class OutOfTimeError(Exception):
 
 @dataclass(frozen=True)
 class Clock:
-    """When to stop.
+    """A time limit.
 
     Attributes
     ----------
     budget : float
         Seconds allowed.
     end : float
-        When they are over, by `time.monotonic`.
+        The end, by `time.monotonic`.
     """
 
     budget: float
@@ -61,7 +61,7 @@ class Clock:
         return cls(budget, time.monotonic() + budget)
 
     def check(self) -> None:
-        """Raise OutOfTimeError once the budget is spent."""
+        """Raise OutOfTimeError if the budget is spent."""
         if time.monotonic() > self.end:
             raise OutOfTimeError
 
@@ -71,7 +71,7 @@ class Clock:
         return self.end - time.monotonic()
 
     def say(self) -> str:
-        """Say that it took too long."""
+        """Say that the time limit was exceeded."""
         return f"takes longer than {self.budget:g} seconds"
 
 
@@ -84,7 +84,7 @@ class Standard:
     A : (N, D + 1)
         (X - centre) / size, then ones. Constant columns are 0.
     centre, size : (D,)
-        Mean and root mean square about it, in the features' units; size is 1 for constant columns.
+        Mean, and root mean square about it, in feature units; size is 1 for constant columns.
     """
 
     A: np.ndarray

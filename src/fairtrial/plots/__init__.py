@@ -1,9 +1,9 @@
-"""Charts of a trial, as the report draws them: from a results folder to an Altair chart.
+"""The charts of the report: each function draws one chart of a trial.
 
-Each function takes what `fairtrial.Trial(folder)` or `fairtrial.run` returns. In a notebook the
-chart shows itself, interactive: a click on a legend's name shows it alone, with Shift one more;
-with Shift, dragging moves the axes and the wheel zooms; a double click resets.
-`chart.save("name.svg")` writes it. See docs/plots.md for a picture of each.
+The trial is what `fairtrial.Trial(folder)` or `fairtrial.run` returns. A notebook displays the
+chart. Click a name in the legend to show only that name; Shift-click adds another. Hold Shift and
+drag to move the axes, or hold Shift and scroll to zoom. Double-click to reset.
+`chart.save("name.svg")` writes a file. docs/plots.md has a picture of each chart.
 """
 
 from fairtrial.plots.of_claims import (

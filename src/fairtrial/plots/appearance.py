@@ -1,7 +1,7 @@
-"""How kinds are called and coloured: one name, colour, dash and shape each, over the whole page.
+"""Names and looks of kinds: each has one name, colour, dash and shape on the whole page.
 
-Colours are those of Okabe and Ito (2008), which readers with any colour vision can tell apart; dash
-and shape repeat what the colour says.
+The colours are those of Okabe and Ito (2008), which readers with any colour vision can
+distinguish. Dash and shape repeat the information of the colour.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from typing import Any, NamedTuple
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"
 INK, MUTED, NEUTRAL, FAINT = "#3B414A", "#7A818C", "#F4F4F2", "#C3C8CF"
-"""Reference lines and text; what stays in the background; the middle of a diverging scale; cells
-that say nothing.
-"""
+"""Reference lines and text; background marks; the middle of a diverging scale; undecided cells."""
 TEXT, QUIET, GRID, RULE = "#1B2027", "#5A626E", "#E8EBEF", "#DDE1E6"
 """Words, axis labels, grid lines and axes."""
 
@@ -34,7 +32,7 @@ DARK_SHADES = {
     GRID: "#2A3039",
     RULE: "#333A44",
 }
-"""What a colour turns into on a dark page; the others serve on both."""
+"""The colours that change on a dark page, and what they become."""
 
 FONT = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
 THEME: dict[str, Any] = {
@@ -70,7 +68,7 @@ NAMES = {
 
 
 def show_metric(name: str) -> str:
-    """Return the name of a metric or a curve as a reader knows it.
+    """Return the name of a metric or a curve for readers.
 
     Examples
     --------
@@ -82,7 +80,7 @@ def show_metric(name: str) -> str:
 
 
 def capitalise(words: str) -> str:
-    """Return words with a capital first letter, the others as they are."""
+    """Return words with a capital first letter; the others are unchanged."""
     return words[:1].upper() + words[1:]
 
 
@@ -98,7 +96,7 @@ COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 DASHES = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3), (12, 4), (10, 3, 2, 3, 2, 3))
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 N_LOOKS = len(COLOURS) * len(DASHES)
-"""Series that lines or marks can tell apart: beyond, each needs its name beside it."""
+"""The most series that lines or marks can distinguish; more need names beside them."""
 _FIRST = {
     "MSE": (BLUE, 0, 0), "MAE": (VERMILLION, 1, 1), "Huber": (GREEN, 2, 2),
     "Hybrid": (PURPLE, 3, 3), "Adam": (ORANGE, 0, 0), "SGD": (SKY, 0, 1), "RMSProp": (BLACK, 0, 2),
@@ -111,7 +109,7 @@ def _make_look(colour: str, dash: int, shape: int) -> Look:
 
 
 _KNOWN = {name: _make_look(*first) for name, first in _FIRST.items()}
-# A colour that comes again has another dash and another shape.
+# A colour that is used again has another dash and another shape.
 _LOOKS = [
     _make_look(colour, dash + turn, shape + turn)
     for turn in range(len(DASHES))
@@ -120,7 +118,7 @@ _LOOKS = [
 
 
 def show_kind(kind: str) -> str:
-    """Return the name of a kind as a reader knows it.
+    """Return the name of a kind for readers.
 
     Examples
     --------
@@ -135,15 +133,14 @@ Looks = Mapping[str, Look]
 
 
 def assign_looks(series: Sequence[str], given: Looks = MappingProxyType({})) -> dict[str, Look]:
-    """Give each series its look: the same one for a known kind in every study.
+    """Assign a look to each series; a known kind has the same look in every study.
 
     Parameters
     ----------
     series : sequence of str
-        Up to `N_LOOKS` of them look different from each other: in colour and dash, and in colour
-        and shape.
+        Up to `N_LOOKS` series differ in colour and dash, and in colour and shape.
     given : mapping
-        The looks that some of them have already.
+        Looks that are already assigned.
 
     Examples
     --------

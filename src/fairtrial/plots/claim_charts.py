@@ -1,4 +1,4 @@
-"""From a claim to its charts: seed by seed, choice and budget, where it holds."""
+"""Specifications of the charts of a claim: its differences, their parts, its verdicts."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ DIAMOND = mark("point", filled=True, size=90, shape="diamond", opacity=1, color=
 
 
 def draw_differences(by_seed: pl.DataFrame, row: Mapping[str, Any]) -> Chart:
-    """Draw the difference of each seed, their mean with its interval, and the margin.
+    """Draw the difference of each seed, the mean with its interval, and the margin.
 
     Parameters
     ----------
     by_seed : table
         `seed`, `difference`.
     row : mapping
-        The claim, as in `verdicts.json`.
+        The entry of the claim in `verdicts.json`.
     """
     title = f"difference in {show_metric(row['on'])}"
     x = quantity("difference", title=title, axis={"format": "~g", "tickCount": 6})
@@ -79,7 +79,7 @@ def draw_differences(by_seed: pl.DataFrame, row: Mapping[str, Any]) -> Chart:
     n_against = (shown["difference"] < 0).sum()
     said = (
         f"Mean {row['difference']:.3g}; {shown.height - n_against} of {shown.height} seeds are "
-        "not below 0."
+        "at or above 0."
     )
     return lay_out({"layer": layers, "height": ROW_HEIGHT * len(order)}, said)
 
@@ -101,16 +101,16 @@ def _draw_zero(**more: Any) -> Specification:
 
 
 def draw_sides(by_seed: pl.DataFrame, row: Mapping[str, Any], looks: Looks) -> Chart:
-    """Draw the metric of both sides, joined seed by seed.
+    """Draw the metric of both sides, with a line that joins the values of each seed.
 
     Parameters
     ----------
     by_seed : table
         `seed`, `better_value`, `than_value`, `difference`: means over the pairs of a seed.
     row : mapping
-        The claim, as in `verdicts.json`.
+        The entry of the claim in `verdicts.json`.
     looks : mapping
-        What the sides are called, better and than, and the look of each.
+        The names of the sides, better and than, and their looks.
     """
     names, metric = list(looks), show_metric(row["on"])
     shown = by_seed.sort("difference").select(
@@ -148,7 +148,7 @@ def draw_sides(by_seed: pl.DataFrame, row: Mapping[str, Any], looks: Looks) -> C
     layered = {
         "data": list_rows(shown), "layer": [joined, ends], "height": ROW_HEIGHT * len(order)
     }  # fmt: skip
-    return lay_out(layered, f"{metric} of {names[0]} and {names[1]}, joined seed by seed.")
+    return lay_out(layered, f"{metric} of {names[0]} and {names[1]}, seed by seed.")
 
 
 def draw_split(row: Mapping[str, Any]) -> Chart:
@@ -192,9 +192,7 @@ def draw_split(row: Mapping[str, Any]) -> Chart:
         *([interval] if has_ends else []),
         {"data": mean, "mark": DIAMOND, "encoding": {"x": quantity("difference")}},
     ]
-    said = (
-        f"Choice {row['choice']:.3g}, budget {row['budget']:.3g}; together {row['difference']:.3g}."
-    )
+    said = f"Choice {row['choice']:.3g}, budget {row['budget']:.3g}; sum {row['difference']:.3g}."
     return lay_out({"layer": layers, "height": 44}, said)
 
 
@@ -208,7 +206,7 @@ VERDICT_LOOKS = {
 
 
 def draw_grid(cells: pl.DataFrame, titles: tuple[str, str], description: str) -> Chart:
-    """Draw where a claim holds: a cell for each column and row, its verdict by colour and sign.
+    """Draw a grid of verdicts: one cell per row and column, with a colour and a sign.
 
     Parameters
     ----------
@@ -216,7 +214,7 @@ def draw_grid(cells: pl.DataFrame, titles: tuple[str, str], description: str) ->
         `column`, `row` (as text, in the order to draw them), `verdict`, `difference`, `low`,
         `high`.
     titles : (str, str)
-        What columns and rows are.
+        The titles of columns and rows.
     description : str
         The text alternative.
     """

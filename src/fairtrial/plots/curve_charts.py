@@ -1,6 +1,6 @@
-"""From a table to a chart: what happened while runs were trained.
+"""Specifications of the charts of curves: metrics and learning rates during training.
 
-Every function is pure and returns one chart with its data inside, compact: a row a line, its
+Every function is pure and returns one chart that contains its data: one row per line, with its
 points in arrays. `usermeta.layout` tells a page how to fit panels into its width.
 """
 
@@ -50,25 +50,25 @@ def draw_curves(
     Parameters
     ----------
     bands : table
-        As `summarise_curves` returns it; colour, dash and legend tell the series.
+        The result of `summarise_curves`; colour, dash and legend show the series.
     looks : mapping
         The look of each series.
     description : str
         The text alternative.
     facet : str
-        "setting" or "series": what each panel shows.
+        What a panel shows, "setting" or "series".
     y_title, x_title : str
-        What the axes measure.
+        Titles of the axes.
     singles : table, optional
-        As `list_single_curves` returns it: the curve of each seed, shown where the reader asks.
+        The result of `list_single_curves`: the curve of each seed, shown on request.
     reference : table, optional
-        Means of the same kind that are drawn behind, thin and grey, in the panel of their series.
+        Means of the same kind, drawn behind in thin grey lines, in the panel of their series.
     share_y : bool
-        One scale for all panels; never for losses, which are different objectives.
+        One scale for all panels; not for losses of different kinds, which are different objectives.
     log : bool
         Logarithmic y axis; values that are not positive are left out.
     panels : int
-        How many panels may stand side by side.
+        The most panels side by side.
     """
     shown = _stack_roles(bands, singles, reference)
     if log:
@@ -125,7 +125,7 @@ def _measure_mean(log: bool, title: str) -> Specification:
 
 
 def _name_line(shown: pl.DataFrame) -> list[Specification]:
-    """Say what a line is where the reader points at it."""
+    """Return the tooltip of a line."""
     names = ["setting", "series"] if shown["setting"].n_unique() > 1 else ["series"]
     return [nominal(name) for name in names]
 
@@ -157,7 +157,7 @@ def _draw_reference(log: bool, title: str) -> Specification:
 def _draw_singles(
     shown: pl.DataFrame, looks: Looks, series: list[str], legend: Legend, log: bool, title: str
 ) -> Specification:
-    # Hidden, they still show one seed that cannot be seen: scales need something to measure.
+    # Hidden curves still include one invisible seed, because a scale needs data.
     shown_seeds = f"(single_seeds || datum.seed === {shown['seed'].min()})"
     return {
         "transform": [{"filter": f"datum.role == 'seed' && {shown_seeds}"}],
@@ -192,7 +192,7 @@ def _draw_means(
 def _stack_roles(
     bands: pl.DataFrame, singles: pl.DataFrame | None, reference: pl.DataFrame | None
 ) -> pl.DataFrame:
-    """Stack what a chart of curves draws, each with its role."""
+    """Stack the tables of a chart of curves, each with its role."""
     tables = [bands.with_columns(role=pl.lit("arm"))]
     if singles is not None:
         single = singles.rename({"value": "mean"}).with_columns(role=pl.lit("seed"))
@@ -205,18 +205,18 @@ def _stack_roles(
 def draw_learning_rates(
     changes: pl.DataFrame, looks: Looks, description: str, unit: str = "step"
 ) -> Chart:
-    """Draw the learning rate of every run as steps, a dot where it changes, a panel a setting.
+    """Draw the learning rate of every run, a dot at each change, one panel per setting.
 
     Parameters
     ----------
     changes : table
-        As `find_changes` returns it.
+        The result of `find_changes`.
     looks : mapping
         The look of each series.
     description : str
         The text alternative.
     unit : str
-        "step" or "epoch": what `at` counts.
+        The unit of `at`, "step" or "epoch".
     """
     series, order = list_unique(changes, "series"), list_unique(changes, "setting")
     many = changes["seed"].n_unique() > 1
@@ -259,18 +259,18 @@ def draw_learning_rates(
 
 
 def draw_shares(curves: pl.DataFrame, looks: Looks, description: str, *, y_title: str) -> Chart:
-    """Draw a quantity on the training and on the validation rows per epoch, a panel a series.
+    """Draw a quantity on training and validation rows per epoch, one panel per series.
 
     Parameters
     ----------
     curves : table
-        As `summarise_curves` returns it, with a column `rows`: "train" or "validation".
+        The result of `summarise_curves` with a column `rows`, "train" or "validation".
     looks : mapping
         The look of each series.
     description : str
         The text alternative.
     y_title : str
-        What the y axis measures.
+        Title of the y axis.
     """
     order, kinds = list_unique(curves, "series"), list_unique(curves, "rows")
     epochs = cast("int", curves["at"].max())

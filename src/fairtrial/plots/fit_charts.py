@@ -1,4 +1,4 @@
-"""From a table to a chart: rows of data, their noise, and how well they are fitted."""
+"""Specifications of the charts of data: rows, noise, targets, fits and residuals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from fairtrial.plots.summaries import list_unique
 
 
 def draw_fits(rows: pl.DataFrame, lines: pl.DataFrame, looks: Looks, description: str) -> Chart:
-    """Draw data rows with the line that each series fitted to them, and the true line.
+    """Draw data rows, the line that each series fitted, and the true line.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def draw_fits(rows: pl.DataFrame, lines: pl.DataFrame, looks: Looks, description
 
 
 def draw_noise(bars: pl.DataFrame, density: pl.DataFrame, description: str) -> Chart:
-    """Draw histograms of drawn noise, each against the density that it is drawn from.
+    """Draw histograms of noise, each with its density.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def draw_noise(bars: pl.DataFrame, density: pl.DataFrame, description: str) -> C
 
 
 def draw_residuals(outlines: pl.DataFrame, looks: Looks, description: str) -> Chart:
-    """Draw the outline of each series' residuals, a panel a setting.
+    """Draw the outline of the residuals of each series, one panel per setting.
 
     Parameters
     ----------
@@ -168,14 +168,14 @@ def draw_residuals(outlines: pl.DataFrame, looks: Looks, description: str) -> Ch
 
 
 def draw_targets(bars: pl.DataFrame, title: str, description: str) -> Chart:
-    """Draw how many rows have each target: classes by name, numbers in bins.
+    """Draw the number of rows with each target: a bar per class, or bins of numbers.
 
     Parameters
     ----------
     bars : table
-        `rows` and `name`, a class; or `rows`, `low`, `high`, the ends of a bin.
+        `rows` and `name` (a class), or `rows`, `low` and `high` (the ends of a bin).
     title : str
-        What the targets are.
+        Title of the axis of targets.
     description : str
         The text alternative.
     """
@@ -207,12 +207,12 @@ def draw_targets(bars: pl.DataFrame, title: str, description: str) -> Chart:
 
 
 def draw_told(points: pl.DataFrame, looks: Looks, description: str) -> Chart:
-    """Draw what models tell of test rows against the truth, a panel a series.
+    """Draw predictions for test rows against the true targets, one panel per series.
 
     Parameters
     ----------
     points : table
-        `series`, `truth`, `told`, in target units.
+        `series`, `truth`, `told` (the prediction), in target units.
     looks : mapping
         The look of each series.
     description : str

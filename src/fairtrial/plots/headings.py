@@ -1,4 +1,4 @@
-"""Headings of panels: short enough for their panel, and no two alike."""
+"""Headings of panels: short enough for their panel, and all different."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from typing import Any
 
 LONGEST_LINE = 30
-"""Letters for which a panel has room."""
+"""Most letters of a line in a panel."""
 LONGEST = 52
-"""Letters of a heading on two lines: fewer than two full ones, as lines end where a word does."""
+"""Most letters of a heading on two lines; less than two full lines, which end with a word."""
 
 
 def label_panels(names: Sequence[str]) -> tuple[dict[str, Any], int]:
-    """Label panels by their names, on two lines and shortened where they are too long.
+    """Label panels with their names; long names are wrapped or shortened.
 
     Returns
     -------
     (dict, int)
-        What the header of a Vega-Lite facet says of its labels, and the lines of the longest.
+        Settings for the header of a Vega-Lite facet, and the largest number of lines.
     """
     lines = [wrap(name) for name in shorten_apart(names, LONGEST)]
     if all(shown == [name] for shown, name in zip(lines, names, strict=True)):
@@ -28,7 +28,7 @@ def label_panels(names: Sequence[str]) -> tuple[dict[str, Any], int]:
 
 
 def wrap(name: str, most: int = LONGEST_LINE) -> list[str]:
-    """Break a name that is longer than a line in two, after a separator or a word if that fits.
+    """Break a long name into two lines, after a separator or a word if possible.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def wrap(name: str, most: int = LONGEST_LINE) -> list[str]:
     """
     if len(name) <= most:
         return [name]
-    halves = [name[:most], name[most:]]  # Where no word ends in time.
+    halves = [name[:most], name[most:]]  # Used if no break between words fits.
     words = name.split(" ")
     breaks = [[" ".join(words[:i]), " ".join(words[i:])] for i in range(1, len(words))]
 
@@ -49,17 +49,17 @@ def wrap(name: str, most: int = LONGEST_LINE) -> list[str]:
 
 
 def shorten_apart(names: Sequence[str], most: int) -> list[str]:
-    """Shorten names that are too long, and keep what tells them apart.
+    """Shorten long names, but keep different names different.
 
-    Words that all names share go first, the last of them before the others; then the middle of
-    the name. Different names stay different.
+    First, words that all names share are removed, from the last to the first; then the middle of
+    the name.
 
     Parameters
     ----------
     names : sequence of str
-        Equal ones get equal results.
+        Equal names get equal results.
     most : int
-        Letters that a result may have; at least 10.
+        Most letters of a result; at least 10.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def shorten_apart(names: Sequence[str], most: int) -> list[str]:
 
 
 def _drop_words(name: str, shared: set[str], most: int) -> str:
-    """Put an ellipsis for shared words, from the last to the first, until the name fits."""
+    """Replace shared words by an ellipsis, from the last to the first, until the name fits."""
     words: list[str] = name.split(" ")
     for place in reversed(range(len(words))):
         if len(_join(words)) <= most:
@@ -99,7 +99,7 @@ def _cut_middle(name: str, most: int) -> str:
 
 
 def _number(name: str, taken: set[str], most: int) -> str:
-    """Give a name that others have already a number."""
+    """Append a number to a name that is already taken."""
     number, numbered = 2, name
     while numbered in taken:
         end = f" ({number})"

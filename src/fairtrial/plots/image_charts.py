@@ -1,4 +1,4 @@
-"""From a table to a chart, where a row is an image: weights of classes, pictures with labels."""
+"""Specifications of the charts of images: weights of classes, images with labels."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def draw_weights(table: pl.DataFrame, limit: float, description: str) -> Chart:
     table : table
         `name`: the class; `values`: its weights, a list of side × side, row by row.
     limit : float
-        The scale runs from -`limit` to `limit`; weights beyond take its last colour.
+        The scale runs from -`limit` to `limit`; weights beyond have the colour of its end.
     description : str
         The text alternative.
     """
@@ -96,8 +96,7 @@ def draw_predictions(table: pl.DataFrame, description: str) -> Chart:
     ----------
     table : table
         `values`: grey levels of an image from 0 to 1, a list of side × side, row by row; `truth`
-        and `predicted`: names of classes.
-        A right prediction gets a tick, a wrong one a cross, each with its colour.
+        and `predicted`: names of classes. A correct prediction has a tick, a wrong one a cross.
     description : str
         The text alternative.
     """
@@ -131,12 +130,12 @@ def draw_predictions(table: pl.DataFrame, description: str) -> Chart:
 
 
 def draw_confusion(table: pl.DataFrame, description: str) -> Chart:
-    """Draw how often rows of each class are taken for each other class.
+    """Draw a confusion matrix.
 
     Parameters
     ----------
     table : table
-        `truth`, `predicted` (names of classes, in order) and `share` of the class's rows.
+        `truth`, `predicted` (names of classes, in order) and `share` of the rows of the true class.
     description : str
         The text alternative.
     """
@@ -180,7 +179,7 @@ def _repeat(
     image: Specification, data: Specification, level: str, *, facet: Specification, side: int,
     **layout: Any,
 ) -> Specification:  # fmt: skip
-    """Draw an image for each row; each of its `values` gets a row, with its place in the image."""
+    """Draw an image for each row: each of its `values` becomes a pixel with row and column."""
     transform = [
         {"flatten": ["values"], "as": [level]},
         {"window": [{"op": "row_number", "as": "rank", "field": ""}], "groupby": [facet["field"]]},
@@ -192,7 +191,7 @@ def _repeat(
 
 
 def _draw_pixels(colour: Specification) -> Specification:
-    """Draw a square for each pixel, from the upper left corner, row by row."""
+    """Draw a square for each pixel, row by row from the upper left corner."""
     places = {
         channel: {"field": field, "type": "ordinal", "axis": None, "scale": {"padding": 0}}
         for channel, field in (("x", "column"), ("y", "row"))

@@ -1,7 +1,7 @@
-"""What all charts share: data packed tightly, panels, legends that toggle, axes that zoom.
+"""The common parts of all charts: compact data, panels, legends that toggle, axes that zoom.
 
-Charts are Vega-Lite specifications, written as plain dictionaries: a page of a hundred charts
-takes seconds to write. `Chart` turns into an Altair chart when a reader asks it for more.
+Charts are Vega-Lite specifications, written as plain dictionaries, so that a page of a hundred
+charts takes seconds. `Chart` becomes an Altair chart when one of Altair's methods is called.
 """
 
 from __future__ import annotations
@@ -20,40 +20,40 @@ Specification: TypeAlias = dict[str, Any]
 
 PANEL_HEIGHT = 150
 SIGNIFICANT = 4
-"""Digits that a number keeps inside a chart."""
+"""Significant digits of the numbers in a chart."""
 PACKED_DIGITS = 3
-"""Digits of numbers that only draw lines: finer than a pixel of a panel."""
+"""Significant digits of numbers that only draw lines; finer than a pixel of a panel."""
 SINGLE_WIDTH = 560
-"""Width of a chart of one view, in pixels, where no page says how much room there is."""
+"""Width of a chart of one view outside a page, in pixels."""
 FADED = 0.08
-"""Opacity of what a legend has switched off."""
+"""Opacity of marks that the legend has switched off."""
 LINE_HEIGHT = 14
-"""Pixels of a line of a panel's heading."""
+"""Height of a line of a panel's heading, in pixels."""
 VIEW = "marks"
 """Name of the layer that carries the parameters of a chart of panels."""
 
 
 class Chart:
-    """A chart: a Vega-Lite specification that shows itself in a notebook.
+    """A chart: a Vega-Lite specification that a notebook displays.
 
-    It has every method of the Altair chart that it becomes, such as `save` and `properties`.
+    It has every method of an Altair chart, such as `save` and `properties`.
 
     Parameters
     ----------
     specification : dict
-        Vega-Lite, complete.
+        A complete Vega-Lite specification.
     """
 
     def __init__(self, specification: Specification):
         self.specification = specification
 
     def to_dict(self, validate: bool = True) -> Specification:
-        """Return the specification, checked against the schema of Vega-Lite unless told not to.
+        """Return the specification; by default, check it against the schema of Vega-Lite.
 
         Raises
         ------
         SchemaValidationError
-            If it breaks the schema.
+            If it violates the schema.
         """
         if validate:
             self._kind.validate(self.specification)
@@ -70,7 +70,7 @@ class Chart:
         return next((kinds[key] for key in kinds if key in self.specification), alt.Chart)
 
     def __getattr__(self, name: str) -> Any:
-        # Copying and pickling ask for names such as __deepcopy__ before there is anything to ask.
+        # Copying and pickling look up names such as __deepcopy__ before the attributes exist.
         if name.startswith("__") or name == "specification":
             raise AttributeError(name)
         return getattr(self.altair, name)
@@ -84,7 +84,7 @@ class Chart:
 
 
 def pack(table: pl.DataFrame, keys: Sequence[str]) -> Specification:
-    """Put a table into a specification: a row for each set of `keys`, the rest as arrays."""
+    """Put a table into a specification: one row per set of `keys`, other columns as arrays."""
     packed = shorten(table, PACKED_DIGITS).group_by(list(keys), maintain_order=True)
     return embed(packed.agg(pl.all()))
 
@@ -95,12 +95,12 @@ def list_rows(table: pl.DataFrame) -> Specification:
 
 
 def embed(table: pl.DataFrame) -> Specification:
-    """Put a table into a specification as it is."""
+    """Put a table into a specification without rounding."""
     return {"values": table.to_dicts()}
 
 
 def shorten(table: pl.DataFrame, digits: int = SIGNIFICANT) -> pl.DataFrame:
-    """Round the numbers of a table to what a chart can show, and leave out what is no number."""
+    """Round the numbers of a table, and replace numbers that are not finite by null."""
     numbers = [name for name, kind in table.schema.items() if kind.is_float()]
     finite = pl.when(pl.col(numbers).is_finite()).then(pl.col(numbers))
     return table.with_columns(finite.round_sig_figs(digits))
@@ -125,7 +125,7 @@ def mark(kind: str, **more: Any) -> Specification:
 
 
 def keep(role: str, field: str = "role") -> list[Specification]:
-    """Keep the rows that have a role, of a layer that shares its data with others."""
+    """Keep the rows with one role, in a layer that shares its data with others."""
     return [{"filter": f"datum.{field} == '{role}'"}]
 
 
@@ -139,12 +139,12 @@ def line_legend(**more: Any) -> Specification:
 
 
 class Toggle(NamedTuple):
-    """What shows some names of a legend alone: its own clicks, and a list for the keyboard."""
+    """The parameters that select names of a legend: by clicks, and by a list for the keyboard."""
 
     parameters: list[Specification]
 
     def fade(self, opacity: float = 1.0) -> Specification:
-        """Return the opacity of what is on, or off."""
+        """Return the opacity of selected and of other marks."""
         is_on = {"and": [{"param": parameter["name"]} for parameter in self.parameters]}
         return {
             "condition": {"test": is_on, "value": opacity},
@@ -153,10 +153,10 @@ class Toggle(NamedTuple):
 
 
 def make_toggle(names: Sequence[str], field: str = "series") -> Toggle:
-    """Make a legend's names switch: a click shows one alone, with Shift one more."""
+    """Make the names of a legend selectable: a click shows one, Shift-click adds another."""
     options = {
         "input": "select", "options": [None, *names], "labels": ["all", *names],
-        "name": "show alone ",
+        "name": "show only ",
     }  # fmt: skip
     select = {"type": "point", "fields": [field]}
     return Toggle([
@@ -166,7 +166,7 @@ def make_toggle(names: Sequence[str], field: str = "series") -> Toggle:
 
 
 def make_zoom() -> Specification:
-    """Make axes move and zoom while Shift is held, so that the page scrolls and pans as ever."""
+    """Make axes move and zoom while Shift is held, so that the page still scrolls."""
     select = {
         "type": "interval",
         "zoom": "wheel![event.shiftKey]",
@@ -186,23 +186,23 @@ def make_panels(
     axes: int,
     parameters: Sequence[Specification] = (),
 ) -> Specification:
-    """Make a panel of each value of a field.
+    """Make one panel per value of a field.
 
     Parameters
     ----------
     inner : dict
-        What a panel shows. Its data becomes that of the whole; the last of its layers carries the
-        parameters.
+        The content of a panel. Its data becomes the data of the whole chart; its last layer carries
+        the parameters.
     field : str
-        The column that tells panels apart.
+        The column whose values are the panels.
     order : sequence of str
-        The panels, by the values of that column.
+        The values of that column, in the order of the panels.
     panels : int
-        How many may stand side by side.
+        The most panels side by side.
     axes : int
-        Pixels of room at each panel's left.
+        Room to the left of each panel, in pixels.
     parameters : sequence of dict
-        What the reader can select in any panel.
+        Selections that work in any panel.
     """
     spec = {key: value for key, value in inner.items() if key != "data"}
     if parameters:
@@ -231,7 +231,7 @@ def lay_out(
     renderer: str = "svg",
     **layout: Any,
 ) -> Chart:
-    """Finish a chart: its look, what it shows in words, and how a page may fit its panels.
+    """Complete a chart with its look, its text alternative, and the layout of its panels.
 
     Parameters
     ----------
@@ -240,14 +240,14 @@ def lay_out(
     description : str
         The text alternative.
     panels : int
-        How many panels may stand side by side; 0 for a chart of a single view.
+        The most panels side by side; 0 for a chart of a single view.
     narrowest : int
-        Width under which a panel never goes, in pixels, axes included.
+        The smallest width of a panel in pixels, axes included.
     renderer : str
-        "svg", or "canvas" where there are thousands of marks.
+        "svg", or "canvas" for thousands of marks.
     layout : dict
-        `axes`: pixels beside each panel for its axis; `cells`: pixels of an image across, whose
-        panels are square and whole multiples of it.
+        `axes`: pixels beside each panel for its axis; `cells`: width of an image in its own pixels;
+        its panels are square and a whole multiple of that width.
     """
     meta = {"renderer": renderer, "layout": {"panels": panels, "narrowest": narrowest} | layout}
     width: Mapping[str, int] = {} if panels else {"width": SINGLE_WIDTH}

@@ -1,4 +1,4 @@
-"""How arms are called on charts and pages: a setting, and the series within it."""
+"""Names of arms on charts and pages: a setting, and the series within it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from fairtrial.plots.appearance import NAMES, show_kind
 
 
 def name_runs(runs: pl.DataFrame) -> pl.DataFrame:
-    """Add `setting` and `series`, the two parts of an arm's name as a reader knows them.
+    """Add `setting` and `series`, the two parts of an arm's name on charts.
 
-    An arm is called "entry · what varies". The series is the loss where that varies, else the
-    optimizer, else the features, else what varies last; the setting is all the rest.
+    The name of an arm is "entry · what varies". The series is the loss if it varies, else the
+    optimizer, else the features, else the last setting that varies. The setting is the rest.
     """
     kinds = [name for name in ("loss.kind", "optimizer.kind", "features.kind") if name in runs]
     arms = runs.select("arm", *kinds).unique("arm", keep="first", maintain_order=True)
@@ -21,7 +21,7 @@ def name_runs(runs: pl.DataFrame) -> pl.DataFrame:
     short = _shorten_kinds([series for _, series in named])
     named = [(setting, short[series]) for setting, series in named]
     schema = {"setting": pl.String, "series": pl.String}
-    # Names that have become the same one are told apart by what the arms are called.
+    # Names that are equal now are replaced by the full names of their arms.
     named = [
         ("", arm) if named.count(name) > 1 else name
         for arm, name in zip(arms["arm"], named, strict=True)
@@ -52,7 +52,7 @@ def _split_name(arm: str, kinds: Sequence[str | None]) -> tuple[str, str]:
 
 
 def _shorten_kinds(series: Sequence[str]) -> dict[str, str]:
-    """Leave out the settings of kinds that all series have alike: they tell nothing apart."""
+    """Leave out settings of kinds that are the same in all series."""
     settings: dict[str, set[str]] = {}
     for name in series:
         settings.setdefault(name.partition(" ")[0], set()).add(name)
@@ -66,7 +66,7 @@ def _shorten_kinds(series: Sequence[str]) -> dict[str, str]:
 
 
 def _has_settings_alone(name: str) -> bool:
-    """Say whether a kind's name goes on with settings: a name that was picked by hand may not."""
+    """Say whether only settings follow a kind's name; in a name chosen by hand, other words may."""
     return all("=" in piece for piece in name.split(" ")[1:])
 
 

@@ -1,4 +1,4 @@
-"""From a trial to a chart of one of its claims."""
+"""Charts of one claim of a trial."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ from fairtrial.trial.store import PAIRS, VERDICTS
 from fairtrial.trial.trial import Trial
 
 MOST_PAIRS_OF_CURVES = 4
-"""Pairs of arms whose curves are shown, a panel each."""
+"""The most pairs of arms whose curves are shown, one panel per pair."""
 N_POINTS = 60
-"""Points that curves of a claim keep."""
+"""Points that each curve of a claim keeps."""
 CURVES_OF = {
     "excess_risk": "parameter_error",
     "steps_to_tolerance": "parameter_error",
     **dict.fromkeys(RATE, "learning_rate"),
     **dict.fromkeys(LOSS_FLUCTUATION, "loss"),
 }
-"""Metrics that are about the way of another quantity."""
+"""For metrics that summarise a curve: the quantity of that curve."""
 
 
 class Judged(NamedTuple):
-    """A claim that has been judged: its verdict, and the differences behind it."""
+    """A judged claim: its verdict, and the differences behind it."""
 
     row: Mapping[str, Any]
     pairs: pl.DataFrame
 
     @property
     def by_seed(self) -> pl.DataFrame:
-        """A row a seed: seed, better_value, than_value, difference; means over its pairs."""
+        """One row per seed: seed, better_value, than_value, difference; means over its pairs."""
         values = pl.col("better_value", "than_value", "difference").mean()
         return self.pairs.group_by("seed", maintain_order=True).agg(values)
 
     @property
     def names(self) -> tuple[str, str]:
-        """What the sides are called: by their arm, where there is one, else by their role."""
+        """The names of the sides: their arms if each has one arm, else "better" and "than"."""
         sides = [list_unique(self.pairs, side) for side in ("better", "than")]
         if all(len(side) == 1 for side in sides):
             return sides[0][0], sides[1][0]
@@ -56,14 +56,14 @@ class Judged(NamedTuple):
 
 
 def read_claim(trial: Trial, claim: int = 1) -> Judged:
-    """Read a judged claim by its number, the first is 1.
+    """Read a judged claim by its number, from 1.
 
     Raises
     ------
     InputError
-        If there is none, or the trial has not been judged.
+        If there is no such claim, or the trial is not judged.
     """
-    # A trial may be judged again while it is open.
+    # The files may change while the trial is open, when it is judged again.
     judged = _read_claims(trial, *(_stamp(trial.folder / name) for name in (VERDICTS, PAIRS)))
     if not 1 <= claim <= len(judged):
         many = f"{len(judged)} judged claims" if judged else "no judged claims"
@@ -74,7 +74,7 @@ def read_claim(trial: Trial, claim: int = 1) -> Judged:
     pairs = judged[claim - 1].pairs
     if not {*pairs["better"], *pairs["than"]} <= trial.arms.keys():
         raise InputError(
-            f"The pairs of claim {claim} are not those of the study in {trial.folder}. Judge it "
+            f"The pairs of claim {claim} do not belong to the study in {trial.folder}. Judge it "
             f"again with: fairtrial claims {trial.folder}"
         )
     return judged[claim - 1]
@@ -82,7 +82,7 @@ def read_claim(trial: Trial, claim: int = 1) -> Judged:
 
 @remember
 def _read_claims(trial: Trial, *stamps: tuple[int, int]) -> list[Judged]:
-    """Read all judged claims; the stamps tell files that have been written again."""
+    """Read all judged claims; new stamps mean that the files were written again."""
     verdicts = trial.verdicts
     pairs = trial.pairs if verdicts else pl.DataFrame()
     return [
@@ -91,7 +91,7 @@ def _read_claims(trial: Trial, *stamps: tuple[int, int]) -> list[Judged]:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    """Return what changes when a file is written again."""
+    """Return time and size of a file, which change when it is written again."""
     return (path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else (0, 0)
 
 
@@ -103,38 +103,38 @@ def _read_difference(trial: Trial, claim: int) -> Judged:
 
 
 def differences(trial: Trial, claim: int = 1) -> Chart:
-    """Draw a claim's paired differences seed by seed, their mean with its interval, the margin.
+    """Draw the difference of a claim for each seed, the mean with 95 % interval, and the margin.
 
     Parameters
     ----------
     trial : Trial
-        Judged.
+        A judged trial.
     claim : int
-        Its number in the study, from 1.
+        The number of the claim in the study, from 1.
 
     Raises
     ------
     InputError
-        If there is no such claim, or nothing to show of it.
+        If there is no such claim, or it has no difference.
     """
     judged = _read_difference(trial, claim)
     return claim_charts.draw_differences(judged.by_seed, judged.row)
 
 
 def sides(trial: Trial, claim: int = 1) -> Chart:
-    """Draw the metric of both sides of a claim, joined seed by seed.
+    """Draw the metric of both sides of a claim, with a line that joins the values of each seed.
 
     Parameters
     ----------
     trial : Trial
-        Judged.
+        A judged trial.
     claim : int
-        Its number in the study, from 1.
+        The number of the claim in the study, from 1.
 
     Raises
     ------
     InputError
-        If there is no such claim, or nothing to show of it.
+        If there is no such claim, or it has no difference.
     """
     judged = _read_difference(trial, claim)
     named, looks = name_series(trial)
@@ -148,14 +148,14 @@ def sides(trial: Trial, claim: int = 1) -> Chart:
 
 
 def choice_and_budget(trial: Trial, claim: int = 1) -> Chart:
-    """Draw how a claim's difference splits into choice and budget.
+    """Draw the two parts of a claim's difference: the choice and the unfinished training (budget).
 
     Parameters
     ----------
     trial : Trial
-        Judged.
+        A judged trial.
     claim : int
-        Its number in the study, from 1.
+        The number of the claim in the study, from 1.
 
     Raises
     ------
@@ -169,20 +169,22 @@ def choice_and_budget(trial: Trial, claim: int = 1) -> Chart:
 
 
 def curves_of_claim(trial: Trial, claim: int = 1) -> Chart | None:
-    """Draw the curves of both sides of a claim, with their bands, a panel a pair of arms.
+    """Draw the curves of both sides of a claim, one panel per pair of arms.
+
+    Lines are means over the seeds; bands reach from the smallest to the largest value.
 
     Parameters
     ----------
     trial : Trial
-        Judged.
+        A judged trial.
     claim : int
-        Its number in the study, from 1.
+        The number of the claim in the study, from 1.
 
     Returns
     -------
     chart or None
-        Of the claim's metric, or of the quantity that stands nearest to it; None where the runs
-        have no such curves.
+        Curves of the claim's metric, or of the quantity nearest to it; None if the runs have no
+        such curves.
 
     Raises
     ------
@@ -213,7 +215,7 @@ def curves_of_claim(trial: Trial, claim: int = 1) -> Chart | None:
     return curve_charts.draw_curves(
         pl.concat(bands),
         _tell_sides_apart(order),
-        f"{capitalise(title)} of both sides at each {find_unit(named)}, a panel a pair of arms.",
+        f"{capitalise(title)} of both sides at each {find_unit(named)}, one panel per pair.",
         facet="setting",
         y_title=title,
         x_title=find_unit(named),
@@ -229,7 +231,7 @@ def _choose_quantity(trial: Trial, metric: str) -> str | None:
 
 
 def _tell_sides_apart(order: list[tuple[str, str, Look]]) -> dict[str, Look]:
-    """Keep the look of each side's series; where both have the same, `than` is dark and dashed."""
+    """Keep the look of each side's series; if both have the same, `than` is dark and dashed."""
     looks: dict[str, Look] = {}
     for name, side, look in order:
         taken = any(look.colour == other.colour for other in looks.values())
@@ -255,24 +257,24 @@ def label_pair(trial: Trial, better: str, than: str) -> str:
 
 
 def where_it_holds(trial: Trial, claim: int = 1) -> Chart | None:
-    """Draw where a claim holds: each pair of its arms by itself, at several margins.
+    """Draw the verdict of each pair of arms by itself, at several margins.
 
     Parameters
     ----------
     trial : Trial
-        Judged.
+        A judged trial.
     claim : int
-        Its number in the study, from 1.
+        The number of the claim in the study, from 1.
 
     Returns
     -------
     chart or None
-        A row a pair, a column a margin; None where the claim has one pair of arms only.
+        One row per pair, one column per margin; None if the claim has only one pair of arms.
 
     Raises
     ------
     InputError
-        If there is no such claim, or nothing to show of it.
+        If there is no such claim, or it has no difference.
     """
     judged = _read_difference(trial, claim)
     if judged.pairs.select("better", "than").n_unique() < 2:
@@ -288,24 +290,24 @@ def where_it_holds(trial: Trial, claim: int = 1) -> Chart | None:
 
 
 def grid_of_claim(trial: Trial, claim: int = 1) -> Chart | None:
-    """Draw where a claim holds over a grid of two settings, such as kind and level of noise.
+    """Draw the verdict of each pair of arms over a grid of two settings.
 
     Parameters
     ----------
     trial : Trial
-        Judged.
+        A judged trial.
     claim : int
-        Its number in the study, from 1.
+        The number of the claim in the study, from 1.
 
     Returns
     -------
     chart or None
-        A cell for each pair of arms, at the claim's margin; None where the pairs are no grid.
+        One cell per pair of arms, at the claim's margin; None if the pairs do not form a grid.
 
     Raises
     ------
     InputError
-        If there is no such claim, or nothing to show of it.
+        If there is no such claim, or it has no difference.
     """
     judged = _read_difference(trial, claim)
     pairs = judged.pairs.select("better", "than").unique(maintain_order=True)

@@ -1,4 +1,4 @@
-"""From a trial to a chart of its data, and of how well its models fit them."""
+"""Charts of the data of a trial, and of the fit of its models."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from fairtrial.study.task import AnyTask, LinearTask, LineTask
 from fairtrial.trial.trial import Trial
 
 N_DOTS = 250
-"""Rows of data that a panel shows."""
+"""Rows of data in a panel."""
 N_BINS = 50
 
 
 def list_tasks(trial: Trial) -> dict[AnyTask, tuple[str, str]]:
-    """List the different tasks of a trial, each with a name for it and the first of its arms."""
+    """List the different tasks of a trial, each with a name and its first arm."""
     tasks: dict[AnyTask, tuple[str, str]] = {}
     for arm in trial.arms.values():
         tasks.setdefault(arm.task, (_name_task(arm.task), arm.name))
@@ -42,19 +42,19 @@ def _name_task(task: AnyTask) -> str:
 
 
 def noise(trial: Trial, seed: int | None = None) -> Chart | None:
-    """Draw the noise of synthetic data, as drawn, against the density that it is drawn from.
+    """Draw a histogram of the noise on synthetic targets, with its density.
 
     Parameters
     ----------
     trial : Trial
         A results folder.
     seed : int, optional
-        Whose draw; the first if absent.
+        The seed of the data; by default the first.
 
     Returns
     -------
     chart or None
-        A panel for each noise of the study; None where none is synthetic.
+        One panel per noise of the study; None if no task is synthetic.
     """
     seed = trial.study.list_seeds()[0] if seed is None else seed
     bars, lines, seen = [], [], set()
@@ -76,15 +76,15 @@ def noise(trial: Trial, seed: int | None = None) -> Chart | None:
         lines.append(pl.DataFrame({"setting": name, "at": at, "density": density}))
     if not bars:
         return None
-    said = "Histograms of the noise as drawn, each with the density that it is drawn from."
+    said = "Histograms of the noise, each with its density."
     return fit_charts.draw_noise(pl.concat(bars), pl.concat(lines), said)
 
 
 def targets(trial: Trial, seed: int | None = None) -> Chart:
-    """Draw how many training rows have each target: classes by name, numbers in bins."""
+    """Draw the number of training rows of each class, or a histogram of numeric targets."""
     seed = trial.study.list_seeds()[0] if seed is None else seed
     data = load_rows(trial, next(iter(trial.arms)), seed)
-    said = "How many training rows have each target."
+    said = "The number of training rows with each target."
     if data.n_classes:
         counts = np.bincount(data.y, minlength=data.n_classes)
         names = data.class_names or tuple(map(str, range(data.n_classes)))
@@ -95,19 +95,19 @@ def targets(trial: Trial, seed: int | None = None) -> Chart:
 
 
 def fits(trial: Trial, seed: int | None = None) -> Chart | None:
-    """Draw rows of a line with what each arm fitted to them, and the true line.
+    """Draw training rows of a line, the line that each arm fitted, and the true line.
 
     Parameters
     ----------
     trial : Trial
         A results folder.
     seed : int, optional
-        Whose runs; the first if absent.
+        The seed of the runs; by default the first.
 
     Returns
     -------
     chart or None
-        A panel a setting; None where the task is no line, or the seed has no runs.
+        One panel per setting; None if the task is not a line, or the seed has no runs.
     """
     named, looks = name_series(trial)
     runs = drop_diverged(named)
@@ -125,31 +125,30 @@ def fits(trial: Trial, seed: int | None = None) -> Chart | None:
         return None
     return fit_charts.draw_fits(
         pl.concat(samples), lines, looks,
-        "Data rows and the line that each arm fitted to them, a panel a setting, with the true "
-        "line behind.",
+        "Training rows, the line that each arm fitted, and the true line; one panel per setting.",
     )  # fmt: skip
 
 
 def _list_settings(runs: pl.DataFrame) -> list[tuple[str, str]]:
-    """List the settings of runs, each with the first of its arms."""
+    """List the settings of runs, each with its first arm."""
     firsts = runs.unique("setting", keep="first", maintain_order=True)
     return list(firsts.select("setting", "arm").iter_rows())
 
 
 def residuals(trial: Trial, seed: int | None = None) -> Chart | None:
-    """Draw the outline of what each arm leaves unexplained of its training rows.
+    """Draw the distribution of each arm's residuals on the training rows.
 
     Parameters
     ----------
     trial : Trial
         A results folder.
     seed : int, optional
-        Whose runs; the first if absent.
+        The seed of the runs; by default the first.
 
     Returns
     -------
     chart or None
-        A panel a setting, a line a series; None for classes.
+        One panel per setting, one line per series; None for classes.
     """
     named, looks = name_series(trial)
     runs = drop_diverged(named)
@@ -175,24 +174,24 @@ def residuals(trial: Trial, seed: int | None = None) -> Chart | None:
             ]  # fmt: skip
     if not parts:
         return None
-    said = "The distribution of target minus prediction on the training rows, a line a series."
+    said = "The distribution of target minus prediction on the training rows, one line per series."
     return fit_charts.draw_residuals(pl.concat(parts), looks, said)
 
 
 def told(trial: Trial, seed: int | None = None) -> Chart | None:
-    """Draw what each arm tells of test rows against their true targets.
+    """Draw the predictions for test rows against their true targets.
 
     Parameters
     ----------
     trial : Trial
         A results folder.
     seed : int, optional
-        Whose runs; the first if absent.
+        The seed of the runs; by default the first.
 
     Returns
     -------
     chart or None
-        A panel a series, of the first setting; None for classes.
+        One panel per series of the first setting; None for classes.
     """
     named, looks = name_series(trial)
     runs = drop_diverged(named)
@@ -211,5 +210,5 @@ def told(trial: Trial, seed: int | None = None) -> Chart | None:
         parts.append(pl.DataFrame({"series": series, "truth": y.astype(float), "told": values}))
     if not parts:
         return None
-    said = "Predictions of test rows against their true targets, a panel a series."
+    said = "Predictions for test rows against their true targets, one panel per series."
     return fit_charts.draw_told(pl.concat(parts), looks, said)

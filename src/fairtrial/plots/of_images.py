@@ -1,4 +1,4 @@
-"""From a trial on images to a chart: samples, predictions, mistakes, weights, confusion."""
+"""Charts of a trial on images: samples, predictions, mistakes, weights, confusion."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from fairtrial.study.task import has_images
 from fairtrial.trial.trial import Trial
 
 N_SHOWN = 9
-"""Images with their predictions, a square grid."""
+"""Images with their predictions, in a square grid."""
 N_SAMPLES = 10
 
 
@@ -46,14 +46,14 @@ def choose_model(trial: Trial, arm: str | None = None, seed: int | None = None) 
     trial : Trial
         A results folder.
     arm : str, optional
-        The first that is trained on plain pixels if absent.
+        By default the first that is trained on plain pixels.
     seed : int, optional
-        The study's first if absent.
+        By default the first of the study.
 
     Raises
     ------
     InputError
-        If the arm is not trained on plain pixels, or its rows are no images.
+        If the arm is not trained on plain pixels, or its rows are not images.
     """
     runs, _ = name_series(trial)
     seed = trial.study.list_seeds()[0] if seed is None else seed
@@ -66,13 +66,13 @@ def choose_model(trial: Trial, arm: str | None = None, seed: int | None = None) 
         raise InputError(f"{trial.folder} has no arm {arm!r} that is trained on plain pixels.")
     data = load_rows(trial, chosen, seed)
     if not has_images(find_arm(trial, chosen).task) or not is_square(data):
-        raise InputError(f"The rows of {chosen!r} are no square images of classes.")
+        raise InputError(f"The rows of {chosen!r} are not square images with classes.")
     series = runs.filter(pl.col("arm") == chosen)["series"][0]
     return ImageModel(chosen, series, seed, read_model(trial, f"{chosen} #{seed}"), data)
 
 
 def is_square(data: Dataset) -> bool:
-    """Say whether the rows of a data set are as many pixels as a square has."""
+    """Say whether the number of features of a data set is a square."""
     return round(data.X.shape[1] ** 0.5) ** 2 == data.X.shape[1]
 
 
@@ -82,7 +82,7 @@ def samples(trial: Trial) -> Chart:
     Raises
     ------
     InputError
-        If the rows are no images.
+        If the rows are not images.
     """
     data = choose_model(trial).data
     firsts = [int(np.argmax(data.y == label)) for label in range(min(data.n_classes, N_SAMPLES))]
@@ -94,38 +94,38 @@ def samples(trial: Trial) -> Chart:
 
 
 def predictions(trial: Trial, arm: str | None = None, seed: int | None = None) -> Chart:
-    """Draw the first nine test images with true and predicted label.
+    """Draw the first nine test images with their true and predicted labels.
 
     Parameters
     ----------
     trial : Trial
-        On images.
+        A trial on images.
     arm, seed : str, int, optional
-        Whose model; the first if absent.
+        The model; by default the first.
 
     Raises
     ------
     InputError
-        If the arm is not trained on plain pixels, or its rows are no images.
+        If the arm is not trained on plain pixels, or its rows are not images.
     """
     chosen = choose_model(trial, arm, seed)
     return _draw_told(chosen, np.arange(N_SHOWN))
 
 
 def mistakes(trial: Trial, arm: str | None = None, seed: int | None = None) -> Chart:
-    """Draw the nine test images that a model is most confidently wrong about.
+    """Draw the nine wrong predictions of which a model is most confident.
 
     Parameters
     ----------
     trial : Trial
-        On images.
+        A trial on images.
     arm, seed : str, int, optional
-        Whose model; the first if absent.
+        The model; by default the first.
 
     Raises
     ------
     InputError
-        If the arm is not trained on plain pixels, or its rows are no images.
+        If the arm is not trained on plain pixels, or its rows are not images.
     """
     chosen = choose_model(trial, arm, seed)
     classes, confidence = chosen.model.tell_classes(scale_rows(chosen.data.test_X, chosen.data))
@@ -153,19 +153,21 @@ def _draw_told(chosen: ImageModel, places: np.ndarray) -> Chart:
 
 
 def weights(trial: Trial, arm: str | None = None, seed: int | None = None) -> Chart:
-    """Draw the weights of each class as an image, on one diverging scale for all arms of a seed.
+    """Draw the weights of each class as an image.
+
+    All arms of a seed have the same diverging scale.
 
     Parameters
     ----------
     trial : Trial
-        On images.
+        A trial on images.
     arm, seed : str, int, optional
-        Whose model; the first if absent.
+        The model; by default the first.
 
     Raises
     ------
     InputError
-        If the arm is not trained on plain pixels, or its rows are no images.
+        If the arm is not trained on plain pixels, or its rows are not images.
     """
     chosen = choose_model(trial, arm, seed)
     names = list(chosen.data.class_names)
@@ -175,26 +177,26 @@ def weights(trial: Trial, arm: str | None = None, seed: int | None = None) -> Ch
 
 
 def find_limit(trial: Trial, seed: int) -> float:
-    """Find where the scale of weights ends: 99.5 % of a seed's weights lie within."""
+    """Find the end of the scale of weights: 99.5 % of the weights of a seed are within it."""
     ends = pl.col("run").str.ends_with(f" #{seed}") & (pl.col("parameter") == "W")
     sizes = np.abs(trial.parameters.filter(ends)["values"].explode().to_numpy())
     return float(f"{np.quantile(sizes, 0.995):.1g}") or 1.0
 
 
 def confusion(trial: Trial, arm: str | None = None) -> Chart:
-    """Draw how often test rows of each class are taken for each other class, over all seeds.
+    """Draw the confusion matrix of the test rows, as shares of each true class, over all seeds.
 
     Parameters
     ----------
     trial : Trial
-        Of classes.
+        A trial on images.
     arm : str, optional
-        Which; the first that is trained on plain pixels if absent.
+        By default the first that is trained on plain pixels.
 
     Raises
     ------
     InputError
-        If the arm is not trained on plain pixels, or its rows are no images.
+        If the arm is not trained on plain pixels, or its rows are not images.
     """
     chosen = choose_model(trial, arm)
     data = chosen.data
@@ -211,7 +213,7 @@ def confusion(trial: Trial, arm: str | None = None) -> Chart:
     wrong = table.filter(pl.col("truth") != pl.col("predicted"))
     worst = wrong.sort("share", descending=True).row(0, named=True)
     said = (
-        f"{chosen.series}: shares of each class told as each class; most often mistaken: "
-        f"{worst['truth']} for {worst['predicted']}, {worst['share']:.0%}."
+        f"{chosen.series}: share of each true class with each prediction; most frequent mistake: "
+        f"{worst['truth']} as {worst['predicted']}, {worst['share']:.0%}."
     )
     return image_charts.draw_confusion(table, said)

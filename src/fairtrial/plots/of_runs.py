@@ -1,4 +1,4 @@
-"""From a trial to a chart of its runs: how they were trained, and where they ended."""
+"""Charts of the runs of a trial: their training and their final metrics."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from fairtrial.plots.summaries import (
 from fairtrial.trial.trial import Trial
 
 METRICS_TO_SHOW = ("parameter_error", "accuracy", "mse")
-"""By which runs are shown where the caller names no metric: the first that they have."""
+"""Default metrics; the first that the runs have is shown."""
 MOST_SINGLE = 4_000
-"""Curves of single seeds that a chart may hold."""
+"""The most curves of single seeds in a chart."""
 
 
 def name_series(trial: Trial, arms: Sequence[str] | None = None) -> tuple[pl.DataFrame, Looks]:
     """Return the runs of some arms (all if None) with setting and series, and all looks.
 
-    A series looks the same whichever arms are shown.
+    The look of a series does not depend on the arms that are shown.
 
     Raises
     ------
@@ -65,28 +65,28 @@ def read_curves(trial: Trial, quantity: str) -> Curves:
 
 @remember
 def list_quantities(trial: Trial) -> list[str]:
-    """List the quantities that a trial has curves of, in the order of the alphabet."""
+    """List the quantities that a trial has curves of, in alphabetical order."""
     return trial.curves["quantity"].unique().sort().to_list()
 
 
 def choose_metric(trial: Trial, metric: str | None = None) -> str:
-    """Return a metric that the runs have: the one named, or the one that says most.
+    """Return the named metric, or the default metric of the runs.
 
     Raises
     ------
     InputError
-        If they do not have it.
+        If the runs do not have it.
     """
     known = trial.runs.columns[trial.runs.columns.index("seconds") + 1 :]
     wanted = [metric] if metric else METRICS_TO_SHOW
     found = [name for name in wanted if name in known]
     if not found:
-        raise InputError(f"{wanted[0]} is no metric of {trial.folder}: {', '.join(known)} are.")
+        raise InputError(f"{trial.folder} has no metric {wanted[0]}: it has {', '.join(known)}.")
     return found[0]
 
 
 def find_unit(runs: pl.DataFrame) -> str:
-    """Return what runs count their length in, "step" or "epoch"."""
+    """Return the unit of the length of the runs, "step" or "epoch"."""
     in_steps = "steps" in runs.columns and runs["steps"].is_not_null().any()
     return "step" if in_steps else "epoch"
 
@@ -97,24 +97,24 @@ def curves(
     arms: Sequence[str] | None = None,
     singles: bool = True,
 ) -> Chart:
-    """Draw a quantity at each step (epoch): mean over the seeds, and the band that they span.
+    """Draw a quantity during training: mean over the seeds, band from smallest to largest value.
 
     Parameters
     ----------
     trial : Trial
         A results folder.
     quantity : str
-        Of `curves.parquet`, such as "loss", "parameter_error" or "accuracy".
+        A quantity of `curves.parquet`, such as "loss", "parameter_error" or "accuracy".
     arms : sequence of str, optional
-        Which; all if absent.
+        The arms to draw; by default all.
     singles : bool
-        Whether the reader can have each seed's curve shown.
+        Whether the reader can show the curve of each seed.
 
     Returns
     -------
     chart
-        A panel a setting; where losses differ, a panel an arm with its own axis: they are
-        different objectives. Without runs that diverged.
+        One panel per setting. Losses of different kinds have one panel per arm, each with its own
+        axis, because they are different objectives. Diverged runs are left out.
 
     Raises
     ------
@@ -128,8 +128,8 @@ def curves(
     if bands.is_empty():
         known = ", ".join(list_quantities(trial))
         raise InputError(
-            f"{trial.folder} has no curves of {quantity} to show: it has those of {known}, and "
-            "those of runs that diverged are left out."
+            f"{trial.folder} has no curves of {quantity} to show: it has curves of {known}. "
+            "Diverged runs are left out."
         )
     unlike = quantity == "loss" and runs["loss.kind"].n_unique() > 1
     single = None
@@ -157,12 +157,12 @@ def curves(
 
 
 def learning_rates(trial: Trial, arms: Sequence[str] | None = None) -> Chart | None:
-    """Draw the learning rate of every run, a dot where it changes.
+    """Draw the learning rate of every run, for the settings in which it changes.
 
     Returns
     -------
     chart or None
-        A panel for each setting whose rates change; None if none does.
+        One panel per setting, with a dot at each change; None if no rate changes.
     """
     runs, looks = name_series(trial, arms)
     changes = find_changes(trial.curves, runs, "learning_rate")
@@ -176,16 +176,16 @@ def learning_rates(trial: Trial, arms: Sequence[str] | None = None) -> Chart | N
 def train_and_validation(
     trial: Trial, metric: str = "accuracy", arms: Sequence[str] | None = None
 ) -> Chart:
-    """Draw a metric on training and on validation rows after each epoch; the gap is what differs.
+    """Draw a metric on the training and on the validation rows after each epoch.
 
     Parameters
     ----------
     trial : Trial
-        Of classes.
+        A trial of a task with classes.
     metric : str
         "accuracy" or "cross_entropy".
     arms : sequence of str, optional
-        Which; all if absent.
+        The arms to draw; by default all.
 
     Raises
     ------
@@ -210,18 +210,18 @@ def train_and_validation(
     return curve_charts.draw_shares(
         pl.concat(found),
         looks,
-        f"Training and validation {title} after each epoch, a panel an arm.",
+        f"Training and validation {title} after each epoch, one panel per arm.",
         y_title=title,
     )
 
 
 def accuracy_against_time(trial: Trial) -> Chart:
-    """Draw the test accuracy of each arm, with its interval, against the time of a run.
+    """Draw the test accuracy of each arm, with its 95 % interval, against the time of one run.
 
     Raises
     ------
     InputError
-        If the runs are not of classes.
+        If the task has no classes.
     """
     points = measure_accuracies(trial)
     named, _ = name_series(trial)
@@ -233,36 +233,38 @@ def accuracy_against_time(trial: Trial) -> Chart:
     best = points.row(0, named=True)
     return run_charts.draw_race(
         points,
-        f"Test accuracy against seconds a run: {best['name']} is the most accurate, "
+        f"Test accuracy against seconds per run: {best['name']} is the most accurate, "
         f"{best['accuracy']:.1%}.",
     )
 
 
 def outcomes(trial: Trial, arms: Sequence[str] | None = None) -> Chart:
-    """Draw where each run ended, and how: completed, stopped early, rate floor or diverged."""
+    """Draw how each run ended, and at which step or epoch."""
     runs, _ = name_series(trial, arms)
     length = pl.coalesce([name for name in ("steps", "epochs") if name in runs.columns])
     runs = runs.filter(length.is_not_null()).with_columns(pl.col("outcome").replace(OUTCOMES))
     counts = runs["outcome"].value_counts(sort=True).iter_rows()
     said = ", ".join(f"{count} {outcome}" for outcome, count in counts)
     return run_charts.draw_outcomes(
-        runs, find_unit(runs), f"Where each run ended, a row an arm: {said}."
+        runs, find_unit(runs), f"How each run ended, one row per arm: {said}."
     )
 
 
 def final_values(
     trial: Trial, metric: str | None = None, arms: Sequence[str] | None = None
 ) -> Chart:
-    """Draw a metric of every run that did not diverge, and the mean of each arm.
+    """Draw a metric at the end of every run, and the mean of each arm.
+
+    Diverged runs are left out.
 
     Parameters
     ----------
     trial : Trial
         A results folder.
     metric : str, optional
-        Of the scoreboard; the one that says most if absent.
+        A metric of `runs.parquet`; by default the first of parameter error, accuracy and MSE.
     arms : sequence of str, optional
-        Which; all if absent.
+        The arms to draw; by default all.
 
     Raises
     ------
@@ -278,24 +280,24 @@ def final_values(
         metric,
         f"{title}, log scale" if log else title,
         looks,
-        f"{capitalise(title)} at the end of every run, a row a setting, a mark a series.",
+        f"{capitalise(title)} at the end of every run, one row per setting, one mark per series.",
         log=log,
     )
 
 
 def is_on_log_scale(runs: pl.DataFrame, metric: str) -> bool:
-    """Say whether a metric shows best on a log scale: an error, and nowhere 0."""
+    """Say whether a metric has a log scale: errors that are nowhere 0."""
     is_error = metric in ("parameter_error", "mse", "excess_risk")
     return is_error and not (runs[metric] <= 0).any()
 
 
 def sensitivity(trial: Trial, metric: str | None = None) -> Chart | None:
-    """Draw a metric against the learning rate, for arms that differ in it only.
+    """Draw a metric against the learning rate, for arms that differ only in their learning rate.
 
     Returns
     -------
     chart or None
-        None where no arms do.
+        None if there are no such arms.
 
     Raises
     ------
@@ -312,7 +314,7 @@ def sensitivity(trial: Trial, metric: str | None = None) -> Chart | None:
         points,
         title,
         assign_looks(list_unique(points, "series"), looks),
-        f"{capitalise(title)} against the learning rate, mean over the seeds; rules from the "
-        "smallest to the largest.",
+        f"{capitalise(title)} against the learning rate, mean over the seeds; vertical lines "
+        "from the smallest to the largest value.",
         log=is_on_log_scale(runs, metric),
     )

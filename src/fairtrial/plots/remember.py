@@ -1,4 +1,4 @@
-"""What is read of a trial once, and then for all of its charts."""
+"""Results that are computed once per trial and shared by its charts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Result = TypeVar("Result")
 
 
 def remember(function: Callable[..., Result]) -> Callable[..., Result]:
-    """Keep what a function of a trial returns for as long as there is the trial.
+    """Keep the results of a function of a trial as long as the trial exists.
 
-    A trial reads its tables once, so what is worked out from them stays true. Callers share one
-    result: none may change it.
+    A trial reads its tables once, so the results stay valid. Callers share a result and must not
+    change it.
     """
     kept: WeakKeyDictionary[Trial, dict[tuple[Any, ...], Result]] = WeakKeyDictionary()
 

@@ -1,4 +1,4 @@
-"""The rows behind a run, loaded again as its study says, and what its model tells of them."""
+"""The data rows of a run, loaded as in training, and the predictions of its model."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from fairtrial.trial.trial import Trial
 
 
 class Model(NamedTuple):
-    """What a run has learned: the run's name, W (D, K) or (D,), and b (K,) or ()."""
+    """The final parameters of a run: its name, W (D, K) or (D,), and b (K,) or ()."""
 
     run: str
     W: np.ndarray
     b: np.ndarray
 
     def tell(self, X: np.ndarray) -> np.ndarray:
-        """Return scores or numbers of rows: (N, D) to (N, K) or (N,), in float32 as in training."""
+        """Predict scores or numbers: (N, D) to (N, K) or (N,), in float32 as in training."""
         return X @ self.W + self.b
 
     def tell_classes(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the class of each row, and the confidence in it: (N, D) to (N,) and (N,)."""
+        """Predict the class of each row, and its probability: (N, D) to (N,) and (N,)."""
         chances = scipy.special.softmax(self.tell(X), axis=1)
         return chances.argmax(1), chances.max(1)
 
@@ -56,7 +56,7 @@ def load_rows(trial: Trial, arm: str, seed: int) -> Dataset:
     InputError
         If there is no such arm, or its table cannot be used.
     MachineError
-        If the images cannot be had.
+        If the images cannot be loaded.
     """
     found = find_arm(trial, arm)
     fitted: tuple[Any, ...] = (None, AS_THEY_COME)
@@ -66,13 +66,13 @@ def load_rows(trial: Trial, arm: str, seed: int) -> Dataset:
 
 
 def has_plain_pixels(trial: Trial, arm: str) -> bool:
-    """Say whether an arm is trained on its rows as they come, so that its weights are images."""
+    """Say whether an arm trains on unmapped pixels, so that its weights are images."""
     recipe = find_arm(trial, arm).recipe
     return isinstance(recipe, Recipe) and recipe.features == AS_THEY_COME
 
 
 def is_trained(trial: Trial, arm: str) -> bool:
-    """Say whether an arm is trained; baselines are fitted, and leave no parameters."""
+    """Say whether an arm is trained; baselines are fitted and have no parameters."""
     return isinstance(find_arm(trial, arm).recipe, Recipe)
 
 
@@ -88,12 +88,12 @@ def scale_rows(X: np.ndarray, dataset: Dataset) -> np.ndarray:
 
 
 def read_model(trial: Trial, run: str) -> Model:
-    """Read what a run has learned.
+    """Read the final parameters of a run.
 
     Raises
     ------
     InputError
-        If the run has left no parameters, as baselines do not.
+        If the run has no parameters, such as that of a baseline.
     """
     found = {
         name: np.asarray(values, np.float32).reshape(shape)
@@ -102,5 +102,5 @@ def read_model(trial: Trial, run: str) -> Model:
         .iter_rows()
     }
     if found.keys() != {"W", "b"}:
-        raise InputError(f"{trial.folder} has no parameters of a run {run!r}.")
+        raise InputError(f"{trial.folder} has no parameters of run {run!r}.")
     return Model(run, found["W"], found["b"])

@@ -1,4 +1,4 @@
-"""From a table to a chart: where runs ended, and how good they are there."""
+"""Specifications of the charts of runs: final metrics and outcomes."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ from fairtrial.plots.layout import (
 from fairtrial.plots.summaries import list_unique
 
 MOST_IN_LEGEND = 7
-"""Names of a legend that fit beside each other."""
+"""The most names in a legend."""
 RACE_HEIGHT = 320
 LABEL_GAP = 16
 """Pixels from one label to the next."""
 MOST_LABELS = 20
 LONGEST_LABEL = 34
-"""Letters of a label beside a chart."""
+"""Most letters of a label beside a chart."""
 
 
 def draw_final_values(
     runs: pl.DataFrame, metric: str, title: str, looks: Looks, description: str, *, log: bool = True
 ) -> Chart:
-    """Draw a metric of every run as a tick, and the mean of each arm as a larger mark.
+    """Draw a metric of every run as a tick, and the mean of each arm as a large mark.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def draw_final_values(
     metric : str
         Name of the column.
     title : str
-        What the axis measures.
+        Title of the axis.
     looks : mapping
         The look of each series.
     description : str
@@ -77,7 +77,7 @@ def draw_final_values(
     mean = each.group_by("setting", "series", maintain_order=True).agg(pl.col("value").mean())
     series, order = list_unique(runs, "series"), list_unique(runs, "setting")
     scale = {"type": "log", "nice": False, "padding": 8} if log else {"zero": False}
-    # Many arms of one setting get a row with a name each: a legend of them all says less.
+    # Many arms of one setting get one row each, because a legend of all of them is hard to read.
     by_row = len(order) == 1 and len(series) > MOST_IN_LEGEND
     legend = None if by_row else {"title": None, "symbolOpacity": 1}
     ticks = {"data": list_rows(each), "mark": mark("tick", thickness=1, opacity=0.65, bandSize=8)}
@@ -117,7 +117,7 @@ def draw_reported(
     looks: Looks,
     description: str,
 ) -> Chart:
-    """Draw what was reported among what the seeds give, a row a series.
+    """Draw reported values beside the values of the seeds, one row per series.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def draw_reported(
     reported : dict
         The reported value of each series, in the metric's unit.
     metric, title : str
-        Name of the column, and what the axis measures.
+        Name of the column, and title of the axis.
     looks : mapping
         The look of each series.
     description : str
@@ -188,18 +188,18 @@ OUTCOME_LOOKS = {
     "reached the rate floor": (GREEN, "triangle-down"),
     "diverged": (VERMILLION, "cross"),
 }
-"""Colour and shape of each way in which a run can end."""
+"""Colour and shape of each outcome."""
 
 
 def draw_outcomes(runs: pl.DataFrame, unit: str, description: str) -> Chart:
-    """Draw where each run ended, and how: a row an arm, a mark a run.
+    """Draw how each run ended, and when: one row per arm, one mark per run.
 
     Parameters
     ----------
     runs : table
         `setting`, `series`, `seed`, `outcome` (in words) and `ended_at`.
     unit : str
-        "step" or "epoch": what `ended_at` counts.
+        The unit of `ended_at`, "step" or "epoch".
     description : str
         The text alternative.
     """
@@ -233,7 +233,7 @@ def draw_outcomes(runs: pl.DataFrame, unit: str, description: str) -> Chart:
 
 
 def join_words(*words: pl.Expr) -> pl.Expr:
-    """Join what is not empty, with a dot between."""
+    """Join the words that are not empty, with a dot between them."""
     parts = [pl.when(word != "").then(word) for word in words]
     return pl.concat_str(parts, separator=" · ", ignore_nulls=True)
 
@@ -241,15 +241,15 @@ def join_words(*words: pl.Expr) -> pl.Expr:
 def draw_sensitivity(
     points: pl.DataFrame, title: str, looks: Looks, description: str, *, log: bool = False
 ) -> Chart:
-    """Draw a metric against the learning rate, a line a series, a panel a setting.
+    """Draw a metric against the learning rate, one line per series, one panel per setting.
 
     Parameters
     ----------
     points : table
-        `setting`, `series`, `learning_rate`, `mean`, `low`, `high` (the smallest and the largest
-        over the seeds) and `diverged` (a sentence; "" if no run did).
+        `setting`, `series`, `learning_rate`, `mean`, `low`, `high` (smallest and largest over the
+        seeds) and `diverged` (a sentence; "" if no run diverged).
     title : str
-        What the y axis measures.
+        Title of the y axis.
     looks : mapping
         The look of each series.
     description : str
@@ -309,9 +309,9 @@ def draw_sensitivity(
 
 
 def draw_race(points: pl.DataFrame, description: str) -> Chart:
-    """Draw accuracies with their intervals against seconds, with their names at the right.
+    """Draw accuracies with their intervals against seconds, with names at the right.
 
-    Of more than `MOST_LABELS` arms those get a name that no other beats in both.
+    With more than `MOST_LABELS` arms, only arms that no other arm beats in both have a name.
 
     Parameters
     ----------
@@ -360,7 +360,7 @@ def draw_race(points: pl.DataFrame, description: str) -> Chart:
         "data": list_rows(shown),
         "encoding": {
             "x": quantity(
-                "seconds", title="seconds a run", axis={"format": "~g", "tickCount": 5},
+                "seconds", title="seconds per run", axis={"format": "~g", "tickCount": 5},
                 scale={"type": "log", "nice": False, "padding": 16},
             ),
             "tooltip": [
@@ -375,13 +375,13 @@ def draw_race(points: pl.DataFrame, description: str) -> Chart:
 
 
 def _find_unbeaten(points: pl.DataFrame) -> pl.DataFrame:
-    """Keep the points than which no other is more accurate in less time."""
+    """Keep the points that no other point beats in both accuracy and time."""
     fastest = points.sort("seconds", "accuracy", descending=[False, True])
     return fastest.filter(pl.col("accuracy") > pl.col("accuracy").cum_max().shift().fill_null(-1.0))
 
 
 def _find_domain(points: pl.DataFrame) -> tuple[float, float]:
-    """Find where a scale of accuracies begins and ends, so that no mark is cut."""
+    """Find the ends of a scale of accuracies, with room around all marks."""
     numbers = points.select("accuracy", "low", "high").to_numpy()
     low, high = float(np.nanmin(numbers)), float(np.nanmax(numbers))
     room = 0.05 * (high - low) or 0.01
@@ -389,21 +389,21 @@ def _find_domain(points: pl.DataFrame) -> tuple[float, float]:
 
 
 def spread(places: np.ndarray, gap: float, ends: tuple[float, float]) -> np.ndarray:
-    """Move places apart until all are `gap` from each other, as little as that takes.
+    """Move places as little as possible so that all are at least `gap` apart.
 
     Parameters
     ----------
     places : (N,)
-        In any order, which stays.
+        In any order; the results have the same order.
     gap : float
         The smallest distance between two results.
     ends : (float, float)
-        Results lie between them where there is room for all.
+        Results lie between these ends if there is room for all.
 
     Returns
     -------
     (N,)
-        The nearest places by least squares.
+        The nearest such places by least squares.
 
     Examples
     --------
@@ -412,7 +412,7 @@ def spread(places: np.ndarray, gap: float, ends: tuple[float, float]) -> np.ndar
     """
     order = np.argsort(places, kind="stable")
     steps = gap * np.arange(len(places))
-    # Without the gaps, what has to be a gap apart has to be in order.
+    # After subtracting the gaps, the constraint is that the places are in order.
     ordered = isotonic_regression(places[order] - steps).x
     ordered = np.clip(ordered, ends[0], max(ends[1] - gap * (len(places) - 1), ends[0]))
     found = np.empty(len(places))

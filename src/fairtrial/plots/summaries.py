@@ -1,7 +1,7 @@
-"""From the tables of a results folder to the smaller tables that charts and pages show.
+"""Summaries of the tables of a results folder, for charts and pages.
 
-Every function takes and returns Polars tables. `runs` has a row a run, with the columns of
-`name_runs`, by which the others group: `setting` and `series`.
+Every function takes and returns Polars tables. `runs` has one row per run, with the columns
+`setting` and `series` of `name_runs`, by which the functions group.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 
 N_POINTS = 150
-"""Points that a curve keeps on the page."""
+"""Points that a curve keeps."""
 
 OUTCOMES = {"stopped_early": "stopped early", "rate_floor": "reached the rate floor"}
-"""Outcomes in words, where their own name is none."""
+"""Outcomes whose name differs from the words on the page."""
 
 N_SINGLE_POINTS = 30
 """Points that the curve of a single seed keeps."""
@@ -26,7 +26,7 @@ PLAIN_FIELDS = ("steps", "epochs", "batch_size", "validation")
 
 
 def drop_diverged(runs: pl.DataFrame) -> pl.DataFrame:
-    """Leave out runs that diverged: what they are last would hide everything else."""
+    """Leave out diverged runs, whose last values would dominate every scale."""
     return runs.filter(pl.col("outcome") != "diverged")
 
 
@@ -36,18 +36,18 @@ def list_unique(table: pl.DataFrame, column: str) -> list[str]:
 
 
 Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]
-"""Of each run, the steps (epochs) at which a quantity was noted, ascending, and its values."""
+"""For each run, the steps (epochs) of a quantity, ascending, and its values."""
 
 
 def split_curves(curves: pl.DataFrame, quantity: str) -> Curves:
-    """Split a quantity's curves into those of single runs, without values that are not finite.
+    """Split the curves of a quantity by run, without values that are not finite.
 
     Parameters
     ----------
     curves : table
         `run`, `at`, `quantity`, `value`; `at` ascending within a run.
     quantity : str
-        Which of the curves.
+        The quantity to select.
     """
     wanted = curves.filter(pl.col("quantity") == quantity, pl.col("value").is_finite())
     lists = wanted.group_by("run", maintain_order=True).agg("at", "value")
@@ -62,18 +62,18 @@ def summarise_curves(
 ) -> pl.DataFrame:
     """Average the curves of each arm over its seeds.
 
-    A run that ended keeps its last value, so the mean is over the same seeds everywhere.
+    A run that ended keeps its last value, so every mean is over the same seeds.
 
     Parameters
     ----------
     curves : table or mapping
-        `run`, `at`, `quantity`, `value`; or what `split_curves` has made of that.
+        `run`, `at`, `quantity`, `value`; or the result of `split_curves`.
     runs : table
-        As `name_runs` returns it.
+        The result of `name_runs`.
     quantity : str
-        Which of the curves.
+        The quantity to select.
     n_points : int
-        At most so many points are kept of a curve, evenly, the first and the last among them.
+        The most points of a curve, evenly spaced, including the first and the last.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def summarise_curves(
 
 
 def _average(curves: Sequence[tuple[np.ndarray, np.ndarray]], n_points: int) -> pl.DataFrame:
-    """Average curves at some of the steps that any of them has."""
+    """Average curves at a selection of their steps."""
     at = thin(np.unique(np.concatenate([steps for steps, _ in curves])), n_points)
     values = np.full((len(curves), len(at)), np.nan)
     for row, (steps, noted) in zip(values, curves, strict=True):
@@ -120,7 +120,7 @@ def _no_curves() -> pl.DataFrame:
 
 
 def thin(values: np.ndarray, n: int) -> np.ndarray:
-    """Keep at most n values, evenly, the first and the last among them.
+    """Keep at most n values, evenly spaced, including the first and the last.
 
     Examples
     --------
@@ -161,12 +161,12 @@ def list_single_curves(
 
 
 def find_changes(curves: pl.DataFrame, runs: pl.DataFrame, quantity: str) -> pl.DataFrame:
-    """Keep of each run's curve the points where its value changes, and the last one.
+    """Keep the points of each curve where its value changes, and the last one.
 
     Returns
     -------
     table
-        `setting`, `series`, `seed`, `at`, `value`, for settings where any curve changes at all.
+        `setting`, `series`, `seed`, `at`, `value`, for settings in which any curve changes.
     """
     points = curves.filter(pl.col("quantity") == quantity, pl.col("value").is_finite())
     points = runs.select("run", "setting", "series", "seed").join(points, on="run")
@@ -196,12 +196,12 @@ def list_weights(runs: pl.DataFrame, parameters: pl.DataFrame) -> pl.DataFrame:
 
 
 def find_injections(runs: pl.DataFrame) -> dict[str, str | None]:
-    """Find the arms with noise injected in training, each with the arm that differs in that only.
+    """Find the arms with injected noise, each with the same arm without that noise.
 
     Returns
     -------
     dict
-        The arm's name, and the other arm's, or None where the study has no such arm.
+        The name of the arm, and that of the arm without noise or None if there is none.
     """
     noise = [name for name in runs.columns if name.startswith("noise.")]
     others = [
@@ -216,7 +216,7 @@ def find_injections(runs: pl.DataFrame) -> dict[str, str | None]:
     noisy: dict[str, str] = {}
     for *recipe, name, is_noisy in arms.select(*others, "arm", has_noise).iter_rows():
         if is_noisy:
-            noisy[name] = repr(recipe)  # Some settings are lists, which are no keys.
+            noisy[name] = repr(recipe)  # Some settings are lists, which cannot be keys.
         else:
             plain.setdefault(repr(recipe), name)
     return {name: plain.get(recipe) for name, recipe in noisy.items()}
@@ -228,9 +228,9 @@ def summarise_metrics(runs: pl.DataFrame, metrics: Sequence[str]) -> pl.DataFram
     Returns
     -------
     table
-        A row an arm and metric: `arm`, `setting`, `series`, `metric`, `mean`, `sd` (null with fewer
-        than two seeds), `low`, `high`, `n` (runs that did not diverge and have a finite metric)
-        and `n_seeds`.
+        One row per arm and metric: `arm`, `setting`, `series`, `metric`, `mean`, `sd` (null with
+        fewer than two seeds), `low`, `high`, `n` (runs that did not diverge and have a finite
+        metric) and `n_seeds`.
     """
     long = runs.unpivot(
         on=list(metrics), index=["arm", "setting", "series", "outcome"], variable_name="metric"
@@ -248,7 +248,7 @@ def summarise_metrics(runs: pl.DataFrame, metrics: Sequence[str]) -> pl.DataFram
 
 
 def describe_outcomes(runs: pl.DataFrame) -> dict[str, str]:
-    """Say for each arm how its runs ended, with the steps or epochs at which they did.
+    """Say for each arm how its runs ended, and at which steps or epochs.
 
     Examples
     --------
@@ -268,7 +268,7 @@ def describe_outcomes(runs: pl.DataFrame) -> dict[str, str]:
 
 
 def format_number(value: float | None, digits: int = 4) -> str:
-    """Write a number with so many significant digits, and no number as a dash.
+    """Write a number with some significant digits; a missing number is a dash.
 
     Examples
     --------
@@ -284,7 +284,7 @@ def format_number(value: float | None, digits: int = 4) -> str:
 
 
 def format_interval(mean: float | None, low: float | None, high: float | None) -> str:
-    """Write a mean with its interval, all to the place where the interval has two digits.
+    """Write a mean with its interval, rounded to two digits of the interval's half width.
 
     Examples
     --------
@@ -303,9 +303,9 @@ def format_interval(mean: float | None, low: float | None, high: float | None) -
 
 
 def format_spread(mean: float | None, sd: float | None) -> str:
-    """Write a mean and its standard deviation, both to the place where the latter has meaning.
+    """Write a mean and its standard deviation, both rounded to the same place.
 
-    The standard deviation gets one digit, or two where the first is a 1.
+    The standard deviation has one digit, or two if the first is 1.
 
     Examples
     --------
@@ -329,11 +329,11 @@ def bin_numbers(values: np.ndarray, n_bins: int, ends: tuple[float, float]) -> p
     Parameters
     ----------
     values : (N,)
-        Numbers; those beyond the ends count among all, and in no bin.
+        Numbers; those beyond the ends are in no bin, but count in the total.
     n_bins : int
-        How many bins.
+        Number of bins.
     ends : (float, float)
-        Where the first begins and the last ends.
+        Start of the first bin and end of the last.
 
     Returns
     -------
@@ -346,20 +346,20 @@ def bin_numbers(values: np.ndarray, n_bins: int, ends: tuple[float, float]) -> p
 
 
 def find_ends(values: np.ndarray) -> tuple[float, float]:
-    """Find where most of some numbers lie: all but a thousandth at either end."""
+    """Find the range of some numbers without the outermost thousandth at either end."""
     low, high = np.quantile(values, [0.001, 0.999])
     return (float(low), float(high)) if low < high else (float(low) - 0.5, float(high) + 0.5)
 
 
 def summarise_rates(runs: pl.DataFrame, metric: str) -> pl.DataFrame:
-    """Summarise a metric over the seeds where arms differ in their learning rate only.
+    """Summarise a metric over the seeds, for arms that differ only in their learning rate.
 
     Returns
     -------
     table
         `setting`, `series`, `learning_rate`, `mean`, `low`, `high`, `diverged` (a sentence; "" if
-        no run did): for series with more than one learning rate at which some run did not diverge,
-        in ascending order of it.
+        no run diverged), in ascending order of the learning rate. Series with fewer than two rates
+        at which some run did not diverge are left out.
     """
     rate = "optimizer.learning_rate"
     words = [(name, pl.String) for name in ("setting", "series", "diverged")]
@@ -385,7 +385,7 @@ def summarise_rates(runs: pl.DataFrame, metric: str) -> pl.DataFrame:
             high=value.filter(sound).max(), diverged=pl.when(n_diverged > 0).then(said),
         )  # fmt: skip
         if points["mean"].count() < 2:
-            continue  # A rate at which every run diverged has no place on the scale.
+            continue  # A rate at which every run diverged has no mean to draw.
         setting, series = (_drop_rate(group[name][0]) for name in ("setting", "series"))
         parts.append(
             points.sort(rate).select(
@@ -398,7 +398,7 @@ def summarise_rates(runs: pl.DataFrame, metric: str) -> pl.DataFrame:
 
 
 def _drop_rate(name: str) -> str:
-    """Leave the learning rate out of the name of a setting or a series.
+    """Remove the learning rate from the name of a setting or a series.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Pages are made of sections, sections of parts, parts of blocks.
+"""The parts of a page: sections contain parts, and parts contain blocks.
 
 The HTML template renders each block; `figures` and `tables` write blocks to files.
 """
@@ -15,9 +15,9 @@ from fairtrial.plots.layout import Chart
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table: its text, a `mark` for how it looks, and the number to sort it by.
+    """A cell of a table: its text, a `mark` for its style, and the number to sort it by.
 
-    The mark is some of `yes`, `no`, `text` (a sentence) and `word`, or none.
+    The mark has some of the words `yes`, `no`, `text` (a sentence) and `word`, or none.
     """
 
     text: str
@@ -147,9 +147,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the page, which the contents link to.
+    """A section of the page, with a link in the contents.
 
-    Where there is a `fold`, all parts are inside one fold with this summary.
+    With a `fold`, all parts are inside one fold with this summary.
     """
 
     name: str
@@ -159,7 +159,7 @@ class Section:
     fold: str = ""
 
     def list_blocks(self) -> Iterator[Block]:
-        """Yield all blocks, those within others too."""
+        """Yield all blocks, including nested ones."""
         for part in self.parts:
             yield from _unfold(part.blocks)
 
@@ -188,11 +188,11 @@ class Headline:
 
 
 MOST_ARMS = 12
-"""Arms that a page shows at once; where there are more, the reader opens a fold."""
+"""The most arms that a page shows without a fold."""
 
 
 def fold_part(part: Part, n_arms: int) -> Part:
-    """Fold what a part shows of its arms, if there are many."""
+    """Fold the blocks of a part if there are many arms."""
     if n_arms <= MOST_ARMS:
         return part
     return replace(part, blocks=[Fold(f"All {n_arms} arms", part.blocks)])
@@ -204,7 +204,7 @@ def row_of(*texts: str) -> list[Cell]:
 
 
 def make_name(text: str) -> str:
-    """Make a name for a file or a link from any text.
+    """Make a name for a file or a link from a text.
 
     Examples
     --------

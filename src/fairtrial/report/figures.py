@@ -23,7 +23,7 @@ DRAW: Mapping[str, Callable[[dict[str, Any]], bytes]] = {
     "pdf": vl_convert.vegalite_to_pdf,
     "png": lambda drawing: vl_convert.vegalite_to_png(drawing, scale=PNG_SCALE),
 }
-"""What draws a Vega-Lite specification in each format."""
+"""The function that draws a Vega-Lite specification in each format."""
 
 
 def write_figures(

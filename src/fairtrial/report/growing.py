@@ -17,7 +17,7 @@ from fairtrial.trial.progress import Clock, Report, Status, show_duration
 from fairtrial.trial.trial import Trial
 
 LEAST_SECONDS, LARGEST_SHARE = 10.0, 0.1
-"""Least seconds between two versions of the page, and its largest share of the time."""
+"""Least seconds between two versions of the page, and the largest share of time to write it."""
 
 
 class GrowingPage:
@@ -40,7 +40,7 @@ class GrowingPage:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Stop the reloading, also of a page that stays unfinished, such as after Ctrl-C."""
+        """Stop the page from reloading, even if it stays unfinished, as after Ctrl-C."""
         if self._due:
             stop_refresh(self._folder)
 

@@ -127,9 +127,9 @@ def make_lab_page(folder: Path) -> Document:
 
 
 def _open(folder: Path) -> Trial:
-    """Open a results folder; one that has not changed is the same trial, with what is made of it.
+    """Open a results folder; a folder that has not changed gives the same trial.
 
-    So a lab that writes its page after each study draws the charts of a study once.
+    A lab that writes its page after each study therefore draws the charts of each study once.
     """
     tables = (folder / RUNS, folder / VERDICTS)
     return _open_as_of(

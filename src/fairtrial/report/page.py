@@ -1,4 +1,4 @@
-"""From blocks to one self-contained HTML file."""
+"""Rendering of a page as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ GROUPS = {
     "undecided": "Undecided: not enough evidence",
     "different things": "Compared different things",
 }
-"""Groups of headlines in their order, each with its heading; a verdict is its own group."""
+"""Groups of headlines, in order, with their headings."""
 MOST_HEADLINES = 4
-"""Headlines that each group shows; a fold has the others."""
+"""Headlines that each group shows; the others are in a fold."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def say_origin(environment: Mapping[str, Any]) -> str:
 
 
 def render_page(document: Document) -> str:
-    """Render the page; every text is escaped, every script and style is named by its hash."""
+    """Render the page; all texts are escaped, all scripts and styles are allowed by hash."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -94,7 +94,7 @@ def render_page(document: Document) -> str:
 
 
 def group_headlines(headlines: Sequence[Headline]) -> list[tuple[str, str, list[Headline]]]:
-    """Sort headlines into groups, in order: each group's name, its heading, its headlines."""
+    """Group headlines, in order: name, heading and headlines of each group."""
     grouped: dict[str, list[Headline]] = {name: [] for name in GROUPS}
     for headline in headlines:
         grouped.setdefault(headline.group or headline.verdict, []).append(headline)
@@ -109,12 +109,12 @@ def load_library() -> str:
 
 
 def make_inert(script: str) -> str:
-    """Escape a script so that no string in it can end its element."""
+    """Escape a script so that no string in it ends its element."""
     return script.replace("</script", r"<\/script").replace("<!--", r"<\!--")
 
 
 def dump_json(value: object) -> str:
-    r"""Write JSON for a script element, without characters that have a meaning in HTML.
+    r"""Write JSON for a script element, with the special characters of HTML escaped.
 
     Examples
     --------
@@ -128,15 +128,15 @@ def dump_json(value: object) -> str:
 
 
 def strip(figure: Figure) -> dict[str, Any]:
-    """Return a chart's specification without schema and config, which the page has once."""
+    """Return the specification of a chart without schema and config, which all charts share."""
     known = ("$schema", "config")
     return {key: value for key, value in figure.specification.items() if key not in known}
 
 
 def write_policy(scripts: Sequence[str], style: str) -> str:
-    """Write a Content-Security-Policy: these scripts, this style, and nothing from anywhere.
+    """Write a Content-Security-Policy that allows only these scripts and this style.
 
-    The browser refuses every other script, `eval`, and every request.
+    The browser refuses all other scripts, `eval`, and all requests.
     """
     allowed = " ".join(_hash(script) for script in scripts)
     return (

@@ -1,4 +1,4 @@
-"""The report of a folder, a lab's or a study's: its page, its figures, its tables."""
+"""The report of a lab or a study: its page, figures and tables."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ PAGE, ONE_PAGE = "report.html", "one-page.html"
 
 
 def make_document(folder: str | Path) -> Document:
-    """Make the page of a lab or of a study from its folder alone.
+    """Make the page of a lab or of a study from its folder.
 
     Raises
     ------
     InputError
-        If the folder is neither's, or a file in it cannot be read.
+        If the folder is not that of a lab or a study, or a file in it cannot be read.
     """
     folder = Path(folder)
     return make_lab_page(folder) if is_lab(folder) else make_study_page(Trial(folder))
@@ -42,8 +42,8 @@ def write_page(folder: str | Path, pending: Sequence[tuple[str, str]] = ()) -> P
     folder : str or Path
         A results folder, or the lab's.
     pending : sequence of (str, str)
-        What the page does not have yet, each with its expected time; an open page reloads itself
-        while there is any.
+        The results that are missing, each with its expected time. An open page reloads itself while
+        there are any.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def write_page(folder: str | Path, pending: Sequence[tuple[str, str]] = ()) -> P
     Raises
     ------
     InputError
-        If the folder is neither's, or a file in it cannot be read.
+        If the folder is not that of a lab or a study, or a file in it cannot be read.
     MachineError
         If the page cannot be written.
     """
@@ -79,23 +79,24 @@ def write_report(
     folder : str or Path
         A results folder, or the lab's.
     figures : str, optional
-        "svg", "pdf" or "png": every figure of the page as a file in `figures/`.
+        "svg", "pdf" or "png": write every figure of the page to `figures/`.
     tables : str, optional
-        "latex", "csv" or "markdown": every table of the page as a file in `tables/`.
+        "latex", "csv" or "markdown": write every table of the page to `tables/`.
     one_page : bool
-        Whether to write a short version too, `one-page.html`.
+        Whether to write the short version, `one-page.html`.
     report : callable
         Called with the progress.
 
     Returns
     -------
     dict of Path to int
-        The written pages and folders, each with its number of files.
+        The pages and folders that were written, with their numbers of files.
 
     Raises
     ------
     InputError
-        If the folder is neither's, a file in it cannot be read, or a format is not known.
+        If the folder is not that of a lab or a study, a file in it cannot be read, or a format is
+        not known.
     MachineError
         If a file cannot be written.
     """

@@ -1,4 +1,4 @@
-"""What one seed can show, and what it cannot."""
+"""The notice on studies with one seed."""
 
 from __future__ import annotations
 

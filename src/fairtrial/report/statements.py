@@ -1,4 +1,4 @@
-"""The lab report's statements on the page, each with its verdict and its evidence."""
+"""The statements of the lab report on the page, with their verdicts and evidence."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def say_evidence(row: Mapping[str, Any]) -> str:
 
 
 def say_telling(row: Mapping[str, Any]) -> str:
-    """Say what its strongest claim shows; "" if one claim or none decides the statement."""
+    """Describe the strongest claim; "" if at most one claim decides the statement."""
     n_deciding = sum(claim["decides"] for claim in row["claims"])
     if row["telling"] is None or n_deciding < 2:
         return ""

@@ -111,12 +111,12 @@ def _has_numbers(cells: Sequence[Cell]) -> bool:
 
 def _join_latex(texts: Iterable[str]) -> str:
     row = " & ".join(map(escape_latex, texts))
-    guard = "{}" if row.startswith(("[", "*")) else ""  # The row's end before would take it.
+    guard = "{}" if row.startswith(("[", "*")) else ""  # Else an argument of the previous `\\`.
     return rf"    {guard}{row} \\"
 
 
 def escape_latex(text: str) -> str:
-    r"""Escape what LaTeX would read as a command.
+    r"""Escape the special characters of LaTeX.
 
     Examples
     --------
@@ -169,7 +169,7 @@ def to_markdown(table: Table, name: str) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    r"""Escape the characters that have a meaning in Markdown.
+    r"""Escape the special characters of Markdown.
 
     Examples
     --------
@@ -184,4 +184,4 @@ FORMATS: Mapping[str, tuple[str, Callable[[Table, str], str]]] = {
     "csv": ("csv", to_csv),
     "markdown": ("md", to_markdown),
 }
-"""Each format's file ending, and what writes it."""
+"""The file ending and the writer of each format."""

@@ -1,4 +1,4 @@
-"""Feature maps as data sets: what they are fitted on, what they depend on, and their shapes."""
+"""Mapped data sets: the rows for fitting, the dependences, and the shapes."""
 
 from dataclasses import replace
 
@@ -42,7 +42,7 @@ def name(features):
 
 
 @pytest.mark.parametrize("features", MAPS, ids=name)
-def test_shapes_are_known_before(features):
+def test_number_of_features_is_known_before_mapping(features):
     data = load_dataset(DIGITS, 3, 0.2, features)
     shape = measure_data(DIGITS, features)
     assert data.X.shape == (1437, shape.n_features)
@@ -50,13 +50,13 @@ def test_shapes_are_known_before(features):
     assert (data.divisor, data.X.dtype) == (1, np.float32)
 
 
-def test_as_they_come_they_stay():
+def test_default_features_are_unchanged():
     data = load_dataset(DIGITS, 0, None, PixelFeatures())
     assert data.X is load_dataset(DIGITS, 1).X
 
 
 @pytest.mark.parametrize("features", MAPS, ids=name)
-def test_neither_labels_nor_test_rows_nor_validation_rows_matter(features, small):
+def test_features_do_not_depend_on_labels_test_or_validation_rows(features, small):
     seen, held_out = split_rows(200, 0.25, 5)
     expected = map_features(features, small, 5, 0.25)
     X = small.X.copy()
@@ -71,7 +71,7 @@ def test_neither_labels_nor_test_rows_nor_validation_rows_matter(features, small
 
 
 @pytest.mark.parametrize("features", FITTED, ids=name)
-def test_what_training_sees_matters(features, small):
+def test_features_depend_on_training_rows(features, small):
     seen = split_rows(200, 0.25, 5)[0]
     X = small.X.copy()
     X[seen[:50]] = X[seen[:50]][:, ::-1]
@@ -81,7 +81,7 @@ def test_what_training_sees_matters(features, small):
 
 
 @pytest.mark.parametrize("features", MAPS, ids=name)
-def test_the_seed_says_everything(features, small):
+def test_features_are_determined_by_the_seed(features, small):
     one, same, other = (map_features(features, small, seed, None).X for seed in (5, 5, 6))
     np.testing.assert_array_equal(one, same)
     # Without draws, and without validation rows, nothing differs.
@@ -89,7 +89,7 @@ def test_the_seed_says_everything(features, small):
 
 
 @pytest.mark.parametrize("features", MAPS, ids=name)
-def test_whoever_waits_may_stop_it_at_any_time(features, small):
+def test_watcher_can_stop_features_at_any_time(features, small):
     """Called again and again, from the first moment to the last rows."""
     calls = []
 
@@ -114,7 +114,7 @@ def test_whoever_waits_may_stop_it_at_any_time(features, small):
     assert not calls
 
 
-def test_kept_features_are_those_that_were_made(monkeypatch):
+def test_stored_features_equal_computed_ones(monkeypatch):
     made = load_dataset(DIGITS, 1, 0.2, PATCHES)
     monkeypatch.setattr("fairtrial.data.features.FITS", {})  # Now none can be made.
     kept = load_dataset(DIGITS, 1, 0.2, PATCHES)
@@ -125,7 +125,7 @@ def test_kept_features_are_those_that_were_made(monkeypatch):
             load_dataset(DIGITS, seed, validation, PATCHES.model_copy(update=change))
 
 
-def test_kept_and_made_anew_agree():
+def test_stored_and_recomputed_features_agree():
     whole = load_dataset(DIGITS, 0)
     kept = load_dataset(DIGITS, 4, 0.2, PATCHES)
     made = map_features(PATCHES, whole, 4, 0.2)
@@ -133,7 +133,7 @@ def test_kept_and_made_anew_agree():
     np.testing.assert_array_equal(kept.X, made.X)
 
 
-def test_hog_is_made_once_for_all_seeds(monkeypatch):
+def test_hog_is_computed_once_for_all_seeds(monkeypatch):
     features = HogFeatures(kind="hog", cell=2)
     one = load_dataset(DIGITS, 1, 0.2, features)
     monkeypatch.setattr("fairtrial.data.features.FITS", {})
@@ -141,7 +141,7 @@ def test_hog_is_made_once_for_all_seeds(monkeypatch):
 
 
 @pytest.mark.parametrize("scale", [1, 1 / 255])
-def test_own_images_are_kept_by_the_rows_of_each_split(tmp_path, scale):
+def test_features_of_own_images_are_stored_per_split(tmp_path, scale):
     """Described by scikit-image in the order of the split, which the seed and the share decide."""
     X = np.random.default_rng(0).integers(0, 256, (40, 8, 8)) * scale
     expected = np.stack([hog(image / (255 * scale), 9, (2, 2), (2, 2)) for image in X])
@@ -159,7 +159,7 @@ def test_own_images_are_kept_by_the_rows_of_each_split(tmp_path, scale):
 
 
 @pytest.mark.parametrize("features", MAPS, ids=name)
-def test_own_images_are_fitted_on_the_training_rows_of_their_seed(tmp_path, features):
+def test_features_of_own_images_are_fitted_on_training_rows_of_the_seed(tmp_path, features):
     X = np.random.default_rng(0).integers(0, 256, (60, 8, 8))
     task = ft.images(X, np.arange(60) % 2, file=tmp_path / "mine.npz")
     for seed in (1, 2):
@@ -170,7 +170,7 @@ def test_own_images_are_fitted_on_the_training_rows_of_their_seed(tmp_path, feat
         assert kept.X.shape[1] == measure_data(task, features).n_features
 
 
-def test_a_table(tmp_path):
+def test_features_of_a_table(tmp_path):
     path = tmp_path / "table.csv"
     rows = "\n".join(f"{row % 7},{'abc'[row % 3]},{row}" for row in range(60))
     path.write_text(f"x,letter,y\n{rows}\n")
@@ -183,7 +183,7 @@ def test_a_table(tmp_path):
     assert measure_data(task, features).n_features == 11
 
 
-def test_what_was_true_of_the_weights_no_longer_is():
+def test_mapped_data_has_no_true_parameters():
     task = LinearTask(kind="linear", features=3, rows=40, test_rows=10)
     data = load_dataset(task, 0, None, FourierFeatures(kind="fourier", directions=5))
     assert data.true_parameters is None

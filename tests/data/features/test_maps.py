@@ -31,7 +31,7 @@ def test_pixels_are_standardised():
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_scales_of_chunks_are_those_of_the_whole():
+def test_fit_scale_does_not_depend_on_chunks():
     whole = np.random.default_rng(0).normal(3.0, 2.0, (1000, 5)).astype(np.float32)
     found = fit_scale(whole[first : first + 300] for first in range(0, 1000, 300))(whole)
     np.testing.assert_allclose(found, (whole - whole.mean(0)) / whole.std(0), atol=1e-5)
@@ -49,7 +49,7 @@ def test_fourier_features_approach_the_kernel(gamma):
     np.testing.assert_allclose(Z @ Z.T / 40_000, expected, atol=0.03)
 
 
-def test_fourier_features_are_spread_as_scikit_learns():
+def test_fourier_features_have_the_moments_of_scikit_learns():
     """Same mean square and same mean fourth power of each row, over many directions."""
     rows = make_rows()
     gamma = 0.5 / measure_distance(rows, np.float32(1.0)) ** 2
@@ -63,7 +63,7 @@ def test_fourier_features_are_spread_as_scikit_learns():
         )  # fmt: skip
 
 
-def test_more_directions_are_the_same_and_more():
+def test_more_fourier_directions_extend_the_same_draws():
     rows = make_rows()
     few, many = (
         fit_fourier(FourierFeatures(kind="fourier", directions=n), rows)(rows.read())
@@ -73,7 +73,7 @@ def test_more_directions_are_the_same_and_more():
 
 
 @pytest.mark.parametrize("settings", [(9, 4, 2), (5, 2, 3)])
-def test_hog_is_scikit_images(settings):
+def test_hog_agrees_with_scikit_image(settings):
     orientations, cell, block = settings
     rows = make_rows(20, 144)
     features = HogFeatures(kind="hog", orientations=orientations, cell=cell, block=block)
@@ -85,13 +85,13 @@ def test_hog_is_scikit_images(settings):
         np.testing.assert_allclose(row, expected, atol=1e-5)
 
 
-def test_rows_are_mapped_in_order_whatever_the_chunks():
+def test_apply_keeps_the_order_of_rows_for_any_chunks():
     X = np.arange(2 * CHUNK + 3, dtype=np.float32)[:, None]
     found = np.concatenate([*apply(lambda rows: 2 * rows, X, 1)])
     np.testing.assert_array_equal(found, 2 * X)
 
 
-def test_draws_are_of_seen_rows_only_and_without_repeats():
+def test_training_rows_are_drawn_from_seen_rows_without_repeats():
     rows = make_rows(50, 1)
     rows.X[:, 0] = np.arange(50)
     some = TrainingRows(rows.X, np.arange(0, 50, 2), 1, 0)
@@ -101,7 +101,7 @@ def test_draws_are_of_seen_rows_only_and_without_repeats():
     np.testing.assert_array_equal(some.draw(99, "x")[:, 0], np.arange(0, 50, 2))
 
 
-def test_one_core_until_the_last_thread_is_done():
+def test_one_core_limit_holds_until_the_last_thread_ends():
     def count():
         return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
 

@@ -66,7 +66,7 @@ LAYERS = [
 
 
 @pytest.mark.parametrize("settings", LAYERS, ids=str)
-def test_responses(settings):
+def test_layer_responses_agree_with_loops(settings):
     layer = fit(PatchFeatures(kind="patches", patches=6, **settings), 4)
     for image in IMAGES[:4]:
         expected = respond_slowly(image, layer)
@@ -75,7 +75,7 @@ def test_responses(settings):
 
 
 @pytest.mark.parametrize("channels", [None, 4])
-def test_two_layers(channels):
+def test_second_layer_sees_maps_of_the_first(channels):
     """The second layer sees the maps of the first: 4 x 4 places of 10 responses, or 4 channels."""
     first = FirstLayer(size=3, patches=5, grid=4, padding=1, channels=channels)
     features = PatchFeatures(kind="patches", first=first, sizes=[2], patches=6, grid=2)
@@ -90,7 +90,7 @@ def test_two_layers(channels):
 
 
 @pytest.mark.parametrize("n_channels", [4, 99])
-def test_channels_are_the_principal_components_of_responses(n_channels):
+def test_channels_are_principal_components_of_responses(n_channels):
     features = PatchFeatures(kind="patches", patches=3, grid=2)
     responses = patches.map_images(fit(features, 4), IMAGES).reshape(-1, 6)
     expected = PCA(svd_solver="full").fit(responses.astype(float)).components_[:n_channels].T
@@ -99,7 +99,7 @@ def test_channels_are_the_principal_components_of_responses(n_channels):
     np.testing.assert_allclose(np.abs((found * expected).sum(0)), 1.0, atol=1e-4)
 
 
-def test_features_are_the_sizes_side_by_side_standardised():
+def test_patch_features_concatenate_sizes_and_are_standardised():
     features = PatchFeatures(kind="patches", sizes=[3, 5], patches=6, grid=2)
     layers = [patches.fit_layer(features, size, IMAGES, ROWS, f"patches.{size}") for size in (3, 5)]
     raw = np.array([[*layers[0](image).ravel(), *layers[1](image).ravel()] for image in IMAGES])
@@ -109,7 +109,7 @@ def test_features_are_the_sizes_side_by_side_standardised():
     np.testing.assert_allclose(found, expected, atol=2e-3)
 
 
-def test_pixels_are_raised_to_gamma_first():
+def test_gamma_is_applied_to_pixels_first():
     plain = PatchFeatures(kind="patches", sizes=[3], patches=6, grid=2)
     roots = TrainingRows(np.sqrt(ROWS.X / 16).astype(np.float32), ROWS.seen, 1, ROWS.seed)
     expected = patches.fit_patches(plain, roots)(roots.read())
@@ -118,7 +118,7 @@ def test_pixels_are_raised_to_gamma_first():
 
 
 @pytest.mark.parametrize("sizes", [(6, 3, 0.0), (23, 4, 0.0), (28, 14, 0.25), (5, 2, 1.0)])
-def test_cells(sizes):
+def test_weigh_cells(sizes):
     found = patches.weigh_cells(*sizes)
     np.testing.assert_allclose(found.sum(1), 1.0, rtol=1e-6)
     np.testing.assert_allclose(found, weigh_slowly(*sizes), atol=2e-3)
@@ -128,7 +128,7 @@ def draw(size, images=IMAGES):
     return patches.draw_windows(images, size, 0, np.random.default_rng(1))
 
 
-def test_whitened_windows_are_uncorrelated_and_of_one_size():
+def test_whitened_windows_are_uncorrelated_with_equal_variance():
     random = np.random.default_rng(0)
     windows = random.normal(2.0, 1.0, (20_000, 4)) @ random.normal(size=(4, 4))
     mean, whitening = patches.fit_whitening(windows.astype(np.float32), 0.0, 9)
@@ -138,7 +138,7 @@ def test_whitened_windows_are_uncorrelated_and_of_one_size():
     np.testing.assert_allclose(fewer, whitening[:, :2], rtol=1e-5)
 
 
-def test_whitening_leaves_out_a_direction_without_variance():
+def test_whitening_drops_a_direction_without_variance():
     """The mean of each window has been taken off: one of nine directions has none."""
     windows = patches.normalise_contrast(draw(3), 0.1)
     mean, whitening = patches.fit_whitening(windows, 0.0, 100)
@@ -148,7 +148,7 @@ def test_whitening_leaves_out_a_direction_without_variance():
     )
 
 
-def test_contrast():
+def test_normalise_contrast():
     windows = draw(4)[:50]
     found = patches.normalise_contrast(windows, 0.3)
     for window, one in zip(windows.astype(float), found, strict=True):
@@ -157,7 +157,7 @@ def test_contrast():
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
-def test_windows_are_measured_without_being_cut(size):
+def test_measure_windows_agrees_with_cut_windows(size):
     maps = np.random.default_rng(0).normal(1.0, 1.0, (6, 6, 3)).astype(np.float32)
     mean, squares = patches.measure_windows(maps, size)
     n_places = 7 - size
@@ -169,7 +169,7 @@ def test_windows_are_measured_without_being_cut(size):
         assert squares[place] == pytest.approx(((window - window.mean()) ** 2).sum(), rel=1e-4)
 
 
-def test_windows_are_of_the_images_and_not_flat():
+def test_drawn_windows_come_from_images_and_are_not_flat():
     images = np.zeros((3, 8, 8, 1), np.float32)
     images[1, :, :, 0] = np.arange(64).reshape(8, 8)
     windows = draw(3, images)
@@ -192,7 +192,7 @@ def test_learned_patches_are_nearer_to_windows_than_random_ones():
     assert nearest["kmeans"] > nearest["random"] + 0.05
 
 
-def test_two_directions_are_found():
+def test_learn_patches_finds_two_directions():
     """Windows along two axes, either way, with a little noise: the patches are the axes."""
     random = np.random.default_rng(0)
     axes = np.eye(5)[[0, 3]]
@@ -211,7 +211,7 @@ def test_more_patches_than_windows(n_patches):
     np.testing.assert_array_equal(drawn.sum(1), 1.0)
 
 
-def test_rectified():
+def test_rectify():
     values = np.array([-0.0, -1e-30, -5.0, 0.0, 1e-30, 2.5], np.float32)
     np.testing.assert_array_equal(
         patches.rectify(values), np.array([0, 0, 0, 0, 1e-30, 2.5], np.float32)
@@ -219,7 +219,7 @@ def test_rectified():
 
 
 @pytest.mark.parametrize("shades", [np.zeros(20), np.linspace(0.1, 1.0, 20)])
-def test_images_of_one_shade_have_nothing_to_learn(shades):
+def test_patches_refuse_images_of_one_shade(shades):
     X = np.repeat(shades.astype(np.float32)[:, None], 64, axis=1)
     with pytest.raises(InputError, match="windows of one shade each"):
         patches.fit_patches(

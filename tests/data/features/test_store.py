@@ -1,4 +1,4 @@
-"""Kept features: whole or not at all, in half precision where they are many, within a limit."""
+"""Features on disk: complete files, half precision for large ones, a limit of size."""
 
 import os
 import threading
@@ -30,7 +30,7 @@ def folder():
     return store.cache_folder("features")
 
 
-def test_made_once(folder):
+def test_stored_features_are_computed_once(folder):
     first = store.keep("a", (4, 3), make)
     again = store.keep("a", (4, 3), fail)
     for found in (first, again):
@@ -41,7 +41,7 @@ def test_made_once(folder):
 
 
 @pytest.mark.parametrize("error", [InputError("no"), InterruptedError(), KeyboardInterrupt()])
-def test_nothing_half_written_stays(folder, error):
+def test_failed_features_leave_no_partial_file(folder, error):
     def fail():
         yield TABLE[:3]
         raise error
@@ -51,14 +51,14 @@ def test_nothing_half_written_stays(folder, error):
     assert [path.name for path in folder.iterdir()] == ["a.lock"]
 
 
-def test_what_was_left_half_written_is_made_anew(folder):
+def test_partial_feature_file_is_computed_again(folder):
     folder.mkdir(parents=True)
     (folder / "a.writing").write_bytes(b"half, and then the power went")
     np.testing.assert_array_equal(store.keep("a", (4, 3), make), TABLE)
     assert not list(folder.glob("*.writing"))
 
 
-def test_to_wait_for_another_can_be_stopped(folder):
+def test_wait_for_the_feature_lock_can_be_stopped(folder):
     def stop():
         raise InterruptedError
 
@@ -67,7 +67,7 @@ def test_to_wait_for_another_can_be_stopped(folder):
         store.keep("a", (4, 3), make)
 
 
-def test_many_are_kept_in_half_precision(monkeypatch):
+def test_large_features_are_stored_in_half_precision(monkeypatch):
     monkeypatch.setattr(store, "MOST_FLOAT32", 4 * 12)
     assert store.keep("a", (4, 3), make).dtype == np.float32
     monkeypatch.setattr(store, "MOST_FLOAT32", 4 * 12 - 1)
@@ -76,14 +76,14 @@ def test_many_are_kept_in_half_precision(monkeypatch):
     np.testing.assert_array_equal(found, TABLE)
 
 
-def test_half_precision_has_an_end_and_no_infinity(monkeypatch):
+def test_half_precision_features_are_clipped(monkeypatch):
     monkeypatch.setattr(store, "MOST_FLOAT32", 0)
     found = store.keep("a", (1, 3), lambda: iter([np.float32([[1e7, -1e7, 1.0]])]))
     np.testing.assert_array_equal(found, [[65504.0, -65504.0, 1.0]])
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "another shape"])
-def test_a_damaged_file_is_made_anew(folder, damage):
+def test_damaged_feature_file_is_computed_again(folder, damage):
     store.keep("a", (4, 3), make)
     path = folder / "a.npy"
     if damage == "another shape":
@@ -93,7 +93,7 @@ def test_a_damaged_file_is_made_anew(folder, damage):
     np.testing.assert_array_equal(store.keep("a", (4, 3), make), TABLE)
 
 
-def test_those_not_used_for_longest_go_first(folder, monkeypatch):
+def test_least_recently_used_features_are_removed_first(folder, monkeypatch):
     size = 128 + TABLE.nbytes  # With the header of the file.
     for age, name in enumerate(["new", "old", "older"]):
         store.keep(name, (4, 3), make)
@@ -109,7 +109,7 @@ def test_those_not_used_for_longest_go_first(folder, monkeypatch):
     np.testing.assert_array_equal(kept, TABLE)  # Its readers go on.
 
 
-def test_abandoned_files_are_removed(folder):
+def test_abandoned_feature_files_are_removed(folder):
     folder.mkdir(parents=True)
     for name, age in [("killed", 2), ("busy", 0)]:
         (folder / f"{name}.writing").write_bytes(b"half")
@@ -119,14 +119,14 @@ def test_abandoned_files_are_removed(folder):
     assert [path.name for path in folder.glob("*.writing")] == ["busy.writing"]
 
 
-def test_files_that_vanish_meanwhile_do_not_matter(folder, monkeypatch):
-    """As another's does that it has finished, between the list of files and a look at each."""
+def test_feature_files_removed_by_others_are_ignored(folder, monkeypatch):
+    """As when another process finishes its file after the files were listed."""
     listed = [folder / "gone.writing", folder / "gone.npy"]
     monkeypatch.setattr(store.Path, "iterdir", lambda _: iter(listed))
     np.testing.assert_array_equal(store.keep("a", (4, 3), make), TABLE)
 
 
-def test_who_comes_second_waits():
+def test_second_process_waits_for_the_features():
     made, started = [], threading.Event()
 
     def make_slowly():
@@ -162,7 +162,7 @@ def test_features_too_large_for_memory_need_a_folder(tmp_path, monkeypatch):
         store.keep("a", (4, 3), make)
 
 
-def test_names_tell_everything_apart():
+def test_feature_names_depend_on_all_parts():
     names = {
         store.name_features(*parts) for parts in [("a", "b"), ("ab", ""), ("a",), ("a", "b", "c")]
     }

@@ -1,4 +1,4 @@
-"""Feature maps: fitted on training rows alone, never on labels, and applied to all rows alike."""
+"""Feature maps: fitted on training rows without labels, and applied to all rows."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ def map_features(
     validation: float | None,
     keeps: bool = False,
 ) -> Dataset:
-    """Put other features in the place of a data set's.
+    """Replace the features of a data set.
 
     Parameters
     ----------
     features : PixelFeatures, FourierFeatures, HogFeatures or PatchFeatures
-        What to make of them.
+        The map.
     dataset : Dataset
-        Its labels have no part in it, nor have its test rows.
+        The map does not depend on its labels and test rows.
     seed : int
-        The run's seed: it decides all draws, and which rows validate.
+        The seed of the run, for all draws and the validation rows.
     validation : float or None
-        Share of the training rows that the recipe holds out: nothing is fitted on them either.
+        Share of the training rows that the recipe holds out; the map is not fitted on them.
     keeps : bool
-        Whether they are kept on the disk, as those of images are; else they are made anew, and held
-        in memory.
+        Whether the features are stored on disk, as for images; else they are computed and held in
+        memory.
 
     Returns
     -------
     Dataset
-        The same rows with their new features. What was true of the weights no longer is.
+        The same rows with the new features, without true parameters.
 
     Raises
     ------
     MachineError
-        If the disk does not take them.
+        If the features cannot be written to disk.
     """
     seen = split_rows(len(dataset.y), validation, seed)[0]
     rows = TrainingRows(dataset.X, seen, dataset.divisor, seed)
@@ -74,7 +74,7 @@ def map_features(
 
     n_rows = len(dataset.y)
     if keeps:
-        # Of these nothing is fitted: every seed that has the same rows has the same ones.
+        # HOG fits nothing, so seeds with the same rows have the same features.
         given = () if isinstance(features, HogFeatures) else (str(seed), repr(validation))
         name = name_features(features.model_dump_json(), fingerprint_rows(dataset), *given)
         shape = n_rows + len(dataset.test_y), count_features(features, dataset.X.shape[1])
@@ -91,9 +91,9 @@ def map_features(
 
 
 def fingerprint_rows(dataset: Dataset) -> str:
-    """Tell the rows of a data set from others, in their order and without labels.
+    """Fingerprint the rows of a data set by their content and order, without labels.
 
-    By what they hold: where rows are split anew for every seed, each split is another.
+    If the rows are split for every seed, each split has another fingerprint.
     """
     digest = hashlib.sha256()
     for X in (dataset.X, dataset.test_X):

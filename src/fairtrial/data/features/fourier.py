@@ -13,16 +13,16 @@ from scipy.spatial.distance import pdist
 from fairtrial.data.features.maps import Map, TrainingRows
 from fairtrial.study.features import FourierFeatures
 
-# Rows whose distances from each other give the bandwidth.
+# The number of rows whose distances give the bandwidth.
 N_COMPARED = 1000
 
 
 def fit_fourier(features: FourierFeatures, rows: TrainingRows) -> Map:
     """Draw the directions and offsets of cosines.
 
-    Their inner products, divided by their number, approach the kernel
-    `exp(-|x - x'|² / (2 bandwidth²))`. Each has a mean square of about 1, so that learning rates
-    that suit other features suit them.
+    The inner product of the features of two rows, divided by the number of features, approaches the
+    kernel `exp(-|x - x'|² / (2 bandwidth²))`. Each feature has a mean square of about 1, so that
+    learning rates for other features suit them.
     """
     gamma = np.float32(features.gamma)
     bandwidth = features.bandwidth * measure_distance(rows, gamma)
@@ -34,6 +34,6 @@ def fit_fourier(features: FourierFeatures, rows: TrainingRows) -> Map:
 
 
 def measure_distance(rows: TrainingRows, gamma: np.float32) -> float:
-    """Return the median distance between training rows raised to `gamma`; 1 if most are alike."""
+    """Return the median distance between training rows raised to `gamma`; 1 if it is 0."""
     distances = pdist((rows.draw(N_COMPARED, "distances") ** gamma).astype(np.float64))
     return float(np.median(distances)) or 1.0

@@ -14,8 +14,8 @@ from fairtrial.study.features import HogFeatures
 
 
 def fit_hog(features: HogFeatures, rows: TrainingRows) -> Map:
-    """Describe each image by itself: nothing is fitted."""
-    from skimage.feature import hog  # It takes a while to load.
+    """Return the map, which describes each image by itself; nothing is fitted."""
+    from skimage.feature import hog  # Slow to import.
 
     side = round(rows.X.shape[1] ** 0.5)
     settings = {

@@ -1,4 +1,4 @@
-"""What feature maps have in common: the rows they are fitted on, and how they are applied."""
+"""The common parts of feature maps: the rows for fitting, and the application to rows."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from threadpoolctl import threadpool_limits
 from fairtrial.data.features.watch import check_in, find_watcher, watch
 from fairtrial.randomness import make_stream
 
-# Features of rows before, (N, D) float32, to those after, (N, D') float32; each row by itself.
+# From the features of rows, (N, D) float32, to mapped features, (N, D') float32, row by row.
 Map = Callable[[np.ndarray], np.ndarray]
 
-# Rows that are mapped at a time.
+# The number of rows that are mapped at a time.
 CHUNK = 250
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingRows:
-    """What a map may be fitted on: the rows that training sees, without their labels.
+    """The rows for fitting a map: those that training sees, without labels.
 
     Attributes
     ----------
     X : (M, D)
-        All training rows of the data set, validation rows too.
+        All training rows of the data set, including validation rows.
     seen : (N,) of int
-        Those that training sees.
+        The rows that training sees.
     divisor : int
-        What features are divided by.
+        The number that features are divided by.
     seed : int
         The run's seed.
     """
@@ -43,18 +43,18 @@ class TrainingRows:
     seed: int
 
     def read(self) -> np.ndarray:
-        """Read all of them, (N, D) float32."""
+        """Read all rows that training sees, (N, D) float32."""
         return scale_down(self.X[self.seen], self.divisor)
 
     def draw(self, most: int, purpose: str) -> np.ndarray:
-        """Draw some of them without replacement, or read all if there are no more."""
+        """Draw at most `most` of these rows without replacement."""
         if len(self.seen) <= most:
             return self.read()
         drawn = self.open(purpose).choice(len(self.seen), most, replace=False)
         return scale_down(self.X[self.seen[drawn]], self.divisor)
 
     def open(self, purpose: str) -> np.random.Generator:
-        """Open the seed's stream of one purpose."""
+        """Open the stream of the seed for one purpose."""
         return make_stream(self.seed, f"features.{purpose}")
 
 
@@ -64,9 +64,9 @@ def scale_down(X: np.ndarray, divisor: int) -> np.ndarray:
 
 
 class OneCore:
-    """Hold matrix products to one core, so that the number of cores changes no digit.
+    """Limit matrix products to one core, so that results do not depend on the number of cores.
 
-    The limit is of the whole process: it stays until the last of all threads that hold it is done.
+    The limit applies to the whole process. It ends when the last thread that needs it is done.
     """
 
     def __init__(self) -> None:
@@ -95,9 +95,9 @@ def fit_scale(chunks: Iterable[np.ndarray]) -> Map:
     Parameters
     ----------
     chunks : iterable of (N, D) arrays
-        Features of training rows. One that is the same in all of them becomes 0 there.
+        Features of training rows. A constant feature becomes 0.
     """
-    from sklearn.preprocessing import StandardScaler  # It takes a second to load.
+    from sklearn.preprocessing import StandardScaler  # Slow to import.
 
     scaler = StandardScaler()
     for chunk in chunks:
@@ -115,7 +115,7 @@ def apply(feature_map: Map, X: np.ndarray, divisor: int) -> Iterator[np.ndarray]
     X : (N, D)
         Rows as the data set has them.
     divisor : int
-        What they are divided by.
+        The number that they are divided by.
 
     Yields
     ------
@@ -125,11 +125,11 @@ def apply(feature_map: Map, X: np.ndarray, divisor: int) -> Iterator[np.ndarray]
     watcher = find_watcher()
 
     def map_chunk(first: int) -> np.ndarray:
-        with watch(watcher):  # In this thread too.
+        with watch(watcher):  # Context variables are per thread.
             check_in()
             return feature_map(scale_down(X[first : first + CHUNK], divisor))
 
-    # Each processor takes chunks of its own: products of this size are slower on several.
+    # One chunk per processor, because products of this size are slower on several.
     with on_one_core:
         parallel: Any = Parallel(cpu_count(), "threading", return_as="generator")
         yield from parallel(delayed(map_chunk)(first) for first in range(0, len(X), CHUNK))

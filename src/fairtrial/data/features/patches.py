@@ -1,4 +1,4 @@
-"""Responses to a dictionary of small whitened patches, pooled on a grid; of one layer or two.
+"""Responses to a dictionary of small whitened patches, pooled on a grid, in one or two layers.
 
 References
 ----------
@@ -20,21 +20,21 @@ from fairtrial.data.features.watch import check_in
 from fairtrial.errors import InputError
 from fairtrial.study.features import PatchFeatures, PatchLayer
 
-# A dictionary is learned from so many windows, in so many images; of large windows from fewer.
-# The same images say how large the features are.
+# Windows and images from which a dictionary is learned; large windows are fewer (`MOST_VALUES`).
+# The same images give mean and scale of the features.
 N_WINDOWS, N_IMAGES, MOST_VALUES = 50_000, 2000, 2**26
-# So many of them give the principal components of a layer's responses.
+# Images that give the principal components of a layer's responses.
 N_IMAGES_FOR_CHANNELS = 500
 N_ROUNDS = 10
 BLOCK = 5000
-# What is this share of the largest is rounding.
+# Values below this share of the largest are rounding errors.
 ROUNDING = 1e-3
-# A contrast below this share of the window's length is float32's rounding.
+# A contrast below this share of the window's length is a rounding error of float32.
 SHADE = 1e-6
-# A length far below those of whitened windows, which are about the root of their dimensions.
+# Far below the length of whitened windows, which is about the root of their dimensions.
 SHORT = 1e-3
 
-# One image's maps, (M, M, C) float32, to others.
+# From the maps of one image, (M, M, C) float32, to other maps.
 ImageMap = Callable[[np.ndarray], np.ndarray]
 
 
@@ -61,7 +61,7 @@ def fit_patches(features: PatchFeatures, rows: TrainingRows) -> Map:
 
 
 def respond_each(image_map: ImageMap, images: np.ndarray) -> np.ndarray:
-    """Map image by image: what lies between stays in the processor's cache."""
+    """Map image by image, so that intermediate results stay in the processor's cache."""
     responses = []
     for image in images:
         check_in()
@@ -75,29 +75,29 @@ def map_images(image_map: ImageMap, images: np.ndarray) -> np.ndarray:
 
 
 def shape_images(X: np.ndarray) -> np.ndarray:
-    """Give rows of pixels, (N, D), the shape of images, (N, M, M, 1)."""
+    """Reshape rows of pixels, (N, D), to images, (N, M, M, 1)."""
     side = round(X.shape[1] ** 0.5)
     return X.reshape(-1, side, side, 1)
 
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """A dictionary of one size of patches, and what becomes of the responses to it.
+    """A dictionary of patches of one size, and the pooling of its responses.
 
     Attributes
     ----------
     settings : PatchLayer
     size : int
-        s, along a side of a patch.
+        s, pixels per side of a patch.
     softness : float
-        The length of a window that its own is set off against.
+        Each window is divided by the root of its squared length + softness².
     whitening : (s² C, R) float32
     offset : (R,) float32
-        Taken off whitened windows, whose mean is 0 then.
+        The mean of whitened windows, which is subtracted.
     patches : (P, R) float32
         Whitened, of length 1.
     channels : (2 P, C') float32 or None
-        Principal components, along which the responses are given.
+        Principal components of the responses; the output is along them.
     """
 
     settings: PatchLayer
@@ -109,9 +109,9 @@ class Layer:
     channels: np.ndarray | None = None
 
     def __call__(self, maps: np.ndarray) -> np.ndarray:
-        """Respond to one image's maps, (M, M, C): (G, G, 2 P), towards patches, then away.
+        """Respond to the maps of one image, (M, M, C).
 
-        Or, along `channels`, (G, G, C').
+        Returns (G, G, 2 P): positive cosines, then negative ones. With `channels`, (G, G, C').
         """
         cosines = self.whiten(maps) @ self.patches.T
         n_places, n_dimensions = round(len(cosines) ** 0.5), self.whitening.shape[1]
@@ -123,9 +123,10 @@ class Layer:
         return responses if self.channels is None else responses @ self.channels
 
     def whiten(self, maps: np.ndarray) -> np.ndarray:
-        """Whiten all windows of one image's maps, and give them length 1; (places, R).
+        """Whiten all windows of the maps of one image, and scale them to length 1; (places, R).
 
-        Means and lengths are taken off the product, which has far fewer values than the windows.
+        The product is corrected for means and lengths, because it has far fewer values than the
+        windows.
         """
         maps = pad(maps, self.settings.padding)
         mean, squares = measure_windows(maps, self.size)
@@ -143,24 +144,24 @@ def fit_layer(
     name: str,
     n_channels: int | None = None,
 ) -> Layer:
-    """Fit a layer on windows of what it sees of training images.
+    """Fit a layer on windows of training images.
 
     Parameters
     ----------
     settings : PatchLayer
     size : int
-        Along a side of its patches.
+        Pixels per side of a patch.
     maps : (N, M, M, C)
-        Training images, or what the layer below makes of them.
+        Training images, or the output of the layer below.
     rows : TrainingRows
-        Has the streams to draw from.
+        Provides the random streams.
     name : str
-        Of the layer, for the streams.
+        The name of the layer in its streams.
     n_channels : int, optional
-        How many principal components of its responses it gives; absent, it gives the responses.
+        Number of principal components of the output; by default the output is the responses.
     """
     windows = draw_windows(maps, size, settings.padding, rows.open(f"{name}.windows"))
-    # Without a softness the windows of one shade would have no length to be divided by.
+    # Without a softness, windows of one shade would be divided by 0.
     softness = max(settings.contrast, ROUNDING) * float(np.median(measure_contrast(windows)))
     normalised = normalise_contrast(windows, softness)
     mean, whitening = fit_whitening(normalised, settings.whitening, settings.dimensions)
@@ -186,7 +187,7 @@ def draw_windows(
 ) -> np.ndarray:  # fmt: skip
     """Draw windows of s x s from maps, (N, M, M, C); (N', s² C) float32.
 
-    Those of one shade only, of which backgrounds are full, have nothing to tell.
+    Windows of one shade, which are frequent in backgrounds, are left out.
     """
     n_windows = min(N_WINDOWS, MOST_VALUES // (size**2 * maps.shape[3]))
     n_each = -(-n_windows // len(maps))
@@ -216,7 +217,7 @@ def pad(maps: np.ndarray, padding: int) -> np.ndarray:
 
 
 def cut_windows(maps: np.ndarray, size: int) -> np.ndarray:
-    """Cut maps, (M, M, C), into all their windows, row by row, (places, s² C)."""
+    """Cut all windows out of maps, (M, M, C), row by row; (places, s² C)."""
     windows = sliding_window_view(maps, (size, size), (0, 1)).transpose(0, 1, 3, 4, 2)
     return windows.reshape(-1, size**2 * maps.shape[2])
 
@@ -228,7 +229,7 @@ def measure_windows(maps: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray
     -------
     mean : (places,)
     squares : (places,)
-        The squared length without the mean.
+        The squared length after subtracting the mean.
     """
     n_values = size**2 * maps.shape[2]
     mean = add_up(maps.sum(2), size) / np.float32(n_values)
@@ -250,12 +251,12 @@ def make_band(n_places: int, size: int) -> np.ndarray:
 
 
 def measure_contrast(windows: np.ndarray) -> np.ndarray:
-    """Return the length of each window, (N, D), without its mean; (N,)."""
+    """Return the length of each window, (N, D), after subtracting its mean; (N,)."""
     return measure_length(windows - windows.mean(1, keepdims=True))
 
 
 def normalise_contrast(windows: np.ndarray, softness: float) -> np.ndarray:
-    """Take the mean off each window, and divide by the root of its squared length + softness²."""
+    """Centre each window, and divide it by the root of its squared length + softness²."""
     centred = windows - windows.mean(1, keepdims=True)
     centred /= np.hypot(measure_length(centred), np.float32(softness))[:, None]
     return centred
@@ -267,7 +268,7 @@ def measure_length(windows: np.ndarray) -> np.ndarray:
 
 
 def lengthen(windows: np.ndarray) -> np.ndarray:
-    """Give whitened windows, (N, R), length 1; very short ones stay short."""
+    """Scale whitened windows, (N, R), to length 1; very short ones stay short."""
     return windows / (measure_length(windows) + np.float32(SHORT))[:, None]
 
 
@@ -280,13 +281,13 @@ def fit_whitening(windows: np.ndarray, more: float, most: int) -> tuple[np.ndarr
     more : float
         Added to the eigenvalues of their covariance, as a share of the largest.
     most : int
-        How many components are kept, at most. Those without variance are not.
+        The most components that are kept. Components without variance are dropped.
 
     Returns
     -------
     mean : (D,) float32
     whitening : (D, R) float32
-        `(windows - mean) @ whitening` has the identity as covariance where `more` is 0.
+        `(windows - mean) @ whitening` has the identity as covariance if `more` is 0.
     """
     mean, values, vectors = find_components(windows, most)
     there = values > ROUNDING**2 * values[0]
@@ -297,7 +298,7 @@ def fit_whitening(windows: np.ndarray, more: float, most: int) -> tuple[np.ndarr
 def find_components(
     values: np.ndarray, most: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-    """Find the first principal components of values, (N, D), at most so many.
+    """Find the first principal components of values, (N, D), at most `most`.
 
     Returns
     -------
@@ -324,7 +325,7 @@ def draw_patches(windows: np.ndarray, n_patches: int, stream: np.random.Generato
 
 
 def learn_patches(windows: np.ndarray, n_patches: int, stream: np.random.Generator) -> np.ndarray:
-    """Learn patches by spherical k-means: a window belongs to the patch it is most along.
+    """Learn patches by spherical k-means: a window belongs to the patch of largest |cosine|.
 
     Parameters
     ----------
@@ -342,7 +343,7 @@ def learn_patches(windows: np.ndarray, n_patches: int, stream: np.random.Generat
     """
     patches = draw_patches(windows, n_patches, stream)
     for _ in range(N_ROUNDS):
-        total = patches.copy()  # It damps, and patches without windows stay.
+        total = patches.copy()  # This damps, and keeps patches without windows.
         for first in range(0, len(windows), BLOCK):
             check_in()
             block = windows[first : first + BLOCK]
@@ -360,8 +361,8 @@ DICTIONARIES = {"kmeans": learn_patches, "random": draw_patches}
 
 def rectify(values: np.ndarray) -> np.ndarray:
     """Set negative float32 values to 0, in place."""
-    # As whole numbers they are negative just where they are as float32, and need no care for NaN:
-    # NumPy is several times as fast with them.
+    # Viewed as int32, values have the same signs as float32. NumPy's maximum is faster on integers,
+    # which have no NaN.
     bits = values.view(np.int32)
     np.maximum(bits, 0, out=bits)
     return values
@@ -369,14 +370,14 @@ def rectify(values: np.ndarray) -> np.ndarray:
 
 @cache
 def weigh_cells(n_places: int, grid: int, overlap: float) -> np.ndarray:
-    """Weigh places, in a row, for their averages over cells; (G, M) float32.
+    """Return the weights of places in the averages over cells, along one axis; (G, M) float32.
 
     Parameters
     ----------
     n_places, grid : int
-        M and G. A place that two cells share counts in both by its share.
+        M and G. A place that overlaps two cells counts in both, by its share.
     overlap : float
-        How far a cell reaches into its neighbours, as a share of its width.
+        How far a cell extends into its neighbours, as a share of its width.
     """
     width, places = n_places / grid, np.arange(n_places)
     low = (np.arange(grid)[:, None] - overlap) * width

@@ -1,4 +1,4 @@
-"""Pixels, standardised."""
+"""Standardised pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features that are kept on the disk: made once, there whole or not at all, read piece by piece."""
+"""Features on disk: computed once, written as a whole or not at all, read in pieces."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fairtrial.errors import MachineError
 FOLDER_NAME = "features"
 # float32 up to this size, in bytes; float16 beyond.
 MOST_FLOAT32 = 2**30
-# What all files may take together, in bytes: those not used for longest go first.
+# The most bytes of all files together; the least recently used files are removed first.
 MOST_KEPT = 8 * 2**30
 # What is made in memory where the folder cannot be written, in bytes.
 MOST_IN_MEMORY = 2**30
@@ -32,7 +32,7 @@ ABANDONED_SECONDS = 24 * 60 * 60
 
 
 def choose_dtype(shape: tuple[int, int]) -> np.dtype:
-    """Choose in what precision features are kept: in half where they are many."""
+    """Choose the precision of stored features: float32, or float16 for large arrays."""
     small = 4 * shape[0] * shape[1] <= MOST_FLOAT32
     return np.dtype(np.float32 if small else np.float16)
 
@@ -40,34 +40,34 @@ def choose_dtype(shape: tuple[int, int]) -> np.dtype:
 def keep(
     name: str, shape: tuple[int, int], make: Callable[[], Iterable[np.ndarray]]
 ) -> np.ndarray:  # fmt: skip
-    """Return the features of a name, made now if they are not there.
+    """Return the features with a name, and compute them if they are not stored.
 
     Parameters
     ----------
     name : str
-        Says everything that they depend on, see `name_features`.
+        A hash of everything that they depend on, see `name_features`.
     shape : (N, D)
     make : callable
-        Makes ready, and returns them as an iterable, some rows at a time.
+        Computes the features and returns them as an iterable, some rows at a time.
 
     Returns
     -------
     (N, D) float32 or float16
-        Mapped from the file, read-only.
+        Memory-mapped from the file, read-only.
 
     Raises
     ------
     MachineError
-        If they cannot be written.
+        If the features cannot be written.
     InterruptedError
-        If whoever watches has stopped it.
+        If the watcher has stopped the work.
     """
     dtype = choose_dtype(shape)
     folder = cache_folder(FOLDER_NAME)
     path = folder / f"{name}.npy"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Whoever else makes them now, in another thread or process, is waited for.
+        # Wait for another thread or process that computes the same features.
         with _take_turn(folder / f"{name}.lock"):
             if (found := _open(path, shape, dtype)) is not None:
                 return found
@@ -77,10 +77,10 @@ def keep(
                 aside.replace(path)
             finally:
                 aside.unlink(missing_ok=True)
-            made = np.load(path, mmap_mode="r")  # From here on it can be read, even if removed.
+            made = np.load(path, mmap_mode="r")  # Readable even if the file is removed.
             _make_room(path)
             return made
-    except InterruptedError:  # Whoever waited has stopped it.
+    except InterruptedError:  # The watcher stopped the work.
         raise
     except OSError as error:
         if error.errno in UNWRITABLE and dtype.itemsize * shape[0] * shape[1] <= MOST_IN_MEMORY:
@@ -108,19 +108,19 @@ def _make_without(
 
 
 def _open(path: Path, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray | None:
-    """Map a file that is there and whole, and note that it was used; None of any other."""
+    """Map a complete file and record its use; None if it is missing or damaged."""
     try:
         found = np.load(path, mmap_mode="r")
-        with contextlib.suppress(PermissionError):  # Of another user, whose files can be read.
+        with contextlib.suppress(PermissionError):  # The file of another user.
             os.utime(path)
-    except (FileNotFoundError, ValueError, EOFError):  # Not made yet, just removed, or damaged.
+    except (FileNotFoundError, ValueError, EOFError):  # Not written, removed, or damaged.
         return None
     return found if (found.shape, found.dtype) == (shape, dtype) else None
 
 
 @contextlib.contextmanager
 def _take_turn(path: Path) -> Iterator[None]:
-    """Hold a lock, and wait for it in a way that can be stopped."""
+    """Hold a lock; the watcher can stop the wait for it."""
     lock = FileLock(path)
     while not lock.is_locked:
         check_in()
@@ -136,7 +136,7 @@ def _write(
     path: Path, shape: tuple[int, int], dtype: np.dtype, chunks: Iterable[np.ndarray]
 ) -> None:  # fmt: skip
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    # Not through a mapping: on a full disk that would end the process.
+    # Not through a memory map: on a full disk that would kill the process.
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for chunk in chunks:
@@ -146,17 +146,17 @@ def _write(
 
 
 def _limit(chunk: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    # Half precision ends at 65,504: what lies beyond, such as a response that training rows hardly
-    # ever had, stays at that end instead of becoming infinite.
+    # float16 ends at 65,504. Larger values, such as a response that is rare in training rows, are
+    # clipped instead of becoming infinite.
     end = np.finfo(dtype).max
     return np.ascontiguousarray(np.clip(chunk, -end, end), dtype)
 
 
 def _make_room(newest: Path) -> None:
-    """Remove the files that have not been used for longest, down to `MOST_KEPT`."""
+    """Remove the least recently used files until the total is at most `MOST_KEPT`."""
     ages: dict[Path, os.stat_result] = {}
     for path in set(newest.parent.iterdir()) - {newest}:
-        with contextlib.suppress(FileNotFoundError):  # Another has just finished or removed it.
+        with contextlib.suppress(FileNotFoundError):  # Another process has finished or removed it.
             ages[path] = path.stat()
     room = MOST_KEPT - newest.stat().st_size
     for path, status in sorted(ages.items(), key=lambda pair: -pair[1].st_mtime):
@@ -164,13 +164,13 @@ def _make_room(newest: Path) -> None:
         if path.suffix == ".npy":
             room -= status.st_size
         if (path.suffix == ".npy" and room < 0) or (path.suffix == ".writing" and is_abandoned):
-            path.unlink(missing_ok=True)  # Whoever has it mapped goes on reading it.
+            path.unlink(missing_ok=True)  # Processes that have mapped it can still read it.
 
 
 def name_features(*parts: str) -> str:
-    """Name features by everything that they depend on, and by the code that makes them."""
+    """Name features by a hash of everything that they depend on, including the code."""
     whole = hashlib.sha256()
-    for part in (*parts, _fingerprint_code()):  # Lengths keep neighbours apart.
+    for part in (*parts, _fingerprint_code()):  # Lengths separate the parts.
         whole.update(len(part).to_bytes(8, "big") + part.encode())
     return whole.hexdigest()[:32]
 

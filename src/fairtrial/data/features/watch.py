@@ -1,4 +1,4 @@
-"""Whoever waits for features is told that they are still being made, and may stop it."""
+"""A callback that reports progress while features are computed, and can stop the work."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import contextlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
-# Of this thread alone: the many who load a data set need not hand it on.
+# A context variable, so that functions that load data need not pass the callback on.
 _watcher: ContextVar[Callable[[], None]] = ContextVar("watcher", default=lambda: None)
 
 
 @contextlib.contextmanager
 def watch(watcher: Callable[[], None]) -> Iterator[None]:
-    """Have a callable called again and again while this thread makes features.
+    """Call a function repeatedly while this thread computes features.
 
     Parameters
     ----------
     watcher : callable
-        What it raises ends the making.
+        An exception that it raises stops the work.
     """
     before = _watcher.set(watcher)
     try:
@@ -27,10 +27,10 @@ def watch(watcher: Callable[[], None]) -> Iterator[None]:
 
 
 def find_watcher() -> Callable[[], None]:
-    """Find who watches this thread, to have others watched as well."""
+    """Return the watcher of this thread, to pass it to other threads."""
     return _watcher.get()
 
 
 def check_in() -> None:
-    """Call whoever watches this thread, if anyone does."""
+    """Call the watcher of this thread, if there is one."""
     find_watcher()()
