@@ -1,59 +1,23 @@
-"""How much of a difference is owed to rows that all seeds share."""
+"""How much of a difference comes from rows that all seeds share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
 
-from fairtrial.evidence.pairs import Pairs
-from fairtrial.study.claims import Claim
-from fairtrial.study.task import ImagesTask, TableTask, has_one_test_set
-from fairtrial.trial.trial import Trial
+# As if at least so many rows differed: of N rows that are all alike, 95 % intervals of the share
+# that differs end at 3.7 / N (Clopper and Pearson), which is 1.96 standard errors of four rows.
+FEWEST_ROWS = 4
 
-
-def share_rows(claim: Claim, pairs: Pairs, trial: Trial) -> float | None:
-    """Measure what rows that all seeds share add to the variance of a claim's mean difference.
-
-    Parameters
-    ----------
-    claim : Claim
-        What is claimed.
-    pairs : Pairs
-        Its matched runs, without a problem.
-    trial : Trial
-        Whose runs they are.
-
-    Returns
-    -------
-    float or None
-        A variance, in squared units of the metric. None where a verdict is over seeds alone:
-        because the claim says so, because each seed draws rows of its own, as for lines, or because
-        only test accuracy on such images is known row by row.
-
-        All seeds of Fashion-MNIST and digits have the same test rows; their variance is taken from
-        a crossed analysis of variance. All seeds of a table, and of images of the user's own, split
-        the same rows anew, so that their differences hang together: with a share t of test rows,
-        t / (1 - t) times their variance is a correction for it.
-
-    References
-    ----------
-    Nadeau and Bengio (2003), "Inference for the generalization error", doi:10.1023/A:1024068626366.
-    """
-    task = pairs.arms[0][0].task
-    alike = all(arm.task == task for pair in pairs.arms for arm in pair)
-    if claim.over == "seeds" or not alike:
-        return None
-    if isinstance(task, TableTask | ImagesTask) and len(pairs.differences) > 1:
-        return float(np.var(pairs.differences, ddof=1)) * task.test / (1.0 - task.test)
-    if has_one_test_set(task) and claim.on == "accuracy":
-        return estimate_row_variance(_subtract_rows(pairs, trial.test_rows))
-    return None
+Marks = Mapping[
+    str, tuple[bytes, int]
+]  # by run: which test rows it has right, a bit each; how many
 
 
 def estimate_row_variance(differences: np.ndarray) -> float:
-    """Estimate the variance of the grand mean that is owed to the rows, in a crossed design.
+    """Estimate what the rows add to the variance of the grand mean, in a crossed design.
 
     Parameters
     ----------
@@ -79,20 +43,51 @@ def estimate_row_variance(differences: np.ndarray) -> float:
     return max(0.0, float(np.var(of_row, ddof=1)) - residual / n_seeds) / n_rows
 
 
-def _subtract_rows(pairs: Pairs, test_rows: pl.DataFrame) -> np.ndarray:
-    """Subtract who told which row right, `better` minus `than`; means over the pairs; (S, N)."""
-    marks = dict(zip(test_rows["run"], test_rows["right"], strict=True))
-    n_rows = dict(zip(test_rows["run"], test_rows["n_test_rows"], strict=True))
+def find_least_variance(n_rows: int) -> float:
+    """Return the variance of a mean over so many rows of which four differ by 1."""
+    return FEWEST_ROWS / n_rows**2
 
-    def read(arm: str, seed: int) -> np.ndarray:
-        run = f"{arm} #{seed}"
-        packed = np.frombuffer(marks[run], np.uint8)
-        return np.unpackbits(packed, count=n_rows[run]).astype(np.float64)
 
-    def subtract(rows: Sequence[tuple[str, str, int]]) -> np.ndarray:
-        return np.mean([read(better, seed) - read(than, seed) for better, than, seed in rows], 0)
+def index_marks(test_rows: pl.DataFrame) -> Marks:
+    """Index `test_rows.parquet` by run."""
+    columns = (test_rows[name] for name in ("run", "right", "n_test_rows"))
+    return {run: (right, n_rows) for run, right, n_rows in zip(*columns, strict=True)}
 
-    columns = pairs.table.select("better", "than", "seed")
-    return np.stack([
-        subtract(rows.rows()) for _, rows in columns.group_by("seed", maintain_order=True)
-    ])  # fmt: skip
+
+def unpack_marks(packed: bytes, n_rows: int) -> np.ndarray:
+    """Unpack which of its test rows a run has right; (N,) of 0 and 1."""
+    return np.unpackbits(np.frombuffer(packed, np.uint8), count=n_rows)
+
+
+def subtract_rows(pairs: pl.DataFrame, marks: Marks) -> np.ndarray | None:
+    """Subtract which rows each pair of runs has right, `better` minus `than`.
+
+    Parameters
+    ----------
+    pairs : table
+        `better`, `than` (names of arms) and `seed`; a seed may have several rows.
+    marks : mapping
+        By run.
+
+    Returns
+    -------
+    (S, N) or None
+        One row for each seed, in their order, means over its pairs. None where a run has no marks,
+        or not all have the same number of test rows.
+    """
+    runs = {
+        f"{arm} #{seed}"
+        for side in ("better", "than")
+        for arm, seed in pairs.select(side, "seed").iter_rows()
+    }
+    if not runs <= marks.keys() or len({marks[run][1] for run in runs}) != 1:
+        return None
+    read = {run: unpack_marks(*marks[run]).astype(np.int32) for run in runs}
+    n_rows = marks[next(iter(runs))][1]
+    differences = []
+    for (seed,), rows in pairs.group_by("seed", maintain_order=True):
+        total = np.zeros(n_rows, np.int64)
+        for better, than in rows.select("better", "than").iter_rows():
+            total += read[f"{better} #{seed}"] - read[f"{than} #{seed}"]
+        differences.append(total / rows.height)
+    return np.array(differences)

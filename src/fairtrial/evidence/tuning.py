@@ -32,6 +32,8 @@ class Tuned:
         By what.
     warning : str
         Where a choice lies at the edge of its grid, as sentences; "" if none does.
+    pairs : table
+        `better`, `than` (names of the chosen arms), `seed`, `better_value`, `than_value`.
     """
 
     differences: np.ndarray
@@ -39,6 +41,7 @@ class Tuned:
     than_rates: tuple[float, ...]
     chosen_on: str
     warning: str
+    pairs: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class _Side:
     """Arms that differ in their learning rate alone, the lowest first, and their values."""
 
     name: str
+    arms: tuple[str, ...]
     rates: tuple[float, ...]
     values: np.ndarray  # (rates, n)
     chosen_by: np.ndarray  # (rates, n): lower is better
@@ -113,7 +117,22 @@ def tune(claim: Claim, pairs: Pairs, arms: Sequence[Arm], runs: pl.DataFrame) ->
         than_rates,
         "the other seeds" if across else judged_by,
         _warn(edges),
+        _list_pairs(sides, chosen, seeds),
     )
+
+
+def _list_pairs(
+    sides: Sequence[Sequence[_Side]], chosen: Sequence[Sequence[np.ndarray]], seeds: Sequence[int]
+) -> pl.DataFrame:
+    """List the runs that were chosen, pair by pair and seed by seed."""
+    rows = [
+        (seed, better.arms[one], than.arms[other], better.values[one, n], than.values[other, n])
+        for n, seed in enumerate(seeds)
+        for (better, than), (ones, others) in zip(sides, chosen, strict=True)
+        for one, other in [(ones[n], others[n])]
+    ]
+    names = ["seed", "better", "than", "better_value", "than_value"]
+    return pl.DataFrame(rows, schema=names, orient="row")
 
 
 def _find_shared_seeds(
@@ -190,7 +209,8 @@ def _read_side(
     sign = -1.0 if METRICS[judged_by].higher_is_better else 1.0
     chosen_by = np.where(np.isfinite(judging), sign * judging, np.inf)
     recipe = grid[0].trained
-    side = _Side(f"{recipe.optimizer.kind} on {recipe.loss.kind}", rates, values, chosen_by)
+    name = f"{recipe.optimizer.kind} on {recipe.loss.kind}"
+    side = _Side(name, tuple(by_rate[rate] for rate in rates), rates, values, chosen_by)
     usable = np.isfinite(side.chosen_by).all(1)
     if not usable.any() or not np.isfinite(side.values[usable]).all():
         return None
