@@ -21,7 +21,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t
+
+from fairtrial.evidence.student import find_factor
 
 # Each is best for a mean of so many standard deviations; the last bets nearly all on the sign.
 STAKES = np.array([0.25, 0.5, 1.0, 2.0, 4.0, 8.0])
@@ -144,7 +145,7 @@ class WidenedBets:
         rejected, accepted = 1.0, 0.0  # Halves of p-values: 1 always suffices, 0 never.
         for _ in range(N_HALVINGS):
             half = (rejected + accepted) / 2.0
-            reach = self.shared * float(t.isf(half, self.degrees))
+            reach = self.shared * find_factor(half, self.degrees)
             if self.bets.test_above(shift + reach) <= half:
                 rejected = half
             else:
@@ -158,7 +159,7 @@ class WidenedBets:
     def find_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Return the ends of the shifts that neither one-sided test has rejected so far."""
         low, high = self.bets.find_interval((1.0 + level) / 2.0)
-        reach = self.shared * float(t.isf((1.0 - level) / 4.0, self.degrees))
+        reach = self.shared * find_factor((1.0 - level) / 4.0, self.degrees)
         return low - reach, high + reach
 
 
