@@ -23,7 +23,8 @@ from threadpoolctl import threadpool_limits
 
 from fairtrial.evidence.anytime import place_bets
 from fairtrial.evidence.sign_flip import MOST_EXACT, list_subset_means
-from fairtrial.evidence.verdict import LEVEL, Evidence, adjust, decide, weigh
+from fairtrial.evidence.step_down import adjust
+from fairtrial.evidence.verdict import LEVEL, Evidence, decide, weigh
 from fairtrial.randomness import make_stream
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
@@ -76,9 +77,9 @@ PEEKING: Columns = {
 }
 
 
-def say(evidence: Sequence[Evidence], margin: float) -> list[str]:
+def say(evidence: Sequence[Evidence]) -> list[str]:
     """Return the verdicts of one study's claims."""
-    return [one.verdict for one in decide(evidence, [margin] * len(evidence))]
+    return [one.verdict for one in decide(evidence)]
 
 
 def simulate_nothing(
@@ -96,8 +97,8 @@ def simulate_nothing(
     differences = draw(random, (n_studies, N_CLAIMS, n_seeds))
     for study in differences:
         evidence = [weigh(claim, 0.0) for claim in study]
-        called += not {"holds", "reversed"}.isdisjoint(say(evidence, 0.0))
-        covered += sum(one.low <= 0.0 <= one.high for one in evidence)
+        called += not {"holds", "reversed"}.isdisjoint(say(evidence))
+        covered += sum(one.wide[0] <= 0.0 <= one.wide[1] for one in evidence)
     p_of_t = stats.ttest_1samp(differences, 0.0, axis=-1).pvalue
     return {
         "called": called / n_studies,
@@ -124,7 +125,7 @@ def simulate_equivalence(
     shares = {}
     for name, truth in truths.items():
         differences = draw(random, (n_claims, n_seeds)) + np.reshape(truth, (-1, 1))
-        said = [say([weigh(claim, MARGIN)], MARGIN) for claim in differences]
+        said = [say([weigh(claim, MARGIN)]) for claim in differences]
         shares[f"equivalent_{name}"] = said.count(["equivalent"]) / n_claims
     return shares
 

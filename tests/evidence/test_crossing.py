@@ -6,12 +6,15 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import scipy.stats
 import statsmodels.api as sm
 from statsmodels.formula.api import ols
 
 from fairtrial import images
-from fairtrial.evidence.crossing import estimate_row_variance, share_rows
+from fairtrial.evidence.case import weigh_pairs
+from fairtrial.evidence.crossing import estimate_row_variance
 from fairtrial.evidence.pairs import pair_runs
+from fairtrial.evidence.sampling import BOTH, SEEDS, find_sampling
 from fairtrial.evidence.sign_flip import list_subset_means
 from made_up import make_runs, make_study
 
@@ -105,31 +108,52 @@ def make(claim, right, **others):
     return study.claims[0], pairs, SimpleNamespace(test_rows=table)
 
 
+def find_basis(claim, pairs, trial):
+    sampling = find_sampling(claim, pairs.arms, "sign-flip test", trial)
+    return weigh_pairs(pairs.differences, claim.margin, sampling, pairs.table).basis
+
+
 def test_packed_rows_are_subtracted_in_their_order():
-    right = {kind: RANDOM.random((4, 13)) < 0.6 for kind in ("sgd", "adam")}
-    claim, pairs, table = make(ADAM_OVER_SGD, right)
+    right = {kind: RANDOM.random((4, 200)) < 0.6 for kind in ("sgd", "adam")}
+    claim, pairs, trial = make(ADAM_OVER_SGD, right)
     expected = right["adam"].astype(float) - right["sgd"]
-    assert share_rows(claim, pairs, table) == pytest.approx(estimate_row_variance(expected))
+    basis = find_basis(claim, pairs, trial)
+    least = 4 / 200**2
+    assert basis.shared_variance == pytest.approx(max(estimate_row_variance(expected), least))
+    assert basis.over == BOTH
     np.testing.assert_allclose(pairs.differences, expected.mean(1), atol=1e-12)
 
 
 def test_over_seeds_alone():
     right = {kind: RANDOM.random((4, 13)) < 0.6 for kind in ("sgd", "adam")}
-    assert share_rows(*make(ADAM_OVER_SGD | {"over": "seeds"}, right)) is None
+    basis = find_basis(*make(ADAM_OVER_SGD | {"over": "seeds"}, right))
+    assert (basis.over, basis.shared_variance) == (SEEDS, 0.0)
 
 
 def test_runs_on_other_test_rows_are_nothing_to_it():
     """A run of another arm with more rows does not stretch those of the claim."""
     right = {kind: RANDOM.random((4, 13)) < 0.6 for kind in ("sgd", "adam")}
     claim, pairs, trial = make(ADAM_OVER_SGD, right)
-    before = share_rows(claim, pairs, trial)
+    before = find_basis(claim, pairs, trial).shared_variance
     other = {"run": "other #0", "n_test_rows": 4000, "right": bytes(500)}
     trial.test_rows = pl.concat([trial.test_rows, pl.DataFrame([other])])
-    assert share_rows(claim, pairs, trial) == before
+    assert find_basis(claim, pairs, trial).shared_variance == before
+
+
+def check_student(basis, values, share):
+    """Nadeau and Bengio's interval: 1/n + t/(1 - t) in the place of 1/n, n - 1 degrees."""
+    n = len(values)
+    error = np.std(values, ddof=1) * np.sqrt(1 / n + share / (1 - share))
+    half = scipy.stats.t.ppf(0.975, n - 1) * error
+    expected = values.mean() - half, values.mean() + half
+    assert basis.tests.find_interval() == pytest.approx(expected)
+    p = scipy.stats.t.sf(values.mean() / error, n - 1)
+    assert basis.tests.test_above(0.0) == pytest.approx(max(p, 0.5**n))
+    assert (basis.over, basis.is_plain) == (BOTH, False)
 
 
 def test_splits_of_one_table_hang_together(tmp_path):
-    """With a fifth of test rows a quarter of the variance is added, as Nadeau and Bengio do."""
+    """With a fifth of test rows a quarter of the variance is added."""
     pl.DataFrame({"a": range(40), "y": range(40)}).write_csv(tmp_path / "t.csv")
     path = str(tmp_path / "t.csv")
     task = {"kind": "table", "path": path, "target": "y", "problem": "regression", "test": 0.2}
@@ -139,8 +163,7 @@ def test_splits_of_one_table_hang_together(tmp_path):
         study, lambda arm, seed: {"mse": values[seed] if arm.recipe.loss.kind == "mse" else 0.0}
     )
     pairs = pair_runs(study.claims[0], study.list_arms(), runs, study.list_seeds())
-    found = share_rows(study.claims[0], pairs, SimpleNamespace())
-    assert found == pytest.approx(np.var(values, ddof=1) / 4)
+    check_student(find_basis(study.claims[0], pairs, SimpleNamespace()), -values, 0.2)
 
 
 def test_splits_of_images_of_ones_own_hang_together_too(tmp_path):
@@ -157,22 +180,5 @@ def test_splits_of_images_of_ones_own_hang_together_too(tmp_path):
         lambda arm, seed: {"accuracy": values[seed] * (arm.recipe.optimizer.kind == "adam")},
     )
     pairs = pair_runs(study.claims[0], study.list_arms(), runs, study.list_seeds())
-    found = share_rows(study.claims[0], pairs, SimpleNamespace())
-    assert found == pytest.approx(np.var(values, ddof=1) / 3)
-
-
-@pytest.mark.parametrize("n_tables", [40, pytest.param(300, marks=pytest.mark.long)])
-def test_splits_of_a_table_are_not_called_too_often(n_tables):
-    """Two learners of equal risk on 200 rows, 20 seeds: as many splits say nothing new."""
-    random, called, plain = np.random.default_rng(9), 0, 0
-    for _ in range(n_tables):
-        # Each row has a difference of its own; a split averages those of its test rows.
-        rows = random.normal(size=200)
-        splits = [rows[random.permutation(200)[:40]].mean() for _ in range(20)]
-        differences = np.array(splits)
-        shared = np.var(differences, ddof=1) * 0.2 / 0.8
-        for tests in (list_subset_means(differences, shared), list_subset_means(differences)):
-            low, high = tests.find_interval()
-            called += tests.blur > 0.0 and not low <= 0.0 <= high
-            plain += tests.blur == 0.0 and not low <= 0.0 <= high
-    assert called / n_tables <= 0.12 < plain / n_tables
+    nothing = SimpleNamespace(test_rows=pl.DataFrame({"run": [], "right": [], "n_test_rows": []}))
+    check_student(find_basis(study.claims[0], pairs, nothing), values, 0.25)

@@ -111,7 +111,7 @@ def test_equal_arms_with_seeds_of_their_own(level, arm, n_seeds, part):
     for _ in range(n_studies):
         one, other = (getattr(random, arm)(size=(10, n_seeds)) for _ in range(2))
         evidence = [weigh(differences, 0.0) for differences in one - other]
-        studies += any(one.verdict != "undecided" for one in decide(evidence, [0.0] * 10))
+        studies += any(one.verdict != "undecided" for one in decide(evidence))
         claims += sum(single.p <= 0.05 for single in evidence)
     assert studies / n_studies <= most(0.05, n_studies)
     assert 0 < claims / (10 * n_studies) <= most(0.05, 10 * n_studies)

@@ -11,17 +11,22 @@ import numpy as np
 import polars as pl
 from scipy.stats import skewtest
 
-from fairtrial.evidence.case import ANYTIME, Case
+from fairtrial.evidence.case import Case
 from fairtrial.evidence.cause import NOT_SPLIT, Cause
 from fairtrial.evidence.effect import describe_effect
-from fairtrial.evidence.pairs import can_train_on
-from fairtrial.evidence.verdict import Decided, Evidence, decide, estimate_seeds
-from fairtrial.study.task import ImagesTask, TableTask
+from fairtrial.evidence.pairs import Bounds, can_train_on
+from fairtrial.evidence.sampling import ANYTIME, ROWS, SEEDS
+from fairtrial.evidence.seeds_needed import estimate_seeds
+from fairtrial.evidence.verdict import NARROW, WIDE, Decided, Evidence, decide
 
 FEWEST_FOR_SKEWNESS = 8  # Below, the test of skewness does not hold its level.
 SKEWED = (
     "The differences are skewed, but the test assumes symmetry, so the interval may miss their "
     "mean (docs/evidence.md)."
+)
+INCONSISTENT = (
+    "The signs of most differences say one thing and their mean another, so the claim is not "
+    "decided: a few differences are much larger than the others."
 )
 UNDECIDED = Decided("undecided", None, None)
 
@@ -43,9 +48,7 @@ def list_verdicts(cases: Sequence[Case]) -> list[dict[str, Any]]:
     """
     judged = [case for case in cases if not case.pairs.problem]
     decided = decide_together(judged, [case.evidence for case in judged])
-    tuned = [
-        case.weigh(case.tuned.differences) if case.tuned else case.evidence for case in judged
-    ]  # fmt: skip
+    tuned = [case.weigh_tuned() for case in judged]
     tuned_decided = decide_together(judged, tuned)
     weighed = {id(case): evidence for case, evidence in zip(judged, tuned, strict=True)}
     rows = []
@@ -57,7 +60,7 @@ def list_verdicts(cases: Sequence[Case]) -> list[dict[str, Any]]:
             row["tuned"] = {
                 "verdict": other.verdict,
                 "survives": other.verdict == one.verdict,
-                **summarise_evidence(weighed[id(case)]),
+                **summarise_evidence(weighed[id(case)], other.verdict),
                 "better_settings": case.tuned.better_settings,
                 "than_settings": case.tuned.than_settings,
                 "chosen_on": case.tuned.chosen_on,
@@ -69,8 +72,7 @@ def list_verdicts(cases: Sequence[Case]) -> list[dict[str, Any]]:
 
 def decide_together(cases: Sequence[Case], evidence: Sequence[Evidence]) -> dict[int, Decided]:
     """Decide cases by some evidence, adjusted for their number; by the cases' identity."""
-    decided = decide(evidence, [case.claim.margin for case in cases])
-    return {id(case): one for case, one in zip(cases, decided, strict=True)}
+    return {id(case): one for case, one in zip(cases, decide(evidence), strict=True)}
 
 
 def _make_row(case: Case, decided: Decided, n_claims: int) -> dict[str, Any]:
@@ -82,13 +84,15 @@ def _make_row(case: Case, decided: Decided, n_claims: int) -> dict[str, Any]:
         "better": claim.better,
         "than": claim.than,
         "where": claim.where,
-        "over": "seeds" if case.shared_variance is None else "seeds and test rows",
         "method": case.method,
+        "rows": case.sampling.rows,
         "seeds": evidence.n_seeds,
-        **summarise_evidence(evidence),
+        **summarise_evidence(evidence, decided.verdict),
         "p": evidence.p if is_judged else None,
         "p_adjusted": decided.p,
         "p_equivalent": decided.p_equivalent,
+        "adjustment": decided.adjustment,
+        "n_claims": n_claims if is_judged else None,
         "margin": claim.margin,
         "verdict": decided.verdict,
         **_describe_effect(case),
@@ -98,17 +102,33 @@ def _make_row(case: Case, decided: Decided, n_claims: int) -> dict[str, Any]:
         "offers_counterfactual": _offers_counterfactual(case, decided.verdict),
         "counterfactual": None,
         "pairs": _list_pairs(case),
-        "note": _write_note(case, decided.verdict, n_claims),
+        "note": _write_note(case, decided, n_claims),
     }
 
 
-def summarise_evidence(evidence: Evidence) -> dict[str, float | None]:
-    """Return a difference and its interval, ready for JSON."""
+def summarise_evidence(evidence: Evidence, verdict: str) -> dict[str, Any]:
+    """Return a difference and the interval that goes with its verdict, ready for JSON.
+
+    With `equivalent` that is the 90 % interval, whose ends are what the two one-sided tests at 5 %
+    leave; else the 95 % one.
+    """
+    is_equivalent = verdict == "equivalent"
+    low, high = evidence.narrow if is_equivalent else evidence.wide
     return {
         "difference": _finite(evidence.difference),
-        "low": _finite(evidence.low),
-        "high": _finite(evidence.high),
+        "low": _finite(low),
+        "high": _finite(high),
+        "level": NARROW if is_equivalent else WIDE,
+        "over": evidence.basis.over,
+        "bound": name_bound(evidence.bounds),
     }
+
+
+def name_bound(bounds: Bounds) -> str | None:
+    """Name what absent runs leave known of a difference; None where there are none."""
+    if bounds.at_least and bounds.at_most:
+        return "unknown"
+    return "at least" if bounds.at_least else "at most" if bounds.at_most else None
 
 
 def _describe_effect(case: Case) -> dict[str, Any]:
@@ -121,10 +141,11 @@ def _describe_effect(case: Case) -> dict[str, Any]:
 
 def _name_dominant(case: Case) -> str | None:
     """Name the main source of uncertainty, if there are two sources."""
-    if case.shared_variance is None or case.evidence.n_seeds < 2 or splits_anew(case):
+    evidence = case.evidence
+    if evidence.basis.over == SEEDS or evidence.n_seeds < 2 or splits_anew(case):
         return None  # Seeds that split the same rows are not a separate source.
-    of_seeds = case.evidence.spread**2 / case.evidence.n_seeds
-    return "test rows" if case.shared_variance > of_seeds else "seeds"
+    of_seeds = evidence.spread**2 / evidence.n_seeds
+    return "test rows" if evidence.basis.shared_variance > of_seeds else "seeds"
 
 
 def _describe_cause(case: Case) -> dict[str, Any]:
@@ -133,13 +154,17 @@ def _describe_cause(case: Case) -> dict[str, Any]:
     for name in ("choice", "budget"):
         values = getattr(cause, name, None)
         if values is None:
-            described |= dict.fromkeys((name, f"{name}_low", f"{name}_high"))
+            described |= dict.fromkeys(
+                (name, *(f"{name}_{end}" for end in ("low", "high", "over")))
+            )
             continue
-        low, high = case.test(values).find_interval()
+        basis = case.weigh_part(values)
+        low, high = basis.tests.find_interval()
         described |= {
             name: float(values.mean()),
             f"{name}_low": _finite(low),
             f"{name}_high": _finite(high),
+            f"{name}_over": basis.over,
         }
     return described | {"cause": cause.sentence if isinstance(cause, Cause) else cause}
 
@@ -165,14 +190,16 @@ def _list_pairs(case: Case) -> list[dict[str, Any]]:
 # -------------------------------------------------------------------------------------- sentences
 
 
-def _write_note(case: Case, verdict: str, n_claims: int) -> str:
+def _write_note(case: Case, decided: Decided, n_claims: int) -> str:
     """Write the note on a verdict."""
     if case.pairs.problem:
         return case.pairs.problem
     notes = [case.pairs.remarks] if case.pairs.remarks else []
-    if verdict == "undecided":
+    if decided.is_inconsistent:
+        notes.append(INCONSISTENT)
+    elif decided.verdict == "undecided":
         notes.append(advise(case, n_claims))
-    if _name_dominant(case) == "test rows":
+    if _name_dominant(case) == "test rows" and case.evidence.basis.over != ROWS:
         notes.append("Most of the uncertainty comes from the test rows, not from the seeds.")
     if splits_anew(case):
         notes.append("Every seed splits the same rows: see docs/evidence.md on tables.")
@@ -186,9 +213,8 @@ def _write_note(case: Case, verdict: str, n_claims: int) -> str:
 
 
 def splits_anew(case: Case) -> bool:
-    """Say whether a claim compares runs on a table or on images of the user."""
-    kinds = TableTask | ImagesTask
-    return any(isinstance(arm.task, kinds) for pair in case.pairs.arms for arm in pair)
+    """Say whether a claim compares runs whose seeds split the same rows."""
+    return case.sampling.rows == "split"
 
 
 def is_skewed(differences: np.ndarray) -> bool:
@@ -207,18 +233,20 @@ def advise(case: Case, n_claims: int) -> str:
     """Estimate how many more seeds would decide a claim."""
     if case.method == ANYTIME:
         return "More seeds may decide it; --max-seeds allows them."
-    evidence, margin = case.evidence, case.claim.margin
-    needed, alone = (
-        estimate_seeds(evidence, margin, n_claims, shared)
-        for shared in (case.shared_variance or 0.0, 0.0)
-    )
-    if needed is None and alone is not None:
+    evidence = case.evidence
+    if evidence.basis.over == ROWS:
+        return (
+            "No seed changes these runs, so more seeds do not decide it; it needs more test rows."
+        )
+    needed = estimate_seeds(evidence, n_claims)
+    if needed is None and estimate_seeds(evidence, n_claims, 0.0) is not None:
         return "More seeds alone will probably not decide it; it needs more test rows."
     if needed is None:
         return "These results do not show how many seeds would decide it."
-    more = max(1, needed - evidence.n_seeds)
-    seeds = "seed" if more == 1 else "seeds"
-    return f"About {more:,} more {seeds} would probably decide it, if they are like these."
+    low, high = (max(1, one - evidence.n_seeds) for one in needed)
+    range_of = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    seeds = "seed" if high == 1 else "seeds"
+    return f"About {range_of} more {seeds} would probably decide it, if they are like these."
 
 
 def summarise_verdicts(verdicts: Sequence[dict[str, Any]]) -> list[dict[str, object]]:
@@ -256,17 +284,23 @@ def explain(row: dict[str, Any]) -> str:
 
 
 def show_difference(row: dict[str, Any]) -> str:
-    """Show a difference with its 95 % interval; empty where there is none, as of a check.
+    """Show a difference with its interval; empty where there is none, as of a check.
 
-    An interval that is infinite on both sides is left out.
+    An interval that is infinite on both sides is left out. A difference of which a bound is known
+    is shown by the end of its interval that counts.
 
     Examples
     --------
+    >>> show_difference({"difference": 361.0, "low": 70.9, "high": None, "bound": "at least"})
+    'at least 70.9'
     >>> show_difference({"difference": 0.1234567, "low": 0.1, "high": None})
     '0.1235 [0.1, ∞]'
     """
-    if row.get("difference") is None:
+    if row.get("difference") is None or row.get("bound") == "unknown":
         return ""
+    if bound := row.get("bound"):
+        end = row["low"] if bound == "at least" else row["high"]
+        return f"{bound} {row['difference'] if end is None else end:.4g}"
     if row["low"] is None and row["high"] is None:
         return f"{row['difference']:.4g}"
     low = "-∞" if row["low"] is None else f"{row['low']:.4g}"

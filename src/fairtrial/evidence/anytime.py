@@ -21,7 +21,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+
+from fairtrial.evidence.student import find_factor
 
 # Each is best for a mean of so many standard deviations; the last bets nearly all on the sign.
 STAKES = np.array([0.25, 0.5, 1.0, 2.0, 4.0, 8.0])
@@ -38,6 +39,8 @@ class Bets:
         In the order of the seeds.
     spreads : (n,)
         The root of V, of those before each, in the same unit.
+    tolerance : float
+        A difference so near to a shift is equal to it: no bet on its sign wins or loses.
 
     References
     ----------
@@ -47,6 +50,7 @@ class Bets:
 
     differences: np.ndarray
     spreads: np.ndarray
+    tolerance: float = 0.0
 
     def test_above(self, shift: float) -> float:
         """Return the p-value, so far, against "the centre is at most `shift`"."""
@@ -80,6 +84,7 @@ class Bets:
             Of the mean over the stakes, each having begun with 1.
         """
         x = self.differences - shift
+        x[np.abs(x) <= self.tolerance] = 0.0
         n_before = np.maximum(np.arange(len(x)), 1)
         size = np.abs(x)
         relative = np.divide(self.spreads, size, out=np.zeros_like(size), where=size > 0.0)
@@ -90,7 +95,7 @@ class Bets:
 
     def mirror(self) -> Bets:
         """Return the bets on the differences with their signs turned."""
-        return Bets(-self.differences, self.spreads)
+        return Bets(-self.differences, self.spreads, self.tolerance)
 
     def _find_low(self, half: float) -> float:
         """Find the lowest shift at which "the centre is at most this" is not rejected."""
@@ -113,10 +118,13 @@ class Bets:
 
 @dataclass(frozen=True)
 class WidenedBets:
-    """Bets on differences that share something random, normal with a known standard deviation.
+    """Bets on differences that share something random, of normal distribution.
 
     Half of the chance of an error is for the bets, and half for what is shared: the sum of the two
-    chances bounds that of either, whatever the order in which one looks.
+    chances bounds that of either, whatever the order in which one looks. Where the standard
+    deviation is estimated from the differences, Student's factors take the place of the normal
+    ones; that is exact at each look, and the bets reject nothing before there are six seeds or so,
+    after which the estimate changes little (`benchmarks/level.py`).
 
     Attributes
     ----------
@@ -124,17 +132,20 @@ class WidenedBets:
         On the differences as they are.
     shared : float
         Standard deviation of what all of them share, in their unit; positive.
+    degrees : float
+        Degrees of freedom of `shared`; infinite where it is known.
     """
 
     bets: Bets
     shared: float
+    degrees: float = np.inf
 
     def test_above(self, shift: float) -> float:
         """Return the p-value, so far, against "the centre is at most `shift`"."""
         rejected, accepted = 1.0, 0.0  # Halves of p-values: 1 always suffices, 0 never.
         for _ in range(N_HALVINGS):
             half = (rejected + accepted) / 2.0
-            reach = self.shared * float(norm.isf(half))
+            reach = self.shared * find_factor(half, self.degrees)
             if self.bets.test_above(shift + reach) <= half:
                 rejected = half
             else:
@@ -143,22 +154,24 @@ class WidenedBets:
 
     def test_below(self, shift: float) -> float:
         """Return the p-value, so far, against "the centre is at least `shift`"."""
-        return WidenedBets(self.bets.mirror(), self.shared).test_above(-shift)
+        return WidenedBets(self.bets.mirror(), self.shared, self.degrees).test_above(-shift)
 
     def find_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Return the ends of the shifts that neither one-sided test has rejected so far."""
         low, high = self.bets.find_interval((1.0 + level) / 2.0)
-        reach = self.shared * float(norm.isf((1.0 - level) / 4.0))
+        reach = self.shared * find_factor((1.0 - level) / 4.0, self.degrees)
         return low - reach, high + reach
 
 
-def place_bets(differences: np.ndarray) -> Bets:
+def place_bets(differences: np.ndarray, tolerance: float = 0.0) -> Bets:
     """Make ready to test paired differences that came one after the other.
 
     Parameters
     ----------
     differences : (n,)
         Finite, in the order of the seeds, whose number may depend on what the ones before showed.
+    tolerance : float
+        How exact they are, in their unit.
 
     Returns
     -------
@@ -176,7 +189,7 @@ def place_bets(differences: np.ndarray) -> Bets:
     # Welford's recurrence: what each adds to the sum of squares about the mean.
     added = (differences - mean_before) ** 2 * (count - 1) / count
     squares = np.concatenate([[0.0], np.cumsum(added)])[:-1]
-    return Bets(differences, np.sqrt(squares))
+    return Bets(differences, np.sqrt(squares), tolerance)
 
 
 def count_seeds_needed_anytime(n_claims: int, level: float = 0.05) -> int:

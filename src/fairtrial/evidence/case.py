@@ -6,22 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import polars as pl
 
 from fairtrial.errors import MachineError
-from fairtrial.evidence.anytime import WidenedBets, place_bets
 from fairtrial.evidence.cause import Cause, find_cause
-from fairtrial.evidence.crossing import share_rows
 from fairtrial.evidence.optima import Optima
-from fairtrial.evidence.pairs import Pairs, pair_runs
-from fairtrial.evidence.sign_flip import list_subset_means
+from fairtrial.evidence.pairs import NO_BOUNDS, Bounds, Pairs, pair_runs
+from fairtrial.evidence.sampling import ANYTIME, SIGN_FLIP, Sampling, find_sampling, is_joint
 from fairtrial.evidence.tuning import Tuned, tune
-from fairtrial.evidence.verdict import Evidence, Tests, weigh
+from fairtrial.evidence.verdict import Basis, Evidence, count_seeds_needed, weigh
 from fairtrial.study.claims import Claim
+from fairtrial.study.matching import match_claim
 from fairtrial.study.study import Study
 from fairtrial.trial.trial import Trial
 
-SIGN_FLIP, ANYTIME = "sign-flip test", "anytime-valid bets"
 METHODS = (SIGN_FLIP, ANYTIME)
+# Squares of larger differences, and their sums, leave float64.
+LARGEST = 1e150
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,8 @@ class Case:
         What is claimed.
     pairs : Pairs
         Its matched runs.
-    method : str
-        Of `METHODS`: how its differences are tested.
-    shared_variance : float or None
-        What the rows that all seeds share add to the variance of the mean difference; None where
-        the verdict is over seeds alone.
+    sampling : Sampling
+        How they were drawn, which decides how differences are tested.
     evidence : Evidence
         What its differences say, alone.
     cause : Cause or str
@@ -49,25 +47,93 @@ class Case:
 
     claim: Claim
     pairs: Pairs
-    method: str
-    shared_variance: float | None
+    sampling: Sampling
     evidence: Evidence
     cause: Cause | str
     tuned: Tuned | None
 
-    def test(self, differences: np.ndarray) -> Tests:
-        """Make ready the tests of differences that are about the claim, or a part of them."""
-        if not np.any(differences):
-            return list_subset_means(differences)  # No rows would change what is exactly 0.
-        if self.method == SIGN_FLIP:
-            return list_subset_means(differences, self.shared_variance or 0.0)
-        bets = place_bets(differences)
-        shared = self.shared_variance
-        return WidenedBets(bets, shared**0.5) if shared else bets
+    @property
+    def method(self) -> str:
+        """How its differences are tested."""
+        return self.sampling.method
 
-    def weigh(self, differences: np.ndarray) -> Evidence:
-        """Weigh differences that are about the claim."""
-        return weigh(differences, self.claim.margin, self.test(differences))
+    def weigh_part(self, values: np.ndarray) -> Basis:
+        """Find the tests of a part of the difference, one value for each seed.
+
+        A part has a variance of its own. What rows add to it is known where it is the whole
+        difference; else its interval is over the seeds alone, and says so.
+        """
+        is_whole = np.array_equal(values, self.pairs.differences)
+        return self.evidence.basis if is_whole else self.sampling.find_basis(values)
+
+    def weigh_tuned(self) -> Evidence:
+        """Weigh the differences of the tuned sides; those of the claim where there are none."""
+        if self.tuned is None:
+            return self.evidence
+        return weigh_pairs(
+            self.tuned.differences, self.claim.margin, self.sampling, self.tuned.pairs
+        )
+
+
+def weigh_pairs(
+    differences: np.ndarray,
+    margin: float,
+    sampling: Sampling,
+    pairs: pl.DataFrame,
+    *,
+    is_same: bool = False,
+    bounds: Bounds = NO_BOUNDS,
+) -> Evidence:
+    """Weigh the differences of pairs of runs.
+
+    Parameters
+    ----------
+    differences : (n,)
+        One for each seed of the table, in its order.
+    margin : float
+        Smaller differences do not matter.
+    sampling : Sampling
+        How the runs were drawn.
+    pairs : table
+        `better`, `than`, `seed`, and, where known, `better_value` and `than_value`.
+    is_same : bool
+        Whether both sides are the same computation.
+    bounds : Bounds
+        What is known of the differences where runs are absent.
+    """
+    values = pairs.select(pl.col("^(better|than)_value$")).to_numpy()
+    basis = sampling.find_basis(
+        differences,
+        sampling.subtract_rows(pairs),
+        float(np.nanmax(np.abs(values), initial=0.0)),
+        is_same=is_same,
+    )
+    seeds = tuple(pairs["seed"].unique(maintain_order=True))
+    return weigh(differences, margin, basis, family=seeds, is_same=is_same, bounds=bounds)
+
+
+def is_same_computation(pairs: Pairs, trial: Trial) -> bool:
+    """Say whether all differences are 0 because both sides are the same computation.
+
+    That is so where the arms are equal but for their names, or all pairs of runs have ended with
+    identical parameters. Equal metrics alone are no proof.
+    """
+    if (
+        np.any(pairs.table["difference"].to_numpy() != 0.0)
+        or "better_against" in pairs.table.columns
+    ):
+        return False  # Two effects of different arms may be equal by chance.
+    if all(one.task == other.task and one.recipe == other.recipe for one, other in pairs.arms):
+        return True
+    named = [
+        tuple(f"{row[side]} #{row['seed']}" for side in ("better", "than"))
+        for row in pairs.table.select("better", "than", "seed").iter_rows(named=True)
+    ]
+    kept = trial.parameters.filter(pl.col("run").is_in({run for pair in named for run in pair}))
+    ends: dict[str, list] = {}
+    for run, *rest in kept.select("run", "parameter", "shape", "values").iter_rows():
+        ends.setdefault(run, []).append(rest)
+    return all(one in ends and ends[one] == ends.get(other) for one, other in named)
 
 
 def weigh_claims(
@@ -106,14 +172,36 @@ def weigh_claims(
 
 def _weigh_claim(claim: Claim, trial: Trial, study: Study, optima: Optima, method: str) -> Case:
     arms = study.list_arms()
-    pairs = pair_runs(claim, arms, trial.runs, study.list_seeds())
+    pairs = _refuse_overflow(pair_runs(claim, arms, trial.runs, study.list_seeds()))
     nothing = weigh(np.array([]), claim.margin)
     if pairs.problem:
-        return Case(claim, pairs, method, None, nothing, pairs.problem, None)
-    shared = share_rows(claim, pairs, trial)
-    cause, tuned = (
-        find_cause(claim, pairs, optima),
-        tune(claim, pairs, arms, trial.runs, by_earlier_seeds=method == ANYTIME),
+        return Case(claim, pairs, Sampling(method), nothing, pairs.problem, None)
+    sampling = find_sampling(claim, pairs.arms, method, trial)
+    evidence = weigh_pairs(
+        pairs.differences, claim.margin, sampling, pairs.table,
+        is_same=is_same_computation(pairs, trial), bounds=pairs.bounds,
+    )  # fmt: skip
+    cause = find_cause(claim, pairs, optima)
+    tuned = tune(claim, pairs, arms, trial.runs, by_earlier_seeds=method == ANYTIME)
+    return Case(claim, pairs, sampling, evidence, cause, tuned)
+
+
+def _refuse_overflow(pairs: Pairs) -> Pairs:
+    """Say that differences which are too large to be squared cannot be judged."""
+    largest = pairs.table["difference"].abs().max()
+    if pairs.problem or not isinstance(largest, float) or largest <= LARGEST:
+        return pairs
+    problem = (
+        f"Cannot be judged: a difference of {largest:.0e} is too large to be computed with (at "
+        f"most {LARGEST:.0e}). Leave out the settings that let runs grow so far, or claim on "
+        "another metric."
     )
-    case = Case(claim, pairs, method, shared, nothing, cause, tuned)
-    return replace(case, evidence=case.weigh(pairs.differences))
+    return replace(pairs, problem=problem)
+
+
+def count_seeds_for(study: Study) -> int:
+    """Count the seeds with which the first claim of a study can be decided by plain runs."""
+    arms = study.list_arms()
+    matches = [(claim, match_claim(arms, claim)) for claim in study.claims]
+    n_joint = sum(is_joint(claim, [one.arms for one in found]) for claim, found in matches)
+    return count_seeds_needed(len(study.claims), n_joint)

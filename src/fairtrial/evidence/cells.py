@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from fairtrial.evidence.sign_flip import list_subset_means
+from fairtrial.evidence.account import summarise_evidence
+from fairtrial.evidence.case import LARGEST, weigh_pairs
+from fairtrial.evidence.sampling import Sampling
 from fairtrial.evidence.verdict import decide, weigh
 
 # The claim's own margin is one of them.
@@ -19,33 +21,47 @@ def list_margins(margin: float, difference: float) -> list[float]:
     return [multiple * unit for multiple in MULTIPLES] if unit else [0.0]
 
 
-def weigh_cells(pairs: pl.DataFrame, margins: Sequence[float]) -> pl.DataFrame:
+def weigh_cells(
+    pairs: pl.DataFrame, margins: Sequence[float], sampling: Sampling
+) -> pl.DataFrame:  # fmt: skip
     """Weigh each pair of arms by itself, over the seeds, at each margin.
 
     Parameters
     ----------
     pairs : table
-        `better`, `than` and `difference` of one claim, a row for each seed and pair.
+        `better`, `than`, `seed` and `difference` of one claim, a row for each seed and pair.
     margins : sequence of float
         In the metric's unit.
+    sampling : Sampling
+        How the claim's runs were drawn.
 
     Returns
     -------
     table
-        `better`, `than`, `margin`, `verdict`, `difference`, `low`, `high`. Verdicts are not
-        adjusted for their number; a pair with a difference that is no number is `undecided`.
+        `better`, `than`, `margin`, `verdict`, `difference`, `low`, `high`, `level` (of the
+        interval), `over` (what counts as a sample). Verdicts are not adjusted for their number; a
+        pair with a difference that is no number is `undecided`.
     """
     rows = []
     for (better, than), group in pairs.group_by("better", "than", maintain_order=True):
-        differences = group["difference"].to_numpy()
-        sound = bool(group["difference"].is_finite().fill_null(value=False).all())
-        differences = differences if sound else differences[:0]
-        tests = list_subset_means(differences) if sound else None
+        differences = group["difference"]
+        sound = bool(
+            (differences.is_finite() & (differences.abs() <= LARGEST)).fill_null(False).all()
+        )
+        basis = None
         for margin in margins:
-            evidence = weigh(differences, margin, tests)
-            (decided,) = decide([evidence], [margin])
-            figures = [evidence.difference, evidence.low, evidence.high] if sound else [None] * 3
+            if not sound:
+                rows.append((better, than, margin, "undecided", *[None] * 5))
+                continue
+            values = differences.to_numpy()
+            if basis is None:
+                basis = weigh_pairs(values, margin, sampling, group).basis
+            evidence = weigh(values, margin, basis)
+            (decided,) = decide([evidence])
+            found = summarise_evidence(evidence, decided.verdict)
+            figures = [found[name] for name in ("difference", "low", "high", "level", "over")]
             rows.append((better, than, margin, decided.verdict, *figures))
-    names = ["better", "than", "margin", "verdict", "difference", "low", "high"]
+    names = ["better", "than", "margin", "verdict", "difference", "low", "high", "level", "over"]
     table = pl.DataFrame(rows, schema=names, orient="row")
-    return table.cast(dict.fromkeys(("margin", "difference", "low", "high"), pl.Float64))
+    numbers = ("margin", "difference", "low", "high", "level")
+    return table.cast(dict.fromkeys(numbers, pl.Float64) | {"over": pl.String})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from fairtrial.evidence.account import decide_together, summarise_evidence
-from fairtrial.evidence.case import SIGN_FLIP, Case, weigh_claims
+from fairtrial.evidence.case import SIGN_FLIP, Case, weigh_claims, weigh_pairs
 from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.pairs import Pairs, pair_runs
 from fairtrial.evidence.verdict import Decided, Evidence, weigh
@@ -153,18 +154,21 @@ def _decide_again(
     cases: Sequence[Case], again: dict[int, Pairs]
 ) -> dict[int, tuple[Evidence, Decided]]:
     """Decide all claims together, with what the longer runs say in the place of the shorter."""
-    evidence = {
-        number: weigh(
-            np.array([]) if pairs.problem else pairs.differences, cases[number].claim.margin
-        )
-        for number, pairs in again.items()
-    }
+    evidence = {number: _weigh_again(cases[number], pairs) for number, pairs in again.items()}
     judged = [number for number, case in enumerate(cases) if not case.pairs.problem]
     decided = decide_together(
         [cases[number] for number in judged],
         [evidence.get(number, cases[number].evidence) for number in judged],
     )
     return {number: (evidence[number], decided[id(cases[number])]) for number in again}
+
+
+def _weigh_again(case: Case, pairs: Pairs) -> Evidence:
+    """Weigh what the longer runs show; their seeds are those that the study declares."""
+    if pairs.problem:
+        return weigh(np.array([]), case.claim.margin)
+    sampling = replace(case.sampling, method=SIGN_FLIP, marks={})
+    return weigh_pairs(pairs.differences, case.claim.margin, sampling, pairs.table)
 
 
 def _describe(
@@ -181,7 +185,7 @@ def _describe(
         evidence, decided = weigh(np.array([]), 0.0), Decided("undecided", None, None)
     short = sorted(names & unfinished)
     return {
-        **summarise_evidence(evidence),
+        **summarise_evidence(evidence, decided.verdict),
         "verdict": decided.verdict,
         "method": SIGN_FLIP,
         "seeds": evidence.n_seeds,

@@ -1,60 +1,25 @@
-"""How much of a difference is owed to rows that all seeds share."""
+"""How much of a difference comes from rows that all seeds share."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from fairtrial.evidence.pairs import SIDES, WITHOUT, Pairs
-from fairtrial.study.claims import Claim, Effect
-from fairtrial.study.task import ImagesTask, TableTask, has_one_test_set
-from fairtrial.trial.trial import Trial
+from fairtrial.evidence.pairs import SIDES, WITHOUT
 
+# As if at least so many rows differed: of N rows that are all alike, 95 % intervals of the share
+# that differs end at 3.7 / N (Clopper and Pearson), which is 1.96 standard errors of four rows.
+FEWEST_ROWS = 4
 
-def share_rows(claim: Claim, pairs: Pairs, trial: Trial) -> float | None:
-    """Measure what rows that all seeds share add to the variance of a claim's mean difference.
-
-    Parameters
-    ----------
-    claim : Claim
-        What is claimed.
-    pairs : Pairs
-        Its matched runs, without a problem.
-    trial : Trial
-        Whose runs they are.
-
-    Returns
-    -------
-    float or None
-        A variance, in squared units of the metric. None where a verdict is over seeds alone:
-        because the claim says so, because each seed draws rows of its own, as for lines, or because
-        only test accuracy on such images is known row by row.
-
-        All seeds of Fashion-MNIST and digits have the same test rows; their variance is taken from
-        a crossed analysis of variance. All seeds of a table, and of images of the user's own, split
-        the same rows anew, so that their differences hang together: with a share t of test rows,
-        t / (1 - t) times their variance is a correction for it.
-
-    References
-    ----------
-    Nadeau and Bengio (2003), "Inference for the generalization error", doi:10.1023/A:1024068626366.
-    """
-    task = pairs.arms[0][0].task
-    alike = all(arm.task == task for pair in pairs.arms for arm in pair)
-    if claim.over == "seeds" or not alike:
-        return None
-    if isinstance(task, TableTask | ImagesTask) and len(pairs.differences) > 1:
-        return float(np.var(pairs.differences, ddof=1)) * task.test / (1.0 - task.test)
-    if has_one_test_set(task) and claim.on == "accuracy":
-        return estimate_row_variance(_subtract_rows(pairs, trial.test_rows, claim.effect))
-    return None
+Marks = Mapping[
+    str, tuple[bytes, int]
+]  # by run: which test rows it has right, a bit each; how many
 
 
 def estimate_row_variance(differences: np.ndarray) -> float:
-    """Estimate the variance of the grand mean that is owed to the rows, in a crossed design.
+    """Estimate what the rows add to the variance of the grand mean, in a crossed design.
 
     Parameters
     ----------
@@ -80,29 +45,69 @@ def estimate_row_variance(differences: np.ndarray) -> float:
     return max(0.0, float(np.var(of_row, ddof=1)) - residual / n_seeds) / n_rows
 
 
-def _subtract_rows(pairs: Pairs, test_rows: pl.DataFrame, effect: Effect | None) -> np.ndarray:
-    """Subtract who told which row right, `better` minus `than`; means over the pairs; (S, N)."""
-    marks = dict(zip(test_rows["run"], test_rows["right"], strict=True))
-    n_rows = dict(zip(test_rows["run"], test_rows["n_test_rows"], strict=True))
+def find_least_variance(n_rows: int) -> float:
+    """Return the variance of a mean over so many rows of which four differ by 1."""
+    return FEWEST_ROWS / n_rows**2
 
-    def read(arm: str, seed: int) -> np.ndarray:
-        run = f"{arm} #{seed}"
-        packed = np.frombuffer(marks[run], np.uint8)
-        return np.unpackbits(packed, count=n_rows[run]).astype(np.float64)
 
-    def subtract(row: Mapping[str, Any]) -> np.ndarray:
-        better, than = (
-            read(row[side], row["seed"])
-            - (read(row[against], row["seed"]) if against in row else 0.0)
-            for side, against in zip(SIDES, WITHOUT, strict=True)
-        )
-        if effect is None or effect.size is None:
-            return better - than
-        # The size of an effect changes with its rows as the effect does, or against it.
-        sizes = np.sign(better.mean()) * better - np.sign(than.mean()) * than
-        return sizes if effect.size == "larger" else -sizes
+def index_marks(test_rows: pl.DataFrame) -> Marks:
+    """Index `test_rows.parquet` by run."""
+    columns = (test_rows[name] for name in ("run", "right", "n_test_rows"))
+    return {run: (right, n_rows) for run, right, n_rows in zip(*columns, strict=True)}
 
-    return np.stack([
-        np.mean([subtract(row) for row in rows.to_dicts()], 0)
-        for _, rows in pairs.table.group_by("seed", maintain_order=True)
-    ])  # fmt: skip
+
+def unpack_marks(packed: bytes, n_rows: int) -> np.ndarray:
+    """Unpack which of its test rows a run has right; (N,) of 0 and 1."""
+    return np.unpackbits(np.frombuffer(packed, np.uint8), count=n_rows)
+
+
+def subtract_rows(pairs: pl.DataFrame, marks: Marks, size: str | None = None) -> np.ndarray | None:
+    """Subtract which rows each pair of runs has right, `better` minus `than`.
+
+    Parameters
+    ----------
+    pairs : table
+        `better`, `than` (names of arms) and `seed`; a seed may have several rows. Of a claim on
+        effects also `better_against` and `than_against`.
+    marks : mapping
+        By run.
+    size : str, optional
+        Of a claim on the sizes of effects: `smaller` or `larger`.
+
+    Returns
+    -------
+    (S, N) or None
+        One row for each seed, in their order, means over its pairs. None where a run has no marks,
+        or not all have the same number of test rows.
+    """
+    runs = {
+        f"{arm} #{seed}"
+        for side in (*SIDES, *WITHOUT)
+        if side in pairs.columns
+        for arm, seed in pairs.select(side, "seed").iter_rows()
+    }
+    if not runs <= marks.keys() or len({marks[run][1] for run in runs}) != 1:
+        return None
+    read = {run: unpack_marks(*marks[run]).astype(np.int32) for run in runs}
+    n_rows = marks[next(iter(runs))][1]
+    differences = []
+    for (seed,), rows in pairs.group_by("seed", maintain_order=True):
+        total = np.zeros(n_rows, np.int64)
+        for row in rows.iter_rows(named=True):
+            own = {side: read[f"{row[side]} #{seed}"] for side in (*SIDES, *WITHOUT) if side in row}
+            total += _subtract_pair(own, size)
+        differences.append(total / rows.height)
+    return np.array(differences)
+
+
+def _subtract_pair(right: Mapping[str, np.ndarray], size: str | None) -> np.ndarray:
+    """Subtract one pair of runs, or the effects of a change on two sides."""
+    better, than = (
+        right[side] - right[against] if against in right else right[side]
+        for side, against in zip(SIDES, WITHOUT, strict=True)
+    )
+    if size is None:
+        return better - than
+    # The size of an effect changes with its rows as the effect does, or against it.
+    sizes = np.sign(better.sum()) * better - np.sign(than.sum()) * than
+    return sizes if size == "larger" else -sizes

@@ -258,6 +258,7 @@ def _remark(claim: Claim, table: pl.DataFrame, bounds: Bounds) -> str:
             known = f"the difference is at {'least' if bounds.at_least else 'most'} this"
         remarks.append(
             f"{n_absent} of {n_pairs} pairs have a run that never {METRICS[claim.on].never}, "
-            f"counted as its whole length, so {known}."
+            f"counted as its whole length, so {known}. The share of runs that do: "
+            f"{bounds.better_share:.0%} of `better`, {bounds.than_share:.0%} of `than`."
         )
     return " ".join(remarks)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.optimize import root_scalar
@@ -26,6 +26,12 @@ from fairtrial.randomness import make_stream
 MOST_EXACT, N_RANDOM, BLOCK = 16, 100_000, 10_000
 # The claims of a study mostly have the same few seeds: their subsets are kept.
 MOST_KEPT = 64
+# How exact differences are, in units in the last place of the largest value subtracted.
+N_ULPS = 16
+# Means that lie so near to each other, in standard deviations of the blur, count as their mean.
+CELL = 1.0 / 64.0
+# Beyond so many standard deviations a normal distribution is 0 or 1 in float64.
+FARTHEST = 9.0
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,8 @@ class SubsetMeans:
         How many ways to flip there are, the one that flips nothing included: at least M + 1.
     blur : float
         Standard deviation of what all differences share, in their unit.
+    tolerance : float
+        Means so near to a shift count as equal to it, in the same unit.
 
     References
     ----------
@@ -49,18 +57,24 @@ class SubsetMeans:
     means: np.ndarray
     n_flips: int
     blur: float = 0.0
+    tolerance: float = 0.0
 
     def test_above(self, shift: float) -> float:
         """Return the p-value against "the centre is at most `shift`"."""
         if self.blur:
-            n_at_most = float(ndtr((shift - self.means) / self.blur).sum())
+            n_at_most = self._count_at_most(shift)
         else:
-            n_at_most = int(np.searchsorted(self.means, shift, side="right"))
+            n_at_most = int(np.searchsorted(self.means, shift + self.tolerance, side="right"))
         return (self._n_empty + n_at_most) / self.n_flips
 
     def test_below(self, shift: float) -> float:
         """Return the p-value against "the centre is at least `shift`"."""
-        return SubsetMeans(-self.means[::-1], self.n_flips, self.blur).test_above(-shift)
+        if self.blur:
+            n_at_least = len(self.means) - self._count_at_most(shift)
+        else:
+            n_below = np.searchsorted(self.means, shift - self.tolerance, side="left")
+            n_at_least = len(self.means) - int(n_below)
+        return (self._n_empty + n_at_least) / self.n_flips
 
     def find_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Return the shifts that two-sided tests do not reject; infinite where none can be."""
@@ -77,12 +91,50 @@ class SubsetMeans:
         high = root_scalar(lambda shift: self.test_below(shift) - half, bracket=ends)
         return float(low.root), float(high.root)
 
+    def _count_at_most(self, shift: float) -> float:
+        """Count the blurred means at most a shift; a mean counts by its chance."""
+        centres, counts, n_before = self._cells
+        first = int(np.searchsorted(centres, shift - FARTHEST * self.blur))
+        last = int(np.searchsorted(centres, shift + FARTHEST * self.blur))
+        near = counts[first:last] @ ndtr((shift - centres[first:last]) / self.blur)
+        return float(n_before[first] + near)
+
+    @cached_property
+    def _cells(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Means that are alike beside the blur: their mean, their number, how many lie before."""
+        cell = np.floor((self.means - self.means[0]) / (CELL * self.blur))
+        starts = np.flatnonzero(np.diff(cell, prepend=-1.0))
+        counts = np.diff(starts, append=len(self.means)).astype(np.float64)
+        centres = np.add.reduceat(self.means, starts) / counts
+        return centres, counts, np.concatenate([[0.0], np.cumsum(counts)])
+
     @property
     def _n_empty(self) -> int:
         return self.n_flips - len(self.means)
 
 
-def list_subset_means(differences: np.ndarray, shared_variance: float = 0.0) -> SubsetMeans:
+def find_tolerance(differences: np.ndarray, scale: float = 0.0) -> float:
+    """Find how exact differences are.
+
+    Parameters
+    ----------
+    differences : (n,)
+        Finite.
+    scale : float
+        The largest value that was subtracted, in the same unit.
+
+    Examples
+    --------
+    >>> bool(0.802 - 0.8 > 0.002), bool(0.802 - 0.8 > 0.002 + find_tolerance(np.zeros(1), 0.802))
+    (True, False)
+    """
+    largest = max(scale, float(np.max(np.abs(differences), initial=0.0)))
+    return N_ULPS * float(np.finfo(np.float64).eps) * largest
+
+
+def list_subset_means(
+    differences: np.ndarray, shared_variance: float = 0.0, tolerance: float = 0.0
+) -> SubsetMeans:
     """Take the means of all subsets of up to 16 differences, of 100,000 random ones of more.
 
     Parameters
@@ -91,6 +143,8 @@ def list_subset_means(differences: np.ndarray, shared_variance: float = 0.0) -> 
         Finite. The same ones always give the same random subsets.
     shared_variance : float
         Of what is random and the same in all differences, in their squared unit.
+    tolerance : float
+        How exact they are, in their unit.
 
     Returns
     -------
@@ -103,13 +157,39 @@ def list_subset_means(differences: np.ndarray, shared_variance: float = 0.0) -> 
     >>> means.test_above(0.0), means.means.tolist()
     (0.125, [1.0, 1.5, 2.0, 2.0, 2.0, 2.5, 3.0])
     """
+    n = len(differences)
     blocks = [
         (block @ differences)[(sizes := block.sum(1)) > 0] / sizes[sizes > 0]
-        for block in _iterate_subsets(len(differences))
+        for block in _iterate_subsets(n)
     ]
     means = np.sort(np.concatenate(blocks))
-    n_flips = 2 ** len(differences) if len(differences) <= MOST_EXACT else N_RANDOM + 1
-    return SubsetMeans(means, n_flips, shared_variance**0.5)
+    return SubsetMeans(means, _count_flips(n), shared_variance**0.5, tolerance)
+
+
+def sum_subsets(differences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sum the same subsets for many claims.
+
+    Parameters
+    ----------
+    differences : (n, C)
+        One column for each claim, one row for each seed.
+
+    Returns
+    -------
+    sums : (M, C)
+        The empty subset, which flips nothing, first.
+    sizes : (M,)
+        How many seeds each subset has.
+    """
+    n, n_claims = differences.shape
+    blocks = [(block @ differences, block @ np.ones(n)) for block in _iterate_subsets(n)]
+    if n > MOST_EXACT:
+        blocks.insert(0, (np.zeros((1, n_claims)), np.zeros(1)))
+    return np.concatenate([sums for sums, _ in blocks]), np.concatenate([one for _, one in blocks])
+
+
+def _count_flips(n: int) -> int:
+    return 2**n if n <= MOST_EXACT else N_RANDOM + 1
 
 
 def _iterate_subsets(n: int) -> Iterator[np.ndarray]:

@@ -30,7 +30,7 @@ class Tuned:
         One for each seed, positive where `better` is better.
     pairs : DataFrame
         The runs behind them, one row for each seed and contest: `seed`, `better`, `than` (names of
-        arms).
+        arms), `better_value`, `than_value`.
     better_settings, than_settings : list of dict
         The settings that were chosen for each side, by dotted name: one entry for each choice.
     chosen_on : str
@@ -287,11 +287,18 @@ def _pick(side: _Side) -> np.ndarray:
 
 def _list_pairs(sides: Sequence[Sequence[_Side]], seeds: Sequence[int], first: int) -> pl.DataFrame:
     rows = [
-        (seeds[place], *(side.arms[side.chosen[place]] for side in contest))
+        (
+            seeds[place],
+            *(side.arms[side.chosen[place]] for side in contest),
+            *(side.values[side.chosen[place], place] for side in contest),
+        )
         for place in range(first, len(seeds))
         for contest in sides
     ]
-    schema = {"seed": pl.Int64, "better": pl.String, "than": pl.String}
+    schema = {
+        "seed": pl.Int64, "better": pl.String, "than": pl.String, "better_value": pl.Float64,
+        "than_value": pl.Float64,
+    }  # fmt: skip
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from scipy.stats import norm
-from statsmodels.stats.power import TTestPower
 
+from fairtrial.evidence.pairs import NO_BOUNDS, Bounds
 from fairtrial.evidence.sign_flip import list_subset_means
+from fairtrial.evidence.step_down import Column, adjust_families
 
 LEVEL = 0.05
-POWER = 0.8
-# Beyond this the power of a t-test is no longer computed; the fewest seeds there are decide it.
-LARGEST_EFFECT, MOST_SEEDS = 3.0, 1e6
+# The interval that goes with "equivalent": both one-sided tests at 5 %.
+NARROW, WIDE = 0.90, 0.95
+JOINT, HOLM = "step-down min-P", "Holm's procedure"
 
 
 class Tests(Protocol):
@@ -35,83 +36,157 @@ class Tests(Protocol):
 
 
 @dataclass(frozen=True)
+class Basis:
+    """Tests of some differences, and over what they speak.
+
+    Attributes
+    ----------
+    tests : Tests
+        Of their centre.
+    over : str
+        What counts as a sample: `seeds`, `seeds and test rows`, or `test rows`.
+    shared_variance : float
+        The part of the variance of the mean that more seeds do not lessen.
+    is_plain : bool
+        Whether it is the sign-flip test of independent differences, which claims over the same
+        seeds can be judged by jointly.
+    tolerance : float
+        Differences so near to each other count as equal.
+    """
+
+    tests: Tests
+    over: str = "seeds"
+    shared_variance: float = 0.0
+    is_plain: bool = False
+    tolerance: float = 0.0
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What the differences of one claim say, before it is seen beside other claims.
 
     Attributes
     ----------
-    difference, low, high : float
-        The mean over the seeds and its 95 % interval, in the metric's unit, positive when `better`
-        is better. NaN and infinite where there is nothing to go by.
+    differences : (n,)
+        One for each seed.
+    margin, within : float
+        Smaller differences do not matter; within what they are to be equivalent, 0 where nothing
+        can prove that they are.
+    basis : Basis
+        By what they are tested.
+    family : hashable or None
+        The seeds, for claims that can be judged jointly with others of the same seeds.
+    difference : float
+        The mean over the seeds, in the metric's unit, positive when `better` is better. NaN where
+        there is nothing to go by.
+    wide, narrow : (float, float)
+        Its 95 % and its 90 % interval, infinite where there is none.
     p : float
         Two-sided: against "the difference is within the margin".
     favours_better : bool
         Which of the two sides it is of.
     p_equivalent : float
         Against "the difference is beyond the margin".
-    spread : float
-        Standard deviation of the differences over the seeds.
-    n_seeds : int
-        How many.
+    bounds : Bounds
+        What is known of the differences where runs are absent. Where they are at most what they
+        count as, they do not show that `better` is better; where they are at least that, not that
+        it is worse. Neither shows that they are small.
     """
 
+    differences: np.ndarray = field(repr=False)
+    margin: float
+    within: float
+    basis: Basis = field(repr=False)
+    family: Hashable
     difference: float
-    low: float
-    high: float
+    wide: tuple[float, float]
+    narrow: tuple[float, float]
     p: float
     favours_better: bool
     p_equivalent: float
-    spread: float
-    n_seeds: int
+    bounds: Bounds = NO_BOUNDS
+
+    @property
+    def n_seeds(self) -> int:
+        """How many seeds there are."""
+        return len(self.differences)
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the differences over the seeds."""
+        return float(np.std(self.differences, ddof=1)) if self.n_seeds > 1 else float("nan")
 
 
-def weigh(differences: np.ndarray, margin: float, tests: Tests | None = None) -> Evidence:
+def weigh(
+    differences: np.ndarray,
+    margin: float,
+    basis: Basis | None = None,
+    *,
+    family: Hashable = None,
+    is_same: bool = False,
+    bounds: Bounds = NO_BOUNDS,
+) -> Evidence:
     """Test a claim by its differences.
 
     Parameters
     ----------
     differences : (n,)
-        One a seed, positive when `better` is better; finite.
+        One for each seed, positive when `better` is better; finite.
     margin : float
         Smaller differences do not matter.
-    tests : Tests, optional
-        By which; the sign-flip test of the differences if absent.
+    basis : Basis, optional
+        By what; the sign-flip test of the differences if absent.
+    family : hashable, optional
+        The seeds, where the claim is to be judged jointly with others of the same seeds.
+    is_same : bool
+        Whether both sides are the same computation. Then they are equivalent within any margin,
+        however small, as soon as there are enough seeds.
+    bounds : Bounds, optional
+        What is known of the differences where runs are absent.
 
     Returns
     -------
     Evidence
         The one-sided tests: better by more than the margin, worse by more, and within it (both
-        one-sided tests at once). Two differences or more that are all exactly 0 are equivalent
-        whatever the margin.
+        one-sided tests at once).
     """
-    n = len(differences)
-    if n == 0:
-        return Evidence(np.nan, -np.inf, np.inf, 1.0, False, 1.0, np.nan, 0)
-    tests = tests or list_subset_means(differences)
-    low, high = tests.find_interval()
-    if n > 1 and np.all(differences == 0.0):
-        p_equivalent = 0.0
-    elif margin > 0.0:
-        p_equivalent = max(tests.test_below(margin), tests.test_above(-margin))
-    else:
-        p_equivalent = 1.0
-    above, below = tests.test_above(margin), tests.test_below(-margin)
-    spread = float(np.std(differences, ddof=1)) if n > 1 else float("nan")
+    if not len(differences):
+        none = Basis(list_subset_means(differences))
+        ends = (-np.inf, np.inf)
+        return Evidence(differences, margin, 0.0, none, None, np.nan, ends, ends, 1.0, False, 1.0)
+    basis = basis or Basis(list_subset_means(differences), is_plain=True)
+    tests = basis.tests
+    above = 1.0 if bounds.at_most else tests.test_above(margin)
+    below = 1.0 if bounds.at_least else tests.test_below(-margin)
+    within = margin or (np.finfo(np.float64).tiny if is_same else 0.0)
+    if bounds.at_least or bounds.at_most:
+        within = 0.0
+    equivalent = max(tests.test_below(within), tests.test_above(-within)) if within else 1.0
     return Evidence(
+        differences=differences,
+        margin=margin,
+        within=within,
+        basis=basis,
+        family=family if basis.is_plain else None,
         difference=float(np.mean(differences)),
-        low=low,
-        high=high,
+        wide=_open_ends(tests.find_interval(WIDE), bounds),
+        narrow=_open_ends(tests.find_interval(NARROW), bounds),
         p=min(1.0, 2.0 * min(above, below)),
         favours_better=above <= below,
-        p_equivalent=p_equivalent,
-        spread=spread,
-        n_seeds=n,
+        p_equivalent=equivalent,
+        bounds=bounds,
     )
+
+
+def _open_ends(interval: tuple[float, float], bounds: Bounds) -> tuple[float, float]:
+    """Open the ends of an interval that absent runs leave unknown."""
+    low, high = interval
+    return -np.inf if bounds.at_most else low, np.inf if bounds.at_least else high
 
 
 @dataclass(frozen=True)
 class Decided:
-    """A verdict, and the p-values that Holm's procedure has adjusted for the number of claims.
+    """A verdict, and the p-values that are adjusted for the number of claims.
 
     Attributes
     ----------
@@ -120,113 +195,99 @@ class Decided:
     p, p_equivalent : float or None
         Against "within the margin", two-sided, and against "beyond it"; None where nothing could be
         judged.
+    adjustment : str or None
+        By what they are adjusted.
+    is_inconsistent : bool
+        Whether the tests decide what the mean difference contradicts, so that the claim stays
+        undecided.
     """
 
     verdict: str
     p: float | None
     p_equivalent: float | None
+    adjustment: str | None = None
+    is_inconsistent: bool = False
 
 
-def decide(evidence: Sequence[Evidence], margins: Sequence[float]) -> list[Decided]:
+def decide(evidence: Sequence[Evidence]) -> list[Decided]:
     """Give the claims of a study their verdicts, together.
 
     Parameters
     ----------
     evidence : sequence of Evidence
-        One a claim.
-    margins : sequence of float
-        One a claim.
+        One for each claim. Those of one family are adjusted jointly, by step-down min-P with joint
+        flips of the seeds; the families among each other, and claims without one, by Holm's
+        procedure.
 
     Returns
     -------
     list of Decided
-        One a claim.
-
-    References
-    ----------
-    Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
+        One for each claim.
     """
-    if not evidence:
-        return []
-    adjusted = adjust([one.p for one in evidence])
-    equivalent = adjust([one.p_equivalent for one in evidence])
-    verdicts = []
-    for one, p, p_equivalent in zip(evidence, adjusted, equivalent, strict=True):
-        if p <= LEVEL:
-            verdict = "holds" if one.favours_better else "reversed"
-        else:
-            verdict = "equivalent" if p_equivalent <= LEVEL else "undecided"
-        verdicts.append(Decided(verdict, p, p_equivalent))
-    return verdicts
+    families = [one.family for one in evidence]
+    n_joint = Counter(family for family in families if family is not None)
+    p_values = adjust_families(
+        [one.p for one in evidence], families, [_make_column(one) for one in evidence]
+    )
+    equivalent = adjust_families(
+        [one.p_equivalent for one in evidence], families,
+        [_make_equivalence_column(one) for one in evidence],
+    )  # fmt: skip
+    return [
+        _decide_one(one, p, p_equivalent, JOINT if n_joint[one.family] > 1 else HOLM)
+        for one, p, p_equivalent in zip(evidence, p_values, equivalent, strict=True)
+    ]
 
 
-def adjust(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values for their number, by Holm's procedure.
+def _decide_one(one: Evidence, p: float, p_equivalent: float, adjustment: str) -> Decided:
+    verdict = "undecided"
+    if p <= LEVEL:
+        verdict = "holds" if one.favours_better else "reversed"
+    elif p_equivalent <= LEVEL:
+        verdict = "equivalent"
+    # Bets are on signs: a few large differences of the other sign can turn the mean.
+    tolerance = one.basis.tolerance
+    is_true = {
+        "holds": one.difference > one.margin,
+        "reversed": one.difference < -one.margin,
+        "equivalent": abs(one.difference) <= one.margin + tolerance,
+        "undecided": True,
+    }[verdict]
+    return Decided(verdict if is_true else "undecided", p, p_equivalent, adjustment, not is_true)
 
-    Examples
-    --------
-    >>> [round(p, 3) for p in adjust([0.01, 0.04, 0.03, 0.005])]
-    [0.03, 0.06, 0.06, 0.02]
-    """
-    p = np.asarray(p_values, float)
-    order = np.argsort(p)
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    return np.minimum(adjusted, 1.0).tolist()
+
+def _make_column(one: Evidence) -> Column:
+    above = () if one.bounds.at_most else ((one.margin, 1.0),)
+    below = () if one.bounds.at_least else ((-one.margin, -1.0),)
+    return Column(one.differences, (*above, *below), one.basis.tolerance)
 
 
-def count_seeds_needed(n_claims: int) -> int:
+def _make_equivalence_column(one: Evidence) -> Column:
+    """Flip about the edge of the margin that is harder to exclude."""
+    tests, within = one.basis.tests, one.within
+    sides = ()
+    if within:
+        above = tests.test_above(-within) > tests.test_below(within)
+        sides = ((-within, 1.0),) if above else ((within, -1.0),)
+    return Column(one.differences, sides, one.basis.tolerance)
+
+
+def count_seeds_needed(n_claims: int, n_joint: int = 1) -> int:
     """Return with how many seeds the first of so many claims can be decided at all.
 
-    The smallest two-sided p-value of n seeds is 2 / 2^n, and Holm's procedure multiplies it by
-    the number of claims.
-
-    Examples
-    --------
-    >>> count_seeds_needed(1), count_seeds_needed(10)
-    (6, 9)
-    """
-    return int(np.ceil(np.log2(2.0 * n_claims / LEVEL)))
-
-
-def estimate_seeds(
-    evidence: Evidence, margin: float, n_claims: int, shared_variance: float = 0.0
-) -> int | None:
-    """Estimate how many seeds would probably decide an undecided claim.
+    The smallest two-sided p-value of n seeds is 2 / 2^n. Joint flips leave it as it is where the
+    claims of a family point the same way in each seed; the rest is Holm's procedure.
 
     Parameters
     ----------
-    evidence : Evidence
-        What there is.
-    margin : float
-        The claim's.
     n_claims : int
-        That Holm's procedure adjusts for; the estimate takes the strictest step.
-    shared_variance : float
-        Of what all seeds share, which more of them do not lessen.
+        Of the study.
+    n_joint : int
+        How many of them are judged jointly.
 
-    Returns
-    -------
-    int or None
-        So many in all, for a chance of 80 % by a t-test's power if difference and spread are what
-        they seem; None where no number below a million would, or the spread is unknown.
+    Examples
+    --------
+    >>> count_seeds_needed(1), count_seeds_needed(10), count_seeds_needed(10, n_joint=10)
+    (6, 9, 6)
     """
-    beyond = abs(abs(evidence.difference) - margin)
-    if evidence.n_seeds < 2 or not evidence.spread > 0.0 or not beyond > 0.0:
-        return None
-    two_sided = abs(evidence.difference) > margin
-    level = LEVEL / n_claims
-    found = TTestPower().solve_power(
-        effect_size=min(beyond / evidence.spread, LARGEST_EFFECT),
-        alpha=level,
-        power=POWER,
-        alternative="two-sided" if two_sided else "larger",
-    )
-    # What all seeds share leaves so much variance for what they do not.
-    reach = norm.isf(level / 2.0 if two_sided else level) + norm.ppf(POWER)
-    left = (beyond / reach) ** 2 - shared_variance
-    if left <= evidence.spread**2 / MOST_SEEDS:
-        return None
-    n_seeds = evidence.spread**2 / left if shared_variance else 0.0
-    fewest = max(float(np.max(found)), n_seeds)
-    return max(int(np.ceil(fewest - 1e-9)), count_seeds_needed(n_claims))
+    return int(np.ceil(np.log2(2.0 * n_claims / max(1, n_joint) / LEVEL) - 1e-12))

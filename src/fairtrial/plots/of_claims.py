@@ -11,6 +11,7 @@ import polars as pl
 
 from fairtrial.errors import InputError
 from fairtrial.evidence.cells import list_margins, weigh_cells
+from fairtrial.evidence.sampling import Sampling, find_sampling
 from fairtrial.plots import claim_charts, curve_charts
 from fairtrial.plots.appearance import INK, Look, capitalise, show_metric
 from fairtrial.plots.layout import Chart
@@ -280,7 +281,7 @@ def where_it_holds(trial: Trial, claim: int = 1) -> Chart | None:
     if judged.pairs.select("better", "than").n_unique() < 2:
         return None
     margins = list_margins(judged.row["margin"], judged.row["difference"])
-    cells = weigh_cells(judged.pairs, margins)
+    cells = weigh_cells(judged.pairs, margins, _recall_sampling(trial, claim, judged))
     shown = _show_cells(cells, trial).with_columns(column=pl.col("margin").map_elements(
         lambda margin: f"{margin:.3g}", return_dtype=pl.String
     ))  # fmt: skip
@@ -316,11 +317,20 @@ def grid_of_claim(trial: Trial, claim: int = 1) -> Chart | None:
     is_grid = all(len(each) == 2 for each in words) and len(words) == n_rows * n_columns
     if not is_grid or min(n_rows, n_columns) < 2:
         return None
-    cells = weigh_cells(judged.pairs, [judged.row["margin"]])
+    cells = weigh_cells(
+        judged.pairs, [judged.row["margin"]], _recall_sampling(trial, claim, judged)
+    )
     rows, columns = zip(*words, strict=True)
     cells = cells.with_columns(row=pl.Series(rows), column=pl.Series(columns))
     said = f"The verdict of each pair of arms by itself, at the margin {judged.row['margin']:g}."
     return claim_charts.draw_grid(cells, ("", ""), said)
+
+
+def _recall_sampling(trial: Trial, claim: int, judged: Judged) -> Sampling:
+    """Recall how the runs of a judged claim were drawn."""
+    names = judged.pairs.select("better", "than").unique(maintain_order=True)
+    arms = [(trial.arms[better], trial.arms[than]) for better, than in names.iter_rows()]
+    return find_sampling(trial.study.claims[claim - 1], arms, judged.row["method"], trial)
 
 
 def _show_cells(cells: pl.DataFrame, trial: Trial) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -65,6 +65,10 @@ class CompressedNormalNoise(Settings):
     scale: NonNegative = 1.0
 
 
+# Where the rows of a seed come from: each seed draws its own, all seeds have the same, or each seed
+# splits the same rows into training and test rows in another way.
+RowOrigin = Literal["drawn", "fixed", "split"]
+
 TaskNoise = Annotated[
     NormalNoise
     | UniformNoise
@@ -80,6 +84,7 @@ TaskNoise = Annotated[
 class LineTask(Settings):
     """A line with noise: `y = slope x + intercept + noise`, `x` standard normal."""
 
+    row_origin: ClassVar[RowOrigin] = "drawn"
     kind: Literal["line"]
     slope: Number = 3.0
     intercept: Number = 2.0
@@ -95,6 +100,7 @@ class LinearTask(Settings):
     drawn anew for each seed.
     """
 
+    row_origin: ClassVar[RowOrigin] = "drawn"
     kind: Literal["linear"]
     features: Count = 10
     weights: Annotated[list[Number], Field(min_length=1)] | None = None
@@ -116,12 +122,14 @@ class LinearTask(Settings):
 class FashionMnistTask(Settings):
     """Fashion-MNIST: 60,000 training and 10,000 test images of 28 x 28 pixels, ten classes."""
 
+    row_origin: ClassVar[RowOrigin] = "fixed"
     kind: Literal["fashion_mnist"]
 
 
 class DigitsTask(Settings):
     """scikit-learn's digits: 1,797 images of 8 x 8 pixels, ten classes."""
 
+    row_origin: ClassVar[RowOrigin] = "fixed"
     kind: Literal["digits"]
 
 
@@ -166,6 +174,7 @@ class TableTask(Settings):
     so, such as `NA`, are refused.
     """
 
+    row_origin: ClassVar[RowOrigin] = "split"
     kind: Literal["table"]
     path: DataPath
     target: str
@@ -204,6 +213,7 @@ class ImagesTask(Settings):
     images, drawn anew for each seed.
     """
 
+    row_origin: ClassVar[RowOrigin] = "split"
     kind: Literal["images"]
     path: DataPath
     test: Share = 0.2
@@ -228,7 +238,12 @@ def has_images(task: AnyTask) -> bool:
 
 def has_one_test_set(task: AnyTask) -> bool:
     """Say whether all seeds have the same training and test rows; else each draws or splits."""
-    return isinstance(task, FashionMnistTask | DigitsTask)
+    return task.row_origin == "fixed"
+
+
+def find_test_share(task: AnyTask) -> float:
+    """Find the share of test rows of a task whose seeds split the same rows; 0 for the others."""
+    return task.test if isinstance(task, TableTask | ImagesTask) else 0.0
 
 
 def has_classes(task: AnyTask) -> bool:

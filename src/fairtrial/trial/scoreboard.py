@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -86,14 +87,23 @@ class Scoreboard:
             if self.dataset.true_parameters is not None or not recipe.noise.data:
                 metrics["steps_to_tolerance"] = self._count_steps(trace, recipe)
             return metrics | score_rate_and_fluctuation(trace, "parameter_error")
-        metrics = dict(trace.scores)
+        metrics = self._recount(trace.scores)
         for prefix, told in trace.predictions.items():
             truth = self._split[prefix].y
             metrics |= score_predictions(truth, told.classes, told.confidence, prefix)
         return metrics | {
-            "generalization_gap": trace.scores["train_accuracy"] - trace.scores["accuracy"],
-            **score_way(trace.curves["accuracy"]),
+            "generalization_gap": metrics["train_accuracy"] - metrics["accuracy"],
+            **score_way(trace.curves["accuracy"], len(self.dataset.test_y)),
             **score_rate_and_fluctuation(trace, "accuracy"),
+        }
+
+    def _recount(self, scores: Mapping[str, float]) -> dict[str, float]:
+        """Make accuracies counts over N again: float32 has rounded them, and ties must be ties."""
+        return {
+            name: float(recount(np.asarray(score), len(self._split[prefix].y)))
+            if (prefix := name.removesuffix("accuracy")) != name
+            else score
+            for name, score in scores.items()
         }
 
     def mark_test_rows(self, trace: Trace) -> np.ndarray | None:
@@ -227,9 +237,20 @@ def score_predictions(
     }
 
 
-def score_way(accuracy: tuple[np.ndarray, np.ndarray]) -> Metrics:
-    """Measure a run's way by its test accuracy after each epoch."""
-    epochs, values = accuracy
+def recount(shares: np.ndarray, n_rows: int) -> np.ndarray:
+    """Turn shares of rows, rounded to float32, into counts over their number in float64.
+
+    Examples
+    --------
+    >>> float(np.float32(0.8)), float(recount(np.float32(0.8), 10_000))
+    (0.800000011920929, 0.8)
+    """
+    return np.rint(np.asarray(shares, np.float64) * n_rows) / n_rows
+
+
+def score_way(accuracy: tuple[np.ndarray, np.ndarray], n_rows: int) -> Metrics:
+    """Measure a run's way by its accuracy on the test rows, of that number, after each epoch."""
+    epochs, values = accuracy[0], recount(accuracy[1], n_rows)
     best = values.max()
     arrived = count_to_tolerance(best - values, ACCURACY_TOLERANCE)
     return {

@@ -1,0 +1,127 @@
+"""How many seeds would probably decide a claim that is undecided."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from scipy.stats import norm, t
+
+from fairtrial.evidence.verdict import LEVEL, Evidence, count_seeds_needed
+
+POWER = 0.8
+# More seeds than that are no advice, nor is a range that spans more than a factor of ten.
+MOST_SEEDS, WIDEST = 1_000, 10
+
+
+class Seeds(NamedTuple):
+    """How many seeds in all: the difference may be a standard error larger or smaller than seen."""
+
+    low: int
+    high: int
+
+
+def estimate_seeds(
+    evidence: Evidence, n_claims: int, shared_variance: float | None = None
+) -> Seeds | None:
+    """Estimate how many seeds would probably decide an undecided claim.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What there is.
+    n_claims : int
+        That p-values are adjusted for; the estimate takes the strictest step of Holm's procedure.
+    shared_variance : float, optional
+        Of what all seeds share, which more of them do not lessen; that of the evidence if absent.
+
+    Returns
+    -------
+    Seeds or None
+        So many in all, for a chance of 80 %. None where the difference is so uncertain that its
+        estimate would say nothing.
+    """
+    shared = evidence.basis.shared_variance if shared_variance is None else shared_variance
+    if evidence.n_seeds < 2 or not evidence.spread > 0.0:
+        return None
+    size, margin = abs(evidence.difference), evidence.margin
+    error = (evidence.spread**2 / evidence.n_seeds + shared) ** 0.5
+    nearer, farther = max(0.0, size - error), size + error
+    found = [
+        find_fewest(guess, margin, evidence.spread, shared, n_claims, is_beyond=size > margin)
+        for guess in (nearer, farther)
+    ]
+    if None in found:
+        return None
+    low, high = sorted(one for one in found if one is not None)
+    return Seeds(low, high) if high <= WIDEST * low else None
+
+
+def find_fewest(
+    size: float,
+    margin: float,
+    spread: float,
+    shared_variance: float,
+    n_claims: int,
+    *,
+    is_beyond: bool,
+) -> int | None:
+    """Find the fewest seeds that show a difference of some size with a chance of 80 %.
+
+    Parameters
+    ----------
+    size : float
+        Of the true difference.
+    margin : float
+        The claim's.
+    spread : float
+        Standard deviation of the differences over the seeds.
+    shared_variance : float
+        Of what all seeds share.
+    n_claims : int
+        That p-values are adjusted for.
+    is_beyond : bool
+        Whether it is to be shown that the difference is beyond the margin; else, within it.
+
+    Returns
+    -------
+    int or None
+        None where a thousand do not.
+    """
+
+    def has_power(n_seeds: int) -> bool:
+        power = find_power(
+            size, margin, (spread**2 / n_seeds + shared_variance) ** 0.5, n_seeds - 1,
+            LEVEL / n_claims, is_beyond=is_beyond,
+        )  # fmt: skip
+        return power >= POWER
+
+    few, many = count_seeds_needed(n_claims), MOST_SEEDS
+    if has_power(few):
+        return few
+    if not has_power(many):
+        return None
+    while many - few > 1:
+        middle = (few + many) // 2
+        few, many = (few, middle) if has_power(middle) else (middle, many)
+    return many
+
+
+def find_power(
+    size: float, margin: float, error: float, degrees: float, level: float, *, is_beyond: bool
+) -> float:
+    """Find the power of t-tests of a difference; of both at once where it is to be within a margin.
+
+    The distribution of t beside its centre is taken as normal, with the variance that the estimated
+    standard error adds (Johnson and Welch 1940), which is exact enough here and never NaN.
+    """
+
+    def find_one(gap: float, one_sided: float) -> float:
+        critical = t.isf(one_sided, degrees)
+        return float(
+            norm.cdf((gap / error - critical) / (1.0 + critical**2 / (2.0 * degrees)) ** 0.5)
+        )
+
+    if is_beyond:
+        return find_one(size - margin, level / 2.0)
+    # Bonferroni's inequality, of both tests: exact but for what they miss together.
+    return find_one(margin - size, level) + find_one(margin + size, level) - 1.0
