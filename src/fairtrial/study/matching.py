@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fairtrial.study.arms import KNOWN_NAMES, Arm
+from fairtrial.study.claims import Claim
 from fairtrial.study.document import Place
-
-if TYPE_CHECKING:
-    from fairtrial.study.claims import Claim
 
 Condition = tuple[str, Any, Place]  # a dotted name, its value, and its place in the selector
 

@@ -19,7 +19,8 @@ from fairtrial.errors import InputError
 from fairtrial.paths import expand_path
 from fairtrial.study.arms import Arm, ArmEntry, Grid, Run, make_arms
 from fairtrial.study.baseline import BaselineEntry
-from fairtrial.study.claims import Claim, find_claim_problems
+from fairtrial.study.claim_rules import find_claim_problems
+from fairtrial.study.claims import Claim
 from fairtrial.study.complaints import Complaint, make_error, validate
 from fairtrial.study.document import Document, parse_toml, read_text
 from fairtrial.study.matching import match_claim

@@ -1,0 +1,218 @@
+"""What can be wrong with a claim, before anything runs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from fairtrial.study.arms import KNOWN_NAMES, Arm
+from fairtrial.study.claims import SELECTOR_NAMES, Claim
+from fairtrial.study.complaints import LONGEST_NAME, Complaint, name_place, show, write_bare
+from fairtrial.study.document import Place
+from fairtrial.study.matching import (
+    Match,
+    has,
+    is_named,
+    is_open,
+    list_conditions,
+    match_claim,
+    select_arms,
+)
+from fairtrial.study.metrics import METRICS, list_metrics
+from fairtrial.study.names import suggest
+from fairtrial.study.recipe import Recipe
+
+
+def find_claim_problems(
+    claim: Claim, position: int, arms: Sequence[Arm] | None
+) -> Iterator[Complaint]:
+    """Yield what is wrong with a claim.
+
+    Parameters
+    ----------
+    claim : Claim
+        Whose settings have the right types.
+    position : int
+        Which of the study's claims it is, from 0.
+    arms : sequence of Arm or None
+        All of the study's; None where something is wrong with them, and only the claim's own words
+        can be checked.
+    """
+    here: Place = ("claims", position)
+    selectors = _list_selectors(claim)
+    wrong = [
+        complaint
+        for place, selector in selectors.items()
+        for complaint in _find_unknown_names(selector, (*here, *place))
+    ]
+    wrong += _find_twice_named(claim, here)
+    yield from wrong
+    if arms is None:
+        if claim.on not in METRICS:
+            yield _complain_metric(claim, here, list(METRICS), "")
+    elif not wrong:
+        yield from _find_idle_parts(claim, here, arms)
+
+
+def _list_selectors(claim: Claim) -> dict[Place, Mapping[str, Any]]:
+    """List the selectors of a claim by their places in it."""
+    selectors = {("better",): claim.better, ("than",): claim.than, ("where",): claim.where}
+    if claim.effect:
+        selectors |= {
+            ("effect", "of"): claim.effect.of, ("effect", "against"): claim.effect.against,
+        }  # fmt: skip
+    return selectors
+
+
+def _find_twice_named(claim: Claim, here: Place) -> Iterator[Complaint]:
+    """Yield a complaint where a side and the effect name the same setting."""
+    if claim.effect is None:
+        return
+    sides = {name for one in (claim.better, claim.than) for name, _, _ in list_conditions(one)}
+    for side in ("of", "against"):
+        for name, _, path in list_conditions(getattr(claim.effect, side)):
+            if name in sides:
+                place = (*here, "effect", side, *path)
+                yield Complaint(
+                    f"{name_place(place)}: better or than names {name}, too; an effect is compared "
+                    "between arms that differ in something else: name it in one of them.",
+                    (place,),
+                )
+
+
+def _find_unknown_names(selector: Mapping[str, Any], here: Place) -> Iterator[Complaint]:
+    for name, value, path in list_conditions(selector):
+        place = (*here, *path)
+        if name == "arm":
+            if not isinstance(value, str):
+                text = f"{name_place(place)} = {show(value)}: it must be the name of an arm."
+                yield Complaint(text, (place,))
+        elif name not in KNOWN_NAMES:
+            yield Complaint(
+                f"{name_place(place)} is not a known name{_suggest_name(name)}.", (place,)
+            )
+        elif KNOWN_NAMES[name] is not None:
+            inner = [known for known in KNOWN_NAMES if known.startswith(f"{name}.")]
+            yield Complaint(
+                f"{name_place(place)} = {show(value)}: {name} is a table: name its settings "
+                f"(known: {', '.join(inner)}).",
+                (place,),
+            )
+
+
+def _suggest_name(name: str) -> str:
+    """Suggest a dotted name; where the table is right, one of that table."""
+    table = name.rpartition(".")[0]
+    known = [known for known in KNOWN_NAMES if known.rpartition(".")[0] == table]
+    return suggest(name, known) or suggest(name, SELECTOR_NAMES)
+
+
+def _find_idle_parts(claim: Claim, here: Place, arms: Sequence[Arm]) -> Iterator[Complaint]:
+    """Yield what is wrong with a claim of known names: it selects nothing, or compares nothing."""
+    within = select_arms(arms, claim.where)
+    if not within:
+        yield _complain_nothing(claim.where, (*here, "where"), arms)
+    empty = [
+        _complain_nothing(selector, (*here, *place), within)
+        for place, selector in _list_selectors(claim).items()
+        if within and not select_arms(within, selector)
+    ]
+    yield from empty
+    better, than = (select_arms(within, side) for side in (claim.better, claim.than))
+    for arm in [*better, *than] or arms:
+        if claim.on not in (known := list_metrics(arm.task, arm.recipe)):
+            yield _complain_metric(claim, here, known, arm.name)
+            break
+    if within and not empty:
+        matches = match_claim(arms, claim)
+        if not matches:
+            yield _complain_unmatched(claim, here, better, than)
+        elif claim.on in METRICS and METRICS[claim.on].of_objective:
+            yield from itertools.islice(_find_unlike_objectives(claim, here, matches), 1)
+
+
+def _find_unlike_objectives(
+    claim: Claim, here: Place, matches: Iterable[Match]
+) -> Iterator[Complaint]:
+    """Yield a complaint for each match whose metric is in the units of two objectives."""
+    for one, other in (pair for match in matches for pair in itertools.combinations(match.arms, 2)):
+        if not (isinstance(one.recipe, Recipe) and isinstance(other.recipe, Recipe)):
+            continue
+        if unlike := [
+            name
+            for name in ("loss", "penalty")
+            if getattr(one.recipe, name) != getattr(other.recipe, name)
+        ]:
+            names = " and ".join(show(arm.name, LONGEST_NAME) for arm in (one, other))
+            yield Complaint(
+                f"{name_place((*here, 'on'))} = {show(claim.on)}: objectives of different runs are "
+                f"not comparable; {names} differ in {' and '.join(unlike)}: compare arms that "
+                "share loss and penalty, or name another metric.",
+                ((*here, "on"),),
+            )
+
+
+def _complain_nothing(selector: Mapping[str, Any], here: Place, arms: Sequence[Arm]) -> Complaint:
+    """Say that a selector selects no arm, and which of its values no arm has."""
+    for name, value, path in list_conditions(selector):
+        if any(has(arm, name, value) for arm in arms):
+            continue
+        if name == "arm":
+            # Without the quotes: a name may hold line breaks.
+            found = {repr(text)[1:-1] for arm in arms for text in (arm.name, arm.entry) if text}
+        else:
+            found = {write_bare(arm.settings[name]) for arm in arms if name in arm.settings}
+        place = (*here, *path)
+        hint = suggest(write_bare(value), sorted(found), "; " if name == "arm" else ", ")
+        return Complaint(f"{name_place(place)} = {show(value)}: no arm has it{hint}.", (place,))
+    return Complaint(f"{name_place(here)} = {show(selector)}: no arm has all of it.", (here,))
+
+
+def _complain_metric(claim: Claim, here: Place, known: list[str], arm: str) -> Complaint:
+    name = f"{name_place((*here, 'on'))} = {show(claim.on)}"
+    if claim.on == "loss":
+        text = (
+            f"{name}: objectives of different runs are not comparable; name a metric that every "
+            f"run is measured by (known: {', '.join(known)})."
+        )
+    elif claim.on in METRICS:
+        text = (
+            f"{name}: runs of the arm {show(arm, LONGEST_NAME)} have no such metric (known: "
+            f"{', '.join(known)})."
+        )
+    else:
+        text = f"{name} is not a known metric{suggest(claim.on, known)}."
+    return Complaint(text, ((*here, "on"),))
+
+
+def _complain_unmatched(
+    claim: Claim, here: Place, better: Sequence[Arm], than: Sequence[Arm]
+) -> Complaint:
+    name = name_place(here)
+    if claim.effect:
+        text = (
+            f"{name_place((*here, 'effect'))}: no four arms are alike in all that better, than, of "
+            "and against leave open: name what sets them apart, or vary it on both sides."
+        )
+        return Complaint(text, ((*here, "effect"), here))
+    if {id(arm) for arm in better} == {id(arm) for arm in than}:
+        text = f"{name}: better and than select the same arms: name what sets them apart."
+        return Complaint(text, ((*here, "than"), here))
+    one = better[0]
+    other = next((arm for arm in than if arm is not one), than[0])
+    named = frozenset(name for name, _, _ in list_conditions(claim.better | claim.than))
+    unlike = [
+        setting
+        for setting in sorted(one.settings.keys() | other.settings.keys())
+        if one.settings.get(setting) != other.settings.get(setting)
+        and not is_named(setting, named)
+        and ((setting in one.settings and setting in other.settings) or is_open(setting, named))
+    ]
+    return Complaint(
+        f"{name}: no arm of better is like an arm of than in all that they leave open; "
+        f"{show(one.name, LONGEST_NAME)} and {show(other.name, LONGEST_NAME)} differ in "
+        f"{', '.join(unlike) or 'nothing else'}: name that in better and than, or vary it on both "
+        "sides.",
+        ((*here, "better"), here),
+    )
