@@ -127,7 +127,9 @@ class Decided:
     p_equivalent: float | None
 
 
-def decide(evidence: Sequence[Evidence], margins: Sequence[float]) -> list[Decided]:
+def decide(
+    evidence: Sequence[Evidence], margins: Sequence[float], n_more: int = 0
+) -> list[Decided]:
     """Give the claims of a study their verdicts, together.
 
     Parameters
@@ -136,6 +138,8 @@ def decide(evidence: Sequence[Evidence], margins: Sequence[float]) -> list[Decid
         One a claim.
     margins : sequence of float
         One a claim.
+    n_more : int
+        How many further claims the p-values are adjusted for, which are not judged here.
 
     Returns
     -------
@@ -148,8 +152,11 @@ def decide(evidence: Sequence[Evidence], margins: Sequence[float]) -> list[Decid
     """
     if not evidence:
         return []
-    adjusted = adjust([one.p for one in evidence])
-    equivalent = adjust([one.p_equivalent for one in evidence])
+    # What is not known of the others counts as the least favourable: the verdict is at most as
+    # sure as among all of them.
+    others = [1.0] * n_more
+    adjusted = adjust([*(one.p for one in evidence), *others])[: len(evidence)]
+    equivalent = adjust([*(one.p_equivalent for one in evidence), *others])[: len(evidence)]
     verdicts = []
     for one, p, p_equivalent in zip(evidence, adjusted, equivalent, strict=True):
         if p <= LEVEL:
