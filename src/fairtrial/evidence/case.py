@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fairtrial.errors import MachineError
+from fairtrial.errors import FairtrialError, MachineError
 from fairtrial.evidence.anytime import WidenedBets, place_bets
-from fairtrial.evidence.cause import Cause, find_cause
+from fairtrial.evidence.cause import DATA_ABSENT, Cause, find_cause
 from fairtrial.evidence.crossing import share_rows
 from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.pairs import Pairs, pair_runs
@@ -111,9 +111,20 @@ def _weigh_claim(claim: Claim, trial: Trial, study: Study, optima: Optima, metho
     if pairs.problem:
         return Case(claim, pairs, method, None, nothing, pairs.problem, None)
     shared = share_rows(claim, pairs, trial)
-    cause, tuned = (
-        find_cause(claim, pairs, optima),
-        tune(claim, pairs, arms, trial.runs, by_earlier_seeds=method == ANYTIME),
+    changed = _find_changed_data(pairs, trial)
+    cause = (
+        f"{DATA_ABSENT} ({changed.rstrip('.')})." if changed else find_cause(claim, pairs, optima)
     )
+    tuned = tune(claim, pairs, arms, trial.runs, by_earlier_seeds=method == ANYTIME)
     case = Case(claim, pairs, method, shared, nothing, cause, tuned)
     return replace(case, evidence=case.weigh(pairs.differences))
+
+
+def _find_changed_data(pairs: Pairs, trial: Trial) -> str:
+    """Say what keeps the rows of a claim's runs from being read again; "" if nothing does."""
+    try:
+        for arm in {arm.name: arm for pair in pairs.arms for arm in pair}.values():
+            trial.refuse_changed_data(arm)
+    except FairtrialError as error:
+        return str(error)
+    return ""
