@@ -28,16 +28,22 @@ INCONSISTENT = (
     "The signs of most differences say one thing and their mean another, so the claim is not "
     "decided: a few differences are much larger than the others."
 )
+ALONE = (
+    "It is adjusted for all claims of its study by Holm's procedure; judged together with them it "
+    "may be decided."
+)
 UNDECIDED = Decided("undecided", None, None)
 
 
-def list_verdicts(cases: Sequence[Case]) -> list[dict[str, Any]]:
+def list_verdicts(cases: Sequence[Case], n_stated: int = 0) -> list[dict[str, Any]]:
     """Decide all claims of a study together.
 
     Parameters
     ----------
     cases : sequence of Case
         All of the study's.
+    n_stated : int
+        How many claims verdicts are adjusted for, where the cases are fewer than the study stated.
 
     Returns
     -------
@@ -47,14 +53,15 @@ def list_verdicts(cases: Sequence[Case]) -> list[dict[str, Any]]:
         adjusts for.
     """
     judged = [case for case in cases if not case.pairs.problem]
-    decided = decide_together(judged, [case.evidence for case in judged])
+    n_more = max(0, n_stated - len(cases))
+    decided = decide_together(judged, [case.evidence for case in judged], n_more)
     tuned = [case.weigh_tuned() for case in judged]
-    tuned_decided = decide_together(judged, tuned)
+    tuned_decided = decide_together(judged, tuned, n_more)
     weighed = {id(case): evidence for case, evidence in zip(judged, tuned, strict=True)}
     rows = []
     for case in cases:
         one = decided.get(id(case), UNDECIDED)
-        row = _make_row(case, one, len(judged))
+        row = _make_row(case, one, len(judged) + n_more, is_alone=n_more > 0)
         if case.tuned:
             other = tuned_decided[id(case)]
             row["tuned"] = {
@@ -70,12 +77,17 @@ def list_verdicts(cases: Sequence[Case]) -> list[dict[str, Any]]:
     return rows
 
 
-def decide_together(cases: Sequence[Case], evidence: Sequence[Evidence]) -> dict[int, Decided]:
-    """Decide cases by some evidence, adjusted for their number; by the cases' identity."""
-    return {id(case): one for case, one in zip(cases, decide(evidence), strict=True)}
+def decide_together(
+    cases: Sequence[Case], evidence: Sequence[Evidence], n_more: int = 0
+) -> dict[int, Decided]:
+    """Decide cases by some evidence, adjusted for their number; by the cases' identity.
+
+    `n_more` claims that are not judged count too.
+    """
+    return {id(case): one for case, one in zip(cases, decide(evidence, n_more), strict=True)}
 
 
-def _make_row(case: Case, decided: Decided, n_claims: int) -> dict[str, Any]:
+def _make_row(case: Case, decided: Decided, n_claims: int, *, is_alone: bool) -> dict[str, Any]:
     claim, evidence = case.claim, case.evidence
     is_judged = not case.pairs.problem
     return {
@@ -102,7 +114,7 @@ def _make_row(case: Case, decided: Decided, n_claims: int) -> dict[str, Any]:
         "offers_counterfactual": _offers_counterfactual(case, decided.verdict),
         "counterfactual": None,
         "pairs": _list_pairs(case),
-        "note": _write_note(case, decided, n_claims),
+        "note": _write_note(case, decided, n_claims, is_alone=is_alone),
     }
 
 
@@ -190,7 +202,7 @@ def _list_pairs(case: Case) -> list[dict[str, Any]]:
 # -------------------------------------------------------------------------------------- sentences
 
 
-def _write_note(case: Case, decided: Decided, n_claims: int) -> str:
+def _write_note(case: Case, decided: Decided, n_claims: int, *, is_alone: bool) -> str:
     """Write the note on a verdict."""
     if case.pairs.problem:
         return case.pairs.problem
@@ -199,6 +211,8 @@ def _write_note(case: Case, decided: Decided, n_claims: int) -> str:
         notes.append(INCONSISTENT)
     elif decided.verdict == "undecided":
         notes.append(advise(case, n_claims))
+        if is_alone:
+            notes.append(ALONE)
     if _name_dominant(case) == "test rows" and case.evidence.basis.over != ROWS:
         notes.append("Most of the uncertainty comes from the test rows, not from the seeds.")
     if splits_anew(case):
@@ -232,7 +246,7 @@ def is_skewed(differences: np.ndarray) -> bool:
 def advise(case: Case, n_claims: int) -> str:
     """Estimate how many more seeds would decide a claim."""
     if case.method == ANYTIME:
-        return "More seeds may decide it; --max-seeds allows them."
+        return "More seeds may decide it: --until-decided adds them, up to --max-seeds."
     evidence = case.evidence
     if evidence.basis.over == ROWS:
         return (
@@ -242,11 +256,17 @@ def advise(case: Case, n_claims: int) -> str:
     if needed is None and estimate_seeds(evidence, n_claims, 0.0) is not None:
         return "More seeds alone will probably not decide it; it needs more test rows."
     if needed is None:
-        return "These results do not show how many seeds would decide it."
+        return (
+            "These results do not show how many seeds would decide it; --until-decided adds some "
+            "until they do, or there are --max-seeds."
+        )
     low, high = (max(1, one - evidence.n_seeds) for one in needed)
     range_of = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     seeds = "seed" if high == 1 else "seeds"
-    return f"About {range_of} more {seeds} would probably decide it, if they are like these."
+    return (
+        f"About {range_of} more {seeds} would probably decide it, if they are like these: "
+        "--until-decided adds them."
+    )
 
 
 def summarise_verdicts(verdicts: Sequence[dict[str, Any]]) -> list[dict[str, object]]:

@@ -52,6 +52,9 @@ class Column:
     tolerance: float = 0.0
 
 
+NO_COLUMN = Column(np.array([]), ())
+
+
 def adjust(p_values: Sequence[float]) -> list[float]:
     """Adjust p-values for their number, by Holm's procedure.
 
@@ -64,8 +67,8 @@ def adjust(p_values: Sequence[float]) -> list[float]:
     >>> [round(p, 3) for p in adjust([0.01, 0.04, 0.03, 0.005])]
     [0.03, 0.06, 0.06, 0.02]
     """
-    nothing = Column(np.array([]), ())
-    return adjust_families(p_values, [None] * len(p_values), [nothing] * len(p_values))
+    n = len(p_values)
+    return adjust_families(p_values, [None] * n, [NO_COLUMN] * n)
 
 
 def adjust_families(

@@ -11,7 +11,7 @@ import numpy as np
 
 from fairtrial.evidence.pairs import NO_BOUNDS, Bounds
 from fairtrial.evidence.sign_flip import list_subset_means
-from fairtrial.evidence.step_down import Column, adjust_families
+from fairtrial.evidence.step_down import NO_COLUMN, Column, adjust_families
 
 LEVEL = 0.05
 # The interval that goes with "equivalent": both one-sided tests at 5 %.
@@ -209,7 +209,7 @@ class Decided:
     is_inconsistent: bool = False
 
 
-def decide(evidence: Sequence[Evidence]) -> list[Decided]:
+def decide(evidence: Sequence[Evidence], n_more: int = 0) -> list[Decided]:
     """Give the claims of a study their verdicts, together.
 
     Parameters
@@ -218,6 +218,8 @@ def decide(evidence: Sequence[Evidence]) -> list[Decided]:
         One for each claim. Those of one family are adjusted jointly, by step-down min-P with joint
         flips of the seeds; the families among each other, and claims without one, by Holm's
         procedure.
+    n_more : int
+        How many further claims the p-values are adjusted for, which are not judged here.
 
     Returns
     -------
@@ -226,13 +228,16 @@ def decide(evidence: Sequence[Evidence]) -> list[Decided]:
     """
     families = [one.family for one in evidence]
     n_joint = Counter(family for family in families if family is not None)
+    # What is not known of the others counts as the least favourable: the verdict is at most as
+    # sure as among all of them.
     p_values = adjust_families(
-        [one.p for one in evidence], families, [_make_column(one) for one in evidence]
-    )
+        [*(one.p for one in evidence), *[1.0] * n_more], [*families, *[None] * n_more],
+        [*map(_make_column, evidence), *[NO_COLUMN] * n_more],
+    )[: len(evidence)]  # fmt: skip
     equivalent = adjust_families(
-        [one.p_equivalent for one in evidence], families,
-        [_make_equivalence_column(one) for one in evidence],
-    )  # fmt: skip
+        [*(one.p_equivalent for one in evidence), *[1.0] * n_more], [*families, *[None] * n_more],
+        [*map(_make_equivalence_column, evidence), *[NO_COLUMN] * n_more],
+    )[: len(evidence)]  # fmt: skip
     return [
         _decide_one(one, p, p_equivalent, JOINT if n_joint[one.family] > 1 else HOLM)
         for one, p, p_equivalent in zip(evidence, p_values, equivalent, strict=True)
