@@ -31,13 +31,15 @@ INCONSISTENT = (
 UNDECIDED = Decided("undecided", None, None)
 
 
-def list_verdicts(cases: Sequence[Case]) -> list[dict[str, Any]]:
+def list_verdicts(cases: Sequence[Case], n_stated: int = 0) -> list[dict[str, Any]]:
     """Decide all claims of a study together.
 
     Parameters
     ----------
     cases : sequence of Case
         All of the study's.
+    n_stated : int
+        How many claims verdicts are adjusted for, where the cases are fewer than the study stated.
 
     Returns
     -------
@@ -47,14 +49,15 @@ def list_verdicts(cases: Sequence[Case]) -> list[dict[str, Any]]:
         adjusts for.
     """
     judged = [case for case in cases if not case.pairs.problem]
-    decided = decide_together(judged, [case.evidence for case in judged])
+    n_more = max(0, n_stated - len(cases))
+    decided = decide_together(judged, [case.evidence for case in judged], n_more)
     tuned = [case.weigh_tuned() for case in judged]
-    tuned_decided = decide_together(judged, tuned)
+    tuned_decided = decide_together(judged, tuned, n_more)
     weighed = {id(case): evidence for case, evidence in zip(judged, tuned, strict=True)}
     rows = []
     for case in cases:
         one = decided.get(id(case), UNDECIDED)
-        row = _make_row(case, one, len(judged))
+        row = _make_row(case, one, len(judged) + n_more)
         if case.tuned:
             other = tuned_decided[id(case)]
             row["tuned"] = {
@@ -70,9 +73,14 @@ def list_verdicts(cases: Sequence[Case]) -> list[dict[str, Any]]:
     return rows
 
 
-def decide_together(cases: Sequence[Case], evidence: Sequence[Evidence]) -> dict[int, Decided]:
-    """Decide cases by some evidence, adjusted for their number; by the cases' identity."""
-    return {id(case): one for case, one in zip(cases, decide(evidence), strict=True)}
+def decide_together(
+    cases: Sequence[Case], evidence: Sequence[Evidence], n_more: int = 0
+) -> dict[int, Decided]:
+    """Decide cases by some evidence, adjusted for their number; by the cases' identity.
+
+    `n_more` claims that are not judged count too.
+    """
+    return {id(case): one for case, one in zip(cases, decide(evidence, n_more), strict=True)}
 
 
 def _make_row(case: Case, decided: Decided, n_claims: int) -> dict[str, Any]:
@@ -232,7 +240,7 @@ def is_skewed(differences: np.ndarray) -> bool:
 def advise(case: Case, n_claims: int) -> str:
     """Estimate how many more seeds would decide a claim."""
     if case.method == ANYTIME:
-        return "More seeds may decide it; --max-seeds allows them."
+        return "More seeds may decide it: --until-decided adds them, up to --max-seeds."
     evidence = case.evidence
     if evidence.basis.over == ROWS:
         return (
@@ -246,7 +254,10 @@ def advise(case: Case, n_claims: int) -> str:
     low, high = (max(1, one - evidence.n_seeds) for one in needed)
     range_of = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     seeds = "seed" if high == 1 else "seeds"
-    return f"About {range_of} more {seeds} would probably decide it, if they are like these."
+    return (
+        f"About {range_of} more {seeds} would probably decide it, if they are like these: "
+        "--until-decided adds them."
+    )
 
 
 def summarise_verdicts(verdicts: Sequence[dict[str, Any]]) -> list[dict[str, object]]:

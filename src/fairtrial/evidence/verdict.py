@@ -209,7 +209,7 @@ class Decided:
     is_inconsistent: bool = False
 
 
-def decide(evidence: Sequence[Evidence]) -> list[Decided]:
+def decide(evidence: Sequence[Evidence], n_more: int = 0) -> list[Decided]:
     """Give the claims of a study their verdicts, together.
 
     Parameters
@@ -218,6 +218,8 @@ def decide(evidence: Sequence[Evidence]) -> list[Decided]:
         One for each claim. Those of one family are adjusted jointly, by step-down min-P with joint
         flips of the seeds; the families among each other, and claims without one, by Holm's
         procedure.
+    n_more : int
+        How many further claims the p-values are adjusted for, which are not judged here.
 
     Returns
     -------
@@ -226,13 +228,20 @@ def decide(evidence: Sequence[Evidence]) -> list[Decided]:
     """
     families = [one.family for one in evidence]
     n_joint = Counter(family for family in families if family is not None)
+    # What is not known of the others counts as the least favourable: the verdict is at most as
+    # sure as among all of them.
+    others, alone = [1.0] * n_more, [None] * n_more
+    nothing = [Column(np.array([]), (), 0.0)] * n_more
     p_values = adjust_families(
-        [one.p for one in evidence], families, [_make_column(one) for one in evidence]
-    )
+        [*(one.p for one in evidence), *others],
+        [*families, *alone],
+        [*map(_make_column, evidence), *nothing],
+    )[: len(evidence)]
     equivalent = adjust_families(
-        [one.p_equivalent for one in evidence], families,
-        [_make_equivalence_column(one) for one in evidence],
-    )  # fmt: skip
+        [*(one.p_equivalent for one in evidence), *others],
+        [*families, *alone],
+        [*map(_make_equivalence_column, evidence), *nothing],
+    )[: len(evidence)]
     return [
         _decide_one(one, p, p_equivalent, JOINT if n_joint[one.family] > 1 else HOLM)
         for one, p, p_equivalent in zip(evidence, p_values, equivalent, strict=True)

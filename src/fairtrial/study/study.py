@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tomli_w
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from fairtrial.errors import InputError
 from fairtrial.paths import expand_path
@@ -34,8 +34,10 @@ from fairtrial.study.task import AnyTask, Task
 class Study(Settings):
     """What varies, over how many seeds, and what is claimed.
 
-    With `only_claimed`, only the arms that a claim compares are trained. `seeds` is how many, from
-    0 on; or a list of them; or a name, as in `"Ada"` or `{ name = "Ada", count = 20 }`.
+    With `only_claimed`, only the arms that a claim compares are trained. Verdicts are adjusted for
+    the number of claims, or for `adjust_for_claims`, where the study is a part of one that states
+    more. `seeds` is how many, from 0 on; or a list of them; or a name, as in `"Ada"` or
+    `{ name = "Ada", count = 20 }`.
 
     Examples
     --------
@@ -66,6 +68,21 @@ class Study(Settings):
     baselines: list[BaselineEntry] = []
     claims: list[Claim] = []
     only_claimed: bool = False
+    adjust_for_claims: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _check_number_of_claims(self) -> Study:
+        if self.adjust_for_claims is not None and self.adjust_for_claims < len(self.claims):
+            raise ValueError(
+                f"adjust_for_claims = {self.adjust_for_claims} must be at least the number of "
+                f"claims, which is {len(self.claims)}"
+            )
+        return self
+
+    @property
+    def n_claims(self) -> int:
+        """How many claims verdicts are adjusted for."""
+        return self.adjust_for_claims or len(self.claims)
 
     if not TYPE_CHECKING:
 
@@ -149,6 +166,8 @@ class Study(Settings):
     def narrow(self, number: int) -> Study:
         """Return the study of one claim alone, with the arms that it compares.
 
+        Its verdict is adjusted for all claims of the study, as it is in the whole study.
+
         Parameters
         ----------
         number : int
@@ -162,7 +181,11 @@ class Study(Settings):
         if not 1 <= number <= len(self.claims):
             has = {0: "no claims", 1: "1 claim"}.get(len(self.claims), f"{len(self.claims)} claims")
             raise InputError(f"There is no claim {number}: the study states {has}.")
-        return self.replace(claims=[dump_given(self.claims[number - 1])], only_claimed=True)
+        return self.replace(
+            claims=[dump_given(self.claims[number - 1])],
+            only_claimed=True,
+            adjust_for_claims=self.n_claims,
+        )
 
     def list_runs(self) -> list[Run]:
         """Return every arm with every seed, arm by arm."""
