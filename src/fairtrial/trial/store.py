@@ -17,6 +17,11 @@ STUDY, RUNS, CURVES, PARAMETERS, TEST_ROWS, ENVIRONMENT, VERDICTS, PAIRS = (
     "environment.json", "verdicts.json", "pairs.parquet",
 )  # fmt: skip
 
+# What the report makes of the tables: pages that load nothing, and files that were asked for.
+PAGES, ASKED_FOR = ("report.html", "one-page.html"), ("figures", "tables")
+# The column with the fingerprint of a run's data.
+DATA = "data_sha256"
+
 # A fixed size, so that the same rows make the same bytes.
 ROW_GROUP = 2**18
 
@@ -26,6 +31,7 @@ def write_tables(
     runs: Sequence[Run],
     fingerprints: Sequence[str],
     parts: Mapping[Path, Sequence[str]],
+    data: Mapping[str, str] | None = None,
 ) -> None:
     """Assemble the four tables of a results folder.
 
@@ -40,6 +46,8 @@ def write_tables(
         Every run with its fingerprint; runs that are alike have the same one.
     parts : mapping of Path to sequence of str
         Each part, and which of its runs count.
+    data : mapping of str to str, optional
+        The fingerprint of each arm's data, by the arm's name; "" where there is none.
 
     Raises
     ------
@@ -52,7 +60,7 @@ def write_tables(
     scanned = pl.scan_parquet(ordered, glob=False)  # Folders may have any name.
     counted = pl.LazyFrame({"fingerprint": [one for path in ordered for one in parts[path]]})
     results = scanned.join(counted, on="fingerprint", how="semi", maintain_order="left")
-    table = make_run_table(runs, index, results)
+    table = make_run_table(runs, index, results, data or {})
     write_file(folder / RUNS, lambda path: table.write_parquet(path, row_group_size=ROW_GROUP))
     for name, make in (
         (CURVES, make_curve_table),
@@ -71,16 +79,16 @@ def index_runs(runs: Sequence[Run], fingerprints: Sequence[str]) -> pl.DataFrame
     return pl.DataFrame({"run": [run.name for run in runs], "fingerprint": list(fingerprints)})
 
 
-def make_run_table(runs: Sequence[Run], index: pl.DataFrame, results: pl.LazyFrame) -> pl.DataFrame:
+def make_run_table(
+    runs: Sequence[Run], index: pl.DataFrame, results: pl.LazyFrame, data: Mapping[str, str]
+) -> pl.DataFrame:
     """Make `runs.parquet`: a row a run, its settings by dotted name, outcome, metrics.
 
     A column that only some tasks or kinds have is null in the other rows.
     """
     arms: dict[int, Arm] = {id(run.arm): run.arm for run in runs}
     number = {key: position for position, key in enumerate(arms)}
-    settings = pl.DataFrame(
-        [list_settings(arm) for arm in arms.values()], infer_schema_length=None
-    ).with_row_index("number")
+    settings = make_arm_table(list(arms.values()), data).with_row_index("number")
     frame = index.with_columns(
         pl.Series("seed", [run.seed for run in runs], pl.UInt64),
         pl.Series("number", [number[id(run.arm)] for run in runs], pl.UInt32),
@@ -98,12 +106,17 @@ def make_run_table(runs: Sequence[Run], index: pl.DataFrame, results: pl.LazyFra
     )  # fmt: skip
 
 
-def list_settings(arm: Arm) -> dict[str, Any]:
-    """List an arm's name and every setting of its task and recipe by dotted name."""
-    return {
-        "arm": arm.name,
-        **arm.settings,
-    }
+def make_arm_table(arms: Sequence[Arm], data: Mapping[str, str]) -> pl.DataFrame:
+    """Make a table of arms: name, every setting by its dotted name, and the data's fingerprint.
+
+    There is no column `data_sha256` where no arm has data beside its settings.
+    """
+    more = [DATA] if any(data.values()) else []
+    rows = [
+        {"arm": arm.name, **arm.settings, **dict.fromkeys(more, data.get(arm.name) or None)}
+        for arm in arms
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def _take_metric(name: str) -> pl.Expr:
