@@ -87,9 +87,11 @@ def lab(
     Example: fairtrial lab --out out/lab
     """
     from fairtrial.shipped import is_lab_done, list_studies, read_conclusions, stamp_lab
+    from fairtrial.trial.place import check_place
 
     name_data_folder(data)
     studies = list_studies(seeds, full)
+    check_place(out, tuple(studies))
     if is_lab_done(studies, out, verify):
         say("Nothing to do: every study of the lab has been run and judged.")
     else:
@@ -156,6 +158,7 @@ def run(
     Example: fairtrial run study.toml --seeds 5 --out out/study
     """
     from fairtrial.study import Study
+    from fairtrial.trial.place import check_place
     from fairtrial.trial.stamp import digest_inputs, is_current, write_stamp
 
     if max_seeds is not None and not until_decided:
@@ -165,7 +168,8 @@ def run(
         study = study.take_seeds(seeds)
     if claim is not None:
         study = study.narrow(claim)
-    folder = out or Path("out") / study_file.stem
+    folder = Path("out") / study_file.stem if out is None else out
+    check_place(folder)
     options = {
         "verify": verify,
         "max_seeds": most if until_decided else None,
@@ -183,7 +187,7 @@ def run(
     from fairtrial.evidence.account import summarise_verdicts
     from fairtrial.evidence.answer import answer
     from fairtrial.evidence.case import ANYTIME, SIGN_FLIP
-    from fairtrial.evidence.judge import find_undecidable
+    from fairtrial.evidence.judge import find_marginless, find_undecidable
     from fairtrial.report.growing import GrowingPage
     from fairtrial.report.report import write_page
     from fairtrial.training.xla import has_xla
@@ -192,7 +196,7 @@ def run(
 
     say_platform(has_xla())
     looks = (ANYTIME, most) if until_decided else (SIGN_FLIP, None)
-    if warning := find_undecidable(study, *looks):
+    for warning in filter(None, (find_undecidable(study, *looks), find_marginless(study))):
         say(f"Note: {warning}")
     with stoppable(GO_ON), show_progress(quiet) as report:
         with open_engine(workers, scheduler) as engine, GrowingPage(folder, report) as page:

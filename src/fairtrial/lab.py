@@ -13,7 +13,6 @@ import polars as pl
 from fairtrial.data.load import load_images_once
 from fairtrial.errors import MachineError
 from fairtrial.evidence.accuracy import measure_accuracies
-from fairtrial.evidence.case import SIGN_FLIP
 from fairtrial.evidence.judge import judge
 from fairtrial.evidence.verdict import count_seeds_needed
 from fairtrial.report.growing import stop_refresh
@@ -22,10 +21,11 @@ from fairtrial.shipped import CONCLUSIONS
 from fairtrial.statements import judge_statements
 from fairtrial.study import Run, Study
 from fairtrial.trial.environment import describe_environment
-from fairtrial.trial.execute import Note, estimate_training
+from fairtrial.trial.execute import Note, declare_study, estimate_training
 from fairtrial.trial.files import write_file, write_json
 from fairtrial.trial.fingerprint import fingerprint_runs
 from fairtrial.trial.parts import copy_parts
+from fairtrial.trial.place import check_place
 from fairtrial.trial.progress import Phases, Report, Status, show_duration
 from fairtrial.trial.replay import SHIPPED, ReplayFile, replay
 from fairtrial.trial.store import CURVES, ENVIRONMENT, RUNS
@@ -130,11 +130,16 @@ def run_lab(
 
     Raises
     ------
+    InputError
+        If the folder holds files that fairtrial did not write.
     MachineError
         If the folder cannot be written.
     DeviationError
         If a verified lane differs from the eager driver.
     """
+    check_place(folder, tuple(lab.studies))
+    for name, study in lab.studies.items():  # Before any of them runs.
+        declare_study(study, folder / name, note)
     phases = Phases(report, estimate_phases(lab, folder, note, n_verified, memory))
     try:
         page = _run_studies(lab, folder, phases, note, n_verified, memory)
@@ -161,7 +166,7 @@ def _run_studies(
             report=report, note=note,
         )  # fmt: skip
         phases.begin(name_verdicts(name))
-        verdicts[name] = judge(folder / name, method=SIGN_FLIP) if study.claims else []
+        verdicts[name] = judge(folder / name) if study.claims else []
         if name == "line":
             comparisons = replay(ReplayFile.load(SHIPPED), _tell_counts(phases.begin(REPLAY_PHASE)))
             write_json(folder / REPLAY, comparisons)

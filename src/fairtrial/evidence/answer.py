@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fairtrial.evidence.case import SIGN_FLIP
 from fairtrial.evidence.counterfactual import run_counterfactuals
 from fairtrial.evidence.judge import judge
 from fairtrial.evidence.until_decided import run_until_decided
@@ -56,7 +55,7 @@ def answer(
         verdicts = run_until_decided(study, folder, max_seeds, **options)
     else:
         run(study, folder, **options)
-        verdicts = judge(folder, method=SIGN_FLIP) if study.claims else []
+        verdicts = judge(folder) if study.claims else []
     if counterfactual and verdicts:
         verdicts = run_counterfactuals(folder, **options)
     return verdicts

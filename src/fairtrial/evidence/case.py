@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from fairtrial.errors import MachineError
-from fairtrial.evidence.cause import Cause, find_cause
+from fairtrial.errors import FairtrialError, MachineError
+from fairtrial.evidence.cause import DATA_ABSENT, Cause, find_cause
 from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.pairs import NO_BOUNDS, Bounds, Pairs, pair_runs
 from fairtrial.evidence.sampling import ANYTIME, SIGN_FLIP, Sampling, find_sampling, is_joint
@@ -181,7 +181,10 @@ def _weigh_claim(claim: Claim, trial: Trial, study: Study, optima: Optima, metho
         pairs.differences, claim.margin, sampling, pairs.table,
         is_same=is_same_computation(pairs, trial), bounds=pairs.bounds,
     )  # fmt: skip
-    cause = find_cause(claim, pairs, optima)
+    changed = _find_changed_data(pairs, trial)
+    cause = (
+        f"{DATA_ABSENT} ({changed.rstrip('.')})." if changed else find_cause(claim, pairs, optima)
+    )
     tuned = tune(claim, pairs, arms, trial.runs, by_earlier_seeds=method == ANYTIME)
     return Case(claim, pairs, sampling, evidence, cause, tuned)
 
@@ -204,4 +207,14 @@ def count_seeds_for(study: Study) -> int:
     arms = study.list_arms()
     matches = [(claim, match_claim(arms, claim)) for claim in study.claims]
     n_joint = sum(is_joint(claim, [one.arms for one in found]) for claim, found in matches)
-    return count_seeds_needed(len(study.claims), n_joint)
+    return count_seeds_needed(study.n_claims, n_joint)
+
+
+def _find_changed_data(pairs: Pairs, trial: Trial) -> str:
+    """Say what keeps the rows of a claim's runs from being read again; "" if nothing does."""
+    try:
+        for arm in {arm.name: arm for pair in pairs.arms for arm in pair}.values():
+            trial.refuse_changed_data(arm)
+    except FairtrialError as error:
+        return str(error)
+    return ""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from fairtrial.errors import InputError
 from fairtrial.evidence.account import decide_together, summarise_evidence
 from fairtrial.evidence.case import SIGN_FLIP, Case, weigh_claims, weigh_pairs
 from fairtrial.evidence.optima import Optima
@@ -51,14 +52,23 @@ def run_counterfactuals(folder: Path, **options: Any) -> list[dict[str, Any]]:
 
     Raises
     ------
+    InputError
+        If the claims have not been judged, or the data has changed since the runs.
     FairtrialError
         As of `run`.
     """
     trial, optima = Trial(folder), Optima(folder)
     study, rows = trial.study, trial.verdicts
+    if not rows:
+        raise InputError(
+            f"The claims of {folder} are not judged on these runs. Judge them with: fairtrial "
+            f"claims {folder}"
+        )
     seeds, arms = study.list_seeds(), study.list_arms()
     cases = weigh_claims(trial, study, rows[0]["method"])
     offered = [number for number, row in enumerate(rows) if row["offers_counterfactual"]]
+    for arm in {arm.name: arm for n in offered for p in cases[n].pairs.arms for arm in p}.values():
+        trial.refuse_changed_data(arm)
     goals = _set_goals([cases[number] for number in offered])
     unknown = {arm.name for arm, _ in goals.values() if optima.find(arm, seeds)[0].problem}
     runs, factors = trial.runs, dict[str, int]()
@@ -73,7 +83,7 @@ def run_counterfactuals(folder: Path, **options: Any) -> list[dict[str, Any]]:
         runs = _replace_runs(trial.runs, trained, longer, arms, factors)
     unfinished = {arm.name for arm in _find_unfinished(runs, goals, optima, seeds, unknown)}
     again = {number: pair_runs(cases[number].claim, arms, runs, seeds) for number in offered}
-    decided = _decide_again(cases, again)
+    decided = _decide_again(cases, again, study.n_claims - len(cases))
     for number, pairs in again.items():
         rows[number]["counterfactual"] = _describe(
             pairs, *decided[number], runs, unfinished, unknown
@@ -151,7 +161,7 @@ def _replace_runs(
 
 
 def _decide_again(
-    cases: Sequence[Case], again: dict[int, Pairs]
+    cases: Sequence[Case], again: dict[int, Pairs], n_more: int
 ) -> dict[int, tuple[Evidence, Decided]]:
     """Decide all claims together, with what the longer runs say in the place of the shorter."""
     evidence = {number: _weigh_again(cases[number], pairs) for number, pairs in again.items()}
@@ -159,6 +169,7 @@ def _decide_again(
     decided = decide_together(
         [cases[number] for number in judged],
         [evidence.get(number, cases[number].evidence) for number in judged],
+        n_more,
     )
     return {number: (evidence[number], decided[id(cases[number])]) for number in again}
 

@@ -11,17 +11,27 @@ import polars as pl
 from fairtrial.errors import InputError, MachineError
 from fairtrial.evidence.account import list_verdicts
 from fairtrial.evidence.anytime import count_seeds_needed_anytime
-from fairtrial.evidence.case import METHODS, SIGN_FLIP, Case, weigh_claims
+from fairtrial.evidence.case import ANYTIME, METHODS, SIGN_FLIP, Case, weigh_claims
 from fairtrial.evidence.cause import DATA_ABSENT, Cause
+from fairtrial.evidence.design import (
+    choose_method,
+    find_statements,
+    note_judging,
+    say_changes,
+)
 from fairtrial.evidence.verdict import count_seeds_needed
 from fairtrial.study.document import parse_toml, read_text
 from fairtrial.study.study import Study
+from fairtrial.trial.design import Design, read_design
 from fairtrial.trial.files import write_file, write_json
+from fairtrial.trial.identity import fingerprint_verdict
 from fairtrial.trial.store import PAIRS, VERDICTS
 from fairtrial.trial.trial import Trial
 
 # What a claim and its difference are known by again.
-SAME = ("better", "than", "where", "on", "margin", "method", "seeds", "difference")
+SAME = (
+    "better", "than", "where", "on", "margin", "method", "seeds", "difference", "fingerprint",
+)  # fmt: skip
 
 
 def judge(
@@ -41,7 +51,7 @@ def judge(
         but minimisers that were not known.
     method : str, optional
         "sign-flip test", or "anytime-valid bets" where the number of seeds depends on what earlier
-        ones showed; as the folder was judged before if absent.
+        ones showed; if absent, the one that fits how the folder's seeds were chosen.
     note : callable
         Told, in a sentence, where the folder cannot be written: the verdicts are returned all the
         same.
@@ -55,15 +65,21 @@ def judge(
     ------
     InputError
         If the folder is not one of results, or a file in it cannot be read, or there are no claims,
-        or they break a rule.
+        or they break a rule, or the method does not fit how the seeds were chosen.
     """
     trial = Trial(folder)
-    study, method = _choose_claims(trial, claims_file), method or recall_method(trial)
-    if method not in METHODS:
-        raise InputError(f"method = {method!r} is not known (known: {', '.join(METHODS)}).")
-    cases = weigh_claims(trial, study, method, note)
-    rows = list_verdicts(cases)
-    recall_causes(rows, trial.verdicts)
+    study = _choose_claims(trial, claims_file)
+    fitting, why = choose_method(trial)
+    _check_method(method, fitting, why)
+    try:
+        design = note_judging(trial, study, Path(claims_file).name if claims_file else "")
+    except MachineError:
+        note(f"That the claims are judged is not noted: {trial.folder} cannot be written.")
+        design = read_design(trial.folder)
+    cases = weigh_claims(trial, study, method or fitting, note)
+    rows = list_verdicts(cases, study.n_claims)
+    _add_design(rows, trial, study, design, why)
+    recall_causes(rows, trial.read_verdicts())
     if claims_file is None:
         try:
             write_file(trial.folder / PAIRS, join_pairs(cases).write_parquet)
@@ -77,17 +93,37 @@ def _choose_claims(trial: Trial, claims_file: str | Path | None) -> Study:
     study = trial.study
     if claims_file is not None:
         document = parse_toml(read_text(Path(claims_file)), str(claims_file))
-        study = study.replace(claims=document.values.get("claims", []))
+        claims = document.values.get("claims", [])
+        study = study.replace(claims=claims, adjust_for_claims=None)
     if not study.claims:
         place = claims_file or trial.folder
         raise InputError(f"{place} states no claims: add [[claims]], as `fairtrial new` shows.")
     return study
 
 
-def recall_method(trial: Trial) -> str:
-    """Recall how a folder was judged before: seeds that were added by looking stay so."""
-    verdicts = trial.verdicts
-    return verdicts[0]["method"] if verdicts else SIGN_FLIP
+def _check_method(method: str | None, fitting: str, why: str) -> None:
+    """Refuse a test that is not known, or that does not fit how the seeds were chosen."""
+    if method is not None and method not in METHODS:
+        raise InputError(f"method = {method!r} is not known (known: {', '.join(METHODS)}).")
+    if method == SIGN_FLIP != fitting:
+        reason = why or "Seeds of this folder were added until the claims were decided."
+        raise InputError(
+            f"method = {method!r} does not fit. {reason} Leave method out, or take {ANYTIME!r}."
+        )
+
+
+def _add_design(
+    rows: Sequence[dict[str, Any]], trial: Trial, study: Study, design: Design | None, why: str
+) -> None:
+    """Add to verdicts which runs they are on, when their claims were stated, and why by bets."""
+    stated, changes = find_statements(design, study), say_changes(design, study)
+    for row, claim, statement, change in zip(rows, study.claims, stated, changes, strict=True):
+        row |= {
+            "stated_at": statement.time if statement else None,
+            "runs_when_stated": statement.runs if statement else None,
+            "fingerprint": fingerprint_verdict(trial.fingerprint, claim),
+        }
+        row["note"] = " ".join(filter(None, [why, change, row["note"]]))
 
 
 def recall_causes(rows: Sequence[dict[str, Any]], before: Sequence[dict[str, Any]]) -> None:
@@ -145,7 +181,7 @@ def find_undecidable(study: Study, method: str = SIGN_FLIP, n_seeds: int | None 
     str
         A sentence; "" where the seeds suffice.
     """
-    n_claims = len(study.claims)
+    n_claims = study.n_claims
     n_seeds = n_seeds or len(study.list_seeds())
     count = count_seeds_needed if method == SIGN_FLIP else count_seeds_needed_anytime
     if not n_claims or n_seeds >= (needed := count(n_claims)):
@@ -156,3 +192,16 @@ def find_undecidable(study: Study, method: str = SIGN_FLIP, n_seeds: int | None 
         f"{seeds} cannot tell better from worse in {which}, whatever they show; that takes "
         f"{needed} seeds."
     )
+
+
+def find_marginless(study: Study) -> str:
+    """Say, before a study runs, how many of its claims give no margin; "" where all do."""
+    n_claims = len(study.claims)
+    n_without = sum("margin" not in claim.model_fields_set for claim in study.claims)
+    if not n_without:
+        return ""
+    if n_claims == 1:
+        which = "The claim states"
+    else:
+        which = f"{n_without} of {n_claims} claims {'states' if n_without == 1 else 'state'}"
+    return f"{which} no margin: any difference will count, however small."

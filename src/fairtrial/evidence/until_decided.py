@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from fairtrial.errors import InputError
-from fairtrial.evidence.case import ANYTIME
 from fairtrial.evidence.judge import judge
 from fairtrial.study import Run, Study
 from fairtrial.study.claims import Claim
@@ -61,8 +60,8 @@ def run_until_decided(
     n_seeds = dict.fromkeys(range(len(study.claims)), len(first))
     further = study.list_seeds(max_seeds)[len(first) :]
     while True:
-        run(study, folder, more=more, **options)
-        verdicts = judge(folder, method=ANYTIME)
+        run(study, folder, more=more, until_decided=True, **options)
+        verdicts = judge(folder)
         undecided = [
             number
             for number, row in enumerate(verdicts)

@@ -16,18 +16,20 @@ import psutil
 from joblib import cpu_count
 
 from fairtrial.data.features.watch import watch
-from fairtrial.data.load import check_data
+from fairtrial.data.load import check_data, fingerprint_data
 from fairtrial.errors import MachineError
-from fairtrial.study import Run, Study
+from fairtrial.study import Arm, Run, Study
+from fairtrial.trial.design import declare
 from fairtrial.trial.files import explain_write_errors, lock_folder, write_json, write_text
 from fairtrial.trial.fingerprint import fingerprint_runs
-from fairtrial.trial.parts import PARTS, Part, find_parts, write_part
+from fairtrial.trial.identity import NO_TABLES, fingerprint_tables
+from fairtrial.trial.parts import Part, find_parts, write_part
+from fairtrial.trial.place import PLAN, check_place, keep_edited_study
 from fairtrial.trial.plan import StackPlan, plan_stacks
 from fairtrial.trial.progress import Board, Report
-from fairtrial.trial.store import STUDY, write_tables
+from fairtrial.trial.store import ASKED_FOR, PAGES, STUDY, write_tables
 
 Note = Callable[[str], None]
-PLAN = f"{PARTS}/plan.json"
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,15 @@ class SoFar:
         All runs that the study will have, each with its fingerprint.
     parts : mapping of Path to sequence of str
         The stacks that have finished, and the fingerprints of their runs.
+    data : mapping of str to str
+        The fingerprint of each arm's data, by the arm's name.
     """
 
     study: Study
     runs: Sequence[Run]
     fingerprints: Sequence[str]
     parts: Mapping[Path, Sequence[str]]
+    data: Mapping[str, str]
 
     @property
     def n_finished(self) -> int:
@@ -58,7 +63,7 @@ class SoFar:
         finished = self._find_finished()
         runs = [self.runs[place] for place in finished]
         fingerprints = [self.fingerprints[place] for place in finished]
-        write_tables(folder, runs, fingerprints, self.parts)
+        write_tables(folder, runs, fingerprints, self.parts, self.data)
         write_text(folder / STUDY, self.study.to_toml())
 
     def _find_finished(self) -> list[int]:
@@ -157,6 +162,7 @@ def run_study(
     engine: Engine | None = None,
     more: Sequence[Run] = (),
     grown: Grown = lambda so_far: None,
+    until_decided: bool = False,
 ) -> None:
     """Train the runs of a study that its folder lacks, and assemble the tables.
 
@@ -181,23 +187,28 @@ def run_study(
         Runs of the study's arms with further seeds.
     grown : callable
         Is given what there is after each finished stack but the last.
+    until_decided : bool
+        Whether seeds may be added for claims that are undecided; `design.json` keeps it.
 
     Raises
     ------
     InputError
-        If the data that the study names cannot be used.
+        If the data that the study names cannot be used, or the folder holds files that fairtrial
+        did not write.
     MachineError
         If the data cannot be had, the memory does not hold a run, the folder cannot be written or
         is in use.
     """
+    check_place(folder)
     check_data(study.list_arms())
     runs = [*study.list_runs(), *more]
-    fingerprints = fingerprint_runs(runs)
+    data, fingerprints = fingerprint_arms_data(study.list_arms()), fingerprint_runs(runs)
     wanted = dict(zip(reversed(fingerprints), reversed(runs), strict=True))
     engine = engine or Here()
     with lock_folder(folder):
         parts, n_others = find_parts(folder, wanted, note)
         done = {fingerprint for here in parts.values() for fingerprint in here}
+        declare(folder, study, until_decided, len(done) + n_others)
         say_reused(len(done), len(wanted), n_others, note)
         missing = [run for key, run in reversed(wanted.items()) if key not in done]
         plans = plan_stacks(missing, remember_memory(folder, memory, engine))
@@ -212,14 +223,44 @@ def run_study(
                 board.finish(plan)
                 n_left -= 1
                 if n_left:
-                    grown(SoFar(study, runs, fingerprints, parts))
+                    grown(SoFar(study, runs, fingerprints, parts, data))
         board.tell("tables")
+        before = fingerprint_tables(folder)
         say_replaced(folder, study, note)
         # Last of all comes the study: a folder without it has not been run to its end.
+        if kept := keep_edited_study(folder):
+            note(f"{folder / STUDY} was edited by hand: it is kept as {kept}.")
         with explain_write_errors(folder):
             (folder / STUDY).unlink(missing_ok=True)
-        write_tables(folder, runs, fingerprints, parts)
+        write_tables(folder, runs, fingerprints, parts, data)
         write_text(folder / STUDY, study.to_toml())
+        if before not in (NO_TABLES, fingerprint_tables(folder)):
+            drop_pages(folder, note)
+
+
+def drop_pages(folder: Path, note: Note) -> None:
+    """Remove the pages of the runs that other runs have replaced, and name what else is old."""
+    with explain_write_errors(folder):
+        for name in PAGES:
+            (folder / name).unlink(missing_ok=True)
+    if old := [str(folder / name) for name in ASKED_FOR if (folder / name).is_dir()]:
+        note(f"{' and '.join(old)} show the runs before: write them again with fairtrial report.")
+
+
+def declare_study(study: Study, folder: Path, note: Note = lambda sentence: None) -> None:
+    """Write down the design of a study, before anything of it is trained or copied.
+
+    Raises
+    ------
+    InputError
+        If the folder holds files that fairtrial did not write.
+    MachineError
+        If it cannot be written or is in use.
+    """
+    check_place(folder)
+    with lock_folder(folder):
+        _, n_runs = find_parts(folder, (), note)
+        declare(folder, study, False, n_runs)
 
 
 def estimate_training(
@@ -237,6 +278,12 @@ def estimate_training(
     missing = [run for key, run in wanted.items() if key not in done]
     stack_bytes = recall_memory(folder) or (memory or Here().measure_free_memory()) // cpu_count()
     return sum(plan.seconds for plan in plan_stacks(missing, stack_bytes))
+
+
+def fingerprint_arms_data(arms: Sequence[Arm]) -> dict[str, str]:
+    """Fingerprint the data of arms by their names; "" where the settings say everything."""
+    known = {task: fingerprint_data(task) for task in dict.fromkeys(arm.task for arm in arms)}
+    return {arm.name: known[arm.task] for arm in arms}
 
 
 def refuse_other_origin(part: Part, wanted: Collection[str]) -> None:

@@ -18,6 +18,13 @@ from fairtrial.study import Arm, Run, Study
 from fairtrial.trial.environment import describe_environment
 from fairtrial.trial.execute import Engine, Grown, Note, recall_memory, run_study
 from fairtrial.trial.files import write_json
+from fairtrial.trial.fingerprint import fingerprint_runs
+from fairtrial.trial.identity import (
+    find_changed_data,
+    find_other_setting,
+    fingerprint_tables,
+    fingerprint_verdict,
+)
 from fairtrial.trial.progress import Report, Status
 from fairtrial.trial.store import (
     CURVES,
@@ -43,7 +50,8 @@ OF_VERDICTS = {
     "say", "on", "better", "than", "where", "over", "method", "seeds", "difference", "low", "high",
     "margin", "verdict", "p_adjusted", "beats", "effect", "correlation", "unpaired_seeds",
     "dominant", "choice", "budget", "choice_low", "choice_high", "budget_low", "budget_high",
-    "cause", "tuned", "counterfactual", "pairs", "note",
+    "cause", "tuned", "counterfactual", "pairs", "note", "fingerprint", "stated_at",
+    "runs_when_stated",
 }  # fmt: skip
 
 
@@ -66,9 +74,29 @@ class Trial:
         absent = [name for name in (STUDY, RUNS, CURVES) if not (self.folder / name).is_file()]
         if absent:
             raise InputError(
-                f"{self.folder} has no {' and no '.join(absent)}: it is not the folder of a study "
-                "that has been run to its end. Run it with: fairtrial run STUDY.toml --out "
-                f"{self.folder}"
+                f"{self.folder} has no {' and no '.join(absent)}: {_say_what_it_is(self.folder)}"
+            )
+        self._opened = self.fingerprint
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells these runs from others: a digest of the tables that verdicts are based on.
+
+        Raises
+        ------
+        InputError
+            If the tables cannot be read.
+        """
+        try:
+            return fingerprint_tables(self.folder)
+        except OSError:
+            raise self._refuse(RUNS) from None
+
+    def _refuse_other_runs(self) -> None:
+        if self.fingerprint != self._opened:
+            raise InputError(
+                f"{self.folder} holds other runs than when it was opened: open it again with "
+                f"Trial({str(self.folder)!r})."
             )
 
     def __repr__(self) -> str:
@@ -76,16 +104,40 @@ class Trial:
 
     @cached_property
     def study(self) -> Study:
-        """The study as it was run."""
-        return Study.load(self.folder / STUDY)
+        """The study as it was run.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read, or is not the study of these runs.
+        """
+        study = Study.load(self.folder / STUDY)
+        if other := find_other_setting(study, self.runs):
+            raise InputError(
+                f"{self.folder / STUDY} is not the study of the runs beside it: {other}. Put it "
+                "back as it was, or run the changed study into a new folder."
+            )
+        return study
 
     @cached_property
     def arms(self) -> dict[str, Arm]:
         """The study's arms by their names."""
         return {arm.name: arm for arm in self.study.list_arms()}
 
+    def refuse_changed_data(self, arm: Arm) -> None:
+        """See that the file that an arm was trained on is as it was.
+
+        Raises
+        ------
+        InputError
+            If the file has changed since, cannot be used, or the runs do not say what it was.
+        """
+        if changed := find_changed_data(arm, self.runs):
+            raise InputError(changed)
+
     def _read(self, name: str) -> pl.DataFrame:
         refuse_fork()
+        self._refuse_other_runs()
         try:
             table = pl.read_parquet(self.folder / name, glob=False)
         except (OSError, PolarsError):
@@ -127,7 +179,20 @@ class Trial:
 
     @property
     def verdicts(self) -> list[dict[str, Any]]:
-        """The verdicts on the study's claims; empty before they are judged, and where damaged."""
+        """The verdicts on the study's claims, as judged on these runs; else none.
+
+        Verdicts on other claims, or on other runs, do not count, nor do those of a damaged file.
+        """
+        self._refuse_other_runs()
+        verdicts, claims = self.read_verdicts(), self.study.claims
+        fits = len(verdicts) == len(claims) and all(
+            row["fingerprint"] == fingerprint_verdict(self._opened, claim)
+            for row, claim in zip(verdicts, claims, strict=True)
+        )
+        return verdicts if fits else []
+
+    def read_verdicts(self) -> list[dict[str, Any]]:
+        """Read `verdicts.json`, whatever runs it is about; nothing where it is damaged."""
         try:
             verdicts = json.loads((self.folder / VERDICTS).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -146,6 +211,18 @@ class Trial:
         if not isinstance(environment, dict):
             raise self._refuse(ENVIRONMENT)
         return environment
+
+
+def _say_what_it_is(folder: Path) -> str:
+    """Say what a folder without the tables of a study is, and what to do."""
+    several = [path.parent for path in sorted(folder.glob(f"*/{STUDY}"))]
+    if several and not (folder / STUDY).is_file():
+        names = ", ".join(map(str, several))
+        return f"it is not a results folder itself, but holds some: name one of {names}."
+    return (
+        "it is not the folder of a study that has been run to its end. Run it with: fairtrial run "
+        f"STUDY.toml --out {folder}"
+    )
 
 
 def _is_verdict(row: object) -> bool:
@@ -169,6 +246,7 @@ def run(
     engine: Engine | None = None,
     more: Sequence[Run] = (),
     grown: Grown = lambda so_far: None,
+    until_decided: bool = False,
 ) -> Trial:
     """Train every run of a study that its folder does not have yet.
 
@@ -191,6 +269,8 @@ def run(
         Runs of the study's arms with further seeds.
     grown : callable
         Is given what there is after each finished stack but the last; see `SoFar`.
+    until_decided : bool
+        Whether `more` depends on what earlier runs showed; the folder keeps it.
 
     Returns
     -------
@@ -200,7 +280,8 @@ def run(
     Raises
     ------
     InputError
-        If the study breaks a rule, or the data that it names cannot be used.
+        If the study breaks a rule, the data that it names cannot be used, or the folder holds files
+        that fairtrial did not write.
     MachineError
         If the data cannot be had, the memory does not hold a run, the folder cannot be written or
         is in use.
@@ -229,26 +310,31 @@ def run(
     from fairtrial.trial.verify import refuse_deviation, verify_runs
 
     folder, environment = locate(out), describe_environment()
-    run_study(study, folder, report, note, memory, engine, more, grown)
-    environment["verification"] = recall_verification(folder, environment)
+    run_study(study, folder, report, note, memory, engine, more, grown, until_decided)
+    runs = [*study.list_runs(), *more]
     if verify:
         environment["verification"] = verify_runs(
-            [*study.list_runs(), *more],
+            runs,
             verify,
             lambda done, of, name: report(Status(f"verify: {name}", done / of, 1, done, of)),
             recall_memory(folder),
         )
+    else:
+        environment["verification"] = recall_verification(folder, runs)
     write_json(folder / ENVIRONMENT, environment)
     refuse_deviation(environment["verification"])
     return Trial(folder)
 
 
-def recall_verification(folder: Path, environment: dict[str, Any]) -> dict[str, Any]:
-    """Recall the lanes that an earlier call has verified with the same training code."""
+def recall_verification(folder: Path, runs: Sequence[Run]) -> dict[str, Any]:
+    """Recall the lanes of these runs that an earlier call has verified."""
+    lanes: list[dict[str, Any]] = []
     try:
         before = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
-        if before["training_code"] == environment["training_code"]:
-            return before["verification"]
+        lanes = [lane for lane in before["verification"]["lanes"] if lane["fingerprint"]]
+        known = set(fingerprint_runs(runs)) if lanes else set()
+        lanes = [lane for lane in lanes if lane["fingerprint"] in known]
+        largest = max((lane["deviation"] for lane in lanes), default=0.0)
     except (OSError, ValueError, KeyError, TypeError):
-        pass
-    return {"largest_deviation": 0.0, "lanes": []}
+        return {"largest_deviation": 0.0, "lanes": []}
+    return {"largest_deviation": largest, "lanes": lanes}

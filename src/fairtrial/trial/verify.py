@@ -15,6 +15,7 @@ from fairtrial.study import Run
 from fairtrial.study.recipe import Recipe
 from fairtrial.training import eager, stacked
 from fairtrial.training.trace import Trace
+from fairtrial.trial.fingerprint import fingerprint_runs
 from fairtrial.trial.plan import StackPlan, plan_stacks
 from fairtrial.trial.train import train_stack
 
@@ -34,8 +35,8 @@ class Verification:
 
     Attributes
     ----------
-    run : str
-        Which.
+    run, fingerprint : str
+        Which: its name, and what tells it from runs of other settings, data or code.
     trained : int
         Steps (epochs) that both trained.
     deviation : float
@@ -45,6 +46,7 @@ class Verification:
     """
 
     run: str
+    fingerprint: str
     trained: int
     deviation: float
     tolerance: float
@@ -169,7 +171,9 @@ def verify_lane(plan: StackPlan, row: int, lane: int) -> Verification:
     size = float(np.abs(theirs).max()) or 1.0
     deviation = float(np.abs(ours - theirs).max()) / size
     tolerance = TOLERANCE_EPOCHS if in_epochs else TOLERANCE_STEPS
-    return Verification(plan.runs[row][lane].name, trained, deviation, tolerance)
+    run = plan.runs[row][lane]
+    (fingerprint,) = fingerprint_runs([run])
+    return Verification(run.name, fingerprint, trained, deviation, tolerance)
 
 
 def count_steps_together(stack: Trace, reference: Trace) -> int:
