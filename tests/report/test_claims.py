@@ -1,11 +1,15 @@
 """The section of claims: headlines, the table of verdicts, and the folds of evidence."""
 
+import json
+import shutil
+
 import pytest
 
 import fairtrial as ft
 from fairtrial.report.blocks import Code, Facts, Figure, Headline, Row, Table
 from fairtrial.report.claims import Entry, build_claims, list_entries, list_headlines, say_found
-from fairtrial.report.page import group_headlines
+from fairtrial.report.page import group_headlines, render_page
+from fairtrial.report.report import make_document
 
 
 def make_row(say, **others):
@@ -118,3 +122,16 @@ def test_command_of_a_claim_runs_its_arms_again(section, lab):
         "learning rate 0.001 · mse", "learning rate 0.001 · mae",
     ]  # fmt: skip
     assert narrowed == ft.Study.from_toml(narrowed.to_toml())
+
+
+def test_conclusions_on_other_runs_are_left_out(lab, tmp_path):
+    folder = shutil.copytree(lab, tmp_path / "lab")
+    assert "not about the runs" not in render_page(make_document(folder))
+    path = folder / "conclusions.json"
+    rows = json.loads(path.read_text())
+    claim = next(claim for row in rows for claim in row["claims"])
+    claim["difference"] += 0.01
+    path.write_text(json.dumps(rows))
+    document = make_document(folder)
+    assert "not about the runs" in dict(document.header.notices)["Conclusions"]
+    assert not document.header.headlines

@@ -14,7 +14,6 @@ from fairtrial.export.place import check_place, fill
 from fairtrial.export.tables import write_csv
 from fairtrial.export.tracking import write_store
 from fairtrial.trial.progress import Report
-from fairtrial.trial.store import STUDY
 from fairtrial.trial.trial import Trial
 
 
@@ -135,12 +134,6 @@ def open_trial(folder: Path) -> Trial:
     InputError
         If it is not a results folder, contains several, or cannot be read.
     """
-    several = [path.parent for path in sorted(folder.glob(f"*/{STUDY}"))]
-    if several and not (folder / STUDY).is_file():
-        raise InputError(
-            f"{folder} is not a results folder but contains some: name one of "
-            f"{', '.join(map(str, several))}."
-        )
     trial = Trial(folder)
     _ = trial.study, trial.runs, trial.curves, trial.parameters
     return trial

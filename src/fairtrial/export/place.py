@@ -31,8 +31,8 @@ def check_place(place: Path) -> None:
             raise InputError(f"{place} is a file: choose a new folder with --out.")
         if place.is_dir() and any(place.iterdir()):
             raise InputError(
-                f"{place} is not empty, and an export replaces nothing: remove it, or choose a "
-                "new folder with --out."
+                f"{place} is not empty, and an export replaces nothing: choose a new folder with "
+                "--out."
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -73,12 +74,23 @@ def read_claim(trial: Trial, claim: int = 1) -> Judged:
             f"claims {trial.folder}"
         )
     pairs = judged[claim - 1].pairs
-    if not {*pairs["better"], *pairs["than"]} <= trial.arms.keys():
+    if not (_are_of(judged[claim - 1]) and {*pairs["better"], *pairs["than"]} <= trial.arms.keys()):
         raise InputError(
             f"The pairs of claim {claim} do not belong to the study in {trial.folder}. Judge it "
             f"again with: fairtrial claims {trial.folder}"
         )
     return judged[claim - 1]
+
+
+def _are_of(judged: Judged) -> bool:
+    """Say whether pairs are those that a verdict is on: their mean is its difference."""
+    difference = judged.row["difference"]
+    if difference is None:
+        return True
+    found = judged.by_seed["difference"].to_numpy()
+    return judged.row["seeds"] == len(found) and math.isclose(
+        float(found.mean()), difference, rel_tol=1e-9, abs_tol=1e-12
+    )
 
 
 @remember

@@ -10,7 +10,7 @@ import polars as pl
 import scipy.special
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.load import load_dataset
+from fairtrial.data.load import fingerprint_data, load_dataset
 from fairtrial.errors import InputError
 from fairtrial.study import Arm
 from fairtrial.study.features import AS_THEY_COME
@@ -54,15 +54,18 @@ def load_rows(trial: Trial, arm: str, seed: int) -> Dataset:
     Raises
     ------
     InputError
-        If there is no such arm, or its table cannot be used.
+        If there is no such arm, or its file cannot be used or has changed since.
     MachineError
         If the images cannot be loaded.
     """
     found = find_arm(trial, arm)
+    trial.refuse_changed_data(found)
     fitted: tuple[Any, ...] = (None, AS_THEY_COME)
     if isinstance(found.recipe, Recipe):
         fitted = found.recipe.validation, found.recipe.features
-    return _load(found.task, seed, *fitted)  # pyright: ignore[reportArgumentType]
+    # A file that has changed is the same task with other rows.
+    version = fingerprint_data(found.task)
+    return _load(found.task, version, seed, *fitted)  # pyright: ignore[reportArgumentType]
 
 
 def has_plain_pixels(trial: Trial, arm: str) -> bool:
@@ -78,7 +81,7 @@ def is_trained(trial: Trial, arm: str) -> bool:
 
 # A page asks for the same rows arm after arm.
 @functools.lru_cache(maxsize=4)
-def _load(task: Any, seed: int, validation: float | None, features: Any) -> Dataset:
+def _load(task: Any, version: str, seed: int, validation: float | None, features: Any) -> Dataset:
     return load_dataset(task, seed, validation, features)
 
 

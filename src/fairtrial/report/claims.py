@@ -8,6 +8,8 @@ from typing import Any
 
 from fairtrial import plots
 from fairtrial.evidence.account import explain, show_difference
+from fairtrial.evidence.case import ANYTIME
+from fairtrial.evidence.design import say_stated
 from fairtrial.plots.appearance import show_metric
 from fairtrial.plots.of_claims import read_claim
 from fairtrial.plots.rows import find_arm
@@ -180,20 +182,29 @@ def build_fold(entry: Entry) -> Fold:
     """Build the fold of a claim, with all its evidence."""
     row, trial = entry.row, entry.trial
     blocks: list[Block] = [Paragraph(say_found(row))]
+    if trial is not None:
+        blocks.append(Paragraph(say_stated(row)))
     if (why := explain(dict(row))) and why != row.get("note"):
         blocks.append(Paragraph(why))
     if trial is not None and row.get("difference") is not None:
         blocks += _build_figures(entry, trial)
         blocks += [_build_recipes(entry, trial), Facts(_list_facts(row))]
         blocks += _build_pairs(entry)
-        place = "" if entry.prefix == "claim" else f"{trial.folder.name}/"
         blocks += [
             Paragraph(
                 "To train and judge only this claim again, run this in the folder of the page:"
             ),
-            Code(f"fairtrial run {place}study.toml --claim {entry.number} --out {entry.name}"),
+            Code(_write_command(entry, trial)),
         ]
     return Fold(row["say"], blocks, entry.name, row["verdict"])
+
+
+def _write_command(entry: Entry, trial: Trial) -> str:
+    """Write the command that trains and judges a claim alone, by the same test."""
+    place = "" if entry.prefix == "claim" else f"{trial.folder.name}/"
+    by_bets = entry.row["method"] == ANYTIME
+    looks = f" --until-decided --max-seeds {entry.row['seeds']}" if by_bets else ""
+    return f"fairtrial run {place}study.toml --claim {entry.number}{looks} --out {entry.name}"
 
 
 def _build_figures(entry: Entry, trial: Trial) -> list[Block]:

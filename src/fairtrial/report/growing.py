@@ -41,7 +41,7 @@ class GrowingPage:
 
     def __exit__(self, *error: object) -> None:
         """Stop the page from reloading, even if it stays unfinished, as after Ctrl-C."""
-        if self._due:
+        if self._due and (self._folder / PAGE).exists():
             stop_refresh(self._folder)
 
     def report(self, status: Status) -> None:

@@ -32,6 +32,10 @@ LEAD = (
     "descent with four losses, and softmax regression with three optimizers. This page runs the "
     "same settings over seeds, all else equal, and says which conclusions hold."
 )
+STALE = (
+    "The conclusions that the folder holds are not about the runs that it holds, so they are left "
+    "out. Run `fairtrial lab` again."
+)
 DATA_NAMES = {"fashion_mnist": "Fashion-MNIST", "digits": "handwritten digits, 8 × 8"}
 PROBLEMS = {
     LINE: (
@@ -94,14 +98,13 @@ def make_lab_page(folder: Path) -> Document:
     InputError
         If the folder is not a lab's, or a file in it cannot be read.
     """
-    trials = {
-        name: _open(folder / name) for name in PROBLEMS if (folder / name / RUNS).exists()
-    }  # fmt: skip
+    trials = open_trials(folder)
     if not trials:
         raise InputError(f"{folder} has no results of a study. Run `fairtrial lab` first.")
     environment = read_json(folder / ENVIRONMENT)
     replay = read_json(folder / REPLAY) if (folder / REPLAY).exists() else []
-    statements = read_statements_judged(folder)
+    statements = read_statements_judged(folder, trials)
+    is_stale = not statements and (folder / CONCLUSIONS).exists()
     sections = [build_statements(statements, trials)] if statements else []
     sections += [
         _build_problem(trial, name, json.dumps(replay) if name == LINE else "[]")
@@ -118,12 +121,18 @@ def make_lab_page(folder: Path) -> Document:
         headlines=list_statement_headlines(statements),
         notices=[
             *_list_notices(data),
+            *([("Conclusions", STALE)] if is_stale else []),
             *say_one_seed([trial for trial in trials.values() if trial.study.claims]),
         ],
         source=_say_source(data),
         footer=say_origin(environment),
     )
     return Document(header, sections)
+
+
+def open_trials(folder: Path) -> dict[str, Trial]:
+    """Open the results folders of a lab, by the names of their studies."""
+    return {name: _open(folder / name) for name in PROBLEMS if (folder / name / RUNS).exists()}
 
 
 def _open(folder: Path) -> Trial:
@@ -142,10 +151,25 @@ def _open_as_of(folder: Path, written: tuple[int, ...]) -> Trial:
     return Trial(folder)
 
 
-def read_statements_judged(folder: Path) -> list[dict[str, Any]]:
-    """Read the verdicts on the statements; an older lab has none, only those of claims."""
+def read_statements_judged(folder: Path, trials: Mapping[str, Trial]) -> list[dict[str, Any]]:
+    """Read the verdicts on the statements, if they are those of the runs that are there.
+
+    An older lab has none, only those of claims.
+    """
     rows = read_json(folder / CONCLUSIONS) if (folder / CONCLUSIONS).exists() else []
-    return [row for row in rows if "claims" in row]
+    rows = [row for row in rows if "claims" in row]
+    verdicts = {name: trial.verdicts for name, trial in trials.items()}
+    claims = (claim for row in rows for claim in row["claims"] if claim["study"] in trials)
+    fits = all(_is_verdict_of(claim, verdicts[claim["study"]]) for claim in claims)
+    return rows if fits else []
+
+
+def _is_verdict_of(claim: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether what a statement says of a claim is what the claim's study says."""
+    if not 1 <= claim["number"] <= len(verdicts):
+        return False
+    verdict = verdicts[claim["number"] - 1]
+    return all(claim[name] == verdict[name] for name in ("say", "verdict", "difference"))
 
 
 @remember

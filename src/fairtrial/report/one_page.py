@@ -10,7 +10,7 @@ from typing import Any
 from fairtrial.report.blocks import Block, Figure, Part, Section, Text
 from fairtrial.report.claims import build_verdicts
 from fairtrial.report.folder import read_json
-from fairtrial.report.lab_page import is_lab, read_statements_judged
+from fairtrial.report.lab_page import is_lab, open_trials, read_statements_judged
 from fairtrial.report.page import Document
 from fairtrial.report.statements import build_statement_table
 from fairtrial.report.training import AT_THE_END
@@ -62,7 +62,7 @@ def _find_results(document: Document) -> list[Block]:
 def _build_verdicts(folder: Path) -> list[Block]:
     """Build the table of a study's claims, or of a lab's statements, if there are any."""
     if is_lab(folder):
-        statements = read_statements_judged(folder)
+        statements = read_statements_judged(folder, open_trials(folder))
         return [build_statement_table(statements)] if statements else []
     verdicts = Trial(folder).verdicts
     return [build_verdicts(verdicts, why=True)] if verdicts else []

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fairtrial.data.load import fingerprint_data
-from fairtrial.errors import FairtrialError
-from fairtrial.plots.of_data import list_tasks
 from fairtrial.report.blocks import Code, Facts, Fold, Part, Section, Table, row_of
 from fairtrial.report.blocks import Rows as TableRows
-from fairtrial.trial.store import STUDY
+from fairtrial.trial.store import DATA, STUDY
 from fairtrial.trial.trial import Trial
 
 SEEDS_CAPTION = "Seeds of each study, and the first 16 digits of its data's SHA-256"
@@ -61,12 +58,11 @@ def build_reproducibility(
 
 
 def _fingerprint(trial: Trial) -> str:
-    """Identify the data of a study; synthetic rows depend on seed and code alone."""
-    try:
-        found = [fingerprint_data(task)[:16] for task in list_tasks(trial)]
-    except FairtrialError:
-        return "not available"
-    return ", ".join(dict.fromkeys(found)) or "drawn from the seed"
+    """Identify the data that runs were trained on; synthetic rows depend on seed and code alone."""
+    if DATA not in trial.runs.columns:
+        return "drawn from the seed"
+    known = trial.runs[DATA].drop_nulls().unique(maintain_order=True)
+    return ", ".join(fingerprint[:16] for fingerprint in known)
 
 
 def _build_verification(verification: Mapping[str, Any] | None) -> list[Part]:

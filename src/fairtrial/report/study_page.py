@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from fairtrial.evidence.design import list_notices
 from fairtrial.report.arms import build_arms
 from fairtrial.report.blocks import Section, fold_part
 from fairtrial.report.claims import build_claims, list_entries, list_headlines
@@ -33,8 +34,6 @@ def make_study_page(trial: Trial) -> Document:
     """
     is_finished = has_all_runs(trial)
     entries = list_entries(trial) if is_finished else []
-    if [entry.row["say"] for entry in entries] != [claim.say for claim in trial.study.claims]:
-        entries = []
     n_arms = trial.runs["arm"].n_unique()
     sections = []
     if entries:
@@ -67,7 +66,7 @@ def make_study_page(trial: Trial) -> Document:
         lead=describe_study(trial),
         facts=count_runs(trial),
         headlines=list_headlines(entries),
-        notices=say_one_seed([trial]),
+        notices=[*say_one_seed([trial]), *(("Claims", text) for text in list_notices(trial))],
         footer=say_origin(trial.environment),
     )
     return Document(header, sections)
