@@ -264,3 +264,31 @@ def test_a_claim_alone_trains_its_arms(tmp_path):
     refused = call("run", "study.toml", "--claim", "2", "--out", "one", cwd=tmp_path)
     assert refused.returncode == 2
     assert "There is no claim 2: the study states 1 claim." in refused.stderr
+
+
+@pytest.mark.parametrize("out", [".", ""])
+def test_results_never_replace_the_users_own_study(out, tmp_path):
+    text = f"# My own words.{STUDY}"
+    (tmp_path / "study.toml").write_text(text)
+    done = call("run", "study.toml", "--out", out, "--seeds", "1", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "is not a folder that fairtrial made" in done.stderr and "--out" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["study.toml"]
+    assert (tmp_path / "study.toml").read_text() == text
+    lab = call("lab", "--out", out, cwd=tmp_path)
+    assert lab.returncode == 2 and "for the results of the lab" in lab.stderr
+
+
+def test_claims_without_a_margin_are_told_before_the_run(tmp_path):
+    claim = """
+    [[claims]]
+    say = "MSE is closer"
+    better = { loss = "mse" }
+    than = { loss = "mae" }
+    on = "mse"
+    """
+    (tmp_path / "study.toml").write_text(STUDY + claim + claim)
+    done = call("run", "study.toml", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = "Note: 2 of 2 claims state no margin: any difference will count, however small.\n"
+    assert done.stderr.count(said) == 1
