@@ -84,7 +84,7 @@ def test_verdicts_of_another_folder_do_not_count(folder, tmp_path):
     assert ft.Trial(folder).verdicts == []
     judge(folder)
     shutil.copy(other / "pairs.parquet", folder)
-    with pytest.raises(InputError, match="The pairs of claim 1 are not those"):
+    with pytest.raises(InputError, match="The pairs of claim 1 do not belong"):
         ft.plots.differences(ft.Trial(folder), 1)
 
 
