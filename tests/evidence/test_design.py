@@ -313,7 +313,10 @@ def test_claims_without_a_margin_are_named_in_one_line():
 
 
 def test_one_claim_alone_is_adjusted_for_all(tmp_path):
-    """Eight seeds of one sign have p = 2 / 2**8, which eight claims make .0625: undecided."""
+    """Eight seeds of one sign have p = 2 / 2**8, which eight claims make .0625: undecided.
+
+    In the whole study the joint flips of all claims may decide it; alone it is never surer.
+    """
     claims = [
         {
             "say": f"claim {number}",
@@ -330,7 +333,8 @@ def test_one_claim_alone_is_adjusted_for_all(tmp_path):
     (alone,) = answer(study.narrow(1), tmp_path / "alone")
     assert alone["p"] == pytest.approx(2 / 2**8)
     assert alone["p_adjusted"] == pytest.approx(8 * 2 / 2**8)
-    assert alone["verdict"] == rows[0]["verdict"] == "undecided"
+    assert alone["verdict"] == "undecided"
+    assert alone["p_adjusted"] >= rows[0]["p_adjusted"]
     assert ft.Trial(tmp_path / "alone").study.adjust_for_claims == 8
     assert judge(tmp_path / "alone") == [alone]
     (deeper,) = study.narrow(3).replace().claims

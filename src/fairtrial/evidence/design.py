@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fairtrial.evidence.case import ANYTIME, SIGN_FLIP
+from fairtrial.evidence.sampling import ANYTIME, SIGN_FLIP
 from fairtrial.study import Study
 from fairtrial.study.claims import Claim
 from fairtrial.trial.design import (

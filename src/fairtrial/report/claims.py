@@ -8,8 +8,8 @@ from typing import Any
 
 from fairtrial import plots
 from fairtrial.evidence.account import explain, show_difference
-from fairtrial.evidence.case import ANYTIME
 from fairtrial.evidence.design import say_stated
+from fairtrial.evidence.sampling import ANYTIME
 from fairtrial.plots.appearance import show_metric
 from fairtrial.plots.of_claims import read_claim
 from fairtrial.plots.rows import find_arm
