@@ -250,7 +250,9 @@ def advise(case: Case, n_claims: int) -> str:
     if needed is None and estimate_seeds(evidence, n_claims, 0.0) is not None:
         return "More seeds alone will probably not decide it; it needs more test rows."
     if needed is None:
-        return "These results do not show how many seeds would decide it."
+        return (
+            "These results do not show how many seeds would decide it: --until-decided adds them."
+        )
     low, high = (max(1, one - evidence.n_seeds) for one in needed)
     range_of = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     seeds = "seed" if high == 1 else "seeds"
