@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fairtrial.errors import InputError
+from fairtrial.evidence.design import list_notices
 from fairtrial.plots.remember import remember
 from fairtrial.report.arms import build_arms
 from fairtrial.report.beside import build_race, build_replayed, build_reported
@@ -123,6 +124,7 @@ def make_lab_page(folder: Path) -> Document:
             *_list_notices(data),
             *([("Conclusions", STALE)] if is_stale else []),
             *say_one_seed([trial for trial in trials.values() if trial.study.claims]),
+            *(("Claims", text) for trial in trials.values() for text in list_notices(trial)),
         ],
         source=_say_source(data),
         footer=say_origin(environment),
