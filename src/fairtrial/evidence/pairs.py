@@ -215,7 +215,7 @@ def _find_bounds(claim: Claim, table: pl.DataFrame) -> Bounds:
     better, than = (bool(table[f"{side}_absent"].any()) for side in SIDES)
     # Where later is better, an absent run is better than its whole length.
     at_least, at_most = (better, than) if METRICS[claim.on].higher_is_better else (than, better)
-    shares = [1.0 - float(table[f"{side}_absent"].mean()) for side in SIDES]
+    shares = [1.0 - float(np.mean(table[f"{side}_absent"].to_numpy())) for side in SIDES]
     return Bounds(at_least, at_most, *shares)
 
 

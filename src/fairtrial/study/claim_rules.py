@@ -57,11 +57,12 @@ def find_claim_problems(
 
 def _list_selectors(claim: Claim) -> dict[Place, Mapping[str, Any]]:
     """List the selectors of a claim by their places in it."""
-    selectors = {("better",): claim.better, ("than",): claim.than, ("where",): claim.where}
+    selectors: dict[Place, Mapping[str, Any]] = {
+        ("better",): claim.better, ("than",): claim.than, ("where",): claim.where,
+    }  # fmt: skip
     if claim.effect:
-        selectors |= {
-            ("effect", "of"): claim.effect.of, ("effect", "against"): claim.effect.against,
-        }  # fmt: skip
+        selectors["effect", "of"] = claim.effect.of
+        selectors["effect", "against"] = claim.effect.against
     return selectors
 
 
