@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
+from fairtrial.evidence.account import summarise_evidence
 from fairtrial.evidence.pairs import Bounds
+from fairtrial.evidence.sampling import ANYTIME, SIGN_FLIP, Sampling
 from fairtrial.evidence.step_down import adjust
 from fairtrial.evidence.verdict import count_seeds_needed, decide, weigh
 
@@ -111,3 +113,70 @@ def test_joint_flips_test_the_side_that_a_bound_leaves():
     assert [one.verdict for one in decide(bounded)] == ["undecided"] * 2
     plain = [weigh(one, 0.0, family="f") for one in differences]
     assert [one.verdict for one in decide(plain)] == ["reversed"] * 2
+
+
+# --------------------------------------------------------------------------- ties and their edges
+
+
+def test_a_margin_of_twenty_images_is_not_passed_by_rounding():
+    """0.802 - 0.8 is 0.0020000000000000018 in float64, and that is no more than 20 of 10,000."""
+    better, than = np.full(8, 8020) / 10_000, np.full(8, 8000) / 10_000
+    differences = better - than
+    assert np.all(differences > 0.002)
+    for sampling in (Sampling(), Sampling(ANYTIME)):
+        for sign in (1.0, -1.0):
+            basis = sampling.find_basis(sign * differences, None, 0.802)
+            (one,) = decide([weigh(sign * differences, 0.002, basis)])
+            assert one.verdict == "undecided" and one.p == 1.0
+            (one,) = decide([weigh(sign * differences, 0.0019, basis)])
+            assert one.verdict == ("holds" if sign > 0 else "reversed")
+
+
+def test_the_interval_of_equivalent_is_the_one_that_decides():
+    """The 90 % interval lies within the margin exactly where both one-sided tests reject."""
+    random, seen = np.random.default_rng(7), set()
+    for _ in range(60):
+        evidence = weigh(random.normal(0.0, 1.0, 9), 0.7)
+        (one,) = decide([evidence])
+        low, high = evidence.narrow
+        assert (low > -0.7 and high < 0.7) == (evidence.p_equivalent <= 0.05)
+        seen.add(one.verdict)
+        found = summarise_evidence(evidence, one.verdict)
+        is_equivalent = one.verdict == "equivalent"
+        assert found["level"] == (0.9 if is_equivalent else 0.95)
+        assert (found["low"], found["high"]) == (
+            evidence.narrow if is_equivalent else evidence.wide
+        )
+    assert seen >= {"equivalent", "undecided"}
+
+
+def test_bets_that_the_mean_contradicts_decide_nothing():
+    """Eleven of twelve differences are positive, and the mean is -7."""
+    differences = np.append(np.linspace(0.9, 1.1, 11), -95.0)
+    basis = Sampling(ANYTIME).find_basis(differences)
+    evidence = weigh(differences, 0.0, basis)
+    assert evidence.p < 0.05 and evidence.favours_better and evidence.difference < 0.0
+    (one,) = decide([evidence])
+    assert (one.verdict, one.is_inconsistent) == ("undecided", True)
+
+
+@pytest.mark.parametrize("method", [SIGN_FLIP, ANYTIME])
+@pytest.mark.parametrize("margin", [0.0, 0.3])
+def test_no_verdict_contradicts_the_mean(method, margin):
+    random, seen = np.random.default_rng(8), set()
+    for _ in range(150):
+        differences = random.standard_t(1, 14) + random.choice([0.0, 1.0])
+        basis = Sampling(method).find_basis(differences)
+        (one,) = decide([weigh(differences, margin, basis)])
+        mean = differences.mean()
+        assert not (one.verdict == "holds" and mean <= margin)
+        assert not (one.verdict == "reversed" and mean >= -margin)
+        seen.add(one.verdict)
+    assert len(seen) > 1
+
+
+def test_seeds_needed_before_any_claim_can_be_decided():
+    """Six where all claims of the study are judged jointly; as Holm's where none is."""
+    assert [count_seeds_needed(n, n) for n in (1, 10, 80)] == [6, 6, 6]
+    assert [count_seeds_needed(n) for n in (1, 10, 80)] == [6, 9, 12]
+    assert count_seeds_needed(10, 5) == 7
