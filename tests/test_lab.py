@@ -168,4 +168,4 @@ def test_the_challenge_is_decided_by_an_interval_over_test_images(n_right, verdi
     check = check_challenge(None)
     assert check["verdict"] == verdict
     assert check["why"].startswith(f"{share:.4f} [")
-    assert "(1 seed; 95 % interval)" in check["note"]
+    assert "(1 seed; 95 % interval over test rows)" in check["note"]

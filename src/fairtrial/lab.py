@@ -273,7 +273,7 @@ def check_challenge(trial: Trial) -> dict[str, Any]:
     return {
         "verdict": "reversed" if above else "holds" if below else "undecided",
         "note": f"Softmax regression on the features of {best['arm']!r} has a test accuracy of "
-        f"{told} ({seeds}; 95 % interval), against {CHALLENGE:g}.",
+        f"{told} ({seeds}; 95 % interval over {best['over']}), against {CHALLENGE:g}.",
         "why": told,
     }
 

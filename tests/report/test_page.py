@@ -11,7 +11,7 @@ import scipy.stats
 
 import fairtrial as ft
 from fairtrial.errors import InputError
-from fairtrial.report.arms import build_arm_table
+from fairtrial.report.arms import build_arms
 from fairtrial.report.page import dump_json, make_inert, render_page
 from fairtrial.report.report import make_document, write_page
 from small_lab import HOSTILE
@@ -166,8 +166,9 @@ def test_page_shows_the_numbers_of_the_tables(page):
 
 
 def test_arms_table_has_students_t_intervals(lab):
-    runs = ft.Trial(lab / "line").runs
-    table = build_arm_table(runs)
+    trial = ft.Trial(lab / "line")
+    runs = trial.runs
+    (table,) = build_arms(trial).blocks
     row = next(row for row in table.rows if row[0].text == "learning rate 0.001 · MAE")
     values = runs.filter(arm="learning rate 0.001 · mae")["mse"].to_numpy()
     low, high = scipy.stats.t.interval(0.95, 2, values.mean(), scipy.stats.sem(values))

@@ -8,10 +8,10 @@ import polars as pl
 from fairtrial.baselines import is_random
 from fairtrial.errors import InputError
 from fairtrial.evidence.crossing import unpack_marks
-from fairtrial.evidence.sampling import Sampling
+from fairtrial.evidence.sampling import sample_arm
 from fairtrial.study import Arm
 from fairtrial.study.baseline import AnyBaseline
-from fairtrial.study.task import find_test_share, has_one_test_set
+from fairtrial.study.task import has_one_test_set
 from fairtrial.trial.trial import Trial
 
 
@@ -48,8 +48,7 @@ def measure_accuracies(trial: Trial) -> pl.DataFrame:
         right = np.array([
             unpack_marks(*run) for run in group.select("right", "n_test_rows").iter_rows()
         ])  # fmt: skip
-        task = trial.arms[arm].task
-        basis = Sampling(rows=task.row_origin, test_share=find_test_share(task)).measure_arm(right)
+        basis = sample_arm(trial.arms[arm].task).measure_arm(right)
         low, high = np.clip(basis.tests.find_interval(), 0.0, 1.0)
         # What all seeds share was fitted once, and each of them has its part of that time.
         seconds = group["seconds"].sum() if arm in shared else group["seconds"].mean()

@@ -207,7 +207,7 @@ def count_seeds_for(study: Study) -> int:
     arms = study.list_arms()
     matches = [(claim, match_claim(arms, claim)) for claim in study.claims]
     n_joint = sum(is_joint(claim, [one.arms for one in found]) for claim, found in matches)
-    return count_seeds_needed(len(study.claims), n_joint)
+    return count_seeds_needed(study.n_claims, n_joint)
 
 
 def _find_changed_data(pairs: Pairs, trial: Trial) -> str:

@@ -11,7 +11,14 @@ import polars as pl
 from fairtrial.errors import InputError, MachineError
 from fairtrial.evidence.account import list_verdicts
 from fairtrial.evidence.anytime import count_seeds_needed_anytime
-from fairtrial.evidence.case import ANYTIME, METHODS, SIGN_FLIP, Case, weigh_claims
+from fairtrial.evidence.case import (
+    ANYTIME,
+    METHODS,
+    SIGN_FLIP,
+    Case,
+    count_seeds_for,
+    weigh_claims,
+)
 from fairtrial.evidence.cause import DATA_ABSENT, Cause
 from fairtrial.evidence.design import (
     choose_method,
@@ -19,7 +26,6 @@ from fairtrial.evidence.design import (
     note_judging,
     say_changes,
 )
-from fairtrial.evidence.verdict import count_seeds_needed
 from fairtrial.study.document import parse_toml, read_text
 from fairtrial.study.study import Study
 from fairtrial.trial.design import Design, read_design
@@ -183,8 +189,11 @@ def find_undecidable(study: Study, method: str = SIGN_FLIP, n_seeds: int | None 
     """
     n_claims = study.n_claims
     n_seeds = n_seeds or len(study.list_seeds())
-    count = count_seeds_needed if method == SIGN_FLIP else count_seeds_needed_anytime
-    if not n_claims or n_seeds >= (needed := count(n_claims)):
+    if not n_claims:
+        return ""
+    is_plain = method == SIGN_FLIP
+    needed = count_seeds_for(study) if is_plain else count_seeds_needed_anytime(n_claims)
+    if n_seeds >= needed:
         return ""
     seeds = "1 seed" if n_seeds == 1 else f"{n_seeds} seeds"
     which = "the claim" if n_claims == 1 else f"any of the {n_claims} claims"

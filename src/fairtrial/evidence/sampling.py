@@ -132,7 +132,7 @@ class Sampling:
     ) -> Basis:
         n = len(differences)
         variance = _measure_variance(differences, rows, tolerance)
-        shared = variance * self.test_share / (1.0 - self.test_share)
+        shared = variance * self._shared_factor
         if self.method == ANYTIME:
             bets = place_bets(differences, tolerance)
             # The variance is estimated, so its square root takes Student's factors.
@@ -146,6 +146,31 @@ class Sampling:
             BOTH,
             shared,
         )
+
+    def measure_mean(self, mean: float, variance: float, n_seeds: int) -> Basis:
+        """Find the tests of the mean of one arm's metric over two seeds or more.
+
+        Parameters
+        ----------
+        mean, variance : float
+            Over the seeds, in the metric's unit and its square.
+        n_seeds : int
+            How many.
+
+        Examples
+        --------
+        >>> ends = Sampling().measure_mean(1.0, 0.25, 4).tests.find_interval()
+        >>> [round(end, 4) for end in ends]
+        [0.2044, 1.7956]
+        """
+        shared = variance * self._shared_factor
+        tests = StudentTests(mean, variance / n_seeds + shared, n_seeds - 1.0)
+        return Basis(tests, BOTH if self.rows == "split" else SEEDS, shared)
+
+    @property
+    def _shared_factor(self) -> float:
+        """What splits of the same rows share, in variances of one: t / (1 - t)."""
+        return self.test_share / (1.0 - self.test_share)
 
     def measure_arm(self, right: np.ndarray) -> Basis:
         """Find the tests of one arm's accuracy, also of very few seeds.
@@ -170,8 +195,7 @@ class Sampling:
             return Basis(StudentTests(centre, 0.0, np.inf, of_rows), ROWS, of_rows)
         if self.rows == "split":
             variance = _measure_variance(accuracies, right, find_tolerance(accuracies))
-            shared = variance * self.test_share / (1.0 - self.test_share)
-            return Basis(StudentTests(centre, variance / n_seeds + shared, degrees), BOTH, shared)
+            return self.measure_mean(centre, variance, n_seeds)
         of_seeds = float(np.var(accuracies, ddof=1)) / n_seeds
         if self.rows == "drawn":
             return Basis(StudentTests(centre, of_seeds, degrees), SEEDS)
@@ -202,6 +226,11 @@ def find_sampling(
     share = max(map(find_test_share, tasks))
     size = claim.effect.size if claim.effect else None
     return Sampling(method, rows, share, marks, over_seeds=claim.over == "seeds", size=size)
+
+
+def sample_arm(task: AnyTask) -> Sampling:
+    """Find how the runs of one arm were drawn, for the mean of its own metrics."""
+    return Sampling(rows=task.row_origin, test_share=find_test_share(task))
 
 
 def is_joint(claim: Claim, arms: Sequence[tuple[Arm, ...]]) -> bool:

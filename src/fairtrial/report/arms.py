@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
-from scipy.stats import t
 
+from fairtrial.evidence.accuracy import measure_accuracies
+from fairtrial.evidence.sampling import Sampling, sample_arm
 from fairtrial.plots.names import name_runs
 from fairtrial.plots.of_runs import find_unit
 from fairtrial.plots.summaries import describe_outcomes, format_interval, summarise_metrics
@@ -40,16 +41,30 @@ METRICS = {
 
 def build_arms(trial: Trial) -> Part:
     """Build the part."""
-    return Part("Every arm", [build_arm_table(trial.runs)])
+    samplings = {name: sample_arm(arm.task) for name, arm in trial.arms.items()}
+    accuracies: dict[str, tuple[float, float]] = {}
+    if "accuracy" in trial.runs.columns and not trial.test_rows.is_empty():
+        measured = measure_accuracies(trial).select("arm", "low", "high")
+        accuracies = {arm: ends for arm, *ends in measured.iter_rows()}
+    return Part("Every arm", [build_arm_table(trial.runs, samplings, accuracies)])
 
 
-def build_arm_table(runs: pl.DataFrame) -> Table:
+def build_arm_table(
+    runs: pl.DataFrame,
+    samplings: Mapping[str, Sampling],
+    accuracies: Mapping[str, tuple[float, float]],
+) -> Table:
     """Build the table.
 
     Parameters
     ----------
     runs : table
         `runs.parquet`.
+    samplings : mapping
+        How the runs of each arm were drawn, by its name.
+    accuracies : mapping
+        The interval of each arm's test accuracy, over seeds and test rows; empty where there is
+        none.
     """
     runs = name_runs(runs)
     known = {
@@ -65,7 +80,10 @@ def build_arm_table(runs: pl.DataFrame) -> Table:
     rows = [
         [
             Cell(" · ".join(filter(None, (setting, series)))),
-            *(_show_metric(rows_of[arm][name]) for name in known),
+            *(
+                _show_metric(rows_of[arm][name], samplings[arm], accuracies.get(arm))
+                for name in known
+            ),
             Cell(outcomes[arm], "text"),
         ]
         for arm, setting, series in arms.iter_rows()
@@ -74,32 +92,30 @@ def build_arm_table(runs: pl.DataFrame) -> Table:
     over = (
         "One seed"
         if n_seeds == 1
-        else f"Mean over {n_seeds} seeds with the 95 % interval of the mean (Student's t)"
+        else f"Mean over {n_seeds} seeds with the 95 % interval of the mean over the seeds "
+        "(Student's t)"
     )
+    if n_seeds > 1 and any(one.rows == "split" for one in samplings.values()):
+        over += ", corrected for the rows that all splits share (Nadeau and Bengio)"
+    elif n_seeds > 1 and accuracies:
+        over += "; that of the test accuracy is over seeds and test rows"
     caption = f"{over}; outcome: how the runs ended, and at which {find_unit(runs)}"
     columns = ["arm", *known.values(), "outcome"]
     return Table("arms", caption, columns, [Rows(rows)], sorts=True)
 
 
-def _show_metric(row: Mapping[str, Any]) -> Cell:
-    mean, low, high = row["mean"], *find_interval(row["mean"], row["sd"], row["n"])
+def _show_metric(
+    row: Mapping[str, Any], sampling: Sampling, accuracy: tuple[float, float] | None
+) -> Cell:
+    mean, low, high = row["mean"], None, None
+    is_whole = row["n"] == row["n_seeds"]
+    if row["metric"] == "accuracy" and accuracy and is_whole and row["n"] > 1:
+        low, high = accuracy
+    elif mean is not None and row["sd"] is not None and row["n"] > 1:
+        # How long a run takes does not depend on which rows it is tested with.
+        one = Sampling() if row["metric"] == "seconds" else sampling
+        low, high = one.measure_mean(mean, row["sd"] ** 2, row["n"]).tests.find_interval()
     text = format_interval(mean, low, high)
-    if row["n"] != row["n_seeds"]:
+    if not is_whole:
         text += f" ({row['n']} of {row['n_seeds']} runs)"
     return Cell(text, value=mean)
-
-
-def find_interval(
-    mean: float | None, sd: float | None, n: int
-) -> tuple[float | None, float | None]:
-    """Find the 95 % interval of a mean by Student's t; none with fewer than two values.
-
-    Examples
-    --------
-    >>> [round(end, 4) for end in find_interval(1.0, 0.5, 4)]
-    [0.2044, 1.7956]
-    """
-    if mean is None or sd is None or n < 2:
-        return None, None
-    half = float(t.ppf(0.975, n - 1)) * sd / n**0.5
-    return mean - half, mean + half

@@ -156,10 +156,11 @@ def build_verdicts(
 ) -> Table:
     """Build the table of all verdicts, with a column of reasons if `why` is true."""
     caption = (
-        "Each claim with its verdict and its difference (95 % interval); a positive difference "
-        "favours the claim"
+        "Each claim with its verdict and its difference (95 % interval; 90 % where equivalent; not "
+        "adjusted for the number of claims, as verdicts are); a positive difference favours the "
+        "claim"
     )
-    columns = ["claim", "verdict", "difference [95 % interval]", "measured by"]
+    columns = ["claim", "verdict", "difference [interval]", "measured by"]
     cells = [_make_row(row) for row in rows]
     if why:
         columns.append("why")
@@ -211,7 +212,11 @@ def _build_figures(entry: Entry, trial: Trial) -> list[Block]:
     row, number, name = entry.row, entry.number, entry.name
     metric = show_metric(row["on"])
     margin = ", the grey band the margin" if row["margin"] else ""
-    interval = "" if row["low"] is None and row["high"] is None else " and its 95 % interval"
+    interval = (
+        ""
+        if row["low"] is None and row["high"] is None
+        else f" and its {_show_level(row)} interval"
+    )
     differences = Figure(
         f"{name}-differences",
         f"Difference in {metric}, seed by seed",
@@ -301,9 +306,11 @@ def _list_facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = {
         "seeds": row["seeds"],
         "test": row["method"],
-        "interval over": row["over"],
+        "interval": None
+        if row["low"] is None and row["high"] is None
+        else f"{_show_level(row)}, over {row['over']}, for this claim alone",
         "margin": row["margin"] or None,
-        "p-value, adjusted by Holm's procedure": _show(row["p_adjusted"]),
+        f"p-value, adjusted by {row.get('adjustment')}": _show(row["p_adjusted"]),
         "seeds that agree with the claim": _show(row["beats"], ".0%"),
         "difference / its standard deviation": _show(row["effect"]),
         "correlation of the two sides": _show(row["correlation"]),
@@ -311,6 +318,10 @@ def _list_facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
         "main source of uncertainty": row["dominant"],
     }
     return [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
+
+
+def _show_level(row: Mapping[str, Any]) -> str:
+    return f"{100.0 * row.get('level', 0.95):.0f} %"
 
 
 def _show(value: float | None, form: str = ".3g") -> str:
