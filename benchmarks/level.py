@@ -2,7 +2,7 @@
 
 Nothing is trained: differences are drawn. Prints Markdown tables, in which figures outside their
 targets are marked. Above 16 seeds, where flips are drawn at random, half as many repetitions: they
-take most of the time, which is about twelve minutes with 2,000.
+take most of the time, which is about half an hour with 2,000. Then the tables of `level_rows.py`.
 
     python benchmarks/level.py --repetitions 200 --seeds 6 10
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from level_rows import list_simulations
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
@@ -96,7 +97,7 @@ def simulate_nothing(
     called = covered = 0
     differences = draw(random, (n_studies, N_CLAIMS, n_seeds))
     for study in differences:
-        evidence = [weigh(claim, 0.0) for claim in study]
+        evidence = [weigh(claim, 0.0, family="seeds") for claim in study]
         called += not {"holds", "reversed"}.isdisjoint(say(evidence))
         covered += sum(one.wide[0] <= 0.0 <= one.wide[1] for one in evidence)
     p_of_t = stats.ttest_1samp(differences, 0.0, axis=-1).pvalue
@@ -213,6 +214,27 @@ not allow it, and after each of the first {MOST_LOOKS_SIGN_FLIP} only:
 """
 
 
+def make_row_tables(n_studies: int) -> str:
+    """Simulate seeds that share rows and claims that share seeds; Markdown, one table for each."""
+    tables: dict[str, list[list[str]]] = {}
+    for table, row, n, simulate in list_simulations(n_studies):
+        shares = simulate()
+        lines = tables.setdefault(
+            table, [[table, "studies", *shares], ["---", *["---:"] * (len(shares) + 1)]]
+        )
+        lines.append([row, f"{n:,}", *(show_with_error(share, n) for share in shares.values())])
+        print(f"{table}, {row}", file=sys.stderr)
+    return "\n\n".join(
+        "\n".join(f"| {' | '.join(line)} |" for line in lines) for lines in tables.values()
+    )
+
+
+def show_with_error(share: float, n: int) -> str:
+    """Show a share with the standard error that so many studies leave, in per cent."""
+    error = np.sqrt(share * (1.0 - share) / n)
+    return f"{100.0 * share:.1f} ± {100.0 * error:.1f} %"
+
+
 def _make_table(rows: Sequence[dict[str, Any]], columns: Columns, lead: list[str]) -> str:
     lines = [
         [*lead, *(title for title, _, _ in columns.values())],
@@ -256,17 +278,24 @@ def main() -> None:
     parser.add_argument(
         "--seeds", type=int, nargs="+", default=[6, 10, 20], help="How many seeds studies have."
     )
+    parser.add_argument(
+        "--rows-only", action="store_true", help="Simulate shared rows and shared seeds alone."
+    )
     parser.add_argument("--json", type=Path, help="Write the figures to this file, too.")
     options = parser.parse_args()
     began, rows = time.perf_counter(), []
     with threadpool_limits(1):  # The threads of a small product wait for each other.
+        if options.rows_only:
+            print(make_row_tables(options.repetitions))
+            return
         for row in simulate(options.repetitions, options.seeds):
             rows.append(row)
             seconds = time.perf_counter() - began
             print(f"{row['distribution']}, {row['seeds']}: {seconds:,.0f} s", file=sys.stderr)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-    print(make_tables(rows))
+        if options.json:
+            options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+        print(make_tables(rows))
+        print(make_row_tables(options.repetitions))
     print(f"Took {time.perf_counter() - began:,.0f} s.")
 
 

@@ -6,15 +6,18 @@ returns shares by name; `benchmarks/level.py` prints them as tables with their s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from fairtrial.evidence.anytime import place_bets
 from fairtrial.evidence.sampling import ANYTIME, Sampling
 from fairtrial.evidence.sign_flip import list_subset_means
 from fairtrial.evidence.step_down import adjust
 from fairtrial.evidence.verdict import LEVEL, decide, weigh
+from fairtrial.randomness import make_stream
 
 Shares = dict[str, float]
 
@@ -159,8 +162,6 @@ def simulate_arms(
     dict
         covered: the share of 95 % intervals that hold the true accuracy.
     """
-    from scipy.special import ndtr
-
     covered, sampling = 0, Sampling(rows="fixed")
     for _ in range(n_studies):
         luck = random.normal(0.0, of_seeds, n_seeds)
@@ -198,7 +199,7 @@ KINDS = ("independent", "correlated", "one against ten")
 
 
 def simulate_families(
-    kind: str, n_seeds: int, n_studies: int, random: np.random.Generator, n_alone: int = 0
+    kind: str, n_seeds: int, n_alone: int, n_studies: int, random: np.random.Generator
 ) -> Shares:
     """Judge ten claims jointly.
 
@@ -206,12 +207,14 @@ def simulate_families(
     ----------
     kind : str
         Of `KINDS`.
-    n_seeds, n_studies : int
+    n_seeds : int
+        How many.
+    n_alone : int
+        How many of the claims are not of the family.
+    n_studies : int
         How many.
     random : Generator
         Of the differences.
-    n_alone : int
-        How many of the claims are not of the family.
 
     Returns
     -------
@@ -249,35 +252,30 @@ def simulate_families(
     }
 
 
-def list_simulations(n_studies: int) -> Iterator[tuple[str, str, int, Shares]]:
-    """Run all; yield the name of a table, that of its row, how many studies, and the shares."""
-    from fairtrial.randomness import make_stream
+def list_simulations(n_studies: int) -> Iterator[tuple[str, str, int, Callable[[], Shares]]]:
+    """List all: the name of a table, that of its row, how many studies, and what runs them."""
 
-    def stream(name: str) -> np.random.Generator:
-        return make_stream(0, f"benchmark.level_rows.{name}")
+    def prepare(
+        table: str, row: str, simulate: Callable[..., Shares], *settings: Any, divide_by: int = 1
+    ) -> tuple[str, str, int, Callable[[], Shares]]:
+        stream = make_stream(0, f"benchmark.level_rows.{table}.{row}")
+        n = max(1, n_studies // divide_by)
+        return table, row, n, lambda: simulate(*settings, n, stream)
 
     for n_seeds in (10, 12, 20, 50):
-        yield "tables", f"{n_seeds} seeds", n_studies, simulate_tables(
-            n_seeds, n_studies, stream(f"tables.{n_seeds}")
-        )  # fmt: skip
-    few = max(1, n_studies // 4)
-    yield "table looks", "6 to 30 seeds", few, simulate_table_looks(few, stream("looks"))
+        yield prepare("tables", f"{n_seeds} seeds", simulate_tables, n_seeds)
+    yield prepare("looks", "6 to 30 seeds", simulate_table_looks, divide_by=4)
     for n_seeds in (10, 20):
-        yield "parts", f"{n_seeds} seeds", few, simulate_parts(n_seeds, few, stream("parts"))
+        yield prepare("parts", f"{n_seeds} seeds", simulate_parts, n_seeds, divide_by=4)
     for differ in (0.005, 0.01, 0.02, 0.05):
-        yield "fixed rows", f"{differ:.1%} of rows differ", n_studies, simulate_fixed_rows(
-            differ, 6, n_studies, stream(f"fixed.{differ}")
-        )  # fmt: skip
+        yield prepare("fixed rows", f"{differ:.1%} of rows", simulate_fixed_rows, differ, 6)
     for of_seeds in (0.05, 0.3):
         for n_seeds in (1, 2, 3, 5, 20):
-            yield "arms", f"{n_seeds} seeds, {of_seeds:g}", n_studies, simulate_arms(
-                of_seeds, n_seeds, n_studies, stream(f"arms.{n_seeds}")
-            )  # fmt: skip
+            row = f"{n_seeds} seeds that differ by {of_seeds:g}"
+            yield prepare("arms", row, simulate_arms, of_seeds, n_seeds)
     for n_seeds in (8, 10):
         for kind in KINDS:
-            yield "families", f"{kind}, {n_seeds} seeds", n_studies, simulate_families(
-                kind, n_seeds, n_studies, stream(f"families.{kind}")
-            )  # fmt: skip
-    yield "families", "correlated, 10 seeds, four alone", n_studies, simulate_families(
-        "correlated", 10, n_studies, stream("families.alone"), n_alone=4
-    )  # fmt: skip
+            row = f"{kind}, {n_seeds} seeds"
+            yield prepare("families", row, simulate_families, kind, n_seeds, 0)
+    row = "correlated, 10 seeds, four claims alone"
+    yield prepare("families", row, simulate_families, "correlated", 10, 4)

@@ -5,8 +5,8 @@ little for a test that is wrong. A quarter of the studies is simulated each time
 `make test-long`.
 """
 
-import importlib.util
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +21,14 @@ SYMMETRIC = ("normal", "Student's t, 3", "Laplace", "two lognormal arms")
 
 @pytest.fixture(scope="module")
 def level():
-    spec = importlib.util.spec_from_file_location("level", ROOT / "benchmarks" / "level.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    with threadpool_limits(1):
-        yield module
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    try:
+        import level
+
+        with threadpool_limits(1):
+            yield level
+    finally:
+        sys.path.remove(str(ROOT / "benchmarks"))
 
 
 @pytest.fixture(params=[0.25, pytest.param(1.0, marks=pytest.mark.long)], ids=["part", "all"])

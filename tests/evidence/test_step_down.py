@@ -126,11 +126,22 @@ def test_families_of_one_claim_each_are_holms_procedure():
     assert found == pytest.approx(adjust(p_values))
 
 
+def test_claims_that_are_not_judged_count():
+    claim = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0])
+    evidence = [weigh(claim, 0.0), weigh(claim, 9.0)]
+    for n_more in (0, 3):
+        decided = decide(evidence, n_more)
+        for kind in ("p", "p_equivalent"):
+            alone = [getattr(one, kind) for one in evidence]
+            holm = adjust([*alone, *[1.0] * n_more])[:2]
+            assert [getattr(one, kind) for one in decided] == pytest.approx(holm)
+
+
 @pytest.mark.parametrize("kind", ["independent", "correlated", "one against ten"])
 def test_joint_flips_keep_the_level(simulations, kind):
     """Also where arms are lognormal and share one, so that not all flips are equally likely."""
     n = 150
-    found = simulations.simulate_families(kind, 8, n, np.random.default_rng(1))
+    found = simulations.simulate_families(kind, 8, 0, n, np.random.default_rng(1))
     limit = 0.05 + 3.0 * np.sqrt(0.05 * 0.95 / n)
     assert found["called"] <= limit
     assert found["equivalent"] <= limit
@@ -139,5 +150,5 @@ def test_joint_flips_keep_the_level(simulations, kind):
 
 
 def test_claims_alone_beside_a_family_keep_the_level(simulations):
-    found = simulations.simulate_families("correlated", 10, 120, np.random.default_rng(2), 4)
+    found = simulations.simulate_families("correlated", 10, 4, 120, np.random.default_rng(2))
     assert found["called"] <= 0.05 + 3.0 * np.sqrt(0.05 * 0.95 / 120)

@@ -14,7 +14,7 @@ from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.pairs import NO_BOUNDS, Bounds, Pairs, pair_runs
 from fairtrial.evidence.sampling import ANYTIME, SIGN_FLIP, Sampling, find_sampling, is_joint
 from fairtrial.evidence.tuning import Tuned, tune
-from fairtrial.evidence.verdict import Basis, Evidence, count_seeds_needed, weigh
+from fairtrial.evidence.verdict import Basis, Evidence, Tests, count_seeds_needed, weigh
 from fairtrial.study.claims import Claim
 from fairtrial.study.matching import match_claim
 from fairtrial.study.study import Study
@@ -65,6 +65,10 @@ class Case:
         """
         is_whole = np.array_equal(values, self.pairs.differences)
         return self.evidence.basis if is_whole else self.sampling.find_basis(values)
+
+    def test(self, values: np.ndarray) -> Tests:
+        """Make ready the tests of a part of the difference; see `weigh_part`."""
+        return self.weigh_part(values).tests
 
     def weigh_tuned(self) -> Evidence:
         """Weigh the differences of the tuned sides; those of the claim where there are none."""
