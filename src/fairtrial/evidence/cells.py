@@ -63,5 +63,5 @@ def weigh_cells(
             rows.append((better, than, margin, decided.verdict, *figures))
     names = ["better", "than", "margin", "verdict", "difference", "low", "high", "level", "over"]
     table = pl.DataFrame(rows, schema=names, orient="row")
-    numbers = ("margin", "difference", "low", "high", "level")
-    return table.cast(dict.fromkeys(numbers, pl.Float64) | {"over": pl.String})
+    numbers = pl.col("margin", "difference", "low", "high", "level").cast(pl.Float64)
+    return table.with_columns(numbers, pl.col("over").cast(pl.String))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 # Where two variances are added, no smaller p-value is looked for.
@@ -90,5 +90,6 @@ class StudentTests:
             return float(ndtr(-gap / self.row_variance**0.5))
         if self._find_reach(SMALLEST_P) <= gap:
             return SMALLEST_P
-        root = brentq(lambda log: self._find_reach(np.exp(log)) - gap, np.log(SMALLEST_P), LOG_HALF)
-        return float(np.exp(root))
+        ends = (np.log(SMALLEST_P), LOG_HALF)
+        found = root_scalar(lambda log: self._find_reach(np.exp(log)) - gap, bracket=ends)
+        return float(np.exp(found.root))

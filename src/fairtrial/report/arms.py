@@ -45,7 +45,7 @@ def build_arms(trial: Trial) -> Part:
     accuracies: dict[str, tuple[float, float]] = {}
     if "accuracy" in trial.runs.columns and not trial.test_rows.is_empty():
         measured = measure_accuracies(trial).select("arm", "low", "high")
-        accuracies = {arm: ends for arm, *ends in measured.iter_rows()}
+        accuracies = {arm: (low, high) for arm, low, high in measured.iter_rows()}
     return Part("Every arm", [build_arm_table(trial.runs, samplings, accuracies)])
 
 

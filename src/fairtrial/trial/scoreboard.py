@@ -87,12 +87,13 @@ class Scoreboard:
             if self.dataset.true_parameters is not None or not recipe.noise.data:
                 metrics["steps_to_tolerance"] = self._count_steps(trace, recipe)
             return metrics | score_rate_and_fluctuation(trace, "parameter_error")
-        metrics = self._recount(trace.scores)
+        scores = self._recount(trace.scores)
+        metrics: Metrics = {**scores}
         for prefix, told in trace.predictions.items():
             truth = self._split[prefix].y
             metrics |= score_predictions(truth, told.classes, told.confidence, prefix)
         return metrics | {
-            "generalization_gap": metrics["train_accuracy"] - metrics["accuracy"],
+            "generalization_gap": scores["train_accuracy"] - scores["accuracy"],
             **score_way(trace.curves["accuracy"], len(self.dataset.test_y)),
             **score_rate_and_fluctuation(trace, "accuracy"),
         }
