@@ -17,6 +17,7 @@ from fairtrial.trial.scoreboard import (
     Scoreboard,
     count_to_tolerance,
     measure_fluctuation,
+    recount,
     score_predictions,
     score_regression,
 )
@@ -339,3 +340,17 @@ def test_the_worst_is_on_the_worse_side():
     for metric in METRICS.values():
         if metric.worst is not None:
             assert (metric.worst <= 0.0) == metric.higher_is_better
+
+
+def test_accuracies_are_counts_over_their_rows_in_float64():
+    """float32 has rounded them, and a claim's ties would not be ties."""
+    shares = np.arange(361) / 360
+    np.testing.assert_array_equal(recount(shares.astype(np.float32), 360), shares)
+    many = np.array([1, 47_999, 48_000]) / 48_000
+    np.testing.assert_array_equal(recount(many.astype(np.float32), 48_000), many)
+
+
+def test_accuracies_of_runs_are_counts():
+    data = load_dataset(tasks.DigitsTask(kind="digits"), 0)
+    trace, found = measure(recipe(**CLASSES | {"epochs": 1}), data)
+    assert found["accuracy"] == np.sum(trace.predictions[""].classes == data.test_y) / 360

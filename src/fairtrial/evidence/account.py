@@ -22,7 +22,7 @@ from fairtrial.evidence.verdict import NARROW, WIDE, Decided, Evidence, decide
 FEWEST_FOR_SKEWNESS = 8  # Below, the test of skewness does not hold its level.
 SKEWED = (
     "The differences are skewed, but the test assumes symmetry, so the interval may miss their "
-    "mean (docs/evidence.md)."
+    "mean. With ten seeds this note is rarely there when it is needed (docs/evidence.md)."
 )
 INCONSISTENT = (
     "The signs of most differences say one thing and their mean another, so the claim is not "

@@ -224,7 +224,8 @@ def build_race(trial: Trial) -> Part:
     ]  # fmt: skip
     columns = ["model", "test accuracy, %", "seeds", "seconds"]
     caption = (
-        "Test accuracy with its 95 % interval over seeds and test rows; seconds per run, with the "
+        "Test accuracy with its 95 % interval, over seeds and test rows, or over the test rows only "
+        "with one seed and where no seed changes the model; seconds per run, with the "
         "time to compute features that were not in the cache"
     )
     table = Table("accuracy-and-time", caption, columns, [Rows(rows)], sorts=True)
@@ -232,6 +233,6 @@ def build_race(trial: Trial) -> Part:
         "accuracy-against-time",
         "Test accuracy against training time",
         plots.accuracy_against_time(trial),
-        "Lines: 95 % intervals over seeds and test rows. Time is on a log scale.",
+        "Lines: 95 % intervals, as in the table. Time is on a log scale.",
     )
     return Part("Accuracy against training time", [figure, table])
