@@ -224,8 +224,8 @@ def build_race(trial: Trial) -> Part:
     ]  # fmt: skip
     columns = ["model", "test accuracy, %", "seeds", "seconds"]
     caption = (
-        "Test accuracy with its 95 % interval, over seeds and test rows, or over the test rows only "
-        "with one seed and where no seed changes the model; seconds per run, with the "
+        "Test accuracy with its 95 % interval, over seeds and test rows, or over the test rows "
+        "only with one seed and where no seed changes the model; seconds per run, with the "
         "time to compute features that were not in the cache"
     )
     table = Table("accuracy-and-time", caption, columns, [Rows(rows)], sorts=True)
