@@ -118,8 +118,8 @@ def test_splits_that_agree_by_chance_have_the_variance_of_their_rows():
 @pytest.mark.parametrize("rows", ["drawn", "fixed", "split"])
 def test_two_seeds_never_suffice(method, rows):
     sampling = Sampling(method, rows, 0.2 if rows == "split" else 0.0)
-    marks = np.ones((2, 50)) if rows != "drawn" else None
     for differences in (np.array([1.0, 1.0]), np.array([0.5, 0.50001]), np.zeros(2)):
+        marks = np.tile(differences[:, None], 50) if rows != "drawn" else None
         basis = sampling.find_basis(differences, marks, 1.0)
         assert decide([weigh(differences, 0.0, basis)])[0].verdict == "undecided"
         assert decide([weigh(differences, 9.0, basis)])[0].verdict == "undecided"
@@ -168,14 +168,20 @@ def test_which_claims_are_judged_jointly(task, claim, expected):
 
 
 def test_what_an_interval_is_over():
-    differences = RANDOM.normal(size=8)
     rows = RANDOM.normal(size=(8, 20))
+    differences = rows.mean(1)
     assert Sampling().find_basis(differences).over == SEEDS
     assert Sampling(rows="fixed").find_basis(differences).over == SEEDS
     assert Sampling(rows="fixed").find_basis(differences, rows).over == BOTH
     assert Sampling(rows="split", test_share=0.2).find_basis(differences).over == BOTH
     alone = Sampling(rows="split", test_share=0.2, over_seeds=True).find_basis(differences)
     assert (alone.over, alone.is_plain) == (SEEDS, True)
+
+
+def test_rows_that_do_not_add_up_to_the_differences_are_not_theirs():
+    """As of effects, whose pairs alone do not name all four arms."""
+    rows = RANDOM.normal(size=(8, 20))
+    assert Sampling(rows="fixed").find_basis(rows.mean(1) + 0.01, rows).over == SEEDS
 
 
 def test_runs_without_marks_have_no_rows():

@@ -34,6 +34,8 @@ from fairtrial.study.task import AnyTask, RowOrigin, find_test_share
 from fairtrial.trial.trial import Trial
 
 SIGN_FLIP, ANYTIME = "sign-flip test", "anytime-valid bets"
+# What float32 may have changed of an accuracy.
+ROUNDED = 1e-6
 SEEDS, ROWS, BOTH = "seeds", "test rows", "seeds and test rows"
 
 
@@ -100,6 +102,8 @@ class Sampling:
             Tests, and over what they speak.
         """
         tolerance = 0.0 if is_same else find_tolerance(differences, scale)
+        if rows is not None and not np.allclose(rows.mean(1), differences, rtol=0.0, atol=ROUNDED):
+            rows = None  # They are not those of these differences, so nothing is known of them.
         is_sample = not (is_same or self.over_seeds) and len(differences) > 0
         if is_sample and self.rows == "split":
             basis = self._test_splits(differences, rows, tolerance)
