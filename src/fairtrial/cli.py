@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -465,6 +467,9 @@ def count_matches(path: Path) -> tuple[int, int]:
 def main() -> None:
     """Run the command line; errors are sentences and exit codes, never tracebacks."""
     make_streams_safe()
+    if not sys.warnoptions:  # What libraries warn of is said in sentences, where it matters.
+        warnings.simplefilter("ignore")
+        os.environ["PYTHONWARNINGS"] = "ignore"  # In workers too.
     try:
         try:
             refuse_optimised()

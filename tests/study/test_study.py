@@ -246,7 +246,7 @@ def test_all_errors_at_once():
         "study, line 7: task.noise = 'laplac' is not a known kind; did you mean 'laplace'?",
         "study, line 9: recipe.loss.delta = -1.0: it must be greater than 0.",
         "study, line 10: recipe.optimizer.learning_rat is not a known name; did you mean 'learning",
-        "study, line 11: recipe.steps = 'many': it must be a valid integer.",
+        "study, line 11: recipe.steps = 'many': it must be a valid integer; write a whole number.",
         "study, line 13: vary.steps = []: it must have at least 1 item.",
     ]:
         assert line in text
@@ -261,7 +261,7 @@ def test_all_errors_at_once():
         ('[vary]\n"loss.delta" = [1.0]', "recipe.loss.delta is not a known name"),
         ('[vary]\n"optimiser.momentum" = [0.5]', "did you mean 'optimizer'?"),
         ("[vary]\nsteps = []", "vary.steps = []"),
-        ("[vary]\nsteps = 5", "vary.steps = 5: it must be a valid list."),
+        ("[vary]\nsteps = 5", "vary.steps = 5: it must be a valid list; write"),
         ("[vary]\nsteps = [0]", "arm 'steps=0': recipe.steps = 0: it must be greater"),
         ('[[arms]]\nname = ""', "arms[0].name = ''"),
         ('[[arms]]\nname = "a"\nvary = { steps = [] }', "arms[0].vary.steps = []"),
@@ -451,7 +451,7 @@ def test_not_toml(text):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a = 1\r\nb = ", "study, line 2: this is not valid TOML: invalid value."),
+        ("a = 1\r\nb = ", "study, line 2: this is not valid TOML: invalid value; give it a value."),
         ("a = 1\nb = [\n\n\n", "study, line 2: this is not valid TOML: invalid value."),
         ("", "study, line 1: name is missing"),
         ("[a.b]\n[a.b]\n", "study, line 2, column 5: this is not valid TOML: cannot declare a.b"),

@@ -10,6 +10,7 @@ from fairtrial.study.arms import KNOWN_NAMES, Arm
 from fairtrial.study.claims import SELECTOR_NAMES, Claim
 from fairtrial.study.complaints import LONGEST_NAME, Complaint, name_place, show, write_bare
 from fairtrial.study.document import Place
+from fairtrial.study.hints import find_elsewhere, read_number
 from fairtrial.study.matching import (
     Match,
     has,
@@ -20,7 +21,7 @@ from fairtrial.study.matching import (
     select_arms,
 )
 from fairtrial.study.metrics import METRICS, list_metrics
-from fairtrial.study.names import suggest
+from fairtrial.study.names import find_same, suggest
 from fairtrial.study.recipe import Recipe
 
 
@@ -106,6 +107,11 @@ def _suggest_name(name: str) -> str:
     """Suggest a dotted name; where the table is right, one of that table."""
     table = name.rpartition(".")[0]
     known = [known for known in KNOWN_NAMES if known.rpartition(".")[0] == table]
+    inside = "" if table or find_same(name, known) else find_elsewhere(name, KNOWN_NAMES)
+    if inside:
+        return f"; did you mean {inside}?"
+    if name.startswith("recipe.") and name.removeprefix("recipe.") in KNOWN_NAMES:
+        return f"; did you mean {name.removeprefix('recipe.')!r}?"
     return suggest(name, known) or suggest(name, SELECTOR_NAMES)
 
 
@@ -166,6 +172,8 @@ def _complain_nothing(selector: Mapping[str, Any], here: Place, arms: Sequence[A
             found = {write_bare(arm.settings[name]) for arm in arms if name in arm.settings}
         place = (*here, *path)
         hint = suggest(write_bare(value), sorted(found), "; " if name == "arm" else ", ")
+        if isinstance(value, str) and (number := read_number(value)) in found:
+            hint = f"; write it without quotes: {number}"
         return Complaint(f"{name_place(place)} = {show(value)}: no arm has it{hint}.", (place,))
     return Complaint(f"{name_place(here)} = {show(selector)}: no arm has all of it.", (here,))
 

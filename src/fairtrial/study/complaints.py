@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from fairtrial.errors import InputError
 from fairtrial.study.document import Document, Place
+from fairtrial.study.hints import hint_name, hint_value
 from fairtrial.study.names import list_kinds, list_models, suggest
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -153,7 +154,8 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> Complaint:
         case "missing":
             text = f"{name} is missing: give it a value."
         case "extra_forbidden":
-            text = f"{name} is not a known name{suggest(str(place[-1]), known)}."
+            hint = hint_name(str(place[-1]), known, model, name_place(place[:-1]), value)
+            text = f"{name} is not a known name{hint}."
         case "union_tag_invalid":
             kinds = [kind.strip("' ") for kind in str(context["expected_tags"]).split(",")]
             kind = value.get("kind") if isinstance(value, Mapping) else value
@@ -166,15 +168,14 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> Complaint:
             text = f"{name}: {rule}." if name else f"{rule}."
             places = (*_list_mentioned(rule, place), place)
         case _:
-            text = f"{name} = {show(value)}: it must {_word_rule(detail)}."
+            hint = hint_value(detail["type"], value, str(place[-1]) if place else "")
+            text = f"{name} = {show(value)}: it must {_word_rule(detail)}{hint}."
     return Complaint(text, places)
 
 
 def _word_rule(detail: ErrorDetails) -> str:
     if detail["type"] in TABLE_ERRORS:
         return "be a table, as in { name = value }"
-    if detail["type"] == "list_type" and isinstance(detail["input"], Mapping):
-        return 'be a valid list; a dotted name goes in quotes, as in "optimizer.momentum" = [0.9]'
     rule = re.sub(r" after validation, not \d+$", "", detail["msg"])
     return re.sub(r"^.*? should (?=be|have|match)", "", rule)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fairtrial.errors import InputError
 from fairtrial.paths import expand_path
+from fairtrial.study.hints import hint_toml
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -113,7 +114,11 @@ def _word_toml_error(message: str, text: str) -> str:
         lambda names: ".".join(re.findall(r"'([^']*)'", names[1])),
         reason,
     )
-    return f"{where}: this is not valid TOML: {reason[:1].lower()}{reason[1:]}."
+    line = re.match(r"line (\d+)", where)
+    lines = text.split("\n")
+    here = lines[int(line[1]) - 1] if line and int(line[1]) <= len(lines) else ""
+    hint = hint_toml(here.rstrip("\r"), reason)
+    return f"{where}: this is not valid TOML: {reason[:1].lower()}{reason[1:]}{hint}."
 
 
 def _word_too_deep(where: str) -> str:

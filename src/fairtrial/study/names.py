@@ -88,6 +88,76 @@ def list_names(models: Iterable[type[BaseModel]], prefix: str = "") -> dict[str,
     return names
 
 
+# What others call the things that study files name; in the form of `simplify`.
+OTHER_NAMES = {
+    "learning_rate": "lr rate stepsize eta",
+    "steps": "maxsteps iterations maxiter niter nsteps",
+    "epochs": "nepochs epoch",
+    "batch_size": "batch minibatch",
+    "seeds": "seed nseeds repeats randomstate",
+    "penalty": "weightdecay regularization regularizer l1 l2",
+    "l2": "weightdecay",
+    "stopping": "earlystopping",
+    "schedule": "scheduler decay lrscheduler",
+    "init": "initializer initialization start",
+    "loss": "objective lossfunction criterion",
+    "optimizer": "optim",
+    "validation": "validationsplit validationshare",
+    "task": "dataset data problem",
+    "recipe": "model training",
+    "vary": "grid sweep search",
+    "claims": "claim hypotheses hypothesis",
+    "arms": "arm",
+    "baselines": "baseline",
+    "name": "title",
+    "say": "name title text statement description claim",
+    "on": "metric measure",
+    "margin": "threshold tolerance",
+    "better": "a winner best",
+    "than": "b worse loser",
+    "path": "file filename csv data",
+    "target": "y label response outcome",
+    "test": "testsize testshare testsplit",
+    "separator": "delimiter sep delim",
+    "missing_values": "navalues nastrings nullvalues",
+    "categorical": "categories categoricals factors",
+    "exclude": "drop ignore dropcolumns",
+    "rows": "nrows n nsamples samples",
+    "scale": "sigma std stddev",
+    "mse": "meansquarederror squarederror l2 leastsquares quadratic",
+    "mae": "meanabsoluteerror absoluteerror l1",
+    "huber": "smoothl1",
+    "cross_entropy": "logloss softmax nll categoricalcrossentropy sparsecategoricalcrossentropy ce",
+    "sgd": "gd gradientdescent momentum",
+    "adam": "adamw",
+    "normal": "gaussian randomnormal",
+    "constant": "zeros zero ones",
+    "fashion_mnist": "mnist fashion",
+    "table": "csv parquet dataframe file",
+    "random_forest": "rf forest",
+    "svm": "svc",
+    "nearest_neighbours": "knn nearestneighbors",
+    "halve_on_plateau": "plateau reducelronplateau",
+    "test_accuracy": "accuracy acc",
+    "r2": "rsquared r2score",
+}
+
+
+def simplify(name: str) -> str:
+    """Leave out of a name what spellings differ in: capitals, hyphens, underscores, spaces."""
+    return "".join(letter for letter in name.casefold() if letter not in "-_ ")
+
+
+def find_same(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a name is another spelling of, or another word for."""
+    known = list(known)
+    key = simplify(name).replace("isation", "ization").replace("iser", "izer")
+    for other in known:
+        if simplify(other) == key:
+            return other
+    return next((one for one in known if key in OTHER_NAMES.get(one, "").split()), None)
+
+
 def suggest(name: str, known: Iterable[str], separator: str = ", ") -> str:
     """Return the end of a sentence: the nearest known name, and all of them where they are few.
 
@@ -97,6 +167,7 @@ def suggest(name: str, known: Iterable[str], separator: str = ", ") -> str:
     "; did you mean 'scale'? (known: kind, scale)"
     """
     known = list(known)
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    same = find_same(name, known)
+    nearest = [same] if same else difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     return f"{hint} (known: {separator.join(known)})" if 0 < len(known) <= MOST_LISTED else hint

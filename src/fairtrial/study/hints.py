@@ -1,0 +1,208 @@
+"""What a teacher would say of a slip in a study file: values in quotes, brackets, other names."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+
+from pydantic import BaseModel
+
+from fairtrial.study.names import find_same, list_names, suggest
+
+LISTED = ("arms", "baselines", "claims")
+TABLES = ("task", "recipe", "vary")
+ALONE = ("name", "seeds", "only_claimed")
+NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+
+# --------------------------------------------------------------------------------------- values
+
+
+def hint_value(wanted: str, value: object, name: str) -> str:
+    """Return the end of a sentence: how to write a value that has the wrong type.
+
+    Parameters
+    ----------
+    wanted : str
+        Pydantic's name of the error, such as `"float_type"`.
+    value : object
+        What was given.
+    name : str
+        The last part of its dotted name.
+
+    Examples
+    --------
+    >>> hint_value("float_type", "0.1", "learning_rate")
+    '; write it without quotes: 0.1'
+    """
+    if wanted in ("int_type", "float_type"):
+        return _hint_number(value, wanted == "int_type")
+    if wanted == "bool_type":
+        return "; write true or false, in small letters and without quotes"
+    if wanted == "string_type" and not isinstance(value, Mapping | list):
+        return f"; write it in quotes: {json.dumps(str(value))}"
+    if wanted == "list_type":
+        return _hint_list(value, name)
+    if wanted in ("model_type", "model_attributes_type", "dict_type"):
+        return _hint_table(value, name)
+    return ""
+
+
+def _hint_number(value: object, is_whole: bool) -> str:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
+        return f"; write it without a decimal point or an exponent: {int(value)}"
+    if isinstance(value, list) and len(value) > 0:
+        return '; several values are varied, as in [vary] "NAME" = [...]'
+    if not isinstance(value, str):
+        return ""
+    if (number := read_number(value)) is None:
+        return "; write a number" if not is_whole else "; write a whole number"
+    if is_whole and float(number).is_integer():
+        number = str(int(float(number)))
+    return f"; write it without quotes: {number}"
+
+
+def read_number(text: str) -> str | None:
+    """Return the number that a text means, as TOML writes it; None where it means none."""
+    text = text.strip().replace("\u2212", "-").replace("_", "")
+    if text.endswith("%") and NUMBER.fullmatch(text[:-1].strip()):
+        return f"{float(text[:-1]) / 100:g}"
+    if re.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?", text):
+        text = text.replace(",", "")
+    elif re.fullmatch(r"[+-]?[0-9]+,[0-9]+", text):
+        text = text.replace(",", ".")
+    if not NUMBER.fullmatch(text):
+        return None
+    text = re.sub(r"\.(?=$|[eE])", ".0", text)
+    return re.sub(r"^([+-]?)\.", r"\g<1>0.", text)
+
+
+def _hint_list(value: object, name: str) -> str:
+    if name in LISTED:
+        return f"; write [[{name}]], with two brackets, above each of them"
+    if isinstance(value, Mapping):
+        inner = next(iter(value), "momentum")
+        return f'; a dotted name goes in quotes, as in "{name}.{inner}" = [...]'
+    if isinstance(value, str):
+        return f"; write brackets, as in [{json.dumps(value)}]"
+    return f"; write brackets, as in [{str(value).lower()}]" if value is not None else ""
+
+
+def _hint_table(value: object, name: str) -> str:
+    if isinstance(value, list) and name in TABLES:
+        return f"; write [{name}], with one pair of brackets, and only once"
+    if isinstance(value, str) and name in ("better", "than", "where"):
+        return (
+            f"; name a setting, as in {{ loss = {json.dumps(value)} }}, or an arm, as in "
+            f"{{ arm = {json.dumps(value)} }}"
+        )
+    return ""
+
+
+# ---------------------------------------------------------------------------------------- names
+
+
+def hint_name(
+    name: str, known: Iterable[str], model: type[BaseModel], place: str, value: object
+) -> str:
+    """Return the end of a sentence: where a name belongs, or which name is meant.
+
+    Parameters
+    ----------
+    name : str
+        It is not known where it stands.
+    known : iterable of str
+        The names that are known there.
+    model : type
+        Of the whole document.
+    place : str
+        The dotted name of the table that it stands in; empty at the top.
+    value : object
+        What it was given.
+    """
+    known = list(known)
+    if find_same(name, known):
+        return suggest(name, known)
+    if not place and isinstance(value, Mapping) and value.keys() & set(model.model_fields):
+        return f"; what it holds stands at the top of the file: leave out [{name}]"
+    if name == place:
+        return f"; leave out {name!r} and the point after it"
+    if place and (top := find_same(name, (*ALONE, *LISTED, *TABLES))):
+        if top in ALONE:
+            return f"; {top} stands at the top of the file, above the first [table]"
+        brackets = f"[[{top}]]" if top in LISTED else f"[{top}]"
+        return f"; {brackets} is a table at the top of the file"
+    nearest = find_elsewhere(name, list_names([model]), f"{place}.")
+    return f"; did you mean {nearest}?" if nearest else suggest(name, known)
+
+
+def find_elsewhere(name: str, names: Mapping[str, bool | None], table: str = "") -> str:
+    """Return the dotted names that end in a name, those in a table first, the shortest ones.
+
+    Parameters
+    ----------
+    name : str
+        One part.
+    names : mapping
+        As `list_names` returns it.
+    table : str
+        What names in the table begin with; it is left out of them.
+
+    Examples
+    --------
+    >>> from fairtrial.study.recipe import Recipe
+    >>> find_elsewhere("patience", list_names([Recipe]))
+    "'schedule.patience' or 'stopping.patience'"
+    """
+    found = [other for other in names if find_same(name, [other.rpartition(".")[2]])]
+    found = [other.removeprefix(table) for other in found if other.startswith(table)] or found
+    # A table of that name is meant less often than a setting.
+    settings = [one for one in found if names.get(table + one, names.get(one)) is None]
+    found = settings or found
+    fewest = min((other.count(".") for other in found), default=0)
+    return " or ".join(repr(other) for other in found if other.count(".") == fewest)
+
+
+# ----------------------------------------------------------------------------------------- TOML
+
+# What is seen in a line that is no TOML, and what to write.
+SLIPS: tuple[tuple[str, str], ...] = (
+    (r"^\s*[{]\s*$|^\s*[{]\s*\"", "a study file is TOML, not JSON: write name = value"),
+    (r"[\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb]", 'write straight quotes: "'),
+    (r"^\s*(//|/\*|%|--|;)", "a comment begins with #"),
+    (r"=\s*(True|False|TRUE|FALSE|Yes|No|yes|no|on|off)\s*(#.*)?$", "write true or false"),
+    (r"=\s*(None|null|nil|NULL|NA)\s*(#.*)?$", "leave the setting out where it has no value"),
+    (r"^[^=\"']*:=|==", "write one equals sign, as in name = value"),
+    (r"^\s*[\w.\"]+\s*:(\s|$)", "write an equals sign, as in name = value"),
+    (r"=\s*[+-]?\d{1,3}(,\d{3})+(\.\d+)?\s*(#.*)?$", "write numbers without commas, as in 1000"),
+    (r"=\s*[+-]?\d+,\d+\s*(#.*)?$", "write decimals with a point, as in 0.1"),
+    (r"=\s*[+-]?\.\d", "write a digit before the point, as in 0.1"),
+    (r"=\s*[+-]?\d+\.(?!\d)", "write a digit after the point, as in 1.0"),
+    (r"=\s*[+-]?0\d", "write numbers without zeros in front"),
+    (r"=\s*[+-]?[\d.]+\s*%", "write a share as a number, as in 0.1"),
+    (r"=\s*[+-]?\d+\s+\d", "write numbers without spaces"),
+    (r"\"[^\"]*\\[^\"]*\"", "write paths with /, or in single quotes"),
+    (r"=\s*[(]", "write lists in square brackets, as in [1, 2]"),
+    (r"=\s*(#.*)?$", "give it a value"),
+    (r";\s*$", "a line ends without a semicolon"),
+    (r"^\s*\[\[[^\]]*\]?\s*(#.*)?$", "close both brackets, as in [[claims]]"),
+    (r"^\s*\[[^\]]*(#.*)?$", "close the bracket, as in [task]"),
+    (r"^[^=\"]*\w[ \t]+\w[^=]*=", "a name has no spaces: write learning_rate, or put it in quotes"),
+    (r"[{][^}]*,\s*[}]", "leave out the comma before the closing brace"),
+    (r"[{][^}]*$", "write a table in braces in one line"),
+    (r"=\s*[A-Za-z_][\w .-]*(#.*)?$", 'write text in quotes, as in "mse"'),
+    (r"[\[{,]\s*[A-Za-z_][\w-]*\s*[\],}]", 'write text in quotes, as in "mse"'),
+    (r"^\s*[\w.]+\s*(#.*)?$", "write name = value"),
+)
+
+
+def hint_toml(line: str, message: str) -> str:
+    """Return the end of a sentence on a line that is no TOML: what to write, if it can be seen."""
+    lowered = message.lower()
+    if "twice" in lowered or "overwrite" in lowered or "already" in lowered or "mutate" in lowered:
+        return "; write each name, and each [table], once"
+    for pattern, advice in SLIPS:
+        if re.search(pattern, line):
+            return f"; {advice}"
+    return ""
