@@ -41,8 +41,8 @@ class Case:
         the verdict is over seeds alone.
     evidence : Evidence
         What its differences say, alone.
-    cause : Cause or str
-        Choice and budget; a sentence where it cannot be split.
+    cause : Cause
+        The parts of its differences; without any where there is a problem.
     tuned : Tuned or None
         Its differences where each side has its best settings.
     """
@@ -52,7 +52,7 @@ class Case:
     method: str
     shared_variance: float | None
     evidence: Evidence
-    cause: Cause | str
+    cause: Cause
     tuned: Tuned | None
 
     def test(self, differences: np.ndarray) -> Tests:
@@ -109,11 +109,9 @@ def _weigh_claim(claim: Claim, trial: Trial, study: Study, optima: Optima, metho
     pairs = pair_runs(claim, arms, trial.runs, study.list_seeds())
     nothing = weigh(np.array([]), claim.margin)
     if pairs.problem:
-        return Case(claim, pairs, method, None, nothing, pairs.problem, None)
+        return Case(claim, pairs, method, None, nothing, Cause({}), None)
     shared = share_rows(claim, pairs, trial)
-    cause, tuned = (
-        find_cause(claim, pairs, optima),
-        tune(claim, pairs, arms, trial.runs, by_earlier_seeds=method == ANYTIME),
-    )
+    cause = find_cause(claim, pairs, optima, trial.averages)
+    tuned = tune(claim, pairs, arms, trial.runs, by_earlier_seeds=method == ANYTIME)
     case = Case(claim, pairs, method, shared, nothing, cause, tuned)
     return replace(case, evidence=case.weigh(pairs.differences))

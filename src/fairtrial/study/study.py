@@ -23,6 +23,7 @@ from fairtrial.study.claims import Claim, find_claim_problems
 from fairtrial.study.complaints import Complaint, make_error, validate
 from fairtrial.study.document import Document, parse_toml, read_text
 from fairtrial.study.matching import match_claim
+from fairtrial.study.metrics import METRICS
 from fairtrial.study.plain import dump_given, make_plain
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.seeds import Seeds, list_seeds
@@ -162,6 +163,11 @@ class Study(Settings):
             has = {0: "no claims", 1: "1 claim"}.get(len(self.claims), f"{len(self.claims)} claims")
             raise InputError(f"There is no claim {number}: the study states {has}.")
         return self.replace(claims=[dump_given(self.claims[number - 1])], only_claimed=True)
+
+    @property
+    def needs_averages(self) -> bool:
+        """Whether a claim can be split into parts that need the mean of a run's last iterates."""
+        return any(METRICS[claim.on].of_the_end for claim in self.claims)
 
     def list_runs(self) -> list[Run]:
         """Return every arm with every seed, arm by arm."""

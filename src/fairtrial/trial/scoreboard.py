@@ -15,7 +15,7 @@ from fairtrial.optimum import Optimum, find_optimum, measure_objective
 from fairtrial.study.recipe import Recipe, Sgd
 
 if TYPE_CHECKING:
-    from fairtrial.training.trace import Trace
+    from fairtrial.training.trace import End, Trace
 
 # What counts as arrived, as a share: of the true parameters' length, of the gap at the start.
 TOLERANCE = 0.05
@@ -81,27 +81,36 @@ class Scoreboard:
             The metrics that `study.metrics.list_metrics` names. None where a run never came
             within the tolerance.
         """
+        metrics: Metrics = {**self.measure_end(trace)}
         if not self.dataset.n_classes:
-            metrics: Metrics = {**score_regression(trace.W, trace.b, self.dataset)}
             if self.dataset.true_parameters is not None or not recipe.noise.data:
                 metrics["steps_to_tolerance"] = self._count_steps(trace, recipe)
             return metrics | score_rate_and_fluctuation(trace, "parameter_error")
-        metrics = dict(trace.scores)
-        for prefix, told in trace.predictions.items():
-            truth = self._split[prefix].y
-            metrics |= score_predictions(truth, told.classes, told.confidence, prefix)
         return metrics | {
-            "generalization_gap": trace.scores["train_accuracy"] - trace.scores["accuracy"],
             **score_way(trace.curves["accuracy"]),
             **score_rate_and_fluctuation(trace, "accuracy"),
         }
 
-    def mark_test_rows(self, trace: Trace) -> np.ndarray | None:
-        """Say which test rows a run has told right, (N,) of bool; None for regression."""
+    def measure_end(self, end: End | Trace) -> dict[str, float]:
+        """Measure what a run ended with, or may have ended with: the metrics of the end alone."""
+        if not self.dataset.n_classes:
+            return score_regression(end.W, end.b, self.dataset)
+        metrics = dict(end.scores)
+        for prefix, told in end.predictions.items():
+            truth = self._split[prefix].y
+            metrics |= score_predictions(truth, told.classes, told.confidence, prefix)
+        gap = metrics["train_accuracy"] - metrics["accuracy"]
+        return metrics | {"generalization_gap": gap}
+
+    def mark_test_rows(self, end: End | Trace) -> np.ndarray | None:
+        """Say which test rows are predicted correctly, (N,) of bool; None for regression.
+
+        A run that diverged has none, as in claims, where its accuracy counts as 0.
+        """
         if not self.dataset.n_classes:
             return None
-        right = trace.predictions[""].classes == self.dataset.test_y
-        return right & (trace.outcome != "diverged")  # As in claims: accuracy 0.
+        right = end.predictions[""].classes == self.dataset.test_y
+        return right & (getattr(end, "outcome", "") != "diverged")
 
     def measure_parameters(self, W: np.ndarray, b: np.ndarray) -> dict[str, float]:
         """Measure parameters that no run has left: the metrics that they alone decide."""
