@@ -124,6 +124,12 @@ class Descent:
     ended_at: int = -1
     losses: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
+    path: list[tuple[Any, Any]] = field(default_factory=list)  # after each update
+
+    def average(self, n_last):
+        """The mean of the last iterates."""
+        W, b = (np.array(values) for values in zip(*self.path[-n_last:], strict=True))
+        return W.mean(0), b.mean(0)
 
 
 class NoDraws:
@@ -168,6 +174,7 @@ def descend(recipe, X, y, W, b, draws: Any = NoDraws) -> Descent:
             run.outcome, run.ended_at = "diverged", step
             return run
         run.W, run.b = W, b
+        run.path.append((W, b))
         run.outcome, rate = judge.decide(value, rate, step)
         if run.outcome != "training":
             run.ended_at = step
@@ -199,6 +206,7 @@ def descend_softmax(recipe, X, y, W, b, orders) -> Descent:
             gap = (shares - np.eye(len(run.b))[y[rows]]) / len(rows)
             run.W = run.W + rules[0].change(X[rows].T @ gap, rate)
             run.b = run.b + rules[1].change(gap.sum(0), rate)
+            run.path.append((run.W, run.b))
         run.losses.append(float(np.mean(losses)))
     return run
 

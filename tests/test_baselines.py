@@ -190,7 +190,7 @@ def test_claims_on_baselines(judged):
     _, (over_softmax, over_forest) = judged
     assert over_softmax["verdict"] == "holds"
     assert over_softmax["over"] == "seeds and test rows"
-    assert "has no budget" in over_softmax["cause"] and over_softmax["choice"] is None
+    assert over_softmax["cause_lacks"] == ["recipe"] and over_softmax["objective"] is None
     assert over_forest["difference"] > 0.0
 
 

@@ -43,7 +43,7 @@ def verdict(say, word, difference=-0.0673, on="parameter_error", margin=0.005):
     low, high = (None, None) if difference is None else (difference - 0.0176, difference + 0.0153)
     return {
         "say": say, "verdict": word, "on": on, "margin": margin, "difference": difference,
-        "low": low, "high": high, "seeds": 20, "choice": None, "budget": None, "note": "",
+        "low": low, "high": high, "seeds": 20, "note": "",
     }  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def test_named_claims_exist(shipped):
     says = [claim.say for study in shipped.values() for claim in study.claims]
     assert len(set(says)) == len(says)
     for statement in read_statements():
-        assert {*statement.also} <= {*says}
+        assert {*statement.also, *statement.beyond} <= {*says}
         assert {number_statement(say) for say in statement.equivalent} <= {statement.number}
         assert {*statement.equivalent} <= {*says}
 

@@ -146,7 +146,9 @@ def run(
     ] = None,
     counterfactual: Annotated[
         bool,
-        typer.Option("--counterfactual", help="Train arms on where the cause is their budget."),
+        typer.Option(
+            "--counterfactual", help="Train arms on where their training is not finished."
+        ),
     ] = False,
     claim: Annotated[
         int | None,
@@ -212,8 +214,9 @@ def run(
         write_stamp(folder, inputs)
     if counterfactual and not any(row["counterfactual"] for row in verdicts):
         say(
-            "Note: no claim has anything to train on for: a difference that matters, is mostly "
-            "budget, and comes from full-batch runs without noise on data or weights."
+            "Note: longer training is offered for no claim. It is offered where the difference "
+            "matters, most of it is unfinished training, and the runs are full batch, without "
+            "noise on data or weights."
         )
     if as_json:
         print_json(verdicts)

@@ -11,6 +11,7 @@ from importlib import resources
 from typing import Any, Literal
 
 from fairtrial.study.settings import Line, Settings
+from fairtrial.trial.trial import PARTS
 
 DECIDING = ("line", "fashion", "models")
 """Studies that repeat what the report did; claims of others go beyond it and decide nothing."""
@@ -54,6 +55,7 @@ class Statement(Settings):
     said: Line
     note: str = ""
     equivalent: list[Line] = []
+    beyond: list[Line] = []
     also: list[Line] = []
     incomparable: str = ""
     check: Literal["", "repeats", "challenge"] = ""
@@ -104,7 +106,7 @@ def judge_statements(
         - `why`: its figures, in at most 34 letters;
         - `checked`: the note of its check, or "";
         - `claims`: a dict for each claim: `study`, `number` (in the study, from 1), `say`, `on`,
-          `margin`, `verdict`, `seeds`, `difference`, `low`, `high`, `choice`, `budget` and
+          `margin`, `verdict`, `seeds`, `difference`, `low`, `high`, the parts of the cause and
           `note` as in `verdicts.json`, and `expects` (the verdict that agrees with the statement),
           `outcome` (what it says of the statement), `decides` (False of claims that go beyond the
           report), `also` (True where it is another statement's claim).
@@ -193,7 +195,7 @@ def _judge(
     verdict = NOT_COMPARABLE if statement.incomparable else found
     telling = _find_telling(own, found)
     return {
-        **statement.model_dump(exclude={"equivalent", "also"}),
+        **statement.model_dump(exclude={"equivalent", "beyond", "also"}),
         "verdict": verdict,
         "on_shared": found if statement.incomparable else None,
         "group": GROUPS.get(verdict, ""),
@@ -206,8 +208,7 @@ def _judge(
 
 def _read_claim(row: Mapping[str, Any], study: str, number: int) -> dict[str, Any]:
     names = (
-        "say", "on", "margin", "verdict", "seeds", "difference", "low", "high", "choice", "budget",
-        "note",
+        "say", "on", "margin", "verdict", "seeds", "difference", "low", "high", *PARTS, "note",
     )  # fmt: skip
     return {"study": study, "number": number, **{name: row.get(name) for name in names}}
 
@@ -218,7 +219,7 @@ def _weigh(claim: Mapping[str, Any], statement: Statement) -> dict[str, Any]:
         **claim,
         "expects": expects,
         "outcome": read_outcome(claim["verdict"], expects),
-        "decides": claim["study"] in DECIDING,
+        "decides": claim["study"] in DECIDING and claim["say"] not in statement.beyond,
         "also": claim["say"] in statement.also,
     }
 

@@ -21,6 +21,7 @@ from fairtrial.evidence.account import (
 from fairtrial.evidence.answer import answer
 from fairtrial.evidence.anytime import WidenedBets, place_bets
 from fairtrial.evidence.case import ANYTIME, SIGN_FLIP, Case, weigh_pairs
+from fairtrial.evidence.cause import Cause
 from fairtrial.evidence.counterfactual import make_longer_study
 from fairtrial.evidence.judge import PAIRS, find_undecidable, judge, recall_causes
 from fairtrial.evidence.optima import OPTIMA, Minimum, Optima
@@ -30,14 +31,16 @@ from fairtrial.evidence.sign_flip import list_subset_means
 from fairtrial.evidence.tuning import Tuned
 from fairtrial.evidence.until_decided import list_more_runs
 from fairtrial.evidence.verdict import Basis, weigh
+from fairtrial.trial.trial import OF_PARTS
 from made_up import make_runs, make_study
 
 # What the design promises of `verdicts.json`.
 PROMISED = {
     "say", "on", "better", "than", "where", "seeds", "difference", "low", "high", "p",
-    "p_adjusted", "margin", "verdict", "choice", "budget", "note",
+    "p_adjusted", "margin", "verdict", "note", "cause", "cause_lacks", "largest_part", *OF_PARTS,
 }  # fmt: skip
 
+SPLIT = ("objective", "unfinished", "noise_floor")
 FASTER = {
     "say": "The higher rate gets closer",
     "better": {"optimizer.learning_rate": 0.1},
@@ -90,10 +93,11 @@ def test_verdicts_are_what_numpy_and_scipy_say(folder):
 def test_what_is_promised_is_there(folder):
     for row in read(folder):
         assert set(row) >= PROMISED
-        assert row["choice"] + row["budget"] == pytest.approx(row["difference"])
+        assert sum(row[name] for name in SPLIT) == pytest.approx(row["difference"])
+        assert row["objective_and_unfinished"] is row["unfinished_and_noise_floor"] is None
     table = pl.read_parquet(folder / PAIRS)
     assert table.group_by("claim").len().sort("claim").rows() == [(0, 16), (1, 8)]
-    both = table["choice"] + table["budget"]
+    both = table["objective"] + table["unfinished"] + table["noise_floor"]
     means = table.group_by("claim", "seed", maintain_order=True).agg(pl.col("difference").mean())
     by_seed = table.with_columns(both=both).unique(["claim", "seed"], maintain_order=True)
     np.testing.assert_allclose(by_seed["both"], means["difference"], atol=1e-12)
@@ -135,7 +139,7 @@ def test_the_same_recipe_under_two_names_is_equivalent_with_difference_0(tmp_pat
     assert (row["verdict"], row["difference"], row["low"], row["high"]) == ("equivalent", 0, 0, 0)
     assert (
         row["cause"]
-        == "No run's parameter_error differs from that of the run that it is compared with."
+        == "Every run has the same parameter_error as the run that it is compared with."
     )
 
 
@@ -204,7 +208,7 @@ def make_table_study(path):
 
 def test_a_table_that_is_gone_leaves_the_split(tmp_path):
     (row,) = answer(make_table_study(tmp_path / "t.csv"), tmp_path / "out")
-    assert row["choice"] is not None and row["over"] == "seeds and test rows"
+    assert row["objective"] is not None and row["over"] == "seeds and test rows"
     assert "Every seed splits the same rows" in row["note"] and row["dominant"] is None
     (tmp_path / "t.csv").unlink()
     assert judge(tmp_path / "out") == [row]
@@ -235,7 +239,7 @@ def make_case(differences, method=SIGN_FLIP, shared=None, tuned=None):
         if method == SIGN_FLIP:
             tests = list_subset_means(pairs.differences, shared)
         evidence = weigh(pairs.differences, 0.0, Basis(tests, "seeds and test rows", shared))
-    return Case(study.claims[0], pairs, sampling, evidence, "Unknown.", tuned)
+    return Case(study.claims[0], pairs, sampling, evidence, Cause({}), tuned)
 
 
 UP = np.linspace(1.0, 2.0, 10)
@@ -352,7 +356,7 @@ def test_trained_to_the_end_a_budget_is_gone(tmp_path):
     """At the low rate the line is a third of the way; trained on, no rate is better."""
     claim = {**FASTER, "where": {"loss": "mse"}}
     (row,) = answer(make_study([claim]), tmp_path, counterfactual=True)
-    assert (row["verdict"], row["choice"]) == ("holds", 0.0)
+    assert (row["verdict"], row["objective"]) == ("holds", 0.0)
     longer = row["counterfactual"]
     assert longer["verdict"] == "equivalent" and longer["unfinished"] == []
     assert abs(longer["difference"]) < 0.02 * row["difference"]
@@ -394,35 +398,71 @@ def test_noise_that_moves_weights_for_ever_is_not_trained_away(tmp_path):
     recipe = {"loss": "mse", "optimizer": {"kind": "sgd", "learning_rate": 0.1}, "steps": 100}
     (row,) = answer(make_study([claim], vary={}, arms=arms, recipe=recipe), tmp_path)
     assert (row["verdict"], row["offers_counterfactual"]) == ("holds", False)
-    assert "differ in the noise put in while they train" in row["cause"]
+    assert (row["unfinished"], row["cause_lacks"]) == (None, ["calm"])
+    assert row["unfinished_and_noise_floor"] == pytest.approx(row["difference"])
+    assert "all of it from training with injected noise" in row["cause"]
 
 
-def train_on(tmp_path, mse_rate):
+def train_on(tmp_path, slow):
+    """A slow arm against MAE at a rate of 2, which jumps about its minimum."""
     arms = [
-        {"name": "steady", "set": {"optimizer.learning_rate": mse_rate}},
-        {"name": "jumping", "set": {"loss": "mae", "optimizer.learning_rate": 5.0}},
+        {"name": "slow", "set": slow},
+        {"name": "jumping", "set": {"loss": "mae", "optimizer.learning_rate": 2.0}},
     ]
-    claim = {"better": {"arm": "steady"}, "than": {"arm": "jumping"}, "on": "parameter_error"}
-    short = {"loss": "mse", "optimizer": "sgd", "steps": 20}
+    claim = {"better": {"arm": "slow"}, "than": {"arm": "jumping"}, "on": "parameter_error"}
+    short = {"loss": "mse", "optimizer": {"kind": "sgd", "learning_rate": 0.001}, "steps": 20}
     study = make_study([claim], vary={}, arms=arms, recipe=short)
     (row,) = answer(study, tmp_path, counterfactual=True)
-    return row
+    assert row["largest_part"] == "unfinished"
+    return row["counterfactual"]
 
 
 def test_an_arm_that_does_not_get_there_is_named(tmp_path):
-    """MAE at a rate of 5 jumps about its minimum for ever."""
-    row = train_on(tmp_path, 0.3)
-    assert abs(row["budget"]) > abs(row["choice"])
-    assert row["counterfactual"]["unfinished"] == ["jumping"]
-    assert "have not come within 1 %" in row["counterfactual"]["note"]
-    assert row["counterfactual"]["steps"] == 20 * 4**4
+    longer = train_on(tmp_path, {})
+    assert longer["unfinished"] == ["jumping"]
+    assert "have not come within 1 %" in longer["note"]
+    assert longer["steps"] == 20 * 4**4
 
 
 def test_an_arm_that_diverges_when_trained_on_is_said(tmp_path):
-    """MSE at a rate of 1.1 grows with every step; 20 steps only do not show it."""
-    longer = train_on(tmp_path, 1.1)["counterfactual"]
+    """Noise lets the rate grow by 15 % a step on average; 20 steps only do not show it."""
+    longer = train_on(tmp_path, {"noise.learning_rate": {"every": 1, "low": 1.0, "high": 1.3}})
     assert (longer["verdict"], longer["difference"]) == ("undecided", None)
     assert "diverged" in longer["note"]
+
+
+def test_a_noise_floor_is_not_trained_away(tmp_path):
+    """At a rate of 4 MAE jumps about its minimum, and would do so for any number of steps."""
+    recipe = {"loss": "mae", "optimizer": {"kind": "sgd", "learning_rate": 0.05}, "steps": 400}
+    arms = [{"name": "calm"}, {"name": "jumping", "set": {"optimizer.learning_rate": 4.0}}]
+    claim = {"better": {"arm": "calm"}, "than": {"arm": "jumping"}, "on": "parameter_error"}
+    (row,) = answer(make_study([claim], vary={}, arms=arms, recipe=recipe), tmp_path)
+    assert (row["verdict"], row["largest_part"]) == ("holds", "noise_floor")
+    assert row["objective"] == 0.0 and abs(row["unfinished"]) < 0.5 * row["noise_floor"]
+    assert not row["offers_counterfactual"]
+    assert "The largest part is the noise floor." in row["cause"]
+
+
+def test_folders_without_averages_tell_the_last_two_parts_together(folder, tmp_path):
+    old = shutil.copytree(folder, tmp_path / "old")
+    (old / "averages.parquet").unlink()
+    (old / "verdicts.json").unlink()
+    for row, before in zip(judge(old), read(folder), strict=True):
+        assert row["cause_lacks"] == ["average"]
+        assert row["unfinished"] is None and row["objective"] == before["objective"]
+        both = before["unfinished"] + before["noise_floor"]
+        assert row["unfinished_and_noise_floor"] == pytest.approx(both)
+        assert row["verdict"] == before["verdict"]
+
+
+def test_runs_trained_without_claims_stay_when_a_claim_is_added(tmp_path):
+    arms = [{"name": "one"}, {"name": "other", "set": {"optimizer.learning_rate": 0.1}}]
+    claim = {"better": {"arm": "other"}, "than": {"arm": "one"}, "on": "parameter_error"}
+    study, notes = make_study([], vary={}, arms=arms), []
+    assert ft.run(study, tmp_path).averages.is_empty()
+    (row,) = answer(make_study([claim], vary={}, arms=arms), tmp_path, note=notes.append)
+    assert "16 of 16 runs are there" in notes[0]
+    assert (row["objective"], row["cause_lacks"]) == (0.0, ["average"])
 
 
 # -------------------------------------------------------------------------------------- sentences

@@ -422,13 +422,13 @@ def test_sides_are_sorted_by_difference(line):
     assert "learning rate 0.001 · mae" in json.dumps(specification, ensure_ascii=False)
 
 
-def test_choice_and_budget_are_one_bar(line):
-    specification, rows = unpack(plots.choice_and_budget(line, 1))
-    parts = {row["part"]: row["value"] for row in rows if "part" in row}
-    (whole,) = [row["difference"] for row in rows if "difference" in row]
-    assert sum(parts.values()) == pytest.approx(whole, rel=1e-3)
+def test_parts_of_a_cause_are_bars_that_add_up_to_the_difference(line):
+    specification, rows = unpack(plots.cause(line, 1))
+    values = {row["part"]: row["value"] for row in rows if "part" in row}
+    whole = values.pop("difference")
+    assert [*values] == ["objective", "unfinished", "noise floor"]
+    assert sum(values.values()) == pytest.approx(whole, rel=1e-3)
     assert list_marks(specification)[0] == "bar"
-    assert "y" not in specification["layer"][0]["encoding"]
 
 
 def test_curves_of_claim_have_one_panel_per_pair_of_arms(line):

@@ -15,7 +15,7 @@ from fairtrial.report.report import make_document
 def make_row(say, **others):
     return {
         "say": say, "on": "parameter_error", "verdict": "holds", "margin": 0.05, "seeds": 20,
-        "difference": 0.3, "low": 0.1, "high": 0.5, "choice": 0.2, "budget": 0.1, "cause": "",
+        "difference": 0.3, "low": 0.1, "high": 0.5, "largest_part": "objective", "cause": "",
         "tuned": None, "counterfactual": None, "note": "",
     } | others  # fmt: skip
 
@@ -25,17 +25,17 @@ CHECK = {"say": "It repeats", "verdict": "holds", "note": "4 runs."}
 
 def test_headlines_start_with_the_most_surprising():
     rows = [
-        make_row("holds by its choice"),
+        make_row("holds by its objective"),
         make_row("cannot be told", verdict="undecided"),
         make_row("makes no difference", verdict="equivalent"),
-        make_row("holds by its budget", choice=0.1, budget=0.2),
+        make_row("holds by its training", largest_part="noise_floor"),
         make_row("is the other way round", verdict="reversed"),
         CHECK,
     ]
     found = [headline.claim for headline in list_headlines([Entry(row) for row in rows])]
     assert found == [
-        "is the other way round", "holds by its budget", "makes no difference", "cannot be told",
-        "holds by its choice", "It repeats",
+        "is the other way round", "holds by its training", "makes no difference", "cannot be told",
+        "holds by its objective", "It repeats",
     ]  # fmt: skip
 
 
@@ -43,8 +43,9 @@ def test_headlines_start_with_the_most_surprising():
     ("others", "words"),
     [
         ({}, "The difference is 0.3 [0.1, 0.5] in parameter error."),
-        ({"choice": 0.1, "budget": 0.2}, "Unfinished training explains more of it"),
-        ({"choice": 0.0, "budget": 0.3}, "differ in how far each gets"),
+        ({"largest_part": "unfinished"}, "Unfinished training is the largest part of it."),
+        ({"largest_part": "noise_floor"}, "The noise floor of the last steps is the largest part"),
+        ({"largest_part": None}, "The difference is 0.3 [0.1, 0.5] in parameter error."),
         ({"verdict": "equivalent"}, "No difference that matters: 0.3 [0.1, 0.5]"),
         ({"verdict": "equivalent"}, "a margin of 0.05"),
         ({"verdict": "undecided"}, "20 seeds cannot tell them apart: 0.3 [0.1, 0.5]"),

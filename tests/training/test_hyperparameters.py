@@ -18,6 +18,7 @@ def test_kinds():
         ("sgd", "adam", "rmsprop"), frozenset({"weights"}), frozenset(), False
     )
     assert list_kinds(RECIPES[:1]) == Kinds(("adam",), frozenset(), frozenset(), False)
+    assert list_kinds([recipe(average="last_epoch")]).averages
     others = [
         recipe(penalty={"l1": 0.1, "l2": 0.0}),
         recipe(stopping={"patience": 3, "restore_best": True}),

@@ -55,6 +55,7 @@ def test_the_tables_of_one_run(tmp_path):
             "schedule.kind": "constant",
             "init.kind": "constant",
             "init.value": 0.0,
+            "average": "none",
             "steps": 20,
             "penalty.l2": 0.0,
             "penalty.l1": 0.0,

@@ -12,12 +12,14 @@ import polars as pl
 from scipy.stats import skewtest
 
 from fairtrial.evidence.case import Case
-from fairtrial.evidence.cause import NOT_SPLIT, Cause
+from fairtrial.evidence.cause import Lack
 from fairtrial.evidence.effect import describe_effect
 from fairtrial.evidence.pairs import Bounds, can_train_on
 from fairtrial.evidence.sampling import ANYTIME, ROWS, SEEDS
 from fairtrial.evidence.seeds_needed import estimate_seeds
 from fairtrial.evidence.verdict import NARROW, WIDE, Decided, Evidence, decide
+from fairtrial.evidence.wording import find_largest, tell_cause
+from fairtrial.trial.trial import OF_PARTS
 
 FEWEST_FOR_SKEWNESS = 8  # Below, the test of skewness does not hold its level.
 SKEWED = (
@@ -109,7 +111,7 @@ def _make_row(case: Case, decided: Decided, n_claims: int, *, is_alone: bool) ->
         "verdict": decided.verdict,
         **_describe_effect(case),
         "dominant": _name_dominant(case),
-        **_describe_cause(case),
+        **_describe_cause(case, decided.verdict),
         "tuned": None,
         "offers_counterfactual": _offers_counterfactual(case, decided.verdict),
         "counterfactual": None,
@@ -160,16 +162,10 @@ def _name_dominant(case: Case) -> str | None:
     return "test rows" if evidence.basis.shared_variance > of_seeds else "seeds"
 
 
-def _describe_cause(case: Case) -> dict[str, Any]:
+def _describe_cause(case: Case, verdict: str) -> dict[str, Any]:
     cause = case.cause
-    described: dict[str, Any] = {}
-    for name in ("choice", "budget"):
-        values = getattr(cause, name, None)
-        if values is None:
-            described |= dict.fromkeys(
-                (name, *(f"{name}_{end}" for end in ("low", "high", "over")))
-            )
-            continue
+    described: dict[str, Any] = dict.fromkeys(OF_PARTS)
+    for name, values in cause.parts.items():
         basis = case.weigh_part(values)
         low, high = basis.tests.find_interval()
         described |= {
@@ -178,14 +174,19 @@ def _describe_cause(case: Case) -> dict[str, Any]:
             f"{name}_high": _finite(high),
             f"{name}_over": basis.over,
         }
-    return described | {"cause": cause.sentence if isinstance(cause, Cause) else cause}
+    is_decided = verdict != "undecided"
+    largest = find_largest(cause.parts, case.test_part) if is_decided else None
+    sentence = tell_cause(case.claim, case.pairs, cause, largest, is_decided=is_decided)
+    return described | {
+        "largest_part": largest,
+        "cause": case.pairs.problem or sentence,
+        "cause_lacks": [str(lack) for lack in cause.lacks],
+    }
 
 
 def _offers_counterfactual(case: Case, verdict: str) -> bool:
-    """Say whether a difference that matters is mostly budget, and longer runs can tell the rest."""
-    split = case.cause
-    is_budget = isinstance(split, Cause) and split.is_budget
-    return verdict != "equivalent" and is_budget and can_train_on(case.pairs)
+    """Say whether a difference that matters is mostly unfinished, and longer runs can finish it."""
+    return verdict != "equivalent" and case.cause.is_unfinished and can_train_on(case.pairs)
 
 
 def _list_pairs(case: Case) -> list[dict[str, Any]]:
@@ -285,9 +286,9 @@ def summarise_verdicts(verdicts: Sequence[dict[str, Any]]) -> list[dict[str, obj
 
 def explain(row: dict[str, Any]) -> str:
     """Explain a verdict in a line: its cause, its note, and what more training shows."""
-    cause = row.get("cause", "")
-    told = row.get("choice") is not None or cause.startswith(NOT_SPLIT)
-    parts = [cause if told else "", row["note"]]
+    # That a claim can have no parts is no news; nor is a problem, which the note has.
+    is_plain = {Lack.METRIC, Lack.RECIPE, Lack.EFFECT}.intersection(row.get("cause_lacks", ()))
+    parts = ["" if is_plain or row.get("difference") is None else row.get("cause", ""), row["note"]]
     tuned, longer = row.get("tuned"), row.get("counterfactual")
     if tuned:
         still = "still " if tuned["survives"] else ""

@@ -34,7 +34,7 @@ def answer(
     max_seeds : int
         How many seeds an arm may have then.
     counterfactual : bool
-        Whether arms are trained on where the cause of a difference is their budget.
+        Whether arms are trained on where most of a difference is unfinished training.
     options : Any
         As of `run`.
 

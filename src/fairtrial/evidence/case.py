@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from fairtrial.errors import FairtrialError, MachineError
-from fairtrial.evidence.cause import DATA_ABSENT, Cause, find_cause
+from fairtrial.evidence.cause import Cause, Lack, find_cause
 from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.pairs import NO_BOUNDS, Bounds, Pairs, pair_runs
 from fairtrial.evidence.sampling import ANYTIME, SIGN_FLIP, Sampling, find_sampling, is_joint
@@ -39,8 +39,8 @@ class Case:
         How they were drawn, which decides how differences are tested.
     evidence : Evidence
         What its differences say, alone.
-    cause : Cause or str
-        Choice and budget; a sentence where it cannot be split.
+    cause : Cause
+        The parts of its differences; without any where there is a problem.
     tuned : Tuned or None
         Its differences where each side has its best settings.
     """
@@ -49,7 +49,7 @@ class Case:
     pairs: Pairs
     sampling: Sampling
     evidence: Evidence
-    cause: Cause | str
+    cause: Cause
     tuned: Tuned | None
 
     @property
@@ -179,16 +179,16 @@ def _weigh_claim(claim: Claim, trial: Trial, study: Study, optima: Optima, metho
     pairs = _refuse_overflow(pair_runs(claim, arms, trial.runs, study.list_seeds()))
     nothing = weigh(np.array([]), claim.margin)
     if pairs.problem:
-        return Case(claim, pairs, Sampling(method), nothing, pairs.problem, None)
+        return Case(claim, pairs, Sampling(method), nothing, Cause({}), None)
     sampling = find_sampling(claim, pairs.arms, method, trial)
     evidence = weigh_pairs(
         pairs.differences, claim.margin, sampling, pairs.table,
         is_same=is_same_computation(pairs, trial), bounds=pairs.bounds,
     )  # fmt: skip
-    changed = _find_changed_data(pairs, trial)
-    cause = (
-        f"{DATA_ABSENT} ({changed.rstrip('.')})." if changed else find_cause(claim, pairs, optima)
-    )
+    if changed := _find_changed_data(pairs, trial):
+        cause = Cause({}, (Lack.DATA,), (changed,))
+    else:
+        cause = find_cause(claim, pairs, optima, trial.averages)
     tuned = tune(claim, pairs, arms, trial.runs, by_earlier_seeds=method == ANYTIME)
     return Case(claim, pairs, sampling, evidence, cause, tuned)
 

@@ -1,59 +1,84 @@
-"""Why two sides differ: the exact split of a difference into choice and budget.
+"""Why two sides differ: the exact split of a difference into three parts.
 
-With A* and B* the exact minimisers of the two objectives on the same training rows,
-m(A) - m(B) = [m(A*) - m(B*)] + {[m(A) - m(A*)] - [m(B) - m(B*)]}: what the choice would make of it
-if both were trained to the end, and what is owed to how far each has got.
+With A the parameters that a run ends with, Ā the mean of its last iterates (`training.average`),
+and A* the exact minimiser of its objective on its training rows, seed by seed:
+
+    m(A) - m(B) = [m(A*) - m(B*)]                                   the objective
+                + {[m(Ā) - m(A*)] - [m(B̄) - m(B*)]}                 unfinished training
+                + {[m(A) - m(Ā)] - [m(B) - m(B̄)]}                   the noise floor
+
+More steps take away what is unfinished. They do not take away the noise floor: at a constant
+learning rate the last iterate moves about its mean.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
 
 import numpy as np
+import polars as pl
 
 from fairtrial.data.load import measure_data
 from fairtrial.errors import FairtrialError
-from fairtrial.evidence.optima import ABSENT, Minimum, Optima
+from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.pairs import Pairs
-from fairtrial.study.arms import Arm
+from fairtrial.evidence.reach import Reach, find_reach
+from fairtrial.study.arms import Arm, Run
 from fairtrial.study.claims import Claim
-from fairtrial.study.complaints import write_bare
 from fairtrial.study.metrics import METRICS
 from fairtrial.study.recipe import FeatureNoise, Recipe
-from fairtrial.training.parameters import draw_init
 from fairtrial.trial.scoreboard import keep_objective
 
-NOT_SPLIT = "Not split: "
-DATA_ABSENT = f"{NOT_SPLIT}{ABSENT}"
+
+class Lack(StrEnum):
+    """What is missing where a difference is not split into all three parts."""
+
+    METRIC = "metric"  # A metric of the training, not of its end.
+    RECIPE = "recipe"  # A baseline has none.
+    EFFECT = "effect"  # Two effects are compared, not two arms.
+    END = "end"  # A run diverged.
+    DATA = "data"  # The minimum needs it.
+    MINIMUM = "minimum"
+    AVERAGE = "average"  # The mean of the last iterates.
+    CALM = "calm"  # Injected noise moves the run for as long as it trains.
 
 
 @dataclass(frozen=True)
 class Cause:
-    """A difference as choice + budget, seed by seed.
+    """A difference as a sum of parts, seed by seed.
 
     Attributes
     ----------
-    choice, budget : (n,)
-        One a seed, positive where they favour `better`; their sum is the difference.
-    sentence : str
-        What they say.
+    parts : dict of str to (n,)
+        By names of `trial.PARTS`: one value for each seed, positive where it favours `better`.
+        Their sum is the difference. Empty where it cannot be split.
+    lacks : tuple of Lack
+        What keeps it from being split into all three.
+    reasons : tuple of str
+        The same in sentences.
+    objective : str
+        What makes the two sides' objectives differ, such as "the loss"; "" where both have the same
+        objective on the same rows.
+    reach : Reach or None
+        Where a parameter could not get to its minimum.
     """
 
-    choice: np.ndarray
-    budget: np.ndarray
-    sentence: str
+    parts: dict[str, np.ndarray]
+    lacks: tuple[Lack, ...] = ()
+    reasons: tuple[str, ...] = ()
+    objective: str = ""
+    reach: Reach | None = None
 
     @property
-    def is_budget(self) -> bool:
-        """Whether the budget dominates."""
-        return bool(abs(self.budget.mean()) > abs(self.choice.mean()))
+    def is_unfinished(self) -> bool:
+        """Whether the part that more steps may take away is the largest on average."""
+        largest = max(self.parts, key=lambda name: abs(self.parts[name].mean()), default="")
+        return largest in ("unfinished", "unfinished_and_noise_floor")
 
 
-def find_cause(claim: Claim, pairs: Pairs, optima: Optima) -> Cause | str:
-    """Split a claim's difference into choice and budget.
+def find_cause(claim: Claim, pairs: Pairs, optima: Optima, averages: pl.DataFrame) -> Cause:
+    """Split a claim's difference into its parts.
 
     Parameters
     ----------
@@ -63,57 +88,147 @@ def find_cause(claim: Claim, pairs: Pairs, optima: Optima) -> Cause | str:
         Its matched runs, without a problem.
     optima : Optima
         Finds exact minimisers.
+    averages : DataFrame
+        `averages.parquet`: `run`, and metrics at the means of the runs' last iterates.
 
     Returns
     -------
-    Cause or str
-        A sentence where it cannot be split.
+    Cause
+        With all three parts where minimisers and means are known. Two that are not told apart are
+        one part.
     """
     if obstacle := _find_obstacle(claim, pairs):
         return obstacle
-    seeds = pairs.by_seed["seed"].to_list()
-    sign = 1.0 if METRICS[claim.on].higher_is_better else -1.0
-    choices, reaches = [], []
-    for better, than in pairs.arms:
-        if _is_same_objective(better, than):
-            choices.append(np.zeros(len(seeds)))
-            continue
-        sides = [optima.find(arm, seeds) for arm in (better, than)]
-        for arm, minima in zip((better, than), sides, strict=True):
-            if minima[0].problem:
-                if minima[0].problem.startswith(ABSENT):
-                    return f"{NOT_SPLIT}{minima[0].problem}."
-                return f"{NOT_SPLIT}no minimum of {arm.name!r} is known: {minima[0].problem}."
-        values = [np.array([one.metrics[claim.on] for one in minima]) for minima in sides]
-        choices.append(sign * (values[0] - values[1]))
-        for arm, minima in zip((better, than), sides, strict=True):
-            reaches.append(find_reach(arm, seeds, minima))
-    choice = np.mean(choices, 0)
-    budget = pairs.differences - choice
-    sentence = _tell(claim, pairs, float(choice.mean()), float(budget.mean()))
-    shortest = min(
-        (reach for reach in reaches if reach), key=lambda reach: reach.share, default=None
+    minima = _compare_minima(claim, pairs, optima)
+    means = _compare_averages(claim, pairs, averages)
+    objective, mean, whole = minima.difference, means.difference, pairs.differences
+    if objective is not None and mean is not None:
+        parts = {
+            "objective": objective,
+            "unfinished": mean - objective,
+            "noise_floor": whole - mean,
+        }
+    elif objective is not None:
+        parts = {"objective": objective, "unfinished_and_noise_floor": whole - objective}
+    elif mean is not None:
+        parts = {"objective_and_unfinished": mean, "noise_floor": whole - mean}
+    else:
+        parts = {}
+    lacking = [side for side in (minima, means) if side.lack is not None]
+    return Cause(
+        parts,
+        tuple(side.lack for side in lacking if side.lack),
+        tuple(side.reason for side in lacking),
+        "" if all(_is_same_objective(*pair) for pair in pairs.arms) else _name_objective(pairs),
+        minima.reach,
     )
-    if shortest and abs(budget.mean()) > abs(choice.mean()):
-        sentence += f" {shortest.sentence}"
-    return Cause(choice, budget, sentence)
 
 
-def _find_obstacle(claim: Claim, pairs: Pairs) -> str:
-    """Say why a claim cannot be split, before any minimum is looked for; "" if nothing is known."""
+def _find_obstacle(claim: Claim, pairs: Pairs) -> Cause | None:
+    """Find why a claim has no parts at all, before any minimum is looked for."""
     if claim.effect is not None:
-        return "A claim on effects compares four arms: each of its two effects has a cause."
+        reason = "A claim on effects compares four arms: each of its two effects has a cause."
+        return Cause({}, (Lack.EFFECT,), (reason,))
     if not METRICS[claim.on].of_the_end:
-        return f"{claim.on} is about the way, not the end: it has no minimum to be split at."
+        reason = f"{claim.on} is about the training, not about its end, so it has no parts."
+        return Cause({}, (Lack.METRIC,), (reason,))
     if not all(isinstance(arm.recipe, Recipe) for pair in pairs.arms for arm in pair):
-        return "A baseline is fitted by scikit-learn: it has no budget that could be short."
+        reason = "scikit-learn fits the baseline, so no part of the difference is unfinished."
+        return Cause({}, (Lack.RECIPE,), (reason,))
     if pairs.n_diverged:
-        return f"{NOT_SPLIT}{pairs.n_diverged} pairs have a run that diverged, and left no end."
-    if any(isinstance(arm.trained.noise.data, FeatureNoise) for p in pairs.arms for arm in p):
-        return f"{NOT_SPLIT}noise on the features is part of what an arm minimises."
-    if any(has_many_minima(arm) for pair in pairs.arms for arm in pair):
-        return f"{NOT_SPLIT}there are fewer rows than parameters, and so many minima."
-    return ""
+        reason = (
+            f"{pairs.n_diverged} pairs have a run that diverged, so there is no end to compare."
+        )
+        return Cause({}, (Lack.END,), (reason,))
+    return None
+
+
+# ------------------------------------------------------------------- differences at other points
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """The difference of the two sides at other parameters than those that the runs end with.
+
+    Attributes
+    ----------
+    difference : (n,) or None
+        One for each seed, positive where it favours `better`; None where it is not known.
+    lack, reason : Lack or None, str
+        Why not.
+    reach : Reach or None
+        The shortest, where one is known.
+    """
+
+    difference: np.ndarray | None
+    lack: Lack | None = None
+    reason: str = ""
+    reach: Reach | None = None
+
+
+def _compare_minima(claim: Claim, pairs: Pairs, optima: Optima) -> _Compared:
+    seeds = pairs.by_seed["seed"].to_list()
+    differences, reaches = [], []
+    for better, than in pairs.arms:
+        for arm in (better, than):
+            if has_many_minima(arm):
+                reason = "There are fewer rows than parameters, so there is no single minimum."
+                return _Compared(None, Lack.MINIMUM, reason)
+        if _is_same_objective(better, than):
+            differences.append(np.zeros(len(seeds)))
+            continue
+        sides = []
+        for arm in (better, than):
+            if isinstance(arm.trained.noise.data, FeatureNoise):
+                reason = "Noise on the features changes what an arm minimises; no minimum is known."
+                return _Compared(None, Lack.MINIMUM, reason)
+            minima = optima.find(arm, seeds)
+            if minima[0].problem:
+                lack = Lack.DATA if minima[0].lacks_data else Lack.MINIMUM
+                reason = f"No minimum of {arm.name!r} is known: {minima[0].problem}."
+                return _Compared(None, lack, reason)
+            sides.append(np.array([one.metrics[claim.on] for one in minima]))
+            reaches.append(find_reach(arm, seeds, minima))
+        differences.append(_get_sign(claim) * (sides[0] - sides[1]))
+    known = (reach for reach in reaches if reach)
+    shortest = min(known, key=lambda reach: reach.share, default=None)
+    return _Compared(np.mean(differences, 0), reach=shortest)
+
+
+def _compare_averages(claim: Claim, pairs: Pairs, averages: pl.DataFrame) -> _Compared:
+    seeds = pairs.by_seed["seed"].to_list()
+    arms = [arm.trained for pair in pairs.arms for arm in pair]
+    if any(recipe.noise.weights or _has_target_noise(recipe) for recipe in arms):
+        reason = (
+            "Injected noise moves a run for as long as it trains, so unfinished training and the "
+            "noise floor are not told apart."
+        )
+        return _Compared(None, Lack.CALM, reason)
+    if any(recipe.restores_best for recipe in arms):
+        reason = "A run that ends with its best parameters has no mean of the iterates about them."
+        return _Compared(None, Lack.AVERAGE, reason)
+    known = {}
+    if claim.on in averages.columns:
+        known = dict(averages.select("run", claim.on).iter_rows())
+    values = np.array(
+        [
+            [[known.get(Run(arm, seed).name) for seed in seeds] for arm in pair]
+            for pair in pairs.arms
+        ],
+        float,
+    )
+    if not np.isfinite(values).all():
+        reason = "The means of the last iterates were not kept when these runs were trained."
+        return _Compared(None, Lack.AVERAGE, reason)
+    return _Compared(_get_sign(claim) * (values[:, 0] - values[:, 1]).mean(0))
+
+
+def _get_sign(claim: Claim) -> float:
+    return 1.0 if METRICS[claim.on].higher_is_better else -1.0
+
+
+def _has_target_noise(recipe: Recipe) -> bool:
+    return recipe.noise.data is not None and not isinstance(recipe.noise.data, FeatureNoise)
 
 
 def has_many_minima(arm: Arm) -> bool:
@@ -130,107 +245,14 @@ def has_many_minima(arm: Arm) -> bool:
 
 def _is_same_objective(one: Arm, other: Arm) -> bool:
     objectives = [keep_objective(arm.trained) for arm in (one, other)]
+    noises = [arm.trained.noise.data for arm in (one, other)]
+    on_features = any(isinstance(noise, FeatureNoise) for noise in noises)
+    if on_features and noises[0] != noises[1]:
+        return False
     return one.task == other.task and objectives[0] == objectives[1]
 
 
-# --------------------------------------------------------------------- the reach of a bounded slope
-
-
-@dataclass(frozen=True)
-class Reach:
-    """How far a parameter can get at most, and how far it had to go.
-
-    Attributes
-    ----------
-    share : float
-        The one over the other, below 1.
-    sentence : str
-        What that means.
-    """
-
-    share: float
-    sentence: str
-
-
-def find_reach(arm: Arm, seeds: list[int], minima: list[Minimum]) -> Reach | None:
-    """Find whether an arm's steps, all in one direction, would not have led to its minimum.
-
-    The slope of MAE and of Huber's loss is bounded: that of a weight by the mean absolute value of
-    its feature (times delta), that of the intercept by 1 (times delta). So gradient descent moves
-    no further than learning rate times steps times that bound.
-
-    Parameters
-    ----------
-    arm : Arm
-        The recipe.
-    seeds : list of int
-        For each of which there is a minimum.
-    minima : list of Minimum
-        Of its objective.
-
-    Returns
-    -------
-    Reach or None
-        Of the parameter that falls shortest; None where the slope has no bound, noise or a penalty
-        moves the weights too, or all parameters could have got there.
-    """
-    recipe = arm.trained
-    bound = {"mae": 1.0, "huber": getattr(recipe.loss, "delta", None)}.get(recipe.loss.kind)
-    moved = recipe.noise.weights or recipe.noise.learning_rate
-    if bound is None or moved or recipe.penalty.l1 or recipe.penalty.l2 or recipe.steps is None:
-        return None
-    if recipe.optimizer.kind != "sgd":
-        return None
-    rate, steps = recipe.optimizer.learning_rate, recipe.steps
-    sizes = np.array([one.sizes for one in minima])
-    reach = rate * steps * bound * sizes / (1.0 - recipe.optimizer.momentum)
-    needed = np.abs(
-        np.array([one.parameters for one in minima])
-        - np.array([
-            np.append(*draw_init(recipe.init, sizes.shape[1] - 1, 0, seed)) for seed in seeds
-        ])
-    )  # fmt: skip
-    shares = reach.mean(0) / np.maximum(needed.mean(0), 1e-300)
-    short = int(np.argmin(shares))
-    if shares[short] >= 1.0:
-        return None
-    name = "b" if short == sizes.shape[1] - 1 else ("W" if sizes.shape[1] == 2 else f"W[{short}]")
-    return Reach(
-        float(shares[short]),
-        f"With learning rate {rate:g} and {steps:,} steps of {recipe.loss.kind}, {name} cannot "
-        f"move further than {reach.mean(0)[short]:.3g}, and had {needed.mean(0)[short]:.3g} to go "
-        "(means over the seeds).",
-    )
-
-
-# --------------------------------------------------------------------------------------- sentences
-
-
-def _tell(claim: Claim, pairs: Pairs, choice: float, budget: float) -> str:
-    difference = choice + budget
-    if np.all(pairs.differences == 0.0):
-        return f"No run's {claim.on} differs from that of the run that it is compared with."
-    better, than = name_sides(claim)
-    loser, sign = (than, 1.0) if difference >= 0.0 else (better, -1.0)
-    # Three digits of the largest, and all three figures to the same place.
-    largest = max(abs(difference), abs(choice), abs(budget))
-    digits = max(0, 2 - math.floor(math.log10(largest or 1.0)))
-    # Adding 0 makes -0 plain.
-    show = [f"{round(sign * one, digits) + 0.0:.{digits}f}" for one in (difference, choice, budget)]
-    start = f"{loser} ends {show[0]} worse in {claim.on}"
-    if all(_is_same_objective(*pair) for pair in pairs.arms):
-        noise = any(one.trained.noise != other.trained.noise for one, other in pairs.arms)
-        differ = "in the noise put in while they train" if noise else "in how far they get"
-        return (
-            f"{start}; all of it is budget: both sides minimise the same objective on the same "
-            f"rows, and differ {differ}."
-        )
-    return (
-        f"{start}; {show[1]} of it is {_name_choice(pairs)}, {show[2]} is unfinished training."
-    )  # fmt: skip
-
-
-def _name_choice(pairs: Pairs) -> str:
+def _name_objective(pairs: Pairs) -> str:
     """Name all that decides the two sides' minima and differs between them in any pair."""
     names = {
         "loss": "the loss",
@@ -249,30 +271,4 @@ def _name_choice(pairs: Pairs) -> str:
                 differ["the noise" if noise else f"the task's {rest}"] = None
             elif table in names:
                 differ[names[table]] = None
-    return " and ".join(differ) or "the choice"
-
-
-def name_sides(claim: Claim) -> tuple[str, str]:
-    """Name the two sides of a claim by what their selectors say.
-
-    Examples
-    --------
-    >>> name_sides(Claim(say="-", better={"loss": "mse"}, than={"loss": "mae"}, on="mse"))
-    ('mse', 'mae')
-    >>> name_sides(Claim(say="-", better={"epochs": 20}, than={"epochs": 10}, on="accuracy"))
-    ('epochs=20', 'epochs=10')
-    """
-    better, than = _name_side(claim.better), _name_side(claim.than)
-    return (better, than) if better != than else (f"better ({better})", f"than ({than})")
-
-
-def _name_side(selector: Mapping[str, Any]) -> str:
-    words = []
-    for name, value in selector.items():
-        if isinstance(value, str):
-            words.append(value)
-        elif isinstance(value, Mapping):
-            words.append(_name_side(value))
-        else:
-            words.append(f"{name.rpartition('.')[2]}={write_bare(value)}")
-    return ", ".join(words)
+    return " and ".join(differ) or "the objective"

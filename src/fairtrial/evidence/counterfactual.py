@@ -33,7 +33,7 @@ Goals = dict[tuple[str, str], tuple[Arm, float]]  # by arm and metric: how near 
 
 
 def run_counterfactuals(folder: Path, **options: Any) -> list[dict[str, Any]]:
-    """Train the arms of claims whose cause is budget to their ends, and judge those claims again.
+    """Train the arms of claims that are not finished to their ends, and judge those claims again.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ from fairtrial.evidence.case import (
     count_seeds_for,
     weigh_claims,
 )
-from fairtrial.evidence.cause import DATA_ABSENT, Cause
+from fairtrial.evidence.cause import Lack
 from fairtrial.evidence.design import (
     choose_method,
     find_statements,
@@ -32,7 +32,7 @@ from fairtrial.trial.design import Design, read_design
 from fairtrial.trial.files import write_file, write_json
 from fairtrial.trial.identity import fingerprint_verdict
 from fairtrial.trial.store import PAIRS, VERDICTS
-from fairtrial.trial.trial import Trial
+from fairtrial.trial.trial import OF_PARTS, PARTS, Trial
 
 # What a claim and its difference are known by again.
 SAME = (
@@ -136,23 +136,23 @@ def recall_causes(rows: Sequence[dict[str, Any]], before: Sequence[dict[str, Any
     """Keep what was known of differences that are still the same.
 
     That is what longer runs have said of them, and, where the data is no longer at hand, their
-    split into choice and budget.
+    split into parts.
     """
+    of_cause = (*OF_PARTS, "largest_part", "cause", "cause_lacks", "offers_counterfactual")
     for row in rows:
         for old in before:
             if any(row[name] != old.get(name) for name in SAME):
                 continue
             row["counterfactual"] = old.get("counterfactual")
-            if row["cause"].startswith(DATA_ABSENT) and old.get("choice") is not None:
-                row |= {name: old[name] for name in old if name.startswith(("choice", "budget"))}
-                row |= {name: old[name] for name in ("cause", "offers_counterfactual")}
+            if Lack.DATA in row["cause_lacks"] and old.get("objective") is not None:
+                row |= {name: old[name] for name in of_cause}
 
 
 def join_pairs(cases: Sequence[Case]) -> pl.DataFrame:
     """Make `pairs.parquet`: a row for each claim, seed and pair of arms.
 
     Columns: claim (from 0), seed, better, than (arms), better_value, than_value, difference; and of
-    the whole seed choice and budget, null where there is no split.
+    the whole seed each part of the difference, null where it is not split so.
     """
     tables = []
     for number, case in enumerate(cases):
@@ -160,11 +160,10 @@ def join_pairs(cases: Sequence[Case]) -> pl.DataFrame:
             pl.lit(number, pl.Int64).alias("claim"),
             "seed", "better", "than", "better_value", "than_value", "difference",
         )  # fmt: skip
-        split = case.cause if isinstance(case.cause, Cause) else None
+        nothing = pl.lit(None, pl.Float64)
+        found = {name: pl.Series(values) for name, values in case.cause.parts.items()}
         parts = case.pairs.by_seed.select(
-            "seed",
-            choice=pl.Series(split.choice) if split else pl.lit(None, pl.Float64),
-            budget=pl.Series(split.budget) if split else pl.lit(None, pl.Float64),
+            "seed", **{name: found.get(name, nothing) for name in PARTS}
         )
         tables.append(table.join(parts, on="seed", how="left", maintain_order="left"))
     return pl.concat(tables)

@@ -20,10 +20,11 @@ from fairtrial.trial.fingerprint import fingerprint_arm, fingerprint_run
 from fairtrial.trial.scoreboard import Scoreboard, keep_objective
 
 OPTIMA = "optima.parquet"
-ABSENT = "the data is not at hand"
 # Rows times features, times classes where there are any: so many take a gigabyte as float64. With
 # classes a search on more takes minutes, and without it takes several gigabytes.
 MOST_VALUES = 2**27
+
+NOT_UNIQUE = "it is not unique, because other parameters have the same loss"
 
 SCHEMA = pl.Schema(
     {
@@ -53,12 +54,15 @@ class Minimum:
         For regression: mean absolute value of each feature, then 1.
     metrics : dict of str to float
         Of the scoreboard, those that parameters alone decide.
+    lacks_data : bool
+        Whether there is none because the data is not at hand.
     """
 
     problem: str
     parameters: np.ndarray
     sizes: np.ndarray
     metrics: dict[str, float]
+    lacks_data: bool = False
 
 
 class Optima:
@@ -96,7 +100,8 @@ class Optima:
         try:
             fingerprint = fingerprint_arm(arm.task, objective)
         except FairtrialError as error:
-            return [_make_problem(f"{ABSENT} ({str(error).rstrip('.')})")]
+            problem = f"the data is not at hand ({str(error).rstrip('.')})"
+            return [Minimum(problem, np.array([]), np.array([]), {}, lacks_data=True)]
         found = []
         for seed in seeds:
             key = fingerprint_run(fingerprint, seed)
@@ -132,12 +137,13 @@ def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
     board = Scoreboard(dataset, seed, objective.validation)
     optimum = board.find_optimum(objective)
     is_number, metrics = not dataset.n_classes, {}
-    if not optimum.problem:
+    problem = optimum.problem or ("" if optimum.is_unique else NOT_UNIQUE)
+    if not problem:
         metrics = board.measure_parameters(optimum.W, optimum.b)
     sizes = np.append(np.abs(dataset.X).mean(0, dtype=np.float64), 1.0) if is_number else []
     return {
         "key": key,
-        "problem": optimum.problem,
+        "problem": problem,
         "certificate": float(optimum.certificate),
         "tolerance": float(optimum.tolerance),
         "parameters": np.append(optimum.W, optimum.b).tolist() if is_number else [],
@@ -150,7 +156,3 @@ def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
 def _read(row: dict) -> Minimum:
     metrics = dict(zip(row["metric"], row["metric_value"], strict=True))
     return Minimum(row["problem"], np.array(row["parameters"]), np.array(row["sizes"]), metrics)
-
-
-def _make_problem(problem: str) -> Minimum:
-    return Minimum(problem, np.array([]), np.array([]), {})

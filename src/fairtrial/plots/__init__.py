@@ -7,7 +7,7 @@ drag to move the axes, or hold Shift and scroll to zoom. Double-click to reset.
 """
 
 from fairtrial.plots.of_claims import (
-    choice_and_budget,
+    cause,
     curves_of_claim,
     differences,
     grid_of_claim,
@@ -27,8 +27,8 @@ from fairtrial.plots.of_runs import (
 )
 
 __all__ = [
-    "accuracy_against_time", "choice_and_budget", "confusion", "curves", "curves_of_claim",
-    "differences", "final_values", "fits", "grid_of_claim", "learning_rates", "mistakes",
+    "accuracy_against_time", "cause", "confusion", "curves", "curves_of_claim", "differences",
+    "final_values", "fits", "grid_of_claim", "learning_rates", "mistakes",
     "noise", "outcomes", "predictions", "residuals", "samples", "sensitivity", "sides",
     "targets", "told", "train_and_validation", "weights", "where_it_holds",
 ]  # fmt: skip

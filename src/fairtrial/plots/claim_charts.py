@@ -151,49 +151,58 @@ def draw_sides(by_seed: pl.DataFrame, row: Mapping[str, Any], looks: Looks) -> C
     return lay_out(layered, f"{metric} of {names[0]} and {names[1]}, seed by seed.")
 
 
-def draw_split(row: Mapping[str, Any]) -> Chart:
-    """Draw choice and budget as one bar, and their sum, the difference, with its interval."""
-    names = ("choice", "budget")
-    parts = pl.DataFrame(
+PART_COLOURS = {
+    "objective": BLUE,
+    "unfinished": VERMILLION,
+    "noise_floor": SKY,
+    "objective_and_unfinished": BLUE,
+    "unfinished_and_noise_floor": VERMILLION,
+}
+
+
+def draw_cause(row: Mapping[str, Any]) -> Chart:
+    """Draw the parts of a difference, a bar each, and the whole; all with their intervals."""
+    names = [name for name in PART_COLOURS if row[name] is not None]
+    labels = [name.replace("_", " ") for name in names]
+    shown = pl.DataFrame(
         {
-            "part": names,
-            "value": [row[name] for name in names],
-            "low": [row[f"{name}_low"] for name in names],
-            "high": [row[f"{name}_high"] for name in names],
+            "part": [*labels, "difference"],
+            "value": [row[name] for name in (*names, "difference")],
+            "low": [row[f"{name}_low"] for name in names] + [row["low"]],
+            "high": [row[f"{name}_high"] for name in names] + [row["high"]],
         },
         schema_overrides=dict.fromkeys(("value", "low", "high"), pl.Float64),
     )
-    title = f"difference in {show_metric(row['on'])}"
-    axis = {"format": "~g", "tickCount": 6}
-    bar = {
-        "data": list_rows(parts),
-        "mark": mark("bar", opacity=0.85, height=16),
+    of_parts = pl.col("part") != "difference"
+    x = quantity(
+        "value", title=f"difference in {show_metric(row['on'])}",
+        axis={"format": "~g", "tickCount": 6},
+    )  # fmt: skip
+    y = nominal("part", title=None, sort=shown["part"].to_list(), axis={"labelLimit": 260})
+    colours = {"domain": labels, "range": [PART_COLOURS[name] for name in names]}
+    bars = {
+        "data": list_rows(shown.filter(of_parts)),
+        "mark": mark("bar", opacity=0.85, height=12),
         "encoding": {
-            "x": quantity("value", title=title, axis=axis, stack="zero"),
-            "color": nominal(
-                "part",
-                scale={"domain": list(names), "range": [BLUE, VERMILLION]},
-                legend={"title": None, "symbolType": "square", "symbolOpacity": 1},
-            ),
+            "x": x,
+            "y": y,
+            "color": nominal("part", scale=colours, legend=None),
             "tooltip": [nominal("part"), quantity("value"), quantity("low"), quantity("high")],
         },
     }
-    whole = pl.DataFrame({name: [row[name]] for name in ("difference", "low", "high")})
-    mean = list_rows(whole.cast(pl.Float64))
-    interval = {
-        "data": mean,
+    intervals = {
+        "data": list_rows(shown.drop_nulls()),
         "mark": mark("rule", strokeWidth=2, color=INK),
-        "encoding": {"x": quantity("low"), "x2": {"field": "high"}},
+        "encoding": {"x": quantity("low"), "x2": {"field": "high"}, "y": y},
     }
-    has_ends = None not in (row["low"], row["high"])
-    layers = [
-        bar,
-        _draw_zero(),
-        *([interval] if has_ends else []),
-        {"data": mean, "mark": DIAMOND, "encoding": {"x": quantity("difference")}},
-    ]
-    said = f"Choice {row['choice']:.3g}, budget {row['budget']:.3g}; sum {row['difference']:.3g}."
-    return lay_out({"layer": layers, "height": 44}, said)
+    whole = {
+        "data": list_rows(shown.filter(~of_parts)),
+        "mark": DIAMOND,
+        "encoding": {"x": x, "y": y},
+    }
+    said = "; ".join(f"{part} {value:.3g}" for part, value in shown.select("part", "value").rows())
+    layers = [bars, _draw_zero(), intervals, whole]
+    return lay_out({"layer": layers, "height": 20 * shown.height}, f"{said}.")
 
 
 VERDICT_LOOKS = {

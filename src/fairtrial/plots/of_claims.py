@@ -21,7 +21,7 @@ from fairtrial.plots.remember import remember
 from fairtrial.plots.summaries import list_single_curves, list_unique, summarise_curves
 from fairtrial.study.metrics import LOSS_FLUCTUATION, RATE
 from fairtrial.trial.store import PAIRS, VERDICTS
-from fairtrial.trial.trial import Trial
+from fairtrial.trial.trial import PARTS, Trial
 
 MOST_PAIRS_OF_CURVES = 4
 """The most pairs of arms whose curves are shown, one panel per pair."""
@@ -160,8 +160,8 @@ def sides(trial: Trial, claim: int = 1) -> Chart:
     return claim_charts.draw_sides(judged.by_seed, judged.row, _tell_sides_apart(order))
 
 
-def choice_and_budget(trial: Trial, claim: int = 1) -> Chart:
-    """Draw the two parts of a claim's difference: the choice and the unfinished training (budget).
+def cause(trial: Trial, claim: int = 1) -> Chart:
+    """Draw the parts of a claim's difference, each with its interval, and the whole.
 
     Parameters
     ----------
@@ -173,12 +173,12 @@ def choice_and_budget(trial: Trial, claim: int = 1) -> Chart:
     Raises
     ------
     InputError
-        If there is no such claim, or it has no split.
+        If there is no such claim, or its difference is not split.
     """
     judged = _read_difference(trial, claim)
-    if judged.row["choice"] is None:
-        raise InputError(f"Claim {claim} has no split. {judged.row['cause']}")
-    return claim_charts.draw_split(judged.row)
+    if all(judged.row[name] is None for name in PARTS):
+        raise InputError(f"The difference of claim {claim} is not split. {judged.row['cause']}")
+    return claim_charts.draw_cause(judged.row)
 
 
 def curves_of_claim(trial: Trial, claim: int = 1) -> Chart | None:

@@ -28,7 +28,7 @@ from fairtrial.report.blocks import (
     Table,
 )
 from fairtrial.report.blocks import Text as Paragraph
-from fairtrial.trial.trial import Trial
+from fairtrial.trial.trial import PARTS, Trial
 
 ORDER = ("reversed", "equivalent", "undecided", "holds")
 """Verdicts, the most surprising first."""
@@ -73,8 +73,8 @@ def list_entries(trial: Trial) -> list[Entry]:
 def list_headlines(entries: Sequence[Entry]) -> list[Headline]:
     """List the headlines, the most surprising first.
 
-    Reversed claims come first, then claims whose difference comes mostly from unfinished training,
-    then all others.
+    Reversed claims come first, then claims whose difference comes mostly from how the runs are
+    trained and not from what they minimise, then all others.
     """
     ranked = sorted(entries, key=_rank)
     return [
@@ -85,13 +85,20 @@ def list_headlines(entries: Sequence[Entry]) -> list[Headline]:
 
 def _rank(entry: Entry) -> tuple[bool, bool, int]:
     verdict = entry.row["verdict"]
-    return verdict != "reversed", not is_budget(entry.row), ORDER.index(verdict)
+    return verdict != "reversed", not is_of_training(entry.row), ORDER.index(verdict)
 
 
-def is_budget(row: Mapping[str, Any]) -> bool:
-    """Say whether a difference that matters comes mostly from unfinished training."""
-    is_split = row.get("choice") is not None and row["verdict"] in ("holds", "reversed")
-    return bool(is_split and abs(row["budget"]) > abs(row["choice"]))
+OF_TRAINING = {
+    "unfinished": "Unfinished training is the largest part of it.",
+    "noise_floor": "The noise floor of the last steps is the largest part of it.",
+    "unfinished_and_noise_floor": "Training is the largest part of it, not the objective.",
+}
+"""What is said of a difference whose largest part is not the objective, as a test shows."""
+
+
+def is_of_training(row: Mapping[str, Any]) -> bool:
+    """Say whether a difference that matters comes mostly from how the runs are trained."""
+    return row["verdict"] in ("holds", "reversed") and row.get("largest_part") in OF_TRAINING
 
 
 def say_found(row: Mapping[str, Any]) -> str:
@@ -100,7 +107,7 @@ def say_found(row: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> say_found({"verdict": "reversed", "difference": -0.5, "low": -0.6, "high": -0.4,
-    ...     "on": "mse", "margin": 0.1, "seeds": 20, "choice": -0.4, "budget": -0.1, "note": ""})
+    ...     "on": "mse", "margin": 0.1, "seeds": 20, "largest_part": "objective", "note": ""})
     'The opposite is true: the difference is -0.5 [-0.6, -0.4] in MSE.'
     """
     if row.get("difference") is None:
@@ -113,11 +120,7 @@ def say_found(row: Mapping[str, Any]) -> str:
         f"{row['margin']:g}.",
         "undecided": say_undecided(row, shown, metric),
     }[row["verdict"]]
-    if not is_budget(row):
-        return found
-    if row["choice"] == 0.0:
-        return f"{found} Both sides minimise the same objective; they differ in how far each gets."
-    return f"{found} Unfinished training explains more of it than the choice does."
+    return f"{found} {OF_TRAINING[row['largest_part']]}" if is_of_training(row) else found
 
 
 def say_undecided(row: Mapping[str, Any], shown: str, metric: str) -> str:
@@ -231,13 +234,13 @@ def _build_figures(entry: Entry, trial: Trial) -> list[Block]:
         "A line joins the two marks of a seed. The seeds are sorted by their difference.",
     )
     blocks: list[Block] = [Row([differences, sides])]
-    if row["choice"] is not None:
+    if any(row[part] is not None for part in PARTS):
         caption = (
-            "The parts of the difference that come from the choice and from unfinished training, "
-            f"as means over the seeds. The diamond shows the whole difference{interval}."
+            "The parts of the difference, as means over the seeds with their 95 % intervals. The "
+            f"diamond shows the whole difference{interval}."
         )
-        chart = plots.choice_and_budget(trial, number)
-        blocks.append(Figure(f"{name}-split", "Choice and unfinished training", chart, caption))
+        chart = plots.cause(trial, number)
+        blocks.append(Figure(f"{name}-split", "The parts of the difference", chart, caption))
     curves = plots.curves_of_claim(trial, number)
     if curves is not None:
         caption = "Lines: mean over the seeds. Bands: smallest to largest value."

@@ -256,6 +256,11 @@ class Recipe(Settings):
     schedule: Schedule = ConstantRate()
     stopping: Stopping | None = None
     init: Init = ConstantInit()
+    average: Literal["none", "last_epoch"] = Field(
+        default="none",
+        description="What the run ends with: its last parameters, or the mean of those after each "
+        "batch of its last epoch (full batch: after each of its last tenth of steps, at least 20).",
+    )
     steps: Count | None = None
     epochs: Count | None = None
     batch_size: Count | None = None
@@ -271,14 +276,26 @@ class Recipe(Settings):
 
     @property
     def course(self) -> Recipe:
-        """What the recipe has in common with those that differ from it in their length alone.
+        """What the recipe has in common with those whose runs take the same steps.
 
-        Runs of one course and seed take the same steps as far as they go. So a schedule that looks
-        at the length has no place among those named here.
+        They may differ in what they end with (`average`) and in their length: runs of one course
+        and seed take the same steps as far as they go. A schedule that depends on the length makes
+        recipes of different lengths take different steps.
         """
-        if not isinstance(self.schedule, ConstantRate | HalveOnPlateau):
-            return self
-        return self.model_copy(update={"epochs" if self.epochs else "steps": 1})
+        update: dict[str, Any] = {"average": "none"}
+        if isinstance(self.schedule, ConstantRate | HalveOnPlateau):
+            update["epochs" if self.epochs else "steps"] = 1
+        return self.model_copy(update=update)
+
+    @property
+    def restores_best(self) -> bool:
+        """Whether the run ends with the parameters that were best by what stopping monitors."""
+        return self.stopping is not None and self.stopping.restore_best
+
+    @property
+    def may_end_early(self) -> bool:
+        """Whether the run may be complete before its length is over; any run may diverge."""
+        return self.stopping is not None or isinstance(self.schedule, HalveOnPlateau)
 
     @model_validator(mode="after")
     def _check_length(self) -> Recipe:
@@ -298,5 +315,10 @@ class Recipe(Settings):
         if monitor != "loss" and self.validation is None:
             raise ValueError(
                 f"stopping.monitor = {monitor!r} needs validation rows: set validation"
+            )
+        if self.average != "none" and self.restores_best:
+            raise ValueError(
+                f"average = {self.average!r} and stopping.restore_best = true both say what the "
+                "run ends with: choose one of them"
             )
         return self

@@ -24,6 +24,7 @@ from fairtrial.study.claims import Claim
 from fairtrial.study.complaints import Complaint, make_error, validate
 from fairtrial.study.document import Document, parse_toml, read_text
 from fairtrial.study.matching import match_claim
+from fairtrial.study.metrics import METRICS
 from fairtrial.study.plain import dump_given, make_plain
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.seeds import Seeds, list_seeds
@@ -186,6 +187,11 @@ class Study(Settings):
             only_claimed=True,
             adjust_for_claims=self.n_claims,
         )
+
+    @property
+    def needs_averages(self) -> bool:
+        """Whether a claim can be split into parts that need the mean of a run's last iterates."""
+        return any(METRICS[claim.on].of_the_end for claim in self.claims)
 
     def list_runs(self) -> list[Run]:
         """Return every arm with every seed, arm by arm."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,12 +13,13 @@ import tensorflow as tf
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import split_parts, split_rows
 from fairtrial.study.recipe import Recipe
+from fairtrial.training.average import average_path
 from fairtrial.training.evaluation import (
+    assess,
     choose_monitored,
     evaluate,
     hold,
     predict,
-    predict_blocks,
     score_parts,
 )
 from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
@@ -36,6 +36,7 @@ from fairtrial.training.schedule import decay
 from fairtrial.training.step import (
     State,
     end,
+    include,
     init_state,
     judge,
     measure_classes,
@@ -43,7 +44,15 @@ from fairtrial.training.step import (
     take_step,
     update,
 )
-from fairtrial.training.trace import OUTCOMES, TRAINING, Trace, find_first, record_parameters
+from fairtrial.training.trace import (
+    OUTCOMES,
+    TRAINING,
+    End,
+    Trace,
+    find_first,
+    make_trace,
+    record_parameters,
+)
 
 
 def train(
@@ -71,11 +80,11 @@ def train(
     Returns
     -------
     Trace
-        With every step's (epoch's) values.
+        With every step's (epoch's) values, and with the mean of the last iterates.
     """
     kinds, numbers, state, draws = begin(recipe, dataset, seed, start, draws)
     if recipe.steps is not None:
-        return _train_full_batch(dataset, kinds, state, numbers, draws)
+        return _train_full_batch(recipe, dataset, kinds, state, numbers, draws)
     return _train_epochs(recipe, dataset, seed, kinds, state, numbers, draws)
 
 
@@ -93,13 +102,14 @@ def begin(
     start = Parameters(*map(tf.convert_to_tensor, start))
     n_rows = len(split_rows(len(dataset.y), recipe.validation, seed)[0])
     n_batches = -(-n_rows // (recipe.batch_size or n_rows))
-    kinds, numbers = list_kinds([recipe]), make_numbers([recipe], (), n_batches)
+    kinds = list_kinds([recipe])._replace(averages=True)
+    numbers = make_numbers([recipe], (), n_batches)
     state = init_state(kinds, start, numbers, len(dataset.y))
     return kinds, numbers, state, draws or NamedDraws(make_keys([seed], ()))
 
 
 def _train_full_batch(
-    dataset: Dataset, kinds: Kinds, state: State, numbers: Any, draws: Draws
+    recipe: Recipe, dataset: Dataset, kinds: Kinds, state: State, numbers: Any, draws: Draws
 ) -> Trace:
     batch = (tf.constant(dataset.X), tf.constant(dataset.y))
     before, losses = [], []
@@ -113,18 +123,24 @@ def _train_full_batch(
     # The steps stand where lanes would, so that they are measured all at once.
     W, b = zip(*(state.parameters for state in before), strict=True)
     path = Parameters(tf.stack(W, -1), tf.stack(b, -1))
-    return trace_steps(dataset, state, numbers, losses, rates, path)
+    return trace_steps(recipe, dataset, state, numbers, losses, rates, path)
 
 
 def trace_steps(
-    dataset: Dataset, state: State, numbers: Any, losses: Any, rates: Any, path: Parameters
+    recipe: Recipe,
+    dataset: Dataset,
+    state: State,
+    numbers: Any,
+    losses: Any,
+    rates: Any,
+    path: Parameters,
 ) -> Trace:
     """Make the trace of a full-batch run.
 
     Parameters
     ----------
-    dataset, numbers
-        What it trained on and with.
+    recipe, dataset, numbers
+        What it trained by, on and with.
     state : State
         At its end.
     losses, rates : (T,)
@@ -138,7 +154,12 @@ def trace_steps(
         "learning_rate": rates,
         **record_parameters(path, None if truth is None else truth[:, None]),
     }
-    return _make_trace(state, numbers, curves, first=0)
+    steps = [
+        np.concatenate([np.moveaxis(np.asarray(before), -1, 0)[1:], np.asarray(last)[None]])
+        for before, last in zip(path, state.parameters, strict=True)
+    ]
+    mean = End(*average_path(Parameters(*steps)))
+    return _make_trace(recipe, state, End(*_fetch(end(state, numbers))), mean, curves, first=0)
 
 
 def _train_epochs(
@@ -169,6 +190,7 @@ def _train_epochs(
             state, loss = update(
                 measure_classes, kinds, state, batch, numbers, draws, step, epoch
             )  # fmt: skip
+            state = include(state, len(losses))
             losses.append(loss)
             step += 1
         state = settle(state, before, epoch)
@@ -184,29 +206,36 @@ def _train_epochs(
             **scores,
         }.items():
             curves[quantity].append(value)
-    trace = _make_trace(state, numbers, curves, first=1)
-    final = end(state, numbers)
-    scores = score_parts(evaluate_piece, final, held)
-    return replace(
-        trace,
-        scores={name: float(score) for name, score in scores.items()},
-        predictions=predict_blocks(partial(predict, divisor=dataset.divisor), final, parts),
-    )
+
+    def measure(parameters: Parameters) -> End:
+        predict_block = partial(predict, divisor=dataset.divisor)
+        scores, told = assess(evaluate_piece, predict_block, parameters, held, parts)
+        numbers = {name: float(score) for name, score in scores.items()}
+        return End(*_fetch(parameters), numbers, told)
+
+    last, mean = measure(end(state, numbers)), measure(state.average)
+    return _make_trace(recipe, state, last, mean, curves, first=1)
 
 
-def _make_trace(state: State, numbers: Any, curves: Mapping[str, Any], first: int) -> Trace:
+def _fetch(parameters: Parameters) -> tuple[np.ndarray, np.ndarray]:
+    return parameters.W.numpy(), parameters.b.numpy()
+
+
+def _make_trace(
+    recipe: Recipe, state: State, last: End, mean: End, curves: Mapping[str, Any], first: int
+) -> Trace:
     arrays = {
         quantity: (np.arange(first, first + len(values)), np.asarray(values, np.float64))
         for quantity, values in curves.items()
     }
-    W, b = (value.numpy() for value in end(state, numbers))
-    return Trace(
-        W,
-        b,
-        OUTCOMES[int(state.outcome)],
-        int(state.ended_at),
-        arrays,
-        {},
+    outcome = OUTCOMES[int(state.outcome)]
+    return make_trace(
+        recipe,
+        last,
+        mean,
+        outcome=outcome,
+        ended_at=int(state.ended_at),
+        curves=arrays,
         n_halvings=int(state.n_halvings),
         first_halving=find_first(state.first_halving),
     )

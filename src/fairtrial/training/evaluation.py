@@ -115,8 +115,10 @@ def evaluate(parameters: Parameters, X: Any, labels: Any, divisor: int) -> dict[
     return {"cross_entropy": sums[0] / n_rows, "accuracy": sums[1] / n_rows}
 
 
-def predict(parameters: Parameters, X: Any, divisor: int) -> tuple[Any, Any]:
-    """Tell the class of each row, and how surely.
+def predict(
+    parameters: Parameters, X: Any, labels: Any, divisor: int
+) -> tuple[Any, Any, Any]:  # fmt: skip
+    """Predict the class of each row, with its probability, and measure the loss.
 
     Parameters
     ----------
@@ -124,22 +126,25 @@ def predict(parameters: Parameters, X: Any, divisor: int) -> tuple[Any, Any]:
         `W` (D, K, ...) and `b` (K, ...); lane axes last.
     X : (B, D)
         Features, of any type of numbers.
+    labels : (B,)
+        Classes.
     divisor : int
         What features are divided by.
 
     Returns
     -------
-    classes, confidence : (B, ...)
-        The most probable class, and its probability.
+    classes, confidence, losses : (B, ...)
+        The most probable class, its probability, and the cross-entropy of the row in nats.
     """
     logits = predict_logits(parameters, tf.cast(X, tf.float32) / divisor)
     shifted = logits - tf.reduce_max(logits, 1, keepdims=True)
     classes = tf.argmax(logits, 1, output_type=tf.int32)
-    return classes, 1.0 / tf.reduce_sum(tf.exp(shifted), 1)
+    losses = softmax_cross_entropy(logits, tf.convert_to_tensor(labels))
+    return classes, 1.0 / tf.reduce_sum(tf.exp(shifted), 1), losses
 
 
 def predict_blocks(
-    predict_block: Callable[[Parameters, Any], tuple[Any, Any]],
+    predict_block: Callable[[Parameters, Any, Any], tuple[Any, Any, Any]],
     parameters: Parameters,
     parts: Mapping[str, Part],
 ) -> dict[str, Predictions]:
@@ -163,12 +168,44 @@ def predict_blocks(
     for prefix, part in parts.items():
         if prefix != "train_":
             slices = [slice(first, first + BLOCK) for first in range(0, len(part), BLOCK)]
-            blocks = [predict_block(parameters, part.read(block)) for block in slices]
+            blocks = [predict_block(parameters, part.read(rows), part.y[rows]) for rows in slices]
             told[prefix] = Predictions(*(
                 np.concatenate([np.asarray(values) for values in side])
                 for side in zip(*blocks, strict=True)
             ))  # fmt: skip
     return told
+
+
+def assess(
+    evaluate_piece: Evaluate,
+    predict_block: Callable[[Parameters, Any, Any], tuple[Any, Any, Any]],
+    parameters: Parameters,
+    held: Mapping[str, Read],
+    parts: Mapping[str, Part],
+    known: dict[str, Any] | None = None,
+) -> tuple[dict[str, Any], dict[str, Predictions]]:
+    """Measure parameters that a run may end with: the metrics of `score_parts`, and predictions.
+
+    No row is predicted twice: what is not of the training rows follows from the predictions.
+
+    Parameters
+    ----------
+    evaluate_piece, parameters, held
+        As in `score_parts`.
+    predict_block, parts
+        As in `predict_blocks`.
+    known : dict of str to (...), optional
+        The metrics, where they are known already.
+    """
+    told = predict_blocks(predict_block, parameters, parts)
+    if known is not None:
+        return known, told
+    scores = score_parts(evaluate_piece, parameters, {"train_": held["train_"]})
+    for prefix, one in told.items():
+        truth = parts[prefix].y.reshape(-1, *[1] * (one.classes.ndim - 1))
+        scores[f"{prefix}cross_entropy"] = one.losses.mean(0, np.float64)
+        scores[f"{prefix}accuracy"] = (one.classes == truth).mean(0)
+    return scores, told
 
 
 def choose_monitored(loss: Any, scores: Mapping[str, Any], numbers: Numbers) -> Any:

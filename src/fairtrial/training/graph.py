@@ -70,7 +70,7 @@ def train(
             pieces.append([value.numpy()[: int(n_taken)] for value in values])
             step += int(n_taken)
     losses, rates, W, b = (np.concatenate(values) for values in zip(*pieces, strict=True))
-    return eager.trace_steps(dataset, state, numbers, losses, rates, Parameters(W.T, b))
+    return eager.trace_steps(recipe, dataset, state, numbers, losses, rates, Parameters(W.T, b))
 
 
 @lru_cache(maxsize=32)

@@ -33,6 +33,7 @@ class Kinds(NamedTuple):
     penalties: frozenset[str]
     restores_best: bool
     decays: tuple[str, ...] = ()
+    averages: bool = False
 
 
 def list_kinds(recipes: Sequence[Recipe]) -> Kinds:
@@ -45,13 +46,13 @@ def list_kinds(recipes: Sequence[Recipe]) -> Kinds:
         if on is not None
     }
     penalties = {name for recipe in recipes for name, weight in recipe.penalty if weight}
-    restores_best = any(recipe.stopping and recipe.stopping.restore_best for recipe in recipes)
     return Kinds(
         tuple(kind for kind in OPTIMIZERS if kind in optimizers),
         frozenset(injections),
         frozenset(penalties),
-        restores_best,
+        any(recipe.restores_best for recipe in recipes),
         tuple(kind for kind in DECAYS if kind in {recipe.schedule.kind for recipe in recipes}),
+        any(recipe.average != "none" for recipe in recipes),
     )
 
 
@@ -107,5 +108,5 @@ def _list_numbers(recipe: Recipe, kinds: Kinds, n_batches: int) -> dict[str, flo
     return numbers | {
         "optimizer": kinds.optimizers.index(recipe.optimizer.kind),
         "stopping.monitor": MONITORS.index(monitor),
-        "stopping.restore_best": int(bool(recipe.stopping and recipe.stopping.restore_best)),
+        "stopping.restore_best": int(recipe.restores_best),
     }

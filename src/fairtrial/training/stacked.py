@@ -14,12 +14,14 @@ import tensorflow as tf
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import Part, split_parts
 from fairtrial.study.recipe import Recipe
+from fairtrial.training.average import RecentPath
+from fairtrial.training.endings import Ends, Left, cut_epochs, cut_steps
 from fairtrial.training.evaluation import (
+    assess,
     choose_monitored,
     evaluate,
     hold,
     predict,
-    predict_blocks,
     score_parts,
 )
 from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
@@ -37,6 +39,7 @@ from fairtrial.training.sizes import CHUNK, PIECE
 from fairtrial.training.step import (
     State,
     end,
+    include,
     init_state,
     judge,
     measure_classes,
@@ -44,15 +47,7 @@ from fairtrial.training.step import (
     take_step,
     update,
 )
-from fairtrial.training.trace import (
-    COMPLETED,
-    OUTCOMES,
-    TRAINING,
-    Predictions,
-    Trace,
-    find_first,
-    record_parameters,
-)
+from fairtrial.training.trace import TRAINING, Trace, record_parameters
 from fairtrial.training.xla import compile_program
 
 Progress = Callable[[int, int], None]
@@ -70,18 +65,27 @@ class Stack:
         S of them, alike in shape; one for runs in epochs.
     seeds : sequence of int
         The S seeds of the data sets; all of a run's randomness.
+    averages : bool
+        Whether the mean of each run's last iterates is kept, also where no run ends with it.
     """
 
     recipes: Sequence[Recipe]
     datasets: Sequence[Dataset]
     seeds: Sequence[int]
+    averages: bool = False
+
+    @property
+    def kinds(self) -> Kinds:
+        """What the program that trains it must contain."""
+        kinds = list_kinds(self.recipes)
+        return kinds._replace(averages=kinds.averages or self.averages)
 
 
 def train(stack: Stack, progress: Progress = lambda lanes, at: None) -> list[list[Trace]]:
     """Train all runs of a stack, each in a lane of the program.
 
-    Runs that differ in their length alone are one lane, trained once to the longest length: a
-    shorter run is where the lane stands when it has gone as far.
+    Runs that differ in their length, or in `average`, alone are one lane, trained once to the
+    longest length: a shorter run is where the lane stands when it has gone as far.
 
     Parameters
     ----------
@@ -121,6 +125,7 @@ def compile_steps(kinds: Kinds) -> Callable[..., Any]:
                 "loss": loss,
                 "learning_rate": decay(kinds.decays, before.learning_rate, numbers, step),
                 **record_parameters(before.parameters, truth),
+                **before.parameters._asdict(),
             }
             curves = {
                 name: tf.tensor_scatter_nd_update(curve, [[offset]], values[name][None])
@@ -131,6 +136,9 @@ def compile_steps(kinds: Kinds) -> Callable[..., Any]:
         lanes = state.outcome.shape
         names = ["loss", "learning_rate", *record_parameters(state.parameters, truth)]
         curves = {name: tf.zeros((CHUNK, *lanes)) for name in names}
+        if kinds.averages and state.parameters.W.shape[0] > 1:  # Else slope and intercept do.
+            for name, value in state.parameters._asdict().items():
+                curves[name] = tf.zeros((CHUNK, *value.shape))
         _, state, curves = tf.while_loop(
             lambda offset, state, _: (offset < n_steps) & tf.reduce_any(state.outcome == TRAINING),
             take,
@@ -146,7 +154,7 @@ def _train_full_batch(stack: Stack, progress: Progress) -> list[list[Trace]]:
     n_sets, n_features = len(stack.datasets), stack.datasets[0].X.shape[1]
     lanes = (n_sets, len(longest))
     recipes = [recipe for _ in stack.datasets for recipe in longest]
-    kinds, numbers = list_kinds(recipes), make_numbers(recipes, lanes)
+    kinds, numbers = stack.kinds, make_numbers(recipes, lanes)
     starts = [
         draw_init(recipe.init, n_features, 0, seed) for seed in stack.seeds for recipe in longest
     ]
@@ -164,6 +172,7 @@ def _train_full_batch(stack: Stack, progress: Progress) -> list[list[Trace]]:
     state = init_state(kinds, start, numbers, len(stack.datasets[0].y))
     run_steps, chunks, first, most = compile_steps(kinds), [], 0, 25
     waiting, traces = dict(enumerate(places)), [dict[int, Trace]() for _ in stack.datasets]
+    recent = RecentPath(n_features, lanes) if kinds.averages else None
     while waiting:
         progress(_count_training(state), first)
         began = time.perf_counter()
@@ -171,16 +180,28 @@ def _train_full_batch(stack: Stack, progress: Progress) -> list[list[Trace]]:
         state, curves = run_steps(
             state, batch, truth, numbers, keys, tf.constant(first), tf.constant(n_steps)
         )
-        chunks.append({name: curve.numpy()[:n_steps] for name, curve in curves.items()})
+        chunk = {name: curve.numpy()[:n_steps] for name, curve in curves.items()}
+        if recent:
+            now = Parameters(*(value.numpy() for value in state.parameters))
+            recent.add(_take_path(chunk), now, state.ended_at.numpy())
+        chunks.append(chunk)
         first += n_steps
         # About a second a call, so that progress is told and Ctrl-C is heeded.
         per_step = (time.perf_counter() - began) / n_steps
         most = max(1, min(CHUNK, int(1.0 / per_step)))
         if ended := _take_ended(waiting, stack.recipes, first, state):
-            left = _Left(end(state, numbers), state, list(ended.values()), first - 1)
-            for row, cut in zip(traces, _cut_steps(left, chunks), strict=True):
+            own = [stack.recipes[run] for run in ended]
+            left = Left(own, end(state, numbers), state, list(ended.values()), first - 1)
+            for row, cut in zip(traces, cut_steps(left, chunks, recent), strict=True):
                 row.update(zip(ended, cut, strict=True))
     return [[row[run] for run in range(len(places))] for row in traces]
+
+
+def _take_path(chunk: dict[str, np.ndarray]) -> Parameters:
+    """Take the parameters before each step out of the curves, where they are no curves."""
+    if "W" in chunk:
+        return Parameters(chunk.pop("W"), chunk.pop("b"))
+    return Parameters(chunk["slope"][:, None], chunk["intercept"])
 
 
 def _count_training(state: State) -> int:
@@ -196,58 +217,6 @@ def _take_ended(
     return {run: waiting.pop(run) for run in ended}
 
 
-class _Left:
-    """What the runs in some lanes leave when they end, fetched from the program once."""
-
-    def __init__(self, parameters: Parameters, state: State, lanes: list[int], at: int):
-        self.lanes = lanes
-        self.W, self.b, self.outcome, self.ended_at, self.n_halvings, self.first_halving = (
-            value.numpy()[..., lanes]
-            for value in (
-                *parameters, state.outcome, state.ended_at, state.n_halvings, state.first_halving,
-            )
-        )  # fmt: skip
-        # Lanes of longer runs go on.
-        complete = self.outcome == TRAINING
-        self.outcome[complete], self.ended_at[complete] = COMPLETED, at
-
-    def make_trace(
-        self,
-        place: tuple[int, ...],
-        curves: Any,
-        scores: dict[str, float],
-        predictions: dict[str, Predictions],
-    ) -> Trace:
-        return Trace(
-            self.W[(..., *place)],
-            self.b[(..., *place)],
-            OUTCOMES[self.outcome[place]],
-            int(self.ended_at[place]),
-            curves,
-            scores,
-            predictions,
-            int(self.n_halvings[place]),
-            find_first(self.first_halving[place]),
-        )
-
-
-def _cut_steps(left: _Left, chunks: list[dict[str, np.ndarray]]) -> list[list[Trace]]:
-    """Cut the runs that end out of a full-batch stack: for each data set a trace a run."""
-    curves = {
-        name: np.concatenate([chunk[name][..., left.lanes] for chunk in chunks])
-        for name in chunks[0]
-    }
-
-    def cut(place: tuple[int, int]) -> Trace:
-        n_steps = int(left.ended_at[place]) + 1
-        at = np.arange(n_steps)
-        own = {name: (at, curve[(slice(n_steps), *place)]) for name, curve in curves.items()}
-        return left.make_trace(place, own, {}, {})
-
-    n_sets, n_runs = left.outcome.shape
-    return [[cut((s, run)) for run in range(n_runs)] for s in range(n_sets)]
-
-
 # ----------------------------------------------------------------------------------------- epochs
 
 
@@ -256,7 +225,9 @@ def compile_epoch(kinds: Kinds, batch_size: int, divisor: int) -> Callable[..., 
     """Compile mini-batches of an epoch for stacks of these kinds, any numbers, any shape.
 
     Its program takes the state, that of the epoch's start, the rows in their order with the noise
-    on them, the epoch, and the number of its first step; it returns the new state, and the sum of
+    on them, the epoch, the number of its first step, and, where means are kept, how many iterates
+    of the epoch are in the mean already, -1 in an epoch whose mean nobody needs. It returns the new
+    state, and the sum of
     the batches' losses.
     """
 
@@ -269,6 +240,7 @@ def compile_epoch(kinds: Kinds, batch_size: int, divisor: int) -> Callable[..., 
         keys: Any,
         epoch: Any,
         first_step: Any,
+        n_before: Any = None,
     ) -> tuple[State, Any]:
         draws, (X, y, weights, *noise) = NamedDraws(keys), rows
         n_batches = X.shape[0] // batch_size
@@ -288,11 +260,22 @@ def compile_epoch(kinds: Kinds, batch_size: int, divisor: int) -> Callable[..., 
             )  # fmt: skip
             return number + 1, state, total + loss
 
-        _, state, total = tf.while_loop(
-            lambda number, *_: number < n_batches,
-            take,
-            (0, state, tf.zeros(state.outcome.shape)),
-        )
+        def take_until(until: Any, number: Any, state: State, total: Any) -> Any:
+            return tf.while_loop(lambda number, *_: number < until, take, (number, state, total))
+
+        def take_and_include(number: Any, state: State, total: Any) -> Any:
+            # A loop in a loop, so that an epoch without a mean pays nothing for it.
+            until = tf.where(n_before < 0, n_batches, number + 1)
+            _, state, total = take_until(until, number, state, total)
+            return until, include(state, tf.maximum(n_before, 0) + number), total
+
+        begin = (0, state, tf.zeros(state.outcome.shape))
+        if kinds.averages:
+            _, state, total = tf.while_loop(
+                lambda number, *_: number < n_batches, take_and_include, begin
+            )
+        else:
+            _, state, total = take_until(n_batches, *begin)
         return settle(state, start, epoch), total
 
     return run_epoch
@@ -314,8 +297,8 @@ def compile_prediction(divisor: int) -> Callable[..., Any]:
     """Compile what all lanes tell of a block of rows."""
 
     @compile_program
-    def run_prediction(parameters: Parameters, X: Any) -> tuple[Any, Any]:
-        return predict(parameters, X, divisor)
+    def run_prediction(parameters: Parameters, X: Any, labels: Any) -> tuple[Any, Any, Any]:
+        return predict(parameters, X, labels, divisor)
 
     return run_prediction
 
@@ -327,17 +310,19 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
     train_rows = parts["train_"]
     batch_size = min(recipes[0].batch_size or len(train_rows), len(train_rows))
     n_batches = -(-len(train_rows) // batch_size)
-    kinds, numbers = list_kinds(recipes), make_numbers(recipes, (len(recipes),), n_batches)
+    kinds, numbers = stack.kinds, make_numbers(recipes, (len(recipes),), n_batches)
+    # The epochs that a run may end after.
+    may_end_early = any(recipe.may_end_early for recipe in recipes)
+    averaged = {recipe.length for recipe in stack.recipes}
     n_features, n_classes = dataset.X.shape[1], dataset.n_classes
     starts = [draw_init(recipe.init, n_features, n_classes, seed) for recipe in recipes]
-    start = Parameters(*(
-        tf.constant(np.stack(values, -1)) for values in zip(*starts, strict=True)
-    ))  # fmt: skip
+    start = Parameters(*(tf.constant(np.stack(values, -1)) for values in zip(*starts, strict=True)))
     state = init_state(kinds, start, numbers, 0)
     keys = make_keys([seed], (1,))
     held = {prefix: hold(part) for prefix, part in parts.items()}
     run_epoch = compile_epoch(kinds, batch_size, dataset.divisor)
     run_evaluation = compile_evaluation(dataset.divisor)
+    run_prediction = compile_prediction(dataset.divisor)
 
     epochs, epoch = [], 0
     waiting, traces = dict(enumerate(places)), dict[int, Trace]()
@@ -349,9 +334,13 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
         order = order_epoch(train_rows, seed, epoch)
         has_noise = "features" in kinds.injections
         noise = open_feature_noise(seed, epoch) if has_noise else None
+        needs_mean = may_end_early or epoch in averaged
         for rows in lay_out_epoch(train_rows, order, batch_size, noise):
+            at = [epoch, step]
+            if kinds.averages:
+                at.append(step - (epoch - 1) * n_batches if needs_mean else -1)
             state, losses = run_epoch(
-                state, start_of_epoch, rows, numbers, keys, tf.constant(epoch), tf.constant(step)
+                state, start_of_epoch, rows, numbers, keys, *map(tf.constant, at)
             )
             step, total = step + len(rows[1]) // batch_size, total + losses
         loss = total / n_batches
@@ -363,12 +352,16 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
         values = {"loss": loss, "learning_rate": rate, **scores}
         epochs.append({name: value.numpy() for name, value in values.items()})
         if ended := _take_ended(waiting, stack.recipes, epoch, state):
-            parameters = end(state, numbers)
-            is_last = parameters is state.parameters
-            final = scores if is_last else score_parts(run_evaluation, parameters, held)
-            told = predict_blocks(compile_prediction(dataset.divisor), parameters, parts)
-            left = _Left(parameters, state, list(ended.values()), epoch)
-            traces |= zip(ended, _cut_epochs(left, epochs, final, told), strict=True)
+            own, lanes = [stack.recipes[run] for run in ended], list(ended.values())
+
+            rows_of, programs = (held, parts), (run_evaluation, run_prediction)
+            parameters, mean = end(state, numbers), None
+            known = scores if parameters is state.parameters else None
+            last = Ends(parameters, *assess(*programs, parameters, *rows_of, known), lanes)
+            if kinds.averages:
+                mean = Ends(state.average, *assess(*programs, state.average, *rows_of), lanes)
+            left = Left(own, parameters, state, lanes, epoch)
+            traces |= zip(ended, cut_epochs(left, epochs, last, mean), strict=True)
     return [traces[run] for run in range(len(places))]
 
 
@@ -392,32 +385,3 @@ def lay_out_epoch(
         X, y = part.read(piece), part.y[piece]
         more = () if noise is None else (draw_feature_noise(noise, len(piece), n_features),)
         yield tf.constant(X), tf.constant(y), tf.constant(weights[first : first + size]), *more
-
-
-def _cut_epochs(
-    left: _Left,
-    epochs: list[dict[str, np.ndarray]],
-    final: dict[str, Any],
-    told: dict[str, Predictions],
-) -> list[Trace]:
-    """Cut the runs that end out of a stack trained in epochs."""
-    curves = {name: np.stack([values[name] for values in epochs]) for name in epochs[0]}
-    # Copies, or each run would keep what all lanes tell.
-    told = {
-        prefix: Predictions(*(values[:, left.lanes] for values in one))
-        for prefix, one in told.items()
-    }
-
-    def cut(run: int, lane: int) -> Trace:
-        n_epochs = int(left.ended_at[run])
-        at = np.arange(1, n_epochs + 1)
-        own = {
-            name: (at, curve[:n_epochs, lane].astype(np.float64)) for name, curve in curves.items()
-        }
-        scores = {name: float(values[lane]) for name, values in final.items()}
-        predictions = {
-            prefix: Predictions(*(values[:, run] for values in one)) for prefix, one in told.items()
-        }
-        return left.make_trace((run,), own, scores, predictions)
-
-    return [cut(run, lane) for run, lane in enumerate(left.lanes)]

@@ -43,6 +43,7 @@ class State(NamedTuple):
     best_monitored: Any
     monitored_stall: Any
     best_parameters: Any  # like parameters; () where no lane restores them
+    average: Any  # of a matrix of weights over an epoch, like parameters; () where none is kept
     outcome: Any
     ended_at: Any
 
@@ -62,6 +63,7 @@ def init_state(kinds: Kinds, parameters: Parameters, numbers: Numbers, n_rows: i
         N, for noise on the targets.
     """
     rate = numbers["optimizer.learning_rate"]
+    is_matrix = len(parameters.b.shape) > len(rate.shape)
     return State(
         parameters=parameters,
         slots=init_slots(kinds.optimizers, parameters),
@@ -73,6 +75,7 @@ def init_state(kinds: Kinds, parameters: Parameters, numbers: Numbers, n_rows: i
         best_monitored=tf.fill(rate.shape, float("inf")),
         monitored_stall=tf.zeros(rate.shape, tf.int32),
         best_parameters=parameters if kinds.restores_best else (),
+        average=parameters if kinds.averages and is_matrix else (),
         offset=tf.zeros((*rate.shape, n_rows)) if "data" in kinds.injections else (),
         outcome=tf.fill(rate.shape, TRAINING),
         ended_at=tf.fill(rate.shape, -1),
@@ -284,6 +287,24 @@ def settle(state: State, start: State, at: Any) -> State:
         outcome=tf.where(diverged, DIVERGED, state.outcome),
         ended_at=tf.where(diverged, at, state.ended_at),
     )
+
+
+def include(state: State, n_before: Any) -> State:
+    """Include the parameters after a batch in the mean of the epoch, in lanes that still train.
+
+    Parameters
+    ----------
+    state : State
+        After the update.
+    n_before : ()
+        How many of the epoch's iterates are in the mean; at 0 the mean starts.
+    """
+    share = 1.0 / tf.cast(n_before + 1, tf.float32)
+    mean = Parameters(*(
+        mean + (value - mean) * share
+        for mean, value in zip(state.average, state.parameters, strict=True)
+    ))  # fmt: skip
+    return state._replace(average=_choose(state.outcome == TRAINING, mean, state.average))
 
 
 def end(state: State, numbers: Numbers) -> Parameters:

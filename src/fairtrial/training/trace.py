@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from fairtrial.study.recipe import Recipe
 from fairtrial.training.parameters import Parameters
 
 OUTCOMES = ("training", "completed", "stopped_early", "rate_floor", "diverged")
@@ -19,10 +20,24 @@ Curves = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 class Predictions(NamedTuple):
-    """The class told of each row (N,), and the probability given to it (N,)."""
+    """The class predicted for each row (N,), its probability (N,), and the row's loss (N,)."""
 
     classes: np.ndarray
     confidence: np.ndarray
+    losses: np.ndarray
+
+
+@dataclass(frozen=True)
+class End:
+    """Parameters that a run may end with, and what only the driver can measure of them.
+
+    Its attributes are those of `Trace`.
+    """
+
+    W: np.ndarray
+    b: np.ndarray
+    scores: dict[str, float] = field(default_factory=dict)
+    predictions: Mapping[str, Predictions] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -32,8 +47,9 @@ class Trace:
     Attributes
     ----------
     W, b : array
-        Final parameters: (D,) and () for regression, (D, K) and (K,) for classes. A diverged run
-        keeps its last finite ones.
+        Final parameters: (D,) and () for regression, (D, K) and (K,) for classes. They are the
+        last ones, the best ones or a mean, as the recipe says. A diverged run keeps its last finite
+        ones.
     outcome : str
         `completed`, `stopped_early`, `rate_floor` or `diverged`.
     ended_at : int
@@ -49,6 +65,9 @@ class Trace:
         How often the schedule halved the rate.
     first_halving : int or None
         The step (epoch) after which it first did; None if it never did.
+    average : End or None
+        The mean of its last iterates (see `training.average`); None where none was kept, and for
+        runs that diverged or ended with the parameters that were best.
     """
 
     W: np.ndarray
@@ -60,6 +79,41 @@ class Trace:
     predictions: Mapping[str, Predictions] = field(default_factory=dict)
     n_halvings: int = 0
     first_halving: int | None = None
+    average: End | None = None
+
+
+def make_trace(
+    recipe: Recipe,
+    last: End,
+    mean: End | None,
+    *,
+    outcome: str,
+    ended_at: int,
+    curves: Curves,
+    n_halvings: int,
+    first_halving: int | None,
+) -> Trace:
+    """Make the trace of a run that ends with its last parameters, or with the mean, as it says.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What was trained.
+    last : End
+        Its last parameters, or, where it restores them, its best ones.
+    mean : End or None
+        The mean of its last iterates. A run that diverged has none. Nor has one that ends with its
+        best parameters: what was averaged are other iterates than those about the best ones.
+    outcome, ended_at, curves, n_halvings, first_halving
+        As in `Trace`.
+    """
+    if outcome == OUTCOMES[DIVERGED] or recipe.restores_best:
+        mean = None
+    final = mean if mean is not None and recipe.average != "none" else last
+    return Trace(
+        final.W, final.b, outcome, ended_at, curves, final.scores, final.predictions, n_halvings,
+        first_halving, mean,
+    )  # fmt: skip
 
 
 def find_first(noted: Any) -> int | None:

@@ -211,7 +211,9 @@ def run_study(
         declare(folder, study, until_decided, len(done) + n_others)
         say_reused(len(done), len(wanted), n_others, note)
         missing = [run for key, run in reversed(wanted.items()) if key not in done]
-        plans = plan_stacks(missing, remember_memory(folder, memory, engine))
+        plans = plan_stacks(
+            missing, remember_memory(folder, memory, engine), averages=study.needs_averages
+        )
         board, n_left = Board(plans, report), len(plans)
         with contextlib.closing(engine.train(plans, board)) as trained:
             for plan, finished in trained:

@@ -44,6 +44,9 @@ SCHEMA = pl.Schema(
         "value": pl.List(pl.List(pl.Float64)),
         "n_test_rows": pl.Int64,
         "right": pl.Binary,
+        "average_metric": pl.List(pl.String),
+        "average_value": pl.List(pl.Float64),
+        "average_right": pl.Binary,
     }
 )
 
@@ -64,6 +67,10 @@ class Result:
         The scoreboard.
     right : (N,) of bool or None
         For classes: which test rows it told right.
+    average : dict of str to float, or None
+        The metrics of the end at the mean of its last iterates; None where there is no mean.
+    average_right : (N,) of bool or None
+        For classes: which test rows the mean predicts correctly.
     """
 
     fingerprint: str
@@ -71,6 +78,8 @@ class Result:
     seconds: float
     metrics: dict[str, float | None]
     right: np.ndarray | None = None
+    average: dict[str, float] | None = None
+    average_right: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -217,5 +226,13 @@ def _make_row(result: Result) -> tuple:
         [at.tolist() for at, _ in curves],
         [values.tolist() for _, values in curves],
         None if result.right is None else len(result.right),
-        None if result.right is None else np.packbits(result.right).tobytes(),
+        _pack(result.right),
+        None if result.average is None else list(result.average),
+        None if result.average is None else list(result.average.values()),
+        _pack(result.average_right),
     )
+
+
+def _pack(marks: np.ndarray | None) -> bytes | None:
+    """Pack marks of rows, a bit for each row."""
+    return None if marks is None else np.packbits(marks).tobytes()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -27,7 +27,7 @@ from fairtrial.study.task import (
     has_one_test_set,
 )
 from fairtrial.training.lanes import share_lanes
-from fairtrial.training.sizes import BLOCK, PIECE
+from fairtrial.training.sizes import BLOCK, CHUNK, PIECE
 from fairtrial.trial.cost import estimate_fit, estimate_seconds
 
 # Wider stacks cost more a lane: their parameters, or their residuals, leave the processor's cache.
@@ -44,9 +44,12 @@ class StackPlan:
     ----------
     runs : tuple of tuple of Run
         S rows of R runs: one task and seed in each row, one recipe in each column.
+    averages : bool
+        Whether the means of the runs' last iterates are kept.
     """
 
     runs: tuple[tuple[Run, ...], ...]
+    averages: bool = False
 
     @property
     def n_runs(self) -> int:
@@ -94,19 +97,22 @@ class StackPlan:
         row, *others = self.runs
         if others:
             middle = -(-len(self.runs) // 2)
-            return StackPlan(self.runs[:middle]), StackPlan(self.runs[middle:])
+            halves = self.runs[:middle], self.runs[middle:]
+            return tuple(replace(self, runs=half) for half in halves)
         longest, places = self.lanes
         middle = -(-len(longest) // 2)
         first = tuple(run for run, lane in zip(row, places, strict=True) if lane < middle)
         second = tuple(run for run, lane in zip(row, places, strict=True) if lane >= middle)
-        return tuple(StackPlan((half,)) for half in (first, second) if half)
+        return tuple(replace(self, runs=(half,)) for half in (first, second) if half)
 
 
-def plan_stacks(runs: Sequence[Run], memory: int = 2**30) -> list[StackPlan]:
+def plan_stacks(
+    runs: Sequence[Run], memory: int = 2**30, *, averages: bool = False
+) -> list[StackPlan]:
     """Arrange runs in stacks that fit in memory.
 
     Runs on the same rows share a data set; data sets that carry the same recipes share a stack.
-    Runs of a seed that differ in their length alone are one lane, trained once. Full-batch lanes of
+    Runs of a seed that take the same steps are one lane, trained once. Full-batch lanes of
     different length part, so that short ones do not wait, and so do lanes with noise on their data,
     which each need targets of their own. Baselines are fitted apart. Stacks are not wider than
     pays: several of them train at once.
@@ -119,6 +125,8 @@ def plan_stacks(runs: Sequence[Run], memory: int = 2**30) -> list[StackPlan]:
         In any order.
     memory : int
         What a stack may take, in bytes, by `estimate_memory`.
+    averages : bool
+        Whether the means of the runs' last iterates are kept.
 
     Returns
     -------
@@ -141,7 +149,7 @@ def plan_stacks(runs: Sequence[Run], memory: int = 2**30) -> list[StackPlan]:
             columns = tuple(recipes[id(run.arm)] for run in row)
             stacks[_shape(row[0].arm.task), columns].append(row)
     trained = [
-        StackPlan(rows)
+        StackPlan(rows, averages)
         for alike in stacks.values()
         for rows in _cut(alike, _datasets_per_stack(alike[0], memory))
     ]
@@ -184,12 +192,14 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
         values = (3 * n_train_rows + 2 * n_test_rows) * (n_features + 1)
         # Residuals and what is made of them; measured, see docs/speed.md.
         arrays = 3 + (n_features > 1) + 4 * (recipe.noise.data is not None)
+        # Curves, and the iterates that a mean may need: of one call, and the last tenth.
         lane = arrays * n_train_rows + 6 * 3 * n_steps + 10 * n_features
+        lane += (n_features + 1) * (2 * CHUNK + n_steps // 10)
         return 4 * values + source, 4 * lane
     # Features: as loaded, split, as tensors, and in the epoch's order. Parameters: the state before
-    # and after the step with two slots each, gradient, start and best.
+    # and after the step with two slots each, gradient, start, best and mean.
     block = BLOCK + (recipe.batch_size or 0)
-    lane = 4 * n_classes * (10 * (n_features + 1) + 6 * block)
+    lane = 4 * n_classes * (12 * (n_features + 1) + 6 * block)
     is_mapped = has_images(task) and recipe.features != AS_THEY_COME
     features = n_rows * n_features * (1 if has_bytes and not is_mapped else 4)
     if is_mapped:
@@ -202,7 +212,7 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
 
 
 def _gather_lanes(runs: Sequence[Run]) -> list[list[Run]]:
-    """Gather the runs of a seed that differ in their length alone: one lane trains them."""
+    """Gather the runs of a seed that take the same steps: one lane trains them."""
     courses = _remember_per_arm(runs, lambda arm: (arm.task, arm.trained.course))
     lanes: dict[tuple[int, int], list[Run]] = defaultdict(list)
     for run in runs:

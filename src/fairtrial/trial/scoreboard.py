@@ -16,7 +16,7 @@ from fairtrial.optimum import Optimum, find_optimum, measure_objective
 from fairtrial.study.recipe import Recipe, Sgd
 
 if TYPE_CHECKING:
-    from fairtrial.training.trace import Trace
+    from fairtrial.training.trace import End, Trace
 
 # What counts as arrived, as a share: of the true parameters' length, of the gap at the start.
 TOLERANCE = 0.05
@@ -82,21 +82,27 @@ class Scoreboard:
             The metrics that `study.metrics.list_metrics` names. None where a run never came
             within the tolerance.
         """
+        metrics: Metrics = {**self.measure_end(trace)}
         if not self.dataset.n_classes:
-            metrics: Metrics = {**score_regression(trace.W, trace.b, self.dataset)}
             if self.dataset.true_parameters is not None or not recipe.noise.data:
                 metrics["steps_to_tolerance"] = self._count_steps(trace, recipe)
             return metrics | score_rate_and_fluctuation(trace, "parameter_error")
-        scores = self._recount(trace.scores)
-        metrics: Metrics = {**scores}
-        for prefix, told in trace.predictions.items():
-            truth = self._split[prefix].y
-            metrics |= score_predictions(truth, told.classes, told.confidence, prefix)
         return metrics | {
-            "generalization_gap": scores["train_accuracy"] - scores["accuracy"],
             **score_way(trace.curves["accuracy"], len(self.dataset.test_y)),
             **score_rate_and_fluctuation(trace, "accuracy"),
         }
+
+    def measure_end(self, end: End | Trace) -> dict[str, float]:
+        """Measure what a run ended with, or may have ended with: the metrics of the end alone."""
+        if not self.dataset.n_classes:
+            return score_regression(end.W, end.b, self.dataset)
+        scores = self._recount(end.scores)
+        metrics = dict(scores)
+        for prefix, told in end.predictions.items():
+            truth = self._split[prefix].y
+            metrics |= score_predictions(truth, told.classes, told.confidence, prefix)
+        gap = scores["train_accuracy"] - scores["accuracy"]
+        return metrics | {"generalization_gap": gap}
 
     def _recount(self, scores: Mapping[str, float]) -> dict[str, float]:
         """Make accuracies counts over N again: float32 has rounded them, and ties must be ties."""
@@ -107,12 +113,15 @@ class Scoreboard:
             for name, score in scores.items()
         }
 
-    def mark_test_rows(self, trace: Trace) -> np.ndarray | None:
-        """Say which test rows a run has told right, (N,) of bool; None for regression."""
+    def mark_test_rows(self, end: End | Trace) -> np.ndarray | None:
+        """Say which test rows are predicted correctly, (N,) of bool; None for regression.
+
+        A run that diverged has none, as in claims, where its accuracy counts as 0.
+        """
         if not self.dataset.n_classes:
             return None
-        right = trace.predictions[""].classes == self.dataset.test_y
-        return right & (trace.outcome != "diverged")  # As in claims: accuracy 0.
+        right = end.predictions[""].classes == self.dataset.test_y
+        return right & (getattr(end, "outcome", "") != "diverged")
 
     def measure_parameters(self, W: np.ndarray, b: np.ndarray) -> dict[str, float]:
         """Measure parameters that no run has left: the metrics that they alone decide."""

@@ -12,9 +12,9 @@ from fairtrial.study import Arm, Run
 from fairtrial.study.metrics import WAY
 from fairtrial.trial.files import write_file
 
-STUDY, RUNS, CURVES, PARAMETERS, TEST_ROWS, ENVIRONMENT, VERDICTS, PAIRS = (
+STUDY, RUNS, CURVES, PARAMETERS, TEST_ROWS, AVERAGES, ENVIRONMENT, VERDICTS, PAIRS = (
     "study.toml", "runs.parquet", "curves.parquet", "parameters.parquet", "test_rows.parquet",
-    "environment.json", "verdicts.json", "pairs.parquet",
+    "averages.parquet", "environment.json", "verdicts.json", "pairs.parquet",
 )  # fmt: skip
 
 # What the report makes of the tables: pages that load nothing, and files that were asked for.
@@ -33,10 +33,10 @@ def write_tables(
     parts: Mapping[Path, Sequence[str]],
     data: Mapping[str, str] | None = None,
 ) -> None:
-    """Assemble the four tables of a results folder.
+    """Assemble the five tables of a results folder.
 
-    `runs.parquet` has the runs in the order given. The other tables go through memory piece by
-    piece, in the order in which the parts' first runs stand there.
+    `runs.parquet` has the runs in the order given, and so has `averages.parquet`. The other tables
+    go through memory piece by piece, in the order in which the parts' first runs stand there.
 
     Parameters
     ----------
@@ -60,8 +60,14 @@ def write_tables(
     scanned = pl.scan_parquet(ordered, glob=False)  # Folders may have any name.
     counted = pl.LazyFrame({"fingerprint": [one for path in ordered for one in parts[path]]})
     results = scanned.join(counted, on="fingerprint", how="semi", maintain_order="left")
-    table = make_run_table(runs, index, results, data or {})
-    write_file(folder / RUNS, lambda path: table.write_parquet(path, row_group_size=ROW_GROUP))
+    for name, table in (
+        (RUNS, make_run_table(runs, index, results, data or {})),
+        (AVERAGES, make_average_table(index, results)),
+    ):
+        write_file(
+            folder / name,
+            lambda path, table=table: table.write_parquet(path, row_group_size=ROW_GROUP),
+        )
     for name, make in (
         (CURVES, make_curve_table),
         (PARAMETERS, make_parameter_table),
@@ -117,6 +123,21 @@ def make_arm_table(arms: Sequence[Arm], data: Mapping[str, str]) -> pl.DataFrame
         for arm in arms
     ]
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def make_average_table(index: pl.DataFrame, results: pl.LazyFrame) -> pl.DataFrame:
+    """Make `averages.parquet`: the metrics of the end at the mean of a run's last iterates.
+
+    A row for each run that has such a mean: run, n_test_rows, right (as in `test_rows.parquet`),
+    then the metrics.
+    """
+    columns = {"metric": "average_metric", "metric_value": "average_value"}
+    means = results.select("fingerprint", "n_test_rows", right="average_right", **columns)
+    table = index.join(
+        means.drop_nulls("metric").collect(), on="fingerprint", maintain_order="left"
+    )
+    metrics = table["metric"].explode().unique(maintain_order=True).drop_nulls()
+    return table.select("run", "n_test_rows", "right", *(_take_metric(name) for name in metrics))
 
 
 def _take_metric(name: str) -> pl.Expr:

@@ -85,14 +85,23 @@ def train_stack(plan: StackPlan, progress: Progress) -> list[Result]:
             "A table changed while it was loaded: run the same command again when nothing writes "
             "to it."
         )
-    traces = train(Stack(recipes, datasets, [run.seed for run in firsts]), progress)
+    stack = Stack(recipes, datasets, [run.seed for run in firsts], plan.averages)
+    traces = train(stack, progress)
     seconds = (time.perf_counter() - began) / plan.n_runs
     results = []
     for keys, run, dataset, row in zip(fingerprints, firsts, datasets, traces, strict=True):
         board = Scoreboard(dataset, run.seed, validation)
         for fingerprint, recipe, trace in zip(keys, recipes, row, strict=True):
-            metrics = board.measure_run(trace, recipe)
             kept = replace(trace, curves=thin_curves(trace.curves))
-            right = board.mark_test_rows(trace)
-            results.append(Result(fingerprint, kept, seconds, metrics, right))
+            results.append(
+                Result(
+                    fingerprint,
+                    kept,
+                    seconds,
+                    board.measure_run(trace, recipe),
+                    board.mark_test_rows(trace),
+                    board.measure_end(trace.average) if trace.average else None,
+                    board.mark_test_rows(trace.average) if trace.average else None,
+                )
+            )
     return results

@@ -27,6 +27,7 @@ from fairtrial.trial.identity import (
 )
 from fairtrial.trial.progress import Report, Status
 from fairtrial.trial.store import (
+    AVERAGES,
     CURVES,
     ENVIRONMENT,
     PAIRS,
@@ -43,15 +44,21 @@ NEEDED = {
     CURVES: {"run", "at", "quantity", "value"},
     PARAMETERS: {"run", "parameter", "shape", "values"},
     TEST_ROWS: {"run", "n_test_rows", "right"},
+    AVERAGES: {"run"},
     PAIRS: {"claim", "seed", "better", "than", "better_value", "than_value", "difference"},
 }
+PARTS = (
+    "objective", "unfinished", "noise_floor", "objective_and_unfinished",
+    "unfinished_and_noise_floor",
+)  # fmt: skip
+"""The parts of a difference. Each of the last two stands for two that are told together."""
+OF_PARTS = tuple(f"{name}{end}" for name in PARTS for end in ("", "_low", "_high"))
 VERDICT_WORDS = ("holds", "reversed", "equivalent", "undecided")
 OF_VERDICTS = {
     "say", "on", "better", "than", "where", "over", "method", "seeds", "difference", "low", "high",
     "margin", "verdict", "p_adjusted", "beats", "effect", "correlation", "unpaired_seeds",
-    "dominant", "choice", "budget", "choice_low", "choice_high", "budget_low", "budget_high",
-    "cause", "tuned", "counterfactual", "pairs", "note", "fingerprint", "stated_at",
-    "runs_when_stated",
+    "dominant", *OF_PARTS, "largest_part", "cause", "cause_lacks", "tuned", "counterfactual",
+    "pairs", "note", "fingerprint", "stated_at", "runs_when_stated",
 }  # fmt: skip
 
 
@@ -172,6 +179,17 @@ class Trial:
         """For classes, a row a run: run, n_test_rows, right (a bit a test row, packed)."""
         return self._read(TEST_ROWS)
 
+    @cached_property
+    def averages(self) -> pl.DataFrame:
+        """A row for each run whose mean of the last iterates was kept; see `docs/results.md`.
+
+        Columns: run, n_test_rows, right, and the metrics of the end. Empty in the folder of a
+        version that kept none.
+        """
+        if not (self.folder / AVERAGES).is_file():
+            return pl.DataFrame(schema={"run": pl.String})
+        return self._read(AVERAGES)
+
     @property
     def pairs(self) -> pl.DataFrame:
         """Of judged claims, a row for each claim, seed and pair of arms; see `verdicts`."""
@@ -229,7 +247,7 @@ def _is_verdict(row: object) -> bool:
     """Say whether a row of `verdicts.json` has what its readers need."""
     if not isinstance(row, dict) or not row.keys() >= OF_VERDICTS:
         return False
-    numbers = (row[name] for name in ("difference", "low", "high", "choice", "budget"))
+    numbers = (row[name] for name in ("difference", "low", "high", *OF_PARTS))
     return row["verdict"] in VERDICT_WORDS and all(
         number is None or isinstance(number, int | float) for number in numbers
     )

@@ -1,0 +1,78 @@
+"""How far gradient descent can get where the slope of the loss is bounded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fairtrial.evidence.optima import Minimum
+from fairtrial.study.arms import Arm
+from fairtrial.training.parameters import draw_init
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far a parameter can get at most, and how far it had to go.
+
+    Attributes
+    ----------
+    share : float
+        The one over the other, below 1.
+    sentence : str
+        What that means.
+    """
+
+    share: float
+    sentence: str
+
+
+def find_reach(arm: Arm, seeds: list[int], minima: list[Minimum]) -> Reach | None:
+    """Find whether an arm's steps, all in one direction, would not have led to its minimum.
+
+    The slope of MAE and of Huber's loss is bounded: that of a weight by the mean absolute value of
+    its feature (times delta), that of the intercept by 1 (times delta). So gradient descent moves
+    no further than learning rate times steps times that bound.
+
+    Parameters
+    ----------
+    arm : Arm
+        The recipe.
+    seeds : list of int
+        For each of which there is a minimum.
+    minima : list of Minimum
+        Of its objective.
+
+    Returns
+    -------
+    Reach or None
+        Of the parameter that falls shortest; None where the slope has no bound, noise or a penalty
+        moves the weights too, or all parameters could have got there.
+    """
+    recipe = arm.trained
+    bound = {"mae": 1.0, "huber": getattr(recipe.loss, "delta", None)}.get(recipe.loss.kind)
+    moved = recipe.noise.weights or recipe.noise.learning_rate
+    if bound is None or moved or recipe.penalty.l1 or recipe.penalty.l2 or recipe.steps is None:
+        return None
+    if recipe.optimizer.kind != "sgd":
+        return None
+    rate, steps = recipe.optimizer.learning_rate, recipe.steps
+    sizes = np.array([one.sizes for one in minima])
+    reach = rate * steps * bound * sizes / (1.0 - recipe.optimizer.momentum)
+    needed = np.abs(
+        np.array([one.parameters for one in minima])
+        - np.array([
+            np.append(*draw_init(recipe.init, sizes.shape[1] - 1, 0, seed)) for seed in seeds
+        ])
+    )  # fmt: skip
+    shares = reach.mean(0) / np.maximum(needed.mean(0), 1e-300)
+    short = int(np.argmin(shares))
+    if shares[short] >= 1.0:
+        return None
+    name = "b" if short == sizes.shape[1] - 1 else ("W" if sizes.shape[1] == 2 else f"W[{short}]")
+    return Reach(
+        float(shares[short]),
+        f"With learning rate {rate:g} and {steps:,} steps of {recipe.loss.kind}, {name} cannot "
+        f"move further than {reach.mean(0)[short]:.3g}, and had {needed.mean(0)[short]:.3g} to go "
+        "(means over the seeds).",
+    )
