@@ -132,7 +132,9 @@ def make_trial(right):
     ]
     names = ["run", "n_test_rows", "right"]
     test_rows = pl.DataFrame(rows, schema=names, orient="row")
-    return study, SimpleNamespace(runs=runs, test_rows=test_rows, parameters=None, folder=None)
+    trial = SimpleNamespace(runs=runs, test_rows=test_rows, parameters=None, folder=None)
+    trial.refuse_changed_data = lambda arm: None
+    return study, trial
 
 
 def test_tuned_differences_have_the_variance_of_their_own_rows():
