@@ -161,7 +161,7 @@ def test_a_table_that_changed_is_not_mixed_with_its_runs(table):
     assert judge(folder) == [before], "what was known of the same difference stays"
     (folder / "verdicts.json").unlink()
     (row,) = judge(folder)
-    assert row["difference"] == before["difference"] and row["choice"] is None
+    assert row["difference"] == before["difference"] and row["objective"] is None
     assert "t.csv has changed since these runs were trained on it" in row["cause"]
     trial = ft.Trial(folder)
     for draw in (trial.plot.residuals, trial.plot.told, trial.plot.targets):
@@ -170,7 +170,7 @@ def test_a_table_that_changed_is_not_mixed_with_its_runs(table):
     page = write_page(folder).read_text(encoding="utf-8")
     assert "The models cannot be shown" in page and "The data cannot be shown" in page
     path.write_bytes(original)
-    assert judge(folder)[0]["choice"] == before["choice"]
+    assert judge(folder)[0]["objective"] == before["objective"]
     assert trial.plot.residuals() is not None
 
 
@@ -201,7 +201,7 @@ def test_a_table_may_move(table, tmp_path):
     study = folder / "study.toml"
     study.write_text(study.read_text().replace("t.csv", "moved.csv"))
     (folder / "verdicts.json").unlink()
-    assert judge(folder)[0]["choice"] is not None
+    assert judge(folder)[0]["objective"] is not None
 
 
 def test_runs_of_an_older_version_do_not_know_their_data(table):

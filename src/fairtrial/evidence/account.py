@@ -175,7 +175,7 @@ def _describe_cause(case: Case, verdict: str) -> dict[str, Any]:
             f"{name}_over": basis.over,
         }
     is_decided = verdict != "undecided"
-    largest = find_largest(cause.parts, case.test_part) if is_decided else None
+    largest = find_largest(cause.parts, case.test) if is_decided else None
     sentence = tell_cause(case.claim, case.pairs, cause, largest, is_decided=is_decided)
     return described | {
         "largest_part": largest,

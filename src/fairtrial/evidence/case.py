@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from fairtrial.errors import FairtrialError, MachineError
-from fairtrial.evidence.cause import Cause, Lack, find_cause
+from fairtrial.evidence.cause import Cause, find_cause
 from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.pairs import NO_BOUNDS, Bounds, Pairs, pair_runs
 from fairtrial.evidence.sampling import ANYTIME, SIGN_FLIP, Sampling, find_sampling, is_joint
@@ -185,10 +185,8 @@ def _weigh_claim(claim: Claim, trial: Trial, study: Study, optima: Optima, metho
         pairs.differences, claim.margin, sampling, pairs.table,
         is_same=is_same_computation(pairs, trial), bounds=pairs.bounds,
     )  # fmt: skip
-    if changed := _find_changed_data(pairs, trial):
-        cause = Cause({}, (Lack.DATA,), (changed,))
-    else:
-        cause = find_cause(claim, pairs, optima, trial.averages)
+    changed = _find_changed_data(pairs, trial)
+    cause = find_cause(claim, pairs, optima, trial.averages, changed)
     tuned = tune(claim, pairs, arms, trial.runs, by_earlier_seeds=method == ANYTIME)
     return Case(claim, pairs, sampling, evidence, cause, tuned)
 

@@ -77,7 +77,9 @@ class Cause:
         return largest in ("unfinished", "unfinished_and_noise_floor")
 
 
-def find_cause(claim: Claim, pairs: Pairs, optima: Optima, averages: pl.DataFrame) -> Cause:
+def find_cause(
+    claim: Claim, pairs: Pairs, optima: Optima, averages: pl.DataFrame, changed: str = ""
+) -> Cause:
     """Split a claim's difference into its parts.
 
     Parameters
@@ -90,6 +92,8 @@ def find_cause(claim: Claim, pairs: Pairs, optima: Optima, averages: pl.DataFram
         Finds exact minimisers.
     averages : DataFrame
         `averages.parquet`: `run`, and metrics at the means of the runs' last iterates.
+    changed : str
+        What keeps the runs' data from being read again, as a sentence; "" if nothing does.
 
     Returns
     -------
@@ -99,7 +103,7 @@ def find_cause(claim: Claim, pairs: Pairs, optima: Optima, averages: pl.DataFram
     """
     if obstacle := _find_obstacle(claim, pairs):
         return obstacle
-    minima = _compare_minima(claim, pairs, optima)
+    minima = _compare_minima(claim, pairs, optima, changed)
     means = _compare_averages(claim, pairs, averages)
     objective, mean, whole = minima.difference, means.difference, pairs.differences
     if objective is not None and mean is not None:
@@ -166,7 +170,7 @@ class _Compared:
     reach: Reach | None = None
 
 
-def _compare_minima(claim: Claim, pairs: Pairs, optima: Optima) -> _Compared:
+def _compare_minima(claim: Claim, pairs: Pairs, optima: Optima, changed: str) -> _Compared:
     seeds = pairs.by_seed["seed"].to_list()
     differences, reaches = [], []
     for better, than in pairs.arms:
@@ -177,6 +181,9 @@ def _compare_minima(claim: Claim, pairs: Pairs, optima: Optima) -> _Compared:
         if _is_same_objective(better, than):
             differences.append(np.zeros(len(seeds)))
             continue
+        if changed:
+            reason = f"No minimum is known: the data is not at hand ({changed.rstrip('.')})."
+            return _Compared(None, Lack.DATA, reason)
         sides = []
         for arm in (better, than):
             if isinstance(arm.trained.noise.data, FeatureNoise):

@@ -52,7 +52,7 @@ PARTS = (
     "unfinished_and_noise_floor",
 )  # fmt: skip
 """The parts of a difference. Each of the last two stands for two that are told together."""
-OF_PARTS = tuple(f"{name}{end}" for name in PARTS for end in ("", "_low", "_high"))
+OF_PARTS = tuple(f"{name}{end}" for name in PARTS for end in ("", "_low", "_high", "_over"))
 VERDICT_WORDS = ("holds", "reversed", "equivalent", "undecided")
 OF_VERDICTS = {
     "say", "on", "better", "than", "where", "over", "method", "seeds", "difference", "low", "high",
@@ -247,7 +247,8 @@ def _is_verdict(row: object) -> bool:
     """Say whether a row of `verdicts.json` has what its readers need."""
     if not isinstance(row, dict) or not row.keys() >= OF_VERDICTS:
         return False
-    numbers = (row[name] for name in ("difference", "low", "high", *OF_PARTS))
+    of_parts = (name for name in OF_PARTS if not name.endswith("_over"))
+    numbers = (row[name] for name in ("difference", "low", "high", *of_parts))
     return row["verdict"] in VERDICT_WORDS and all(
         number is None or isinstance(number, int | float) for number in numbers
     )
