@@ -170,7 +170,7 @@ def test_a_table_that_changed_is_not_mixed_with_its_runs(table):
     page = write_page(folder).read_text(encoding="utf-8")
     assert "The models cannot be shown" in page and "The data cannot be shown" in page
     path.write_bytes(original)
-    assert judge(folder)[0]["objective"] == before["choice"]
+    assert judge(folder)[0]["objective"] == before["objective"]
     assert trial.plot.residuals() is not None
 
 

@@ -70,10 +70,6 @@ class Case:
         """Make ready the tests of a part of the difference; see `weigh_part`."""
         return self.weigh_part(values).tests
 
-    def test_part(self, values: np.ndarray) -> Tests:
-        """Make ready the tests of a part of the difference."""
-        return self.weigh_part(values).tests
-
     def weigh_tuned(self) -> Evidence:
         """Weigh the differences of the tuned sides; those of the claim where there are none."""
         if self.tuned is None:
