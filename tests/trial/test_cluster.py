@@ -150,10 +150,10 @@ def test_a_scheduler_that_dies_is_told(tmp_path):
             pytest.raises(MachineError, match="The scheduler is gone"),
             connect(read_address(address, scheduler)) as engine,
         ):
-            run_study(STUDY, tmp_path, kill, memory=1, engine=engine)
+            run_study(STUDY, tmp_path / "out", kill, memory=1, engine=engine)
     finally:
         scheduler.kill(), worker.kill()
-    assert list(tmp_path.glob("parts/*.parquet"))
+    assert list(tmp_path.glob("out/parts/*.parquet"))
 
 
 @pytest.mark.parametrize("n_forgiven", [0, pytest.param(3, marks=pytest.mark.long)])
