@@ -269,17 +269,22 @@ def schema(
         Path | None,
         typer.Option("--out", help="Write it to a file.", metavar="FILE", parser=expand_path),
     ] = None,
+    of_verdicts: Annotated[
+        bool, typer.Option("--verdicts", help="That of verdicts.json instead.")
+    ] = False,
 ) -> None:
     """Print the JSON Schema of study files, for editors and programs.
 
     Example: fairtrial schema --out fairtrial.schema.json
     """
-    from fairtrial.study.schema import format_schema, write_schema
+    from fairtrial.study import schema as of_studies
+    from fairtrial.trial import verdicts
 
+    text = verdicts.format_schema() if of_verdicts else of_studies.format_schema()
     if out is None:
-        print(format_schema(), end="")
+        print(text, end="")
     else:
-        write_schema(out)
+        of_studies.write_schema(out, text)
 
 
 @app.command()

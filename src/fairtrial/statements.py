@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any, Literal
 
 from fairtrial.study.settings import Line, Settings
-from fairtrial.trial.trial import PARTS
+from fairtrial.trial.verdicts import PARTS
 
 DECIDING = ("line", "fashion", "models")
 """Studies that repeat what the report did; claims of others go beyond it and decide nothing."""

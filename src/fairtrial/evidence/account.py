@@ -19,7 +19,7 @@ from fairtrial.evidence.sampling import ANYTIME, ROWS, SEEDS
 from fairtrial.evidence.seeds_needed import estimate_seeds
 from fairtrial.evidence.verdict import NARROW, WIDE, Decided, Evidence, decide
 from fairtrial.evidence.wording import find_largest, tell_cause
-from fairtrial.trial.trial import OF_PARTS
+from fairtrial.trial.verdicts import OF_PARTS
 
 FEWEST_FOR_SKEWNESS = 8  # Below, the test of skewness does not hold its level.
 SKEWED = (
@@ -98,6 +98,9 @@ def _make_row(case: Case, decided: Decided, n_claims: int, *, is_alone: bool) ->
         "better": claim.better,
         "than": claim.than,
         "where": claim.where,
+        "change": claim.effect and claim.effect.model_dump(),
+        "better_share": case.pairs.bounds.better_share,
+        "than_share": case.pairs.bounds.than_share,
         "method": case.method,
         "rows": case.sampling.rows,
         "seeds": evidence.n_seeds,

@@ -18,9 +18,8 @@ from fairtrial.evidence.pairs import Pairs, pair_runs
 from fairtrial.evidence.verdict import Decided, Evidence, weigh
 from fairtrial.study import Arm, Study
 from fairtrial.study.arms import ArmEntry
-from fairtrial.trial.files import write_json
-from fairtrial.trial.store import VERDICTS
 from fairtrial.trial.trial import Trial, run
+from fairtrial.trial.verdicts import write_verdicts
 
 FOLDER = "counterfactual"
 # An arm is trained to the end once its metric is so near that of its minimum, as a share of the
@@ -89,7 +88,7 @@ def run_counterfactuals(folder: Path, **options: Any) -> list[dict[str, Any]]:
             pairs, *decided[number], runs, unfinished, unknown
         )
     optima.write()
-    write_json(folder / VERDICTS, rows)
+    write_verdicts(folder, rows)
     return rows
 
 

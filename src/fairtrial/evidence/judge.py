@@ -29,14 +29,16 @@ from fairtrial.evidence.design import (
 from fairtrial.study.document import parse_toml, read_text
 from fairtrial.study.study import Study
 from fairtrial.trial.design import Design, read_design
-from fairtrial.trial.files import write_file, write_json
+from fairtrial.trial.files import write_file
 from fairtrial.trial.identity import fingerprint_verdict
 from fairtrial.trial.store import PAIRS, VERDICTS
-from fairtrial.trial.trial import OF_PARTS, PARTS, Trial
+from fairtrial.trial.trial import Trial
+from fairtrial.trial.verdicts import OF_PARTS, PARTS, read_verdicts, write_verdicts
 
 # What a claim and its difference are known by again.
 SAME = (
-    "better", "than", "where", "on", "margin", "method", "seeds", "difference", "fingerprint",
+    "better", "than", "where", "change", "on", "margin", "method", "seeds", "difference",
+    "fingerprint",
 )  # fmt: skip
 
 
@@ -85,14 +87,26 @@ def judge(
     cases = weigh_claims(trial, study, method or fitting, note)
     rows = list_verdicts(cases, study.n_claims)
     _add_design(rows, trial, study, design, why)
-    recall_causes(rows, trial.read_verdicts())
+    recall_causes(rows, _read_earlier(trial.folder, note))
     if claims_file is None:
         try:
             write_file(trial.folder / PAIRS, join_pairs(cases).write_parquet)
-            write_json(trial.folder / VERDICTS, rows)
+            write_verdicts(trial.folder, rows)
         except MachineError:
             note(f"The verdicts are not kept: {trial.folder} cannot be written.")
     return rows
+
+
+def _read_earlier(folder: Path, note: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Read earlier verdicts, which are about to be replaced."""
+    try:
+        return read_verdicts(folder)
+    except InputError:
+        note(
+            f"{folder / VERDICTS} is damaged, or of another version: it is written again, and what "
+            "longer runs had shown is lost."
+        )
+        return []
 
 
 def _choose_claims(trial: Trial, claims_file: str | Path | None) -> Study:

@@ -13,7 +13,7 @@ from fairtrial.evidence.pairs import Pairs
 from fairtrial.evidence.verdict import Tests
 from fairtrial.study.claims import Claim
 from fairtrial.study.complaints import write_bare
-from fairtrial.trial.trial import PARTS
+from fairtrial.trial.verdicts import PARTS
 
 
 def find_largest(

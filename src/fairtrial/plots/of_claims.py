@@ -21,7 +21,8 @@ from fairtrial.plots.remember import remember
 from fairtrial.plots.summaries import list_single_curves, list_unique, summarise_curves
 from fairtrial.study.metrics import LOSS_FLUCTUATION, RATE
 from fairtrial.trial.store import PAIRS, VERDICTS
-from fairtrial.trial.trial import PARTS, Trial
+from fairtrial.trial.trial import Trial
+from fairtrial.trial.verdicts import PARTS
 
 MOST_PAIRS_OF_CURVES = 4
 """The most pairs of arms whose curves are shown, one panel per pair."""

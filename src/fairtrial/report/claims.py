@@ -28,7 +28,8 @@ from fairtrial.report.blocks import (
     Table,
 )
 from fairtrial.report.blocks import Text as Paragraph
-from fairtrial.trial.trial import PARTS, Trial
+from fairtrial.trial.trial import Trial
+from fairtrial.trial.verdicts import PARTS
 
 ORDER = ("reversed", "equivalent", "undecided", "holds")
 """Verdicts, the most surprising first."""

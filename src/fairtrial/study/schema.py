@@ -82,8 +82,8 @@ def format_schema() -> str:
     return json.dumps(make_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def write_schema(path: Path) -> None:
-    """Write the schema to a file, in place of what was there.
+def write_schema(path: Path, text: str = "") -> None:
+    """Write a schema to a file, in place of what was there; that of study files if none is given.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def write_schema(path: Path) -> None:
         If the file cannot be written.
     """
     try:
-        path.write_text(format_schema(), encoding="utf-8")
+        path.write_text(text or format_schema(), encoding="utf-8")
     except OSError as error:
         raise InputError(
             f"{path} cannot be written: {error.strerror or error}. Name another file."

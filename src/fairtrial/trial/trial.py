@@ -35,8 +35,8 @@ from fairtrial.trial.store import (
     RUNS,
     STUDY,
     TEST_ROWS,
-    VERDICTS,
 )
+from fairtrial.trial.verdicts import read_verdicts
 
 # The columns that their readers need.
 NEEDED = {
@@ -47,19 +47,6 @@ NEEDED = {
     AVERAGES: {"run"},
     PAIRS: {"claim", "seed", "better", "than", "better_value", "than_value", "difference"},
 }
-PARTS = (
-    "objective", "unfinished", "noise_floor", "objective_and_unfinished",
-    "unfinished_and_noise_floor",
-)  # fmt: skip
-"""The parts of a difference. Each of the last two stands for two that are told together."""
-OF_PARTS = tuple(f"{name}{end}" for name in PARTS for end in ("", "_low", "_high", "_over"))
-VERDICT_WORDS = ("holds", "reversed", "equivalent", "undecided")
-OF_VERDICTS = {
-    "say", "on", "better", "than", "where", "over", "method", "seeds", "difference", "low", "high",
-    "margin", "verdict", "p_adjusted", "beats", "effect", "correlation", "unpaired_seeds",
-    "dominant", *OF_PARTS, "largest_part", "cause", "cause_lacks", "tuned", "counterfactual",
-    "pairs", "note", "fingerprint", "stated_at", "runs_when_stated",
-}  # fmt: skip
 
 
 class Trial:
@@ -199,24 +186,20 @@ class Trial:
     def verdicts(self) -> list[dict[str, Any]]:
         """The verdicts on the study's claims, as judged on these runs; else none.
 
-        Verdicts on other claims, or on other runs, do not count, nor do those of a damaged file.
+        Verdicts on other claims, or on other runs, do not count.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged, or another version has written it.
         """
         self._refuse_other_runs()
-        verdicts, claims = self.read_verdicts(), self.study.claims
+        verdicts, claims = read_verdicts(self.folder), self.study.claims
         fits = len(verdicts) == len(claims) and all(
             row["fingerprint"] == fingerprint_verdict(self._opened, claim)
             for row, claim in zip(verdicts, claims, strict=True)
         )
         return verdicts if fits else []
-
-    def read_verdicts(self) -> list[dict[str, Any]]:
-        """Read `verdicts.json`, whatever runs it is about; nothing where it is damaged."""
-        try:
-            verdicts = json.loads((self.folder / VERDICTS).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return []
-        is_sound = isinstance(verdicts, list) and all(map(_is_verdict, verdicts))
-        return verdicts if is_sound else []
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -240,17 +223,6 @@ def _say_what_it_is(folder: Path) -> str:
     return (
         "it is not the folder of a study that has been run to its end. Run it with: fairtrial run "
         f"STUDY.toml --out {folder}"
-    )
-
-
-def _is_verdict(row: object) -> bool:
-    """Say whether a row of `verdicts.json` has what its readers need."""
-    if not isinstance(row, dict) or not row.keys() >= OF_VERDICTS:
-        return False
-    of_parts = (name for name in OF_PARTS if not name.endswith("_over"))
-    numbers = (row[name] for name in ("difference", "low", "high", *of_parts))
-    return row["verdict"] in VERDICT_WORDS and all(
-        number is None or isinstance(number, int | float) for number in numbers
     )
 
 
