@@ -350,6 +350,16 @@ WRONG = [
     ({"price": [""] * N}, {"missing": "impute"}, ["The target 'price' has no values"]),
     ({"price": [7.5] * N}, {}, ["The target 'price' is 7.5 in every row: there is nothing"]),
     ({"price": ["inf", *range(1, N)]}, {}, ["The target 'price' is inf in row 1"]),
+    (
+        {"price": [1.7e9 + 86_400 * day for day in range(N)]},
+        {},
+        ["Subtract a constant from the column, such as 1.70168e+09"],
+    ),
+    (
+        {"price": [2_460_000.5 + day for day in range(N)]},
+        {},
+        ["training is in float32, whose numbers there are 0.3 apart"],
+    ),
     ({}, {"target": "sold", "exclude": ["price"]}, ["The target 'sold' holds text, such as"]),
     ({}, {"target": "garden"}, ["The target 'garden' holds true and false, but the targets"]),
     (FEW, {}, ["The number of rows is 9: at least 10 are needed."]),

@@ -24,6 +24,8 @@ FEWEST_CLASS_ROWS = 5
 FEWEST_SPLIT_ROWS = 2
 # The rule for the numbers of a study: training is in float32.
 LARGEST = 1e30
+# Of the targets' spread: float32 may not round them by more.
+SMALLEST_STEP = 1e-4
 # What pandas, readr and Polars call a column without a name, or a name that is there twice.
 UNNAMED = r"Unnamed: \d+(?:[._]\w+)*|\.\.\.\d+|__index_level_\d+__|.*_duplicated_\d+"
 INDEXES = ("index", "level_0", "rownames", "row.names", "row_names", "rowname", "x", "x.1")
@@ -217,6 +219,8 @@ def _find_in_target(
         yield from _find_too_large(name, column)
         if _count_values(kept) == 1:
             yield f"{name} is {_show(kept)} in every row: there is nothing to predict."
+        else:
+            yield from _find_too_narrow(name, kept)
 
 
 def _find_in_classes(name: str, kept: pl.Series) -> Iterator[str]:
@@ -229,6 +233,21 @@ def _find_in_classes(name: str, kept: pl.Series) -> Iterator[str]:
         yield (
             f"{name} has classes with fewer than {FEWEST_CLASS_ROWS} rows ({', '.join(listed)}"
             f"{more}): join them with others, or leave their rows out."
+        )
+
+
+def _find_too_narrow(name: str, kept: pl.Series) -> Iterator[str]:
+    """Yield a complaint where float32, in which training runs, would round the differences away."""
+    values = kept.drop_nulls().cast(pl.Float64)
+    largest, spread, middle = values.abs().max(), values.std(), values.median()
+    if not (isinstance(largest, float) and isinstance(spread, float) and largest <= LARGEST):
+        return
+    step = largest * 2.0**-23
+    if step > SMALLEST_STEP * spread:
+        yield (
+            f"{name} has values near {middle:.6g} that differ by about {spread:.3g}: training is "
+            f"in float32, whose numbers there are {step:.1g} apart. Subtract a constant from the "
+            f"column, such as {middle:.6g}."
         )
 
 
