@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 import sklearn.linear_model
 
+import fairtrial as ft
 from fairtrial.data.load import load_dataset
 from fairtrial.evidence.cause import Lack, find_cause
 from fairtrial.evidence.optima import OPTIMA, Optima
@@ -288,3 +289,25 @@ def test_no_run_moves_further_than_its_reach(loss, momentum):
 def test_no_reach_where_nothing_bounds_the_way_or_it_is_far_enough(others):
     recipe = {"optimizer": {"kind": "sgd", "learning_rate": 0.001}, "steps": 40} | others
     assert reach(recipe)[1] is None
+
+
+def test_equivalent_sides_that_were_hardly_trained_are_told(tmp_path):
+    """Prices of 100,000s at rate 0.01: MAE and Huber move by at most 1 in 100 steps."""
+    random = np.random.default_rng(0)
+    x, e = random.normal(size=(2, 60))
+    lines = [f"{a},{price}" for a, price in zip(x, 3e5 + 1e5 * x + 1e4 * e, strict=True)]
+    (tmp_path / "prices.csv").write_text("\n".join(["x,price", *lines]))
+    study = ft.Study(
+        name="Prices",
+        seeds=10,
+        task={"kind": "table", "path": str(tmp_path / "prices.csv"), "target": "price",
+              "problem": "regression"},
+        recipe={"loss": "mae", "optimizer": {"kind": "sgd", "learning_rate": 0.01}, "steps": 100},
+        vary={"loss": ["mae", "huber"]},
+        claims=[{"say": "-", "better": {"loss": "mae"}, "than": {"loss": "huber"}, "on": "mae",
+                 "margin": 100.0}],
+    )  # fmt: skip
+    (row,) = ft.answer(study, tmp_path / "out")
+    assert row["verdict"] == "equivalent"
+    assert "Neither side is near the minimum of its objective" in row["note"]
+    assert "cannot move further than 1" in row["note"]

@@ -34,6 +34,8 @@ ALONE = (
     "It is adjusted for all claims of its study by Holm's procedure; judged together with them it "
     "may be decided."
 )
+# Two sides that are equivalent are far from their minima from so many times the margin on.
+FAR = 10.0
 UNDECIDED = Decided("undecided", None, None)
 
 
@@ -217,6 +219,8 @@ def _write_note(case: Case, decided: Decided, n_claims: int, *, is_alone: bool) 
         notes.append(advise(case, n_claims))
         if is_alone:
             notes.append(ALONE)
+    if decided.verdict == "equivalent":
+        notes.append(_say_untrained(case))
     if _name_dominant(case) == "test rows" and case.evidence.basis.over != ROWS:
         notes.append("Most of the uncertainty comes from the test rows, not from the seeds.")
     if splits_anew(case):
@@ -227,7 +231,20 @@ def _write_note(case: Case, decided: Decided, n_claims: int, *, is_alone: bool) 
     against = sum(one * case.evidence.difference < 0.0 for one in pairs)
     if against:
         notes.append(f"{against} of {len(pairs)} pairs of arms differ in the opposite direction.")
-    return " ".join(notes)
+    return " ".join(filter(None, notes))
+
+
+def _say_untrained(case: Case) -> str:
+    """Say that two sides are alike because neither has been trained; "" if one has."""
+    gaps = case.cause.gaps
+    size = max(case.claim.margin, abs(case.evidence.difference))
+    if gaps is None or min(gaps) <= FAR * size:
+        return ""
+    reach = f" {case.cause.reach.sentence}" if case.cause.reach else ""
+    return (
+        f"Neither side is near the minimum of its objective: to its end, training would change "
+        f"{case.claim.on} by {gaps[0]:.3g} on one side and {gaps[1]:.3g} on the other.{reach}"
+    )
 
 
 def splits_anew(case: Case) -> bool:

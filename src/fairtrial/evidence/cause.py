@@ -22,7 +22,7 @@ import polars as pl
 from fairtrial.data.load import measure_data
 from fairtrial.errors import FairtrialError
 from fairtrial.evidence.optima import Optima
-from fairtrial.evidence.pairs import Pairs
+from fairtrial.evidence.pairs import SIDES, Pairs
 from fairtrial.evidence.reach import Reach, find_reach
 from fairtrial.study.arms import Arm, Run
 from fairtrial.study.claims import Claim
@@ -62,6 +62,9 @@ class Cause:
         objective on the same rows.
     reach : Reach or None
         Where a parameter could not get to its minimum.
+    gaps : (float, float) or None
+        By how much the metric of each side differs from that of its minimum, on average; None
+        where no minimum was looked for.
     """
 
     parts: dict[str, np.ndarray]
@@ -69,6 +72,7 @@ class Cause:
     reasons: tuple[str, ...] = ()
     objective: str = ""
     reach: Reach | None = None
+    gaps: tuple[float, float] | None = None
 
     @property
     def is_unfinished(self) -> bool:
@@ -125,7 +129,18 @@ def find_cause(
         tuple(side.reason for side in lacking),
         "" if all(_is_same_objective(*pair) for pair in pairs.arms) else _name_objective(pairs),
         minima.reach,
+        _measure_gaps(pairs, minima),
     )
+
+
+def _measure_gaps(pairs: Pairs, minima: _Compared) -> tuple[float, float] | None:
+    if minima.sides is None:
+        return None
+    better, than = (
+        float(np.mean(np.abs(pairs.by_seed[f"{side}_value"].to_numpy() - ends)))
+        for side, ends in zip(SIDES, minima.sides, strict=True)
+    )
+    return better, than
 
 
 def _find_obstacle(claim: Claim, pairs: Pairs) -> Cause | None:
@@ -162,17 +177,20 @@ class _Compared:
         Why not.
     reach : Reach or None
         The shortest, where one is known.
+    sides : ((n,), (n,)) or None
+        The metric of each side there.
     """
 
     difference: np.ndarray | None
     lack: Lack | None = None
     reason: str = ""
     reach: Reach | None = None
+    sides: tuple[np.ndarray, np.ndarray] | None = None
 
 
 def _compare_minima(claim: Claim, pairs: Pairs, optima: Optima, changed: str) -> _Compared:
     seeds = pairs.by_seed["seed"].to_list()
-    differences, reaches = [], []
+    differences, reaches, ends = [], [], []
     for better, than in pairs.arms:
         for arm in (better, than):
             if has_many_minima(arm):
@@ -197,9 +215,12 @@ def _compare_minima(claim: Claim, pairs: Pairs, optima: Optima, changed: str) ->
             sides.append(np.array([one.metrics[claim.on] for one in minima]))
             reaches.append(find_reach(arm, seeds, minima))
         differences.append(_get_sign(claim) * (sides[0] - sides[1]))
+        ends.append(sides)
     known = (reach for reach in reaches if reach)
     shortest = min(known, key=lambda reach: reach.share, default=None)
-    return _Compared(np.mean(differences, 0), reach=shortest)
+    # Where some pairs share an objective, their minima were not looked for.
+    of_sides = tuple(np.mean(ends, 0)) if len(ends) == len(pairs.arms) else None
+    return _Compared(np.mean(differences, 0), reach=shortest, sides=of_sides)
 
 
 def _compare_averages(claim: Claim, pairs: Pairs, averages: pl.DataFrame) -> _Compared:
