@@ -143,3 +143,20 @@ def test_digits(tmp_path):
     assert set(curves["at"]) == {1, 2}
     shapes = pl.read_parquet(tmp_path / PARAMETERS)["shape"].to_list()
     assert shapes == [[64, 10], [10]] * 4
+
+
+@pytest.mark.parametrize(
+    ("scale", "delta", "said"),
+    [(1e5, 1.0, "nearly all residuals"), (1.0, 1.0, ""), (1.0, 20.0, "hardly any residuals")],
+)
+def test_a_delta_that_no_residual_crosses_is_told_once(scale, delta, said, tmp_path):
+    study = Study(
+        name="Deltas",
+        seeds=3,
+        task={"kind": "line", "rows": 200, "noise": {"kind": "normal", "scale": scale}},
+        recipe={"loss": {"kind": "huber", "delta": delta}, "optimizer": "sgd", "steps": 300},
+    )
+    told = []
+    run_study(study, tmp_path / "out", note=told.append, memory=1)
+    assert [sentence for sentence in told if said and said in sentence] == told
+    assert len(told) == bool(said)

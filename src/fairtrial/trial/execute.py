@@ -214,14 +214,16 @@ def run_study(
         plans = plan_stacks(
             missing, remember_memory(folder, memory, engine), averages=study.needs_averages
         )
-        board, n_left = Board(plans, report), len(plans)
+        board, n_left, said = Board(plans, report), len(plans), set[str]()
         with contextlib.closing(engine.train(plans, board)) as trained:
             for plan, finished in trained:
                 for part in finished:
                     refuse_other_origin(part, wanted)
                     parts[write_part(folder, part)] = list(part.fingerprints)
                     for sentence in part.notes:
-                        note(sentence)
+                        if sentence not in said:  # Stacks of other seeds say the same.
+                            said.add(sentence)
+                            note(sentence)
                 board.finish(plan)
                 n_left -= 1
                 if n_left:

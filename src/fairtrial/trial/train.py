@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import numpy as np
 import tensorflow as tf
 
+from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
 from fairtrial.errors import InputError, MachineError
+from fairtrial.study import Arm
 from fairtrial.training.stacked import Stack, train
-from fairtrial.training.trace import thin_curves
+from fairtrial.training.trace import DIVERGED, OUTCOMES, Trace, thin_curves
 from fairtrial.trial.fingerprint import fingerprint_runs
 from fairtrial.trial.fit import fit_parts
 from fairtrial.trial.parts import Part, Result, make_part
 from fairtrial.trial.plan import StackPlan
 from fairtrial.trial.scoreboard import Scoreboard
+
+# Shares of the residuals beyond Huber's delta at which its loss is another one.
+MOST_BEYOND, LEAST_BEYOND = 0.95, 0.01
 
 Progress = Callable[[int, int], None]
 
@@ -46,11 +52,11 @@ def train_parts(
         progress(1, 0)
         return fit_parts(plan)
     try:
-        results = train_stack(plan, progress)
+        results, said = train_stack(plan, progress)
     except (MemoryError, tf.errors.ResourceExhaustedError):
         pass  # Go on outside this clause, which holds on to all that the attempt has filled.
     else:
-        return [make_part(results, notes)]
+        return [make_part(results, (*notes, *said))]
     name = plan.runs[0][0].name
     halves = plan.halve()
     if len(halves) == 1:
@@ -63,8 +69,15 @@ def train_parts(
     return train_parts(first, progress, (*notes, note)) + train_parts(second, progress)
 
 
-def train_stack(plan: StackPlan, progress: Progress) -> list[Result]:
+def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list[str]]:
     """Load a stack's data, train it, and put every run on the scoreboard.
+
+    Returns
+    -------
+    results : list of Result
+        One for each run.
+    notes : list of str
+        What the user should know of them.
 
     Raises
     ------
@@ -104,4 +117,36 @@ def train_stack(plan: StackPlan, progress: Progress) -> list[Result]:
                     board.mark_test_rows(trace.average) if trace.average else None,
                 )
             )
-    return results
+    notes = [
+        note
+        for place, run in enumerate(plan.runs[0])
+        for note in describe_delta(run.arm, datasets[0], traces[0][place])
+    ]
+    return results, notes
+
+
+def describe_delta(arm: Arm, dataset: Dataset, trace: Trace) -> Iterator[str]:
+    """Say where Huber's delta lies outside of the residuals that training ends with.
+
+    Parameters
+    ----------
+    arm : Arm
+        Any; only those with Huber's loss can have such a delta.
+    dataset, trace : Dataset, Trace
+        Its training rows, and what one of its runs left.
+    """
+    delta = getattr(arm.trained.loss, "delta", None)
+    if delta is None or trace.outcome == OUTCOMES[DIVERGED]:
+        return
+    residuals = dataset.y - np.asarray(dataset.X, np.float64) @ trace.W - trace.b
+    share = float(np.mean(np.abs(residuals) > delta))
+    if share > MOST_BEYOND:
+        which, loss = "nearly all", f"{delta:g} times the MAE"
+    elif share < LEAST_BEYOND:
+        which, loss = "hardly any", "half of the MSE"
+    else:
+        return
+    yield (
+        f"Note: {which} residuals of {arm.name!r} are larger than Huber's delta of {delta:g}, so "
+        f"its loss is {loss}. Choose a delta of the size of the residuals, in the target's unit."
+    )

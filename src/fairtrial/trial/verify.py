@@ -112,7 +112,7 @@ def count_unlike_repeats(runs: Sequence[Run], memory: int | None = None) -> int:
     """
     n_unlike = 0
     for plan in plan_stacks(runs, memory or 2**30):
-        first, second = (train_stack(plan, lambda lanes, at: None) for _ in range(2))
+        first, second = (train_stack(plan, lambda lanes, at: None)[0] for _ in range(2))
         pairs = zip(first, second, strict=True)
         n_unlike += sum(not _is_alike(one.trace, other.trace) for one, other in pairs)
     return n_unlike
