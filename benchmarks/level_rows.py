@@ -16,7 +16,8 @@ from fairtrial.evidence.anytime import place_bets
 from fairtrial.evidence.sampling import ANYTIME, Sampling
 from fairtrial.evidence.sign_flip import list_subset_means
 from fairtrial.evidence.step_down import adjust
-from fairtrial.evidence.verdict import LEVEL, decide, weigh
+from fairtrial.evidence.tuning import choose_candidates
+from fairtrial.evidence.verdict import LEVEL, Basis, decide, weigh
 from fairtrial.randomness import make_stream
 
 Shares = dict[str, float]
@@ -252,6 +253,35 @@ def simulate_families(
     }
 
 
+def simulate_tuning(n_seeds: int, n_studies: int, random: np.random.Generator) -> Shares:
+    """Judge claims whose two sides each choose the best of five equally good settings.
+
+    The settings of a seed share half of its luck, as runs on the same data do.
+
+    Returns
+    -------
+    dict
+        called: claims called with one choice by all seeds; called_bets: with bets and a choice by
+        the seeds before; called_left_out: with a choice for each seed by all others.
+    """
+    counts = dict.fromkeys(("called", "called_bets", "called_left_out"), 0)
+    for _ in range(n_studies):
+        sides = random.normal(size=n_seeds) + random.normal(size=(2, 5, n_seeds))
+        left_out = [(side.sum(1, keepdims=True) - side).argmin(0) for side in sides]
+        one = _subtract_chosen(sides, [choose_candidates(side) for side in sides])
+        earlier = _subtract_chosen(sides, [choose_candidates(side, True) for side in sides])[1:]
+        other = _subtract_chosen(sides, left_out)
+        counts["called"] += weigh(one, 0.0).p <= LEVEL
+        counts["called_bets"] += weigh(earlier, 0.0, Basis(place_bets(earlier))).p <= LEVEL
+        counts["called_left_out"] += weigh(other, 0.0).p <= LEVEL
+    return {name: count / n_studies for name, count in counts.items()}
+
+
+def _subtract_chosen(sides: np.ndarray, chosen: list[np.ndarray]) -> np.ndarray:
+    seeds = np.arange(sides.shape[2])
+    return sides[1, chosen[1], seeds] - sides[0, chosen[0], seeds]
+
+
 def list_simulations(n_studies: int) -> Iterator[tuple[str, str, int, Callable[[], Shares]]]:
     """List all: the name of a table, that of its row, how many studies, and what runs them."""
 
@@ -273,6 +303,8 @@ def list_simulations(n_studies: int) -> Iterator[tuple[str, str, int, Callable[[
         for n_seeds in (1, 2, 3, 5, 20):
             row = f"{n_seeds} seeds that differ by {of_seeds:g}"
             yield prepare("arms", row, simulate_arms, of_seeds, n_seeds)
+    for n_seeds in (10, 20):
+        yield prepare("tuning", f"{n_seeds} seeds", simulate_tuning, n_seeds)
     for n_seeds in (8, 10):
         for kind in KINDS:
             row = f"{kind}, {n_seeds} seeds"

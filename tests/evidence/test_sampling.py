@@ -1,13 +1,11 @@
 """Tests of differences by what the rows of a task are: closed forms and simulations."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 import scipy.stats
-from threadpoolctl import threadpool_limits
 
 from fairtrial.evidence.sampling import ANYTIME, BOTH, ROWS, SEEDS, Sampling, is_joint
 from fairtrial.evidence.verdict import decide, weigh
@@ -16,18 +14,6 @@ from made_up import make_study
 
 ROOT = Path(__file__).parents[2]
 RANDOM = np.random.default_rng(6)
-
-
-@pytest.fixture(scope="module")
-def simulations():
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        import level_rows
-
-        with threadpool_limits(1):
-            yield level_rows
-    finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
 
 
 def most(share, n):

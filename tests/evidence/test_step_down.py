@@ -1,31 +1,17 @@
 """Joint flips against their definition, Holm's procedure where there are none, and simulations."""
 
 import itertools
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import permutation_test
-from threadpoolctl import threadpool_limits
 
 from fairtrial.evidence.step_down import adjust, adjust_families
 from fairtrial.evidence.verdict import HOLM, JOINT, count_seeds_needed, decide, weigh
 
 ROOT = Path(__file__).parents[2]
 RANDOM = np.random.default_rng(11)
-
-
-@pytest.fixture(scope="module")
-def simulations():
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        import level_rows
-
-        with threadpool_limits(1):
-            yield level_rows
-    finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
 
 
 def judge(claims, margins=None, families=None):

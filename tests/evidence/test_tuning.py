@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from fairtrial.evidence.pairs import pair_runs
-from fairtrial.evidence.sign_flip import list_subset_means
-from fairtrial.evidence.tuning import choose_candidates, describe_choices, tune
+from fairtrial.evidence.tuning import describe_choices, tune
 from made_up import make_runs, make_study
 
 RATES = [0.01, 0.1, 1.0]
@@ -209,67 +208,8 @@ def test_choices_of_a_grid_in_words():
     assert describe_choices(choices) == "batch_size = 32 or 128, kind = normal"
 
 
-def count_false_calls(choose, n_seeds, random, n_studies=400):
-    """Call a difference where five nearly tied candidates of each side are equally good.
-
-    All candidates of both sides share a seed's luck in part, as runs of one seed do.
-    """
-    called = 0
-    for _ in range(n_studies):
-        shared = random.normal(size=n_seeds)
-        sides = shared + random.normal(size=(2, 5, n_seeds))
-        picked = [side[choose(side), np.arange(n_seeds)] for side in sides]
-        tests = list_subset_means(picked[1] - picked[0])
-        called += 2.0 * min(tests.test_above(0.0), tests.test_below(0.0)) <= 0.05
-    return called / n_studies
-
-
-def leave_one_out(scores):
-    return (scores.sum(1, keepdims=True) - scores).argmin(0)
-
-
-def test_one_choice_for_all_seeds_keeps_the_level_where_leaving_one_out_does_not():
+def test_one_choice_for_all_seeds_keeps_the_level_where_leaving_one_out_does_not(simulations):
     """The level is 5 %, with a standard error of 1.1 %; leaving one out calls about 20 %."""
-    assert count_false_calls(choose_candidates, 10, np.random.default_rng(1)) <= 0.072
-    assert count_false_calls(leave_one_out, 10, np.random.default_rng(1)) >= 0.12
-
-
-@pytest.mark.parametrize(
-    ("claim", "others"),
-    [
-        (AT_THE_LOWEST | {"where": {}}, {"vary": {"loss": ["mse", "mae"]}}),
-        (
-            {"better": {"optimizer.learning_rate": 0.1}, "than": {"optimizer.learning_rate": 1.0}},
-            {},
-        ),
-    ],
-)
-def test_without_a_grid_of_something_else_there_is_nothing_to_tune(claim, others):
-    values = {loss: dict.fromkeys(RATES, 1.0) for loss in ("mse", "mae")}
-    assert tune_made_up(values, claim, **others) is None
-
-
-def test_images_are_chosen_on_validation_rows():
-    """The rate that is best on test is not the one that is best on validation."""
-    claim = {"better": {"optimizer": "adam"}, "than": {"optimizer": "sgd"}, "on": "accuracy"}
-    study = make_study(
-        [claim | {"where": {"optimizer.learning_rate": 0.1}}],
-        task="digits",
-        recipe={
-            "loss": "cross_entropy", "optimizer": "sgd", "epochs": 1, "batch_size": 9,
-            "validation": 0.2,
-        },
-        vary={"optimizer.kind": ["sgd", "adam"], "optimizer.learning_rate": RATES},
-    )  # fmt: skip
-    on_validation = {0.01: 0.9, 0.1: 0.8, 1.0: 0.7}
-
-    def measure(arm, seed):
-        rate = arm.recipe.optimizer.learning_rate
-        return {"accuracy": 1.0 - on_validation[rate], "validation_accuracy": on_validation[rate]}
-
-    runs, arms = make_runs(study, measure), study.list_arms()
-    pairs = pair_runs(study.claims[0], arms, runs, study.list_seeds())
-    tuned = tune(study.claims[0], pairs, arms, runs)
-    assert list_rates(tuned) == ([0.01], [0.01])
-    assert tuned.chosen_on == "validation_accuracy"
-    assert tune(study.claims[0], pairs, arms, runs.drop("validation_accuracy")) is None
+    found = simulations.simulate_tuning(10, 400, np.random.default_rng(1))
+    assert max(found["called"], found["called_bets"]) <= 0.072
+    assert found["called_left_out"] >= 0.12
