@@ -9,9 +9,9 @@ from threadpoolctl import threadpool_limits
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def simulations():
-    """`benchmarks/level_rows.py`, on one core: the threads of small products wait for each other."""
+    """`benchmarks/level_rows.py`, on one core, since threads slow small products down."""
     sys.path.insert(0, str(BENCHMARKS))
     try:
         import level_rows
