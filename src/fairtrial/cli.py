@@ -190,8 +190,6 @@ def run(
     load_tensorflow(own_process=True)
     from fairtrial.evidence.account import summarise_verdicts
     from fairtrial.evidence.answer import answer
-    from fairtrial.evidence.case import ANYTIME, SIGN_FLIP
-    from fairtrial.evidence.judge import find_marginless, find_undecidable
     from fairtrial.report.growing import GrowingPage
     from fairtrial.report.report import write_page
     from fairtrial.training.xla import has_xla
@@ -199,9 +197,6 @@ def run(
     from fairtrial.trial.store import RUNS, summarise_arms
 
     say_platform(has_xla())
-    looks = (ANYTIME, most) if until_decided else (SIGN_FLIP, None)
-    for warning in filter(None, (find_undecidable(study, *looks), find_marginless(study))):
-        say(f"Note: {warning}")
     with stoppable(GO_ON), show_progress(quiet) as report:
         with open_engine(workers, scheduler) as engine, GrowingPage(folder, report) as page:
             verdicts = answer(

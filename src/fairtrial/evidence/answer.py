@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from fairtrial.evidence.counterfactual import run_counterfactuals
-from fairtrial.evidence.judge import judge
+from fairtrial.evidence.judge import find_marginless, find_undecidable, judge
+from fairtrial.evidence.sampling import ANYTIME, SIGN_FLIP
 from fairtrial.evidence.until_decided import run_until_decided
 from fairtrial.study import Study
 from fairtrial.trial.trial import run
@@ -51,6 +52,10 @@ def answer(
         As of `run`.
     """
     folder = Path(out)
+    looks = (ANYTIME, max_seeds) if until_decided else (SIGN_FLIP, None)
+    if "note" in options and isinstance(study, Study):
+        for warning in filter(None, (find_undecidable(study, *looks), find_marginless(study))):
+            options["note"](f"Note: {warning}")
     if until_decided:
         verdicts = run_until_decided(study, folder, max_seeds, **options)
     else:
