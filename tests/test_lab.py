@@ -30,7 +30,7 @@ def shorten(lab):
     ("name", "seeds", "arms"),
     [
         ("line", 20, 80),
-        ("fashion", 11, 20),
+        ("fashion", 11, 23),
         ("models", 7, 3),
         ("grid", 20, 30),
         ("features", 7, 10),
@@ -162,7 +162,7 @@ def test_the_challenge_is_decided_by_an_interval_over_test_images(n_right, verdi
     half = 1.96 * (share * (1 - share) / 10_000) ** 0.5
     table = pl.DataFrame(
         {"arm": ["a"], "accuracy": [share], "low": [share - half], "high": [share + half],
-         "seeds": [1], "seconds": [1.0]}
+         "seeds": [1], "seconds": [1.0], "over": ["test rows"]}
     )  # fmt: skip
     monkeypatch.setattr(lab_module, "measure_accuracies", lambda trial: table)
     check = check_challenge(None)

@@ -132,7 +132,10 @@ def make_trial(right):
     ]
     names = ["run", "n_test_rows", "right"]
     test_rows = pl.DataFrame(rows, schema=names, orient="row")
-    trial = SimpleNamespace(runs=runs, test_rows=test_rows, parameters=None, folder=None)
+    trial = SimpleNamespace(
+        runs=runs, test_rows=test_rows, parameters=None, folder=None,
+        averages=pl.DataFrame({"run": []}, schema={"run": pl.String}),
+    )  # fmt: skip
     trial.refuse_changed_data = lambda arm: None
     return study, trial
 

@@ -288,7 +288,7 @@ def test_a_dropped_claim_is_told(tmp_path):
 def test_claims_that_change_before_any_run_are_no_news(tmp_path, monkeypatch):
     folder = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr("fairtrial.trial.execute.plan_stacks", lambda *_: 1 / 0)
+        patch.setattr("fairtrial.trial.execute.plan_stacks", lambda *_, **options: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(make(6, {**TEMPTING, "margin": 0.5}), folder)
     (row,) = answer(make(6), folder)

@@ -28,7 +28,9 @@ LARGEST = 1e30
 SMALLEST_STEP = 1e-4
 # What pandas, readr and Polars call a column without a name, or a name that is there twice.
 UNNAMED = r"Unnamed: \d+(?:[._]\w+)*|\.\.\.\d+|__index_level_\d+__|.*_duplicated_\d+"
-INDEXES = ("index", "level_0", "rownames", "row.names", "row_names", "rowname", "x", "x.1")
+INDEXES = ("index", "level_0", "rownames", "row.names", "row_names", "rowname")
+# What R makes of a column without a name; also a good name of a feature.
+OF_R = ("X", "X.1")
 
 
 def list_features(task: TableTask, columns: list[str]) -> list[str]:
@@ -113,15 +115,17 @@ def _find_unknown_names(task: TableTask, columns: list[str]) -> Iterator[str]:
 
 def _find_indexes(task: TableTask, frame: pl.DataFrame) -> Iterator[str]:
     """Yield a sentence for each column that numbers the rows, as programs write it unasked."""
-    for name in list_features(task, frame.columns):
+    features = list_features(task, frame.columns)
+    for name in features:
         if name in task.categorical:
             continue
+        may_number = name.lower() in INDEXES or (name in OF_R and len(features) > 1)
         if not name:
             yield (
                 f"Column {frame.columns.index(name) + 1} has no name, such as the one in which "
                 'pandas and R number the rows: leave it out with exclude = [""], or give it a name.'
             )
-        elif re.fullmatch(UNNAMED, name) or (name.lower() in INDEXES and _counts_rows(frame[name])):
+        elif re.fullmatch(UNNAMED, name) or (may_number and _counts_rows(frame[name])):
             yield (
                 f"Column {name!r} seems to number the rows, as programs do unasked: leave it out "
                 f"with exclude = [{json.dumps(name)}], or give it another name."

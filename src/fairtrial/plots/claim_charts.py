@@ -190,8 +190,9 @@ def draw_cause(row: Mapping[str, Any]) -> Chart:
             "tooltip": [nominal("part"), quantity("value"), quantity("low"), quantity("high")],
         },
     }
+    known = shown.drop_nulls()
     intervals = {
-        "data": list_rows(shown.drop_nulls()),
+        "data": list_rows(known),
         "mark": mark("rule", strokeWidth=2, color=INK),
         "encoding": {"x": quantity("low"), "x2": {"field": "high"}, "y": y},
     }
@@ -201,7 +202,7 @@ def draw_cause(row: Mapping[str, Any]) -> Chart:
         "encoding": {"x": x, "y": y},
     }
     said = "; ".join(f"{part} {value:.3g}" for part, value in shown.select("part", "value").rows())
-    layers = [bars, _draw_zero(), intervals, whole]
+    layers = [bars, _draw_zero(), *([intervals] if known.height else []), whole]
     return lay_out({"layer": layers, "height": 20 * shown.height}, f"{said}.")
 
 

@@ -7,7 +7,7 @@ rule.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,8 +21,8 @@ from fairtrial.study.arms import Arm, ArmEntry, Grid, Run, make_arms
 from fairtrial.study.baseline import BaselineEntry
 from fairtrial.study.claim_rules import find_claim_problems
 from fairtrial.study.claims import Claim
-from fairtrial.study.complaints import Complaint, make_error, validate
-from fairtrial.study.document import Document, parse_toml, read_text
+from fairtrial.study.complaints import Complaint, make_error, name_place, validate
+from fairtrial.study.document import Document, Place, parse_toml, read_text
 from fairtrial.study.matching import match_claim
 from fairtrial.study.metrics import METRICS
 from fairtrial.study.plain import dump_given, make_plain
@@ -30,6 +30,9 @@ from fairtrial.study.recipe import Recipe
 from fairtrial.study.seeds import Seeds, list_seeds
 from fairtrial.study.settings import Line, Settings
 from fairtrial.study.task import AnyTask, Task
+
+# Tables whose names are not fields, such as dotted names of settings.
+FREE = {"set", "vary", "better", "than", "where", "of", "against"}
 
 
 class Study(Settings):
@@ -221,10 +224,26 @@ def _make_canonical(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _check(document: Document) -> Study:
     study, complaints = validate(Study, document.values)
+    complaints += _find_nothing(document.values)
     complaints += _find_problems(_split(study) if study else _salvage(document.values))
     if study is None or complaints:
         raise make_error(document, complaints)
     return study
+
+
+def _find_nothing(values: Any, place: Place = ()) -> Iterator[Complaint]:
+    """Yield a complaint for each None in a table of free names: a study file cannot say it."""
+    if isinstance(values, Mapping):
+        children: Iterable[tuple[Any, Any]] = values.items()
+    else:
+        children = enumerate(values) if isinstance(values, list) else ()
+    for key, value in children:
+        here = (*place, key)
+        if value is not None:
+            yield from _find_nothing(value, here)
+        elif FREE & {*place}:
+            text = f"{name_place(here)} = None: leave it out, or give it a value."
+            yield Complaint(text, (here,))
 
 
 def _resolve_paths(values: Any, folder: Path, name: str = "") -> Any:
