@@ -31,7 +31,7 @@ from fairtrial.evidence.sign_flip import list_subset_means
 from fairtrial.evidence.tuning import Tuned
 from fairtrial.evidence.until_decided import list_more_runs
 from fairtrial.evidence.verdict import Basis, weigh
-from fairtrial.trial.trial import OF_PARTS
+from fairtrial.trial.verdicts import OF_PARTS
 from made_up import make_runs, make_study
 
 # What the design promises of `verdicts.json`.

@@ -88,12 +88,16 @@ def test_verdicts_of_another_folder_do_not_count(folder, tmp_path):
         ft.plots.differences(ft.Trial(folder), 1)
 
 
-def test_verdicts_of_an_older_version_are_judged_again(folder):
+def test_verdicts_of_an_older_version_are_refused_until_they_are_judged_again(folder):
     rows = json.loads((folder / "verdicts.json").read_text())
     for row in rows:
         del row["fingerprint"]
     (folder / "verdicts.json").write_text(json.dumps(rows))
-    assert ft.Trial(folder).verdicts == []
+    with pytest.raises(InputError, match="another version of fairtrial has written it"):
+        ft.Trial(folder).verdicts  # noqa: B018
+    told = []
+    judge(folder, note=told.append)
+    assert "is damaged, or of another version: it is written again" in told[0]
     assert ft.Trial(folder).claims["claim"].to_list() == ["old"]
 
 

@@ -49,7 +49,8 @@ def is_only_minimum(rows: Rows, theta: np.ndarray) -> bool:
 def _find_null_space(A: np.ndarray) -> np.ndarray:
     if not len(A):
         return np.eye(A.shape[1])
-    return linalg.null_space(A, rcond=TOLERANCE)
+    # The triangle has the same null space, and as few rows as columns.
+    return linalg.null_space(np.linalg.qr(A, mode="r"), rcond=TOLERANCE)
 
 
 def _find_least_slope(gradient: np.ndarray, kinks: np.ndarray, normal: np.ndarray) -> float:
