@@ -226,9 +226,8 @@ def compile_epoch(kinds: Kinds, batch_size: int, divisor: int) -> Callable[..., 
 
     Its program takes the state, that of the epoch's start, the rows in their order with the noise
     on them, the epoch, the number of its first step, and, where means are kept, how many iterates
-    of the epoch are in the mean already, -1 in an epoch whose mean nobody needs. It returns the new
-    state, and the sum of
-    the batches' losses.
+    of the epoch are in the mean already, -1 in an epoch whose mean is not needed. It returns the
+    new state, and the sum of the batches' losses.
     """
 
     @compile_program
