@@ -239,3 +239,17 @@ def test_every_verdict_is_among_the_rows_and_reversed_ones_stand_first():
     assert table[0]["verdict"] == "reversed"
     few = summarise_statements(rows[:5])
     assert len(few) == 5 and all(row["verdict"] for row in few)
+
+
+@pytest.mark.parametrize(
+    ("bound", "low", "high", "why"),
+    [
+        ("at least", 448.1, None, "at least 448 steps"),
+        ("at most", None, -12.0, "at most -12 steps"),
+        ("unknown", None, None, "which side is not known"),
+    ],
+)
+def test_a_difference_of_which_a_bound_is_known(bound, low, high, why):
+    row = verdict("19. MSE converges faster", "holds", 500.0, "steps_to_tolerance", 50)
+    found = judge(19, [row | {"bound": bound, "low": low, "high": high}])
+    assert found["why"] == why

@@ -208,7 +208,8 @@ def _judge(
 
 def _read_claim(row: Mapping[str, Any], study: str, number: int) -> dict[str, Any]:
     names = (
-        "say", "on", "margin", "verdict", "seeds", "difference", "low", "high", *PARTS, "note",
+        "say", "on", "margin", "verdict", "seeds", "difference", "low", "high", "bound", *PARTS,
+        "note",
     )  # fmt: skip
     return {"study": study, "number": number, **{name: row.get(name) for name in names}}
 
@@ -285,6 +286,11 @@ def _show_difference(claim: Mapping[str, Any]) -> str:
         )
     )
     metric = SHORT_METRICS.get(claim["on"]) or show_metric(claim["on"])
+    if claim.get("bound"):
+        end = {"at least": low, "at most": high}.get(claim["bound"])
+        return shorten(
+            f"{claim['bound']} {end} {metric}" if end else "which side is not known", MOST_WHY
+        )
     if claim["low"] is None and claim["high"] is None:  # One seed has no interval.
         return shorten(f"{difference} {metric}, one seed", MOST_WHY)
     return shorten(f"{difference} [{low}, {high}] {metric}", MOST_WHY)
