@@ -522,3 +522,12 @@ def test_docs_have_picture_and_description_of_every_plot():
     pictures = list((docs / "plots").iterdir())
     assert {path.name for path in pictures} == {f"{name}.png" for name in plots.__all__}
     assert sum(path.stat().st_size for path in pictures) < 2**20
+
+
+def test_predictions_of_fewer_test_images_than_are_shown(tmp_path):
+    random = np.random.default_rng(0)
+    task = ft.images(random.random((12, 4, 4)), np.arange(12) % 2, file=tmp_path / "few.npz")
+    recipe = {"loss": "cross_entropy", "optimizer": "sgd", "epochs": 1, "batch_size": 4}
+    trial = ft.run(ft.Study(name="Few", seeds=1, task=task, recipe=recipe), tmp_path / "out")
+    assert len(trial.plot.predictions().to_dict()) > 0
+    trial.plot.mistakes()

@@ -109,7 +109,7 @@ def predictions(trial: Trial, arm: str | None = None, seed: int | None = None) -
         If the arm is not trained on plain pixels, or its rows are not images.
     """
     chosen = choose_model(trial, arm, seed)
-    return _draw_told(chosen, np.arange(N_SHOWN))
+    return _draw_told(chosen, np.arange(min(N_SHOWN, len(chosen.data.test_y))))
 
 
 def mistakes(trial: Trial, arm: str | None = None, seed: int | None = None) -> Chart:
