@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from fairtrial.errors import InputError
 from fairtrial.evidence.design import list_notices
 from fairtrial.report.arms import build_arms
 from fairtrial.report.blocks import Section, fold_part
@@ -33,7 +34,10 @@ def make_study_page(trial: Trial) -> Document:
         If a file of the folder cannot be read.
     """
     is_finished = has_all_runs(trial)
-    entries = list_entries(trial) if is_finished else []
+    try:
+        entries = list_entries(trial) if is_finished else []
+    except InputError:  # The page says that there are no valid verdicts, and shows all else.
+        entries = []
     n_arms = trial.runs["arm"].n_unique()
     sections = []
     if entries:
