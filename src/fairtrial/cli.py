@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -224,6 +224,8 @@ def run(
 
 def say_done(study: Study, folder: Path, as_json: bool) -> None:
     """Say that a folder holds all of a study, and what its verdicts are."""
+    from fairtrial.trial.verdicts import read_verdicts
+
     n_runs = len(study.list_runs())
     runs = "its run is" if n_runs == 1 else f"all {n_runs:,} runs are"
     say(f"Nothing to do: {runs} there, and the claims are judged.")
@@ -234,11 +236,6 @@ def say_done(study: Study, folder: Path, as_json: bool) -> None:
     for row in verdicts:
         print(f"{row['verdict']:<10}  {row['say']}")
     print(f"The report is {folder / PAGE}; the tables stand beside it.")
-
-
-def read_verdicts(folder: Path) -> list[dict[str, Any]]:
-    """Read the verdicts that a finished command has left."""
-    return json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))
 
 
 @app.command()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fairtrial.evidence.pairs import pair_runs
-from fairtrial.evidence.tuning import describe_choices, tune
+from fairtrial.evidence.tuning import tune
 from made_up import make_runs, make_study
 
 RATES = [0.01, 0.1, 1.0]
@@ -198,14 +198,6 @@ def test_unequal_numbers_of_candidates_are_said():
     pairs = pair_runs(study.claims[0], arms, runs, study.list_seeds())
     tuned = tune(study.claims[0], pairs, arms, runs)
     assert "unequal numbers of candidates: sgd on mse 3 and sgd on mae 1." in tuned.warning
-
-
-def test_choices_of_a_grid_in_words():
-    choices = [
-        {"batch_size": 32, "init.kind": "normal"},
-        {"batch_size": 128, "init.kind": "normal"},
-    ]
-    assert describe_choices(choices) == "batch_size = 32 or 128, kind = normal"
 
 
 def test_one_choice_for_all_seeds_keeps_the_level_where_leaving_one_out_does_not(simulations):

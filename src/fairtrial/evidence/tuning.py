@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,12 +96,12 @@ def tune(
     if claim.effect is not None:
         return None
     judged_by = _choose_judge(claim.on, runs)
-    contests = _find_contests(pairs, arms) if judged_by else []
+    tuned = _list_tuned(pairs, arms)
+    contests = _find_contests(pairs, arms, tuned) if judged_by else []
     candidates = {arm.name for contest in contests for side in contest for arm in side}
     seeds = _find_shared_seeds(runs, candidates, pairs.by_seed["seed"].to_list())
     if not contests or len(seeds) < 2:
         return None
-    tuned = _list_tuned(pairs, arms)
     sides: list[list[_Side]] = []
     for contest in contests:
         read = [
@@ -159,9 +159,10 @@ def choose_candidates(scores: np.ndarray, by_earlier_seeds: bool = False) -> np.
 # -------------------------------------------------------------------------------------- candidates
 
 
-def _find_contests(pairs: Pairs, arms: Sequence[Arm]) -> list[tuple[list[Arm], list[Arm]]]:
+def _find_contests(
+    pairs: Pairs, arms: Sequence[Arm], tuned: set[str]
+) -> list[tuple[list[Arm], list[Arm]]]:
     """Find the candidates that stand against each other; none where nothing can be chosen."""
-    tuned = _list_tuned(pairs, arms)
     candidates: dict[tuple, list[Arm]] = {}
     for arm in arms:
         candidates.setdefault(_key(arm, tuned), []).append(arm)
@@ -308,24 +309,6 @@ def _list_choices(sides: Iterable[_Side], first: int) -> list[Settings]:
 
 
 # --------------------------------------------------------------------------------------- sentences
-
-
-def describe_choices(choices: Sequence[Mapping[str, Any]]) -> str:
-    """Describe the settings that were chosen for a side.
-
-    Examples
-    --------
-    >>> describe_choices([{"optimizer.learning_rate": 0.1}, {"optimizer.learning_rate": 1.0}])
-    'learning_rate = 0.1 or 1'
-    >>> describe_choices([{"batch_size": 32, "optimizer.learning_rate": 0.01}])
-    'batch_size = 32, learning_rate = 0.01'
-    """
-    names = list(dict.fromkeys(name for choice in choices for name in choice))
-    parts = []
-    for name in names:
-        values = dict.fromkeys(_show(choice[name]) for choice in choices if name in choice)
-        parts.append(f"{_shorten(name)} = {' or '.join(values)}")
-    return ", ".join(parts)
 
 
 def _name_side(arm: Arm) -> str:

@@ -88,4 +88,6 @@ def stop_refresh(folder: Path) -> None:
     page = folder / PAGE
     if page.is_file():
         text = page.read_text(encoding="utf-8")
-        write_text(page, re.sub(r'<meta http-equiv="refresh"[^>]*>\n?', "", text, count=1))
+        still = re.sub(r'<meta http-equiv="refresh"[^>]*>\n?', "", text, count=1)
+        if still != text:
+            write_text(page, still)
