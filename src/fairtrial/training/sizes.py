@@ -8,3 +8,6 @@ BLOCK = 2000
 
 # Bytes of features that a program is given at a time: more than this comes piece by piece.
 PIECE = 2**27
+
+# The same of noise that is drawn for every batch: larger arrays are slow to get from the system.
+NOISE_PIECE = 2**24

@@ -35,7 +35,7 @@ from fairtrial.training.noise import (
 from fairtrial.training.order import order_epoch
 from fairtrial.training.parameters import Parameters, draw_init
 from fairtrial.training.schedule import decay
-from fairtrial.training.sizes import CHUNK, PIECE
+from fairtrial.training.sizes import CHUNK, NOISE_PIECE, PIECE
 from fairtrial.training.step import (
     State,
     end,
@@ -376,9 +376,11 @@ def lay_out_epoch(
     rows = np.concatenate([order, order[:1].repeat(n_filled)])
     weights = np.ones(len(rows), np.float32)
     weights[len(order) :] = 0.0
-    itemsize = part.source.dtype.itemsize + (0 if noise is None else 4)
-    batch = batch_size * itemsize * n_features
-    size = batch_size * max(PIECE // batch, 1)
+    if noise is None:
+        n_rows = PIECE // (part.source.dtype.itemsize * n_features)
+    else:
+        n_rows = NOISE_PIECE // (4 * n_features)
+    size = batch_size * max(n_rows // batch_size, 1)
     for first in range(0, len(rows), size):
         piece = rows[first : first + size]
         X, y = part.read(piece), part.y[piece]

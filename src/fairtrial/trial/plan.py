@@ -27,7 +27,7 @@ from fairtrial.study.task import (
     has_one_test_set,
 )
 from fairtrial.training.lanes import share_lanes
-from fairtrial.training.sizes import BLOCK, CHUNK, PIECE
+from fairtrial.training.sizes import BLOCK, CHUNK, NOISE_PIECE, PIECE
 from fairtrial.trial.cost import estimate_fit, estimate_seconds
 
 # Wider stacks cost more a lane: their parameters, or their residuals, leave the processor's cache.
@@ -207,7 +207,7 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
         # What they are made of: images as read, and split.
         source = 2 * n_rows * n_columns * (1 if has_bytes else 4)
     # Noise on the features of a piece, as drawn and as a tensor.
-    noise = 2 * min(4 * n_rows * n_features, PIECE) * (recipe.noise.data is not None)
+    noise = 2 * NOISE_PIECE * (recipe.noise.data is not None)
     return 5 * features + source + 4 * block * n_features + noise, lane
 
 
