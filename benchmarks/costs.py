@@ -1,4 +1,4 @@
-"""Time stacks of every sort of work beside what `fairtrial.trial.cost` expects.
+"""Time stacks of every sort of work beside what `fairtrial.running.cost` expects.
 
 The two differ by one factor, that of the machine, where the weights of progress are right. Run it
 on a machine that does nothing else; it needs Fashion-MNIST and takes about ten minutes:
@@ -12,8 +12,8 @@ import tempfile
 import time
 
 from fairtrial.loading import load_tensorflow
+from fairtrial.running.plan import plan_stacks
 from fairtrial.study import Study
-from fairtrial.trial.plan import plan_stacks
 
 LINE = """
 name = "line"
@@ -66,7 +66,7 @@ STUDIES = {
 def main() -> None:
     """Print a line for each sort of work: measured seconds, expected seconds, their ratio."""
     load_tensorflow(own_process=True)
-    from fairtrial.trial.train import train_parts
+    from fairtrial.running.stack import train_parts
 
     print(f"{'work':<22}{'measured':>10}{'expected':>10}{'ratio':>8}")
     for name, text in STUDIES.items():

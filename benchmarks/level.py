@@ -22,9 +22,9 @@ from level_rows import list_simulations
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from fairtrial.evidence.anytime import place_bets
-from fairtrial.evidence.sign_flip import MOST_EXACT, list_subset_means
-from fairtrial.evidence.step_down import adjust
+from fairtrial.evidence.statistics.anytime import place_bets
+from fairtrial.evidence.statistics.sign_flip import MOST_EXACT, list_subset_means
+from fairtrial.evidence.statistics.step_down import adjust
 from fairtrial.evidence.verdict import LEVEL, Evidence, decide, weigh
 from fairtrial.randomness import make_stream
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
-from fairtrial.evidence.anytime import place_bets
-from fairtrial.evidence.sampling import ANYTIME, Sampling
-from fairtrial.evidence.sign_flip import list_subset_means
-from fairtrial.evidence.step_down import adjust
+from fairtrial.evidence.statistics.anytime import place_bets
+from fairtrial.evidence.statistics.sampling import ANYTIME, Sampling
+from fairtrial.evidence.statistics.sign_flip import list_subset_means
+from fairtrial.evidence.statistics.step_down import adjust
 from fairtrial.evidence.tuning import choose_candidates
 from fairtrial.evidence.verdict import LEVEL, Basis, decide, weigh
 from fairtrial.randomness import make_stream

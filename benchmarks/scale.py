@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
+from fairtrial.results.fingerprint import fingerprint_runs
+from fairtrial.results.saved_stacks import Result, find_parts, make_part, write_part
+from fairtrial.results.store import CURVES, PARAMETERS, RUNS, write_tables
+from fairtrial.running.plan import plan_stacks
 from fairtrial.study import Study
-from fairtrial.trial.fingerprint import fingerprint_runs
-from fairtrial.trial.parts import Result, find_parts, make_part, write_part
-from fairtrial.trial.plan import plan_stacks
-from fairtrial.trial.store import CURVES, PARAMETERS, RUNS, write_tables
 
 N_POINTS = 100  # of each of five curves a run
 METRICS = ("mse", "mae", "rmse", "r2", "parameter_error")

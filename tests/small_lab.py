@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import fairtrial as ft
-from fairtrial.statements import judge_statements
+from fairtrial.lab.statements import judge_statements
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -123,7 +123,9 @@ def make_lab(
     """Train and judge the studies, and leave the other files of a lab beside them."""
     folder.mkdir(parents=True, exist_ok=True)
     studies = make_studies(n_seeds, hostile)
-    verdicts = {name: ft.answer(study, folder / name) for name, study in studies.items()}
+    verdicts = {
+        name: ft.run(study, folder / name).list_verdicts() for name, study in studies.items()
+    }
     check = {"verdict": "holds", "note": "4 runs, the same to the last bit."}
     conclusions = judge_statements(verdicts, {"repeats": check})
     (folder / "conclusions.json").write_text(json.dumps(conclusions))
@@ -141,4 +143,4 @@ def make_lab(
 
 def answer_line(folder: Path, n_seeds: int) -> None:
     """Train and judge the first study alone."""
-    ft.answer(make_studies(n_seeds)["line"], folder)
+    ft.run(make_studies(n_seeds)["line"], folder)

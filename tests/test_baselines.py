@@ -21,9 +21,9 @@ from by_hand import list_kinds
 from fairtrial.baselines import MODELS, find_class, predict_test_rows
 from fairtrial.data.load import load_dataset
 from fairtrial.errors import InputError
+from fairtrial.running.plan import plan_stacks
 from fairtrial.study.baseline import Baseline
 from fairtrial.study.task import DigitsTask, LinearTask
-from fairtrial.trial.plan import plan_stacks
 from made_up import make_study
 
 DIGITS = load_dataset(DigitsTask(kind="digits"), 0)
@@ -164,7 +164,7 @@ SVM_OVER_FOREST = {"better": {"arm": "SVM"}, "than": {"arm": "forest"}, "on": "m
 def judged(tmp_path_factory):
     folder = tmp_path_factory.mktemp("baselines")
     study = make_study([SVM_OVER_SOFTMAX, SVM_OVER_FOREST], seeds=7, **STUDY)
-    verdicts = ft.answer(study, folder, verify=1)
+    verdicts = ft.run(study, folder, verify=1).list_verdicts()
     return ft.Trial(folder), verdicts
 
 
@@ -214,7 +214,7 @@ def test_a_table_is_fitted_for_each_seed(tmp_path):
         task=table, seeds=3, vary={}, arms=[{"name": "it"}],
         baselines=[{"name": "ridge", "model": "linear_model"}],
     )  # fmt: skip
-    (row,) = ft.answer(study, tmp_path / "out")
+    (row,) = ft.run(study, tmp_path / "out").list_verdicts()
     assert row["difference"] > 0.0
     runs = ft.Trial(tmp_path / "out").runs.filter(arm="ridge")
     assert runs["mse"].n_unique() == 3 and runs["r2"].min() > 0.9

@@ -12,8 +12,9 @@ from sklearn.metrics import f1_score
 from sklearn.preprocessing import StandardScaler
 
 import fairtrial as ft
-from fairtrial.data import own_images, table
+from fairtrial.data.images import own_images
 from fairtrial.data.split import split_rows
+from fairtrial.data.tables import table
 from made_up import make_study
 
 PIXELS, CLASSES = load_digits(return_X_y=True)
@@ -88,7 +89,7 @@ def judged(request, tmp_path_factory):
     study = make_study(claims, seeds=SEEDS, task=task, **STUDY)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fairtrial.baselines.PACKAGES", ("sklearn",))
-        verdicts = ft.answer(study, folder / "out", verify=2)
+        verdicts = ft.run(study, folder / "out", verify=2).list_verdicts()
     return ft.Trial(folder / "out"), verdicts, divide
 
 
@@ -135,4 +136,4 @@ def test_a_study_of_them_runs_again_from_its_folder(judged):
     trial, verdicts, _ = judged
     study = ft.Study.load(trial.folder / "study.toml")
     assert study == trial.study
-    assert ft.answer(study, trial.folder) == verdicts
+    assert ft.run(study, trial.folder).list_verdicts() == verdicts

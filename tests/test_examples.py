@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from fairtrial.data.load import check_data
+from fairtrial.results.store import RUNS
+from fairtrial.running.execute import run_study
 from fairtrial.study import Study
-from fairtrial.trial.execute import run_study
-from fairtrial.trial.store import RUNS
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.toml"))
 

@@ -21,7 +21,7 @@ RUN_WITHOUT_KERAS = f"""
 import pathlib, sys
 sys.modules["keras"] = None
 from fairtrial.study import Study
-from fairtrial.trial.execute import run_study
+from fairtrial.running.execute import run_study
 run_study(Study.from_toml({STUDY!r}), pathlib.Path(sys.argv[1]))
 assert sys.modules["keras"] is None
 assert not [name for name in sys.modules if name.startswith(("keras.", "tf_keras"))]
@@ -30,8 +30,8 @@ assert "tensorflow" in sys.modules
 # Everything that a user's files are checked with, before TensorFlow's seconds are spent.
 IMPORT_WITHOUT_TENSORFLOW = """
 import sys
-import fairtrial, fairtrial.study, fairtrial.trial.replay
-import fairtrial.data.load, fairtrial.randomness, fairtrial.trial.plan, fairtrial.trial.cluster
+import fairtrial, fairtrial.study, fairtrial.lab.replay
+import fairtrial.data.load, fairtrial.randomness, fairtrial.running.plan, fairtrial.running.cluster
 fairtrial.run, fairtrial.Trial
 heavy = {name.partition(".")[0] for name in sys.modules} & {"tensorflow", "keras", "jax"}
 assert not heavy, heavy

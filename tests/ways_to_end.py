@@ -4,7 +4,7 @@ import numpy as np
 
 from by_hand import recipe
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.line import line_data
+from fairtrial.data.synthetic.line import line_data
 from fairtrial.study.task import LineTask
 
 LINE = [line_data(LineTask(kind="line", rows=64, test_rows=2), seed) for seed in (3, 8)]

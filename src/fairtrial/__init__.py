@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fairtrial import plots
-    from fairtrial.data.own_images import images
+    from fairtrial.data.images.own_images import images
     from fairtrial.errors import FairtrialError, InputError, MachineError
-    from fairtrial.evidence.answer import answer
     from fairtrial.evidence.judge import judge
-    from fairtrial.notebook import Trial, run
+    from fairtrial.running.cluster import connect, start_workers
+    from fairtrial.running.run import run
+    from fairtrial.running.trial import Trial
     from fairtrial.study.claims import Claim
     from fairtrial.study.recipe import Recipe
     from fairtrial.study.study import Study
-    from fairtrial.trial.cluster import connect, start_workers
 
 __version__ = "0.1.0"
 
@@ -30,16 +30,15 @@ _PLACES = {
     "MachineError": "errors",
     "Recipe": "study.recipe",
     "Study": "study.study",
-    "Trial": "notebook",
-    "answer": "evidence.answer",
-    "connect": "trial.cluster",
-    "images": "data.own_images",
+    "Trial": "running.trial",
+    "connect": "running.cluster",
+    "images": "data.images.own_images",
     "judge": "evidence.judge",
-    "run": "notebook",
-    "start_workers": "trial.cluster",
+    "run": "running.run",
+    "start_workers": "running.cluster",
 }
 __all__ = [
-    "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial", "answer",
+    "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial",
     "connect", "images", "judge", "plots", "run", "start_workers",
 ]  # fmt: skip
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from browser.pages import PAGES, wait_for_frame
-from fairtrial.report.report import write_page
+from fairtrial.lab.report import write_page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 600_000.0

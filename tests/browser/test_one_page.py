@@ -5,7 +5,7 @@ import shutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from fairtrial.report.report import write_report
+from fairtrial.lab.report import write_report
 
 A4 = 794
 """Its width in pixels."""

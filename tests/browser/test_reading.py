@@ -3,7 +3,7 @@
 from playwright.sync_api import expect
 
 from browser.pages import wait_for_frame
-from fairtrial.plots.appearance import DARK_SHADES
+from fairtrial.plots.charts.appearance import DARK_SHADES
 
 WIDTHS = (320, 390, 1920)
 A4 = 718

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fairtrial.data import debian, download, fetch, files
+from fairtrial.data.images import debian, download, fetch
+from fairtrial.data.tables import files
 
 IMAGES, LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
 

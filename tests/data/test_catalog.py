@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fairtrial.data import catalog, images
+from fairtrial.data import catalog
+from fairtrial.data.images import sets as images
 from fairtrial.errors import InputError
 
 

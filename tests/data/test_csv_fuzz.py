@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from fairtrial.data.table import read_table
+from fairtrial.data.tables.table import read_table
 from fairtrial.errors import InputError
 from fairtrial.study.task import TableTask
 

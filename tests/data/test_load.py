@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from by_hand import recipe
-from fairtrial.data.images import load_images
+from fairtrial.data.images.sets import load_images
 from fairtrial.data.load import check_data, fingerprint_data, load_dataset, measure_data
 from fairtrial.errors import InputError
 from fairtrial.study import Arm

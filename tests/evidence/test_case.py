@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fairtrial.evidence.answer import answer
+import fairtrial as ft
 from fairtrial.evidence.case import (
     count_seeds_for,
     is_same_computation,
@@ -14,11 +14,11 @@ from fairtrial.evidence.case import (
     weigh_pairs,
 )
 from fairtrial.evidence.cells import weigh_cells
-from fairtrial.evidence.crossing import estimate_row_variance
 from fairtrial.evidence.judge import judge
 from fairtrial.evidence.pairs import pair_runs
-from fairtrial.evidence.sampling import Sampling
-from fairtrial.trial.trial import Trial
+from fairtrial.evidence.statistics.crossing import estimate_row_variance
+from fairtrial.evidence.statistics.sampling import Sampling
+from fairtrial.results.results import Results
 from made_up import make_runs, make_study
 
 CLASSES = {"loss": "cross_entropy", "optimizer": "sgd", "epochs": 1, "batch_size": 9}
@@ -36,8 +36,8 @@ def test_two_against_five_neighbours_on_the_digits(tmp_path):
     claim = {
         "better": {"arm": "2 neighbours"}, "than": {"arm": "5 neighbours"}, "on": "accuracy",
     }  # fmt: skip
-    (row,) = answer(make_study([claim], seeds=6, **NEIGHBOURS), tmp_path)
-    rows = Trial(tmp_path).test_rows
+    (row,) = ft.run(make_study([claim], seeds=6, **NEIGHBOURS), tmp_path).list_verdicts()
+    rows = Results(tmp_path).test_rows
     first, other = (
         np.unpackbits(
             np.frombuffer(rows.filter(pl.col("run") == f"{n} neighbours #0")["right"][0], np.uint8)
@@ -90,8 +90,8 @@ def test_equal_values_prove_something_of_the_same_computation_alone(is_same, exp
 
 def test_differences_that_overflow_end_in_a_sentence(tmp_path):
     study = make_study([LOSSES], seeds=6, vary={"loss": ["mse", "mae"]})
-    answer(study, tmp_path)
-    trial = Trial(tmp_path)
+    ft.run(study, tmp_path)
+    trial = Results(tmp_path)
     runs = trial.runs.with_columns(
         mse=pl.when(pl.col("arm") == "mae")
         .then(1e160 * (1 + pl.col("seed")))
@@ -101,7 +101,7 @@ def test_differences_that_overflow_end_in_a_sentence(tmp_path):
     (row,) = judge(tmp_path)
     assert (row["verdict"], row["difference"], row["p"]) == ("undecided", None, None)
     assert row["note"].startswith("Cannot be judged: a difference of 6e+160 is too large")
-    cells = weigh_cells(Trial(tmp_path).pairs, [0.0], Sampling())
+    cells = weigh_cells(Results(tmp_path).pairs, [0.0], Sampling())
     assert cells["verdict"].to_list() == ["undecided"]
 
 

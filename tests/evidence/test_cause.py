@@ -11,7 +11,7 @@ from fairtrial.evidence.cause import Lack, find_cause
 from fairtrial.evidence.optima import OPTIMA, Optima
 from fairtrial.evidence.pairs import pair_runs
 from fairtrial.evidence.reach import find_reach
-from fairtrial.evidence.sign_flip import list_subset_means
+from fairtrial.evidence.statistics.sign_flip import list_subset_means
 from fairtrial.evidence.wording import find_largest, tell_cause
 from fairtrial.training import eager
 from made_up import make_runs, make_study
@@ -307,7 +307,7 @@ def test_equivalent_sides_that_were_hardly_trained_are_told(tmp_path):
         claims=[{"say": "-", "better": {"loss": "mae"}, "than": {"loss": "huber"}, "on": "mae",
                  "margin": 100.0}],
     )  # fmt: skip
-    (row,) = ft.answer(study, tmp_path / "out")
+    (row,) = ft.run(study, tmp_path / "out").list_verdicts()
     assert row["verdict"] == "equivalent"
     assert "Neither side is near the minimum of its objective" in row["note"]
     assert "cannot move further than 1" in row["note"]

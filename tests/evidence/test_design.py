@@ -10,15 +10,14 @@ import pytest
 
 import fairtrial as ft
 from fairtrial.errors import InputError
-from fairtrial.evidence.answer import answer
-from fairtrial.evidence.anytime import place_bets
 from fairtrial.evidence.case import ANYTIME, SIGN_FLIP
 from fairtrial.evidence.design import list_notices, say_stated, say_when
 from fairtrial.evidence.judge import find_marginless, judge
+from fairtrial.evidence.statistics.anytime import place_bets
 from fairtrial.evidence.verdict import Basis, weigh
-from fairtrial.report.report import write_page
-from fairtrial.trial.design import DESIGN, note_look, read_design
-from fairtrial.trial.trial import run
+from fairtrial.lab.report import write_page
+from fairtrial.results.design import DESIGN, note_look, read_design
+from fairtrial.running.setup import Setup
 from made_up import make_study
 
 # With twelve seeds the sign-flip test finds p = .006, and bets find .48.
@@ -56,7 +55,7 @@ def read(folder):
 def until(tmp_path_factory):
     """Twelve seeds, of which four were declared."""
     folder = tmp_path_factory.mktemp("design") / "until"
-    answer(make(4), folder, until_decided=True, max_seeds=12)
+    ft.run(make(4), folder, until_decided=True, max_seeds=12)
     return folder
 
 
@@ -70,14 +69,16 @@ def copy(until, tmp_path):
 
 def test_sign_flip_test_would_call_what_bets_leave_undecided(tmp_path):
     """The same twelve seeds, declared beforehand: then the test is the right one."""
-    (row,) = answer(make(12), tmp_path / "fixed")
+    (row,) = ft.run(make(12), tmp_path / "fixed").list_verdicts()
     assert (row["method"], row["verdict"]) == (SIGN_FLIP, "reversed")
 
 
 def test_design_is_there_before_the_first_run(tmp_path):
     seen = []
     folder = tmp_path / "out"
-    run(make(3), folder, report=lambda status: seen.append((folder / DESIGN).exists()))
+    Setup(progress=lambda status: seen.append((folder / DESIGN).exists())).run_missing(
+        make(3), folder
+    )
     assert seen and seen[0]
     design = read(folder)
     assert (design["chosen"], design["declared"], design["looks"]) == ("fixed", 3, [])
@@ -115,7 +116,7 @@ def test_a_test_that_does_not_fit_is_refused(copy):
 
 
 def test_bets_on_fixed_seeds_are_not_remembered(tmp_path):
-    answer(make(4), tmp_path / "out")
+    ft.run(make(4), tmp_path / "out")
     assert judge(tmp_path / "out", method=ANYTIME)[0]["method"] == ANYTIME
     assert judge(tmp_path / "out")[0]["method"] == SIGN_FLIP
     assert read(tmp_path / "out")["chosen"] == "fixed"
@@ -134,19 +135,19 @@ def test_without_a_design_seeds_beyond_the_study_count_as_added(copy):
 def test_a_design_that_was_lost_does_not_come_back_by_running(copy):
     (copy / DESIGN).unlink()
     (copy / "verdicts.json").unlink()
-    (row,) = answer(make(12), copy)
+    (row,) = ft.run(make(12), copy).list_verdicts()
     assert (row["method"], row["verdict"]) == (ANYTIME, "undecided")
     assert "had lost its design.json" in row["note"]
     assert read(copy)["chosen"] == "unknown"
 
 
 def test_a_folder_of_an_older_version_keeps_its_seeds(tmp_path):
-    answer(make(6), tmp_path / "out")
+    ft.run(make(6), tmp_path / "out")
     (tmp_path / "out" / DESIGN).unlink()
     assert judge(tmp_path / "out")[0]["method"] == SIGN_FLIP
-    (row,) = answer(make(6), tmp_path / "out")
+    (row,) = ft.run(make(6), tmp_path / "out").list_verdicts()
     assert row["method"] == SIGN_FLIP and row["runs_when_stated"] == 12
-    (row,) = answer(make(8), tmp_path / "out")
+    (row,) = ft.run(make(8), tmp_path / "out").list_verdicts()
     assert row["method"] == ANYTIME
 
 
@@ -156,7 +157,11 @@ def test_a_folder_of_an_older_version_keeps_its_seeds(tmp_path):
 )
 def test_a_damaged_design_is_a_sentence(text, copy):
     (copy / DESIGN).write_text(text)
-    for call in (lambda: judge(copy), lambda: run(make(4), copy), lambda: write_page(copy)):
+    for call in (
+        lambda: judge(copy),
+        lambda: Setup().run_missing(make(4), copy),
+        lambda: write_page(copy),
+    ):
         with pytest.raises(InputError, match=r"design\.json cannot be read: it is damaged, or of"):
             call()
 
@@ -164,7 +169,7 @@ def test_a_damaged_design_is_a_sentence(text, copy):
 @pytest.mark.parametrize("seeds", [3, [7, 5], "Ada", {"name": "Ada", "count": 2}])
 def test_declared_seeds_come_back_as_they_were(seeds, tmp_path):
     study = make(seeds)
-    run(study, tmp_path / "out")
+    Setup().run_missing(study, tmp_path / "out")
     assert list_declared(tmp_path / "out") == study.list_seeds()
     assert judge(tmp_path / "out")[0]["method"] == SIGN_FLIP
 
@@ -175,7 +180,7 @@ def test_declared_seeds_come_back_as_they_were(seeds, tmp_path):
 def test_running_again_with_more_seeds_is_another_look(tmp_path):
     folder, rows = tmp_path / "out", []
     for seeds in (6, 8, 10, 12):
-        rows += answer(make(seeds), folder)
+        rows += ft.run(make(seeds), folder).list_verdicts()
     assert [row["method"] for row in rows] == [SIGN_FLIP, ANYTIME, ANYTIME, ANYTIME]
     assert [row["verdict"] for row in rows] == ["undecided"] * 4
     assert "--until-decided adds" in rows[0]["note"]
@@ -186,29 +191,29 @@ def test_running_again_with_more_seeds_is_another_look(tmp_path):
 
 @pytest.mark.parametrize("seeds", [5, [6, 7, 8, 9, 10, 11]])
 def test_fewer_or_other_seeds_after_a_look_are_judged_by_bets(seeds, tmp_path):
-    answer(make(6), tmp_path / "out")
-    (row,) = answer(make(seeds), tmp_path / "out")
+    ft.run(make(6), tmp_path / "out")
+    (row,) = ft.run(make(seeds), tmp_path / "out").list_verdicts()
     assert row["method"] == ANYTIME
-    (row,) = answer(make(6), tmp_path / "out")
+    (row,) = ft.run(make(6), tmp_path / "out").list_verdicts()
     assert row["method"] == SIGN_FLIP, "the declared seeds, all of them and no others"
 
 
 def test_seeds_may_change_before_the_first_look(tmp_path):
-    run(make(3), tmp_path / "out")
-    (row,) = answer(make(6), tmp_path / "out")
+    Setup().run_missing(make(3), tmp_path / "out")
+    (row,) = ft.run(make(6), tmp_path / "out").list_verdicts()
     assert row["method"] == SIGN_FLIP and read(tmp_path / "out")["declared"] == 6
 
 
 def test_judging_another_file_is_a_look(tmp_path):
     folder, other = tmp_path / "out", tmp_path / "other.toml"
-    run(make(6), folder)
+    Setup().run_missing(make(6), folder)
     other.write_text(
         '[[claims]]\nsay = "MSE fits"\nbetter = { loss = "mse" }\nthan = { loss = "mae" }\n'
         'on = "mse"\n'
     )
     (row,) = judge(folder, other)
     assert row["runs_when_stated"] == 12
-    (row,) = answer(make(8), folder)
+    (row,) = ft.run(make(8), folder).list_verdicts()
     assert row["method"] == ANYTIME
     (notice,) = list_notices(ft.Trial(folder))
     assert notice == "1 claim of another file, other.toml, was judged on these runs."
@@ -223,9 +228,9 @@ def test_looking_again_at_the_same_is_no_further_look(until, copy):
 
 
 def test_other_arms_with_the_same_seeds_are_no_extension(tmp_path):
-    answer(make(6), tmp_path / "out")
+    ft.run(make(6), tmp_path / "out")
     more = make(6).replace(vary={"loss": ["mse", "mae", "huber"]})
-    (row,) = answer(more, tmp_path / "out")
+    (row,) = ft.run(more, tmp_path / "out").list_verdicts()
     assert row["method"] == SIGN_FLIP and row["runs_when_stated"] == 0
 
 
@@ -234,10 +239,10 @@ def test_other_arms_with_the_same_seeds_are_no_extension(tmp_path):
 
 def test_claims_say_when_they_were_stated(tmp_path):
     folder = tmp_path / "out"
-    (row,) = answer(make(6), folder)
+    (row,) = ft.run(make(6), folder).list_verdicts()
     assert row["runs_when_stated"] == 0 and say_stated(row).startswith("Stated before the runs (2")
     later = {**TEMPTING, "say": "MAE has the smaller squared error", "on": "mse"}
-    rows = answer(make(6, TEMPTING, later), folder)
+    rows = ft.run(make(6, TEMPTING, later), folder).list_verdicts()
     assert [row["runs_when_stated"] for row in rows] == [0, 12]
     assert say_stated(rows[1]).startswith("Stated after 12 runs were there (2")
     page = write_page(folder).read_text(encoding="utf-8")
@@ -246,8 +251,8 @@ def test_claims_say_when_they_were_stated(tmp_path):
 
 def test_a_changed_margin_is_told(tmp_path):
     folder = tmp_path / "out"
-    answer(make(6, {**TEMPTING, "margin": 0.5}), folder)
-    (row,) = answer(make(6, {**TEMPTING, "margin": 0.01}), folder)
+    ft.run(make(6, {**TEMPTING, "margin": 0.5}), folder)
+    (row,) = ft.run(make(6, {**TEMPTING, "margin": 0.01}), folder).list_verdicts()
     assert row["runs_when_stated"] == 12
     told = "The claim was also stated with a margin of 0.5, before the runs."
     assert row["note"].startswith(told)
@@ -256,27 +261,27 @@ def test_a_changed_margin_is_told(tmp_path):
 
 def test_a_margin_that_was_changed_in_the_results_folder_is_told(tmp_path):
     folder = tmp_path / "out"
-    answer(make(6, {**TEMPTING, "margin": 0.5}), folder)
+    ft.run(make(6, {**TEMPTING, "margin": 0.5}), folder)
     path = folder / "study.toml"
     path.write_text(path.read_text().replace("margin = 0.5", "margin = 0.01"))
-    assert ft.Trial(folder).verdicts == [], "those were on the claim as it stood"
+    assert ft.Trial(folder).list_verdicts() == [], "those were on the claim as it stood"
     (row,) = judge(folder)
     assert (row["margin"], row["runs_when_stated"]) == (0.01, 12)
     assert "also stated with a margin of 0.5" in row["note"]
 
 
 def test_a_claim_of_changed_arms_is_another_claim(tmp_path):
-    answer(make(3), tmp_path / "out")
+    ft.run(make(3), tmp_path / "out")
     recipe = {**SMALL["recipe"], "steps": 90}
-    (row,) = answer(make(3).replace(recipe=recipe), tmp_path / "out")
+    (row,) = ft.run(make(3).replace(recipe=recipe), tmp_path / "out").list_verdicts()
     assert row["runs_when_stated"] == 6
 
 
 def test_a_dropped_claim_is_told(tmp_path):
     folder = tmp_path / "out"
     other = {**TEMPTING, "say": "MAE has the smaller squared error", "on": "mse"}
-    answer(make(6, TEMPTING, other), folder)
-    answer(make(6), folder)
+    ft.run(make(6, TEMPTING, other), folder)
+    ft.run(make(6), folder)
     (notice,) = list_notices(ft.Trial(folder))
     assert notice == (
         "A claim was stated before the runs and is not judged here: “MAE has the smaller squared "
@@ -288,10 +293,10 @@ def test_a_dropped_claim_is_told(tmp_path):
 def test_claims_that_change_before_any_run_are_no_news(tmp_path, monkeypatch):
     folder = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr("fairtrial.trial.execute.plan_stacks", lambda *_, **options: 1 / 0)
+        patch.setattr("fairtrial.running.execute.plan_stacks", lambda *_, **options: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            run(make(6, {**TEMPTING, "margin": 0.5}), folder)
-    (row,) = answer(make(6), folder)
+            Setup().run_missing(make(6, {**TEMPTING, "margin": 0.5}), folder)
+    (row,) = ft.run(make(6), folder).list_verdicts()
     assert row["runs_when_stated"] == 0 and "also stated" not in row["note"]
 
 
@@ -326,8 +331,8 @@ def test_one_claim_alone_is_adjusted_for_all(tmp_path):
     ]
     rates = {"optimizer.learning_rate": [0.001, 0.1]}
     study = make_study(claims, **{**SMALL, "vary": rates})
-    rows = answer(study, tmp_path / "whole")
-    (alone,) = answer(study.narrow(1), tmp_path / "alone")
+    rows = ft.run(study, tmp_path / "whole").list_verdicts()
+    (alone,) = ft.run(study.narrow(1), tmp_path / "alone").list_verdicts()
     assert alone["p"] == pytest.approx(2 / 2**8)
     assert alone["p_adjusted"] == pytest.approx(8 * 2 / 2**8)
     # Beside the others, which have the same seeds, the claim is judged jointly with them.

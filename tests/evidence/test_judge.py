@@ -18,20 +18,19 @@ from fairtrial.evidence.account import (
     list_verdicts,
     summarise_verdicts,
 )
-from fairtrial.evidence.answer import answer
-from fairtrial.evidence.anytime import WidenedBets, place_bets
 from fairtrial.evidence.case import ANYTIME, SIGN_FLIP, Case, weigh_pairs
 from fairtrial.evidence.cause import Cause
-from fairtrial.evidence.counterfactual import make_longer_study
 from fairtrial.evidence.judge import PAIRS, find_undecidable, judge, recall_causes
 from fairtrial.evidence.optima import OPTIMA, Minimum, Optima
 from fairtrial.evidence.pairs import pair_runs
-from fairtrial.evidence.sampling import Sampling
-from fairtrial.evidence.sign_flip import list_subset_means
+from fairtrial.evidence.statistics.anytime import WidenedBets, place_bets
+from fairtrial.evidence.statistics.sampling import Sampling
+from fairtrial.evidence.statistics.sign_flip import list_subset_means
 from fairtrial.evidence.tuning import Tuned
-from fairtrial.evidence.until_decided import list_more_runs
 from fairtrial.evidence.verdict import Basis, weigh
-from fairtrial.trial.verdicts import OF_PARTS
+from fairtrial.results.verdicts import OF_PARTS
+from fairtrial.running.counterfactual import make_longer_study
+from fairtrial.running.until_decided import list_more_runs
 from made_up import make_runs, make_study
 
 # What the design promises of `verdicts.json`.
@@ -60,7 +59,7 @@ LOSSES = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("judged")
-    answer(make_study([FASTER, LOSSES]), place)
+    ft.run(make_study([FASTER, LOSSES]), place)
     return place
 
 
@@ -105,7 +104,7 @@ def test_what_is_promised_is_there(folder):
 
 def test_judging_again_changes_nothing_and_needs_no_training(folder, monkeypatch):
     before = [(folder / name).read_bytes() for name in ("verdicts.json", PAIRS)]
-    monkeypatch.setattr("fairtrial.trial.trial.run_study", None)
+    monkeypatch.setattr("fairtrial.results.results.run_study", None)
     judge(folder)
     assert [(folder / name).read_bytes() for name in ("verdicts.json", PAIRS)] == before
 
@@ -129,13 +128,13 @@ def test_claims_of_another_file(folder, tmp_path):
 
 
 def test_the_python_interface(folder):
-    assert ft.judge(folder) == ft.Trial(folder).verdicts == read(folder)
+    assert ft.judge(folder) == ft.Trial(folder).list_verdicts() == read(folder)
 
 
 def test_the_same_recipe_under_two_names_is_equivalent_with_difference_0(tmp_path):
     arms = [{"name": "one"}, {"name": "other"}]
     claim = {"better": {"arm": "one"}, "than": {"arm": "other"}, "on": "parameter_error"}
-    (row,) = answer(make_study([claim], vary={}, arms=arms), tmp_path)
+    (row,) = ft.run(make_study([claim], vary={}, arms=arms), tmp_path).list_verdicts()
     assert (row["verdict"], row["difference"], row["low"], row["high"]) == ("equivalent", 0, 0, 0)
     assert (
         row["cause"]
@@ -146,7 +145,7 @@ def test_the_same_recipe_under_two_names_is_equivalent_with_difference_0(tmp_pat
 def test_a_claim_that_cannot_be_judged_does_not_make_the_others_harder(tmp_path):
     lost = {**LOSSES, "where": {"optimizer.learning_rate": 30.0}, "on": "mse"}
     vary = {"loss": ["mse", "mae"], "optimizer.learning_rate": [0.1, 0.01, 30.0]}
-    rows = answer(make_study([FASTER, lost], vary=vary), tmp_path)
+    rows = ft.run(make_study([FASTER, lost], vary=vary), tmp_path).list_verdicts()
     assert rows[1]["verdict"] == "undecided" and rows[1]["difference"] is None
     assert "8 of 8 pairs have a run that diverged" in rows[1]["note"]
     assert rows[0]["p_adjusted"] == rows[0]["p"]
@@ -189,7 +188,7 @@ def test_a_folder_that_cannot_be_written_is_judged_all_the_same(folder, monkeypa
 
 def test_arguments_that_cannot_be():
     with pytest.raises(InputError, match="no study"):
-        ft.answer("study.toml", "out")
+        ft.run("study.toml", "out")
 
 
 def test_a_method_that_is_not_known(folder):
@@ -207,7 +206,7 @@ def make_table_study(path):
 
 
 def test_a_table_that_is_gone_leaves_the_split(tmp_path):
-    (row,) = answer(make_table_study(tmp_path / "t.csv"), tmp_path / "out")
+    (row,) = ft.run(make_table_study(tmp_path / "t.csv"), tmp_path / "out").list_verdicts()
     assert row["objective"] is not None and row["over"] == "seeds and test rows"
     assert "Every seed splits the same rows" in row["note"] and row["dominant"] is None
     (tmp_path / "t.csv").unlink()
@@ -293,7 +292,7 @@ def test_the_same_figures_have_the_same_verdict_tuned_or_not():
 def test_only_undecided_claims_get_seeds(tmp_path):
     """The rates differ widely, and the losses so little that twelve seeds cannot tell."""
     study = make_study([{**FASTER, "where": {"loss": "mse"}}, LOSSES], seeds=9)
-    rows = answer(study, tmp_path, until_decided=True, max_seeds=12)
+    rows = ft.run(study, tmp_path, until_decided=True, max_seeds=12).list_verdicts()
     assert {row["method"] for row in rows} == {ANYTIME}
     assert rows[0]["verdict"] == "holds"
     seeds = dict(
@@ -303,14 +302,14 @@ def test_only_undecided_claims_get_seeds(tmp_path):
     assert rows[1]["verdict"] == "undecided" and rows[1]["seeds"] == 12
     assert seeds["mae, optimizer.learning_rate=0.1"] == 12
     assert judge(tmp_path) == rows, "the folder remembers how it was judged"
-    plain = answer(study, tmp_path)
+    plain = ft.run(study, tmp_path).list_verdicts()
     assert {row["method"] for row in plain} == {SIGN_FLIP}
     assert {row["seeds"] for row in plain} == {9}
 
 
 def test_named_seeds_go_on_with_the_name(tmp_path):
     study = make_study([LOSSES], seeds={"name": "Ada", "count": 2})
-    (row,) = answer(study, tmp_path, until_decided=True, max_seeds=5)
+    (row,) = ft.run(study, tmp_path, until_decided=True, max_seeds=5).list_verdicts()
     seeds = study.take_seeds(5).list_seeds()
     assert row["verdict"] == "undecided" and row["seeds"] == 5, "no claim is decided by five"
     pairs = pl.read_parquet(tmp_path / "pairs.parquet")
@@ -321,7 +320,7 @@ def test_a_claim_that_cannot_be_judged_gets_no_seeds(tmp_path):
     vary = {"loss": ["mse", "mae"], "optimizer.learning_rate": [0.1, 30.0]}
     lost = {**LOSSES, "where": {"optimizer.learning_rate": 30.0}, "on": "mse"}
     study = make_study([lost], vary=vary, seeds=2)
-    (row,) = answer(study, tmp_path, until_decided=True, max_seeds=12)
+    (row,) = ft.run(study, tmp_path, until_decided=True, max_seeds=12).list_verdicts()
     assert row["p"] is None and "diverged" in row["note"]
     assert pl.read_parquet(tmp_path / "runs.parquet")["seed"].n_unique() == 2
 
@@ -346,7 +345,7 @@ def test_seeds_go_to_the_neediest_claim():
 )
 def test_wishes_that_cannot_be(claims, most, sentence, tmp_path):
     with pytest.raises(InputError, match=sentence):
-        answer(make_study(claims), tmp_path, until_decided=True, max_seeds=most)
+        ft.run(make_study(claims), tmp_path, until_decided=True, max_seeds=most)
 
 
 # ------------------------------------------------------------------------------ counterfactual
@@ -355,7 +354,7 @@ def test_wishes_that_cannot_be(claims, most, sentence, tmp_path):
 def test_trained_to_the_end_a_budget_is_gone(tmp_path):
     """At the low rate the line is a third of the way; trained on, no rate is better."""
     claim = {**FASTER, "where": {"loss": "mse"}}
-    (row,) = answer(make_study([claim]), tmp_path, counterfactual=True)
+    (row,) = ft.run(make_study([claim]), tmp_path, counterfactual=True).list_verdicts()
     assert (row["verdict"], row["objective"]) == ("holds", 0.0)
     longer = row["counterfactual"]
     assert longer["verdict"] == "equivalent" and longer["unfinished"] == []
@@ -379,10 +378,10 @@ def test_longer_runs_do_not_stop_early():
 
 def test_without_a_minimum_nothing_tells_when_training_ends(tmp_path, monkeypatch):
     claim = {**FASTER, "where": {"loss": "mse"}}
-    answer(make_study([claim]), tmp_path)
+    ft.run(make_study([claim]), tmp_path)
     unknown = Minimum("takes longer than 30 seconds", np.array([]), np.array([]), {})
     monkeypatch.setattr(Optima, "find", lambda optima, arm, seeds: [unknown])
-    (row,) = answer(make_study([claim]), tmp_path, counterfactual=True)
+    (row,) = ft.run(make_study([claim]), tmp_path, counterfactual=True).list_verdicts()
     longer = row["counterfactual"]
     assert (longer["verdict"], longer["difference"]) == ("undecided", None)
     assert "No minimum is known" in longer["note"]
@@ -396,7 +395,9 @@ def test_noise_that_moves_weights_for_ever_is_not_trained_away(tmp_path):
     ]
     claim = {"better": {"arm": "calm"}, "than": {"arm": "shaken"}, "on": "parameter_error"}
     recipe = {"loss": "mse", "optimizer": {"kind": "sgd", "learning_rate": 0.1}, "steps": 100}
-    (row,) = answer(make_study([claim], vary={}, arms=arms, recipe=recipe), tmp_path)
+    (row,) = ft.run(
+        make_study([claim], vary={}, arms=arms, recipe=recipe), tmp_path
+    ).list_verdicts()
     assert (row["verdict"], row["offers_counterfactual"]) == ("holds", False)
     assert (row["unfinished"], row["cause_lacks"]) == (None, ["calm"])
     assert row["unfinished_and_noise_floor"] == pytest.approx(row["difference"])
@@ -412,7 +413,7 @@ def train_on(tmp_path, slow):
     claim = {"better": {"arm": "slow"}, "than": {"arm": "jumping"}, "on": "parameter_error"}
     short = {"loss": "mse", "optimizer": {"kind": "sgd", "learning_rate": 0.001}, "steps": 20}
     study = make_study([claim], vary={}, arms=arms, recipe=short)
-    (row,) = answer(study, tmp_path, counterfactual=True)
+    (row,) = ft.run(study, tmp_path, counterfactual=True).list_verdicts()
     assert row["largest_part"] == "unfinished"
     return row["counterfactual"]
 
@@ -436,7 +437,9 @@ def test_a_noise_floor_is_not_trained_away(tmp_path):
     recipe = {"loss": "mae", "optimizer": {"kind": "sgd", "learning_rate": 0.05}, "steps": 400}
     arms = [{"name": "calm"}, {"name": "jumping", "set": {"optimizer.learning_rate": 4.0}}]
     claim = {"better": {"arm": "calm"}, "than": {"arm": "jumping"}, "on": "parameter_error"}
-    (row,) = answer(make_study([claim], vary={}, arms=arms, recipe=recipe), tmp_path)
+    (row,) = ft.run(
+        make_study([claim], vary={}, arms=arms, recipe=recipe), tmp_path
+    ).list_verdicts()
     assert (row["verdict"], row["largest_part"]) == ("holds", "noise_floor")
     assert row["objective"] == 0.0 and abs(row["unfinished"]) < 0.5 * row["noise_floor"]
     assert not row["offers_counterfactual"]
@@ -460,7 +463,9 @@ def test_runs_trained_without_claims_stay_when_a_claim_is_added(tmp_path):
     claim = {"better": {"arm": "other"}, "than": {"arm": "one"}, "on": "parameter_error"}
     study, notes = make_study([], vary={}, arms=arms), []
     assert ft.run(study, tmp_path).averages.is_empty()
-    (row,) = answer(make_study([claim], vary={}, arms=arms), tmp_path, note=notes.append)
+    (row,) = ft.run(
+        make_study([claim], vary={}, arms=arms), tmp_path, note=notes.append
+    ).list_verdicts()
     assert any("16 of 16 runs are there" in note for note in notes)
     assert (row["objective"], row["cause_lacks"]) == (0.0, ["average"])
 

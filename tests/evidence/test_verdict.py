@@ -6,8 +6,8 @@ from statsmodels.stats.multitest import multipletests
 
 from fairtrial.evidence.account import summarise_evidence
 from fairtrial.evidence.pairs import Bounds
-from fairtrial.evidence.sampling import ANYTIME, SIGN_FLIP, Sampling
-from fairtrial.evidence.step_down import adjust
+from fairtrial.evidence.statistics.sampling import ANYTIME, SIGN_FLIP, Sampling
+from fairtrial.evidence.statistics.step_down import adjust
 from fairtrial.evidence.verdict import count_seeds_needed, decide, weigh
 
 UP = np.linspace(1.0, 2.0, 8)

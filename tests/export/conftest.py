@@ -2,8 +2,8 @@
 
 import pytest
 
+from fairtrial.running.setup import Setup
 from fairtrial.study import Study
-from fairtrial.trial.trial import run
 
 STUDY = f"""
 name = "Default"
@@ -31,6 +31,6 @@ name = "{"Ünï " * 100}!"
 
 @pytest.fixture(scope="session")
 def trial(tmp_path_factory):
-    trained = run(Study.from_toml(STUDY), tmp_path_factory.mktemp("trial"))
+    trained = Setup().run_missing(Study.from_toml(STUDY), tmp_path_factory.mktemp("trial"))
     assert set(trained.runs["outcome"]) == {"completed", "diverged"}
     return trained

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from fairtrial.running.execute import run_study
 from fairtrial.study import Study
 from fairtrial.training import xla
-from fairtrial.trial.execute import run_study
 
 STUDY = Study.from_toml("""
 name = "Tiny"

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fairtrial.trial.store import CURVES, PARAMETERS, RUNS
+from fairtrial.results.store import CURVES, PARAMETERS, RUNS
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from importlib.resources import as_file, files
 
 import pytest
 
-from fairtrial.trial.replay import ReplayFile, replay
+from fairtrial.lab.replay import ReplayFile, replay
 
-with as_file(files("fairtrial.labs") / "replay.toml") as path:
+with as_file(files("fairtrial.lab") / "replay.toml") as path:
     FILE = ReplayFile.load(path)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from by_hand import recipe
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.line import line_data
+from fairtrial.data.synthetic.line import line_data
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager, stacked
 from fairtrial.training.hyperparameters import list_kinds

@@ -18,7 +18,10 @@ from fairtrial.study.matching import match_arms
 from fairtrial.study.schema import make_schema
 from fairtrial.study.starter import read_starter
 
-SHIPPED = [(files("fairtrial.labs") / f"{name}.toml").read_text() for name in ("line", "fashion")]
+SHIPPED = [
+    (files("fairtrial.lab") / "studies" / f"{name}.toml").read_text()
+    for name in ("line", "fashion")
+]
 RICH = """
 name = "Everything"
 seeds = [1, 2]

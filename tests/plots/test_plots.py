@@ -13,10 +13,13 @@ from sklearn.metrics import confusion_matrix
 
 import fairtrial as ft
 from fairtrial import plots
-from fairtrial.data.line import line_data
+from fairtrial.data.synthetic.line import line_data
 from fairtrial.errors import InputError
-from fairtrial.plots import claim_charts, curve_charts, image_charts, run_charts
-from fairtrial.plots.appearance import DARK_SHADES, THEME, assign_looks, capitalise
+from fairtrial.plots.charts import claims as claim_charts
+from fairtrial.plots.charts import curves as curve_charts
+from fairtrial.plots.charts import images as image_charts
+from fairtrial.plots.charts import runs as run_charts
+from fairtrial.plots.charts.appearance import DARK_SHADES, THEME, assign_looks, capitalise
 from fairtrial.plots.of_runs import name_series
 from fairtrial.plots.rows import load_rows, read_model, scale_rows
 from fairtrial.plots.summaries import summarise_curves
@@ -466,7 +469,7 @@ def test_grid_of_claim_has_one_cell_per_pair_of_settings(tmp_path):
         on = "parameter_error"
         """
     )
-    ft.answer(study, tmp_path / "out")
+    ft.run(study, tmp_path / "out")
     _, rows = unpack(plots.grid_of_claim(ft.Trial(tmp_path / "out")))
     cells = {(row["row"], row["column"]): row["verdict"] for row in rows}
     assert cells.keys() == {

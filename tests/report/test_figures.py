@@ -13,7 +13,7 @@ from fairtrial.errors import InputError
 from fairtrial.report.blocks import Figure, Part, Section
 from fairtrial.report.figures import write_figures
 from fairtrial.report.files import name_blocks
-from fairtrial.report.report import make_document, write_report
+from fairtrial.lab.report import make_document, write_report
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
+from fairtrial.progress import Status
 from fairtrial.report import growing
 from fairtrial.report.growing import GrowingPage
+from fairtrial.running.setup import Setup
 from fairtrial.study import Study
-from fairtrial.trial.progress import Status
-from fairtrial.trial.trial import run
 
 TEXT = """
 name = "Growing"
@@ -41,7 +41,7 @@ def seen(tmp_path):
             page.grow(so_far)
             pages.append((tmp_path / "report.html").read_text(encoding="utf-8"))
 
-        run(study, tmp_path, report=page.report, grown=grow)
+        Setup(progress=page.tell, grown=grow).run_missing(study, tmp_path)
     return pages, (tmp_path / "report.html").read_text(encoding="utf-8")
 
 

@@ -11,9 +11,9 @@ import scipy.stats
 
 import fairtrial as ft
 from fairtrial.errors import InputError
-from fairtrial.report.arms import build_arms
 from fairtrial.report.page import dump_json, make_inert, render_page
-from fairtrial.report.report import make_document, write_page
+from fairtrial.lab.report import make_document, write_page
+from fairtrial.report.sections.arms import build_arms
 from small_lab import HOSTILE
 
 

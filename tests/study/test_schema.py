@@ -14,7 +14,7 @@ from fairtrial.study.schema import make_schema
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 STUDIES = [
-    *(ROOT / "src" / "fairtrial" / "labs").glob("*.toml"),
+    *(ROOT / "src" / "fairtrial" / "lab" / "studies").glob("*.toml"),
     *(ROOT / "benchmarks").glob("*.toml"),
     *(ROOT / "src" / "fairtrial" / "study").glob("starter.toml"),
 ]

@@ -5,8 +5,8 @@ import pytest
 
 from by_hand import descend, descend_softmax, recipe, softmax
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.line import line_data
 from fairtrial.data.split import order_rows, split_rows
+from fairtrial.data.synthetic.line import line_data
 from fairtrial.study.recipe import Penalty
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager, loss

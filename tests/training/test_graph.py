@@ -5,13 +5,13 @@ import pytest
 import tensorflow as tf
 
 from by_hand import list_kinds, recipe
-from fairtrial.data.line import line_data
+from fairtrial.data.synthetic.line import line_data
+from fairtrial.lab.replay import SHIPPED, ReplayFile
 from fairtrial.study import recipe as recipes
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager, graph
 from fairtrial.training.optimizer import OPTIMIZERS
 from fairtrial.training.stateful import StatefulDraws, draw_line
-from fairtrial.trial.replay import SHIPPED, ReplayFile
 
 RUNS = {run.label: run for run in ReplayFile.load(SHIPPED).run}
 DATA = line_data(LineTask(kind="line", rows=1000, test_rows=2, noise="laplace"), 5)

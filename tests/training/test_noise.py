@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from by_hand import descend, recipe, softmax
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.line import line_data
 from fairtrial.data.split import order_rows
+from fairtrial.data.synthetic.line import line_data
 from fairtrial.study.recipe import InjectedNoise
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager, stacked

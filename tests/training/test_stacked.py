@@ -5,7 +5,7 @@ import pytest
 
 from by_hand import descend, recipe
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.line import line_data
+from fairtrial.data.synthetic.line import line_data
 from fairtrial.study.recipe import Sgd
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager, stacked

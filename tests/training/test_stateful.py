@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from fairtrial.lab.replay import STATEFUL_NOISES
 from fairtrial.study.recipe import ConstantInit, NormalInit
 from fairtrial.study.task import LineTask
 from fairtrial.training.stateful import StatefulDraws, draw_line
-from fairtrial.trial.replay import STATEFUL_NOISES
 
 # One row for each noise that the report drew: the noise as the report wrote it.
 NOISES = {

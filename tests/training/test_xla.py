@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fairtrial.data.line import line_data
+from fairtrial.data.synthetic.line import line_data
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import LineTask
 from fairtrial.training import stacked, xla

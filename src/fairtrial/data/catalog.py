@@ -5,7 +5,7 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from fairtrial.data.fetch import Report, fill_folder, find_files, log_notice, obtain_files
+from fairtrial.data.images.fetch import Note, fill_folder, find_files, log_notice, obtain_files
 from fairtrial.errors import InputError, MachineError
 
 NOT_FETCHED = "not fetched"
@@ -125,7 +125,7 @@ def find(name: str) -> Path | None:
     return found.folder if found else None
 
 
-def fetch(name: str, folder: str | Path | None = None, report: Report = log_notice) -> Path:
+def fetch(name: str, folder: str | Path | None = None, note: Note = log_notice) -> Path:
     """Fetch a data set if it is not on this machine.
 
     Parameters
@@ -134,7 +134,7 @@ def fetch(name: str, folder: str | Path | None = None, report: Report = log_noti
         `fashion_mnist` or `digits`.
     folder : str or Path, optional
         The target folder; by default it stays where it is found, or goes into the cache.
-    report : callable, optional
+    note : callable, optional
         Called with each notice and each step as a sentence.
 
     Returns
@@ -154,8 +154,8 @@ def fetch(name: str, folder: str | Path | None = None, report: Report = log_noti
         refuse_folder_for_digits(folder)
         return _digits_file()
     if folder is None:
-        return obtain_files(report=report).folder
-    return fill_folder(folder, report)
+        return obtain_files(note=note).folder
+    return fill_folder(folder, note)
 
 
 def refuse_folder_for_digits(folder: str | Path | None) -> None:

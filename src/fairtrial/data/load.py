@@ -10,10 +10,10 @@ import numpy as np
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.features import map_features
-from fairtrial.data.images import Images, load_images
-from fairtrial.data.line import line_data, linear_data
-from fairtrial.data.own_images import own_images_data, read_own_images
-from fairtrial.data.table import read_table, table_data
+from fairtrial.data.images.own_images import own_images_data, read_own_images
+from fairtrial.data.images.sets import Images, load_images
+from fairtrial.data.synthetic.line import line_data, linear_data
+from fairtrial.data.tables.table import read_table, table_data
 from fairtrial.errors import InputError
 from fairtrial.study.arms import Arm
 from fairtrial.study.features import AS_THEY_COME, AnyFeatures, count_features, find_misfits

@@ -15,11 +15,11 @@ from fairtrial.evidence.case import Case
 from fairtrial.evidence.cause import Lack
 from fairtrial.evidence.effect import describe_effect
 from fairtrial.evidence.pairs import Bounds, can_train_on
-from fairtrial.evidence.sampling import ANYTIME, ROWS, SEEDS
-from fairtrial.evidence.seeds_needed import estimate_seeds
+from fairtrial.evidence.statistics.sampling import ANYTIME, ROWS, SEEDS
+from fairtrial.evidence.statistics.seeds_needed import estimate_seeds
 from fairtrial.evidence.verdict import NARROW, WIDE, Decided, Evidence, decide
 from fairtrial.evidence.wording import find_largest, tell_cause
-from fairtrial.trial.verdicts import OF_PARTS
+from fairtrial.results.verdicts import OF_PARTS
 
 FEWEST_FOR_SKEWNESS = 8  # Below, the test of skewness does not hold its level.
 SKEWED = (

@@ -7,20 +7,20 @@ import polars as pl
 
 from fairtrial.baselines import is_random
 from fairtrial.errors import InputError
-from fairtrial.evidence.crossing import unpack_marks
-from fairtrial.evidence.sampling import sample_arm
+from fairtrial.evidence.statistics.crossing import unpack_marks
+from fairtrial.evidence.statistics.sampling import sample_arm
+from fairtrial.results.results import Results
 from fairtrial.study import Arm
 from fairtrial.study.baseline import AnyBaseline
 from fairtrial.study.task import has_one_test_set
-from fairtrial.trial.trial import Trial
 
 
-def measure_accuracies(trial: Trial) -> pl.DataFrame:
+def measure_accuracies(trial: Results) -> pl.DataFrame:
     """Measure the test accuracy of each arm.
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         Of classes.
 
     Returns

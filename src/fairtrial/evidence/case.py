@@ -12,13 +12,19 @@ from fairtrial.errors import FairtrialError, MachineError
 from fairtrial.evidence.cause import Cause, find_cause
 from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.pairs import NO_BOUNDS, Bounds, Pairs, pair_runs
-from fairtrial.evidence.sampling import ANYTIME, SIGN_FLIP, Sampling, find_sampling, is_joint
+from fairtrial.evidence.statistics.sampling import (
+    ANYTIME,
+    SIGN_FLIP,
+    Sampling,
+    find_sampling,
+    is_joint,
+)
 from fairtrial.evidence.tuning import Tuned, tune
 from fairtrial.evidence.verdict import Basis, Evidence, Tests, count_seeds_needed, weigh
+from fairtrial.results.results import Results
 from fairtrial.study.claims import Claim
 from fairtrial.study.matching import match_claim
 from fairtrial.study.study import Study
-from fairtrial.trial.trial import Trial
 
 METHODS = (SIGN_FLIP, ANYTIME)
 # Squares of larger differences, and their sums, leave float64.
@@ -116,7 +122,7 @@ def weigh_pairs(
     return weigh(differences, margin, basis, family=seeds, is_same=is_same, bounds=bounds)
 
 
-def is_same_computation(pairs: Pairs, trial: Trial) -> bool:
+def is_same_computation(pairs: Pairs, trial: Results) -> bool:
     """Say whether all differences are 0 because both sides are the same computation.
 
     That is so where the arms are equal but for their names, or all pairs of runs have ended with
@@ -141,7 +147,7 @@ def is_same_computation(pairs: Pairs, trial: Trial) -> bool:
 
 
 def weigh_claims(
-    trial: Trial,
+    trial: Results,
     study: Study,
     method: str = SIGN_FLIP,
     note: Callable[[str], None] = lambda sentence: None,
@@ -150,7 +156,7 @@ def weigh_claims(
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         A results folder. Exact minimisers that it does not have yet are found, and kept there.
     study : Study
         The trial's, maybe with other claims.
@@ -174,7 +180,7 @@ def weigh_claims(
             note(f"The minimisers are not kept: {trial.folder} cannot be written.")
 
 
-def _weigh_claim(claim: Claim, trial: Trial, study: Study, optima: Optima, method: str) -> Case:
+def _weigh_claim(claim: Claim, trial: Results, study: Study, optima: Optima, method: str) -> Case:
     arms = study.list_arms()
     pairs = _refuse_overflow(pair_runs(claim, arms, trial.runs, study.list_seeds()))
     nothing = weigh(np.array([]), claim.margin)
@@ -212,7 +218,7 @@ def count_seeds_for(study: Study) -> int:
     return count_seeds_needed(study.n_claims, n_joint)
 
 
-def _find_changed_data(pairs: Pairs, trial: Trial) -> str:
+def _find_changed_data(pairs: Pairs, trial: Results) -> str:
     """Say what keeps the rows of a claim's runs from being read again; "" if nothing does."""
     try:
         for arm in {arm.name: arm for pair in pairs.arms for arm in pair}.values():

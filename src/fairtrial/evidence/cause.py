@@ -24,11 +24,11 @@ from fairtrial.errors import FairtrialError
 from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.pairs import SIDES, Pairs
 from fairtrial.evidence.reach import Reach, find_reach
+from fairtrial.results.scoring import keep_objective
 from fairtrial.study.arms import Arm, Run
 from fairtrial.study.claims import Claim
 from fairtrial.study.metrics import METRICS
 from fairtrial.study.recipe import FeatureNoise, Recipe
-from fairtrial.trial.scoreboard import keep_objective
 
 
 class Lack(StrEnum):

@@ -8,7 +8,7 @@ import polars as pl
 
 from fairtrial.evidence.account import summarise_evidence
 from fairtrial.evidence.case import LARGEST, weigh_pairs
-from fairtrial.evidence.sampling import Sampling
+from fairtrial.evidence.statistics.sampling import Sampling
 from fairtrial.evidence.verdict import decide, weigh
 
 # The claim's own margin is one of them.

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fairtrial.evidence.case import ANYTIME, SIGN_FLIP
-from fairtrial.study import Study
-from fairtrial.study.claims import Claim
-from fairtrial.trial.design import (
+from fairtrial.results.design import (
     DESIGN,
     UNKNOWN,
     UNTIL_DECIDED,
@@ -27,8 +25,10 @@ from fairtrial.trial.design import (
     tell_time,
     write_design,
 )
-from fairtrial.trial.store import VERDICTS
-from fairtrial.trial.trial import Trial
+from fairtrial.results.results import Results
+from fairtrial.results.store import VERDICTS
+from fairtrial.study import Study
+from fairtrial.study.claims import Claim
 
 LOST = (
     f"{DESIGN} is missing, so how the seeds were chosen is not known, and some are beyond the "
@@ -40,7 +40,7 @@ NOT_KNOWN = (
 )
 
 
-def choose_method(trial: Trial) -> tuple[str, str]:
+def choose_method(trial: Results) -> tuple[str, str]:
     """Choose the test that fits how the seeds of a folder were chosen.
 
     The sign-flip test is for the seeds that were declared before the first run, all of them and no
@@ -89,12 +89,12 @@ def _say_extended(design: Design) -> str:
     )
 
 
-def note_judging(trial: Trial, study: Study, file: str = "") -> Design | None:
+def note_judging(trial: Results, study: Study, file: str = "") -> Design | None:
     """Note in a folder's design that claims are judged, and which of them are new.
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         What is judged.
     study : Study
         The trial's, maybe with the claims of a file.
@@ -174,7 +174,7 @@ def say_stated(verdict: Mapping[str, Any]) -> str:
     return f"Stated {say_when(n_runs)} ({time.replace('T', ' ').removesuffix('+00:00')} UTC)."
 
 
-def list_notices(trial: Trial) -> list[str]:
+def list_notices(trial: Results) -> list[str]:
     """List what a reader should know of the claims that the verdicts do not show, as sentences.
 
     That is claims that were dropped, and looks at the runs by claims of other files.

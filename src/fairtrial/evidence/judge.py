@@ -10,7 +10,6 @@ import polars as pl
 
 from fairtrial.errors import InputError, MachineError
 from fairtrial.evidence.account import list_verdicts
-from fairtrial.evidence.anytime import count_seeds_needed_anytime
 from fairtrial.evidence.case import (
     ANYTIME,
     METHODS,
@@ -26,14 +25,15 @@ from fairtrial.evidence.design import (
     note_judging,
     say_changes,
 )
+from fairtrial.evidence.statistics.anytime import count_seeds_needed_anytime
+from fairtrial.files import write_file
+from fairtrial.results.design import Design, read_design
+from fairtrial.results.identity import fingerprint_verdict
+from fairtrial.results.results import Results
+from fairtrial.results.store import PAIRS, VERDICTS
+from fairtrial.results.verdicts import OF_PARTS, PARTS, read_verdicts, write_verdicts
 from fairtrial.study.document import parse_toml, read_text
 from fairtrial.study.study import Study
-from fairtrial.trial.design import Design, read_design
-from fairtrial.trial.files import write_file
-from fairtrial.trial.identity import fingerprint_verdict
-from fairtrial.trial.store import PAIRS, VERDICTS
-from fairtrial.trial.trial import Trial
-from fairtrial.trial.verdicts import OF_PARTS, PARTS, read_verdicts, write_verdicts
 
 # What a claim and its difference are known by again.
 SAME = (
@@ -75,7 +75,7 @@ def judge(
         If the folder is not one of results, or a file in it cannot be read, or there are no claims,
         or they break a rule, or the method does not fit how the seeds were chosen.
     """
-    trial = Trial(folder)
+    trial = Results(folder)
     study = _choose_claims(trial, claims_file)
     fitting, why = choose_method(trial)
     _check_method(method, fitting, why)
@@ -109,7 +109,7 @@ def _read_earlier(folder: Path, note: Callable[[str], None]) -> list[dict[str, A
         return []
 
 
-def _choose_claims(trial: Trial, claims_file: str | Path | None) -> Study:
+def _choose_claims(trial: Results, claims_file: str | Path | None) -> Study:
     study = trial.study
     if claims_file is not None:
         document = parse_toml(read_text(Path(claims_file)), str(claims_file))
@@ -133,7 +133,7 @@ def _check_method(method: str | None, fitting: str, why: str) -> None:
 
 
 def _add_design(
-    rows: Sequence[dict[str, Any]], trial: Trial, study: Study, design: Design | None, why: str
+    rows: Sequence[dict[str, Any]], trial: Results, study: Study, design: Design | None, why: str
 ) -> None:
     """Add to verdicts which runs they are on, when their claims were stated, and why by bets."""
     stated, changes = find_statements(design, study), say_changes(design, study)

@@ -12,12 +12,12 @@ from polars.exceptions import PolarsError
 
 from fairtrial.data.load import load_dataset, measure_data
 from fairtrial.errors import FairtrialError
+from fairtrial.files import write_file
+from fairtrial.results.fingerprint import fingerprint_arm, fingerprint_run
+from fairtrial.results.scoring import Scoreboard, keep_objective
 from fairtrial.study.arms import Arm
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
-from fairtrial.trial.files import write_file
-from fairtrial.trial.fingerprint import fingerprint_arm, fingerprint_run
-from fairtrial.trial.scoreboard import Scoreboard, keep_objective
 
 OPTIMA = "optima.parquet"
 # Rows times features, times classes where there are any: so many take a gigabyte as float64. With

@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 
 from fairtrial.evidence.pairs import NO_BOUNDS, Bounds
-from fairtrial.evidence.sign_flip import list_subset_means
-from fairtrial.evidence.step_down import NO_COLUMN, Column, adjust_families
+from fairtrial.evidence.statistics.sign_flip import list_subset_means
+from fairtrial.evidence.statistics.step_down import NO_COLUMN, Column, adjust_families
 
 LEVEL = 0.05
 # The interval that goes with "equivalent": both one-sided tests at 5 %.

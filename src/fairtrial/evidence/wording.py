@@ -11,9 +11,9 @@ import numpy as np
 from fairtrial.evidence.cause import Cause, Lack
 from fairtrial.evidence.pairs import Pairs
 from fairtrial.evidence.verdict import Tests
+from fairtrial.results.verdicts import PARTS
 from fairtrial.study.claims import Claim
 from fairtrial.study.complaints import write_bare
-from fairtrial.trial.verdicts import PARTS
 
 
 def find_largest(
@@ -43,7 +43,7 @@ def find_largest(
 
     Examples
     --------
-    >>> from fairtrial.evidence.sign_flip import list_subset_means
+    >>> from fairtrial.evidence.statistics.sign_flip import list_subset_means
     >>> noise = np.linspace(-1.0, 1.0, 8)
     >>> find_largest({"objective": 5.0 + noise, "unfinished": noise - 2.0}, list_subset_means)
     'objective'

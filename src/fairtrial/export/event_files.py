@@ -13,8 +13,8 @@ import polars as pl
 from fairtrial.export.columns import CURVE, METRIC, flatten_lists, list_metrics, list_varied
 from fairtrial.export.place import name_folders
 from fairtrial.loading import load_tensorflow
-from fairtrial.trial.progress import Report, Status
-from fairtrial.trial.trial import Trial
+from fairtrial.progress import Progress, Status
+from fairtrial.results.results import Results
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SEED = "seed"
 
 
-def write_event_files(trial: Trial, place: Path, report: Report) -> None:
+def write_event_files(trial: Results, place: Path, progress: Progress) -> None:
     """Write a TensorBoard run for each run, `ARM/seed N`, and the experiment at the top.
 
     Scalars are `curves/QUANTITY` at its steps or epochs, and `scoreboard/METRIC` at the end of the
@@ -30,11 +30,11 @@ def write_event_files(trial: Trial, place: Path, report: Report) -> None:
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         The trial to write.
     place : Path
         An empty folder.
-    report : callable
+    progress : callable
         Called with the progress.
 
     Raises
@@ -50,7 +50,7 @@ def write_event_files(trial: Trial, place: Path, report: Report) -> None:
     with _open(place):
         _write(_describe_experiment(runs, varied, metrics), 0)
     for number, row in enumerate(runs.iter_rows(named=True)):
-        report(Status(f"tensorboard: {row['run']}", number / runs.height, 1, number, runs.height))
+        progress(Status(f"tensorboard: {row['run']}", number / runs.height, 1, number, runs.height))
         with _open(place / folders[row["arm"]] / f"seed {row['seed']}"):
             _write(_start_session(row, varied), 0)
             _write_curves(curves.get((row["run"],), trial.curves.clear()))

@@ -13,8 +13,8 @@ from fairtrial.export.event_files import write_event_files
 from fairtrial.export.place import check_place, fill
 from fairtrial.export.tables import write_csv
 from fairtrial.export.tracking import write_store
-from fairtrial.trial.progress import Report
-from fairtrial.trial.trial import Trial
+from fairtrial.progress import Progress
+from fairtrial.results.results import Results
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Format:
         Whether writing needs TensorFlow.
     """
 
-    write: Callable[[Trial, Path, Report], None]
+    write: Callable[[Results, Path, Progress], None]
     packages: tuple[str, ...] = ()
     on_tensorflow: bool = False
 
@@ -47,11 +47,11 @@ FORMATS = {
 class Export:
     """A checked export, from `prepare_export`."""
 
-    trial: Trial
+    trial: Results
     format: Format
     place: Path
 
-    def write(self, report: Report = lambda status: None) -> Path:
+    def write(self, progress: Progress = lambda status: None) -> Path:
         """Write the export, and return its folder.
 
         Raises
@@ -60,7 +60,7 @@ class Export:
             If the folder cannot be written.
         """
         with fill(self.place):
-            self.format.write(self.trial, self.place, report)
+            self.format.write(self.trial, self.place, progress)
         return self.place
 
 
@@ -126,7 +126,7 @@ def _is_installed(package: str) -> bool:
     return spec is not None and spec.origin is not None
 
 
-def open_trial(folder: Path) -> Trial:
+def open_trial(folder: Path) -> Results:
     """Open a results folder and read all of its tables, so that damage is found early.
 
     Raises
@@ -134,6 +134,6 @@ def open_trial(folder: Path) -> Trial:
     InputError
         If it is not a results folder, contains several, or cannot be read.
     """
-    trial = Trial(folder)
+    trial = Results(folder)
     _ = trial.study, trial.runs, trial.curves, trial.parameters
     return trial

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fairtrial.errors import InputError
-from fairtrial.trial.files import explain_write_errors
+from fairtrial.files import explain_write_errors
 
 # In bytes: systems allow 255, and a number may follow.
 LONGEST_NAME = 120

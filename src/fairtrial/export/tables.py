@@ -7,22 +7,22 @@ from pathlib import Path
 import polars as pl
 
 from fairtrial.export.columns import flatten_lists
-from fairtrial.trial.progress import Report, Status
-from fairtrial.trial.trial import Trial
+from fairtrial.progress import Progress, Status
+from fairtrial.results.results import Results
 
 
-def write_csv(trial: Trial, place: Path, report: Report) -> None:
+def write_csv(trial: Results, place: Path, progress: Progress) -> None:
     """Write `runs.csv`, `curves.csv` and `parameters.csv`.
 
     Numbers have all their digits, so reading them gives the same values; null is an empty cell.
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         The trial to write.
     place : Path
         An empty folder.
-    report : callable
+    progress : callable
         Called with the progress.
     """
     tables = {
@@ -31,7 +31,7 @@ def write_csv(trial: Trial, place: Path, report: Report) -> None:
         "parameters": flatten_parameters(trial.parameters),
     }
     for number, (name, table) in enumerate(tables.items()):
-        report(Status(f"csv: {name}", number / len(tables)))
+        progress(Status(f"csv: {name}", number / len(tables)))
         table.write_csv(place / f"{name}.csv")
 
 

@@ -11,9 +11,9 @@ import polars as pl
 
 from fairtrial.errors import InputError
 from fairtrial.export.columns import CURVE, METRIC, flatten_lists, list_metrics, list_settings
-from fairtrial.trial.progress import Report, Status
-from fairtrial.trial.store import STUDY
-from fairtrial.trial.trial import Trial
+from fairtrial.progress import Progress, Status
+from fairtrial.results.results import Results
+from fairtrial.results.store import STUDY
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -27,7 +27,7 @@ LONGEST_NAME, LONGEST_TAG, MOST_METRICS = 500, 8000, 1000
 TAKEN = "Default"
 
 
-def write_store(trial: Trial, place: Path, report: Report) -> None:
+def write_store(trial: Results, place: Path, progress: Progress) -> None:
     """Write a local MLflow store: one experiment with one MLflow run per run.
 
     A run has its settings as parameters, `curves/QUANTITY` with steps, `scoreboard/METRIC`, the
@@ -35,11 +35,11 @@ def write_store(trial: Trial, place: Path, report: Report) -> None:
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         The trial to write.
     place : Path
         An empty folder. MLflow finds artifacts only while the folder is not moved.
-    report : callable
+    progress : callable
         Called with the progress.
 
     Raises
@@ -66,7 +66,7 @@ def write_store(trial: Trial, place: Path, report: Report) -> None:
             name_experiment(name), artifact_location=(place / ARTIFACTS).as_uri()
         )
         for number, row in enumerate(runs.iter_rows(named=True)):
-            report(Status(f"mlflow: {row['run']}", number / runs.height, 1, number, runs.height))
+            progress(Status(f"mlflow: {row['run']}", number / runs.height, 1, number, runs.height))
             points = _list_points(row, metrics, curves.get((row["run"],), trial.curves.clear()))
             params = {key: str(row[key]) for key in settings if row[key] is not None}
             run_id = _write_run(client, experiment, row, params, points, name)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from fairtrial.plots.appearance import NAMES, show_kind
+from fairtrial.plots.charts.appearance import NAMES, show_kind
 
 
 def name_runs(runs: pl.DataFrame) -> pl.DataFrame:

@@ -12,17 +12,18 @@ import polars as pl
 
 from fairtrial.errors import InputError
 from fairtrial.evidence.cells import list_margins, weigh_cells
-from fairtrial.evidence.sampling import Sampling, find_sampling
-from fairtrial.plots import claim_charts, curve_charts
-from fairtrial.plots.appearance import INK, Look, capitalise, show_metric
-from fairtrial.plots.layout import Chart
+from fairtrial.evidence.statistics.sampling import Sampling, find_sampling
+from fairtrial.plots.charts import claims as claim_charts
+from fairtrial.plots.charts import curves as curve_charts
+from fairtrial.plots.charts.appearance import INK, Look, capitalise, show_metric
+from fairtrial.plots.charts.layout import Chart
 from fairtrial.plots.of_runs import find_unit, list_quantities, name_series, read_curves
 from fairtrial.plots.remember import remember
 from fairtrial.plots.summaries import list_single_curves, list_unique, summarise_curves
+from fairtrial.results.results import Results
+from fairtrial.results.store import PAIRS, VERDICTS
+from fairtrial.results.verdicts import PARTS
 from fairtrial.study.metrics import LOSS_FLUCTUATION, RATE
-from fairtrial.trial.store import PAIRS, VERDICTS
-from fairtrial.trial.trial import Trial
-from fairtrial.trial.verdicts import PARTS
 
 MOST_PAIRS_OF_CURVES = 4
 """The most pairs of arms whose curves are shown, one panel per pair."""
@@ -58,7 +59,7 @@ class Judged(NamedTuple):
         return "better", "than"
 
 
-def read_claim(trial: Trial, claim: int = 1) -> Judged:
+def read_claim(trial: Results, claim: int = 1) -> Judged:
     """Read a judged claim by its number, from 1.
 
     Raises
@@ -78,7 +79,7 @@ def read_claim(trial: Trial, claim: int = 1) -> Judged:
     if not (_are_of(judged[claim - 1]) and {*pairs["better"], *pairs["than"]} <= trial.arms.keys()):
         raise InputError(
             f"The pairs of claim {claim} do not belong to the study in {trial.folder}. Judge it "
-            f"again with: fairtrial claims {trial.folder}"
+            f"again with: fairtrial judge {trial.folder}"
         )
     return judged[claim - 1]
 
@@ -95,9 +96,9 @@ def _are_of(judged: Judged) -> bool:
 
 
 @remember
-def _read_claims(trial: Trial, *stamps: tuple[int, int]) -> list[Judged]:
+def _read_claims(trial: Results, *stamps: tuple[int, int]) -> list[Judged]:
     """Read all judged claims; new stamps mean that the files were written again."""
-    verdicts = trial.verdicts
+    verdicts = trial.list_verdicts()
     pairs = trial.pairs if verdicts else pl.DataFrame()
     return [
         Judged(row, pairs.filter(pl.col("claim") == place)) for place, row in enumerate(verdicts)
@@ -109,19 +110,19 @@ def _stamp(path: Path) -> tuple[int, int]:
     return (path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else (0, 0)
 
 
-def _read_difference(trial: Trial, claim: int) -> Judged:
+def _read_difference(trial: Results, claim: int) -> Judged:
     judged = read_claim(trial, claim)
     if judged.row["difference"] is None:
         raise InputError(f"Claim {claim} has no difference to show. {judged.row['note']}")
     return judged
 
 
-def differences(trial: Trial, claim: int = 1) -> Chart:
+def differences(trial: Results, claim: int = 1) -> Chart:
     """Draw the difference of a claim for each seed, the mean with 95 % interval, and the margin.
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         A judged trial.
     claim : int
         The number of the claim in the study, from 1.
@@ -135,12 +136,12 @@ def differences(trial: Trial, claim: int = 1) -> Chart:
     return claim_charts.draw_differences(judged.by_seed, judged.row)
 
 
-def sides(trial: Trial, claim: int = 1) -> Chart:
+def sides(trial: Results, claim: int = 1) -> Chart:
     """Draw the metric of both sides of a claim, with a line that joins the values of each seed.
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         A judged trial.
     claim : int
         The number of the claim in the study, from 1.
@@ -161,12 +162,12 @@ def sides(trial: Trial, claim: int = 1) -> Chart:
     return claim_charts.draw_sides(judged.by_seed, judged.row, _tell_sides_apart(order))
 
 
-def cause(trial: Trial, claim: int = 1) -> Chart:
+def cause(trial: Results, claim: int = 1) -> Chart:
     """Draw the parts of a claim's difference, each with its interval, and the whole.
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         A judged trial.
     claim : int
         The number of the claim in the study, from 1.
@@ -182,14 +183,14 @@ def cause(trial: Trial, claim: int = 1) -> Chart:
     return claim_charts.draw_cause(judged.row)
 
 
-def curves_of_claim(trial: Trial, claim: int = 1) -> Chart | None:
+def curves_of_claim(trial: Results, claim: int = 1) -> Chart | None:
     """Draw the curves of both sides of a claim, one panel per pair of arms.
 
     Lines are means over the seeds; bands reach from the smallest to the largest value.
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         A judged trial.
     claim : int
         The number of the claim in the study, from 1.
@@ -238,7 +239,7 @@ def curves_of_claim(trial: Trial, claim: int = 1) -> Chart | None:
     )
 
 
-def _choose_quantity(trial: Trial, metric: str) -> str | None:
+def _choose_quantity(trial: Results, metric: str) -> str | None:
     known = list_quantities(trial)
     nearest = [metric, CURVES_OF.get(metric, ""), "parameter_error", "accuracy", "loss"]
     return next((name for name in nearest if name in known), None)
@@ -255,13 +256,13 @@ def _tell_sides_apart(order: list[tuple[str, str, Look]]) -> dict[str, Look]:
 
 
 @remember
-def _split_arms(trial: Trial) -> dict[str, pl.DataFrame]:
+def _split_arms(trial: Results) -> dict[str, pl.DataFrame]:
     """Split the named runs of a trial by their arms."""
     named, _ = name_series(trial)
     return {arm: runs for (arm,), runs in named.partition_by("arm", as_dict=True).items()}
 
 
-def label_pair(trial: Trial, better: str, than: str) -> str:
+def label_pair(trial: Results, better: str, than: str) -> str:
     """Name a pair of arms by what the two share: their setting, or their series."""
     one, other = (_split_arms(trial)[arm] for arm in (better, than))
     for part in ("setting", "series"):
@@ -270,12 +271,12 @@ def label_pair(trial: Trial, better: str, than: str) -> str:
     return f"{better} / {than}"
 
 
-def where_it_holds(trial: Trial, claim: int = 1) -> Chart | None:
+def where_it_holds(trial: Results, claim: int = 1) -> Chart | None:
     """Draw the verdict of each pair of arms by itself, at several margins.
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         A judged trial.
     claim : int
         The number of the claim in the study, from 1.
@@ -303,12 +304,12 @@ def where_it_holds(trial: Trial, claim: int = 1) -> Chart | None:
     return claim_charts.draw_grid(shown, (f"margin, in {metric}", ""), said)
 
 
-def grid_of_claim(trial: Trial, claim: int = 1) -> Chart | None:
+def grid_of_claim(trial: Results, claim: int = 1) -> Chart | None:
     """Draw the verdict of each pair of arms over a grid of two settings.
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         A judged trial.
     claim : int
         The number of the claim in the study, from 1.
@@ -339,14 +340,14 @@ def grid_of_claim(trial: Trial, claim: int = 1) -> Chart | None:
     return claim_charts.draw_grid(cells, ("", ""), said)
 
 
-def _recall_sampling(trial: Trial, claim: int, judged: Judged) -> Sampling:
+def _recall_sampling(trial: Results, claim: int, judged: Judged) -> Sampling:
     """Recall how the runs of a judged claim were drawn."""
     names = judged.pairs.select("better", "than").unique(maintain_order=True)
     arms = [(trial.arms[better], trial.arms[than]) for better, than in names.iter_rows()]
     return find_sampling(trial.study.claims[claim - 1], arms, judged.row["method"], trial)
 
 
-def _show_cells(cells: pl.DataFrame, trial: Trial) -> pl.DataFrame:
+def _show_cells(cells: pl.DataFrame, trial: Results) -> pl.DataFrame:
     labels = [
         label_pair(trial, better, than)
         for better, than in cells.select("better", "than").iter_rows()

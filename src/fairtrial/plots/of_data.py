@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from fairtrial.data.noise import NOISES
-from fairtrial.plots import fit_charts
-from fairtrial.plots.layout import Chart
+from fairtrial.plots.charts import fits as fit_charts
+from fairtrial.plots.charts.layout import Chart
 from fairtrial.plots.of_runs import name_series
 from fairtrial.plots.rows import is_trained, load_rows, read_model, scale_rows
 from fairtrial.plots.summaries import (
@@ -17,15 +17,15 @@ from fairtrial.plots.summaries import (
     list_unique,
     list_weights,
 )
+from fairtrial.results.results import Results
 from fairtrial.study.task import AnyTask, LinearTask, LineTask
-from fairtrial.trial.trial import Trial
 
 N_DOTS = 250
 """Rows of data in a panel."""
 N_BINS = 50
 
 
-def list_tasks(trial: Trial) -> dict[AnyTask, tuple[str, str]]:
+def list_tasks(trial: Results) -> dict[AnyTask, tuple[str, str]]:
     """List the different tasks of a trial, each with a name and its first arm."""
     tasks: dict[AnyTask, tuple[str, str]] = {}
     for arm in trial.arms.values():
@@ -41,12 +41,12 @@ def _name_task(task: AnyTask) -> str:
     return ", ".join([f"{task.noise.kind.replace('_', ' ')} noise", *settings])
 
 
-def noise(trial: Trial, seed: int | None = None) -> Chart | None:
+def noise(trial: Results, seed: int | None = None) -> Chart | None:
     """Draw a histogram of the noise on synthetic targets, with its density.
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         A results folder.
     seed : int, optional
         The seed of the data; by default the first.
@@ -80,7 +80,7 @@ def noise(trial: Trial, seed: int | None = None) -> Chart | None:
     return fit_charts.draw_noise(pl.concat(bars), pl.concat(lines), said)
 
 
-def targets(trial: Trial, seed: int | None = None) -> Chart:
+def targets(trial: Results, seed: int | None = None) -> Chart:
     """Draw the number of training rows of each class, or a histogram of numeric targets."""
     seed = trial.study.list_seeds()[0] if seed is None else seed
     data = load_rows(trial, next(iter(trial.arms)), seed)
@@ -94,12 +94,12 @@ def targets(trial: Trial, seed: int | None = None) -> Chart:
     return fit_charts.draw_targets(bars, "target", said)
 
 
-def fits(trial: Trial, seed: int | None = None) -> Chart | None:
+def fits(trial: Results, seed: int | None = None) -> Chart | None:
     """Draw training rows of a line, the line that each arm fitted, and the true line.
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         A results folder.
     seed : int, optional
         The seed of the runs; by default the first.
@@ -135,12 +135,12 @@ def _list_settings(runs: pl.DataFrame) -> list[tuple[str, str]]:
     return list(firsts.select("setting", "arm").iter_rows())
 
 
-def residuals(trial: Trial, seed: int | None = None) -> Chart | None:
+def residuals(trial: Results, seed: int | None = None) -> Chart | None:
     """Draw the distribution of each arm's residuals on the training rows.
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         A results folder.
     seed : int, optional
         The seed of the runs; by default the first.
@@ -178,12 +178,12 @@ def residuals(trial: Trial, seed: int | None = None) -> Chart | None:
     return fit_charts.draw_residuals(pl.concat(parts), looks, said)
 
 
-def told(trial: Trial, seed: int | None = None) -> Chart | None:
+def told(trial: Results, seed: int | None = None) -> Chart | None:
     """Draw the predictions for test rows against their true targets.
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         A results folder.
     seed : int, optional
         The seed of the runs; by default the first.

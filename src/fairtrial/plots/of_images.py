@@ -9,8 +9,8 @@ import polars as pl
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.errors import InputError
-from fairtrial.plots import image_charts
-from fairtrial.plots.layout import Chart
+from fairtrial.plots.charts import images as image_charts
+from fairtrial.plots.charts.layout import Chart
 from fairtrial.plots.of_runs import name_series
 from fairtrial.plots.rows import (
     Model,
@@ -20,8 +20,8 @@ from fairtrial.plots.rows import (
     read_model,
     scale_rows,
 )
+from fairtrial.results.results import Results
 from fairtrial.study.task import has_images
-from fairtrial.trial.trial import Trial
 
 N_SHOWN = 9
 """Images with their predictions, in a square grid."""
@@ -38,12 +38,12 @@ class ImageModel(NamedTuple):
     data: Dataset
 
 
-def choose_model(trial: Trial, arm: str | None = None, seed: int | None = None) -> ImageModel:
+def choose_model(trial: Results, arm: str | None = None, seed: int | None = None) -> ImageModel:
     """Return an arm trained on plain pixels, with its model and rows.
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         A results folder.
     arm : str, optional
         By default the first that is trained on plain pixels.
@@ -76,7 +76,7 @@ def is_square(data: Dataset) -> bool:
     return round(data.X.shape[1] ** 0.5) ** 2 == data.X.shape[1]
 
 
-def samples(trial: Trial) -> Chart:
+def samples(trial: Results) -> Chart:
     """Draw the first training image of each class, with its label.
 
     Raises
@@ -93,12 +93,12 @@ def samples(trial: Trial) -> Chart:
     return image_charts.draw_samples(table, said)
 
 
-def predictions(trial: Trial, arm: str | None = None, seed: int | None = None) -> Chart:
+def predictions(trial: Results, arm: str | None = None, seed: int | None = None) -> Chart:
     """Draw the first nine test images with their true and predicted labels.
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         A trial on images.
     arm, seed : str, int, optional
         The model; by default the first.
@@ -112,12 +112,12 @@ def predictions(trial: Trial, arm: str | None = None, seed: int | None = None) -
     return _draw_told(chosen, np.arange(min(N_SHOWN, len(chosen.data.test_y))))
 
 
-def mistakes(trial: Trial, arm: str | None = None, seed: int | None = None) -> Chart:
+def mistakes(trial: Results, arm: str | None = None, seed: int | None = None) -> Chart:
     """Draw the nine wrong predictions of which a model is most confident.
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         A trial on images.
     arm, seed : str, int, optional
         The model; by default the first.
@@ -152,14 +152,14 @@ def _draw_told(chosen: ImageModel, places: np.ndarray) -> Chart:
     return image_charts.draw_predictions(table, f"{chosen.series}: {said}.")
 
 
-def weights(trial: Trial, arm: str | None = None, seed: int | None = None) -> Chart:
+def weights(trial: Results, arm: str | None = None, seed: int | None = None) -> Chart:
     """Draw the weights of each class as an image.
 
     All arms of a seed have the same diverging scale.
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         A trial on images.
     arm, seed : str, int, optional
         The model; by default the first.
@@ -176,19 +176,19 @@ def weights(trial: Trial, arm: str | None = None, seed: int | None = None) -> Ch
     return image_charts.draw_weights(table, find_limit(trial, chosen.seed), said)
 
 
-def find_limit(trial: Trial, seed: int) -> float:
+def find_limit(trial: Results, seed: int) -> float:
     """Find the end of the scale of weights: 99.5 % of the weights of a seed are within it."""
     ends = pl.col("run").str.ends_with(f" #{seed}") & (pl.col("parameter") == "W")
     sizes = np.abs(trial.parameters.filter(ends)["values"].explode().to_numpy())
     return float(f"{np.quantile(sizes, 0.995):.1g}") or 1.0
 
 
-def confusion(trial: Trial, arm: str | None = None) -> Chart:
+def confusion(trial: Results, arm: str | None = None) -> Chart:
     """Draw the confusion matrix of the test rows, as shares of each true class, over all seeds.
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         A trial on images.
     arm : str, optional
         By default the first that is trained on plain pixels.

@@ -8,9 +8,10 @@ import polars as pl
 
 from fairtrial.errors import InputError
 from fairtrial.evidence.accuracy import measure_accuracies
-from fairtrial.plots import curve_charts, run_charts
-from fairtrial.plots.appearance import N_LOOKS, Looks, assign_looks, capitalise, show_metric
-from fairtrial.plots.layout import Chart
+from fairtrial.plots.charts import curves as curve_charts
+from fairtrial.plots.charts import runs as run_charts
+from fairtrial.plots.charts.appearance import N_LOOKS, Looks, assign_looks, capitalise, show_metric
+from fairtrial.plots.charts.layout import Chart
 from fairtrial.plots.names import name_runs
 from fairtrial.plots.remember import remember
 from fairtrial.plots.summaries import (
@@ -24,7 +25,7 @@ from fairtrial.plots.summaries import (
     summarise_curves,
     summarise_rates,
 )
-from fairtrial.trial.trial import Trial
+from fairtrial.results.results import Results
 
 METRICS_TO_SHOW = ("parameter_error", "accuracy", "mse")
 """Default metrics; the first that the runs have is shown."""
@@ -32,7 +33,7 @@ MOST_SINGLE = 4_000
 """The most curves of single seeds in a chart."""
 
 
-def name_series(trial: Trial, arms: Sequence[str] | None = None) -> tuple[pl.DataFrame, Looks]:
+def name_series(trial: Results, arms: Sequence[str] | None = None) -> tuple[pl.DataFrame, Looks]:
     """Return the runs of some arms (all if None) with setting and series, and all looks.
 
     The look of a series does not depend on the arms that are shown.
@@ -52,24 +53,24 @@ def name_series(trial: Trial, arms: Sequence[str] | None = None) -> tuple[pl.Dat
 
 
 @remember
-def _name_all(trial: Trial) -> tuple[pl.DataFrame, Looks]:
+def _name_all(trial: Results) -> tuple[pl.DataFrame, Looks]:
     runs = name_runs(trial.runs)
     return runs, assign_looks(list_unique(runs, "series"))
 
 
 @remember
-def read_curves(trial: Trial, quantity: str) -> Curves:
+def read_curves(trial: Results, quantity: str) -> Curves:
     """Read the curves of a quantity, run by run."""
     return split_curves(trial.curves, quantity)
 
 
 @remember
-def list_quantities(trial: Trial) -> list[str]:
+def list_quantities(trial: Results) -> list[str]:
     """List the quantities that a trial has curves of, in alphabetical order."""
     return trial.curves["quantity"].unique().sort().to_list()
 
 
-def choose_metric(trial: Trial, metric: str | None = None) -> str:
+def choose_metric(trial: Results, metric: str | None = None) -> str:
     """Return the named metric, or the default metric of the runs.
 
     Raises
@@ -92,7 +93,7 @@ def find_unit(runs: pl.DataFrame) -> str:
 
 
 def curves(
-    trial: Trial,
+    trial: Results,
     quantity: str = "loss",
     arms: Sequence[str] | None = None,
     singles: bool = True,
@@ -101,7 +102,7 @@ def curves(
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         A results folder.
     quantity : str
         A quantity of `curves.parquet`, such as "loss", "parameter_error" or "accuracy".
@@ -156,7 +157,7 @@ def curves(
     )
 
 
-def learning_rates(trial: Trial, arms: Sequence[str] | None = None) -> Chart | None:
+def learning_rates(trial: Results, arms: Sequence[str] | None = None) -> Chart | None:
     """Draw the learning rate of every run, for the settings in which it changes.
 
     Returns
@@ -174,13 +175,13 @@ def learning_rates(trial: Trial, arms: Sequence[str] | None = None) -> Chart | N
 
 
 def train_and_validation(
-    trial: Trial, metric: str = "accuracy", arms: Sequence[str] | None = None
+    trial: Results, metric: str = "accuracy", arms: Sequence[str] | None = None
 ) -> Chart:
     """Draw a metric on the training and on the validation rows after each epoch.
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         A trial of a task with classes.
     metric : str
         "accuracy" or "cross_entropy".
@@ -215,7 +216,7 @@ def train_and_validation(
     )
 
 
-def accuracy_against_time(trial: Trial) -> Chart:
+def accuracy_against_time(trial: Results) -> Chart:
     """Draw the test accuracy of each arm, with its 95 % interval, against the time of one run.
 
     Raises
@@ -238,7 +239,7 @@ def accuracy_against_time(trial: Trial) -> Chart:
     )
 
 
-def outcomes(trial: Trial, arms: Sequence[str] | None = None) -> Chart:
+def outcomes(trial: Results, arms: Sequence[str] | None = None) -> Chart:
     """Draw how each run ended, and at which step or epoch."""
     runs, _ = name_series(trial, arms)
     length = pl.coalesce([name for name in ("steps", "epochs") if name in runs.columns])
@@ -251,7 +252,7 @@ def outcomes(trial: Trial, arms: Sequence[str] | None = None) -> Chart:
 
 
 def final_values(
-    trial: Trial, metric: str | None = None, arms: Sequence[str] | None = None
+    trial: Results, metric: str | None = None, arms: Sequence[str] | None = None
 ) -> Chart:
     """Draw a metric at the end of every run, and the mean of each arm.
 
@@ -259,7 +260,7 @@ def final_values(
 
     Parameters
     ----------
-    trial : Trial
+    trial : Results
         A results folder.
     metric : str, optional
         A metric of `runs.parquet`; by default the first of parameter error, accuracy and MSE.
@@ -291,7 +292,7 @@ def is_on_log_scale(runs: pl.DataFrame, metric: str) -> bool:
     return is_error and not (runs[metric] <= 0).any()
 
 
-def sensitivity(trial: Trial, metric: str | None = None) -> Chart | None:
+def sensitivity(trial: Results, metric: str | None = None) -> Chart | None:
     """Draw a metric against the learning rate, for arms that differ only in their learning rate.
 
     Returns

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from fairtrial.trial.trial import Trial
+from fairtrial.results.results import Results
 
 Result = TypeVar("Result")
 
@@ -18,10 +18,10 @@ def remember(function: Callable[..., Result]) -> Callable[..., Result]:
     A trial reads its tables once, so the results stay valid. Callers share a result and must not
     change it.
     """
-    kept: WeakKeyDictionary[Trial, dict[tuple[Any, ...], Result]] = WeakKeyDictionary()
+    kept: WeakKeyDictionary[Results, dict[tuple[Any, ...], Result]] = WeakKeyDictionary()
 
     @functools.wraps(function)
-    def recall(trial: Trial, *rest: Any) -> Result:
+    def recall(trial: Results, *rest: Any) -> Result:
         of_trial = kept.setdefault(trial, {})
         if rest not in of_trial:
             of_trial[rest] = function(trial, *rest)

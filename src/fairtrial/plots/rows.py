@@ -12,10 +12,10 @@ import scipy.special
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import fingerprint_data, load_dataset
 from fairtrial.errors import InputError
+from fairtrial.results.results import Results
 from fairtrial.study import Arm
 from fairtrial.study.features import AS_THEY_COME
 from fairtrial.study.recipe import Recipe
-from fairtrial.trial.trial import Trial
 
 
 class Model(NamedTuple):
@@ -35,7 +35,7 @@ class Model(NamedTuple):
         return chances.argmax(1), chances.max(1)
 
 
-def find_arm(trial: Trial, name: str) -> Arm:
+def find_arm(trial: Results, name: str) -> Arm:
     """Find an arm of a trial by its name.
 
     Raises
@@ -48,7 +48,7 @@ def find_arm(trial: Trial, name: str) -> Arm:
     return trial.arms[name]
 
 
-def load_rows(trial: Trial, arm: str, seed: int) -> Dataset:
+def load_rows(trial: Results, arm: str, seed: int) -> Dataset:
     """Load or draw the rows that a run was trained and tested on.
 
     Raises
@@ -68,13 +68,13 @@ def load_rows(trial: Trial, arm: str, seed: int) -> Dataset:
     return _load(found.task, version, seed, *fitted)  # pyright: ignore[reportArgumentType]
 
 
-def has_plain_pixels(trial: Trial, arm: str) -> bool:
+def has_plain_pixels(trial: Results, arm: str) -> bool:
     """Say whether an arm trains on unmapped pixels, so that its weights are images."""
     recipe = find_arm(trial, arm).recipe
     return isinstance(recipe, Recipe) and recipe.features == AS_THEY_COME
 
 
-def is_trained(trial: Trial, arm: str) -> bool:
+def is_trained(trial: Results, arm: str) -> bool:
     """Say whether an arm is trained; baselines are fitted and have no parameters."""
     return isinstance(find_arm(trial, arm).recipe, Recipe)
 
@@ -90,7 +90,7 @@ def scale_rows(X: np.ndarray, dataset: Dataset) -> np.ndarray:
     return X.astype(np.float32) / np.float32(dataset.divisor)
 
 
-def read_model(trial: Trial, run: str) -> Model:
+def read_model(trial: Results, run: str) -> Model:
     """Read the final parameters of a run.
 
     Raises

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeAlias
 
-from fairtrial.plots.layout import Chart
+from fairtrial.plots.charts.layout import Chart
 
 
 @dataclass(frozen=True)

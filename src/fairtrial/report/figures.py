@@ -8,11 +8,11 @@ from typing import Any
 
 import vl_convert
 
+from fairtrial.files import write_bytes
+from fairtrial.progress import Progress, Status
 from fairtrial.report.blocks import Figure
 from fairtrial.report.files import check_format, name_blocks
 from fairtrial.report.page import Document
-from fairtrial.trial.files import write_bytes
-from fairtrial.trial.progress import Report, Status
 
 FOLDER = "figures"
 PNG_SCALE = 2
@@ -27,7 +27,7 @@ DRAW: Mapping[str, Callable[[dict[str, Any]], bytes]] = {
 
 
 def write_figures(
-    document: Document, folder: Path, form: str, report: Report = lambda status: None
+    document: Document, folder: Path, form: str, progress: Progress = lambda status: None
 ) -> list[Path]:
     """Write every figure of a document into the folder `figures`.
 
@@ -39,7 +39,7 @@ def write_figures(
         The folder of the page.
     form : str
         "svg", "pdf" or "png".
-    report : callable
+    progress : callable
         Called with the progress.
 
     Returns
@@ -58,7 +58,7 @@ def write_figures(
     named = name_blocks(document, Figure)
     paths = []
     for done, (name, figure) in enumerate(named.items()):
-        report(Status(f"figures: {name}", done / len(named)))
+        progress(Status(f"figures: {name}", done / len(named)))
         path = folder / FOLDER / f"{name}.{form}"
         write_bytes(path, DRAW[form](put_on_paper(figure)))
         paths.append(path)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +21,6 @@ def read_json(path: Path) -> Any:
         return json.loads(_read_text(path))
     except json.JSONDecodeError as error:
         raise InputError(f"{path} is not valid JSON: {error}.") from None
-
-
-def read_reported() -> dict[str, list[dict[str, str]]]:
-    """Read the figures of the lab report: `value` entries, and the setting of each `table`."""
-    text = resources.files("fairtrial.labs").joinpath("reported.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
 
 
 def _read_text(path: Path) -> str:

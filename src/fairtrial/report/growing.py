@@ -8,13 +8,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from fairtrial.files import write_text
+from fairtrial.progress import Clock, Progress, Status, show_duration
 from fairtrial.report.page import render_page
 from fairtrial.report.report import PAGE
 from fairtrial.report.study_page import make_study_page
-from fairtrial.trial.execute import SoFar
-from fairtrial.trial.files import write_text
-from fairtrial.trial.progress import Clock, Report, Status, show_duration
-from fairtrial.trial.trial import Trial
+from fairtrial.results.results import Results
+from fairtrial.results.so_far import SoFar
 
 LEAST_SECONDS, LARGEST_SHARE = 10.0, 0.1
 """Least seconds between two versions of the page, and the largest share of time to write it."""
@@ -27,12 +27,12 @@ class GrowingPage:
     ----------
     folder : Path
         The results folder; only the page is written to it.
-    report : callable
+    progress : callable
         Called with the progress of the study.
     """
 
-    def __init__(self, folder: Path, report: Report):
-        self._folder, self._report, self._clock = folder, report, Clock()
+    def __init__(self, folder: Path, progress: Progress):
+        self._folder, self._progress, self._clock = folder, progress, Clock()
         self._left: float | None = None
         self._due = 0.0
 
@@ -44,10 +44,10 @@ class GrowingPage:
         if self._due and (self._folder / PAGE).exists():
             stop_refresh(self._folder)
 
-    def report(self, status: Status) -> None:
+    def tell(self, status: Status) -> None:
         """Estimate the time that is left, and pass the progress on."""
         self._left = self._clock.estimate_rest(status)
-        self._report(status)
+        self._progress(status)
 
     def grow(self, so_far: SoFar) -> None:
         """Write the page, if enough time has passed."""
@@ -73,7 +73,7 @@ def write_page_so_far(folder: Path, so_far: SoFar, left: float | None) -> None:
     """
     with tempfile.TemporaryDirectory() as place:
         so_far.write(Path(place))
-        document = make_study_page(Trial(place))
+        document = make_study_page(Results(place))
     n_left = len(so_far.runs) - so_far.n_finished
     took = "" if left is None else f"about {show_duration(left)}"
     header = replace(

@@ -16,7 +16,7 @@ import jinja2
 import vl_convert
 from markupsafe import Markup
 
-from fairtrial.plots.appearance import DARK_SHADES, THEME
+from fairtrial.plots.charts.appearance import DARK_SHADES, THEME
 from fairtrial.report.blocks import Figure, Headline, Section
 
 LIBRARY = "window.vegaEmbed = vegaEmbed;"

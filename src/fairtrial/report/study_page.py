@@ -6,26 +6,26 @@ from collections import defaultdict
 
 from fairtrial.errors import InputError
 from fairtrial.evidence.design import list_notices
-from fairtrial.report.arms import build_arms
 from fairtrial.report.blocks import Section, fold_part
-from fairtrial.report.claims import build_claims, list_entries, list_headlines
-from fairtrial.report.data import build_data
-from fairtrial.report.models import build_models
 from fairtrial.report.page import Document, Header, say_origin
-from fairtrial.report.reproducibility import build_reproducibility
-from fairtrial.report.seeds import say_one_seed
-from fairtrial.report.training import build_curves, build_results
-from fairtrial.trial.trial import Trial
+from fairtrial.report.sections.arms import build_arms
+from fairtrial.report.sections.claims import build_claims, list_entries, list_headlines
+from fairtrial.report.sections.data import build_data
+from fairtrial.report.sections.models import build_models
+from fairtrial.report.sections.reproducibility import build_reproducibility
+from fairtrial.report.sections.seeds import say_one_seed
+from fairtrial.report.sections.training import build_curves, build_results
+from fairtrial.results.results import Results
 
 NOT_JUDGED = (
     "There are no valid verdicts for the claims of this study. To judge them, run this in the "
-    "folder of the page: fairtrial claims ."
+    "folder of the page: fairtrial judge ."
 )
 
 NOT_FINISHED = "The claims are judged when all runs are finished."
 
 
-def make_study_page(trial: Trial) -> Document:
+def make_study_page(trial: Results) -> Document:
     """Make the page of a study from its results folder.
 
     Raises
@@ -76,19 +76,19 @@ def make_study_page(trial: Trial) -> Document:
     return Document(header, sections)
 
 
-def has_all_runs(trial: Trial) -> bool:
+def has_all_runs(trial: Results) -> bool:
     """Say whether the folder has every run of its study."""
     return {run.name for run in trial.study.list_runs()} <= set(trial.runs["run"])
 
 
-def count_runs(trial: Trial) -> list[tuple[str, str]]:
+def count_runs(trial: Results) -> list[tuple[str, str]]:
     """Count the arms, seeds and runs."""
     runs = trial.runs
     counts = {"arm": runs["arm"].n_unique(), "seed": runs["seed"].n_unique(), "run": runs.height}
     return [(name if n == 1 else f"{name}s", f"{n:,}") for name, n in counts.items()]
 
 
-def describe_study(trial: Trial) -> str:
+def describe_study(trial: Results) -> str:
     """Say what the study varies and on which task."""
     values: defaultdict[str, set[str]] = defaultdict(set)
     arms = trial.arms.values()

@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from fairtrial.files import write_text
 from fairtrial.report.blocks import Cell, Table
 from fairtrial.report.files import check_format, name_blocks
 from fairtrial.report.page import Document
-from fairtrial.trial.files import write_text
 
 FOLDER = "tables"
 LONGEST = 30

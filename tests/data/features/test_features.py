@@ -9,9 +9,9 @@ from skimage.feature import hog
 import fairtrial as ft
 from fairtrial.data.features import map_features
 from fairtrial.data.features.watch import watch
-from fairtrial.data.fetch import cache_folder
+from fairtrial.data.images.fetch import cache_folder
+from fairtrial.data.images.own_images import TEST_PURPOSE
 from fairtrial.data.load import fingerprint_data, load_dataset, measure_data
-from fairtrial.data.own_images import TEST_PURPOSE
 from fairtrial.data.split import split_rows
 from fairtrial.study.features import FourierFeatures, HogFeatures, PatchFeatures, PixelFeatures
 from fairtrial.study.task import DigitsTask, LinearTask, TableTask

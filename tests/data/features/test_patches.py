@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA
 
 from fairtrial.data.features import patches
 from fairtrial.data.features.maps import TrainingRows
-from fairtrial.data.images import load_digits
+from fairtrial.data.images.sets import load_digits
 from fairtrial.errors import InputError
 from fairtrial.study.features import FirstLayer, PatchFeatures
 

@@ -17,7 +17,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from fairtrial.data.features.watch import check_in
-from fairtrial.data.fetch import cache_folder
+from fairtrial.data.images.fetch import cache_folder
 from fairtrial.errors import MachineError
 
 FOLDER_NAME = "features"

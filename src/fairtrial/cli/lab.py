@@ -1,0 +1,116 @@
+"""`fairtrial lab` and `fairtrial replay`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fairtrial.cli.options import (
+    PAGE,
+    Data,
+    Json,
+    Memory,
+    Out,
+    Quiet,
+    Seeds,
+    Verify,
+    name_data_folder,
+    say_platform,
+    to_bytes,
+)
+from fairtrial.cli.terminal import GO_ON, print_json, print_table, say, show_progress, stoppable
+from fairtrial.loading import load_tensorflow
+from fairtrial.paths import expand_path
+
+
+def lab(
+    out: Out = Path("out/lab"),
+    full: Annotated[
+        bool, typer.Option("--full", help="Add what takes long: more seeds, features, grids.")
+    ] = False,
+    seeds: Seeds = None,
+    data: Data = None,
+    verify: Verify = 1,
+    memory: Memory = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Test every statement of the lab report: run the shipped studies and write one report.
+
+    Example: fairtrial lab --out out/lab
+    """
+    from fairtrial.lab.shipped import is_lab_done, list_studies, read_conclusions, stamp_lab
+    from fairtrial.running.place import check_place
+
+    name_data_folder(data)
+    studies = list_studies(seeds, full)
+    check_place(out, tuple(studies))
+    if is_lab_done(studies, out, verify):
+        say("Nothing to do: every study of the lab has been run and judged.")
+    else:
+        load_tensorflow(own_process=True)
+        from fairtrial.lab.run import note_undecidable, prepare_lab, run_lab
+        from fairtrial.training.xla import has_xla
+
+        say_platform(has_xla())
+        prepared = prepare_lab(studies)
+        if prepared.data["fallback"]:
+            say(f"Note: {prepared.data['fallback']}")
+        note_undecidable(prepared, say)
+        say(f"The report grows while the lab runs: open {out / PAGE} in a browser.")
+        with stoppable(GO_ON), show_progress(quiet) as progress:
+            run_lab(prepared, out, progress, say, verify, to_bytes(memory))
+            stamp_lab(studies, out, verify, bool(prepared.data["fallback"]))
+    conclusions = read_conclusions(out)
+    if as_json:
+        print_json(conclusions)
+        return
+    from fairtrial.lab.statements import summarise_statements
+
+    print_table(summarise_statements(conclusions))
+    n_match, n_reported = count_matches(out / "replay.json")
+    print(f"The numbers that the lab report printed, replayed: {n_match} of {n_reported} match.")
+    print(f"All 42 statements, with their evidence: {out / PAGE}")
+
+
+def count_matches(path: Path) -> tuple[int, int]:
+    """Count the matching and all comparisons of a lab's `replay.json`."""
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return sum(row["match"] for row in rows), len(rows)
+
+
+def replay(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]", help="A replay file; the shipped one if none.", parser=expand_path
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Put reported numbers beside what the same settings give; exit 1 on a mismatch.
+
+    Example: fairtrial replay
+    """
+    from fairtrial.lab.replay import SHIPPED, ReplayFile
+
+    reported = ReplayFile.load(file or SHIPPED)
+    load_tensorflow(own_process=True)
+    from fairtrial.lab.replay import replay as replay_file
+    from fairtrial.progress import Status
+
+    with stoppable(), show_progress() as progress:
+        comparisons = replay_file(
+            reported, lambda done, of, label: progress(Status(label, done / of, 1, done, of))
+        )
+    if as_json:
+        print_json(comparisons)
+    else:
+        print_table([
+            {**row, "match": "yes" if row["match"] else "NO"} for row in comparisons
+        ])  # fmt: skip
+    if not all(row["match"] for row in comparisons):
+        raise typer.Exit(1)

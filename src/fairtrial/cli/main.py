@@ -1,0 +1,75 @@
+"""The command line: its commands, and what becomes of errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+
+from fairtrial import __version__
+from fairtrial.cli.data import app as data_app
+from fairtrial.cli.lab import lab, replay
+from fairtrial.cli.results import export, judge, report
+from fairtrial.cli.runs import run
+from fairtrial.cli.studies import new, schema
+from fairtrial.cli.terminal import StoppedError, leave, make_streams_safe, say
+from fairtrial.errors import FairtrialError, MachineError
+from fairtrial.loading import refuse_optimised
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for command in (lab, new, run, judge, replay, report, export, schema):
+    app.command()(command)
+app.add_typer(data_app, name="data")
+
+
+@app.callback(
+    invoke_without_command=True,
+    help="All else equal: which training choice matters, by how much, and why?",
+)
+def show_version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Print what fairtrial is, or its version."""
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; errors are sentences and exit codes, never tracebacks."""
+    make_streams_safe()
+    if not sys.warnoptions:  # What libraries warn of is said in sentences, where it matters.
+        warnings.simplefilter("ignore")
+        os.environ["PYTHONWARNINGS"] = "ignore"  # In workers too.
+    try:
+        try:
+            refuse_optimised()
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except SystemExit as end:
+        if end.code != StoppedError.exit_code:  # What Typer makes of Ctrl-C.
+            raise
+        say("Stopped.")
+        leave(StoppedError.exit_code)
+    except StoppedError as error:
+        say(str(error))
+        leave(error.exit_code)  # Stacks that were dropped may compute for a moment yet.
+    except FairtrialError as error:
+        say(str(error))
+        sys.exit(error.exit_code)
+    except OSError as error:  # Files have sentences already: this is the output.
+        say(
+            f"The output cannot be written: {error.strerror or error}. What the command has made "
+            "is kept; send the output elsewhere."
+        )
+        leave(MachineError.exit_code)

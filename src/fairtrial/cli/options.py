@@ -1,0 +1,87 @@
+"""The options that commands share, and what becomes of their values."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fairtrial.cli.terminal import say
+from fairtrial.errors import InputError
+from fairtrial.paths import expand_path
+
+if TYPE_CHECKING:
+    from fairtrial.running.execute import Engine
+
+PAGE = "report.html"
+
+Out = Annotated[
+    Path, typer.Option("--out", help="The results folder.", metavar="DIR", parser=expand_path)
+]
+Seeds = Annotated[
+    int | None,
+    typer.Option("--seeds", help="So many seeds, from 0 on or of the study's name.", min=1),
+]
+Verify = Annotated[
+    int,
+    typer.Option("--verify", help="Train K lanes again, eagerly, and compare.", metavar="K", min=0),
+]
+Memory = Annotated[
+    float | None,
+    typer.Option(
+        "--memory", help="GiB for training; half of what is free if absent.", min=0.01, max=1e6
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", help="Train in N processes, by Dask.", metavar="N", min=1),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", help="Train on this Dask cluster.", metavar="ADDRESS"),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="A folder with Fashion-MNIST.", metavar="DIR", parser=expand_path),
+]
+
+
+def name_data_folder(folder: Path | None) -> None:
+    """Have images looked for in this folder first."""
+    if folder is not None:
+        os.environ["FAIRTRIAL_DATA"] = str(folder)
+
+
+def say_platform(has_xla: bool) -> None:
+    """Say so where programs are not compiled."""
+    if not has_xla:
+        say("Note: XLA does not compile for this machine; the same programs run as plain graphs.")
+
+
+def open_engine(
+    workers: int | None, scheduler: str | None
+) -> contextlib.AbstractContextManager[Engine]:
+    """Open the engine that the options name."""
+    if workers is None and scheduler is None:
+        from fairtrial.running.execute import Here
+
+        return contextlib.nullcontext(Here())
+    if workers is not None and scheduler is not None:
+        raise InputError("--workers starts a cluster and --scheduler names one: give one of them.")
+    try:
+        from fairtrial.running.cluster import connect, start_workers
+    except ImportError:
+        raise InputError(
+            "--workers and --scheduler need Dask: pip install 'fairtrial[cluster]'"
+        ) from None
+    return start_workers(workers) if workers is not None else connect(str(scheduler))
+
+
+def to_bytes(gibibytes: float | None) -> int | None:
+    """Turn an option in GiB into bytes."""
+    return None if gibibytes is None else int(gibibytes * 2**30)

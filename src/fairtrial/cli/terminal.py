@@ -1,0 +1,254 @@
+"""The terminal: progress, sentences, tables, and what Ctrl-C does."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from fairtrial.errors import FairtrialError, MachineError
+from fairtrial.progress import Clock, Status, show_duration
+from fairtrial.study.settings import find_control
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PLAIN_SECONDS = 10.0
+GO_ON = "Stacks that have finished are kept; the same command goes on from there."
+WIDE = 120
+"""Columns that a terminal needs for tables with a column of long texts."""
+
+
+class StoppedError(FairtrialError):
+    """The user stopped the program."""
+
+    exit_code = 130
+
+
+@contextlib.contextmanager
+def stoppable(kept: str = "Nothing is kept.") -> Iterator[None]:
+    """Turn Ctrl-C, the system's wish to end, and a lack of memory into a sentence.
+
+    Parameters
+    ----------
+    kept : str
+        What is kept then, and how to go on, as a sentence.
+
+    Raises
+    ------
+    StoppedError
+        In place of KeyboardInterrupt.
+    MachineError
+        In place of MemoryError.
+    """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise StoppedError(f"Stopped. {kept}") from None
+    except MemoryError:
+        raise MachineError(
+            "The memory is not enough: give stacks less with --memory, or take fewer rows, "
+            "features or seeds."
+        ) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def show_progress(quiet: bool = False) -> Iterator[Callable[[Status], None]]:
+    """Show how far the work is: a bar on a terminal, now and then a plain line elsewhere."""
+    console = make_console()
+    if quiet:
+        yield lambda status: None
+    elif console.is_terminal:
+        with _show_bar(console) as tell:
+            yield tell
+    else:
+        yield PlainLines(say)
+
+
+@contextlib.contextmanager
+def _show_bar(console: Console) -> Iterator[Callable[[Status], None]]:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Column
+
+    # All of it fits in 80 columns, and what gives way on a narrower terminal is the description.
+    columns = (
+        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+        BarColumn(bar_width=10),
+        TextColumn("{task.percentage:>3.0f} %", table_column=Column(no_wrap=True)),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}", table_column=Column(no_wrap=True)),
+    )
+    clock = Clock()
+    with Progress(*columns, console=console, transient=True, expand=True) as progress:
+        bar = progress.add_task("", total=1.0, left="")
+
+        def tell(status: Status) -> None:
+            progress.update(
+                bar,
+                description=describe(status),
+                completed=status.share,
+                left=say_rest(clock.estimate_rest(status)),
+            )
+
+        yield tell
+
+
+class PlainLines:
+    """Progress as lines of text, one every ten seconds at most."""
+
+    def __init__(self, write: Callable[[str], None], every: float = PLAIN_SECONDS):
+        self._write, self._every = write, every
+        self._clock, self._told = Clock(), time.monotonic()
+
+    def __call__(self, status: Status) -> None:
+        """Write a line, if it is time for one."""
+        left = self._clock.estimate_rest(status)
+        if time.monotonic() - self._told < self._every:
+            return
+        self._told = time.monotonic()
+        parts = [status.what, f"{status.share:.0%}", count(status), say_rest(left)]
+        self._write(" · ".join(part for part in parts if part))
+
+
+def say_rest(seconds: float | None) -> str:
+    """Say how long is left, once that is known."""
+    return "" if seconds is None else f"about {show_duration(seconds)} left"
+
+
+def describe(status: Status) -> str:
+    """Say what is being done, and how many runs are done, in few words."""
+    runs = f", {status.runs_done} of {status.n_runs} runs" if status.n_runs else ""
+    return f"{status.what}{runs}"
+
+
+def count(status: Status) -> str:
+    """Say how many runs and stacks are done, and how many lanes are still training."""
+    if not status.n_runs:
+        return ""
+    stacks = f", {status.stacks_done} of {status.n_stacks} stacks" if status.n_stacks else ""
+    training = f", {status.n_training} training" if status.n_training else ""
+    return f"{status.runs_done} of {status.n_runs} runs{stacks} done{training}"
+
+
+def make_console() -> Console:
+    """Make a console on the error stream, so that what is piped on stays clean."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def say(sentence: str) -> None:
+    """Print a sentence that is not the result; where nobody can read it, go on."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(show_controls(sentence, keep="\n"), file=sys.stderr, flush=True)
+
+
+def show_controls(text: str, keep: str = "") -> str:
+    r"""Write characters that would change how a terminal shows the rest as their escapes.
+
+    Examples
+    --------
+    >>> show_controls("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    if not find_control(text):
+        return text
+    return "".join(
+        letter.encode("unicode_escape").decode()
+        if letter not in keep and find_control(letter)
+        else letter
+        for letter in text
+    )
+
+
+def make_streams_safe() -> None:
+    """Have streams replace the letters that their encoding lacks, in place of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def print_json(value: object) -> None:
+    """Print JSON; letters that the stream's encoding may lack are escaped, so none is lost."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    is_wide = encoding.lower().replace("-", "").startswith("utf")
+    print(json.dumps(value, indent=2, ensure_ascii=not is_wide))
+
+
+def print_table(rows: list[dict[str, object]], apart: str = "", rest: str = "") -> None:
+    """Print rows as a table: drawn on a terminal, tab-separated in a pipe.
+
+    Parameters
+    ----------
+    rows : list of dict
+        With the same names each.
+    apart : str
+        A column of long texts, which a narrow terminal shows below the table.
+    rest : str
+        Where the columns stand for which a terminal is too narrow.
+    """
+    rows = [{name: show_controls(str(value)) for name, value in row.items()} for row in rows]
+    if sys.stdout is None or not sys.stdout.isatty():
+        print("\t".join(rows[0]))
+        for row in rows:
+            print("\t".join(map(str, row.values())))
+        return
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = Console()
+    is_apart = bool(apart) and console.width < WIDE
+    names = [name for name in rows[0] if not (is_apart and name == apart)]
+    _draw_table(console, rows, names, rest)
+    for row in rows if is_apart else []:
+        if row[apart]:
+            console.print(Text(str(row[names[0]]), style="bold"))
+            console.print(Padding(Text(str(row[apart])), (0, 0, 0, 2)))
+
+
+def _draw_table(
+    console: Console, rows: Sequence[Mapping[str, object]], names: Sequence[str], rest: str
+) -> None:
+    """Draw a table as wide as it fits; where not even its texts do, a line for each value."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from fairtrial.cli.tables import fit_table, wrap
+
+    fit = fit_table(rows, names, console.width)
+    if fit is None:
+        for row in rows:
+            for name in names:
+                told = str(row[name]) if name == names[0] else f"{name}: {row[name]}"
+                style = "bold" if name == names[0] else ""
+                console.print(Text(wrap(told, console.width), style), no_wrap=True, crop=False)
+        return
+    table = Table()
+    for name, width in fit.widths.items():
+        # Text, since brackets are not markup.
+        table.add_column(Text(wrap(name, width)), no_wrap=True, overflow="ignore")
+    for row in rows:
+        table.add_row(*(Text(wrap(str(row[name]), width)) for name, width in fit.widths.items()))
+    console.print(table)
+    if fit.left_out:
+        where = rest or "a wider window shows them, and so does a pipe, as in: ... | cat"
+        console.print(Text(f"Not shown: {', '.join(fit.left_out)}; {where}."))
+
+
+def leave(code: int) -> None:
+    """End the program now, whatever still computes in other threads."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, AttributeError):  # Full, closed, or not there.
+            stream.flush()
+    os._exit(code)

@@ -1,0 +1,1 @@
+"""Sets of images: finding, downloading and reading them."""

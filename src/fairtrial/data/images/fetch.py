@@ -1,0 +1,357 @@
+"""The search for Fashion-MNIST in several places, and its download.
+
+Environment
+-----------
+FAIRTRIAL_DATA
+    A folder with the four files. If it is set, no other place is searched.
+FAIRTRIAL_CACHE
+    The folder for fetched data and computed features, instead of the user's cache.
+FAIRTRIAL_DATA_URL
+    The address for downloads, instead of the public home of the data set.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from fairtrial.data.images import debian, download
+from fairtrial.data.tables import files
+from fairtrial.errors import InputError, MachineError
+
+Note = Callable[[str], None]
+
+SYSTEM_FOLDER = Path("/") / debian.DATA_PATH
+HOME_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+FOLDER_NAME = "fashion-mnist"
+
+_CACHE = "fairtrial's cache"
+_PACKAGE = f"Debian's package {debian.PACKAGE}"
+
+
+class UnavailableError(Exception):
+    """A place does not have the data; the message is a sentence with the reason."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The data set in one place, with all files checked.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the files.
+    source : str
+        Their source, as part of a sentence.
+    contents : dict of str to bytes
+        The unpacked content by file name.
+    """
+
+    folder: Path
+    source: str
+    contents: dict[str, bytes]
+
+
+def log_notice(sentence: str) -> None:
+    """Write a sentence to the log, for callers that do not show progress.
+
+    Parameters
+    ----------
+    sentence : str
+    """
+    logging.getLogger("fairtrial.data").warning(sentence)
+
+
+def cache_folder(name: str = FOLDER_NAME) -> Path:
+    """Return a folder below `FAIRTRIAL_CACHE`, or below the user's cache if that is not set.
+
+    Parameters
+    ----------
+    name : str
+        The name of the folder; by default that of Fashion-MNIST.
+
+    Returns
+    -------
+    Path
+        It may be absent.
+
+    Raises
+    ------
+    InputError
+        If `FAIRTRIAL_CACHE` is not a path.
+    """
+    named = os.environ.get("FAIRTRIAL_CACHE")
+    if named:
+        return _user_path(named, "FAIRTRIAL_CACHE") / name
+    import pooch
+
+    return Path(pooch.os_cache("fairtrial")) / name
+
+
+def find_files(folder: str | Path | None = None) -> Found | None:
+    """Find the data set on this machine: in the named folder, the cache, the system's folder.
+
+    Parameters
+    ----------
+    folder : str or Path, optional
+        The folder that the user names; by default `FAIRTRIAL_DATA`. With a named folder, no other
+        place is searched.
+
+    Returns
+    -------
+    Found or None
+        None if no place has it. Nothing is fetched or removed.
+
+    Raises
+    ------
+    InputError
+        If the named folder lacks a file, or a file in it is refused.
+    """
+    named = _named_folder(folder)
+    if named:
+        return _read_named_folder(*named)
+    for place, source in ((cache_folder(), _CACHE), (SYSTEM_FOLDER, _PACKAGE)):
+        reading = files.read_folder(place)
+        if reading.is_complete:
+            return Found(place, f"{source}, {place}", reading.contents)
+    return None
+
+
+def obtain_files(
+    folder: str | Path | None = None,
+    note: Note = log_notice,
+    base_url: str | None = None,
+) -> Found:
+    """Find the data set, or fetch it: named folder, cache, system, public home, apt.
+
+    Parameters
+    ----------
+    folder : str or Path, optional
+        The folder that the user names; by default `FAIRTRIAL_DATA`. With a named folder, no other
+        place is searched.
+    note : callable, optional
+        Called with each notice and each step as a sentence.
+    base_url : str, optional
+        Where to download from; by default `FAIRTRIAL_DATA_URL`, else the public home.
+
+    Returns
+    -------
+    Found
+
+    Raises
+    ------
+    InputError
+        If the named folder lacks a file, or a file in it is refused.
+    MachineError
+        If no place has it; the message has one sentence per place.
+    """
+    named = _named_folder(folder)
+    if named:
+        return _read_named_folder(*named)
+    cache = cache_folder()
+    return _first_found(
+        lambda: _from_cache(cache, note),
+        lambda: _from_system(note),
+        *_remote_places(cache, note, base_url),
+    )
+
+
+def fill_folder(
+    destination: str | Path,
+    note: Note = log_notice,
+    base_url: str | None = None,
+) -> Path:
+    """Put the data set into a folder, from this machine or from the public home or apt.
+
+    Parameters
+    ----------
+    destination : str or Path
+        Created if absent. Files in it are never overwritten.
+    note : callable, optional
+        Called with each notice and each step as a sentence.
+    base_url : str, optional
+        Where to download from; by default `FAIRTRIAL_DATA_URL`, else the public home.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    InputError
+        If a file in the folder is refused, or the folder is a file.
+    MachineError
+        If no place has the data set, or the folder cannot be written.
+    """
+    target = _user_path(destination, "folder")
+    present = files.read_folder(target)
+    if present.refused or (target.exists() and not target.is_dir()):
+        _refuse_folder(target, "folder", present)
+    if present.is_complete:
+        return target
+    found = find_files() or _first_found(*_remote_places(target, note, base_url))
+    if found.folder != target:
+        note(f"Copying Fashion-MNIST from {found.folder} to {target}.")
+        try:
+            with _explain(f"The copy from {found.folder}", target):
+                files.copy_files(found.folder, target)
+        except UnavailableError as error:
+            raise MachineError(str(error)) from None
+    return target
+
+
+def _named_folder(folder: str | Path | None) -> tuple[Path, str] | None:
+    if folder is not None:
+        return _user_path(folder, "folder"), "folder"
+    named = os.environ.get("FAIRTRIAL_DATA")
+    return (_user_path(named, "FAIRTRIAL_DATA"), "FAIRTRIAL_DATA") if named else None
+
+
+def _user_path(path: str | Path, named_by: str) -> Path:
+    try:
+        if "\0" in str(path):
+            raise ValueError("it holds a null character")
+        return Path(path).expanduser()
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"{named_by} is {str(path)!r}, which is not a path ({error}). Name a folder."
+        ) from None
+
+
+def _read_named_folder(folder: Path, named_by: str) -> Found:
+    reading = files.read_folder(folder)
+    if not reading.is_complete:
+        _refuse_folder(folder, named_by, reading)
+    return Found(folder, f"the folder {folder}", reading.contents)
+
+
+def _refuse_folder(folder: Path, named_by: str, reading: files.Reading) -> NoReturn:
+    if not reading.refused and not folder.is_dir():
+        raise InputError(
+            f"{named_by} names {folder}, which is not a folder. It must be the folder with "
+            "the four files of Fashion-MNIST. Correct it, or leave it out: fairtrial then searches "
+            "other places."
+        )
+    problems = [f"{path.name} is refused: {reason}." for path, reason in reading.refused.items()]
+    problems += [f"{name}.gz is missing." for name in reading.missing]
+    raise InputError(
+        f"{named_by} names {folder}, which cannot be used for Fashion-MNIST. "
+        + " ".join(problems)
+        + " The four files must be there as published, packed (.gz) or not. Replace them by "
+        "correct copies, or leave the folder out: fairtrial then searches other places."
+    )
+
+
+def _first_found(*places: Callable[[], Found]) -> Found:
+    reasons = []
+    for place in places:
+        try:
+            return place()
+        except UnavailableError as error:
+            reasons.append(f"- {error}")
+    raise MachineError(
+        "Fashion-MNIST is not available. The places, in order:\n"
+        + "\n".join(reasons)
+        + "\nPut its four files into a folder and name that folder (FAIRTRIAL_DATA), or use the "
+        "data set digits, which needs no files."
+    )
+
+
+def _remote_places(
+    destination: Path, note: Note, base_url: str | None
+) -> tuple[Callable[[], Found], Callable[[], Found]]:
+    url = base_url or os.environ.get("FAIRTRIAL_DATA_URL") or HOME_URL
+    return (
+        lambda: _from_home(url, destination, note),
+        lambda: _from_apt(destination, note),
+    )
+
+
+def _from_cache(cache: Path, note: Note) -> Found:
+    reading = files.read_folder(cache)
+    if reading.is_complete:
+        return Found(cache, f"{_CACHE}, {cache}", reading.contents)
+    for path, reason in reading.refused.items():
+        note(f"{path} is refused: {reason}. {_remove(path)}")
+    what = "held a file that was refused" if reading.refused else "does not hold it"
+    raise UnavailableError(f"The cache {cache} {what}.")
+
+
+def _remove(path: Path) -> str:
+    try:
+        path.unlink()
+    except OSError as error:
+        return f"It is not used, but cannot be removed ({error.strerror}): remove it by hand."
+    return "It has been removed from the cache."
+
+
+def _from_system(note: Note) -> Found:
+    reading = files.read_folder(SYSTEM_FOLDER)
+    if reading.is_complete:
+        return Found(SYSTEM_FOLDER, f"{_PACKAGE}, {SYSTEM_FOLDER}", reading.contents)
+    for path, reason in reading.refused.items():
+        note(f"{path} is refused: {reason}. It is not used: reinstall {debian.PACKAGE}.")
+    what = "holds a file that is refused" if reading.refused else "does not hold it"
+    raise UnavailableError(f"The system's folder {SYSTEM_FOLDER} {what}.")
+
+
+def _from_home(url: str, destination: Path, note: Note) -> Found:
+    contents = files.read_folder(destination).contents
+    missing = [expected for expected in files.FILES if expected.name not in contents]
+    with (
+        _explain(f"The download from {url}", destination),
+        files.open_workshop(destination) as workshop,
+    ):
+        download.check_answer(url)
+        for expected in missing:
+            name = f"{expected.name}.gz"
+            note(f"Downloading {name} from {url}.")
+            download.download_file(url, name, workshop / name, _packed_limit(expected))
+            contents[expected.name] = files.adopt_file(workshop / name, expected, destination)
+    return Found(destination, f"{url}, kept in {destination}", contents)
+
+
+def _packed_limit(expected: files.DataFile) -> int:
+    # gzip adds a few bytes per 16,384 to data that it cannot compress.
+    return expected.size + expected.size // 100 + 4096
+
+
+def _from_apt(destination: Path, note: Note) -> Found:
+    if not debian.has_apt():
+        raise UnavailableError("This machine has no apt, which downloads Debian's package.")
+    failed_install = ""
+    if debian.is_root():
+        note(f"Installing {_PACKAGE} with apt.")
+        try:
+            debian.install_package()
+            return _from_system(note)
+        except (debian.AptError, UnavailableError) as error:
+            failed_install = f"{_PACKAGE} could not be installed: {str(error).rstrip('.')}. "
+    note(f"Downloading {_PACKAGE} with apt.")
+    with (
+        _explain(f"{failed_install}The download of {_PACKAGE}", destination),
+        files.open_workshop(destination) as workshop,
+    ):
+        contents = files.copy_files(debian.unpack_package(workshop), destination)
+    return Found(destination, f"{_PACKAGE}, unpacked into {destination}", contents)
+
+
+@contextmanager
+def _explain(what: str, destination: Path) -> Iterator[None]:
+    """Turn errors of a download or a copy into one sentence."""
+    try:
+        yield
+    except (download.DownloadError, debian.AptError) as error:
+        raise UnavailableError(f"{what} failed: {error}.") from None
+    except files.RefusedFileError as error:
+        raise UnavailableError(f"{what} was refused and deleted: {error}.") from None
+    except OSError as error:
+        raise UnavailableError(
+            f"{what} cannot be kept: {destination} cannot be written "
+            f"({error.strerror or error}). Make room or change its rights, or name another folder "
+            "(for the cache: FAIRTRIAL_CACHE)."
+        ) from None

@@ -1,0 +1,320 @@
+"""The user's images: an .npz file or a folder, read and checked once, split for each seed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fairtrial.data.dataset import Dataset
+from fairtrial.data.images.pixels import take_images
+from fairtrial.data.split import split_rows
+from fairtrial.errors import InputError, MachineError
+from fairtrial.paths import locate
+from fairtrial.study.complaints import make_error, validate
+from fairtrial.study.document import Document
+from fairtrial.study.task import ImagesTask
+
+TEST_PURPOSE = "images.test"
+ENDING = ".npz"
+MOST_TOLD = 5
+
+
+@dataclass(frozen=True, eq=False)
+class OwnImages:
+    """Checked images.
+
+    Attributes
+    ----------
+    X : (N, D) uint8 or float32
+        One flattened image per row, D = H W: pixels from 0 to 255, or from 0 to 1.
+    y : (N,) int32
+        Classes.
+    class_names : tuple of str
+        K labels in the order of the classes.
+    shape : (H, W)
+        Height and width of an image in pixels.
+    fingerprint : str
+        Hexadecimal SHA-256 of sizes, pixels and labels; it does not depend on the path.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    class_names: tuple[str, ...]
+    shape: tuple[int, int]
+    fingerprint: str
+
+
+def images(
+    X: Any, y: Any = None, *, file: str | Path | None = None, test: float = 0.2
+) -> ImagesTask:
+    """Make a task of grey images of your own.
+
+    Parameters
+    ----------
+    X : (N, H, W) array, or str or Path
+        Pixels: whole numbers from 0 to 255, or floats from 0 to 1. Or the path of saved images: a
+        folder with one folder of image files per class, or a file that an earlier call wrote.
+    y : (N,) array, optional
+        The class of each image, whole numbers or text; not with a path.
+    file : str or Path, optional
+        The .npz file to save arrays to, so that the study can be run again without this call. A
+        file with other content is never overwritten.
+    test : float
+        The share of images that is held out as test images, drawn for each seed.
+
+    Returns
+    -------
+    ImagesTask
+        For `Study(task=...)`.
+
+    Raises
+    ------
+    InputError
+        If there are errors in images or labels (it lists all), or the file has other content.
+    MachineError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> X = np.random.default_rng(0).integers(0, 256, (40, 6, 6))
+    >>> task = images(X, ["dark", "light"] * 20, file=tempfile.mkdtemp() + "/mine.npz")
+    >>> task.kind, task.test
+    ('images', 0.2)
+    """
+    is_place = isinstance(X, str | Path)
+    if is_place and (y is not None or file is not None):
+        raise InputError(
+            f"images({str(X)!r}) reads images and classes from this path: leave out y and file."
+        )
+    if not is_place and (y is None or file is None):
+        raise InputError(
+            "Arrays of images need labels y, and a file to save them to, so that the study can be "
+            "run again: images(X, y, file='mine.npz')."
+        )
+    path = locate(X if is_place or file is None else file)
+    task, complaints = validate(ImagesTask, {"kind": "images", "path": str(path), "test": test})
+    if task is None:
+        raise make_error(Document("images", {}), complaints)
+    if not is_place:
+        _keep(path, *take_images(X, y, test))
+    read_own_images(task)
+    return task
+
+
+def _keep(path: Path, X: np.ndarray, y: np.ndarray) -> None:
+    """Write images to a file, unless it already has the same images."""
+    if path.suffix.lower() != ENDING:
+        raise InputError(
+            f"file = {str(path)!r} must end in {ENDING}, the format in which images are saved."
+        )
+    if path.exists():
+        if not _holds(path, _make(X, y)):
+            raise InputError(
+                f"{path} already exists and holds something else. It is not overwritten: name "
+                "another file, or remove this one."
+            )
+        return
+    aside = path.with_name(f".{path.name}.writing")
+    try:
+        # Through an open file, because NumPy would append its ending to .NPZ in capitals.
+        with aside.open("wb") as file:
+            np.savez_compressed(file, X=X, y=y)
+        aside.replace(path)
+    except OSError as error:
+        raise MachineError(
+            f"{path} cannot be written: {error.strerror or error}. Name another file."
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+
+
+def _holds(path: Path, expected: OwnImages) -> bool:
+    try:
+        return _make(*_load_file(path)).fingerprint == expected.fingerprint
+    except (InputError, OSError):
+        return False
+
+
+def read_own_images(task: ImagesTask) -> OwnImages:
+    """Read and check images; an unchanged file or folder is read once.
+
+    Parameters
+    ----------
+    task : ImagesTask
+        The path of the images.
+
+    Returns
+    -------
+    OwnImages
+
+    Raises
+    ------
+    InputError
+        If there are errors in them; it lists all.
+    """
+    path = Path(task.path).absolute()
+    try:
+        version = _describe(_list_files(path) if path.is_dir() else [path])
+    except OSError as error:
+        raise _refuse(path, error.strerror) from None
+    except ValueError as error:  # A path with a null character.
+        raise _refuse(path, str(error)) from None
+    return _read_version(path, task.test, version)
+
+
+def _refuse(path: Path, reason: str | None) -> InputError:
+    return InputError(f"{path} cannot be read: {reason or 'it will not open'}. Check the path.")
+
+
+def _describe(files: list[Path]) -> tuple[tuple[str, int, int], ...]:
+    """Describe the version of files by their times and sizes."""
+    states = [(str(file), file.stat()) for file in files]
+    return tuple((name, state.st_mtime_ns, state.st_size) for name, state in states)
+
+
+@lru_cache(maxsize=4)
+def _read_version(path: Path, test: float, version: tuple) -> OwnImages:
+    """Read one version of a file or folder."""
+    read = _load_folder if path.is_dir() else _load_file
+    try:
+        return _make(*take_images(*read(path), test))
+    except OSError as error:
+        raise _refuse(path, error.strerror) from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _make(X: np.ndarray, y: np.ndarray) -> OwnImages:
+    labels, codes = np.unique(y, return_inverse=True)
+    names = tuple(str(label) for label in labels.tolist())
+    codes = codes.astype(np.int32)
+    digest = hashlib.sha256(repr((X.shape, X.dtype.kind, names)).encode())
+    for array in (X, codes):  # Little-endian on every machine.
+        digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes())
+    height, width = X.shape[1:]
+    X = X.reshape(len(X), -1)
+    X.flags.writeable = codes.flags.writeable = False
+    return OwnImages(X, codes, names, (height, width), digest.hexdigest())
+
+
+def _load_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    wrong = "it is not a file that images(X, y, file=...) has written"
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+            return arrays["X"], arrays["y"]
+    except KeyError:
+        raise InputError(f"{wrong}: it lacks an array X or y.") from None
+    except (ValueError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        raise InputError(f"{wrong}, nor a folder with a folder of images for each class.") from None
+
+
+# ---------------------------------------------------------------------------------------- folders
+
+
+def _list_files(folder: Path) -> list[Path]:
+    """List the files in the subfolders of a folder by name, without hidden ones."""
+    return [
+        file
+        for place in sorted(folder.iterdir())
+        if place.is_dir() and not place.name.startswith(".")
+        for file in sorted(place.iterdir())
+        if file.is_file() and not file.name.startswith(".")
+    ]
+
+
+def _load_folder(folder: Path) -> tuple[list[np.ndarray], list[str]]:
+    files = _list_files(folder)
+    if not files:
+        raise InputError(
+            "it has no images: put the images of each class into a folder named after the class."
+        )
+    problems: list[str] = []
+    read = {file: _load_image(file, problems) for file in files}
+    images = {file: pixels for file, pixels in read.items() if pixels is not None}
+    problems += _find_unequal(images)
+    if problems:
+        more = [f"and {len(problems) - MOST_TOLD:,} more"] if len(problems) > MOST_TOLD else []
+        told = "\n  ".join(["These files cannot be used:", *problems[:MOST_TOLD], *more])
+        raise InputError(told)
+    return list(images.values()), [file.parent.name for file in images]
+
+
+def _load_image(file: Path, problems: list[str]) -> np.ndarray | None:
+    from PIL import Image, UnidentifiedImageError
+
+    name = f"{file.parent.name}/{file.name}"
+    try:
+        with Image.open(file) as image:
+            if image.mode in ("1", "L"):
+                return np.asarray(image.convert("L"))
+            what = (
+                "does not have 8 bits per pixel" if image.mode[0] in "IF" else "is a colour image"
+            )
+            problems.append(
+                f"{name} {what} (mode {image.mode}): convert it to grey, 8 bits per pixel, for "
+                "example with Pillow's image.convert('L')."
+            )
+    except UnidentifiedImageError:
+        problems.append(f"{name} is not an image that Pillow can read: remove it.")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        problems.append(f"{name} cannot be read: {error}.")
+    return None
+
+
+def _find_unequal(images: dict[Path, np.ndarray]) -> Iterator[str]:
+    shapes = {file: pixels.shape for file, pixels in images.items()}
+    for file, (height, width) in shapes.items():
+        first_height, first_width = next(iter(shapes.values()))
+        if (height, width) != (first_height, first_width):
+            yield (
+                f"{file.parent.name}/{file.name} has {height} x {width} pixels (height x width), "
+                f"and the first image {first_height} x {first_width}: scale them to one size."
+            )
+
+
+# ----------------------------------------------------------------------------------------- split
+
+
+def own_images_data(task: ImagesTask, seed: int) -> Dataset:
+    """Split the images into training and test images.
+
+    Parameters
+    ----------
+    task : ImagesTask
+        The path of the images.
+    seed : int
+        The seed of the run. It draws the test images, without stratification.
+
+    Returns
+    -------
+    Dataset
+        `X` (N, D), `y` (N,), and the test images, each in the order of the file.
+
+    Raises
+    ------
+    InputError
+        If there are errors in the images; it lists all.
+    """
+    own = read_own_images(task)
+    train, test = split_rows(len(own.y), task.test, seed, TEST_PURPOSE)
+    return Dataset(
+        X=own.X[train],
+        y=own.y[train],
+        test_X=own.X[test],
+        test_y=own.y[test],
+        n_classes=len(own.class_names),
+        divisor=255 if own.X.dtype == np.uint8 else 1,
+        class_names=own.class_names,
+    )

@@ -1,0 +1,1 @@
+"""Tables in files: from text to checked columns."""

@@ -1,0 +1,327 @@
+"""The columns of a user's table: which are used, in which rows, and every rule about them.
+
+Rows in messages are counted from 1; the line of names is not one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterator
+
+import polars as pl
+
+from fairtrial.data.tables.cells import advise_missing, advise_number, is_number, list_markers
+from fairtrial.data.tables.csv_text import shorten
+from fairtrial.study.settings import find_control
+from fairtrial.study.task import TableTask
+
+FEWEST_ROWS = 10
+# Fewer are easily missing from the training rows or from the test rows.
+FEWEST_CLASS_ROWS = 5
+# On each side of the test split: of a single test row, no R² can be had.
+FEWEST_SPLIT_ROWS = 2
+# The rule for the numbers of a study: training is in float32.
+LARGEST = 1e30
+# Of the targets' spread: float32 may not round them by more.
+SMALLEST_STEP = 1e-4
+# What pandas, readr and Polars call a column without a name, or a name that is there twice.
+UNNAMED = r"Unnamed: \d+(?:[._]\w+)*|\.\.\.\d+|__index_level_\d+__|.*_duplicated_\d+"
+INDEXES = ("index", "level_0", "rownames", "row.names", "row_names", "rowname")
+# What R makes of a column without a name; also a good name of a feature.
+OF_R = ("X", "X.1")
+
+
+def list_features(task: TableTask, columns: list[str]) -> list[str]:
+    """Return the columns to predict from, in the file's order."""
+    return [name for name in columns if name not in (task.target, *task.exclude)]
+
+
+def tidy(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give each kind of values one type, and null alone the meaning of a missing value.
+
+    NaN and empty text are missing; text with a list of its values is text; decimals are float64.
+    """
+    return frame.with_columns([_tidy_column(column) for column in frame])
+
+
+def _tidy_column(column: pl.Series) -> pl.Series:
+    if column.dtype in (pl.Categorical, pl.Enum):
+        column = column.cast(pl.String)
+    if column.dtype.is_decimal():
+        column = column.cast(pl.Float64)
+    if column.dtype == pl.String:
+        return column.replace("", None)
+    return column.fill_nan(None) if column.dtype.is_float() else column
+
+
+def keep_rows(task: TableTask, frame: pl.DataFrame) -> pl.DataFrame:
+    """Leave out rows with missing values in the columns that are used, if the task says so."""
+    if task.missing != "drop":
+        return frame
+    used = [*list_features(task, frame.columns), task.target]
+    return frame.drop_nulls([name for name in used if name in frame.columns])
+
+
+def find_problems(task: TableTask, frame: pl.DataFrame) -> Iterator[str]:
+    """Yield a sentence for everything that keeps a table from being used.
+
+    Parameters
+    ----------
+    task : TableTask
+        What the study says about the columns.
+    frame : DataFrame
+        The file's columns, tidied.
+
+    Yields
+    ------
+    str
+        What is wrong, the value, the rule, and what to do.
+    """
+    kept = keep_rows(task, frame)
+    yield from _find_unknown_names(task, frame.columns)
+    yield from _find_indexes(task, frame)
+    yield from _find_too_few_rows(task, frame.height, kept.height)
+    if not (features := list_features(task, frame.columns)):
+        yield "No column is left to predict from: exclude fewer."
+    if frame.height:
+        markers = _list_markers(task, frame)
+        for name in features:
+            yield from _find_in_feature(task, frame[name], kept[name], markers)
+        if task.target in frame.columns:
+            yield from _find_in_target(task, frame[task.target], kept[task.target], markers)
+            yield from _find_copies(features, task.target, kept)
+
+
+def _find_unknown_names(task: TableTask, columns: list[str]) -> Iterator[str]:
+    named = {"target": [task.target], "categorical": task.categorical, "exclude": task.exclude}
+    for setting, names in named.items():
+        for name in names:
+            if name not in columns:
+                nearest = difflib.get_close_matches(name, columns, n=1, cutoff=0.5)
+                hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+                yield (
+                    f"{setting}: {name!r} is not a column{hint} "
+                    f"(columns: {', '.join(columns[:20])}{', ...' if len(columns) > 20 else ''})."
+                )
+    if len(columns) == 1:
+        yield (
+            f"There is only one column, {columns[0]!r}: a table has a target and at least one "
+            "other column. Where another character separates the values, write it, as in "
+            'separator = ";".'
+        )
+
+
+def _find_indexes(task: TableTask, frame: pl.DataFrame) -> Iterator[str]:
+    """Yield a sentence for each column that numbers the rows, as programs write it unasked."""
+    features = list_features(task, frame.columns)
+    for name in features:
+        if name in task.categorical:
+            continue
+        may_number = name.lower() in INDEXES or (name in OF_R and len(features) > 1)
+        if not name:
+            yield (
+                f"Column {frame.columns.index(name) + 1} has no name, such as the one in which "
+                'pandas and R number the rows: leave it out with exclude = [""], or give it a name.'
+            )
+        elif re.fullmatch(UNNAMED, name) or (may_number and _counts_rows(frame[name])):
+            yield (
+                f"Column {name!r} seems to number the rows, as programs do unasked: leave it out "
+                f"with exclude = [{json.dumps(name)}], or give it another name."
+            )
+
+
+def _counts_rows(column: pl.Series) -> bool:
+    """Say whether a column counts from 0 or 1 upward, rows that were removed left out."""
+    if column.dtype == pl.String:
+        return True
+    if not column.dtype.is_integer() or column.null_count() or column.is_empty():
+        return False
+    return column[0] in (0, 1) and bool((column.diff().drop_nulls() > 0).all())
+
+
+def _find_copies(features: list[str], target: str, kept: pl.DataFrame) -> Iterator[str]:
+    for name in features:
+        if kept.height and kept[name].equals(kept[target]):
+            yield (
+                f"Column {name!r} has the value of the target {target!r} in every row, so that "
+                "there is nothing to learn: exclude it."
+            )
+
+
+def _list_markers(task: TableTask, frame: pl.DataFrame) -> list[str]:
+    """List the texts of all columns that are used which often stand for a missing value."""
+    used = [name for name in frame.columns if name not in task.exclude]
+    texts = [frame[name].unique().drop_nulls().sort() for name in used]
+    return list_markers(t for column in texts if column.dtype == pl.String for t in column)
+
+
+def _find_too_few_rows(task: TableTask, n_rows: int, n_kept: int) -> Iterator[str]:
+    dropped = "" if n_kept == n_rows else f" without missing values (of {n_rows:,})"
+    n_test = round(n_kept * task.test)
+    if n_kept < FEWEST_ROWS:
+        yield f"The number of rows{dropped} is {n_kept}: at least {FEWEST_ROWS} are needed."
+    elif min(n_test, n_kept - n_test) < FEWEST_SPLIT_ROWS:
+        yield (
+            f"test = {task.test:g} divides {n_kept:,} rows{dropped} into {n_kept - n_test} for "
+            f"training and {n_test} for the test: each needs at least {FEWEST_SPLIT_ROWS}."
+        )
+
+
+def _find_in_feature(
+    task: TableTask, column: pl.Series, kept: pl.Series, markers: list[str]
+) -> Iterator[str]:
+    name, is_category = f"Column {column.name!r}", column.name in task.categorical
+    if column.null_count() == len(column):
+        yield f"{name} has no values: exclude it."
+        return
+    if task.missing == "refuse" and column.null_count():
+        yield (
+            f"{name} has {_count_missing(column)}: set missing to 'drop' or 'impute', or exclude "
+            "the column."
+        )
+    if column.dtype == pl.String:
+        if is_category:
+            yield from _find_in_texts(task, name, column, markers)
+        else:
+            advice = "name the column in categorical or exclude"
+            yield _word_text(task, name, column, markers, "where numbers are needed", advice)
+    elif not _is_usable(column):
+        yield f"{name} holds values of the type {column.dtype}, which cannot be used: exclude it."
+    elif not is_category:
+        yield from _find_too_large(name, column)
+    n_values = kept.n_unique() if is_category and task.missing == "impute" else _count_values(kept)
+    if n_values == 1:
+        yield f"{name} is {_show(kept)} in every row and can tell nothing: exclude it."
+
+
+def _find_in_target(
+    task: TableTask, column: pl.Series, kept: pl.Series, markers: list[str]
+) -> Iterator[str]:
+    name = f"The target {column.name!r}"
+    if column.null_count() == len(column):
+        yield f"{name} has no values: choose another column."
+        return
+    if task.missing != "drop" and column.null_count():
+        never = "targets are never imputed: " if task.missing == "impute" else ""
+        yield f"{name} has {_count_missing(column)}: {never}set missing to 'drop'."
+    if not _is_usable(column):
+        yield f"{name} holds values of the type {column.dtype}: choose another column."
+    elif task.problem == "classification":
+        if column.dtype == pl.String:
+            yield from _find_in_texts(task, name, column, markers)
+        yield from _find_in_classes(name, kept)
+    elif not column.dtype.is_numeric():
+        rule = "but the targets of a regression are numbers"
+        advice = "set problem to 'classification', or choose another column"
+        if column.dtype == pl.String:
+            yield _word_text(task, name, column, markers, rule, advice)
+        else:
+            yield f"{name} holds true and false, {rule}: {advice}."
+    else:
+        yield from _find_too_large(name, column)
+        if _count_values(kept) == 1:
+            yield f"{name} is {_show(kept)} in every row: there is nothing to predict."
+        else:
+            yield from _find_too_narrow(name, kept)
+
+
+def _find_in_classes(name: str, kept: pl.Series) -> Iterator[str]:
+    counts = kept.drop_nulls().value_counts(name="rows").sort(kept.name)
+    if counts.height == 1:
+        yield f"{name} has the one class {_show(kept)}: at least two are needed."
+    if (few := counts.filter(pl.col("rows") < FEWEST_CLASS_ROWS)).height:
+        listed = [f"{value!r}: {rows}" for value, rows in few.head(5).iter_rows()]
+        more = f", and {few.height - 5} more" if few.height > 5 else ""
+        yield (
+            f"{name} has classes with fewer than {FEWEST_CLASS_ROWS} rows ({', '.join(listed)}"
+            f"{more}): join them with others, or leave their rows out."
+        )
+
+
+def _find_too_narrow(name: str, kept: pl.Series) -> Iterator[str]:
+    """Yield a complaint where float32, in which training runs, would round the differences away."""
+    values = kept.drop_nulls().cast(pl.Float64)
+    largest, spread, middle = values.abs().max(), values.std(), values.median()
+    if not (isinstance(largest, float) and isinstance(spread, float) and largest <= LARGEST):
+        return
+    step = largest * 2.0**-23
+    if step > SMALLEST_STEP * spread:
+        yield (
+            f"{name} has values near {middle:.6g} that differ by about {spread:.3g}: training is "
+            f"in float32, whose numbers there are {step:.1g} apart. Subtract a constant from the "
+            f"column, such as {middle:.6g}."
+        )
+
+
+def _find_too_large(name: str, column: pl.Series) -> Iterator[str]:
+    # A missing value is not beyond anything.
+    beyond = ~(column.cast(pl.Float64).abs() <= LARGEST).fill_null(True)
+    if beyond.any():
+        row = beyond.arg_true()[0]
+        yield (
+            f"{name} is {column[row]} in row {row + 1}: numbers must be within -1e30 to 1e30. "
+            "Correct it, or leave the cell empty."
+        )
+
+
+def _is_usable(column: pl.Series) -> bool:
+    return column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.String)
+
+
+def _count_missing(column: pl.Series) -> str:
+    n_missing, first = column.null_count(), column.is_null().arg_true()[0] + 1
+    if n_missing == 1:
+        return f"a missing value, in row {first}"
+    return f"{n_missing:,} missing values, the first in row {first}"
+
+
+def _count_values(column: pl.Series) -> int:
+    return column.drop_nulls().n_unique()
+
+
+def _show(column: pl.Series) -> str:
+    return repr(column.drop_nulls()[0])
+
+
+def _word_text(
+    task: TableTask, name: str, column: pl.Series, markers: list[str], rule: str, advice: str
+) -> str:
+    """Say that a column of numbers holds a text, and what to write in its place.
+
+    The first text that is no number is shown: one such cell makes a whole column text.
+    """
+    numbers = is_number(column, task.decimal)
+    row = int((~numbers).fill_null(False).arg_true()[0])
+    text = column[row]
+    if text in markers:
+        advice = f"write {advise_missing(markers)} if it stands for a missing value"
+    elif find_control(text):
+        advice = "there is a line break or a control character in it; close the quotes before it"
+    elif numbers.any() or advise_number(text, task):
+        advice = advise_number(text, task) or f"correct it, leave the cell empty, or {advice}"
+    else:
+        return f"{name} holds text, such as {shorten(text)!r} in row {row + 1}, {rule}: {advice}."
+    return f"{name} holds {shorten(text)!r} in row {row + 1}, {rule}: {advice}."
+
+
+def _find_in_texts(
+    task: TableTask, name: str, column: pl.Series, markers: list[str]
+) -> Iterator[str]:
+    """Yield what is wrong with the texts of categories or classes."""
+    broken = [text for text in column.unique().drop_nulls() if find_control(text)]
+    if broken:
+        row = int(column.is_in(broken).arg_true()[0])
+        yield (
+            f"{name} holds {shorten(column[row])!r} in row {row + 1}, which has a line break or a "
+            "control character: close the quotes before it, remove it, or exclude the column."
+        )
+    found = column.is_in(markers).fill_null(False)
+    if task.missing_values is None and found.any():
+        row = int(found.arg_true()[0])
+        yield (
+            f"{name} holds {column[row]!r} in row {row + 1}, which often stands for a missing "
+            f"value: write {advise_missing(markers)} if it does, or missing_values = [] if it is a "
+            "category."
+        )

@@ -1,0 +1,255 @@
+"""The user's own table: read and checked once, then prepared for each seed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from fairtrial.data.dataset import Dataset
+from fairtrial.data.split import split_rows
+from fairtrial.data.tables.cells import interpret
+from fairtrial.data.tables.columns import find_problems, keep_rows, list_features, tidy
+from fairtrial.data.tables.csv_text import read_csv
+from fairtrial.errors import InputError
+from fairtrial.study.task import TableTask
+
+TEST_PURPOSE = "table.test"
+
+Reader = Callable[[TableTask, Path, bytes], pl.DataFrame]
+
+
+def read_parquet(task: TableTask, path: Path, content: bytes) -> pl.DataFrame:
+    """Read a Parquet file, which says of itself how it is written."""
+    for setting in ("separator", "decimal", "encoding"):
+        if (value := getattr(task, setting)) != TableTask.model_fields[setting].default:
+            raise InputError(
+                f"{path} is a Parquet file, and {setting} = {value!r} is for CSV files: leave it "
+                "out."
+            )
+    return pl.read_parquet(io.BytesIO(content))
+
+
+READERS: dict[str, Reader] = {
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".txt": read_csv,
+    ".parquet": read_parquet,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table without errors, as numbers.
+
+    Attributes
+    ----------
+    features : (N, F) float64
+        The columns of numbers in the file's order, NaN where a value is missing; then the columns
+        of categories, each numbered from 0 in sorted order, a missing one last.
+    n_numbers : int
+        How many of the columns hold numbers.
+    n_categories : tuple of int
+        How many categories each of the other columns has.
+    y : (N,)
+        Targets: float32 numbers in their own units, or int32 classes.
+    class_names : tuple of str
+        K names in the order of the classes, which is the values' own; none for regression.
+    fingerprint : str
+        Hexadecimal SHA-256 of the file's bytes.
+    """
+
+    features: np.ndarray
+    n_numbers: int
+    n_categories: tuple[int, ...]
+    y: np.ndarray
+    class_names: tuple[str, ...]
+    fingerprint: str
+
+    @property
+    def n_features(self) -> int:
+        """D: a feature for each column of numbers, and for each category."""
+        return self.n_numbers + sum(self.n_categories)
+
+
+def read_table(task: TableTask) -> Table:
+    """Read and check a table; a file that has not changed is read once.
+
+    Parameters
+    ----------
+    task : TableTask
+        Which file, and what its columns are.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong with the file.
+    """
+    path = Path(task.path).absolute()
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise _refuse(path, error.strerror) from None
+    except ValueError as error:  # A path with a null character.
+        raise _refuse(path, str(error)) from None
+    # Pyright takes the hash of a subclass of Settings for lost.
+    return _read_version(task, path, status.st_mtime_ns, status.st_size)  # pyright: ignore[reportArgumentType]
+
+
+@lru_cache(maxsize=8)
+def _read_version(task: TableTask, path: Path, modified: int, size: int) -> Table:
+    """Read one version of a file, as its time and size tell it from others."""
+    if (read := READERS.get(path.suffix.lower())) is None:
+        raise InputError(
+            f"{path} ends in {path.suffix or 'nothing'!r}: a table's name ends in "
+            f"{', '.join([*READERS][:-1])} or {[*READERS][-1]}."
+        )
+    try:
+        content = path.read_bytes()
+        frame = interpret(task, tidy(read(task, path, content)))
+    except OSError as error:
+        raise _refuse(path, error.strerror) from None
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise _refuse(path, str(error).partition("\n")[0]) from None
+    if problems := list(find_problems(task, frame)):
+        raise InputError("\n  ".join([f"{path} cannot be used:", *problems]))
+    return _make_table(task, keep_rows(task, frame), hashlib.sha256(content).hexdigest())
+
+
+def _refuse(path: Path, reason: str | None) -> InputError:
+    return InputError(f"{path} cannot be read: {reason or 'it will not open'}. Check the file.")
+
+
+def _make_table(task: TableTask, frame: pl.DataFrame, fingerprint: str) -> Table:
+    features = list_features(task, frame.columns)
+    numbers = [name for name in features if name not in task.categorical]
+    coded = [number_categories(frame[name]) for name in features if name in task.categorical]
+    target = frame[task.target]
+    class_names: tuple[str, ...] = ()
+    if task.problem == "classification":
+        classes, class_names = number_categories(target)
+        y = classes.astype(np.int32)
+    else:
+        y = target.cast(pl.Float64).to_numpy().astype(np.float32)
+    return Table(
+        features=np.column_stack([
+            *(frame[name].cast(pl.Float64).to_numpy() for name in numbers),
+            *(codes for codes, _ in coded),
+        ]),
+        n_numbers=len(numbers),
+        n_categories=tuple(len(names) for _, names in coded),
+        y=y,
+        class_names=class_names,
+        fingerprint=fingerprint,
+    )  # fmt: skip
+
+
+def number_categories(column: pl.Series) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Give each category of a column a number.
+
+    Parameters
+    ----------
+    column : Series
+        N values: text, numbers, or true and false; null where one is missing.
+
+    Returns
+    -------
+    codes : (N,) of int
+        From 0, in the order of the values; the last one for missing values, if there are any.
+    names : tuple of str
+        The categories, `"missing"` for that of missing values.
+
+    Examples
+    --------
+    >>> codes, names = number_categories(pl.Series(["b", None, "a", "b"]))
+    >>> codes.tolist(), names
+    ([1, 2, 0, 1], ('a', 'b', 'missing'))
+    """
+    names = column.drop_nulls().unique().sort().cast(pl.String)
+    codes = column.cast(pl.String).cast(pl.Enum(names)).to_physical().cast(pl.Int64)
+    listed = (*names, "missing") if column.null_count() else tuple(names)
+    return codes.fill_null(len(names)).to_numpy(), listed
+
+
+def prepare_features(table: Table, rows: np.ndarray) -> np.ndarray:
+    """Make features of a table's columns: numbers standardised, categories one-hot.
+
+    Missing numbers become the column's median. Medians, means and deviations are those of the given
+    rows alone. The categories are those of the whole file, whatever the rows: they only name the
+    features, and every seed has the same ones.
+
+    Parameters
+    ----------
+    table : Table
+        With N rows.
+    rows : array of int
+        Those that training sees.
+
+    Returns
+    -------
+    (N, D) float32
+        For each column of numbers one feature, then one for each category of each other column.
+    """
+    # It takes a second to load.
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    positions = list(range(table.features.shape[1]))
+    # A column whose training rows are all missing must still be a feature.
+    imputer = SimpleImputer(strategy="median", keep_empty_features=True)
+    categories = [np.arange(n, dtype=np.float64) for n in table.n_categories]
+    one_hot = OneHotEncoder(categories=categories, sparse_output=False)  # pyright: ignore[reportArgumentType]
+    columns = ColumnTransformer([
+        ("numbers", make_pipeline(imputer, StandardScaler()), positions[: table.n_numbers]),
+        ("categories", one_hot, positions[table.n_numbers :]),
+    ])  # fmt: skip
+    columns.fit(table.features[rows])
+    return np.asarray(columns.transform(table.features), np.float32)
+
+
+def table_data(task: TableTask, seed: int, validation: float | None = None) -> Dataset:
+    """Draw the test rows of a table, and prepare its features from what training sees.
+
+    Parameters
+    ----------
+    task : TableTask
+        Which file, and what its columns are.
+    seed : int
+        The run's seed, which draws the test rows, without stratification.
+    validation : float or None
+        Share of the training rows that the recipe holds out: nothing is learnt from them either.
+
+    Returns
+    -------
+    Dataset
+        `X` (N, D), `y` (N,), and the test rows, each in the file's order.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong with the file.
+    """
+    table = read_table(task)
+    train, test = split_rows(len(table.y), task.test, seed, TEST_PURPOSE)
+    seen = train[split_rows(len(train), validation, seed)[0]]
+    X = prepare_features(table, seen)
+    return Dataset(
+        X=X[train],
+        y=table.y[train],
+        test_X=X[test],
+        test_y=table.y[test],
+        n_classes=len(table.class_names),
+        class_names=table.class_names,
+    )

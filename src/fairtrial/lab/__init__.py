@@ -1,0 +1,1 @@
+"""The course lab: its studies, the numbers that the lab report printed, and its page."""

@@ -1,0 +1,238 @@
+"""The parts of the lab's page that compare the report's figures with the runs of its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from fairtrial import plots
+from fairtrial.evidence.accuracy import measure_accuracies
+from fairtrial.plots.charts import runs as run_charts
+from fairtrial.plots.of_runs import name_series
+from fairtrial.plots.summaries import (
+    format_interval,
+    format_spread,
+    list_weights,
+    summarise_metrics,
+)
+from fairtrial.report.blocks import Block, Cell, Figure, Part, Rows, Table, Text, make_name
+from fairtrial.results.results import Results
+
+FASHION = "fashion_mnist"
+"""The data set of the report."""
+
+
+def build_replayed(
+    trial: Results, replay: Sequence[Mapping[str, Any]], settings: Sequence[Mapping[str, str]]
+) -> Part:
+    """Build the part about the figures replayed with the random draws of the report.
+
+    Parameters
+    ----------
+    trial : Results
+        The line study, whose seeds are shown beside them.
+    replay : list of dict
+        The entries of `replay.json`.
+    settings : list of dict
+        The `table` entries of `reported.toml`.
+    """
+    named, _ = name_series(trial)
+    runs, curves = list_weights(named, trial.parameters), trial.curves
+    n_match = sum(bool(entry["match"]) for entry in replay)
+    groups: dict[str, list[list[Cell]]] = {}
+    for entry in replay:
+        match = Cell("✓ same", "yes") if entry["match"] else Cell("✗ differs", "no")
+        values = [Cell(str(entry["reported"])), Cell(str(entry["replayed"])), match]
+        values.append(Cell(_find_own(runs, curves, entry, settings)))
+        groups.setdefault(str(entry["label"]), []).append(
+            [Cell(_show_quantity(str(entry["quantity"]))), *values]
+        )
+    n_seeds = runs["seed"].n_unique()
+    own = "one seed" if n_seeds == 1 else f"mean ± sd, {n_seeds} seeds"
+    table = Table(
+        "replayed",
+        "Figures of the report, replayed with its random draws, and the same quantities over the "
+        "seeds of this study",
+        ["quantity", "reported", "replayed", "match", f"this study ({own})"],
+        [Rows(rows, label) for label, rows in groups.items()],
+    )
+    said = (
+        f"{n_match} of {len(replay)} reported figures match to every printed digit when they are "
+        "replayed with the random draws of the report. The last column has new draws; it shows how "
+        "much one run depends on its draws."
+    )
+    return Part("Comparison with the report", [Text(said), table])
+
+
+def _show_quantity(quantity: str) -> str:
+    kind, _, step = quantity.partition("@")
+    names = {"slope": "W", "intercept": "b", "loss": "final loss", "stopped_at": "stopped at step"}
+    return f"{kind} at step {step}" if step else names.get(kind, quantity)
+
+
+def _find_own(
+    runs: pl.DataFrame,
+    curves: pl.DataFrame,
+    entry: Mapping[str, Any],
+    settings: Sequence[Mapping[str, str]],
+) -> str:
+    """Summarise a replayed quantity over the seeds of the study, if the study has its arm."""
+    table, _, series = str(entry["label"]).rpartition(", ")
+    known = {row["name"]: row["setting"] for row in settings if row["study"] == "line"}
+    setting = known.get(table, table).casefold()
+    arm = runs.filter(
+        pl.col("setting").str.to_lowercase() == setting,
+        pl.col("series").str.to_lowercase() == series.casefold(),
+    )
+    quantity, _, step = str(entry["quantity"]).partition("@")
+    if quantity == "stopped_at":
+        values = arm.filter(pl.col("outcome") != "completed")["ended_at"]
+    elif quantity == "loss":
+        of_arm = curves.filter(pl.col("quantity") == "loss").join(arm, on="run", how="semi")
+        if step:
+            values = of_arm.filter(pl.col("at") == int(step))["value"]
+        else:
+            values = of_arm.sort("at").group_by("run").last()["value"]
+    else:
+        values = (
+            arm[quantity] if quantity in ("slope", "intercept") else pl.Series([], dtype=pl.Float64)
+        )
+    if values.is_empty():
+        return "—"
+    mean, sd = values.cast(pl.Float64).to_frame("v").select(
+        mean=pl.col("v").mean(), sd=pl.col("v").std()
+    ).row(0)  # fmt: skip
+    text = format_spread(mean, sd)
+    n, n_runs = len(values), arm.height
+    return text if n == n_runs else f"{text} ({n} of {n_runs} runs)"
+
+
+def build_reported(trial: Results, values: Sequence[Mapping[str, str]]) -> Part:
+    """Build the part about accuracies that the report took from single runs.
+
+    Parameters
+    ----------
+    trial : Results
+        The image study, whose seeds they are compared with.
+    values : list of dict
+        The `value` entries of `reported.toml`.
+    """
+    runs, looks = name_series(trial)
+    task = trial.study.task.kind
+    of_arm = dict(runs.group_by("arm").agg(pl.col("accuracy")).iter_rows())
+    summary = {
+        row["arm"]: row | {"values": of_arm[row["arm"]]}
+        for row in summarise_metrics(runs, ["accuracy"]).to_dicts()
+    }
+    rows: list[list[Cell]] = []
+    reported: dict[str, dict[str, float]] = {}
+    for value in values:
+        row = summary.get(value["arm"])
+        if row is None or row["mean"] is None:
+            continue
+        share = float(value["reported"]) / 100
+        reported.setdefault(row["setting"], {})[row["series"]] = share
+        names = [Cell(value["table"]), Cell(row["series"], "word")]
+        rows.append([*names, Cell(value["reported"]), *_compare(row, share)])
+    if not rows:
+        return Part(
+            "Comparison with the report", [Text("The report has no figures for these arms.")]
+        )
+    n_seeds = runs["seed"].n_unique()
+    many = n_seeds > 1
+    over = ["mean", "sd", "smallest–largest"] if many else ["one seed"]
+    here = f"here over {n_seeds} seeds" if many else "here from one seed"
+    table = Table(
+        "reported",
+        f"Test accuracy after the last epoch, in per cent; in the report from one run, {here}",
+        ["table", "model", "reported", *over, *(["place of the reported figure"] if many else [])],
+        [Rows(rows)],
+    )
+    figures: list[Block] = [
+        Figure(
+            f"reported-{make_name(setting or 'baselines')}",
+            f"{setting or 'Baselines'}: the reported figures among the seeds",
+            run_charts.draw_reported(
+                runs.filter(pl.col("setting") == setting), shares, "accuracy", "test accuracy",
+                looks,
+                f"{setting or 'Baselines'}: the test accuracy of every seed, their mean, and the "
+                "reported figure.",
+            ),
+            "Each reported figure comes from one run.",
+        )
+        for setting, shares in reported.items()
+    ]  # fmt: skip
+    blocks: list[Block] = [table, *figures]
+    if task != FASHION:
+        other = (
+            "The report used Fashion-MNIST; these runs use the digits, so their figures cannot be "
+            "compared."
+        )
+        blocks.insert(0, Text(other, notice=True))
+    return Part("Comparison with the report", blocks)
+
+
+def _compare(row: Mapping[str, Any], reported: float) -> list[Cell]:
+    mean, low, high = (100 * row[name] for name in ("mean", "low", "high"))
+    if row["n_seeds"] == 1:
+        return [Cell(f"{mean:.2f}")]
+    place = say_place(row["values"], reported)
+    sd = f"{100 * row['sd']:.2f}" if row["sd"] is not None else "—"
+    return [Cell(f"{mean:.2f}"), Cell(sd), Cell(f"{low:.2f}–{high:.2f}"), Cell(place, "text")]
+
+
+def say_place(values: Sequence[float], reported: float) -> str:
+    """Say how a reported figure compares with the seeds.
+
+    Examples
+    --------
+    >>> say_place([0.8, 0.81, 0.82], 0.83)
+    'above every seed'
+    >>> say_place([0.8, 0.81, 0.82], 0.815)
+    'within the seeds: 1 of 3 is at least as high'
+    """
+    n, n_above = len(values), sum(value >= reported for value in values)
+    n_below = sum(value <= reported for value in values)
+    if not n_above:
+        return "above every seed"
+    if not n_below:
+        return "below every seed"
+    fewer, word = min((n_above, "high"), (n_below, "low"))
+    return f"within the seeds: {fewer} of {n} {'is' if fewer == 1 else 'are'} at least as {word}"
+
+
+def build_race(trial: Results) -> Part:
+    """Build the part that compares the accuracy of features and baselines with their time.
+
+    Parameters
+    ----------
+    trial : Results
+        A study of classes.
+    """
+    shown = measure_accuracies(trial)
+    rows = [
+        [
+            Cell(row["arm"]),
+            Cell(format_interval(*(100 * row[name] for name in ("accuracy", "low", "high"))),
+                 value=row["accuracy"]),
+            Cell(str(row["seeds"]), value=row["seeds"]),
+            Cell(f"{row['seconds']:,.0f}", value=row["seconds"]),
+        ]
+        for row in shown.to_dicts()
+    ]  # fmt: skip
+    columns = ["model", "test accuracy, %", "seeds", "seconds"]
+    caption = (
+        "Test accuracy with its 95 % interval, over seeds and test rows, or over the test rows "
+        "only with one seed and where no seed changes the model; seconds per run, with the "
+        "time to compute features that were not in the cache"
+    )
+    table = Table("accuracy-and-time", caption, columns, [Rows(rows)], sorts=True)
+    figure = Figure(
+        "accuracy-against-time",
+        "Test accuracy against training time",
+        plots.accuracy_against_time(trial),
+        "Lines: 95 % intervals, as in the table. Time is on a log scale.",
+    )
+    return Part("Accuracy against training time", [figure, table])

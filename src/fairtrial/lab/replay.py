@@ -1,0 +1,171 @@
+"""Reported numbers beside what the same settings give, compared to the last printed digit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from decimal import Context, Decimal
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from fairtrial.study.arms import find_conflicts
+from fairtrial.study.complaints import check
+from fairtrial.study.document import parse_toml, read_text
+from fairtrial.study.recipe import Recipe
+from fairtrial.study.settings import Settings
+from fairtrial.study.task import LineTask, Task
+
+NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
+# Enough for the digits of the largest float and for the most decimals that NUMBER allows.
+EXACT = Context(prec=500)
+# The noises that the report drew; `training.stateful` draws them in its order.
+STATEFUL_NOISES = ("normal", "uniform", "compressed_normal")
+SHIPPED = Path(str(resources.files("fairtrial") / "lab" / "replay.toml"))
+QUANTITY = re.compile(r"loss(@[0-9]{1,9})?|slope|intercept|stopped_at")
+
+
+class ReportedRun(Settings):
+    """One run of a replay file: its settings, and what was reported of it, as text."""
+
+    label: Annotated[str, Field(min_length=1)]
+    draws: Literal["named", "tensorflow"] = "named"
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    task: Task
+    recipe: Recipe
+    reported: Annotated[dict[str, str], Field(min_length=1)]
+
+    @field_validator("task")
+    @classmethod
+    def _check_task(cls, task: Any) -> Any:
+        if not isinstance(task, LineTask):
+            raise ValueError(f"{task.kind!r} cannot be replayed: only a line can")
+        return task
+
+    @field_validator("reported")
+    @classmethod
+    def _check_reported(cls, reported: dict[str, str]) -> dict[str, str]:
+        problems = []
+        for quantity, text in reported.items():
+            if not QUANTITY.fullmatch(quantity):
+                problems.append(
+                    f"{quantity!r} is not a quantity: use loss, loss@STEP, slope, intercept or "
+                    "stopped_at"
+                )
+            if not NUMBER.fullmatch(text):
+                problems.append(f'{quantity} = {text!r} is not a number as text, like "0.9860"')
+        if problems:
+            raise ValueError("; ".join(problems))
+        return reported
+
+    @model_validator(mode="after")
+    def _check_match(self) -> ReportedRun:
+        conflicts = [each.text.rstrip(".") for each in find_conflicts(self.task, self.recipe)]
+        if conflicts:
+            raise ValueError("; ".join(conflicts))
+        noise = self.task.noise.kind if isinstance(self.task, LineTask) else ""
+        if self.draws == "tensorflow" and noise not in STATEFUL_NOISES:
+            raise ValueError(
+                f"task.noise = {noise!r} cannot be drawn from TensorFlow's generator: use one of "
+                f"{', '.join(STATEFUL_NOISES)}, or leave out draws"
+            )
+        return self
+
+
+class ReplayFile(Settings):
+    """A list of reported runs."""
+
+    run: Annotated[list[ReportedRun], Field(min_length=1)]
+
+    @classmethod
+    def load(cls, path: str | Path) -> ReplayFile:
+        """Read and check a replay file.
+
+        Raises
+        ------
+        InputError
+            With every error of the file.
+        """
+        return check(cls, parse_toml(read_text(path), str(path)))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One reported number and the one that was found, both as text with the same digits."""
+
+    label: str
+    quantity: str
+    reported: str
+    replayed: str
+    match: bool
+
+
+def replay(
+    file: ReplayFile, progress: Callable[[int, int, str], None] = lambda done, of, label: None
+) -> list[dict[str, Any]]:
+    """Train every run of a replay file, bit by bit as the eager driver does, and compare.
+
+    Parameters
+    ----------
+    file : ReplayFile
+        What to replay.
+    progress : callable
+        Told before each run how many are done, how many there are, and its label.
+
+    Returns
+    -------
+    list of dict
+        `label`, `quantity`, `reported`, `replayed` (text) and `match`.
+    """
+    comparisons = []
+    for done, run in enumerate(file.run):
+        progress(done, len(file.run), run.label)
+        found = _train(run)
+        comparisons += [
+            _compare(run.label, quantity, reported, found(quantity))
+            for quantity, reported in run.reported.items()
+        ]
+    return [asdict(comparison) for comparison in comparisons]
+
+
+def _train(run: ReportedRun) -> Callable[[str], float | None]:
+    # TensorFlow takes seconds to load, and a file's errors should not wait for it.
+    from fairtrial.data.load import load_dataset
+    from fairtrial.training import graph
+    from fairtrial.training.stateful import StatefulDraws, draw_line
+
+    assert isinstance(run.task, LineTask)
+    if run.draws == "tensorflow":
+        dataset, start = draw_line(run.task, run.recipe.init, run.seed)
+        trace = graph.train(run.recipe, dataset, run.seed, start, StatefulDraws())
+    else:
+        trace = graph.train(run.recipe, load_dataset(run.task, run.seed), run.seed)
+    losses = trace.curves["loss"][1]
+
+    def find(quantity: str) -> float | None:
+        if quantity == "slope":
+            return float(trace.W[0])
+        if quantity == "intercept":
+            return float(trace.b)
+        if quantity == "stopped_at":
+            return None if trace.outcome == "completed" else trace.ended_at
+        step = quantity.partition("@")[2]
+        if not step:
+            return float(losses[-1])
+        return float(losses[int(step)]) if int(step) < len(losses) else None
+
+    return find
+
+
+def _compare(label: str, quantity: str, reported: str, value: float | None) -> Comparison:
+    """Round the value to the reported text's digits and compare the digits."""
+    if value is None:
+        return Comparison(label, quantity, reported, "none", False)
+    if not Decimal(value).is_finite():
+        return Comparison(label, quantity, reported, str(value), False)
+    target = Decimal(reported)
+    rounded = Decimal(value).quantize(target, context=EXACT)
+    return Comparison(label, quantity, reported, f"{rounded:f}", rounded == target)

@@ -1,0 +1,69 @@
+"""The studies that the lab runs, and whether a folder holds all of them; loads no TensorFlow."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from fairtrial.data.images.fetch import find_files
+from fairtrial.results.stamp import digest_inputs, is_current, write_stamp
+from fairtrial.study import Study
+
+STUDIES = ("line", "fashion", "models", "challenge")
+"""What the report did, and its challenge; in the order in which the lab runs them."""
+MORE_STUDIES = ("grid", "features")
+"""What takes long, and goes beyond the report."""
+FULL_SEEDS = 20
+CONCLUSIONS = "conclusions.json"
+
+
+def open_shipped(name: str) -> Path:
+    """Return the path of a shipped study or replay file."""
+    return Path(str(resources.files("fairtrial") / "lab" / "studies" / f"{name}.toml"))
+
+
+def list_studies(seeds: int | None = None, full: bool = False) -> dict[str, Study]:
+    """Load the shipped studies that the lab runs.
+
+    Parameters
+    ----------
+    seeds : int, optional
+        How many seeds, instead of what the studies say.
+    full : bool
+        Whether to add the studies that take long, and to run those of the two problems with 20
+        seeds.
+    """
+    names = STUDIES + MORE_STUDIES if full else STUDIES
+    studies = {name: Study.load(open_shipped(name)) for name in names}
+    if full:
+        studies |= {name: studies[name].take_seeds(FULL_SEEDS) for name in ("line", "fashion")}
+    if seeds is not None:
+        studies = {name: study.take_seeds(seeds) for name, study in studies.items()}
+    return studies
+
+
+def read_conclusions(folder: Path) -> list[dict[str, Any]]:
+    """Read what a lab has left of the report's statements; see `statements.judge_statements`."""
+    return json.loads((folder / CONCLUSIONS).read_text(encoding="utf-8"))
+
+
+def is_lab_done(studies: dict[str, Study], folder: Path, n_verified: int) -> bool:
+    """Say whether a folder holds all that the lab would make; loads nothing to find out."""
+    if is_current(folder, _digest(studies, n_verified, False)):
+        return True
+    # Digits have stood in: that counts for as long as Fashion-MNIST is nowhere on this machine.
+    return is_current(folder, _digest(studies, n_verified, True)) and find_files() is None
+
+
+def stamp_lab(
+    studies: dict[str, Study], folder: Path, n_verified: int, has_fallback: bool
+) -> None:  # fmt: skip
+    """Note that the folder holds all that the lab makes of these studies."""
+    write_stamp(folder, _digest(studies, n_verified, has_fallback))
+
+
+def _digest(studies: dict[str, Study], n_verified: int, has_fallback: bool) -> str:
+    options = {"lab": list(studies), "verify": n_verified, "fallback": has_fallback}
+    return digest_inputs(studies.values(), options)

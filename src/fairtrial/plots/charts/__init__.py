@@ -1,0 +1,1 @@
+"""From rows to charts: how each kind of chart looks."""

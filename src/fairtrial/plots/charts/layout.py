@@ -1,0 +1,257 @@
+"""The common parts of all charts: compact data, panels, legends that toggle, axes that zoom.
+
+Charts are Vega-Lite specifications, written as plain dictionaries, so that a page of a hundred
+charts takes seconds. `Chart` becomes an Altair chart when one of Altair's methods is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
+
+import altair as alt
+import polars as pl
+
+from fairtrial.plots.charts.appearance import THEME
+from fairtrial.plots.charts.headings import label_panels
+
+Specification: TypeAlias = dict[str, Any]
+
+PANEL_HEIGHT = 150
+SIGNIFICANT = 4
+"""Significant digits of the numbers in a chart."""
+PACKED_DIGITS = 3
+"""Significant digits of numbers that only draw lines; finer than a pixel of a panel."""
+SINGLE_WIDTH = 560
+"""Width of a chart of one view outside a page, in pixels."""
+FADED = 0.08
+"""Opacity of marks that the legend has switched off."""
+LINE_HEIGHT = 14
+"""Height of a line of a panel's heading, in pixels."""
+VIEW = "marks"
+"""Name of the layer that carries the parameters of a chart of panels."""
+
+
+class Chart:
+    """A chart: a Vega-Lite specification that a notebook displays.
+
+    It has every method of an Altair chart, such as `save` and `properties`.
+
+    Parameters
+    ----------
+    specification : dict
+        A complete Vega-Lite specification.
+    """
+
+    def __init__(self, specification: Specification):
+        self.specification = specification
+
+    def to_dict(self, validate: bool = True) -> Specification:
+        """Return the specification; by default, check it against the schema of Vega-Lite.
+
+        Raises
+        ------
+        SchemaValidationError
+            If it violates the schema.
+        """
+        if validate:
+            self._kind.validate(self.specification)
+        return self.specification
+
+    @cached_property
+    def altair(self) -> alt.Chart | alt.LayerChart | alt.FacetChart:
+        """The chart as an Altair chart."""
+        return self._kind.from_dict(self.specification, validate=False)
+
+    @property
+    def _kind(self) -> type[alt.Chart | alt.LayerChart | alt.FacetChart]:
+        kinds = {"facet": alt.FacetChart, "layer": alt.LayerChart}
+        return next((kinds[key] for key in kinds if key in self.specification), alt.Chart)
+
+    def __getattr__(self, name: str) -> Any:
+        # Copying and pickling look up names such as __deepcopy__ before the attributes exist.
+        if name.startswith("__") or name == "specification":
+            raise AttributeError(name)
+        return getattr(self.altair, name)
+
+    def _repr_mimebundle_(self, *asked: Any, **how: Any) -> Any:
+        """Show the chart in a notebook."""
+        return self.altair._repr_mimebundle_(*asked, **how)
+
+
+# ------------------------------------------------------------------------------------------- data
+
+
+def pack(table: pl.DataFrame, keys: Sequence[str]) -> Specification:
+    """Put a table into a specification: one row per set of `keys`, other columns as arrays."""
+    packed = shorten(table, PACKED_DIGITS).group_by(list(keys), maintain_order=True)
+    return embed(packed.agg(pl.all()))
+
+
+def list_rows(table: pl.DataFrame) -> Specification:
+    """Put a table into a specification, row by row."""
+    return embed(shorten(table))
+
+
+def embed(table: pl.DataFrame) -> Specification:
+    """Put a table into a specification without rounding."""
+    return {"values": table.to_dicts()}
+
+
+def shorten(table: pl.DataFrame, digits: int = SIGNIFICANT) -> pl.DataFrame:
+    """Round the numbers of a table, and replace numbers that are not finite by null."""
+    numbers = [name for name, kind in table.schema.items() if kind.is_float()]
+    finite = pl.when(pl.col(numbers).is_finite()).then(pl.col(numbers))
+    return table.with_columns(finite.round_sig_figs(digits))
+
+
+# -------------------------------------------------------------------------------------- encodings
+
+
+def quantity(field: str, **more: Any) -> Specification:
+    """Encode a column of numbers; `more` is the channel's title, axis, scale and so on."""
+    return {"field": field, "type": "quantitative", **more}
+
+
+def nominal(field: str, **more: Any) -> Specification:
+    """Encode a column of names."""
+    return {"field": field, "type": "nominal", **more}
+
+
+def mark(kind: str, **more: Any) -> Specification:
+    """Describe a mark."""
+    return {"type": kind, **more}
+
+
+def keep(role: str, field: str = "role") -> list[Specification]:
+    """Keep the rows with one role, in a layer that shares its data with others."""
+    return [{"filter": f"datum.{field} == '{role}'"}]
+
+
+def line_legend(**more: Any) -> Specification:
+    """Make a legend of lines."""
+    looks = {"symbolType": "stroke", "symbolOpacity": 1, "symbolStrokeWidth": 2}
+    return {"title": None, **looks, **more}
+
+
+# ------------------------------------------------------------------------------------- parameters
+
+
+class Toggle(NamedTuple):
+    """The parameters that select names of a legend: by clicks, and by a list for the keyboard."""
+
+    parameters: list[Specification]
+
+    def fade(self, opacity: float = 1.0) -> Specification:
+        """Return the opacity of selected and of other marks."""
+        is_on = {"and": [{"param": parameter["name"]} for parameter in self.parameters]}
+        return {
+            "condition": {"test": is_on, "value": opacity},
+            "value": min(opacity, FADED),
+        }
+
+
+def make_toggle(names: Sequence[str], field: str = "series") -> Toggle:
+    """Make the names of a legend selectable: a click shows one, Shift-click adds another."""
+    options = {
+        "input": "select", "options": [None, *names], "labels": ["all", *names],
+        "name": "show only ",
+    }  # fmt: skip
+    select = {"type": "point", "fields": [field]}
+    return Toggle([
+        {"name": "toggle", "select": select, "bind": "legend"},
+        {"name": "alone", "select": select, "bind": options},
+    ])  # fmt: skip
+
+
+def make_zoom() -> Specification:
+    """Make axes move and zoom while Shift is held, so that the page still scrolls."""
+    select = {
+        "type": "interval",
+        "zoom": "wheel![event.shiftKey]",
+        "translate": "[pointerdown[event.shiftKey], window:pointerup] > window:pointermove!",
+    }
+    return {"name": "zoom", "select": select, "bind": "scales"}
+
+
+# ----------------------------------------------------------------------------------------- charts
+
+
+def make_panels(
+    inner: Specification,
+    field: str,
+    order: Sequence[str],
+    panels: int,
+    axes: int,
+    parameters: Sequence[Specification] = (),
+) -> Specification:
+    """Make one panel per value of a field.
+
+    Parameters
+    ----------
+    inner : dict
+        The content of a panel. Its data becomes the data of the whole chart; its last layer carries
+        the parameters.
+    field : str
+        The column whose values are the panels.
+    order : sequence of str
+        The values of that column, in the order of the panels.
+    panels : int
+        The most panels side by side.
+    axes : int
+        Room to the left of each panel, in pixels.
+    parameters : sequence of dict
+        Selections that work in any panel.
+    """
+    spec = {key: value for key, value in inner.items() if key != "data"}
+    if parameters:
+        carrier = spec["layer"][-1] if "layer" in spec else spec
+        carrier["name"] = VIEW
+    labels, n_lines = label_panels(order)
+    header = {"title": None, "labelAnchor": "start", "labelFontWeight": "bold", "labelPadding": 6}
+    return {
+        "data": inner["data"],
+        "facet": nominal(field, sort=list(order), header=header | labels),
+        "spec": spec,
+        "columns": min(panels, len(order)),
+        "bounds": "flush",
+        "spacing": {"row": 64 + LINE_HEIGHT * (n_lines - 1), "column": axes},
+        "resolve": {"axis": {"x": "independent", "y": "independent"}},
+        "params": [parameter | {"views": [VIEW]} for parameter in parameters],
+    }
+
+
+def lay_out(
+    chart: Specification,
+    description: str,
+    *,
+    panels: int = 0,
+    narrowest: int = 200,
+    renderer: str = "svg",
+    **layout: Any,
+) -> Chart:
+    """Complete a chart with its look, its text alternative, and the layout of its panels.
+
+    Parameters
+    ----------
+    chart : dict
+        The specification.
+    description : str
+        The text alternative.
+    panels : int
+        The most panels side by side; 0 for a chart of a single view.
+    narrowest : int
+        The smallest width of a panel in pixels, axes included.
+    renderer : str
+        "svg", or "canvas" for thousands of marks.
+    layout : dict
+        `axes`: pixels beside each panel for its axis; `cells`: width of an image in its own pixels;
+        its panels are square and a whole multiple of that width.
+    """
+    meta = {"renderer": renderer, "layout": {"panels": panels, "narrowest": narrowest} | layout}
+    width: Mapping[str, int] = {} if panels else {"width": SINGLE_WIDTH}
+    return Chart({
+        "$schema": alt.SCHEMA_URL, **chart, **width, "description": description,
+        "usermeta": meta, "config": THEME,
+    })  # fmt: skip

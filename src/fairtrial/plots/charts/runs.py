@@ -1,0 +1,420 @@
+"""Specifications of the charts of runs: final metrics and outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy.optimize import isotonic_regression
+
+from fairtrial.plots.charts.appearance import (
+    BLUE,
+    FAINT,
+    GREEN,
+    INK,
+    MUTED,
+    VERMILLION,
+    Looks,
+    colour_scale,
+    dash_scale,
+    shape_scale,
+)
+from fairtrial.plots.charts.headings import shorten_apart
+from fairtrial.plots.charts.layout import (
+    Chart,
+    Specification,
+    embed,
+    keep,
+    lay_out,
+    list_rows,
+    make_panels,
+    make_toggle,
+    make_zoom,
+    mark,
+    nominal,
+    quantity,
+)
+from fairtrial.plots.summaries import list_unique
+
+MOST_IN_LEGEND = 7
+"""The most names in a legend."""
+RACE_HEIGHT = 320
+LABEL_GAP = 16
+"""Pixels from one label to the next."""
+MOST_LABELS = 20
+LONGEST_LABEL = 34
+"""Most letters of a label beside a chart."""
+
+
+def draw_final_values(
+    runs: pl.DataFrame, metric: str, title: str, looks: Looks, description: str, *, log: bool = True
+) -> Chart:
+    """Draw a metric of every run as a tick, and the mean of each arm as a large mark.
+
+    Parameters
+    ----------
+    runs : table
+        `setting`, `series`, `seed` and the metric.
+    metric : str
+        Name of the column.
+    title : str
+        Title of the axis.
+    looks : mapping
+        The look of each series.
+    description : str
+        The text alternative.
+    log : bool
+        Logarithmic axis; values that are not positive are left out.
+    """
+    value = pl.col(metric).cast(pl.Float64)
+    usable = runs.filter(value.is_finite() & ((value > 0) if log else True))
+    if runs["setting"].n_unique() > 1:
+        other = pl.when(pl.col("setting") == "").then(pl.lit("others")).otherwise("setting")
+        usable, runs = (table.with_columns(setting=other) for table in (usable, runs))
+    each = usable.select("setting", "series", value=value)
+    mean = each.group_by("setting", "series", maintain_order=True).agg(pl.col("value").mean())
+    series, order = list_unique(runs, "series"), list_unique(runs, "setting")
+    scale = {"type": "log", "nice": False, "padding": 8} if log else {"zero": False}
+    # Many arms of one setting get one row each, because a legend of all of them is hard to read.
+    by_row = len(order) == 1 and len(series) > MOST_IN_LEGEND
+    legend = None if by_row else {"title": None, "symbolOpacity": 1}
+    ticks = {"data": list_rows(each), "mark": mark("tick", thickness=1, opacity=0.65, bandSize=8)}
+    marks = {
+        "data": list_rows(mean),
+        "mark": mark("point", filled=True, size=55, opacity=1),
+        "encoding": {
+            "shape": nominal("series", scale=shape_scale(looks, series), legend=legend),
+            "tooltip": [
+                nominal("setting"), nominal("series"),
+                quantity("value", title=metric.replace("_", " ")),
+            ],
+        },
+    }  # fmt: skip
+    chart = {
+        "encoding": {
+            "x": quantity("value", title=title, axis={"tickCount": 6, "format": "~g"}, scale=scale),
+            "y": nominal(
+                "series" if by_row else "setting", title=None, sort=series if by_row else order,
+                axis={"grid": True, "tickBand": "extent"},
+                scale={"paddingInner": 0.2, "paddingOuter": 0.1},
+            ),
+            **({} if by_row else {"yOffset": nominal("series", sort=series)}),
+            "color": nominal("series", scale=colour_scale(looks, series), legend=legend),
+        },
+        "layer": [*([ticks] if usable.height > mean.height else []), marks],
+        "height": (18 if by_row else 12) * len(order) * len(series),
+    }  # fmt: skip
+    return lay_out(chart, description)
+
+
+def draw_reported(
+    runs: pl.DataFrame,
+    reported: Mapping[str, float],
+    metric: str,
+    title: str,
+    looks: Looks,
+    description: str,
+) -> Chart:
+    """Draw reported values beside the values of the seeds, one row per series.
+
+    Parameters
+    ----------
+    runs : table
+        `series`, `seed` and the metric.
+    reported : dict
+        The reported value of each series, in the metric's unit.
+    metric, title : str
+        Name of the column, and title of the axis.
+    looks : mapping
+        The look of each series.
+    description : str
+        The text alternative.
+    """
+    one, mean, told = "one seed", "mean", "reported"
+    value = pl.col(metric).cast(pl.Float64)
+    each = runs.filter(value.is_finite()).select("series", pl.lit(one).alias("what"), value=value)
+    means = each.group_by("series", maintain_order=True).agg(pl.col("value").mean())
+    many = each.height > means.height
+    shapes = {one: "M0,-1V1" if many else "circle"}
+    tables = [each]
+    if many:
+        shapes[mean] = "circle"
+        tables.append(means.select("series", pl.lit(mean).alias("what"), "value"))
+    shapes[told] = "diamond"
+    claims = [(name, told, float(value)) for name, value in reported.items()]
+    tables.append(pl.DataFrame(claims, schema=each.schema, orient="row"))
+    table, order = pl.concat(tables), list_unique(runs, "series")
+    legend = {"title": None, "symbolStrokeColor": INK, "symbolOpacity": 1}
+    colour = {"color": nominal("series", scale=colour_scale(looks, order), legend=None)}
+
+    def draw(what: str, size: int, encoding: Specification, **more: Any) -> Specification:
+        return {
+            "transform": keep(what, "what"),
+            "mark": mark("point", size=size, **more),
+            "encoding": encoding,
+        }
+
+    chart = {
+        "data": embed(table),
+        "encoding": {
+            "x": quantity(
+                "value", title=title, scale={"zero": False, "padding": 12},
+                axis={"tickCount": 6, "format": ".2~%"},
+            ),
+            "y": nominal("series", title=None, sort=order),
+            "shape": nominal(
+                "what", scale={"domain": list(shapes), "range": list(shapes.values())},
+                legend=legend,
+            ),
+            "tooltip": [
+                nominal("series"), nominal("what"), quantity("value", title=title, format=".2%")
+            ],
+        },
+        "layer": [
+            draw(one, 130 if many else 90, colour, opacity=0.75, strokeWidth=1.5),
+            *([draw(mean, 90, colour, opacity=1, strokeWidth=2.5)] if many else []),
+            draw(told, 150, {}, opacity=1, strokeWidth=2.5, color=INK),
+        ],
+        "height": 44 * len(order),
+    }  # fmt: skip
+    return lay_out(chart, description)
+
+
+OUTCOME_LOOKS = {
+    "completed": (MUTED, "circle"),
+    "stopped early": (BLUE, "square"),
+    "reached the rate floor": (GREEN, "triangle-down"),
+    "diverged": (VERMILLION, "cross"),
+}
+"""Colour and shape of each outcome."""
+
+
+def draw_outcomes(runs: pl.DataFrame, unit: str, description: str) -> Chart:
+    """Draw how each run ended, and when: one row per arm, one mark per run.
+
+    Parameters
+    ----------
+    runs : table
+        `setting`, `series`, `seed`, `outcome` (in words) and `ended_at`.
+    unit : str
+        The unit of `ended_at`, "step" or "epoch".
+    description : str
+        The text alternative.
+    """
+    shown = runs.select(
+        "seed", "outcome", "ended_at", arm=join_words(pl.col("setting"), pl.col("series"))
+    )
+    known = [name for name in OUTCOME_LOOKS if name in set(shown["outcome"])]
+    order, toggle = list_unique(shown, "arm"), make_toggle(known, "outcome")
+    colours, shapes = ([OUTCOME_LOOKS[outcome][part] for outcome in known] for part in (0, 1))
+    legend = {"title": None, "symbolOpacity": 1}
+    chart = {
+        "data": list_rows(shown),
+        "mark": mark("point", filled=True, size=42),
+        "encoding": {
+            "x": quantity(
+                "ended_at", title=f"{unit} at which the run ended", axis={"tickCount": 6}
+            ),
+            "y": nominal("arm", title=None, sort=order, axis={"grid": True}),
+            "color": nominal("outcome", scale={"domain": known, "range": colours}, legend=legend),
+            "shape": nominal("outcome", scale={"domain": known, "range": shapes}, legend=legend),
+            "opacity": toggle.fade(0.75),
+            "tooltip": [
+                nominal("arm"), nominal("seed"), nominal("outcome"),
+                quantity("ended_at", title=unit),
+            ],
+        },
+        "params": toggle.parameters,
+        "height": 15 * len(order),
+    }  # fmt: skip
+    return lay_out(chart, description)
+
+
+def join_words(*words: pl.Expr) -> pl.Expr:
+    """Join the words that are not empty, with a dot between them."""
+    parts = [pl.when(word != "").then(word) for word in words]
+    return pl.concat_str(parts, separator=" · ", ignore_nulls=True)
+
+
+def draw_sensitivity(
+    points: pl.DataFrame, title: str, looks: Looks, description: str, *, log: bool = False
+) -> Chart:
+    """Draw a metric against the learning rate, one line per series, one panel per setting.
+
+    Parameters
+    ----------
+    points : table
+        `setting`, `series`, `learning_rate`, `mean`, `low`, `high` (smallest and largest over the
+        seeds) and `diverged` (a sentence; "" if no run diverged).
+    title : str
+        Title of the y axis.
+    looks : mapping
+        The look of each series.
+    description : str
+        The text alternative.
+    log : bool
+        Logarithmic y axis.
+    """
+    series, order = list_unique(points, "series"), list_unique(points, "setting")
+    toggle = make_toggle(series)
+    legend = {"title": None, "symbolOpacity": 1}
+    scale = {"type": "log", "nice": False} if log else {"zero": False}
+    y = quantity(
+        "mean", title=title, scale=scale, axis={"tickCount": 5, "labelFlush": 7, "format": "~g"}
+    )
+    rules = {
+        "mark": mark("rule", strokeWidth=1.5),
+        "encoding": {
+            "y": quantity("low", scale=scale), "y2": {"field": "high"}, "opacity": toggle.fade(0.6)
+        },
+    }  # fmt: skip
+    lines = {
+        "mark": mark("line", strokeWidth=1.5),
+        "encoding": {
+            "y": y,
+            "opacity": toggle.fade(),
+            "strokeDash": nominal("series", scale=dash_scale(looks, series), legend=legend),
+        },
+    }
+    marks = {
+        "mark": mark("point", filled=True, size=45),
+        "encoding": {
+            "y": y,
+            "opacity": toggle.fade(),
+            "shape": nominal("series", scale=shape_scale(looks, series), legend=legend),
+        },
+    }
+    rates = points["learning_rate"].unique().sort().to_list()
+    layered = {
+        "data": list_rows(points),
+        "encoding": {
+            "x": quantity(
+                "learning_rate", title="learning rate", axis={"format": "~g", "values": rates},
+                scale={"type": "log", "padding": 12, "nice": False},
+            ),
+            "color": nominal("series", scale=colour_scale(looks, series), legend=legend),
+            "tooltip": [
+                nominal("series"), quantity("learning_rate"), quantity("mean", format=".4g"),
+                quantity("low"), quantity("high"), nominal("diverged"),
+            ],
+        },
+        "layer": [rules, lines, marks],
+        "height": 190,
+        "width": 240,
+    }  # fmt: skip
+    chart = make_panels(layered, "setting", order, 3, 58, [*toggle.parameters, make_zoom()])
+    return lay_out(chart, description, panels=min(3, len(order)), narrowest=220, axes=58)
+
+
+def draw_race(points: pl.DataFrame, description: str) -> Chart:
+    """Draw accuracies with their intervals against seconds, with names at the right.
+
+    With more than `MOST_LABELS` arms, only arms that no other arm beats in both have a name.
+
+    Parameters
+    ----------
+    points : table
+        `name`, `accuracy`, `low`, `high`, `seconds`.
+    description : str
+        The text alternative.
+    """
+    low, high = _find_domain(points)
+    named = points if points.height <= MOST_LABELS else _find_unbeaten(points)
+    height = max(RACE_HEIGHT, LABEL_GAP * named.height)
+    unit = (high - low) / height  # accuracy per pixel
+    label_at = spread(named["accuracy"].to_numpy(), LABEL_GAP * unit, (low, high))
+    names = shorten_apart(named["name"].to_list(), LONGEST_LABEL)
+    beside = named.select("name", label=pl.Series(names), label_at=pl.Series(label_at))
+    shown = points.join(beside, on="name", how="left", maintain_order="left")
+    scale = {"domain": [low, high], "nice": False, "zero": False}
+    y = quantity(
+        "accuracy", title="test accuracy", scale=scale, axis={"format": "~%", "tickCount": 6}
+    )
+    at_right, has_name = {"value": "width"}, [{"filter": "datum.label !== null"}]
+    leaders = {
+        "transform": has_name,
+        "mark": mark("rule", color=FAINT, strokeWidth=1),
+        "encoding": {"y": y, "x2": at_right, "y2": {"field": "label_at"}},
+    }
+    rules = {
+        "mark": mark("rule", color=MUTED, strokeWidth=2),
+        "encoding": {"y": quantity("low", scale=scale), "y2": {"field": "high"}},
+    }
+    marks = {
+        "mark": mark("point", filled=True, size=60, color=BLUE, opacity=1),
+        "encoding": {"y": y},
+        "params": [make_zoom()],
+    }
+    labels = {
+        "transform": has_name,
+        "mark": mark("text", align="left", baseline="middle", dx=5, fontSize=12, clip=False),
+        "encoding": {
+            "x": at_right,
+            "y": quantity("label_at", scale=scale),
+            "text": nominal("label"),
+        },
+    }
+    chart = {
+        "data": list_rows(shown),
+        "encoding": {
+            "x": quantity(
+                "seconds", title="seconds per run", axis={"format": "~g", "tickCount": 5},
+                scale={"type": "log", "nice": False, "padding": 16},
+            ),
+            "tooltip": [
+                nominal("name"), quantity("accuracy", format=".2%"), quantity("low"),
+                quantity("high"), quantity("seconds"),
+            ],
+        },
+        "layer": [leaders, rules, marks, labels],
+        "height": height,
+    }  # fmt: skip
+    return lay_out(chart, description)
+
+
+def _find_unbeaten(points: pl.DataFrame) -> pl.DataFrame:
+    """Keep the points that no other point beats in both accuracy and time."""
+    fastest = points.sort("seconds", "accuracy", descending=[False, True])
+    return fastest.filter(pl.col("accuracy") > pl.col("accuracy").cum_max().shift().fill_null(-1.0))
+
+
+def _find_domain(points: pl.DataFrame) -> tuple[float, float]:
+    """Find the ends of a scale of accuracies, with room around all marks."""
+    numbers = points.select("accuracy", "low", "high").to_numpy()
+    low, high = float(np.nanmin(numbers)), float(np.nanmax(numbers))
+    room = 0.05 * (high - low) or 0.01
+    return low - room, high + room
+
+
+def spread(places: np.ndarray, gap: float, ends: tuple[float, float]) -> np.ndarray:
+    """Move places as little as possible so that all are at least `gap` apart.
+
+    Parameters
+    ----------
+    places : (N,)
+        In any order; the results have the same order.
+    gap : float
+        The smallest distance between two results.
+    ends : (float, float)
+        Results lie between these ends if there is room for all.
+
+    Returns
+    -------
+    (N,)
+        The nearest such places by least squares.
+
+    Examples
+    --------
+    >>> spread(np.array([5.0, 1.0, 5.0]), 2.0, (0.0, 10.0))
+    array([4., 1., 6.])
+    """
+    order = np.argsort(places, kind="stable")
+    steps = gap * np.arange(len(places))
+    # After subtracting the gaps, the constraint is that the places are in order.
+    ordered = isotonic_regression(places[order] - steps).x
+    ordered = np.clip(ordered, ends[0], max(ends[1] - gap * (len(places) - 1), ends[0]))
+    found = np.empty(len(places))
+    found[order] = ordered + steps
+    return found

@@ -1,0 +1,121 @@
+"""The table of all arms: every metric over the seeds with its interval, and the outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from fairtrial.evidence.accuracy import measure_accuracies
+from fairtrial.evidence.statistics.sampling import Sampling, sample_arm
+from fairtrial.plots.names import name_runs
+from fairtrial.plots.of_runs import find_unit
+from fairtrial.plots.summaries import describe_outcomes, format_interval, summarise_metrics
+from fairtrial.report.blocks import Cell, Part, Rows, Table
+from fairtrial.results.results import Results
+
+METRICS = {
+    "parameter_error": "parameter error",
+    "accuracy": "test accuracy",
+    "validation_accuracy": "validation accuracy",
+    "train_accuracy": "training accuracy",
+    "generalization_gap": "generalization gap",
+    "final_minus_best": "final minus best",
+    "cross_entropy": "test cross-entropy",
+    "expected_calibration_error": "calibration error",
+    "mse": "test MSE",
+    "mae": "test MAE",
+    "r2": "test R²",
+    "steps_to_tolerance": "steps to tolerance",
+    "n_rate_halvings": "rate halvings",
+    "first_rate_halving": "first halving",
+    "early_fluctuation": "early fluctuation",
+    "late_fluctuation": "late fluctuation",
+    "early_loss_fluctuation": "early loss fluctuation",
+    "late_loss_fluctuation": "late loss fluctuation",
+    "seconds": "seconds",
+}
+"""Columns of the table; those that the runs do not have, or that are all 0, are left out."""
+
+
+def build_arms(trial: Results) -> Part:
+    """Build the part."""
+    samplings = {name: sample_arm(arm.task) for name, arm in trial.arms.items()}
+    accuracies: dict[str, tuple[float, float]] = {}
+    if "accuracy" in trial.runs.columns and not trial.test_rows.is_empty():
+        measured = measure_accuracies(trial).select("arm", "low", "high")
+        accuracies = {arm: (low, high) for arm, low, high in measured.iter_rows()}
+    return Part("Every arm", [build_arm_table(trial.runs, samplings, accuracies)])
+
+
+def build_arm_table(
+    runs: pl.DataFrame,
+    samplings: Mapping[str, Sampling],
+    accuracies: Mapping[str, tuple[float, float]],
+) -> Table:
+    """Build the table.
+
+    Parameters
+    ----------
+    runs : table
+        `runs.parquet`.
+    samplings : mapping
+        How the runs of each arm were drawn, by its name.
+    accuracies : mapping
+        The interval of each arm's test accuracy, over seeds and test rows; empty where there is
+        none.
+    """
+    runs = name_runs(runs)
+    known = {
+        name: title
+        for name, title in METRICS.items()
+        if name in runs.columns and (runs[name] != 0).any()
+    }
+    rows_of: dict[str, dict[str, Any]] = {}
+    for row in summarise_metrics(runs, list(known)).to_dicts():
+        rows_of.setdefault(row["arm"], {})[row["metric"]] = row
+    outcomes = describe_outcomes(runs)
+    arms = runs.select("arm", "setting", "series").unique(maintain_order=True)
+    rows = [
+        [
+            Cell(" · ".join(filter(None, (setting, series)))),
+            *(
+                _show_metric(rows_of[arm][name], samplings[arm], accuracies.get(arm))
+                for name in known
+            ),
+            Cell(outcomes[arm], "text"),
+        ]
+        for arm, setting, series in arms.iter_rows()
+    ]
+    n_seeds = runs["seed"].n_unique()
+    over = (
+        "One seed"
+        if n_seeds == 1
+        else f"Mean over {n_seeds} seeds with the 95 % interval of the mean over the seeds "
+        "(Student's t)"
+    )
+    if n_seeds > 1 and any(one.rows == "split" for one in samplings.values()):
+        over += ", corrected for the rows that all splits share (Nadeau and Bengio)"
+    elif n_seeds > 1 and accuracies:
+        over += "; that of the test accuracy is over seeds and test rows"
+    caption = f"{over}; outcome: how the runs ended, and at which {find_unit(runs)}"
+    columns = ["arm", *known.values(), "outcome"]
+    return Table("arms", caption, columns, [Rows(rows)], sorts=True)
+
+
+def _show_metric(
+    row: Mapping[str, Any], sampling: Sampling, accuracy: tuple[float, float] | None
+) -> Cell:
+    mean, low, high = row["mean"], None, None
+    is_whole = row["n"] == row["n_seeds"]
+    if row["metric"] == "accuracy" and accuracy and is_whole and row["n"] > 1:
+        low, high = accuracy
+    elif mean is not None and row["sd"] is not None and row["n"] > 1:
+        # How long a run takes does not depend on which rows it is tested with.
+        one = Sampling() if row["metric"] == "seconds" else sampling
+        low, high = one.measure_mean(mean, row["sd"] ** 2, row["n"]).tests.find_interval()
+    text = format_interval(mean, low, high)
+    if not is_whole:
+        text += f" ({row['n']} of {row['n_seeds']} runs)"
+    return Cell(text, value=mean)

@@ -1,0 +1,332 @@
+"""Claims on the page: headlines, verdicts and the evidence for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fairtrial import plots
+from fairtrial.evidence.account import explain, show_difference
+from fairtrial.evidence.case import ANYTIME
+from fairtrial.evidence.design import say_stated
+from fairtrial.plots.charts.appearance import show_metric
+from fairtrial.plots.of_claims import read_claim
+from fairtrial.plots.rows import find_arm
+from fairtrial.report.blocks import (
+    Block,
+    Cell,
+    Code,
+    Facts,
+    Figure,
+    Fold,
+    Headline,
+    Part,
+    Row,
+    Rows,
+    Section,
+    Table,
+)
+from fairtrial.report.blocks import Text as Paragraph
+from fairtrial.results.results import Results
+from fairtrial.results.verdicts import PARTS
+
+ORDER = ("reversed", "equivalent", "undecided", "holds")
+"""Verdicts, the most surprising first."""
+MARKS = {name: f"word {name}" for name in ORDER}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A claim, or a check that has no difference to show.
+
+    Attributes
+    ----------
+    row : mapping
+        An entry of `verdicts.json`; a check has `say`, `verdict` and `note` only.
+    trial : Results or None
+        The results with its evidence; None for a check.
+    number : int
+        The number of the claim in its study, from 1.
+    prefix : str
+        The start of the names of its figures and links.
+    """
+
+    row: Mapping[str, Any]
+    trial: Results | None = None
+    number: int = 0
+    prefix: str = "claim"
+
+    @property
+    def name(self) -> str:
+        """The target of links to its evidence."""
+        return f"{self.prefix}-{self.number}"
+
+
+def list_entries(trial: Results) -> list[Entry]:
+    """List the claims of a judged trial."""
+    return [Entry(row, trial, number) for number, row in enumerate(trial.list_verdicts(), 1)]
+
+
+# -------------------------------------------------------------------------------------- headlines
+
+
+def list_headlines(entries: Sequence[Entry]) -> list[Headline]:
+    """List the headlines, the most surprising first.
+
+    Reversed claims come first, then claims whose difference comes mostly from how the runs are
+    trained and not from what they minimise, then all others.
+    """
+    ranked = sorted(entries, key=_rank)
+    return [
+        Headline(entry.row["verdict"], entry.row["say"], say_found(entry.row), entry.name)
+        for entry in ranked
+    ]
+
+
+def _rank(entry: Entry) -> tuple[bool, bool, int]:
+    verdict = entry.row["verdict"]
+    return verdict != "reversed", not is_of_training(entry.row), ORDER.index(verdict)
+
+
+OF_TRAINING = {
+    "unfinished": "Unfinished training is the largest part of it.",
+    "noise_floor": "The noise floor of the last steps is the largest part of it.",
+    "unfinished_and_noise_floor": "Training is the largest part of it, not the objective.",
+}
+"""What is said of a difference whose largest part is not the objective, as a test shows."""
+
+
+def is_of_training(row: Mapping[str, Any]) -> bool:
+    """Say whether a difference that matters comes mostly from how the runs are trained."""
+    return row["verdict"] in ("holds", "reversed") and row.get("largest_part") in OF_TRAINING
+
+
+def say_found(row: Mapping[str, Any]) -> str:
+    """Write the finding on a claim as a sentence.
+
+    Examples
+    --------
+    >>> say_found({"verdict": "reversed", "difference": -0.5, "low": -0.6, "high": -0.4,
+    ...     "on": "mse", "margin": 0.1, "seeds": 20, "largest_part": "objective", "note": ""})
+    'The opposite is true: the difference is -0.5 [-0.6, -0.4] in MSE.'
+    """
+    if row.get("difference") is None:
+        return row["note"]
+    shown, metric = show_difference(dict(row)), show_metric(row["on"])
+    found = {
+        "holds": f"The difference is {shown} in {metric}.",
+        "reversed": f"The opposite is true: the difference is {shown} in {metric}.",
+        "equivalent": f"No difference that matters: {shown} in {metric}, within a margin of "
+        f"{row['margin']:g}.",
+        "undecided": say_undecided(row, shown, metric),
+    }[row["verdict"]]
+    return f"{found} {OF_TRAINING[row['largest_part']]}" if is_of_training(row) else found
+
+
+def say_undecided(row: Mapping[str, Any], shown: str, metric: str) -> str:
+    """Say what the seeds show about a claim that they do not decide."""
+    if row["seeds"] == 1:
+        return f"One seed shows {shown} in {metric}."
+    return f"{row['seeds']} seeds cannot tell them apart: {shown} in {metric}."
+
+
+# --------------------------------------------------------------------------------------- evidence
+
+
+def build_claims(entries: Sequence[Entry], *, heading: str, lead: str) -> Section:
+    """Build the section of claims, with one fold of evidence per claim."""
+    rows = [entry.row for entry in entries]
+    counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in ORDER}
+    counted = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    number = "1 claim" if len(rows) == 1 else f"{len(rows)} claims"
+    return Section(
+        "claims",
+        heading,
+        f"{lead} {number}: {counted}.",
+        [
+            Part("Evidence for each claim", [build_fold(entry) for entry in entries]),
+            Part("All verdicts", [build_verdicts(rows)]),
+        ],
+    )
+
+
+def build_verdicts(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    why: bool = False,
+    name: str = "verdicts",
+    sorts: bool = True,
+) -> Table:
+    """Build the table of all verdicts, with a column of reasons if `why` is true."""
+    caption = (
+        "Each claim with its verdict and its difference (95 % interval; 90 % where equivalent; not "
+        "adjusted for the number of claims, as verdicts are); a positive difference favours the "
+        "claim"
+    )
+    columns = ["claim", "verdict", "difference [interval]", "measured by"]
+    cells = [_make_row(row) for row in rows]
+    if why:
+        columns.append("why")
+        cells = [
+            [*some, Cell(explain(dict(row)), "text")] for some, row in zip(cells, rows, strict=True)
+        ]
+    return Table(name, caption, columns, [Rows(cells)], sorts=sorts and not why)
+
+
+def _make_row(row: Mapping[str, Any]) -> list[Cell]:
+    return [
+        Cell(row["say"]),
+        Cell(row["verdict"], MARKS[row["verdict"]]),
+        Cell(show_difference(dict(row)), value=row.get("difference")),
+        Cell(show_metric(row.get("on", "checked")), "word"),
+    ]
+
+
+def build_fold(entry: Entry) -> Fold:
+    """Build the fold of a claim, with all its evidence."""
+    row, trial = entry.row, entry.trial
+    blocks: list[Block] = [Paragraph(say_found(row))]
+    if trial is not None:
+        blocks.append(Paragraph(say_stated(row)))
+    if (why := explain(dict(row))) and why != row.get("note"):
+        blocks.append(Paragraph(why))
+    if trial is not None and row.get("difference") is not None:
+        blocks += _build_figures(entry, trial)
+        blocks += [_build_recipes(entry, trial), Facts(_list_facts(row))]
+        blocks += _build_pairs(entry)
+        blocks += [
+            Paragraph(
+                "To train and judge only this claim again, run this in the folder of the page:"
+            ),
+            Code(_write_command(entry, trial)),
+        ]
+    return Fold(row["say"], blocks, entry.name, row["verdict"])
+
+
+def _write_command(entry: Entry, trial: Results) -> str:
+    """Write the command that trains and judges a claim alone, by the same test."""
+    place = "" if entry.prefix == "claim" else f"{trial.folder.name}/"
+    by_bets = entry.row["method"] == ANYTIME
+    looks = f" --until-decided --max-seeds {entry.row['seeds']}" if by_bets else ""
+    return f"fairtrial run {place}study.toml --claim {entry.number}{looks} --out {entry.name}"
+
+
+def _build_figures(entry: Entry, trial: Results) -> list[Block]:
+    row, number, name = entry.row, entry.number, entry.name
+    metric = show_metric(row["on"])
+    margin = ", the grey band the margin" if row["margin"] else ""
+    interval = (
+        ""
+        if row["low"] is None and row["high"] is None
+        else f" and its {_show_level(row)} interval"
+    )
+    differences = Figure(
+        f"{name}-differences",
+        f"Difference in {metric}, seed by seed",
+        plots.differences(trial, number),
+        "One mark per seed; a mark to the right of 0 agrees with the claim. The bar shows the mean"
+        f"{interval}{margin}.",
+    )
+    sides = Figure(
+        f"{name}-sides",
+        f"Both sides, {metric}",
+        plots.sides(trial, number),
+        "A line joins the two marks of a seed. The seeds are sorted by their difference.",
+    )
+    blocks: list[Block] = [Row([differences, sides])]
+    if any(row[part] is not None for part in PARTS):
+        caption = (
+            "The parts of the difference, as means over the seeds with their 95 % intervals. The "
+            f"diamond shows the whole difference{interval}."
+        )
+        chart = plots.cause(trial, number)
+        blocks.append(Figure(f"{name}-split", "The parts of the difference", chart, caption))
+    curves = plots.curves_of_claim(trial, number)
+    if curves is not None:
+        caption = "Lines: mean over the seeds. Bands: smallest to largest value."
+        blocks.append(Figure(f"{name}-curves", "Both sides during training", curves, caption))
+    where = "Each cell is tested alone over the seeds, without correction for the number of cells."
+    holds = plots.where_it_holds(trial, number)
+    if holds is not None:
+        blocks.append(Figure(f"{name}-margins", "Where the claim holds, by margin", holds, where))
+    grid = plots.grid_of_claim(trial, number)
+    if grid is not None:
+        blocks.append(Figure(f"{name}-grid", "Where the claim holds, over the grid", grid, where))
+    return blocks
+
+
+def _build_recipes(entry: Entry, trial: Results) -> Table:
+    """Build the table of the settings in which the two sides differ."""
+    pairs = (
+        read_claim(trial, entry.number).pairs.select("better", "than").unique(maintain_order=True)
+    )
+    arms = {
+        side: [find_arm(trial, name) for name in pairs[side].unique(maintain_order=True)]
+        for side in ("better", "than")
+    }
+    names = dict.fromkeys(name for side in arms.values() for arm in side for name in arm.settings)
+    rows = []
+    for name in names:
+        better, than = (
+            ", ".join(dict.fromkeys(_show_setting(arm.settings.get(name)) for arm in arms[side]))
+            for side in ("better", "than")
+        )
+        if better != than:
+            rows.append([Cell(name), Cell(better, "word"), Cell(than, "word")])
+    caption = "The settings in which the two sides differ; they share all others"
+    if pairs.height > 1:
+        caption += f" ({pairs.height} pairs of arms)"
+    return Table(f"{entry.name}-recipes", caption, ["setting", "better", "than"], [Rows(rows)])
+
+
+def _show_setting(value: object) -> str:
+    return "—" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _build_pairs(entry: Entry) -> list[Block]:
+    pairs = entry.row["pairs"]
+    if len(pairs) < 2:
+        return []
+    rows = [_make_pair_row(pair) for pair in pairs]
+    return [
+        Table(
+            f"{entry.name}-pairs",
+            "Mean difference of each pair of arms",
+            ["better", "than", "seeds", "difference"],
+            [Rows(rows)],
+        )
+    ]
+
+
+def _make_pair_row(pair: Mapping[str, Any]) -> list[Cell]:
+    difference = "—" if pair["difference"] is None else f"{pair['difference']:.4g}"
+    than = Cell(pair["than"], "text")
+    return [Cell(pair["better"]), than, Cell(str(pair["seeds"])), Cell(difference)]
+
+
+def _list_facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """List the facts that are known about a claim."""
+    facts = {
+        "seeds": row["seeds"],
+        "test": row["method"],
+        "interval": None
+        if row["low"] is None and row["high"] is None
+        else f"{_show_level(row)}, over {row['over']}, for this claim alone",
+        "margin": row["margin"] or None,
+        f"p-value, adjusted by {row.get('adjustment')}": _show(row["p_adjusted"]),
+        "seeds that agree with the claim": _show(row["beats"], ".0%"),
+        "difference / its standard deviation": _show(row["effect"]),
+        "correlation of the two sides": _show(row["correlation"]),
+        "seeds needed per side without pairing": row["unpaired_seeds"],
+        "main source of uncertainty": row["dominant"],
+    }
+    return [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
+
+
+def _show_level(row: Mapping[str, Any]) -> str:
+    return f"{100.0 * row.get('level', 0.95):.0f} %"
+
+
+def _show(value: float | None, form: str = ".3g") -> str:
+    return "" if value is None else f"{value:{form}}"

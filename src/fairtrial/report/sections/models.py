@@ -1,0 +1,104 @@
+"""The parts of a page about the trained models: fits, residuals, predictions, weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fairtrial import plots
+from fairtrial.errors import FairtrialError
+from fairtrial.plots.charts.layout import Chart
+from fairtrial.plots.of_data import N_DOTS
+from fairtrial.plots.of_runs import name_series
+from fairtrial.plots.rows import has_plain_pixels
+from fairtrial.report.blocks import Block, Figure, Fold, Part, Row, Text, make_name
+from fairtrial.results.results import Results
+from fairtrial.study.task import has_classes
+
+MOST_MODELS = 3
+"""Arms whose images the page shows; the images of further arms are folded."""
+
+
+def build_models(trial: Results) -> list[Part]:
+    """Build the parts: fits for numbers; predictions, weights and mistakes for classes."""
+    seed = trial.study.list_seeds()[0]
+    try:
+        if has_classes(trial.study.task):
+            return _build_images(trial, seed)
+        return _build_fits(trial, seed)
+    except FairtrialError as error:
+        text = f"The models cannot be shown: {error}"
+        return [Part("Models", [Text(text, notice=True)])]
+
+
+def _build_fits(trial: Results, seed: int) -> list[Part]:
+    blocks: list[Block] = []
+    fits = plots.fits(trial)
+    if fits is not None:
+        caption = (
+            f"Models of seed {seed}. Dots: the first {N_DOTS} training rows. Wide grey line: the "
+            "true line. Where lines overlap, the arms agree."
+        )
+        blocks.append(Figure("fits", "Data and fitted lines", fits, caption))
+    elif (predictions := plots.told(trial)) is not None:
+        caption = (
+            f"Models of seed {seed}, at most {N_DOTS} test rows. Line: prediction equals target."
+        )
+        blocks.append(Figure("predictions", "Predictions of test rows", predictions, caption))
+    residuals = plots.residuals(trial)
+    if residuals is not None:
+        caption = f"Target minus prediction for all training rows. Models of seed {seed}."
+        blocks.append(Figure("residuals", "Residuals", residuals, caption))
+    return [Part("Fits", blocks)] if blocks else []
+
+
+def _build_images(trial: Results, seed: int) -> list[Part]:
+    named, _ = name_series(trial)
+    arms = {
+        arm: " · ".join(filter(None, (setting, series)))
+        for arm, setting, series in named.select("arm", "setting", "series")
+        .unique(maintain_order=True)
+        .iter_rows()
+        if has_plain_pixels(trial, arm)
+    }
+
+    if not arms:
+        return []
+
+    def draw(kind: str, chart: Callable[[Results, str], Chart]) -> list[Figure]:
+        return [
+            Figure(f"{kind}-{make_name(title)}", title, chart(trial, arm))
+            for arm, title in arms.items()
+        ]
+
+    marks = "✓ marks a correct prediction, ✗ a wrong one; the true label is above it."
+    of_seed = f"Models of seed {seed}."
+    parts = [
+        ("Nine test images", f"The first nine test rows. {marks} {of_seed}",
+         draw("predictions", plots.predictions)),
+        ("Most confident mistakes", "For each model, the nine wrong predictions that it is most "
+         f"confident of. {marks} {of_seed}", draw("mistakes", plots.mistakes)),
+    ]  # fmt: skip
+    tall = [
+        ("Weights of each class", "Orange pixels count for the class, blue ones against it. All "
+         "classes and arms share one scale, symmetric about 0 and compressed towards its ends so "
+         f"that small weights are visible. {of_seed}", draw("weights", plots.weights)),
+        ("Confusion", "Rows: true class. Columns: predicted class. Values: per cent of the test "
+         "rows of the true class, over all seeds. Blue: correct. Orange: wrong, darker where more "
+         "frequent.", draw("confusion", plots.confusion)),
+    ]  # fmt: skip
+    return [
+        *(Part(heading, [Text(note), *_fold_rows(figures)]) for heading, note, figures in parts),
+        *(Part(heading, [Text(note), *_fold_tall(figures)]) for heading, note, figures in tall),
+    ]
+
+
+def _fold_rows(figures: list[Figure]) -> list[Block]:
+    """Show the first figures side by side and fold the others."""
+    shown, others = figures[:MOST_MODELS], figures[MOST_MODELS:]
+    more = "1 more arm" if len(others) == 1 else f"{len(others)} more arms"
+    return [Row(shown), *([Fold(more, [Row(others)])] if others else [])]
+
+
+def _fold_tall(figures: list[Figure]) -> list[Block]:
+    """Show the first figure and fold each of the others."""
+    return [*figures[:1], *(Fold(figure.title, [figure]) for figure in figures[1:])]

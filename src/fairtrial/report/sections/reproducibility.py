@@ -1,0 +1,99 @@
+"""The section on reproducibility."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fairtrial.report.blocks import Code, Facts, Fold, Part, Section, Table, row_of
+from fairtrial.report.blocks import Rows as TableRows
+from fairtrial.results.results import Results
+from fairtrial.results.store import DATA, STUDY
+
+SEEDS_CAPTION = "Seeds of each study, and the first 16 digits of its data's SHA-256"
+
+
+def build_reproducibility(
+    environment: Mapping[str, Any], trials: Sequence[Results], more: Sequence[Part] = ()
+) -> Section:
+    """Build the section.
+
+    Parameters
+    ----------
+    environment : mapping
+        The content of `environment.json`.
+    trials : sequence of Results
+        The studies; the section shows their files.
+    more : sequence of Part
+        Further parts.
+    """
+    known = _flatten({k: v for k, v in environment.items() if k != "verification"})
+    seeds = [
+        row_of(
+            trial.study.name,
+            f"{trial.runs.height:,}",
+            ", ".join(str(seed) for seed in trial.runs["seed"].unique().sort()),
+            _fingerprint(trial),
+        )
+        for trial in trials
+    ]
+    files = [
+        Fold(f"{STUDY}: {trial.study.name}", [Code((trial.folder / STUDY).read_text("utf-8"))])
+        for trial in trials
+    ]
+    columns = ["study", "runs", "seeds", "data"]
+    return Section(
+        "reproducibility",
+        "Reproducibility",
+        "A seed fixes everything random that does not depend on the arm: data, split, initial "
+        "weights, batch order and noise. The same versions and study files give the same figures.",
+        [
+            *([Part("Environment", [Facts(known)])] if known else []),
+            *more,
+            *_build_verification(environment.get("verification")),
+            Part("Seeds and data", [Table("seeds", SEEDS_CAPTION, columns, [TableRows(seeds)])]),
+            Part("Study files, as run", files),
+        ],
+    )
+
+
+def _fingerprint(trial: Results) -> str:
+    """Identify the data that runs were trained on; synthetic rows depend on seed and code alone."""
+    if DATA not in trial.runs.columns:
+        return "drawn from the seed"
+    known = trial.runs[DATA].drop_nulls().unique(maintain_order=True)
+    return ", ".join(fingerprint[:16] for fingerprint in known)
+
+
+def _build_verification(verification: Mapping[str, Any] | None) -> list[Part]:
+    """Build the table of the runs that the eager driver trained again."""
+    if not verification or not verification.get("lanes"):
+        return []
+    rows = [
+        row_of(
+            lane["run"],
+            f"{lane['trained']:,}",
+            f"{lane['deviation']:.1e}",
+            f"{lane['tolerance']:.0e}",
+        )
+        for lane in verification["lanes"]
+    ]
+    caption = (
+        "Randomly chosen runs, trained again in eager mode: the largest difference of a parameter, "
+        "relative to the largest parameter"
+    )
+    columns = ["run", "steps or epochs", "deviation", "tolerance"]
+    return [Part("Verified runs", [Table("verified-lanes", caption, columns, [TableRows(rows)])])]
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for name, value in values.items():
+        title = f"{prefix}{name}".replace("_", " ")
+        if isinstance(value, Mapping):
+            rows += _flatten(value, f"{title}: ")
+        elif isinstance(value, bool):
+            rows.append((title, "yes" if value else "no"))
+        elif value is not None:
+            rows.append((title, str(value)))
+    return rows

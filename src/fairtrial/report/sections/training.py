@@ -1,0 +1,199 @@
+"""The parts of a page about the runs: final results, curves, learning rates."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from fairtrial import plots
+from fairtrial.errors import FairtrialError
+from fairtrial.plots.charts import curves as curve_charts
+from fairtrial.plots.charts.appearance import capitalise, show_metric
+from fairtrial.plots.of_runs import choose_metric, find_unit, name_series
+from fairtrial.plots.summaries import (
+    OUTCOMES,
+    drop_diverged,
+    find_injections,
+    list_unique,
+    summarise_curves,
+)
+from fairtrial.report.blocks import Block, Figure, Fold, Part, Text, make_name
+from fairtrial.report.sections.seeds import count_seeds
+from fairtrial.results.results import Results
+
+MOST_FOLDS = 40
+"""Settings with loss curves on the page, at most."""
+AT_THE_END = "-at-the-end"
+"""End of the name of the figure with the final results of all arms."""
+
+
+def say_band(n_seeds: int) -> str:
+    """Explain lines and bands."""
+    if n_seeds == 1:
+        return "Lines: one seed."
+    return f"Lines: mean over {n_seeds} seeds. Bands: smallest to largest value."
+
+
+def build_results(trial: Results) -> Part:
+    """Build the part about the final results of every arm."""
+    metric = choose_metric(trial)
+    title = show_metric(metric)
+    many = count_seeds(trial) > 1
+    marks = "Large mark: mean over the seeds. Thin tick: one seed." if many else "One mark per arm."
+    n_diverged = (trial.runs["outcome"] == "diverged").sum()
+    if n_diverged == trial.runs.height:
+        text = f"All {n_diverged} runs diverged, so there are no final results to show."
+        return Part("Final results", [Text(text, notice=True), *_build_outcomes(trial)])
+    marks += f" Diverged runs are left out ({n_diverged})." if n_diverged else ""
+    blocks: list[Block] = [
+        Figure(
+            f"{make_name(metric)}{AT_THE_END}",
+            f"Final {title} of every arm",
+            plots.final_values(trial, metric),
+            marks,
+        )
+    ]
+    sensitivity = plots.sensitivity(trial, metric)
+    if sensitivity is not None:
+        blocks.append(
+            Figure(
+                "learning-rate-sensitivity",
+                f"{capitalise(title)} against the learning rate",
+                sensitivity,
+                "Arms that differ only in their learning rate."
+                + (" Mean over the seeds; lines: smallest to largest value." if many else ""),
+            )
+        )
+    return Part("Final results", [*blocks, *_build_outcomes(trial)])
+
+
+def _build_outcomes(trial: Results) -> list[Block]:
+    counts = trial.runs["outcome"].replace(OUTCOMES).value_counts(sort=True)
+    said = ", ".join(f"{count:,} {outcome}" for outcome, count in counts.iter_rows())
+    n_runs = trial.runs.height
+    if counts.height == 1 and trial.runs["outcome"][0] == "completed":
+        return [Text(f"All {n_runs:,} runs completed; none stopped early or diverged.")]
+    figure = Figure(
+        "outcomes",
+        "Outcome of each run",
+        plots.outcomes(trial),
+        f"One mark per run: {said}.",
+    )
+    return [figure]
+
+
+def build_curves(trial: Results) -> list[Part]:
+    """Build the parts about the course of training."""
+    said = "A run that ended keeps its last value. Diverged runs are left out."
+    blocks: list[Block] = [Text(f"{say_band(count_seeds(trial))} {said}")]
+    if drop_diverged(trial.runs).is_empty():
+        return []
+    quantities = set(trial.curves["quantity"].unique())
+    if "parameter_error" in quantities:
+        blocks.append(
+            Figure(
+                "parameter-error-on-the-way",
+                "Parameter error during training",
+                plots.curves(trial, "parameter_error"),
+                "Distance of weights and intercept from the true ones. All panels share one log "
+                "scale.",
+            )
+        )
+    blocks += _build_shares(trial)
+    blocks += _build_losses(trial)
+    parts = [Part("Curves", blocks)]
+    if injections := _build_injections(trial):
+        parts.append(injections)
+    rates = plots.learning_rates(trial)
+    if rates is not None:
+        many = count_seeds(trial) > 1
+        caption = "One line per run" if many else "One seed"
+        figure = Figure(
+            "learning-rates",
+            f"Learning rate at each {find_unit(trial.runs)}",
+            rates,
+            f"{caption}; a dot marks each change of the rate, such as a halving. Log scale.",
+        )
+        parts.append(Part("Learning rates that change", [figure]))
+    return parts
+
+
+def _build_shares(trial: Results) -> list[Block]:
+    """Build the figures of training and validation rows, epoch by epoch."""
+    figures: list[Block] = []
+    for metric, title in (("accuracy", "accuracy"), ("cross_entropy", "cross-entropy")):
+        try:
+            chart = plots.train_and_validation(trial, metric)
+        except FairtrialError:
+            continue  # Not of classes.
+        figure = Figure(
+            f"train-and-validation-{make_name(metric)}",
+            f"Training and validation {title} per epoch",
+            chart,
+            "The gap between the two shows how much better the model fits its training rows.",
+        )
+        figures.append(figure)
+    return figures
+
+
+def _build_losses(trial: Results) -> list[Block]:
+    """Build the loss curves, one figure per setting; all but the first are folded."""
+    named, _ = name_series(trial)
+    injected = set(named.filter(pl.col("arm").is_in(list(find_injections(named))))["setting"])
+    with_loss = trial.curves.filter(pl.col("quantity") == "loss")["run"].unique()
+    named = drop_diverged(named.filter(pl.col("run").is_in(with_loss.implode())))
+    settings = [name for name in list_unique(named, "setting") if name not in injected]
+    unlike = named["loss.kind"].n_unique() > 1 if "loss.kind" in named.columns else False
+    figures = [
+        Figure(
+            f"loss-{make_name(setting)}",
+            f"Training loss{f': {setting}' if setting else ''}",
+            plots.curves(trial, "loss", named.filter(setting=setting)["arm"].unique().to_list()),
+            "Each loss has its own scale, so the panels cannot be compared." if unlike else "",
+        )
+        for setting in settings[:MOST_FOLDS]
+    ]
+    folds: list[Block] = [Fold(figure.title, [figure]) for figure in figures[1:]]
+    return [*figures[:1], *folds]
+
+
+def _build_injections(trial: Results) -> Part | None:
+    """Build the loss curves of runs with injected noise, beside those without."""
+    named, looks = name_series(trial)
+    named = drop_diverged(named)
+    bases = find_injections(named)
+    if not bases:
+        return None
+    losses = summarise_curves(trial.curves, named, "loss")
+    places = {
+        arm: (setting, series)
+        for arm, setting, series in named.select("arm", "setting", "series").unique().iter_rows()
+    }
+    settings: dict[str, list[str | None]] = {}
+    for arm, base in bases.items():
+        settings.setdefault(places[arm][0], []).append(base)
+    figures: list[Block] = []
+    for setting, arms in settings.items():
+        wanted = pl.DataFrame(
+            [places[arm] for arm in arms if arm],
+            schema={"setting": pl.String, "series": pl.String},
+            orient="row",
+        )
+        reference = losses.join(wanted, on=["setting", "series"], how="semi")
+        names = ", ".join(sorted(set(wanted["setting"])))
+        chart = curve_charts.draw_curves(
+            losses.filter(setting=setting),
+            looks,
+            f"Training loss at each step for {setting}, one panel per series.",
+            facet="series",
+            y_title="loss",
+            x_title=find_unit(named),
+            reference=None
+            if reference.is_empty()
+            else reference.with_columns(setting=pl.lit(setting)),
+            share_y=False,
+            panels=4,
+        )
+        caption = f"Grey: the same recipe without the noise ({names})." if names else ""
+        figures.append(Figure(f"loss-{make_name(setting)}", setting, chart, caption))
+    note = Text("Training loss with injected noise, beside the same recipe without it. Log scale.")
+    return Part("Noise injected during training", [note, *figures])

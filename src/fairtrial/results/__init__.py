@@ -1,0 +1,1 @@
+"""Reading and writing a results folder; no trainer is imported here."""

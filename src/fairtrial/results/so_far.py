@@ -1,0 +1,50 @@
+"""What there is of a study that is still being run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fairtrial.files import write_text
+from fairtrial.results.store import STUDY, write_tables
+from fairtrial.study import Run, Study
+
+
+@dataclass(frozen=True)
+class SoFar:
+    """What there is of a study that is still being run.
+
+    Attributes
+    ----------
+    study : Study
+    runs, fingerprints : sequence of Run, of str
+        All runs that the study will have, each with its fingerprint.
+    parts : mapping of Path to sequence of str
+        The stacks that have finished, and the fingerprints of their runs.
+    data : mapping of str to str
+        The fingerprint of each arm's data, by the arm's name.
+    """
+
+    study: Study
+    runs: Sequence[Run]
+    fingerprints: Sequence[str]
+    parts: Mapping[Path, Sequence[str]]
+    data: Mapping[str, str]
+
+    @property
+    def n_finished(self) -> int:
+        """How many runs have finished."""
+        return len(self._find_finished())
+
+    def write(self, folder: Path) -> None:
+        """Write the tables of the runs that have finished, and the study, to another folder."""
+        finished = self._find_finished()
+        runs = [self.runs[place] for place in finished]
+        fingerprints = [self.fingerprints[place] for place in finished]
+        write_tables(folder, runs, fingerprints, self.parts, self.data)
+        write_text(folder / STUDY, self.study.to_toml())
+
+    def _find_finished(self) -> list[int]:
+        done = {fingerprint for part in self.parts.values() for fingerprint in part}
+        return [place for place, one in enumerate(self.fingerprints) if one in done]

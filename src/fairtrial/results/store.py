@@ -1,0 +1,209 @@
+"""The tables of a results folder, assembled from its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from fairtrial.files import write_file
+from fairtrial.study import Arm, Run
+from fairtrial.study.metrics import WAY
+
+STUDY, RUNS, CURVES, PARAMETERS, TEST_ROWS, AVERAGES, ENVIRONMENT, VERDICTS, PAIRS = (
+    "study.toml", "runs.parquet", "curves.parquet", "parameters.parquet", "test_rows.parquet",
+    "averages.parquet", "environment.json", "verdicts.json", "pairs.parquet",
+)  # fmt: skip
+
+# What the report makes of the tables: pages that load nothing, and files that were asked for.
+PAGES, ASKED_FOR = ("report.html", "one-page.html"), ("figures", "tables")
+# The column with the fingerprint of a run's data.
+DATA = "data_sha256"
+
+# A fixed size, so that the same rows make the same bytes.
+ROW_GROUP = 2**18
+
+
+def write_tables(
+    folder: Path,
+    runs: Sequence[Run],
+    fingerprints: Sequence[str],
+    parts: Mapping[Path, Sequence[str]],
+    data: Mapping[str, str] | None = None,
+) -> None:
+    """Assemble the five tables of a results folder.
+
+    `runs.parquet` has the runs in the order given, and so has `averages.parquet`. The other tables
+    go through memory piece by piece, in the order in which the parts' first runs stand there.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they go.
+    runs, fingerprints : sequence of Run, of str
+        Every run with its fingerprint; runs that are alike have the same one.
+    parts : mapping of Path to sequence of str
+        Each part, and which of its runs count.
+    data : mapping of str to str, optional
+        The fingerprint of each arm's data, by the arm's name; "" where there is none.
+
+    Raises
+    ------
+    MachineError
+        If the folder cannot be written.
+    """
+    index = index_runs(runs, fingerprints)
+    place = {fingerprint: number for number, fingerprint in reversed(list(enumerate(fingerprints)))}
+    ordered = sorted(parts, key=lambda path: min(place[one] for one in parts[path]))
+    scanned = pl.scan_parquet(ordered, glob=False)  # Folders may have any name.
+    counted = pl.LazyFrame({"fingerprint": [one for path in ordered for one in parts[path]]})
+    results = scanned.join(counted, on="fingerprint", how="semi", maintain_order="left")
+    for name, table in (
+        (RUNS, make_run_table(runs, index, results, data or {})),
+        (AVERAGES, make_average_table(index, results)),
+    ):
+        write_file(
+            folder / name,
+            lambda path, table=table: table.write_parquet(path, row_group_size=ROW_GROUP),
+        )
+    for name, make in (
+        (CURVES, make_curve_table),
+        (PARAMETERS, make_parameter_table),
+        (TEST_ROWS, make_test_row_table),
+    ):
+        long = make(results.join(index.lazy(), on="fingerprint", maintain_order="left_right"))
+        write_file(
+            folder / name,
+            lambda path, long=long: long.sink_parquet(path, row_group_size=ROW_GROUP),
+        )
+
+
+def index_runs(runs: Sequence[Run], fingerprints: Sequence[str]) -> pl.DataFrame:
+    """List the names of the runs beside their fingerprints."""
+    return pl.DataFrame({"run": [run.name for run in runs], "fingerprint": list(fingerprints)})
+
+
+def make_run_table(
+    runs: Sequence[Run], index: pl.DataFrame, results: pl.LazyFrame, data: Mapping[str, str]
+) -> pl.DataFrame:
+    """Make `runs.parquet`: a row a run, its settings by dotted name, outcome, metrics.
+
+    A column that only some tasks or kinds have is null in the other rows.
+    """
+    arms: dict[int, Arm] = {id(run.arm): run.arm for run in runs}
+    number = {key: position for position, key in enumerate(arms)}
+    settings = make_arm_table(list(arms.values()), data).with_row_index("number")
+    frame = index.with_columns(
+        pl.Series("seed", [run.seed for run in runs], pl.UInt64),
+        pl.Series("number", [number[id(run.arm)] for run in runs], pl.UInt32),
+    )
+    columns = ["fingerprint", "outcome", "ended_at", "seconds", "metric", "metric_value"]
+    table = frame.join(settings, on="number", how="left", maintain_order="left").join(
+        results.select(columns).collect(), on="fingerprint", how="left", maintain_order="left"
+    )
+    metrics = table["metric"].explode().unique(maintain_order=True).drop_nulls()
+    return table.select(
+        "run", "arm", pl.col("seed").cast(pl.Int64),
+        *(name for name in settings.columns if name not in ("number", "arm")),
+        "outcome", "ended_at", "seconds",
+        *(_take_metric(name) for name in metrics),
+    )  # fmt: skip
+
+
+def make_arm_table(arms: Sequence[Arm], data: Mapping[str, str]) -> pl.DataFrame:
+    """Make a table of arms: name, every setting by its dotted name, and the data's fingerprint.
+
+    There is no column `data_sha256` where no arm has data beside its settings.
+    """
+    more = [DATA] if any(data.values()) else []
+    rows = [
+        {"arm": arm.name, **arm.settings, **dict.fromkeys(more, data.get(arm.name) or None)}
+        for arm in arms
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def make_average_table(index: pl.DataFrame, results: pl.LazyFrame) -> pl.DataFrame:
+    """Make `averages.parquet`: the metrics of the end at the mean of a run's last iterates.
+
+    A row for each run that has such a mean: run, n_test_rows, right (as in `test_rows.parquet`),
+    then the metrics.
+    """
+    columns = {"metric": "average_metric", "metric_value": "average_value"}
+    means = results.select("fingerprint", "n_test_rows", right="average_right", **columns)
+    table = index.join(
+        means.drop_nulls("metric").collect(), on="fingerprint", maintain_order="left"
+    )
+    metrics = table["metric"].explode().unique(maintain_order=True).drop_nulls()
+    return table.select("run", "n_test_rows", "right", *(_take_metric(name) for name in metrics))
+
+
+def _take_metric(name: str) -> pl.Expr:
+    """Take one metric out of a row's list of names and its list of values."""
+    position = pl.col("metric").list.eval(pl.element() == name).list.arg_max()
+    has_it = pl.col("metric").list.contains(name)
+    value = pl.col("metric_value").list.get(position, null_on_oob=True)
+    return pl.when(has_it).then(value).alias(name)
+
+
+def make_curve_table(results: pl.LazyFrame) -> pl.LazyFrame:
+    """Make `curves.parquet`: run, at, quantity, value."""
+    return (
+        results.select("run", "quantity", "at", "value")
+        .explode("quantity", "at", "value")
+        .explode("at", "value")
+        .drop_nulls("quantity")
+        .select("run", "at", "quantity", "value")
+    )
+
+
+def make_parameter_table(results: pl.LazyFrame) -> pl.LazyFrame:
+    """Make `parameters.parquet`: run, parameter, shape, values (row-major)."""
+    return (
+        results.select("run", "parameter", "shape", values="parameter_values")
+        .explode("parameter", "shape", "values")
+        .drop_nulls("parameter")
+    )  # fmt: skip
+
+
+def make_test_row_table(results: pl.LazyFrame) -> pl.LazyFrame:
+    """Make `test_rows.parquet`: run, n_test_rows, right (a bit a row, the first one highest)."""
+    return results.select("run", "n_test_rows", "right").drop_nulls("right")
+
+
+def summarise_arms(folder: Path) -> list[dict[str, Any]]:
+    """Summarise a results folder for the terminal: each arm's outcomes and mean metrics.
+
+    Returns
+    -------
+    list of dict
+        `arm`, `runs`, `outcomes`, then each scoreboard metric's mean over the runs that did not
+        diverge, as text; without rate and fluctuation, for which terminals are too narrow.
+    """
+    runs = pl.read_parquet(folder / RUNS, glob=False)
+    metrics = [
+        name for name in runs.columns[runs.columns.index("seconds") + 1 :] if name not in WAY
+    ]
+    return [
+        {
+            "arm": name,
+            "runs": arm.height,
+            "outcomes": ", ".join(
+                f"{row['count']} {row['outcome']}"
+                for row in arm["outcome"].value_counts(sort=True).to_dicts()
+            ),
+            **{
+                metric: _show_mean(arm.filter(pl.col("outcome") != "diverged")[metric])
+                for metric in metrics
+            },
+        }
+        for (name,), arm in runs.group_by("arm", maintain_order=True)
+    ]
+
+
+def _show_mean(values: pl.Series) -> str:
+    """Show the mean; nothing where no run of the arm has the metric."""
+    mean = values.mean()
+    return "" if mean is None else f"{mean:.4g}"

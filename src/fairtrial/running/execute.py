@@ -1,0 +1,310 @@
+"""Train all runs of a study that its folder does not have yet, and assemble its tables."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import tomllib
+from collections.abc import Callable, Collection, Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+from joblib import cpu_count
+
+from fairtrial.data.features.watch import watch
+from fairtrial.data.load import check_data, fingerprint_data
+from fairtrial.errors import MachineError
+from fairtrial.files import explain_write_errors, lock_folder, write_json, write_text
+from fairtrial.progress import Progress
+from fairtrial.results.design import declare
+from fairtrial.results.fingerprint import fingerprint_runs
+from fairtrial.results.identity import NO_TABLES, fingerprint_tables
+from fairtrial.results.saved_stacks import Part, find_parts, write_part
+from fairtrial.results.so_far import SoFar
+from fairtrial.results.store import ASKED_FOR, PAGES, STUDY, write_tables
+from fairtrial.running.place import PLAN, check_place, keep_edited_study
+from fairtrial.running.plan import StackPlan, plan_stacks
+from fairtrial.running.stack_progress import StackProgress
+from fairtrial.study import Arm, Run, Study
+
+Note = Callable[[str], None]
+
+
+Grown = Callable[[SoFar], None]
+
+
+class Engine(Protocol):
+    """Where stacks train."""
+
+    @property
+    def n_at_once(self) -> int:
+        """How many stacks train on one machine at once, and share its memory."""
+        ...
+
+    def measure_free_memory(self) -> int:
+        """Return what they may take together if nobody says, in bytes."""
+        ...
+
+    def train(
+        self, plans: Sequence[StackPlan], progress: StackProgress
+    ) -> Generator[tuple[StackPlan, list[Part]], None, None]:
+        """Train stacks, in any order, and yield the parts of each as it finishes."""
+        ...
+
+
+class Here:
+    """The engine that trains on this machine: as many stacks at once as it has processors."""
+
+    def __init__(self) -> None:
+        self.n_at_once = cpu_count()
+
+    def measure_free_memory(self) -> int:
+        """Return half of what is free, in bytes."""
+        return psutil.virtual_memory().available // 2
+
+    def train(
+        self, plans: Sequence[StackPlan], progress: StackProgress
+    ) -> Generator[tuple[StackPlan, list[Part]], None, None]:
+        """Train stacks and yield their parts; stacks that still run at the end are dropped."""
+        from fairtrial.running.stack import train_parts  # TensorFlow, only where it is used.
+
+        dropped = threading.Event()
+
+        def train_one(plan: StackPlan) -> list[Part]:
+            def stop_if_dropped() -> None:
+                if dropped.is_set():
+                    raise InterruptedError
+
+            def tell(n_training: int, at: int) -> None:
+                stop_if_dropped()
+                progress.note(plan, n_training, at)
+
+            def tell_of_features() -> None:
+                stop_if_dropped()
+                progress.note_features(plan)
+
+            with watch(tell_of_features):
+                return train_parts(plan, tell)
+
+        pool = ThreadPoolExecutor(self.n_at_once)
+        futures: dict[Future[list[Part]], StackPlan] = {}
+        failures = []
+        try:
+            # The longest first: nothing long is left when the others have ended.
+            futures |= {
+                pool.submit(train_one, plan): plan
+                for plan in sorted(plans, key=lambda plan: plan.seconds, reverse=True)
+            }
+            while futures:
+                # Looked at again and again: a wait without end would not notice Ctrl-C, which may
+                # reach one of TensorFlow's threads instead of this one.
+                for future in wait(futures, timeout=0.2, return_when=FIRST_COMPLETED).done:
+                    plan = futures.pop(future)
+                    if error := future.exception():
+                        failures.append(error)
+                    else:
+                        yield plan, future.result()
+            if failures:  # Only now: the other stacks are worth keeping.
+                raise failures[0]
+        finally:
+            dropped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            wait(futures, timeout=1.5)
+
+
+def run_study(
+    study: Study,
+    folder: Path,
+    progress: Progress = lambda status: None,
+    note: Note = lambda sentence: None,
+    memory: int | None = None,
+    engine: Engine | None = None,
+    more: Sequence[Run] = (),
+    grown: Grown = lambda so_far: None,
+    until_decided: bool = False,
+) -> None:
+    """Train the runs of a study that its folder lacks, and assemble the tables.
+
+    Every finished stack is safe on the disk at once. Whatever stops this, the same call goes on
+    where it was, and ends with the same tables.
+
+    Parameters
+    ----------
+    study : Study
+        What to train.
+    folder : Path
+        Where the results go, and where those of earlier calls are looked for.
+    progress : callable
+        Told how far the study is, about every second.
+    note : callable
+        Told, in sentences, what is reused, damaged, or had to be done another way.
+    memory : int, optional
+        What all stacks that train at once may take, in bytes; half of what is free if absent.
+    engine : Engine, optional
+        Where stacks train; `Here` if absent.
+    more : sequence of Run
+        Runs of the study's arms with further seeds.
+    grown : callable
+        Is given what there is after each finished stack but the last.
+    until_decided : bool
+        Whether seeds may be added for claims that are undecided; `design.json` keeps it.
+
+    Raises
+    ------
+    InputError
+        If the data that the study names cannot be used, or the folder holds files that fairtrial
+        did not write.
+    MachineError
+        If the data cannot be had, the memory does not hold a run, the folder cannot be written or
+        is in use.
+    """
+    check_place(folder)
+    check_data(study.list_arms())
+    runs = [*study.list_runs(), *more]
+    data, fingerprints = fingerprint_arms_data(study.list_arms()), fingerprint_runs(runs)
+    wanted = dict(zip(reversed(fingerprints), reversed(runs), strict=True))
+    engine = engine or Here()
+    with lock_folder(folder):
+        parts, n_others = find_parts(folder, wanted, note)
+        done = {fingerprint for here in parts.values() for fingerprint in here}
+        declare(folder, study, until_decided, len(done) + n_others)
+        say_reused(len(done), len(wanted), n_others, note)
+        missing = [run for key, run in reversed(wanted.items()) if key not in done]
+        plans = plan_stacks(
+            missing, remember_memory(folder, memory, engine), averages=study.needs_averages
+        )
+        stacks, n_left, said = StackProgress(plans, progress), len(plans), set[str]()
+        with contextlib.closing(engine.train(plans, stacks)) as trained:
+            for plan, finished in trained:
+                for part in finished:
+                    refuse_other_origin(part, wanted)
+                    parts[write_part(folder, part)] = list(part.fingerprints)
+                    for sentence in part.notes:
+                        if sentence not in said:  # Stacks of other seeds say the same.
+                            said.add(sentence)
+                            note(sentence)
+                stacks.finish(plan)
+                n_left -= 1
+                if n_left:
+                    grown(SoFar(study, runs, fingerprints, parts, data))
+        stacks.tell("tables")
+        before = fingerprint_tables(folder)
+        say_replaced(folder, study, note)
+        # Last of all comes the study: a folder without it has not been run to its end.
+        if kept := keep_edited_study(folder):
+            note(f"{folder / STUDY} was edited by hand: it is kept as {kept}.")
+        with explain_write_errors(folder):
+            (folder / STUDY).unlink(missing_ok=True)
+        write_tables(folder, runs, fingerprints, parts, data)
+        write_text(folder / STUDY, study.to_toml())
+        if before not in (NO_TABLES, fingerprint_tables(folder)):
+            drop_pages(folder, note)
+
+
+def drop_pages(folder: Path, note: Note) -> None:
+    """Remove the pages of the runs that other runs have replaced, and name what else is old."""
+    with explain_write_errors(folder):
+        for name in PAGES:
+            (folder / name).unlink(missing_ok=True)
+    if old := [str(folder / name) for name in ASKED_FOR if (folder / name).is_dir()]:
+        note(f"{' and '.join(old)} show the runs before: write them again with fairtrial report.")
+
+
+def declare_study(study: Study, folder: Path, note: Note = lambda sentence: None) -> None:
+    """Write down the design of a study, before anything of it is trained or copied.
+
+    Raises
+    ------
+    InputError
+        If the folder holds files that fairtrial did not write.
+    MachineError
+        If it cannot be written or is in use.
+    """
+    check_place(folder)
+    with lock_folder(folder):
+        _, n_runs = find_parts(folder, (), note)
+        declare(folder, study, False, n_runs)
+
+
+def estimate_training(
+    study: Study, folder: Path, note: Note, memory: int | None = None, known: Collection[str] = ()
+) -> float:
+    """Estimate the seconds of training what a folder lacks of a study.
+
+    They are those of two cores of an AMD EPYC; on others the proportions are much the same. Runs
+    with the fingerprints that are `known` count as trained.
+    """
+    runs = study.list_runs()
+    wanted = dict(zip(fingerprint_runs(runs), runs, strict=True))
+    parts, _ = find_parts(folder, wanted, note)
+    done = {fingerprint for here in parts.values() for fingerprint in here} | {*known}
+    missing = [run for key, run in wanted.items() if key not in done]
+    stack_bytes = recall_memory(folder) or (memory or Here().measure_free_memory()) // cpu_count()
+    return sum(plan.seconds for plan in plan_stacks(missing, stack_bytes))
+
+
+def fingerprint_arms_data(arms: Sequence[Arm]) -> dict[str, str]:
+    """Fingerprint the data of arms by their names; "" where the settings say everything."""
+    known = {task: fingerprint_data(task) for task in dict.fromkeys(arm.task for arm in arms)}
+    return {arm.name: known[arm.task] for arm in arms}
+
+
+def refuse_other_origin(part: Part, wanted: Collection[str]) -> None:
+    """Refuse a part that was made with other data or code than this process has seen.
+
+    Raises
+    ------
+    MachineError
+        If its fingerprints say so.
+    """
+    if not all(fingerprint in wanted for fingerprint in part.fingerprints):
+        raise MachineError(
+            "The data changed while the study ran, or a worker has other data, or another version "
+            "of fairtrial, TensorFlow, NumPy or scikit-learn, than this machine. Results of "
+            "another origin are not used; mend that, then run the same command again."
+        )
+
+
+def say_replaced(folder: Path, study: Study, note: Note) -> None:
+    """Say so where the tables of another study are about to be replaced."""
+    try:
+        before = tomllib.loads((folder / STUDY).read_text(encoding="utf-8"))["name"]
+    except (OSError, ValueError, KeyError):
+        return
+    if before != study.name:
+        note(f"{folder} held the tables of {before!r}; those of {study.name!r} replace them.")
+
+
+def say_reused(n_done: int, n_wanted: int, n_others: int, note: Note) -> None:
+    """Say what earlier calls have left, if anything."""
+    if n_done:
+        note(f"{n_done} of {n_wanted} runs are there already and are not trained again.")
+    if n_others:
+        note(
+            f"{n_others} runs that this study does not have, by other settings, seeds, data or "
+            "training code, are there too: they are left alone."
+        )
+
+
+def remember_memory(folder: Path, memory: int | None, engine: Engine) -> int:
+    """Choose what a stack may take, in bytes; the folder remembers it.
+
+    So a study that goes on is cut into the same stacks as before, whatever is free by then.
+    """
+    if memory is None and (remembered := recall_memory(folder)):
+        return remembered
+    stack_bytes = (memory or engine.measure_free_memory()) // engine.n_at_once
+    write_json(folder / PLAN, {"stack_bytes": stack_bytes})
+    return stack_bytes
+
+
+def recall_memory(folder: Path) -> int | None:
+    """Recall what a stack of a results folder may take, in bytes; None where it does not say."""
+    try:
+        stack_bytes = json.loads((folder / PLAN).read_text(encoding="utf-8"))["stack_bytes"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return stack_bytes if isinstance(stack_bytes, int) and stack_bytes > 0 else None

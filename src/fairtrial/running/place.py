@@ -1,0 +1,93 @@
+"""Which folders results may go to: new or empty ones, and those that fairtrial made."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+from fairtrial.errors import InputError
+from fairtrial.files import explain_write_errors
+from fairtrial.results.design import DESIGN
+from fairtrial.results.saved_stacks import PARTS
+from fairtrial.results.store import CURVES, RUNS, STUDY
+from fairtrial.study import Study
+
+PLAN = f"{PARTS}/plan.json"
+MOST_NAMES = 3
+
+
+def is_made(folder: Path) -> bool:
+    """Say whether fairtrial made a folder, to hold the results of a study."""
+    older = all((folder / name).is_file() for name in (STUDY, RUNS, CURVES))
+    return older or any((folder / name).is_file() for name in (DESIGN, PLAN))
+
+
+def check_place(folder: Path, parts: tuple[str, ...] = ()) -> None:
+    """See that results replace nothing that fairtrial did not write.
+
+    Parameters
+    ----------
+    folder : Path
+        Where results are to go. Hidden files and empty folders in it do not count.
+    parts : tuple of str
+        Of a lab: the names of its results folders.
+
+    Raises
+    ------
+    InputError
+        If it has files and fairtrial did not make it.
+    MachineError
+        If it cannot be looked into.
+    """
+    with explain_write_errors(folder):
+        if not folder.is_dir():
+            return
+        names = _list_names(folder)
+    made = any(is_made(folder / part) for part in parts) if parts else is_made(folder)
+    if names and (not made or (parts and is_made(folder))):
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        there = ", ".join(names[:MOST_NAMES]) + more
+        kind = "the lab" if parts else "a study"
+        raise InputError(
+            f"{folder.absolute()} is not a folder that fairtrial made for the results of {kind}: "
+            f"it holds {there}. Nothing there is replaced. Choose a new or an empty folder with "
+            "--out."
+        )
+
+
+def _list_names(folder: Path) -> list[str]:
+    seen = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    is_empty = (path.is_dir() and not path.is_symlink() and not _list_names(path) for path in seen)
+    return [path.name for path, empty in zip(seen, is_empty, strict=True) if not empty]
+
+
+def keep_edited_study(folder: Path) -> Path | None:
+    """Keep a `study.toml` that was edited by hand under another name, before it is replaced.
+
+    Returns
+    -------
+    Path or None
+        Where it is kept; None where the file is as fairtrial wrote it, or there is none.
+
+    Raises
+    ------
+    MachineError
+        If it cannot be renamed.
+    """
+    path = folder / STUDY
+    with explain_write_errors(path):
+        if not path.is_file() or _is_written(path):
+            return None
+        places = (folder / f"edited-{number}-{STUDY}" for number in itertools.count(1))
+        kept = next(place for place in places if not place.exists())
+        path.rename(kept)
+    return kept
+
+
+def _is_written(path: Path) -> bool:
+    """Say whether a study file is exactly what fairtrial writes for its study."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return text == Study.from_toml(text).to_toml()
+    except (InputError, UnicodeDecodeError):
+        return False

@@ -1,0 +1,272 @@
+"""Which runs train together: runs to stacks."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, TypeVar
+
+from fairtrial.baselines import is_random
+from fairtrial.data.load import measure_data
+from fairtrial.running.cost import estimate_fit, estimate_seconds
+from fairtrial.study import Arm, Run
+from fairtrial.study.baseline import AnyBaseline
+from fairtrial.study.features import AS_THEY_COME
+from fairtrial.study.recipe import Recipe
+from fairtrial.study.task import (
+    AnyTask,
+    DigitsTask,
+    FashionMnistTask,
+    LinearTask,
+    LineTask,
+    TableTask,
+    has_classes,
+    has_images,
+    has_one_test_set,
+)
+from fairtrial.training.lanes import share_lanes
+from fairtrial.training.sizes import BLOCK, CHUNK, NOISE_PIECE, PIECE
+
+# Wider stacks cost more a lane: their parameters, or their residuals, leave the processor's cache.
+USEFUL_LANES, USEFUL_RESIDUALS = 128, 2**20
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)  # Plans are told apart as objects: comparing them is slow.
+class StackPlan:
+    """Runs that train as one program: a row of runs for each data set, alike in their recipes.
+
+    Attributes
+    ----------
+    runs : tuple of tuple of Run
+        S rows of R runs: one task and seed in each row, one recipe in each column.
+    averages : bool
+        Whether the means of the runs' last iterates are kept.
+    """
+
+    runs: tuple[tuple[Run, ...], ...]
+    averages: bool = False
+
+    @property
+    def n_runs(self) -> int:
+        """S times R."""
+        return len(self.runs) * len(self.runs[0])
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether its runs are fits of one baseline."""
+        return not isinstance(self.runs[0][0].arm.recipe, Recipe)
+
+    @property
+    def recipes(self) -> list[Recipe]:
+        """The R recipes of its columns."""
+        return [run.arm.trained for run in self.runs[0]]
+
+    @cached_property
+    def lanes(self) -> tuple[list[Recipe], list[int]]:
+        """What each of its L lanes trains, and the lane of each column; see `share_lanes`."""
+        return share_lanes(self.recipes)
+
+    @property
+    def length(self) -> int:
+        """The most steps (epochs) that a lane takes."""
+        return 1 if self.is_baseline else max(recipe.length for recipe in self.lanes[0])
+
+    @property
+    def lane_steps(self) -> int:
+        """Steps (epochs) of all lanes together, if none ends early; of a baseline its fits."""
+        return len(self.runs) * (
+            1 if self.is_baseline else sum(recipe.length for recipe in self.lanes[0])
+        )
+
+    @cached_property
+    def seconds(self) -> float:
+        """How long it should take; see `cost`."""
+        run = self.runs[0][0]
+        if isinstance(run.arm.recipe, Recipe):
+            return estimate_seconds(run.arm.task, self.lanes[0], len(self.runs))
+        n_fits = len(self.runs) if is_random(run.arm.recipe) else 1
+        return n_fits * estimate_fit(run.arm.task, run.arm.recipe)
+
+    def halve(self) -> tuple[StackPlan, ...]:
+        """Part the data sets; where there is one, its lanes; a single lane is not parted."""
+        row, *others = self.runs
+        if others:
+            middle = -(-len(self.runs) // 2)
+            halves = self.runs[:middle], self.runs[middle:]
+            return tuple(replace(self, runs=half) for half in halves)
+        longest, places = self.lanes
+        middle = -(-len(longest) // 2)
+        first = tuple(run for run, lane in zip(row, places, strict=True) if lane < middle)
+        second = tuple(run for run, lane in zip(row, places, strict=True) if lane >= middle)
+        return tuple(replace(self, runs=(half,)) for half in (first, second) if half)
+
+
+def plan_stacks(
+    runs: Sequence[Run], memory: int = 2**30, *, averages: bool = False
+) -> list[StackPlan]:
+    """Arrange runs in stacks that fit in memory.
+
+    Runs on the same rows share a data set; data sets that carry the same recipes share a stack.
+    Runs of a seed that take the same steps are one lane, trained once. Full-batch lanes of
+    different length part, so that short ones do not wait, and so do lanes with noise on their data,
+    which each need targets of their own. Baselines are fitted apart. Stacks are not wider than
+    pays: several of them train at once.
+
+    What is left after some stacks have been trained is arranged in the same stacks again.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        In any order.
+    memory : int
+        What a stack may take, in bytes, by `estimate_memory`.
+    averages : bool
+        Whether the means of the runs' last iterates are kept.
+
+    Returns
+    -------
+    list of StackPlan
+        Every run in exactly one of them. A run that alone takes more than `memory` stands alone.
+    """
+    fits = [run for run in runs if not isinstance(run.arm.recipe, Recipe)]
+    runs = [run for run in runs if isinstance(run.arm.recipe, Recipe)]
+    shares = _remember_per_arm(runs, _shares)
+    recipes = _remember_per_arm(runs, lambda arm: arm.recipe)
+    datasets: dict[tuple, list[list[Run]]] = defaultdict(list)
+    for lane in _gather_lanes(runs):
+        steps = max(run.arm.trained.steps or 0 for run in lane)
+        datasets[shares[id(lane[0].arm)], lane[0].seed, steps].append(lane)
+    stacks: dict[tuple, list[tuple[Run, ...]]] = defaultdict(list)
+    for lanes in datasets.values():
+        together = list(itertools.chain(*lanes))
+        for piece in _cut(lanes, _lanes_per_dataset(together, memory)):
+            row = tuple(itertools.chain(*piece))
+            columns = tuple(recipes[id(run.arm)] for run in row)
+            stacks[_shape(row[0].arm.task), columns].append(row)
+    trained = [
+        StackPlan(rows, averages)
+        for alike in stacks.values()
+        for rows in _cut(alike, _datasets_per_stack(alike[0], memory))
+    ]
+    return trained + plan_fits(fits)
+
+
+def plan_fits(runs: Sequence[Run]) -> list[StackPlan]:
+    """Plan the fits of baselines: one by one, but for those that every seed shares."""
+    plans: dict[object, list[tuple[Run, ...]]] = defaultdict(list)
+    for run in runs:
+        task, baseline = run.arm.task, run.arm.recipe
+        is_alike = isinstance(baseline, AnyBaseline) and not is_random(baseline)
+        is_shared = is_alike and has_one_test_set(task)
+        plans[(task, baseline) if is_shared else run.name].append((run,))
+    return [StackPlan(tuple(rows)) for rows in plans.values()]
+
+
+def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
+    """Estimate what a data set takes, and what each of its lanes adds.
+
+    Parameters
+    ----------
+    row : sequence of Run
+        The runs on the data set.
+
+    Returns
+    -------
+    dataset, lane : int
+        Bytes, both on the generous side: every copy that is alive at once, counted.
+    """
+    task, recipe = row[0].arm.task, row[0].arm.trained
+    n_steps = max(run.arm.trained.steps or 0 for run in row)
+    n_train_rows, n_test_rows, n_features, n_classes = measure_data(task, recipe.features)
+    n_rows, is_table = n_train_rows + n_test_rows, isinstance(task, TableTask)
+    has_bytes = isinstance(task, FashionMnistTask | DigitsTask)
+    n_columns = measure_data(task).n_features
+    # A table's columns: as read, imputed, standardised, and side by side, in float64.
+    source = 4 * 8 * n_rows * n_columns if is_table else 0
+    if not n_classes:
+        values = (3 * n_train_rows + 2 * n_test_rows) * (n_features + 1)
+        # Residuals and what is made of them; measured, see docs/speed.md.
+        arrays = 3 + (n_features > 1) + 4 * (recipe.noise.data is not None)
+        # Curves, and the iterates that a mean may need: of one call, and the last tenth.
+        lane = arrays * n_train_rows + 6 * 3 * n_steps + 10 * n_features
+        lane += (n_features + 1) * (2 * CHUNK + n_steps // 10)
+        return 4 * values + source, 4 * lane
+    # Features: as loaded, split, as tensors, and in the epoch's order. Parameters: the state before
+    # and after the step with two slots each, gradient, start, best and mean.
+    block = BLOCK + (recipe.batch_size or 0)
+    lane = 4 * n_classes * (12 * (n_features + 1) + 6 * block)
+    is_mapped = has_images(task) and recipe.features != AS_THEY_COME
+    features = n_rows * n_features * (1 if has_bytes and not is_mapped else 4)
+    if is_mapped:
+        features = min(features, PIECE)  # They stay in their file.
+        # What they are made of: images as read, and split.
+        source = 2 * n_rows * n_columns * (1 if has_bytes else 4)
+    # Noise on the features of a piece, as drawn and as a tensor.
+    noise = 2 * NOISE_PIECE * (recipe.noise.data is not None)
+    return 5 * features + source + 4 * block * n_features + noise, lane
+
+
+def _gather_lanes(runs: Sequence[Run]) -> list[list[Run]]:
+    """Gather the runs of a seed that take the same steps: one lane trains them."""
+    courses = _remember_per_arm(runs, lambda arm: (arm.task, arm.trained.course))
+    lanes: dict[tuple[int, int], list[Run]] = defaultdict(list)
+    for run in runs:
+        lanes[courses[id(run.arm)], run.seed].append(run)
+    return list(lanes.values())
+
+
+def _remember_per_arm(runs: Sequence[Run], describe: Callable[[Arm], Any]) -> dict[int, int]:
+    """Give a number to what arms have in common, once an arm: settings are slow to compare."""
+    numbers: dict[Any, int] = {}
+    arms = {id(run.arm): run.arm for run in runs}
+    return {key: numbers.setdefault(describe(arm), len(numbers)) for key, arm in arms.items()}
+
+
+def _shares(arm: Arm) -> tuple:
+    """Return what runs of one seed must have in common, beside steps, to share a data set."""
+    recipe = arm.trained
+    has_data_noise = recipe.noise.data is not None
+    rows = arm.task, recipe.validation, recipe.features
+    return *rows, recipe.batch_size, has_data_noise
+
+
+def _shape(task: AnyTask) -> object:
+    """Return what data sets must have in common, beside their recipes, to share a stack."""
+    synthetic = isinstance(task, LineTask | LinearTask)
+    return (task.rows, getattr(task, "features", 1)) if synthetic else task
+
+
+def _lanes_per_dataset(row: Sequence[Run], memory: int) -> int:
+    dataset, lane = estimate_memory(row)
+    return max(1, min(_count_useful_lanes(row[0].arm.task), (memory - dataset) // lane))
+
+
+def _datasets_per_stack(row: Sequence[Run], memory: int) -> int:
+    task = row[0].arm.task
+    if has_classes(task):
+        return 1  # Mini-batches of one seed are shared by its lanes alone.
+    dataset, lane = estimate_memory(row)
+    n_lanes = len(StackPlan((tuple(row),)).lanes[0])
+    useful = _count_useful_lanes(task) // n_lanes
+    return max(1, min(useful, memory // (dataset + n_lanes * lane)))
+
+
+def _count_useful_lanes(task: AnyTask) -> int:
+    """Return how many lanes a stack may have before more of them stop to pay (docs/speed.md)."""
+    if has_classes(task):
+        return USEFUL_LANES
+    n_rows = measure_data(task).n_rows
+    return max(USEFUL_LANES, min(8 * USEFUL_LANES, USEFUL_RESIDUALS // n_rows))
+
+
+def _cut(items: Sequence[T], most: int) -> list[tuple[T, ...]]:
+    """Cut a sequence into as few pieces of at most `most` as can be, as even as can be."""
+    n_pieces = -(-len(items) // most)
+    size, n_longer = divmod(len(items), n_pieces)
+    ends = [number * size + min(number, n_longer) for number in range(n_pieces + 1)]
+    return [tuple(items[first:last]) for first, last in itertools.pairwise(ends)]

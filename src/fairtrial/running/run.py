@@ -1,0 +1,105 @@
+"""Running a study: train what is missing, and judge its claims."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fairtrial.errors import InputError
+from fairtrial.evidence.judge import find_marginless, find_undecidable, judge
+from fairtrial.evidence.statistics.sampling import ANYTIME, SIGN_FLIP
+from fairtrial.paths import locate
+from fairtrial.progress import Progress
+from fairtrial.running.counterfactual import run_counterfactuals
+from fairtrial.running.execute import Engine, Grown, Note
+from fairtrial.running.setup import Setup
+from fairtrial.running.trial import Trial
+from fairtrial.running.until_decided import run_until_decided
+from fairtrial.study import Study
+
+
+def run(
+    study: Study,
+    out: str | Path,
+    *,
+    until_decided: bool = False,
+    max_seeds: int = 100,
+    counterfactual: bool = False,
+    verify: int = 0,
+    memory: int | None = None,
+    progress: Progress = lambda status: None,
+    note: Note = lambda sentence: None,
+    engine: Engine | None = None,
+    grown: Grown = lambda so_far: None,
+) -> Trial:
+    """Train every run of a study that its folder does not have yet, and judge its claims.
+
+    Parameters
+    ----------
+    study : Study
+        What to train; it may state no claims.
+    out : str or Path
+        The results folder; what earlier calls have left there is reused.
+    until_decided : bool
+        Whether undecided claims get further seeds. They are judged by tests that allow it.
+    max_seeds : int
+        How many seeds an arm may have then.
+    counterfactual : bool
+        Whether arms train longer where most of a difference is unfinished training.
+    verify : int
+        How many lanes, drawn at random, train again with the eager driver, to be compared; on this
+        machine, whatever the engine.
+    memory : int, optional
+        What all stacks that train at once may take, in bytes; half of what is free if absent.
+    progress, note : callable
+        Called with how far the study is, and with sentences that the user should know.
+    engine : Engine, optional
+        Where stacks train; this machine if absent.
+    grown : callable
+        Called with what there is after each finished stack but the last; see `SoFar`.
+
+    Returns
+    -------
+    Trial
+        The results and the verdicts.
+
+    Raises
+    ------
+    InputError
+        If the study breaks a rule, or is to be trained until decided and claims nothing, the data
+        that it names cannot be used, or the folder holds files that fairtrial did not write.
+    MachineError
+        If the data cannot be had, the memory does not hold a run, the folder cannot be written or
+        is in use.
+    DeviationError
+        If a verified lane differs from the eager driver.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import fairtrial as ft
+    >>> study = ft.Study.from_toml('''
+    ... name = "Rates"
+    ... seeds = 3
+    ... task = { kind = "line", rows = 100 }
+    ... recipe = { loss = "mse", optimizer = "sgd", steps = 200 }
+    ... vary = { "optimizer.learning_rate" = [0.01, 0.1] }
+    ... ''')
+    >>> trial = ft.run(study, out=tempfile.mkdtemp())
+    >>> trial.runs["arm"].to_list()[2:4]
+    ['optimizer.learning_rate=0.01', 'optimizer.learning_rate=0.1']
+    """
+    if not isinstance(study, Study):
+        raise InputError(f"{study!r} is no study: load one with Study.load(path).")
+    looks = (ANYTIME, max_seeds) if until_decided else (SIGN_FLIP, None)
+    for warning in filter(None, (find_undecidable(study, *looks), find_marginless(study))):
+        note(f"Note: {warning}")
+    folder, setup = locate(out), Setup(verify, memory, progress, note, engine, grown)
+    if until_decided:
+        run_until_decided(study, folder, max_seeds, setup)
+    else:
+        setup.run_missing(study, folder)
+        if study.claims:
+            judge(folder)
+    if counterfactual and study.claims:
+        run_counterfactuals(folder, setup)
+    return Trial(folder)

@@ -1,0 +1,152 @@
+"""Train one stack, from its plan to the parts that it leaves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import tensorflow as tf
+
+from fairtrial.data.dataset import Dataset
+from fairtrial.data.load import load_dataset
+from fairtrial.errors import InputError, MachineError
+from fairtrial.results.fingerprint import fingerprint_runs
+from fairtrial.results.saved_stacks import Part, Result, make_part
+from fairtrial.results.scoring import Scoreboard
+from fairtrial.running.fit import fit_parts
+from fairtrial.running.plan import StackPlan
+from fairtrial.study import Arm
+from fairtrial.training.stacked import Stack, train
+from fairtrial.training.trace import DIVERGED, OUTCOMES, Trace, thin_curves
+
+# Shares of the residuals beyond Huber's delta at which its loss is another one.
+MOST_BEYOND, LEAST_BEYOND = 0.95, 0.01
+
+Progress = Callable[[int, int], None]
+
+
+def train_parts(
+    plan: StackPlan, progress: Progress = lambda lanes, at: None, notes: tuple[str, ...] = ()
+) -> list[Part]:
+    """Train a stack, or fit a baseline.
+
+    A stack that the memory does not hold is halved, and each half tried again.
+
+    Parameters
+    ----------
+    plan : StackPlan
+        What to train.
+    progress : callable
+        Told how many lanes are still training, and the step or epoch.
+    notes : tuple of str
+        What the first part should say of how it came about.
+
+    Raises
+    ------
+    MachineError
+        If the memory does not hold a single run, or the data cannot be had.
+    """
+    if plan.is_baseline:
+        progress(1, 0)
+        return fit_parts(plan)
+    try:
+        results, said = train_stack(plan, progress)
+    except (MemoryError, tf.errors.ResourceExhaustedError):
+        pass  # Go on outside this clause, which holds on to all that the attempt has filled.
+    else:
+        return [make_part(results, (*notes, *said))]
+    name = plan.runs[0][0].name
+    halves = plan.halve()
+    if len(halves) == 1:
+        raise MachineError(
+            f"The memory does not hold the run {name!r}, alone: take fewer rows or features, or a "
+            "machine with more memory."
+        )
+    note = f"The memory did not hold a stack of {plan.n_runs} runs ({name!r} and on): halved it."
+    first, second = halves
+    return train_parts(first, progress, (*notes, note)) + train_parts(second, progress)
+
+
+def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list[str]]:
+    """Load a stack's data, train it, and put every run on the scoreboard.
+
+    Returns
+    -------
+    results : list of Result
+        One for each run.
+    notes : list of str
+        What the user should know of them.
+
+    Raises
+    ------
+    InputError
+        If a table cannot be used, or changes while it is loaded.
+    MachineError
+        If images cannot be had.
+    """
+    firsts = [row[0] for row in plan.runs]
+    fingerprints = [fingerprint_runs(row) for row in plan.runs]
+    recipes = plan.recipes
+    # The lanes of a data set share both.
+    validation, features = recipes[0].validation, recipes[0].features
+    began = time.perf_counter()
+    datasets = [load_dataset(run.arm.task, run.seed, validation, features) for run in firsts]
+    if fingerprints != [fingerprint_runs(row) for row in plan.runs]:
+        raise InputError(
+            "A table changed while it was loaded: run the same command again when nothing writes "
+            "to it."
+        )
+    stack = Stack(recipes, datasets, [run.seed for run in firsts], plan.averages)
+    traces = train(stack, progress)
+    seconds = (time.perf_counter() - began) / plan.n_runs
+    results = []
+    for keys, run, dataset, row in zip(fingerprints, firsts, datasets, traces, strict=True):
+        board = Scoreboard(dataset, run.seed, validation)
+        for fingerprint, recipe, trace in zip(keys, recipes, row, strict=True):
+            kept = replace(trace, curves=thin_curves(trace.curves))
+            results.append(
+                Result(
+                    fingerprint,
+                    kept,
+                    seconds,
+                    board.measure_run(trace, recipe),
+                    board.mark_test_rows(trace),
+                    board.measure_end(trace.average) if trace.average else None,
+                    board.mark_test_rows(trace.average) if trace.average else None,
+                )
+            )
+    notes = [
+        note
+        for place, run in enumerate(plan.runs[0])
+        for note in describe_delta(run.arm, datasets[0], traces[0][place])
+    ]
+    return results, notes
+
+
+def describe_delta(arm: Arm, dataset: Dataset, trace: Trace) -> Iterator[str]:
+    """Say where Huber's delta lies outside of the residuals that training ends with.
+
+    Parameters
+    ----------
+    arm : Arm
+        Any; only those with Huber's loss can have such a delta.
+    dataset, trace : Dataset, Trace
+        Its training rows, and what one of its runs left.
+    """
+    delta = getattr(arm.trained.loss, "delta", None)
+    if delta is None or trace.outcome == OUTCOMES[DIVERGED]:
+        return
+    residuals = dataset.y - np.asarray(dataset.X, np.float64) @ trace.W - trace.b
+    share = float(np.mean(np.abs(residuals) > delta))
+    if share > MOST_BEYOND:
+        which, loss = "nearly all", f"{delta:g} times the MAE"
+    elif share < LEAST_BEYOND:
+        which, loss = "hardly any", "half of the MSE"
+    else:
+        return
+    yield (
+        f"Note: {which} residuals of {arm.name!r} are larger than Huber's delta of {delta:g}, so "
+        f"its loss is {loss}. Choose a delta of the size of the residuals, in the target's unit."
+    )

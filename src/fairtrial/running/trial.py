@@ -1,0 +1,141 @@
+"""A trial: results with their verdicts, plots and report."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from types import MethodType
+from typing import Any
+
+import polars as pl
+
+from fairtrial.results.results import Results
+
+COLUMNS = {
+    "claim": pl.String, "verdict": pl.String, "difference": pl.Float64, "low": pl.Float64,
+    "high": pl.Float64, "metric": pl.String, "why": pl.String,
+}  # fmt: skip
+
+
+class Trial(Results):
+    """A results folder, read when asked; its claims are judged when they are first asked for.
+
+    Parameters
+    ----------
+    folder : str or Path
+        What `run`, or the command of that name, has written.
+
+    Raises
+    ------
+    InputError
+        If it is not a finished results folder.
+    """
+
+    def report(self) -> Path:
+        """Write `report.html` into the folder.
+
+        Returns
+        -------
+        Path
+            The page.
+
+        Raises
+        ------
+        InputError
+            If a file of the folder cannot be read.
+        MachineError
+            If the page cannot be written.
+        """
+        from fairtrial.report.report import write_page
+        from fairtrial.report.study_page import make_study_page
+
+        self._judge()
+        return write_page(self.folder, make_study_page(self))
+
+    @property
+    def verdicts(self) -> pl.DataFrame:
+        """One row per claim: claim, verdict, difference, low, high (its interval), metric, why.
+
+        Ends of intervals that are infinite are null; empty where nothing is claimed.
+        """
+        from fairtrial.evidence.account import explain
+
+        rows = [
+            row | {"claim": row["say"], "metric": row["on"], "why": explain(row)}
+            for row in self._judge()
+        ]
+        return pl.DataFrame(
+            [[row[name] for name in COLUMNS] for row in rows], COLUMNS, orient="row"
+        )
+
+    @property
+    def plot(self) -> Plot:
+        """Every function of `fairtrial.plots`, of this trial: `trial.plot.curves("loss")`."""
+        return Plot(self)
+
+    def judge(self, claims: str | Path) -> list[dict[str, Any]]:
+        """Judge the claims of another TOML file on these runs; nothing is kept.
+
+        Parameters
+        ----------
+        claims : str or Path
+            The file with the `[[claims]]`.
+
+        Returns
+        -------
+        list of dict
+            One for each claim, as in `verdicts.json`.
+
+        Raises
+        ------
+        InputError
+            If the file has no claims, or they break a rule.
+        """
+        from fairtrial.evidence.judge import judge
+
+        return judge(self.folder, claims)
+
+    def _judge(self) -> list[dict[str, Any]]:
+        """Judge what is claimed, unless that has been done."""
+        verdicts = self.list_verdicts()
+        if verdicts or not self.study.claims:
+            return verdicts
+        from fairtrial.evidence.judge import judge
+
+        return judge(self.folder)
+
+    def _repr_html_(self) -> str:
+        """Show what the folder holds."""
+        counts = {
+            "arm": self.runs["arm"].n_unique(),
+            "seed": self.runs["seed"].n_unique(),
+            "run": self.runs.height,
+            "claim": len(self.study.claims),
+        }
+        told = ", ".join(f"{n:,} {name if n == 1 else f'{name}s'}" for name, n in counts.items())
+        name, folder = escape(self.study.name), escape(str(self.folder))
+        return f"<p><strong>{name}</strong><br>{told}<br><code>{folder}</code></p>"
+
+
+class Plot:
+    """The functions of `fairtrial.plots`, each with its trial given."""
+
+    def __init__(self, trial: Trial):
+        self._trial = trial
+
+    def __dir__(self) -> list[str]:
+        from fairtrial import plots
+
+        return list(plots.__all__)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        from fairtrial import plots
+
+        if name not in plots.__all__:
+            raise AttributeError(f"fairtrial.plots has no {name!r}: {', '.join(plots.__all__)}")
+        function = getattr(plots, name)
+        if "claim" in inspect.signature(function).parameters:
+            self._trial._judge()
+        return MethodType(function, self._trial)

@@ -1,0 +1,200 @@
+"""Is the stack right? Lanes drawn at random are trained again by the eager driver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from fairtrial.data.load import load_dataset
+from fairtrial.errors import FairtrialError
+from fairtrial.randomness import make_stream
+from fairtrial.results.fingerprint import fingerprint_runs
+from fairtrial.running.plan import StackPlan, plan_stacks
+from fairtrial.running.stack import train_stack
+from fairtrial.study import Run
+from fairtrial.study.recipe import Recipe
+from fairtrial.training import eager, stacked
+from fairtrial.training.trace import Trace
+
+# Enough to go through every part of a step. Longer runs cannot be held to a tolerance: where a loss
+# has a kink, rounding turns the sign of single residuals, and the two drivers part for good.
+MOST_STEPS, MOST_EPOCHS = 200, 1
+TOLERANCE_STEPS, TOLERANCE_EPOCHS = 1e-5, 1e-4
+
+
+class DeviationError(FairtrialError):
+    """A stack's lane and the eager driver disagree."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """One lane beside the eager driver.
+
+    Attributes
+    ----------
+    run, fingerprint : str
+        Which: its name, and what tells it from runs of other settings, data or code.
+    trained : int
+        Steps (epochs) that both trained.
+    deviation : float
+        Largest difference of a parameter, relative to the largest parameter.
+    tolerance : float
+        What is allowed.
+    """
+
+    run: str
+    fingerprint: str
+    trained: int
+    deviation: float
+    tolerance: float
+
+
+def verify_runs(
+    runs: Sequence[Run],
+    n_lanes: int,
+    progress: Callable[[int, int, str], None] = lambda done, of, run: None,
+    memory: int | None = None,
+) -> dict[str, Any]:
+    """Train some runs again with the eager driver and compare the parameters.
+
+    Each is trained in the stack that it belongs to, cut to 200 steps or one epoch. Where rounding
+    makes the two drivers count a stall on different steps, they are compared just before.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        All runs.
+    n_lanes : int
+        How many to draw, by a stream of their own: the same ones for the same runs.
+    progress : callable
+        Told before each lane how many are done, how many there are, and its name.
+    memory : int, optional
+        What a stack may take, in bytes, as for `plan_stacks`: what it took when the runs were
+        trained, so that each is verified in its own stack.
+
+    Returns
+    -------
+    dict
+        `largest_deviation`, and `lanes`: the verifications.
+    """
+    places = [
+        (plan, row, lane)
+        for plan in plan_stacks(runs, memory or 2**30)
+        if not plan.is_baseline
+        for row in range(len(plan.runs))
+        for lane in range(len(plan.runs[row]))
+    ]
+    stream = make_stream(0, "verify")
+    drawn = stream.choice(len(places), min(n_lanes, len(places)), replace=False)
+    checks = []
+    for done, number in enumerate(drawn):
+        plan, row, lane = places[number]
+        progress(done, len(drawn), plan.runs[row][lane].name)
+        checks.append(verify_lane(plan, row, lane))
+    return {
+        "largest_deviation": max((check.deviation for check in checks), default=0.0),
+        "lanes": [asdict(check) for check in checks],
+    }
+
+
+def count_unlike_repeats(runs: Sequence[Run], memory: int | None = None) -> int:
+    """Train some runs twice and count those that are not the same to the last bit.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Which.
+    memory : int, optional
+        What a stack may take, in bytes, as for `plan_stacks`.
+    """
+    n_unlike = 0
+    for plan in plan_stacks(runs, memory or 2**30):
+        first, second = (train_stack(plan, lambda lanes, at: None)[0] for _ in range(2))
+        pairs = zip(first, second, strict=True)
+        n_unlike += sum(not _is_alike(one.trace, other.trace) for one, other in pairs)
+    return n_unlike
+
+
+def _is_alike(one: Trace | None, other: Trace | None) -> bool:
+    """Say whether two traces are the same to the last bit, curves and all."""
+    if one is None or other is None:
+        return one is other
+    arrays = [
+        [trace.W, trace.b, *(array for curve in trace.curves.values() for array in curve)]
+        for trace in (one, other)
+    ]
+    ends = (one.outcome, one.ended_at) == (other.outcome, other.ended_at)
+    return ends and all(map(np.array_equal, *arrays))
+
+
+def refuse_deviation(verification: dict[str, Any]) -> None:
+    """Refuse results whose verified lanes differ from the eager driver.
+
+    Raises
+    ------
+    DeviationError
+        If a lane is beyond its tolerance.
+    """
+    for lane in verification["lanes"]:
+        if not lane["deviation"] <= lane["tolerance"]:
+            raise DeviationError(
+                f"The run {lane['run']!r} differs from the eager driver by "
+                f"{lane['deviation']:.1e} (relative; allowed: {lane['tolerance']:.0e}). Do not "
+                "trust these results; please report this with study.toml and environment.json."
+            )
+
+
+def verify_lane(plan: StackPlan, row: int, lane: int) -> Verification:
+    """Train a stack and, eagerly, one of its lanes, both cut short, and compare that lane."""
+    firsts = [runs[0] for runs in plan.runs]
+    seeds = [run.seed for run in firsts]
+    recipes = plan.recipes
+    # The lanes of a data set share both.
+    validation, features = recipes[0].validation, recipes[0].features
+    datasets = [load_dataset(run.arm.task, run.seed, validation, features) for run in firsts]
+    in_epochs = recipes[lane].epochs is not None
+
+    def train_both(most: int) -> tuple[Trace, Trace]:
+        cut = [_shorten(recipe, most) for recipe in recipes]
+        stack = stacked.train(stacked.Stack(cut, datasets, seeds))[row][lane]
+        return stack, eager.train(cut[lane], datasets[row], seeds[row])
+
+    stack, reference = train_both(MOST_EPOCHS if in_epochs else MOST_STEPS)
+    trained = reference.ended_at + (0 if in_epochs else 1)
+    if not in_epochs and (together := count_steps_together(stack, reference)) < trained:
+        stack, reference = train_both(together)
+        trained = together
+    ours, theirs = (np.append(trace.W, trace.b) for trace in (stack, reference))
+    size = float(np.abs(theirs).max()) or 1.0
+    deviation = float(np.abs(ours - theirs).max()) / size
+    tolerance = TOLERANCE_EPOCHS if in_epochs else TOLERANCE_STEPS
+    run = plan.runs[row][lane]
+    (fingerprint,) = fingerprint_runs([run])
+    return Verification(run.name, fingerprint, trained, deviation, tolerance)
+
+
+def count_steps_together(stack: Trace, reference: Trace) -> int:
+    """Count the steps before the first at which one trace ends or changes its rate alone."""
+    at, rates = stack.curves["learning_rate"]
+    reference_rates = reference.curves["learning_rate"][1]
+    shared = at[at < len(reference_rates)]
+    # A halving shows; the last digit of a rate that noise was multiplied to does not.
+    differ = ~np.isclose(rates[: len(shared)], reference_rates[shared], rtol=1e-4, atol=0.0)
+    ends = [stack.ended_at, reference.ended_at] if stack.ended_at != reference.ended_at else []
+    changes = [_last_before(at, shared[differ][0])] if differ.any() else []
+    whole = max(stack.ended_at, reference.ended_at) + 1
+    return max(1, min([*ends, *changes, whole]))
+
+
+def _last_before(at: np.ndarray, step: int) -> int:
+    """Return the kept point before a step: the rate may have changed anywhere between."""
+    earlier = at[at < step]
+    return int(earlier[-1]) if len(earlier) else 1
+
+
+def _shorten(recipe: Recipe, most: int) -> Recipe:
+    name = "steps" if recipe.steps is not None else "epochs"
+    return recipe.model_copy(update={name: min(getattr(recipe, name), most)})

@@ -1,0 +1,140 @@
+"""Joint flips against their definition, Holm's procedure where there are none, and simulations."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import permutation_test
+
+from fairtrial.evidence.statistics.step_down import adjust, adjust_families
+from fairtrial.evidence.verdict import HOLM, JOINT, count_seeds_needed, decide, weigh
+
+ROOT = Path(__file__).parents[2]
+RANDOM = np.random.default_rng(11)
+
+
+def judge(claims, margins=None, families=None):
+    """Decide claims over the same seeds, unless their families are given."""
+    margins = margins or [0.0] * len(claims)
+    families = families or ["seeds"] * len(claims)
+    return decide([
+        weigh(np.asarray(claim), margin, family=family)
+        for claim, margin, family in zip(claims, margins, families, strict=True)
+    ])  # fmt: skip
+
+
+def p_of_scipy(differences, margin):
+    above, below = (
+        permutation_test(
+            (differences - shift,), np.sum, permutation_type="samples", alternative=side,
+            n_resamples=np.inf,
+        ).pvalue
+        for shift, side in ((margin, "greater"), (-margin, "less"))
+    )  # fmt: skip
+    return min(1.0, 2.0 * min(above, below))
+
+
+def step_down_by_definition(claims):
+    """Every claim's p-value under every flip of the seeds, by SciPy; then Westfall and Young."""
+    n = claims.shape[1]
+    flips = [np.array(signs) for signs in itertools.product((1.0, -1.0), repeat=n)]
+    table = np.array([[p_of_scipy(claim * signs, 0.0) for claim in claims] for signs in flips])
+    observed = table[0]
+    order = np.argsort(observed, kind="stable")
+    adjusted, largest = np.empty(len(claims)), 0.0
+    for place, claim in enumerate(order):
+        smallest = table[:, order[place:]].min(1)
+        largest = max(largest, np.mean(smallest <= observed[claim] + 1e-12))
+        adjusted[claim] = largest
+    return adjusted
+
+
+def test_adjusted_p_values_are_those_of_westfall_and_young():
+    luck = RANDOM.normal(size=6)
+    claims = luck + RANDOM.normal(size=(3, 6)) + np.array([[1.5], [0.0], [0.8]])
+    found = [one.p for one in judge(claims)]
+    np.testing.assert_allclose(found, step_down_by_definition(claims), atol=1e-12)
+
+
+@pytest.mark.parametrize("n_seeds", [7, 18])
+@pytest.mark.parametrize("margin", [0.0, 0.4])
+def test_no_adjusted_p_value_is_larger_than_holms(n_seeds, margin):
+    claims = RANDOM.normal(size=n_seeds) + RANDOM.normal(0.4, 1.0, (12, n_seeds))
+    claims[3] = claims[4]
+    decided = judge(claims, [margin] * 12)
+    evidence = [weigh(claim, margin) for claim in claims]
+    for kind, holm in (
+        ("p", adjust([one.p for one in evidence])),
+        ("p_equivalent", adjust([one.p_equivalent for one in evidence])),
+    ):
+        found = np.array([getattr(one, kind) for one in decided])
+        assert np.all(found <= np.array(holm) + 1e-12)
+        alone = [getattr(one, kind) for one in evidence]
+        assert np.all(found >= np.array(alone) - 1e-12)
+    assert {one.adjustment for one in decided} == {JOINT}
+
+
+def test_the_same_claim_many_times_is_one_claim():
+    """All of one sign in six seeds: 2 of 64 flips, whatever the number of copies."""
+    claim = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    decided = judge([claim, 2.0 * claim, -claim] * 5)
+    assert {one.p for one in decided} == {2 / 64}
+    assert [one.verdict for one in decided[:3]] == ["holds", "holds", "reversed"]
+    assert count_seeds_needed(15, n_joint=15) == 6
+
+
+def test_claims_that_point_elsewhere_count():
+    """Another claim's own two extreme flips are added to the two of the first."""
+    claim = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    signs = np.array([1.0, -1.0, 1.0, 1.0, -1.0, 1.0])
+    decided = judge([claim, claim[::-1] * signs])
+    assert decided[0].p == 4 / 64
+
+
+def test_families_share_the_level_in_proportion():
+    """A family of three copies and one claim alone: 3/4 and 1/4, then all that is left."""
+    claim = np.linspace(1.0, 2.0, 8)
+    decided = judge([claim] * 3 + [claim], families=["seeds"] * 3 + [None])
+    p = 2 / 256
+    assert [one.p for one in decided] == pytest.approx([p * 4 / 3] * 3 + [p * 4 / 3])
+    assert [one.adjustment for one in decided] == [JOINT] * 3 + [HOLM]
+    noise = claim * np.array([1, -1] * 4)
+    decided = judge([claim, claim, noise, claim], families=["seeds"] * 3 + [None])
+    assert decided[3].p == pytest.approx(p * 4), "its family is not wholly rejected before it"
+
+
+def test_families_of_one_claim_each_are_holms_procedure():
+    p_values = RANDOM.random(9) ** 3
+    evidence = [weigh(RANDOM.normal(size=6), 0.0) for _ in p_values]
+    assert all(one.family is None for one in evidence)
+    found = adjust_families(list(p_values), list(range(9)), [None] * 9)
+    assert found == pytest.approx(adjust(p_values))
+
+
+def test_claims_that_are_not_judged_count():
+    claim = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0])
+    evidence = [weigh(claim, 0.0), weigh(claim, 9.0)]
+    for n_more in (0, 3):
+        decided = decide(evidence, n_more)
+        for kind in ("p", "p_equivalent"):
+            alone = [getattr(one, kind) for one in evidence]
+            holm = adjust([*alone, *[1.0] * n_more])[:2]
+            assert [getattr(one, kind) for one in decided] == pytest.approx(holm)
+
+
+@pytest.mark.parametrize("kind", ["independent", "correlated", "one against ten"])
+def test_joint_flips_keep_the_level(simulations, kind):
+    """Also where arms are lognormal and share one, so that not all flips are equally likely."""
+    n = 150
+    found = simulations.simulate_families(kind, 8, 0, n, np.random.default_rng(1))
+    limit = 0.05 + 3.0 * np.sqrt(0.05 * 0.95 / n)
+    assert found["called"] <= limit
+    assert found["equivalent"] <= limit
+    assert found["found_holm"] == 0.0, "eight seeds cannot decide one of ten claims by Holm's"
+    assert found["found"] > (0.4 if kind == "correlated" else 0.05)
+
+
+def test_claims_alone_beside_a_family_keep_the_level(simulations):
+    found = simulations.simulate_families("correlated", 10, 4, 120, np.random.default_rng(2))
+    assert found["called"] <= 0.05 + 3.0 * np.sqrt(0.05 * 0.95 / 120)

@@ -1,0 +1,73 @@
+"""Fingerprints: alike for what trains alike, different for all else."""
+
+import itertools
+
+import pytest
+
+from by_hand import recipe
+from fairtrial.results import fingerprint
+from fairtrial.results.fingerprint import fingerprint_arm, fingerprint_code, fingerprint_runs
+from fairtrial.study import Arm, Run
+from fairtrial.study.task import DigitsTask, LineTask
+
+LINE = LineTask(kind="line")
+SOFTMAX = recipe("cross_entropy", epochs=1, batch_size=8)
+
+
+def test_a_name_is_no_part_of_it():
+    runs = [Run(Arm(name, LINE, recipe()), 3) for name in ("one", "other")]
+    one, other = fingerprint_runs(runs)
+    assert one == other
+
+
+def test_a_default_that_is_written_out_changes_nothing():
+    spelled = recipe(noise={}, penalty={"l2": 0.0}, schedule="constant")
+    assert fingerprint_arm(LINE, recipe()) == fingerprint_arm(LINE, spelled)
+
+
+def test_everything_else_is():
+    arms = [
+        (LINE, recipe()),
+        (LINE, recipe(steps=21)),
+        (LINE, recipe("huber")),
+        (LINE, recipe({"kind": "huber", "delta": 2.0})),
+        (LINE, recipe(noise={"weights": {}})),
+        (LineTask(kind="line", rows=9_999), recipe()),
+        (LineTask(kind="line", noise="laplace"), recipe()),
+        (DigitsTask(kind="digits"), SOFTMAX),
+    ]
+    runs = [Run(Arm("a", *arm), seed) for arm, seed in itertools.product(arms, (0, 1, 10))]
+    assert len(set(fingerprint_runs(runs))) == len(runs)
+
+
+def test_the_same_in_every_process():
+    """No hash that Python salts: written down from one process, found by another."""
+    import subprocess
+    import sys
+
+    code = "from fairtrial.results.fingerprint import fingerprint_code; print(fingerprint_code())"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == fingerprint_code()
+
+
+@pytest.mark.parametrize("changed", ["training/step.py", "data/line.py", "randomness.py"])
+def test_the_training_code_counts(changed, monkeypatch, tmp_path):
+    """A copy of the package with one more comment."""
+    import shutil
+
+    package = fingerprint.resources.files("fairtrial")
+    shutil.copytree(package, tmp_path / "fairtrial")
+    monkeypatch.setattr(fingerprint.resources, "files", lambda name: tmp_path / name)
+    assert fingerprint_code.__wrapped__() == fingerprint_code()
+    with (tmp_path / "fairtrial" / changed).open("a") as file:
+        file.write("# a comment\n")
+    assert fingerprint_code.__wrapped__() != fingerprint_code()
+
+
+@pytest.mark.parametrize("library", ["tensorflow", "numpy"])
+def test_the_libraries_count(library, monkeypatch):
+    before, real = fingerprint_code(), fingerprint.version
+    monkeypatch.setattr(
+        fingerprint, "version", lambda name: "0.0" if name == library else real(name)
+    )
+    assert fingerprint_code.__wrapped__() != before

@@ -1,0 +1,196 @@
+"""A Dask cluster gives the same tables, whatever happens to its workers."""
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+
+import dask
+import polars as pl
+import psutil
+import pytest
+from dask.distributed import Client, LocalCluster
+
+from fairtrial.errors import MachineError
+from fairtrial.results.store import CURVES, PARAMETERS, RUNS
+from fairtrial.running import cluster
+from fairtrial.running.cluster import Cluster, connect, pack, start_workers
+from fairtrial.running.execute import run_study
+from fairtrial.running.plan import plan_stacks
+from fairtrial.study import Study
+
+# Many stacks of one run each, long enough that a worker can die of a sudden.
+STUDY = Study.from_toml("""
+name = "Tiny"
+seeds = 6
+task = { kind = "line", rows = 2000, test_rows = 20 }
+recipe = { loss = "mse", optimizer = "sgd", steps = 3000 }
+vary = { loss = ["mse", "huber"] }
+""")
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """Schedulers and workers come and answer, however slow the machine is."""
+    monkeypatch.setattr(cluster, "SECONDS_TO_CONNECT", 600)
+    monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 600)
+    timeouts = dict.fromkeys(["connect", "tcp"], "600s")
+    with dask.config.set({"distributed.comm.timeouts": timeouts}):
+        yield
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("here")
+    run_study(STUDY, folder, memory=1)
+    return folder
+
+
+def assert_same_tables(one, other):
+    for name in (CURVES, PARAMETERS):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+    first, second = (pl.read_parquet(folder / RUNS).drop("seconds") for folder in (one, other))
+    assert first.equals(second)
+
+
+def test_two_workers_one_of_them_killed(here, tmp_path):
+    """The first finished stack is the moment at which a worker is killed."""
+    killed = []
+
+    def kill_one(status):
+        if status.stacks_done == 1 and not killed:
+            workers = [
+                child
+                for child in psutil.Process().children(recursive=True)
+                if "spawn_main" in " ".join(child.cmdline())
+            ]
+            killed.append(workers[0].pid)
+            os.kill(workers[0].pid, signal.SIGKILL)
+
+    with start_workers(2) as engine:
+        assert engine.n_at_once >= 1
+        run_study(STUDY, tmp_path, kill_one, memory=1, engine=engine)
+    assert len(killed) == 1
+    assert_same_tables(here, tmp_path)
+
+
+def test_a_cluster_by_its_address(here, tmp_path):
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as running,
+        connect(running.scheduler_address) as engine,
+    ):
+        run_study(STUDY, tmp_path, memory=1, engine=engine)
+    assert_same_tables(here, tmp_path)
+
+
+def test_a_cluster_goes_on_where_this_machine_ended(here, tmp_path):
+    """Parts are the same, whoever made them."""
+    run_study(STUDY.replace(seeds=4), tmp_path, memory=1)
+    told = []
+    with start_workers(1) as engine:
+        run_study(STUDY, tmp_path, note=told.append, engine=engine)
+    assert "8 of 12 runs are there" in told[0]
+    first, second = (pl.read_parquet(folder / RUNS).drop("seconds") for folder in (here, tmp_path))
+    assert first.equals(second)
+
+
+def test_a_scheduler_that_does_not_answer(monkeypatch):
+    monkeypatch.setattr(cluster, "SECONDS_TO_CONNECT", 1)
+    with pytest.raises(MachineError, match="does not answer"), connect("tcp://127.0.0.1:9"):
+        pass
+
+
+def test_a_cluster_without_workers(monkeypatch):
+    monkeypatch.setattr(cluster, "SECONDS_TO_CONNECT", 1)
+    with (
+        LocalCluster(n_workers=0, dashboard_address=None, processes=False) as empty,
+        Client(empty) as client,
+        pytest.raises(MachineError, match="has had no workers"),
+    ):
+        Cluster(client)
+
+
+def test_a_task_is_a_few_kilobytes():
+    rates = {"optimizer.learning_rate": [0.0001 * number for number in range(1, 65)]}
+    (plan,) = plan_stacks(STUDY.replace(vary=rates, seeds=2).list_runs())
+    assert plan.n_runs == 128
+    assert len(pack(plan)) < 5_000 < len(pickle.dumps(plan))
+
+
+def read_address(file, scheduler):
+    """Wait for the scheduler to write where it is."""
+    while scheduler.poll() is None:
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads(file.read_text())["address"]
+        time.sleep(0.05)
+    pytest.fail("The scheduler did not start.")
+
+
+def test_a_scheduler_that_dies_is_told(tmp_path):
+    """A scheduler and a worker in processes of their own; the scheduler is killed."""
+    address = tmp_path / "scheduler.json"
+    begin = lambda *words: subprocess.Popen(  # noqa: E731
+        [sys.executable, "-m", "dask", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    file = ["--scheduler-file", str(address), "--no-dashboard"]
+    scheduler = begin("scheduler", "--host", "127.0.0.1", "--port", "0", *file)
+    worker = begin("worker", "--nthreads", "1", "--death-timeout", "600", *file)
+
+    def kill(status):
+        if status.stacks_done == 1:
+            scheduler.kill()
+
+    try:
+        with (
+            pytest.raises(MachineError, match="The scheduler is gone"),
+            connect(read_address(address, scheduler)) as engine,
+        ):
+            run_study(STUDY, tmp_path / "out", kill, memory=1, engine=engine)
+    finally:
+        scheduler.kill(), worker.kill()
+    assert list(tmp_path.glob("out/parts/*.parquet"))
+
+
+@pytest.mark.parametrize("n_forgiven", [0, pytest.param(3, marks=pytest.mark.long)])
+def test_a_stack_that_kills_its_workers_is_told(tmp_path, monkeypatch, n_forgiven):
+    """Dask forgives a task three dead workers, here also none; the other stacks are kept."""
+
+    def kill_the_worker(packed):  # In here, so that workers need not find this module.
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(cluster, "train_packed", kill_the_worker)
+    forgiving = dask.config.set({"distributed.scheduler.allowed-failures": n_forgiven})
+    with (
+        forgiving,
+        start_workers(1) as engine,
+        pytest.raises(MachineError, match="Worker after worker died"),
+    ):
+        run_study(STUDY.replace(seeds=1, vary={}), tmp_path, engine=engine)
+
+
+def test_a_cluster_that_loses_all_workers_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 1)
+    with (
+        LocalCluster(n_workers=1, dashboard_address=None) as running,
+        connect(running.scheduler_address) as engine,
+        pytest.raises(MachineError, match="has lost all its workers"),
+    ):
+        run_study(STUDY, tmp_path, lambda status: running.scale(0), memory=1, engine=engine)
+
+
+def test_workers_without_fairtrial_are_told(monkeypatch):
+    def refuse(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(cluster.importlib.metadata, "version", refuse)
+    with (
+        LocalCluster(n_workers=1, dashboard_address=None, processes=False) as running,
+        Client(running) as client,
+        pytest.raises(MachineError, match="do not have fairtrial"),
+    ):
+        Cluster(client)

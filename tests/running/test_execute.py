@@ -1,0 +1,162 @@
+"""A study from end to end: every run in every table, as its own training would have it."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from by_hand import descend, descend_softmax, softmax
+from fairtrial.data.load import load_dataset
+from fairtrial.data.split import order_rows, split_rows
+from fairtrial.data.synthetic.line import line_data
+from fairtrial.errors import MachineError
+from fairtrial.results.store import CURVES, PARAMETERS, RUNS, STUDY
+from fairtrial.running.execute import run_study
+from fairtrial.study import Study
+
+STUDY_TEXT = """
+name = "Tiny"
+seeds = [3, 8]
+[task]
+kind = "line"
+rows = 40
+test_rows = 30
+[recipe]
+loss = "mse"
+optimizer = { kind = "sgd", learning_rate = 0.1 }
+steps = 12
+[[arms]]
+name = "plain"
+vary = { loss = ["mse", "huber"] }
+[[arms]]
+name = "heavy tails"
+set = { "task.noise" = "student_t" }
+vary = { loss = ["mse", "huber"] }
+[[arms]]
+name = "too fast"
+set = { "optimizer.learning_rate" = 1e20 }
+"""
+DIGITS_TEXT = """
+name = "Tiny digits"
+seeds = 2
+[task]
+kind = "digits"
+[recipe]
+loss = "cross_entropy"
+optimizer = { kind = "adam", learning_rate = 0.01 }
+epochs = 2
+batch_size = 256
+validation = 0.2
+[vary]
+optimizer = ["adam", "sgd"]
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("results") / "tiny"
+    study, told = Study.from_toml(STUDY_TEXT), []
+    run_study(study, folder, told.append)
+    return study, folder, told
+
+
+def test_study_as_run(finished):
+    study, folder, _ = finished
+    assert Study.load(folder / STUDY) == study
+
+
+def test_every_run_has_its_rows(finished):
+    study, folder, _ = finished
+    names = {run.name for run in study.list_runs()}
+    runs = pl.read_parquet(folder / RUNS)
+    assert runs.height == len(names) == 10
+    for table in (runs, *(pl.read_parquet(folder / name) for name in (CURVES, PARAMETERS))):
+        assert set(table["run"]) == names
+
+
+def test_every_run_is_what_numpy_makes_of_it(finished):
+    study, folder, _ = finished
+    rows = {row["run"]: row for row in pl.read_parquet(folder / RUNS).to_dicts()}
+    for run in study.list_runs():
+        row, data = rows[run.name], line_data(run.arm.task, run.seed)
+        expected = descend(run.arm.recipe, data.X, data.y, [0.0], 0.0)
+        assert (row["arm"], row["seed"]) == (run.arm.name, run.seed)
+        assert row["loss.kind"] == run.arm.recipe.loss.kind
+        assert row["task.noise.kind"] == run.arm.task.noise.kind
+        assert (row["outcome"], row["ended_at"]) == (expected.outcome, expected.ended_at)
+        gap = np.append(expected.W, expected.b) - [3, 2]
+        assert row["parameter_error"] == pytest.approx(np.linalg.norm(gap), rel=1e-4)
+        residual = data.test_y - (data.test_X @ expected.W + expected.b)
+        assert row["mse"] == pytest.approx(np.mean(residual**2), rel=1e-4)
+        assert row["seconds"] > 0
+    assert {row["outcome"] for row in rows.values()} == {"completed", "diverged"}
+
+
+def test_progress(finished):
+    _, _, told = finished
+    shares = [status.share for status in told]
+    assert shares == sorted(shares)
+    assert shares[0] == 0.0
+    assert shares[-1] == 1.0
+    assert {status.n_runs for status in told} == {10}
+    assert told[-1].runs_done == 10
+    assert told[0].what.startswith("line: ")
+
+
+def test_again_it_is_the_same_to_the_last_bit(finished, tmp_path):
+    study, folder, _ = finished
+    run_study(study, tmp_path / "again")
+    for name in (CURVES, PARAMETERS):
+        assert pl.read_parquet(folder / name).equals(pl.read_parquet(tmp_path / "again" / name))
+    one, other = (pl.read_parquet(place / RUNS) for place in (folder, tmp_path / "again"))
+    assert one.drop("seconds").equals(other.drop("seconds"))
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MachineError):
+        run_study(Study.from_toml(STUDY_TEXT), tmp_path / "file")
+
+
+def test_digits(tmp_path):
+    """Real images, fewer than an evaluation's block; NumPy trains them as well."""
+    study = Study.from_toml(DIGITS_TEXT)
+    run_study(study, tmp_path)
+    rows = {row["run"]: row for row in pl.read_parquet(tmp_path / RUNS).to_dicts()}
+    for run in study.list_runs():
+        row, data = rows[run.name], load_dataset(run.arm.task, run.seed)
+        train, validation = split_rows(len(data.y), 0.2, run.seed)
+        orders = [order_rows(len(train), run.seed, epoch) for epoch in (1, 2)]
+        X, W, b = data.X / 16.0, np.zeros((64, 10)), np.zeros(10)
+        expected = descend_softmax(run.arm.recipe, X[train], data.y[train], W, b, orders)
+        assert (row["outcome"], row["ended_at"]) == ("completed", 2)
+        for part, part_X, y in [
+            ("", data.test_X / 16.0, data.test_y),
+            ("validation_", X[validation], data.y[validation]),
+            ("train_", X[train], data.y[train]),
+        ]:
+            shares = softmax(part_X @ expected.W + expected.b)
+            entropy = -np.log(shares[np.arange(len(y)), y]).mean()
+            assert row[f"{part}cross_entropy"] == pytest.approx(entropy, rel=1e-4)
+            right = np.mean(shares.argmax(1) == y)
+            assert row[f"{part}accuracy"] == pytest.approx(right, abs=1.5 / len(y))
+    curves = pl.read_parquet(tmp_path / CURVES)
+    assert set(curves["at"]) == {1, 2}
+    shapes = pl.read_parquet(tmp_path / PARAMETERS)["shape"].to_list()
+    assert shapes == [[64, 10], [10]] * 4
+
+
+@pytest.mark.parametrize(
+    ("scale", "delta", "said"),
+    [(1e5, 1.0, "nearly all residuals"), (1.0, 1.0, ""), (1.0, 20.0, "hardly any residuals")],
+)
+def test_a_delta_that_no_residual_crosses_is_told_once(scale, delta, said, tmp_path):
+    study = Study(
+        name="Deltas",
+        seeds=3,
+        task={"kind": "line", "rows": 200, "noise": {"kind": "normal", "scale": scale}},
+        recipe={"loss": {"kind": "huber", "delta": delta}, "optimizer": "sgd", "steps": 300},
+    )
+    told = []
+    run_study(study, tmp_path / "out", note=told.append, memory=1)
+    assert [sentence for sentence in told if said and said in sentence] == told
+    assert len(told) == bool(said)
