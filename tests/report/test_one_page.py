@@ -8,9 +8,9 @@ import pytest
 
 from fairtrial.evidence.account import explain
 from fairtrial.lab.conclusions import say_evidence
+from fairtrial.lab.report import make_document, write_report
 from fairtrial.report.blocks import Figure, Table
 from fairtrial.report.one_page import make_one_page
-from fairtrial.lab.report import make_document, write_report
 
 
 def list_all(document, kind):

@@ -11,8 +11,8 @@ import scipy.stats
 
 import fairtrial as ft
 from fairtrial.errors import InputError
-from fairtrial.report.page import dump_json, make_inert, render_page
 from fairtrial.lab.report import make_document, write_page
+from fairtrial.report.page import dump_json, make_inert, render_page
 from fairtrial.report.sections.arms import build_arms
 from small_lab import HOSTILE
 

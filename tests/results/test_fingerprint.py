@@ -1,6 +1,9 @@
 """Fingerprints: alike for what trains alike, different for all else."""
 
 import itertools
+import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -42,26 +45,62 @@ def test_everything_else_is():
 
 def test_the_same_in_every_process():
     """No hash that Python salts: written down from one process, found by another."""
-    import subprocess
-    import sys
-
     code = "from fairtrial.results.fingerprint import fingerprint_code; print(fingerprint_code())"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == fingerprint_code()
 
 
-@pytest.mark.parametrize("changed", ["training/step.py", "data/line.py", "randomness.py"])
-def test_the_training_code_counts(changed, monkeypatch, tmp_path):
-    """A copy of the package with one more comment."""
-    import shutil
-
+@pytest.fixture
+def copy(monkeypatch, tmp_path):
+    """A copy of the package, which the fingerprint is taken of."""
     package = fingerprint.resources.files("fairtrial")
     shutil.copytree(package, tmp_path / "fairtrial")
     monkeypatch.setattr(fingerprint.resources, "files", lambda name: tmp_path / name)
     assert fingerprint_code.__wrapped__() == fingerprint_code()
-    with (tmp_path / "fairtrial" / changed).open("a") as file:
+    return tmp_path / "fairtrial"
+
+
+def comment(path):
+    with path.open("a") as file:
         file.write("# a comment\n")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "training/step.py", "data/synthetic/line.py", "data/tables/columns.py", "randomness.py",
+        "data/features/patches.py", "data/images/own_images.py", "optimum/softmax.py",
+        "results/scoring.py", "running/fit.py", "baselines.py",
+    ],
+)  # fmt: skip
+def test_code_that_can_change_a_number_counts(changed, copy):
+    comment(copy / changed)
     assert fingerprint_code.__wrapped__() != fingerprint_code()
+
+
+def test_new_folder_of_training_code_counts_once_it_is_imported(copy):
+    new = copy / "training" / "newton"
+    new.mkdir()
+    (new / "__init__.py").write_text("")
+    (new / "step.py").write_text("SIZE = 1\n")
+    assert fingerprint_code.__wrapped__() == fingerprint_code()
+    with (copy / "training" / "step.py").open("a") as file:
+        file.write("\ndef later():\n    from fairtrial.training.newton import step\n")
+    before = fingerprint_code.__wrapped__()
+    comment(new / "step.py")
+    assert fingerprint_code.__wrapped__() != before
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "data/images/download.py", "data/images/fetch.py", "report/page.py", "running/execute.py",
+        "evidence/verdict.py", "cli/main.py", "study/hints.py", "plots/names.py",
+    ],
+)  # fmt: skip
+def test_code_that_changes_no_number_does_not_count(changed, copy):
+    comment(copy / changed)
+    assert fingerprint_code.__wrapped__() == fingerprint_code()
 
 
 @pytest.mark.parametrize("library", ["tensorflow", "numpy"])

@@ -11,8 +11,8 @@ from PIL import Image
 import fairtrial as ft
 from fairtrial.errors import InputError
 from fairtrial.evidence.judge import judge
-from fairtrial.plots.rows import load_rows
 from fairtrial.lab.report import write_page
+from fairtrial.plots.rows import load_rows
 from fairtrial.running.counterfactual import run_counterfactuals
 from fairtrial.running.setup import recall_verification
 from made_up import make_study

@@ -7,26 +7,22 @@ from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from fairtrial.data.load import fingerprint_data
+from fairtrial.results.sources import find_sources
 from fairtrial.study import Arm, Run
 from fairtrial.study.baseline import AnyBaseline
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
 
-# What decides a run's numbers, inside this package and outside.
-TRAINING_CODE = (
-    "training",
-    "data",
-    "data/features",
-    "randomness.py",
-    "optimum",
-    "baselines.py",
-    "trial/fit.py",
-    "trial/scoreboard.py",
-    "trial/train.py",
-)
+# What makes a run's numbers; all that these modules import counts too.
+ROOTS = (
+    "training.stacked", "training.eager", "data.load", "baselines", "results.scoring",
+    "running.stack", "running.fit",
+)  # fmt: skip
+# What changes no number: settings count by their values and data by its digest.
+STOPS = ("study", "data.images.fetch", "results", "running", "files", "loading", "errors", "paths")
 TRAINING_LIBRARIES = ("tensorflow", "numpy", "polars", "scipy", "scikit-learn", "scikit-image")
 OPTIONAL_LIBRARIES = ("scikit-learn-intelex",)
 
@@ -38,7 +34,7 @@ def fingerprint_code() -> str:
     Any change of them counts, were it of a comment: better to train again than to mix.
     """
     package = resources.files("fairtrial")
-    files = [file for name in TRAINING_CODE for file in _list_sources(package / name)]
+    files = find_sources(Path(str(package)), ROOTS, STOPS)
     names = [*TRAINING_LIBRARIES, *filter(_is_installed, OPTIONAL_LIBRARIES)]
     libraries = [f"{name} {version(name)}".encode() for name in names]
     return _digest([*libraries, *(file.read_bytes() for file in files)])
@@ -74,13 +70,6 @@ def _is_installed(name: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
-
-
-def _list_sources(place: Traversable) -> list[Traversable]:
-    if place.is_file():
-        return [place]
-    files = (file for file in place.iterdir() if file.name.endswith(".py"))
-    return sorted(files, key=lambda file: file.name)
 
 
 def _digest(parts: Iterable[bytes]) -> str:

@@ -6,9 +6,9 @@ import shutil
 import pytest
 
 import fairtrial as ft
+from fairtrial.lab.report import make_document
 from fairtrial.report.blocks import Code, Facts, Figure, Headline, Row, Table
 from fairtrial.report.page import group_headlines, render_page
-from fairtrial.lab.report import make_document
 from fairtrial.report.sections.claims import (
     Entry,
     build_claims,
