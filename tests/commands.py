@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fairtrial import cli
+from fairtrial.cli import lab, main, results, runs
 from fairtrial.loading import load_tensorflow
 
 PROGRESS = re.compile(r".+ · \d+%( · .+)?\n")
@@ -26,14 +26,15 @@ def call(*arguments, cwd: Path | None = None) -> subprocess.CompletedProcess:
     out, error, code = io.StringIO(), io.StringIO(), 0
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         # What would harm the tests to come: the end of this process, and the absence of Keras.
-        patch.setattr(cli, "leave", sys.exit)
-        patch.setattr(cli, "load_tensorflow", lambda own_process: load_tensorflow())
+        patch.setattr(main, "leave", sys.exit)
+        for group in (lab, results, runs):
+            patch.setattr(group, "load_tensorflow", lambda own_process: load_tensorflow())
         patch.setattr(sys, "argv", ["fairtrial", *map(str, arguments)])
         patch.chdir(cwd or Path.cwd())
         stack.enter_context(contextlib.redirect_stdout(out))
         stack.enter_context(contextlib.redirect_stderr(error))
         try:
-            cli.main()
+            main.main()
         except SystemExit as end:
             code = end.code or 0
     said = drop_progress(error.getvalue())

@@ -40,7 +40,7 @@ reported = { slope = "SLOPE", intercept = "2.00" }
 
 def test_help_does_not_load_tensorflow():
     code = (
-        "import sys\nsys.argv = ['fairtrial', '--help']\nfrom fairtrial.cli import main\n"
+        "import sys\nsys.argv = ['fairtrial', '--help']\nfrom fairtrial.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "assert 'tensorflow' not in sys.modules and 'polars' not in sys.modules"
     )
@@ -172,10 +172,10 @@ def test_report_refuses_unknown_formats(option, form, lab):
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_lab_ends_with_the_conclusions(as_json, lab, monkeypatch, capsys):
-    from fairtrial import cli
+    from fairtrial.cli.lab import lab as run_lab
 
     monkeypatch.setattr("fairtrial.lab.shipped.is_lab_done", lambda *_: True)
-    cli.lab(out=lab, quiet=True, as_json=as_json)
+    run_lab(out=lab, quiet=True, as_json=as_json)
     captured = capsys.readouterr()
     assert captured.err == "Nothing to do: every study of the lab has been run and judged.\n"
     conclusions = json.loads((lab / "conclusions.json").read_text())
@@ -194,9 +194,9 @@ def test_a_stop_is_a_sentence(tmp_path):
         STUDY.replace("steps = 30", "steps = 50_000_000").replace("rows = 50", "rows = 5000")
     )
     code = (
-        "import sys\nfrom fairtrial import cli, terminal\n"
+        "import sys\nfrom fairtrial.cli import main, terminal\n"
         "terminal.PlainLines.__init__.__defaults__ = (0.0,)\n"
-        f"sys.argv = {RUN[1:]}\ncli.main()\n"
+        f"sys.argv = {RUN[1:]}\nmain.main()\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=tmp_path, text=True, stderr=subprocess.PIPE
@@ -212,9 +212,9 @@ def test_a_stop_is_a_sentence(tmp_path):
 def test_a_stop_before_anything_runs_is_a_sentence_too():
     """While TensorFlow loads, say."""
     code = (
-        "import sys\nfrom fairtrial import cli\n"
-        "@cli.app.command()\ndef load(): raise KeyboardInterrupt\n"
-        "sys.argv = ['fairtrial', 'load']\ncli.main()\n"
+        "import sys\nfrom fairtrial.cli import main\n"
+        "@main.app.command()\ndef load(): raise KeyboardInterrupt\n"
+        "sys.argv = ['fairtrial', 'load']\nmain.main()\n"
     )
     done = run("-c", code)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "Stopped.\n")
@@ -230,7 +230,7 @@ def test_a_wrong_table_is_told_before_tensorflow_loads(tmp_path):
     )
     code = (
         f"import sys\nsys.argv = ['fairtrial', 'run', {str(tmp_path / 'study.toml')!r}]\n"
-        "from fairtrial.cli import main\n"
+        "from fairtrial.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 2, end.code\n"
         "assert 'tensorflow' not in sys.modules"
     )

@@ -104,7 +104,7 @@ def test_what_is_promised_is_there(folder):
 
 def test_judging_again_changes_nothing_and_needs_no_training(folder, monkeypatch):
     before = [(folder / name).read_bytes() for name in ("verdicts.json", PAIRS)]
-    monkeypatch.setattr("fairtrial.results.results.run_study", None)
+    monkeypatch.setattr("fairtrial.running.setup.run_study", None)
     judge(folder)
     assert [(folder / name).read_bytes() for name in ("verdicts.json", PAIRS)] == before
 

@@ -60,7 +60,7 @@ def test_export_of_another_folder_is_refused(tmp_path):
 
 COMMAND = """
 import sys
-from fairtrial.cli import main
+from fairtrial.cli.main import main
 sys.modules["keras"] = None
 sys.argv[0] = "fairtrial"
 try:
