@@ -6,7 +6,7 @@ PYTHON ?=
 ARGS ?=
 
 bin := .venv/bin
-pytest := $(bin)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadscope
+pytest := $(bin)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadscope --no-loadscope-reorder
 pip_install := $(bin)/python -m pip install --no-build-isolation -c constraints.txt
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -19,6 +19,21 @@ settings.register_profile(
 )
 settings.load_profile("any machine")
 
+# They are run first, so that no process is left with one of them when the others have ended.
+LONGEST_FILES = (
+    "browser/test_open_page.py", "training/test_graph.py", "trial/test_cluster.py",
+    "laws/test_stacked_laws.py", "evidence/test_judge.py", "evidence/test_design.py",
+    "trial/test_features.py", "browser/test_reading.py", "faults/test_killed.py",
+    "tests/test_every_task.py", "tests/test_cli.py", "training/test_lanes.py",
+    "training/test_stacked.py", "training/test_noise.py", "laws/test_study_laws.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first, in this order."""
+    places = {name: place for place, name in enumerate(LONGEST_FILES)}
+    items.sort(key=lambda item: places.get("/".join(item.path.parts[-2:]), len(places)))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def all_the_time_there_is():

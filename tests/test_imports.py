@@ -16,10 +16,14 @@ batch_size = 512
 [vary]
 optimizer = ["adam", "sgd", "rmsprop"]
 """
-# TensorFlow imports Keras by itself where it can, so Keras is made absent first.
+# TensorFlow imports Keras by itself where it can, so our command makes Keras absent first.
 RUN_WITHOUT_KERAS = f"""
 import pathlib, sys
-sys.modules["keras"] = None
+from fairtrial.loading import load_tensorflow
+load_tensorflow(own_process=True)
+assert "tensorflow" in sys.modules and sys.modules["keras"] is None
+assert not [name for name in sys.modules if name.startswith("keras.")]
+print("loaded", file=sys.stderr)
 from fairtrial.study import Study
 from fairtrial.running.execute import run_study
 run_study(Study.from_toml({STUDY!r}), pathlib.Path(sys.argv[1]))
@@ -27,15 +31,39 @@ assert sys.modules["keras"] is None
 assert not [name for name in sys.modules if name.startswith(("keras.", "tf_keras"))]
 assert "tensorflow" in sys.modules
 """
-# Everything that a user's files are checked with, before TensorFlow's seconds are spent.
-IMPORT_WITHOUT_TENSORFLOW = """
+# One process imports more and more; what each stage must not have imported yet.
+STAGES = {
+    "help": (
+        """
 import sys
+from fairtrial.cli.main import main
+sys.argv = ["fairtrial", "--help"]
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 0
+""",
+        ("tensorflow", "polars"),
+    ),
+    "stamps": (
+        "import fairtrial.results.stamp, fairtrial.lab.shipped",
+        ("tensorflow", "sklearn", "scipy", "altair"),
+    ),
+    "images": (
+        "import fairtrial.data.images.sets, fairtrial.data.catalog as c; c.find('digits')",
+        ("tensorflow", "sklearn", "requests", "pooch"),
+    ),
+    "optimum": ("import fairtrial.optimum", ("tensorflow",)),
+    # Everything that a user's files are checked with, before TensorFlow's seconds are spent.
+    "checks": (
+        """
 import fairtrial, fairtrial.study, fairtrial.lab.replay
 import fairtrial.data.load, fairtrial.randomness, fairtrial.running.plan, fairtrial.running.cluster
 fairtrial.run, fairtrial.Trial
-heavy = {name.partition(".")[0] for name in sys.modules} & {"tensorflow", "keras", "jax"}
-assert not heavy, heavy
-"""
+""",
+        ("tensorflow", "keras", "jax"),
+    ),
+}
 
 
 def run(script, *arguments):
@@ -43,12 +71,20 @@ def run(script, *arguments):
         [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
+    return done
 
 
-def test_a_study_runs_where_there_is_no_keras(tmp_path):
-    run(RUN_WITHOUT_KERAS, str(tmp_path))
+def test_command_and_study_never_import_keras(tmp_path):
+    done = run(RUN_WITHOUT_KERAS, str(tmp_path))
+    assert done.stderr.startswith("loaded\n")  # Loading says nothing.
     assert (tmp_path / "runs.parquet").exists()
 
 
-def test_files_are_checked_without_tensorflow():
-    run(IMPORT_WITHOUT_TENSORFLOW)
+def test_heavy_packages_are_imported_late():
+    check = "heavy = {{n.partition('.')[0] for n in sys.modules}} & {{*{}}}; assert not heavy, {}"
+    lines = [
+        line
+        for stage, (imports, absent) in STAGES.items()
+        for line in (imports, check.format(repr(absent), f"({stage!r}, heavy)"))
+    ]
+    assert "replay" in run("\n".join(lines)).stdout

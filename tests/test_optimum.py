@@ -1,8 +1,5 @@
 """Minimisers against closed forms, linear programs, scikit-learn and generic solvers of SciPy."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import scipy.optimize
@@ -410,11 +407,6 @@ def test_measure_objective_of_classes():
     expected = -log_shares[np.arange(len(y)), y].mean() + 0.5 * (W**2).sum() + abs(W).sum()
     case = recipe("cross_entropy", penalty={"l1": 1.0, "l2": 0.5})
     assert measure_objective(case, X, y, W, b) == pytest.approx(expected, rel=1e-13)
-
-
-def test_optimum_does_not_import_tensorflow():
-    code = "import sys, fairtrial.optimum; sys.exit('tensorflow' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 # ----------------------------------------------------------------------------- several minimisers

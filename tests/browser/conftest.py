@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -91,22 +91,43 @@ class Visit:
         self.page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
         self.wait_for_charts()
 
+    def look(self, width: int = 1280, scheme: Literal["light", "dark"] = "light") -> Page:
+        """Show the page at this width in this scheme, with its charts drawn for them."""
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.emulate_media(color_scheme=scheme)
+        self.wait_for_charts()
+        return self.page
+
+
+def open_file(browser: Browser, path: Path, width: int = 1280) -> Visit:
+    """Open a file, offline, in a context of its own."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
+    context.set_default_timeout(PATIENCE)
+    visit = Visit(context.new_page())
+    visit.watch()
+    visit.page.goto(path.as_uri())
+    return visit
+
 
 @pytest.fixture
 def visit(browser) -> Iterator[Callable[..., Visit]]:
-    """Opens a file, offline, in a context of its own with the given options."""
-    contexts = []
+    """Opens a file, offline, in a context of its own, and at the given width."""
+    visits = []
 
-    def open_file(path: Path, width: int = 1280, **options: Any) -> Visit:
-        viewport = {"width": width, "height": 900}
-        context = browser.new_context(viewport=viewport, offline=True, **options)
-        context.set_default_timeout(PATIENCE)
-        contexts.append(context)
-        visit = Visit(context.new_page())
-        visit.watch()
-        visit.page.goto(path.as_uri())
-        return visit
+    def open_another(path: Path, width: int = 1280) -> Visit:
+        visits.append(open_file(browser, path, width))
+        return visits[-1]
 
-    yield open_file
-    for context in contexts:
-        context.close()
+    yield open_another
+    for visit in visits:
+        visit.page.context.close()
+
+
+@pytest.fixture(scope="module", params=list(PAGES))
+def opened(request, browser, files) -> Iterator[Visit]:
+    """Each page in turn, all folds open, for tests that look at it and change only its size."""
+    visit = open_file(browser, files(request.param))
+    visit.wait_for_charts()
+    visit.open_folds()
+    yield visit
+    visit.page.context.close()

@@ -1,13 +1,4 @@
-"""A page loads nothing, complains of nothing and draws all its charts."""
-
-
-def test_nothing_is_asked_for_and_nothing_complains(visit, file):
-    seen = visit(file)
-    seen.wait_for_charts()
-    seen.open_folds()
-    assert seen.requests == [file.as_uri()]
-    assert seen.console == []
-    assert seen.dialogs == []
+"""What a page loads would be seen; `test_open_page.py` says that it loads nothing."""
 
 
 def test_trouble_would_be_seen(visit, file, tmp_path):
@@ -20,12 +11,3 @@ def test_trouble_would_be_seen(visit, file, tmp_path):
             seen.page.wait_for_event("console")
     assert any("Content Security Policy" in message for message in seen.console)
     assert seen.dialogs == []
-
-
-def test_every_chart_is_drawn(visit, file):
-    page = (seen := visit(file)).page
-    seen.wait_for_charts()
-    seen.open_folds()
-    assert page.locator(".chart").count() > 0
-    assert page.locator(".chart.failed").count() == 0
-    assert page.locator(".chart:not(:has(svg, canvas))").count() == 0

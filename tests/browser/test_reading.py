@@ -1,49 +1,10 @@
-"""A page can be read on any screen, with a mouse or a keyboard, and on paper."""
+"""A page is read with a mouse or a keyboard, on wide and narrow screens, and on paper."""
 
 from playwright.sync_api import expect
 
-from browser.pages import wait_for_frame
-from fairtrial.plots.charts.appearance import DARK_SHADES
-
-WIDTHS = (320, 390, 1920)
 A4 = 718
 """What fits between the margins of a page, at 96 pixels an inch."""
 FOCUSABLE = "a[href], summary, button, input, select, textarea, [tabindex='0']"
-
-
-def test_no_width_scrolls_sideways_or_cuts_a_chart_off(visit, file):
-    page = (seen := visit(file)).page
-    seen.open_folds()
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 900})
-        seen.wait_for_charts()
-        assert page.evaluate("document.documentElement.scrollWidth") == width
-        cut_off = page.locator(".chart").evaluate_all(
-            """(places) => places.map((place) => [place, place.querySelector("svg, canvas")])
-                .filter(([place, drawn]) => drawn.clientWidth > place.clientWidth)
-                .map(([place, drawn]) => place.ariaLabel)"""
-        )
-        assert cut_off == [], width
-
-
-def collect_colours(page):
-    """The colours of marks and their texts in charts drawn as SVG, as #RRGGBB."""
-    colours = page.locator(".chart svg :is(path, rect, text, line)").evaluate_all(
-        "(marks) => marks.flatMap((mark) => ['fill', 'stroke'].map((a) => mark.getAttribute(a)))"
-    )
-    return {colour.upper() for colour in colours if colour and colour.startswith("#")}
-
-
-def test_dark_charts_have_dark_shades(visit, file):
-    page = (seen := visit(file, color_scheme="light")).page
-    seen.open_folds()
-    light = collect_colours(page) & set(DARK_SHADES)
-    assert light
-    page.emulate_media(color_scheme="dark")
-    seen.wait_for_charts()
-    dark = collect_colours(page)
-    assert {DARK_SHADES[colour] for colour in light} <= dark
-    assert not light & dark
 
 
 def test_folds_open_and_close_by_mouse_and_keyboard(visit, file):
@@ -135,20 +96,6 @@ def test_contents_are_folded_on_narrow_screens(visit, file):
     link.click()
     assert not link.is_visible()
     expect(page.locator(link.get_attribute("href")).locator("h3").first).to_be_in_viewport()
-
-
-def test_tables_that_scroll_say_so(visit, file):
-    page = (seen := visit(file, 390)).page
-    seen.open_folds()
-    wait_for_frame(page)
-    scrolls = page.locator("main .scroll").evaluate_all(
-        """(places) => places.map((place) => [
-            place.scrollWidth > place.clientWidth,
-            getComputedStyle(place.querySelector("caption span"), "::after").content,
-        ])"""
-    )
-    assert any(is_wider for is_wider, _ in scrolls)
-    assert all(("Scroll sideways" in hint) == is_wider for is_wider, hint in scrolls)
 
 
 def test_verdicts_can_be_read_on_paper(visit, file):

@@ -38,17 +38,6 @@ reported = { slope = "SLOPE", intercept = "2.00" }
 """
 
 
-def test_help_does_not_load_tensorflow():
-    code = (
-        "import sys\nsys.argv = ['fairtrial', '--help']\nfrom fairtrial.cli.main import main\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "assert 'tensorflow' not in sys.modules and 'polars' not in sys.modules"
-    )
-    done = run("-c", code)
-    assert done.returncode == 0, done.stderr
-    assert "replay" in done.stdout
-
-
 @pytest.mark.parametrize(
     "command",
     [
@@ -67,17 +56,6 @@ def test_every_command_has_help_with_an_example(command):
     done = call(*command, "--help")
     assert done.returncode == 0
     assert f"Example: fairtrial {' '.join(command)}" in done.stdout
-
-
-def test_our_command_never_imports_keras():
-    code = (
-        "import sys\nfrom fairtrial.loading import load_tensorflow\n"
-        "load_tensorflow(own_process=True)\n"
-        "assert 'tensorflow' in sys.modules and sys.modules['keras'] is None\n"
-        "assert not [name for name in sys.modules if name.startswith('keras.')]"
-    )
-    done = run("-c", code)
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_run_writes_the_tables_and_verifies(tmp_path):

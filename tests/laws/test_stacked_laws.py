@@ -20,6 +20,8 @@ from fairtrial.training.hyperparameters import list_kinds
 from fairtrial.training.parameters import Parameters
 
 law = settings(max_examples=6, deadline=None, derandomize=True)
+# An example is dozens of steps of the eager driver for each of its recipes and seeds.
+law_beside_eager = settings(law, max_examples=3)
 STEPS = 10  # Each noise strikes: periods are up to 9.
 TASK = LineTask(kind="line", rows=24, test_rows=2)
 SEEDS = (3, 8)
@@ -97,7 +99,7 @@ def assert_identical(found, expected):
 
 @pytest.mark.parametrize("noisy", [False, True])
 def test_stacked_equals_eager(noisy):
-    @law
+    @law_beside_eager
     @given(lanes(noisy))
     def holds(recipes):
         for seed, traces in zip(SEEDS, train(recipes), strict=True):
@@ -280,7 +282,7 @@ def make_pixels():
     return Dataset(X, y, X[:20], y[:20], n_classes=3, divisor=16)
 
 
-@law
+@law_beside_eager
 @given(softmax_lanes(), st.integers(0, 2**40), st.permutations(range(3)))
 def test_mini_batches(recipes, seed, order):
     """40 rows train in batches of 16: stacked equals eager, lanes permute, runs repeat."""

@@ -28,7 +28,7 @@ test = 0.25
 [recipe]
 loss = "mse"
 optimizer = { kind = "sgd", learning_rate = 0.1 }
-steps = 400
+steps = 100
 """
 ARMS = """
 [[arms]]

@@ -3,8 +3,6 @@
 import dataclasses
 import gzip
 import struct
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -136,12 +134,3 @@ def test_labels_must_fit_the_images():
         images.check_labels(labels, 4, 10, "file")
     with pytest.raises(InputError, match="4 labels for 3 images"):
         images.check_labels(labels, 3, 10, "file")
-
-
-def test_images_import_tensorflow_and_scikit_learn_late():
-    code = (
-        "import sys, fairtrial.data.images.sets, fairtrial.data.catalog as c; c.find('digits'); "
-        "print([n for n in ('tensorflow', 'sklearn', 'requests', 'pooch') if n in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
