@@ -10,6 +10,7 @@ import polars as pl
 
 from fairtrial.errors import FairtrialError, MachineError
 from fairtrial.evidence.cause import Cause, find_cause
+from fairtrial.evidence.crossing import NO_MARKS
 from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.pairs import NO_BOUNDS, Bounds, Pairs, pair_runs
 from fairtrial.evidence.sampling import ANYTIME, SIGN_FLIP, Sampling, find_sampling, is_joint
@@ -57,18 +58,25 @@ class Case:
         """How its differences are tested."""
         return self.sampling.method
 
-    def weigh_part(self, values: np.ndarray) -> Basis:
-        """Find the tests of a part of the difference, one value for each seed.
+    def weigh_part(self, values: np.ndarray, rows: np.ndarray | None = None) -> Basis:
+        """Find the tests of a part of the difference, or of a sum of parts, by its own variance.
 
-        A part has a variance of its own. What rows add to it is known where it is the whole
-        difference; else its interval is over the seeds alone, and says so.
+        Parameters
+        ----------
+        values : (n,)
+            One for each seed.
+        rows : (n, N), optional
+            The same by test row. Where it is not known, the interval of the part is over the seeds
+            alone, and says so.
         """
         is_whole = np.array_equal(values, self.pairs.differences)
-        return self.evidence.basis if is_whole else self.sampling.find_basis(values)
+        return self.evidence.basis if is_whole else self.sampling.find_basis(values, rows)
 
-    def test(self, values: np.ndarray) -> Tests:
-        """Make ready the tests of a part of the difference; see `weigh_part`."""
-        return self.weigh_part(values).tests
+    def test(self, part: np.ndarray) -> Tests:
+        """Make ready the tests of a part, (n,) or (n, N) by test row; see `weigh_part`."""
+        by_row = part.reshape(len(part), -1)
+        rows = by_row if by_row.shape[1] > 1 else None
+        return self.weigh_part(by_row.mean(1), rows).tests
 
     def weigh_tuned(self) -> Evidence:
         """Weigh the differences of the tuned sides; those of the claim where there are none."""
@@ -186,7 +194,8 @@ def _weigh_claim(claim: Claim, trial: Trial, study: Study, optima: Optima, metho
         is_same=is_same_computation(pairs, trial), bounds=pairs.bounds,
     )  # fmt: skip
     changed = _find_changed_data(pairs, trial)
-    cause = find_cause(claim, pairs, optima, trial.averages, changed)
+    marks = NO_MARKS if sampling.over_seeds else sampling.marks
+    cause = find_cause(claim, pairs, optima, trial.averages, changed, marks)
     tuned = tune(claim, pairs, arms, trial.runs, by_earlier_seeds=method == ANYTIME)
     return Case(claim, pairs, sampling, evidence, cause, tuned)
 

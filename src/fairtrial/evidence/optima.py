@@ -12,6 +12,7 @@ from polars.exceptions import PolarsError
 
 from fairtrial.data.load import load_dataset, measure_data
 from fairtrial.errors import FairtrialError
+from fairtrial.evidence.crossing import unpack_marks
 from fairtrial.study.arms import Arm
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
@@ -36,8 +37,16 @@ SCHEMA = pl.Schema(
         "sizes": pl.List(pl.Float64),
         "metric": pl.List(pl.String),
         "metric_value": pl.List(pl.Float64),
+        "n_test_rows": pl.Int64,
+        "right": pl.Binary,
     }
 )
+
+NOTHING = {
+    "certificate": np.inf, "tolerance": 0.0, "parameters": [], "sizes": [], "metric": [],
+    "metric_value": [], "n_test_rows": None, "right": None,
+}  # fmt: skip
+"""What is kept of a search that was not begun."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,8 @@ class Minimum:
         For regression: mean absolute value of each feature, then 1.
     metrics : dict of str to float
         Of the scoreboard, those that parameters alone decide.
+    right : (N,) or None
+        Which test rows it predicts correctly, 0 and 1; None for regression.
     lacks_data : bool
         Whether there is none because the data is not at hand.
     """
@@ -62,6 +73,7 @@ class Minimum:
     parameters: np.ndarray
     sizes: np.ndarray
     metrics: dict[str, float]
+    right: np.ndarray | None = None
     lacks_data: bool = False
 
 
@@ -131,15 +143,15 @@ def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
     n_rows, _, n_features, n_classes = measure_data(task, objective.features)
     if n_rows * n_features * max(n_classes, 1) > MOST_VALUES:
         problem = f"{n_rows:,} rows of {n_features:,} features are too many to search on"
-        nothing = {name: [] for name in ("parameters", "sizes", "metric", "metric_value")}
-        return {"key": key, "problem": problem, "certificate": np.inf, "tolerance": 0.0, **nothing}
+        return NOTHING | {"key": key, "problem": problem}
     dataset = load_dataset(task, seed, objective.validation, objective.features)
     board = Scoreboard(dataset, seed, objective.validation)
     optimum = board.find_optimum(objective)
-    is_number, metrics = not dataset.n_classes, {}
+    is_number, metrics, right = not dataset.n_classes, {}, None
     problem = optimum.problem or ("" if optimum.is_unique else NOT_UNIQUE)
     if not problem:
         metrics = board.measure_parameters(optimum.W, optimum.b)
+        right = board.mark_parameters(optimum.W, optimum.b)
     sizes = np.append(np.abs(dataset.X).mean(0, dtype=np.float64), 1.0) if is_number else []
     return {
         "key": key,
@@ -150,9 +162,13 @@ def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
         "sizes": list(sizes),
         "metric": list(metrics),
         "metric_value": list(metrics.values()),
+        "n_test_rows": None if right is None else len(right),
+        "right": None if right is None else np.packbits(right).tobytes(),
     }
 
 
 def _read(row: dict) -> Minimum:
     metrics = dict(zip(row["metric"], row["metric_value"], strict=True))
-    return Minimum(row["problem"], np.array(row["parameters"]), np.array(row["sizes"]), metrics)
+    right = row["right"] and unpack_marks(row["right"], row["n_test_rows"])
+    parameters, sizes = np.array(row["parameters"]), np.array(row["sizes"])
+    return Minimum(row["problem"], parameters, sizes, metrics, right)

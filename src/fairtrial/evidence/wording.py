@@ -26,8 +26,8 @@ def find_largest(
 
     Parameters
     ----------
-    parts : mapping of str to (n,)
-        One value for each seed.
+    parts : mapping of str to (n,) or (n, N)
+        One value for each seed, or for each seed and test row.
     test : callable
         Makes the tests of differences, as `Case.test`.
 

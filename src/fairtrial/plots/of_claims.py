@@ -12,6 +12,7 @@ import polars as pl
 
 from fairtrial.errors import InputError
 from fairtrial.evidence.cells import list_margins, weigh_cells
+from fairtrial.evidence.pairs import WITHOUT
 from fairtrial.evidence.sampling import Sampling, find_sampling
 from fairtrial.plots import claim_charts, curve_charts
 from fairtrial.plots.appearance import INK, Look, capitalise, show_metric
@@ -100,8 +101,15 @@ def _read_claims(trial: Trial, *stamps: tuple[int, int]) -> list[Judged]:
     verdicts = trial.verdicts
     pairs = trial.pairs if verdicts else pl.DataFrame()
     return [
-        Judged(row, pairs.filter(pl.col("claim") == place)) for place, row in enumerate(verdicts)
+        Judged(row, _select_pairs(pairs, place, is_effect=row["change"] is not None))
+        for place, row in enumerate(verdicts)
     ]
+
+
+def _select_pairs(pairs: pl.DataFrame, place: int, *, is_effect: bool) -> pl.DataFrame:
+    """Select the pairs of one claim; only effects have arms without the change."""
+    own = pairs.filter(pl.col("claim") == place)
+    return own if is_effect else own.drop(WITHOUT, strict=False)
 
 
 def _stamp(path: Path) -> tuple[int, int]:
