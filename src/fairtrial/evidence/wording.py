@@ -12,7 +12,7 @@ from fairtrial.evidence.cause import Cause, Lack
 from fairtrial.evidence.pairs import Pairs
 from fairtrial.evidence.verdict import Tests
 from fairtrial.study.claims import Claim
-from fairtrial.study.complaints import write_bare
+from fairtrial.study.complaints import write_setting
 from fairtrial.trial.verdicts import PARTS
 
 
@@ -152,5 +152,5 @@ def _name_side(selector: Mapping[str, Any]) -> str:
         elif isinstance(value, Mapping):
             words.append(_name_side(value))
         else:
-            words.append(f"{name.rpartition('.')[2]}={write_bare(value)}")
+            words.append(write_setting(name, value))
     return ", ".join(words)
