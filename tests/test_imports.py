@@ -52,3 +52,18 @@ def test_a_study_runs_where_there_is_no_keras(tmp_path):
 
 def test_files_are_checked_without_tensorflow():
     run(IMPORT_WITHOUT_TENSORFLOW)
+
+
+# While these are loaded, Ctrl-C is not yet heard: only what `signal` itself takes.
+IMPORT_LITTLE = """
+import sys
+import signal, os, __future__
+before = set(sys.modules)
+import fairtrial.__main__
+more = set(sys.modules) - before
+assert more == {"fairtrial", "fairtrial.__main__"}, more
+"""
+
+
+def test_ctrl_c_is_heard_after_two_small_modules():
+    run(IMPORT_LITTLE)

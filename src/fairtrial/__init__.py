@@ -6,10 +6,10 @@ TensorFlow, and neither does a study. Running one does.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # To import `typing` takes a moment in which Ctrl-C is not heard yet.
 if TYPE_CHECKING:
+    from typing import Any
+
     from fairtrial import plots
     from fairtrial.data.own_images import images
     from fairtrial.errors import FairtrialError, InputError, MachineError
@@ -45,6 +45,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
     if name == "plots":
         return import_module("fairtrial.plots")
     if name not in _PLACES:
