@@ -6,6 +6,8 @@ TensorFlow, and neither does a study. Running one does.
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False  # To import `typing` takes a moment in which Ctrl-C is not heard yet.
 if TYPE_CHECKING:
     from typing import Any
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
     from fairtrial.study.recipe import Recipe
     from fairtrial.study.study import Study
     from fairtrial.trial.cluster import connect, start_workers
+
+if sys.flags.optimize > 1:
+    from fairtrial.loading import keep_docstrings
+
+    keep_docstrings("altair")
 
 __version__ = "0.1.0"
 
