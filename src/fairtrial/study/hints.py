@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date, time
 
 from pydantic import BaseModel
 
@@ -40,7 +41,9 @@ def hint_value(wanted: str, value: object, name: str) -> str:
         return _hint_number(value, wanted == "int_type")
     if wanted == "bool_type":
         return "; write true or false, in small letters and without quotes"
-    if wanted == "string_type" and not isinstance(value, Mapping | list):
+    if wanted == "string_type" and isinstance(value, bytes):
+        return "; write it as text, without b before the quotes"
+    if wanted == "string_type" and isinstance(value, bool | int | float | date | time):
         return f"; write it in quotes: {json.dumps(str(value))}"
     if wanted == "list_type":
         return _hint_list(value, name)
