@@ -88,6 +88,14 @@ def test_verdicts_of_another_folder_do_not_count(folder, tmp_path):
         ft.plots.differences(ft.Trial(folder), 1)
 
 
+def test_verdicts_with_other_means_of_iterates_do_not_count(folder, tmp_path):
+    """The parts of a difference are made of them."""
+    other = tmp_path / "other"
+    answer(make_study([CLAIM], seeds=3, **CHANGED), other)
+    shutil.copy(other / "averages.parquet", folder)
+    assert ft.Trial(folder).verdicts == []
+
+
 def test_verdicts_of_an_older_version_are_refused_until_they_are_judged_again(folder):
     rows = json.loads((folder / "verdicts.json").read_text())
     for row in rows:

@@ -41,9 +41,9 @@ class Case:
     evidence : Evidence
         What its differences say, alone.
     cause : Cause
-        The parts of its differences; without any where there is a problem.
+        Their parts; without any where there is a problem.
     tuned : Tuned or None
-        Its differences where each side has its best settings.
+        The same claim with the best settings of each side.
     """
 
     claim: Claim
@@ -96,22 +96,16 @@ def weigh_pairs(
     is_same: bool = False,
     bounds: Bounds = NO_BOUNDS,
 ) -> Evidence:
-    """Weigh the differences of pairs of runs.
+    """Weigh the differences of pairs of runs by how these were drawn.
 
     Parameters
     ----------
-    differences : (n,)
-        One for each seed of the table, in its order.
-    margin : float
-        Smaller differences do not matter.
+    differences, margin, is_same, bounds
+        As of `weigh`, for each seed of the table in its order.
     sampling : Sampling
         How the runs were drawn.
     pairs : table
         `better`, `than`, `seed`, and, where known, `better_value` and `than_value`.
-    is_same : bool
-        Whether both sides are the same computation.
-    bounds : Bounds
-        What is known of the differences where runs are absent.
     """
     values = pairs.select(pl.col("^(better|than)_value$")).to_numpy()
     basis = sampling.find_basis(
