@@ -14,7 +14,7 @@ from fairtrial.data.load import load_dataset, measure_data
 from fairtrial.errors import FairtrialError
 from fairtrial.evidence.crossing import unpack_marks
 from fairtrial.study.arms import Arm
-from fairtrial.study.recipe import Recipe
+from fairtrial.study.recipe import Penalty, Recipe
 from fairtrial.study.task import AnyTask
 from fairtrial.trial.files import write_file
 from fairtrial.trial.fingerprint import fingerprint_arm, fingerprint_run
@@ -25,6 +25,8 @@ OPTIMA = "optima.parquet"
 # classes a search on more takes minutes, and without it takes several gigabytes.
 MOST_VALUES = 2**27
 
+# What float32 may have changed of features, as a share.
+ROUNDED = 1e-6
 NOT_UNIQUE = "it is not unique, because other parameters have the same loss"
 
 SCHEMA = pl.Schema(
@@ -148,7 +150,10 @@ def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
     board = Scoreboard(dataset, seed, objective.validation)
     optimum = board.find_optimum(objective)
     is_number, metrics, right = not dataset.n_classes, {}, None
-    problem = optimum.problem or ("" if optimum.is_unique else NOT_UNIQUE)
+    is_unique = optimum.is_unique and not (
+        is_number and objective.penalty == Penalty() and leaves_free(dataset.X, dataset.test_X)
+    )
+    problem = optimum.problem or ("" if is_unique else NOT_UNIQUE)
     if not problem:
         metrics = board.measure_parameters(optimum.W, optimum.b)
         right = board.mark_parameters(optimum.W, optimum.b)
@@ -165,6 +170,30 @@ def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
         "n_test_rows": None if right is None else len(right),
         "right": None if right is None else np.packbits(right).tobytes(),
     }
+
+
+def leaves_free(train: np.ndarray, test: np.ndarray) -> bool:
+    """Say whether test rows ask for parameters that no training row decides.
+
+    Such is the weight of a category that only test rows have. Parameters that no row of either
+    tells apart, as of categories that sum to 1, do not count.
+
+    Parameters
+    ----------
+    train, test : (N, D)
+        Features.
+
+    Examples
+    --------
+    >>> leaves_free(np.array([[1.0, 0.0], [2.0, 0.0]]), np.array([[1.0, 1.0]]))
+    True
+    >>> leaves_free(np.array([[1.0, 2.0], [2.0, 4.0]]), np.array([[3.0, 6.0]]))
+    False
+    """
+    A, B = (np.column_stack([X, np.ones(len(X))]).astype(np.float64) for X in (train, test))
+    _, sizes, directions = np.linalg.svd(np.linalg.qr(A, mode="r"))
+    free = directions[np.count_nonzero(sizes > ROUNDED * sizes[0]) :]
+    return bool(np.abs(B @ free.T).max(initial=0.0) > ROUNDED**0.5 * np.abs(B).max())
 
 
 def _read(row: dict) -> Minimum:
