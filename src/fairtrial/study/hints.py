@@ -171,6 +171,15 @@ def find_elsewhere(name: str, names: Mapping[str, bool | None], table: str = "")
 
 # What is seen in a line that is no TOML, and what to write.
 SLIPS: tuple[tuple[str, str], ...] = (
+    (r"\r", "the lines end as on an old Macintosh: save the file with other line ends"),
+    (r"^(<<<<<<<|=======|>>>>>>>)", "remove the marks of a merge, and one of its two sides"),
+    (r"^\s*(```|~~~)", "remove the marks of Markdown around the study"),
+    (r"^\s*<", "the file is a web page, or XML"),
+    (r"[\x00-\x08\x0b-\x1f\x7f]", "remove the control character"),
+    (
+        r"[\u00a0\u2000-\u200d\u202f\u2060\u3000\ufeff]",
+        "a space or a mark in it is not a plain space",
+    ),
     (r"^\s*[{]\s*$|^\s*[{]\s*\"", "a study file is TOML, not JSON: write name = value"),
     (r"[\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb]", 'write straight quotes: "'),
     (r"^\s*(//|/\*|%|--|;)", "a comment begins with #"),

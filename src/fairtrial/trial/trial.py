@@ -216,6 +216,8 @@ class Trial:
 
 def _say_what_it_is(folder: Path) -> str:
     """Say what a folder without the tables of a study is, and what to do."""
+    if folder.is_file():
+        return "it is a file: name the folder of the results."
     several = [path.parent for path in sorted(folder.glob(f"*/{STUDY}"))]
     if several and not (folder / STUDY).is_file():
         names = ", ".join(map(str, several))
