@@ -45,6 +45,13 @@ def locate(path: str | Path) -> Path:
     Raises
     ------
     InputError
-        As `expand_path`.
+        As `expand_path`, or if there is no working directory any more.
     """
-    return expand_path(path).absolute()
+    expanded = expand_path(path)
+    try:
+        return expanded.absolute()
+    except OSError:
+        raise InputError(
+            f"{str(path)!r} is relative, but the working directory is gone: change to another "
+            "folder, or write the whole path."
+        ) from None

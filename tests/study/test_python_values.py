@@ -150,3 +150,19 @@ def test_the_home_folder_in_study_files(tmp_path, monkeypatch):
     }).to_toml()  # fmt: skip
     (tmp_path / "study.toml").write_text(text.replace('"/p"', '"~/p"'))
     assert ft.Study.load("~/study.toml").task.path == f"{tmp_path}/p"
+
+
+def test_without_a_working_directory(tmp_path, monkeypatch):
+    """Whole paths do; relative ones lead nowhere."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert make().seeds == 2
+    path = tmp_path / "study.toml"
+    path.write_text(make().to_toml())
+    assert ft.Study.load(path) == make()
+    with pytest.raises(ft.InputError, match="is relative, but the working directory is gone: "):
+        make(task=TABLE | {"path": "a.csv"})
+    with pytest.raises(ft.InputError, match="cannot be read: No such file or directory"):
+        ft.Study.load("study.toml")
