@@ -109,6 +109,14 @@ def test_verdicts_of_an_older_version_are_refused_until_they_are_judged_again(fo
     assert ft.Trial(folder).claims["claim"].to_list() == ["old"]
 
 
+@pytest.mark.parametrize("name", ["runs.parquet", "test_rows.parquet", "averages.parquet"])
+def test_a_folder_in_the_place_of_a_table_is_named(name, folder):
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    with pytest.raises(InputError, match=name.replace(".", r"\.")):
+        ft.Trial(folder).verdicts  # noqa: B018
+
+
 def test_figures_of_earlier_runs_are_named(folder):
     (folder / "figures").mkdir()
     told = []

@@ -83,8 +83,8 @@ class Trial:
         """
         try:
             return fingerprint_tables(self.folder)
-        except OSError:
-            raise self._refuse(RUNS) from None
+        except OSError as error:
+            raise self._refuse(Path(error.filename or RUNS).name) from None
 
     def _refuse_other_runs(self) -> None:
         if self.fingerprint != self._opened:
