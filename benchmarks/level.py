@@ -1,10 +1,11 @@
 """How often verdicts are wrong: simulated studies in which the truth is known.
 
 Nothing is trained: differences are drawn. Prints Markdown tables, in which figures outside their
-targets are marked. Above 16 seeds, where flips are drawn at random, half as many repetitions: they
-take most of the time, which is about half an hour with 2,000. Then the tables of `level_rows.py`.
+targets are bold, each with one standard error of the simulation. Then the tables of
+`level_rows.py`. Above 16 seeds, where flips are drawn at random, a study takes a quarter of a
+second, a hundred times as long as with 6; so give few distributions, or few repetitions.
 
-    python benchmarks/level.py --repetitions 200 --seeds 6 10
+    python benchmarks/level.py --repetitions 200 --seeds 20 --distributions normal
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from fairtrial.evidence.statistics.anytime import place_bets
-from fairtrial.evidence.statistics.sign_flip import MOST_EXACT, list_subset_means
+from fairtrial.evidence.statistics.sign_flip import list_subset_means
 from fairtrial.evidence.statistics.step_down import adjust
 from fairtrial.evidence.verdict import LEVEL, Evidence, decide, weigh
 from fairtrial.randomness import make_stream
@@ -76,6 +77,8 @@ PEEKING: Columns = {
     "found": ("1 sd ever called", None, None),
     "missed_sign_flip": ("sign-flip interval ever misses", None, None),
 }
+# Of how many claims of a study a share is, where it is not of one claim or of the study.
+PER_STUDY = {"covered": N_CLAIMS, "covered_t": N_CLAIMS}
 
 
 def say(evidence: Sequence[Evidence]) -> list[str]:
@@ -180,20 +183,30 @@ def simulate_sign_flip_peeking(
     return {"missed_sign_flip": float(np.mean(missed))}
 
 
-def simulate(n_repetitions: int, seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
-    """Simulate everything, one row of a table after the other; `seeds` is 0 where one peeks."""
+def simulate(
+    n_studies: int, seeds: Sequence[int], names: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """Simulate everything, one row of a table after the other.
+
+    Parameters
+    ----------
+    n_studies : int
+        How many of each kind.
+    seeds : sequence of int
+        How many seeds the studies have; 0 to look after each seed.
+    names : sequence of str
+        Of `DISTRIBUTIONS`.
+    """
     for n_seeds in seeds:
-        n_studies = n_repetitions if n_seeds <= MOST_EXACT else max(1, n_repetitions // 2)
-        for name, draw in DISTRIBUTIONS.items():
-            random = make_stream(n_seeds, f"benchmark.level.{name}")
-            figures = simulate_nothing(draw, n_seeds, n_studies, random)
-            figures |= simulate_equivalence(draw, n_seeds, n_studies, random)
+        for name in names:
+            draw, random = DISTRIBUTIONS[name], make_stream(n_seeds, f"benchmark.level.{name}")
+            if n_seeds:
+                figures = simulate_nothing(draw, n_seeds, n_studies, random)
+                figures |= simulate_equivalence(draw, n_seeds, n_studies, random)
+            else:
+                figures = simulate_peeking(draw, n_studies, random)
+                figures |= simulate_sign_flip_peeking(draw, n_studies, random)
             yield {"distribution": name, "seeds": n_seeds, "repetitions": n_studies, **figures}
-    for name, draw in DISTRIBUTIONS.items():
-        random = make_stream(0, f"benchmark.level.{name}")
-        figures = simulate_peeking(draw, n_repetitions, random)
-        figures |= simulate_sign_flip_peeking(draw, n_repetitions, random)
-        yield {"distribution": name, "seeds": 0, "repetitions": n_repetitions, **figures}
 
 
 def make_tables(rows: Sequence[dict[str, Any]]) -> str:
@@ -203,7 +216,7 @@ def make_tables(rows: Sequence[dict[str, Any]]) -> str:
     return f"""\
 Called: `holds` or `reversed`, in a study of {N_CLAIMS} claims about no difference. Equivalent: of
 single claims with a margin of {MARGIN:g} standard deviation; beyond: at {BEYOND:g}. In bold what is
-outside its target; with a star what is outside by at most two standard errors of the simulation.
+outside its target by more than two standard errors of the simulation.
 
 {_make_table(fixed, FIXED, ["distribution", "seeds", "repetitions"])}
 
@@ -243,7 +256,7 @@ def _make_table(rows: Sequence[dict[str, Any]], columns: Columns, lead: list[str
     for row in rows:
         position = 2 if row["distribution"] in SKEWED else 1
         figures = [
-            _show(row[name], column[position], row["repetitions"])
+            _show(row[name], column[position], row["repetitions"] * PER_STUDY.get(name, 1))
             for name, column in columns.items()
         ]
         lines.append([*(str(row[name]) for name in lead), *figures])
@@ -253,13 +266,13 @@ def _make_table(rows: Sequence[dict[str, Any]], columns: Columns, lead: list[str
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _show(share: float, target: tuple[float, float] | None, n_repetitions: int) -> str:
-    text = f"{100.0 * share:.1f} %"
+def _show(share: float, target: tuple[float, float] | None, n: int) -> str:
+    text = show_with_error(share, n)
     if target is None or target[0] <= share <= target[1]:
         return text
     nearest = min(target, key=lambda end: abs(share - end))
-    error = np.sqrt(nearest * (1.0 - nearest) / n_repetitions)
-    return f"{text}*" if abs(share - nearest) <= 2.0 * error else f"**{text}**"
+    error = np.sqrt(nearest * (1.0 - nearest) / n)
+    return text if abs(share - nearest) <= 2.0 * error else f"**{text}**"
 
 
 def _show_range(target: tuple[float, float] | None) -> str:
@@ -276,27 +289,34 @@ def main() -> None:
         "--repetitions", type=int, default=2000, help="How many studies are simulated of each kind."
     )
     parser.add_argument(
-        "--seeds", type=int, nargs="+", default=[6, 10, 20], help="How many seeds studies have."
-    )
+        "--seeds", type=int, nargs="+", default=[6, 10, 20, 0],
+        help="How many seeds studies have; 0 to look after each.",
+    )  # fmt: skip
+    parser.add_argument(
+        "--distributions", nargs="+", default=list(DISTRIBUTIONS), choices=DISTRIBUTIONS,
+        metavar="NAME", help="Of the differences.",
+    )  # fmt: skip
+    parser.add_argument("--no-rows", action="store_true", help="Without the tables of rows.")
     parser.add_argument(
         "--rows-only", action="store_true", help="Simulate shared rows and shared seeds alone."
     )
     parser.add_argument("--json", type=Path, help="Write the figures to this file, too.")
     options = parser.parse_args()
-    began, rows = time.perf_counter(), []
+    began, rows = time.process_time(), []
     with threadpool_limits(1):  # The threads of a small product wait for each other.
         if options.rows_only:
             print(make_row_tables(options.repetitions))
             return
-        for row in simulate(options.repetitions, options.seeds):
+        for row in simulate(options.repetitions, options.seeds, options.distributions):
             rows.append(row)
-            seconds = time.perf_counter() - began
+            seconds = time.process_time() - began
             print(f"{row['distribution']}, {row['seeds']}: {seconds:,.0f} s", file=sys.stderr)
         if options.json:
             options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
         print(make_tables(rows))
-        print(make_row_tables(options.repetitions))
-    print(f"Took {time.perf_counter() - began:,.0f} s.")
+        if not options.no_rows:
+            print(make_row_tables(options.repetitions))
+    print(f"Took {time.process_time() - began:,.0f} s of processor time.")
 
 
 if __name__ == "__main__":

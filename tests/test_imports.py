@@ -88,3 +88,18 @@ def test_heavy_packages_are_imported_late():
         for line in (imports, check.format(repr(absent), f"({stage!r}, heavy)"))
     ]
     assert "replay" in run("\n".join(lines)).stdout
+
+
+# While these are loaded, Ctrl-C is not yet heard: only what `signal` itself takes.
+IMPORT_LITTLE = """
+import sys
+import signal, os, __future__
+before = set(sys.modules)
+import fairtrial.__main__
+more = set(sys.modules) - before
+assert more == {"fairtrial", "fairtrial.__main__"}, more
+"""
+
+
+def test_ctrl_c_is_heard_after_two_small_modules():
+    run(IMPORT_LITTLE)

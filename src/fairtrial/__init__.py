@@ -6,10 +6,12 @@ TensorFlow, and neither does a study. Running one does.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import sys
 
+TYPE_CHECKING = False  # To import `typing` takes a moment in which Ctrl-C is not heard yet.
 if TYPE_CHECKING:
+    from typing import Any
+
     from fairtrial import plots
     from fairtrial.data.images.own_images import images
     from fairtrial.errors import FairtrialError, InputError, MachineError
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
     from fairtrial.study.claims import Claim
     from fairtrial.study.recipe import Recipe
     from fairtrial.study.study import Study
+
+if sys.flags.optimize > 1:
+    from fairtrial.loading import keep_docstrings
+
+    keep_docstrings("altair")
 
 __version__ = "0.1.0"
 
@@ -44,6 +51,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
     if name == "plots":
         return import_module("fairtrial.plots")
     if name not in _PLACES:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
+from types import CodeType, ModuleType
 
 from fairtrial.errors import InputError
 
@@ -53,6 +57,39 @@ def refuse_optimised() -> None:
             "This Python runs without docstrings (-OO, or PYTHONOPTIMIZE=2), which Altair needs to "
             "draw charts: start it without that option, or with -O."
         )
+
+
+class _DocumentedLoader(SourceFileLoader):
+    """Compiles a module as if Python kept docstrings."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return compile(self.get_data(path), path, "exec", dont_inherit=True, optimize=1)
+
+
+class _DocumentedFinder(MetaPathFinder):
+    """Finds the modules of one package, and leaves all others to Python."""
+
+    def __init__(self, package: str):
+        self._package = package
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.partition(".")[0] != self._package:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and isinstance(spec.loader, SourceFileLoader):
+            spec.loader = _DocumentedLoader(spec.loader.name, spec.loader.path)
+        return spec
+
+
+def keep_docstrings(package: str) -> None:
+    """Let a package be imported with its docstrings under `python -OO`, which leaves them out.
+
+    Altair copies docstrings from class to class while it is imported, and fails without them.
+    """
+    sys.meta_path.insert(0, _DocumentedFinder(package))
 
 
 def load_tensorflow(own_process: bool = False) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from fairtrial.errors import InputError
+
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def expand_path(path: str | Path) -> Path:
@@ -13,18 +16,23 @@ def expand_path(path: str | Path) -> Path:
     Raises
     ------
     InputError
-        If there is no such home folder, or it is no path.
+        If there is no such home folder, or it is no path, but an address for example.
 
     Examples
     --------
     >>> expand_path("~/results") == Path.home() / "results"
     True
     """
+    text = str(path)
+    if ADDRESS.match(text):
+        raise InputError(f"{text!r} is an address and no path: name what is on this machine.")
+    if "\0" in text:
+        raise InputError(f"{text!r} has a null character, which no path has.")
     try:
         return Path(path).expanduser()
     except RuntimeError:
         raise InputError(
-            f"{str(path)!r} begins with the home folder of a user who is not known: write the "
+            f"{text!r} begins with the home folder of a user who is not known: write the "
             "whole path."
         ) from None
     except TypeError:
@@ -37,6 +45,13 @@ def locate(path: str | Path) -> Path:
     Raises
     ------
     InputError
-        As `expand_path`.
+        As `expand_path`, or if there is no working directory any more.
     """
-    return expand_path(path).absolute()
+    expanded = expand_path(path)
+    try:
+        return expanded.absolute()
+    except OSError:
+        raise InputError(
+            f"{str(path)!r} is relative, but the working directory is gone: change to another "
+            "folder, or write the whole path."
+        ) from None

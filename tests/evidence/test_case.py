@@ -5,8 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 import fairtrial as ft
+from fairtrial.data.load import load_dataset
 from fairtrial.evidence.case import (
     count_seeds_for,
     is_same_computation,
@@ -14,10 +16,12 @@ from fairtrial.evidence.case import (
     weigh_pairs,
 )
 from fairtrial.evidence.cells import weigh_cells
-from fairtrial.evidence.judge import judge
+from fairtrial.evidence.judge import join_pairs, judge
+from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.pairs import pair_runs
 from fairtrial.evidence.statistics.crossing import estimate_row_variance
-from fairtrial.evidence.statistics.sampling import Sampling
+from fairtrial.evidence.statistics.sampling import BOTH, Sampling
+from fairtrial.evidence.statistics.sign_flip import list_subset_means
 from fairtrial.results.results import Results
 from made_up import make_runs, make_study
 
@@ -108,14 +112,17 @@ def test_differences_that_overflow_end_in_a_sentence(tmp_path):
 # ------------------------------------------------------------------------------- parts and cells
 
 
-def make_trial(right):
-    """Four arms of digits, two optimizers at two rates, with these rows right, by arm."""
-    claim = {
-        "better": {"optimizer": "adam"}, "than": {"optimizer": "sgd"}, "on": "accuracy",
-        "where": {"optimizer.learning_rate": 0.1},
-    }  # fmt: skip
+ADAM_OVER_SGD = {"better": {"optimizer": "adam"}, "than": {"optimizer": "sgd"}, "on": "accuracy"}
+AT_ONE_RATE = {"where": {"optimizer.learning_rate": 0.1}}
+
+
+def make_trial(right, means=None, claim=ADAM_OVER_SGD | AT_ONE_RATE, **settings):
+    """Four arms of digits, two optimizers at two rates, with these rows right, by arm.
+
+    `means` are the rows that the means of the last iterates have right.
+    """
     study = make_study(
-        [claim], seeds=6, task="digits", recipe=CLASSES | {"validation": 0.2},
+        [claim], seeds=6, task="digits", recipe=CLASSES | {"validation": 0.2} | settings,
         vary={"optimizer.kind": ["sgd", "adam"], "optimizer.learning_rate": [0.1, 0.2]},
     )  # fmt: skip
 
@@ -125,19 +132,23 @@ def make_trial(right):
         return {"accuracy": right[arm.name][seed].mean(), "validation_accuracy": best}
 
     runs = make_runs(study, measure)
+    trial = SimpleNamespace(
+        runs=runs, test_rows=pack_rows(right), averages=pack_rows(means or {}), parameters=None,
+        folder=None, refuse_changed_data=lambda arm: None,
+    )  # fmt: skip
+    return study, trial
+
+
+def pack_rows(right):
     rows = [
-        (f"{arm} #{seed}", 40, np.packbits(one).tobytes())
+        (f"{arm} #{seed}", 40, np.packbits(one).tobytes(), one.mean())
         for arm in right
         for seed, one in enumerate(right[arm])
     ]
-    names = ["run", "n_test_rows", "right"]
-    test_rows = pl.DataFrame(rows, schema=names, orient="row")
-    trial = SimpleNamespace(
-        runs=runs, test_rows=test_rows, parameters=None, folder=None,
-        averages=pl.DataFrame({"run": []}, schema={"run": pl.String}),
-    )  # fmt: skip
-    trial.refuse_changed_data = lambda arm: None
-    return study, trial
+    schema = {
+        "run": pl.String, "n_test_rows": pl.Int64, "right": pl.Binary, "accuracy": pl.Float64,
+    }  # fmt: skip
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def test_tuned_differences_have_the_variance_of_their_own_rows():
@@ -167,13 +178,90 @@ def make_trial_arms():
 
 
 def test_a_part_whose_rows_are_not_known_is_over_the_seeds():
-    random = np.random.default_rng(4)
-    right = {arm.name: random.random((6, 40)) < 0.5 for arm in make_trial_arms()}
-    study, trial = make_trial(right)
+    study, trial = make_trial(draw_rows(4))
     (case,) = weigh_claims(trial, study)
     part = case.weigh_part(np.linspace(0.0, 0.1, 6))
     assert (part.over, part.shared_variance) == ("seeds", 0.0)
     assert case.weigh_part(case.pairs.differences) is case.evidence.basis
+
+
+def draw_rows(seed):
+    random = np.random.default_rng(seed)
+    return {arm.name: random.random((6, 40)) < 0.5 for arm in make_trial_arms()}
+
+
+def name_arms(study):
+    return {
+        (arm.recipe.optimizer.kind, arm.recipe.optimizer.learning_rate): arm.name
+        for arm in study.list_arms()
+    }
+
+
+def test_parts_are_crossed_with_their_own_rows():
+    """The rows of the means, and those of the ends less those of the means, seed by seed."""
+    right, means = draw_rows(6), draw_rows(5)
+    study, trial = make_trial(right, means)
+    (case,) = weigh_claims(trial, study)
+    adam, sgd = (name_arms(study)[kind, 0.1] for kind in ("adam", "sgd"))
+    unfinished = means[adam].astype(float) - means[sgd]
+    floor = right[adam].astype(float) - right[sgd] - unfinished
+    for name, rows in (("unfinished", unfinished), ("noise_floor", floor)):
+        np.testing.assert_allclose(case.cause.parts[name], rows.mean(1), atol=1e-12)
+        basis = case.weigh_part(case.cause.parts[name], case.cause.rows[name])
+        expected = max(estimate_row_variance(rows), 4 / 40**2)
+        assert (basis.over, basis.shared_variance) == (BOTH, pytest.approx(expected))
+    assert "objective" not in case.cause.rows, "it is 0, whatever the rows"
+    sums = case.cause.details["unfinished"] - case.cause.details["objective"]
+    np.testing.assert_allclose(sums, unfinished)
+
+
+def test_rows_do_not_count_in_the_parts_of_a_claim_over_seeds():
+    right = draw_rows(8)
+    study, trial = make_trial(right, right, ADAM_OVER_SGD | AT_ONE_RATE | {"over": "seeds"})
+    (case,) = weigh_claims(trial, study)
+    assert case.cause.parts and not case.cause.rows
+
+
+def test_runs_that_end_with_their_means_have_no_noise_floor():
+    right = draw_rows(9)
+    study, trial = make_trial(right, right, average="last_epoch")
+    (case,) = weigh_claims(trial, study)
+    assert "noise_floor" not in case.cause.rows and "unfinished" in case.cause.rows
+    part = case.weigh_part(case.cause.parts["noise_floor"])
+    assert part.tests.find_interval() == (0.0, 0.0)
+
+
+def test_rows_at_a_minimum_are_those_of_logistic_regression():
+    arm = make_study(
+        task="digits", recipe=CLASSES | {"penalty": {"l2": 0.1}}, vary={}
+    ).list_arms()[0]  # fmt: skip
+    (minimum,) = Optima().find(arm, [0])
+    data = load_dataset(arm.task, 0)
+    X, test_X = (rows.astype(float) / data.divisor for rows in (data.X, data.test_X))
+    model = LogisticRegression(C=1 / (2 * len(X) * 0.1), tol=1e-9, max_iter=5000).fit(X, data.y)
+    np.testing.assert_array_equal(minimum.right, model.predict(test_X) == data.test_y)
+
+
+EFFECT = {
+    "of": {"optimizer.learning_rate": 0.2},
+    "against": {"optimizer.learning_rate": 0.1},
+}
+
+
+def test_cells_of_effects_are_crossed_with_the_rows_of_all_four_arms():
+    right = draw_rows(7)
+    study, trial = make_trial(right, claim=ADAM_OVER_SGD | {"effect": EFFECT})
+    cases = weigh_claims(trial, study)
+    pairs = join_pairs(cases)
+    names = name_arms(study)
+    assert pairs["than_against"].to_list() == [names["sgd", 0.1]] * 6
+    (cell,) = weigh_cells(pairs, [0.0], cases[0].sampling).to_dicts()
+    by = {key: right[name].astype(float) for key, name in names.items()}
+    rows = by["adam", 0.2] - by["adam", 0.1] - by["sgd", 0.2] + by["sgd", 0.1]
+    variance = max(estimate_row_variance(rows), 4 / 40**2)
+    low, high = list_subset_means(rows.mean(1), variance).find_interval()
+    assert cell["over"] == BOTH
+    assert (cell["low"], cell["high"]) == pytest.approx((low, high), abs=1e-6)
 
 
 def test_cells_of_a_table_have_its_correction():

@@ -8,7 +8,7 @@ import sklearn.linear_model
 import fairtrial as ft
 from fairtrial.data.load import load_dataset
 from fairtrial.evidence.cause import Lack, find_cause
-from fairtrial.evidence.optima import OPTIMA, Optima
+from fairtrial.evidence.optima import NOT_UNIQUE, NOTHING, OPTIMA, Optima
 from fairtrial.evidence.pairs import pair_runs
 from fairtrial.evidence.reach import find_reach
 from fairtrial.evidence.statistics.sign_flip import list_subset_means
@@ -161,8 +161,7 @@ def test_one_seed_without_a_minimum_ends_the_search(monkeypatch):
 
     def search(key, task, objective, seed):
         searched.append(seed)
-        row = {name: [] for name in ("parameters", "sizes", "metric", "metric_value")}
-        return row | {"key": key, "problem": "takes long", "certificate": 1.0, "tolerance": 0.0}
+        return NOTHING | {"key": key, "problem": "takes long"}
 
     monkeypatch.setattr("fairtrial.evidence.optima._search", search)
     (only,) = Optima().find(make_study().list_arms()[0], SEEDS)
@@ -311,3 +310,20 @@ def test_equivalent_sides_that_were_hardly_trained_are_told(tmp_path):
     assert row["verdict"] == "equivalent"
     assert "Neither side is near the minimum of its objective" in row["note"]
     assert "cannot move further than 1" in row["note"]
+
+
+def test_a_category_that_no_training_row_has_leaves_the_minimum_open(tmp_path):
+    """Its weight stays where it began, however long a run trains: that is not unfinished."""
+    rows = [f"{x / 7},{('rare' if x == 3 else 'ab'[x % 2])},{x}" for x in range(30)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,town,y", *rows, ""]))
+    task = {
+        "kind": "table", "path": str(tmp_path / "t.csv"), "target": "y", "problem": "regression",
+        "categorical": ["town"],
+    }  # fmt: skip
+    recipe = {"loss": "mse", "optimizer": "sgd", "steps": 5}
+    (arm,) = make_study(task=task, recipe=recipe, vary={}).list_arms()
+    found = {seed: Optima().find(arm, [seed])[0].problem for seed in range(8)}
+    has_rare = {seed: 3.0 in load_dataset(arm.task, seed).test_y for seed in range(8)}
+    assert {seed: bool(problem) for seed, problem in found.items()} == has_rare
+    assert set(has_rare.values()) == {True, False}
+    assert set(found.values()) == {"", NOT_UNIQUE}

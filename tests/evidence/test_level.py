@@ -125,6 +125,6 @@ def test_tables_mark_what_misses_its_target(level):
     fixed = row | dict.fromkeys(level.FIXED, 0.01) | {"called": 0.055, "covered": 0.90}
     peeking = row | dict.fromkeys(level.PEEKING, 0.07) | {"seeds": 0}
     text = level.make_tables([fixed, peeking])
-    assert "| normal | 10 | 2000 | 5.5 %* | **90.0 %** | 1.0 % |" in text
-    assert "| normal | 2000 | **7.0 %** | **7.0 %** |" in text
+    assert "| normal | 10 | 2000 | 5.5 ± 0.5 % | **90.0 ± 0.2 %** | 1.0 ± 0.2 % |" in text
+    assert "| normal | 2000 | **7.0 ± 0.6 %** | **7.0 ± 0.6 %** |" in text
     assert "| target, skewed |  |  | at most 8 % | 92 to 98 % |" in text

@@ -88,7 +88,7 @@ def test_an_edge_is_told():
     tuned = tune_made_up(
         {"mse": {0.01: 1.0, 0.1: 2.0, 1.0: 3.0}, "mae": {0.01: 3.0, 0.1: 1.0, 1.0: 4.0}}
     )
-    assert "learning_rate 0.01 of 0.01, 0.1, 1 for sgd on mse" in tuned.warning
+    assert "learning_rate=0.01 of 0.01, 0.1, 1 for mse" in tuned.warning
     assert "mae" not in tuned.warning
 
 
@@ -147,7 +147,7 @@ def test_any_number_that_the_study_varies_is_tuned(name):
     )  # fmt: skip
     assert (tuned.better_settings, tuned.than_settings) == ([{name: 0.2}], [{name: 0.4}])
     np.testing.assert_allclose(tuned.differences, 0.2 - 0.3)
-    assert f"{name.rpartition('.')[2]} 0.4 of 0.1, 0.2, 0.4 for sgd on mae" in tuned.warning
+    assert f"{name.rpartition('.')[2]}=0.4 of 0.1, 0.2, 0.4 for mae" in tuned.warning
 
 
 def test_the_size_of_a_batch_is_tuned():
@@ -197,7 +197,7 @@ def test_unequal_numbers_of_candidates_are_said():
     runs = make_runs(study, lambda arm, seed: {"mse": arm.settings["optimizer.learning_rate"]})
     pairs = pair_runs(study.claims[0], arms, runs, study.list_seeds())
     tuned = tune(study.claims[0], pairs, arms, runs)
-    assert "unequal numbers of candidates: sgd on mse 3 and sgd on mae 1." in tuned.warning
+    assert "unequal numbers of candidates: mse 3 and mae 1." in tuned.warning
 
 
 def test_one_choice_for_all_seeds_keeps_the_level_where_leaving_one_out_does_not(simulations):

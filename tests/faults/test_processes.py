@@ -29,6 +29,57 @@ def test_a_python_without_docstrings():
     assert done.stderr.count("\n") == 1
 
 
+STRICT = """
+class Chart:
+    "A chart."
+if Chart.__doc__ is None:
+    raise AttributeError("no doc")
+"""
+
+
+def test_altair_has_its_docstrings_without_those_of_python(tmp_path):
+    """A package of that name which is as strict as Altair; other modules stay as they are."""
+    (tmp_path / "altair").mkdir()
+    (tmp_path / "altair" / "__init__.py").write_text("from altair import core\n")
+    (tmp_path / "altair" / "core.py").write_text(STRICT)
+    (tmp_path / "other.py").write_text('"""Words."""\n')
+    code = (
+        "import sys, fairtrial; sys.path.insert(0, sys.argv[1]); "
+        "import altair, other; print(other.__doc__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-OO", "-c", code, str(tmp_path)], capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("None\n", "")
+
+
+@pytest.mark.long
+def test_charts_are_drawn_without_docstrings():
+    code = "import fairtrial as ft; print(ft.plots.cause.__name__)"
+    done = subprocess.run([sys.executable, "-OO", "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("cause\n", "")
+
+
+WARNED = """
+import sys
+import numpy as np
+from fairtrial import cli
+cli.app = lambda: print(np.log(np.zeros(1))[0])
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(("options", "is_shown"), [([], False), (["-W", "default"], True)])
+def test_warnings_of_numpy_are_not_shown_unless_asked_for(options, is_shown):
+    done = subprocess.run(
+        [sys.executable, *options, "-c", WARNED], capture_output=True, text=True,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"},
+    )  # fmt: skip
+    assert done.stdout == "-inf\n"
+    assert ("divide by zero" in done.stderr) == is_shown
+    assert is_shown or not done.stderr
+
+
 def test_ctrl_c_while_the_commands_are_loaded(tmp_path):
     """The signal comes from a module that the commands import, so that no clock decides."""
     (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")

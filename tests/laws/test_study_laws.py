@@ -274,9 +274,12 @@ def test_the_fuzzed_files_are_good_to_begin_with():
 
 # ------------------------------------------------------------------------------------ round trips
 
+# Of all marks that are not seen, names may not have those that turn the direction of text.
+TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 names = st.text(
-    st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zl", "Zp"]), min_size=1, max_size=20
-)
+    st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"], exclude_characters=TURNS),
+    min_size=1, max_size=20,
+)  # fmt: skip
 sizes = st.floats(1e-30, 1e30)
 scales = st.just(0.0) | sizes
 numbers = scales | sizes.map(lambda value: -value)
@@ -369,8 +372,8 @@ def test_round_trip(values):
     text = tomli_w.dumps(values)
     try:
         study = Study.from_toml(text)
-    except InputError as error:  # Two arms may come out alike.
-        assert "is there twice" in str(error)
+    except InputError as error:  # Two arms may come out alike, by name or by all settings.
+        assert "is there twice" in str(error) or "are the same" in str(error)
         return
     written = study.to_toml()
     again = Study.from_toml(written)

@@ -91,6 +91,14 @@ def test_verdicts_of_another_folder_do_not_count(folder, tmp_path):
         ft.plots.differences(ft.Trial(folder), 1)
 
 
+def test_verdicts_with_other_means_of_iterates_do_not_count(folder, tmp_path):
+    """The parts of a difference are made of them."""
+    other = tmp_path / "other"
+    ft.run(make_study([CLAIM], seeds=3, **CHANGED), other)
+    shutil.copy(other / "averages.parquet", folder)
+    assert ft.Trial(folder).list_verdicts() == []
+
+
 def test_verdicts_of_an_older_version_are_refused_until_they_are_judged_again(folder):
     rows = json.loads((folder / "verdicts.json").read_text())
     for row in rows:
@@ -102,6 +110,14 @@ def test_verdicts_of_an_older_version_are_refused_until_they_are_judged_again(fo
     judge(folder, note=told.append)
     assert "is damaged, or of another version: it is written again" in told[0]
     assert ft.Trial(folder).verdicts["claim"].to_list() == ["old"]
+
+
+@pytest.mark.parametrize("name", ["runs.parquet", "test_rows.parquet", "averages.parquet"])
+def test_a_folder_in_the_place_of_a_table_is_named(name, folder):
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    with pytest.raises(InputError, match=name.replace(".", r"\.")):
+        ft.Trial(folder).verdicts  # noqa: B018
 
 
 def test_figures_of_earlier_runs_are_named(folder):

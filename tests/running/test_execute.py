@@ -8,7 +8,7 @@ from by_hand import descend, descend_softmax, softmax
 from fairtrial.data.load import load_dataset
 from fairtrial.data.split import order_rows, split_rows
 from fairtrial.data.synthetic.line import line_data
-from fairtrial.errors import MachineError
+from fairtrial.errors import InputError, MachineError
 from fairtrial.results.store import CURVES, PARAMETERS, RUNS, STUDY
 from fairtrial.running.execute import run_study
 from fairtrial.study import Study
@@ -113,8 +113,10 @@ def test_again_it_is_the_same_to_the_last_bit(finished, tmp_path):
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(MachineError):
+    with pytest.raises(InputError, match="file is a file: choose a new or an empty folder"):
         run_study(Study.from_toml(STUDY_TEXT), tmp_path / "file")
+    with pytest.raises(MachineError, match="cannot be written: Not a directory"):
+        run_study(Study.from_toml(STUDY_TEXT), tmp_path / "file" / "out")
 
 
 def test_digits(tmp_path):

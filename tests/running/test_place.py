@@ -47,10 +47,20 @@ def test_many_foreign_files_are_counted(tmp_path):
         check_place(tmp_path)
 
 
+@pytest.mark.parametrize(("name", "said"), [("file", "is a file"), ("link", "is a link to gone, ")])
+def test_what_is_no_folder_is_refused(name, said, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to("gone")
+    with pytest.raises(InputError, match=f"{name} {said}.*: choose a new or an empty folder"):
+        check_place(tmp_path / name)
+    check_place(tmp_path / "new")
+
+
 def test_new_and_empty_folders_will_do(tmp_path):
     check_place(tmp_path / "new")
     check_place(tmp_path)
     (tmp_path / ".lock").touch()  # Left by a call that was killed at once.
+    (tmp_path / "Thumbs.db").touch()
     (tmp_path / "parts").mkdir()
     check_place(tmp_path)
 

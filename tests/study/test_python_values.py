@@ -19,6 +19,9 @@ def make(**changes):
 
 
 RATES = [0.001, 0.1]
+TABLE = {"kind": "table", "target": "y", "problem": "regression"}
+ITSELF = []
+ITSELF.append(ITSELF)
 SAME = [
     ({"seeds": range(5)}, {"seeds": [0, 1, 2, 3, 4]}),
     ({"seeds": (3, 1)}, {"seeds": [3, 1]}),
@@ -90,7 +93,17 @@ def test_claims_of_python():
         (lambda: ft.Claim(say="x", better={}, than={"loss": "mse"}, on="mse"), "better = {}"),
         (lambda: make(vary={"optimiser.learning_rate": [1.0]}), "did you mean"),
         (lambda: make(vary={"loss": ["cross_entropy"]}), "the targets of line are numbers"),
-        (lambda: make(name=b"x"), "name = b'x'"),
+        (lambda: make(name=b"x"), "name = b'x': it must be a valid string; write it as text, "),
+        (
+            lambda: make(vary={("loss", "delta"): [1.0]}),
+            "\"('loss', 'delta')\" is not a known name",
+        ),
+        (lambda: make(seeds=ITSELF), "nested more than 50 deep: write them flat."),
+        (
+            lambda: make(task=TABLE | {"path": "s3://b/a.csv"}),
+            "'s3://b/a.csv' is an address and no",
+        ),
+        (lambda: make(task=TABLE | {"path": "a\0b"}), "'a\\x00b' has a null character"),
         (lambda: make(vary={"steps": None}), "vary.steps = None: it must be a valid list"),
         (lambda: make().replace(sedes=3), "sedes is not a known name; did you mean 'seeds'?"),
         (lambda: TableTask(kind="table", path="", target="y", problem="regression"), "path = ''"),
@@ -137,3 +150,19 @@ def test_the_home_folder_in_study_files(tmp_path, monkeypatch):
     }).to_toml()  # fmt: skip
     (tmp_path / "study.toml").write_text(text.replace('"/p"', '"~/p"'))
     assert ft.Study.load("~/study.toml").task.path == f"{tmp_path}/p"
+
+
+def test_without_a_working_directory(tmp_path, monkeypatch):
+    """Whole paths do; relative ones lead nowhere."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert make().seeds == 2
+    path = tmp_path / "study.toml"
+    path.write_text(make().to_toml())
+    assert ft.Study.load(path) == make()
+    with pytest.raises(ft.InputError, match="is relative, but the working directory is gone: "):
+        make(task=TABLE | {"path": "a.csv"})
+    with pytest.raises(ft.InputError, match="cannot be read: No such file or directory"):
+        ft.Study.load("study.toml")

@@ -270,6 +270,15 @@ def test_all_errors_at_once():
         ('[[arms]]\nname = "a"\n[[arms]]\nname = "a"', "arm 'a' is there twice"),
         ("[vary]\nsteps = [9, 9]", "arm 'steps=9' is there twice"),
         ('[vary]\nloss = ["mse", { kind = "mse" }]', "arm 'mse' is there twice"),
+        (
+            '[vary]\n"optimizer.learning_rate" = [1, 1.0]',
+            "arms 'optimizer.learning_rate=1' and 'optimizer.learning_rate=1.0' are the same: list "
+            "each value once, in one spelling.",
+        ),
+        (
+            '[vary]\nloss = ["huber", { kind = "huber", delta = 1.0 }]',
+            "arms 'huber' and 'huber delta=1.0' are the same",
+        ),
         ('[vary]\n"task.rows" = [1]', "task.rows = 1: it must be greater than or equal to 2."),
         ('[vary]\n"task.row" = [5]', "task.row is not a known name; did you mean 'rows'?"),
         ('[vary]\nloss = ["cross_entropy"]', "the targets of line are numbers"),
@@ -531,7 +540,7 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "latin").write_bytes("x = 1\nname = 'é'".encode("latin-1"))
     with pytest.raises(InputError, match="latin, line 2: this is not text in UTF-8"):
         Study.load(tmp_path / "latin")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="has a null character, which no path has"):
         Study.load("a\0b")
 
 

@@ -171,7 +171,7 @@ def _describe_cause(case: Case, verdict: str) -> dict[str, Any]:
     cause = case.cause
     described: dict[str, Any] = dict.fromkeys(OF_PARTS)
     for name, values in cause.parts.items():
-        basis = case.weigh_part(values)
+        basis = case.weigh_part(values, cause.rows.get(name))
         low, high = basis.tests.find_interval()
         described |= {
             name: float(values.mean()),
@@ -180,7 +180,7 @@ def _describe_cause(case: Case, verdict: str) -> dict[str, Any]:
             f"{name}_over": basis.over,
         }
     is_decided = verdict != "undecided"
-    largest = find_largest(cause.parts, case.test) if is_decided else None
+    largest = find_largest(cause.details, case.test) if is_decided else None
     sentence = tell_cause(case.claim, case.pairs, cause, largest, is_decided=is_decided)
     return described | {
         "largest_part": largest,

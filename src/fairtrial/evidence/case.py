@@ -12,6 +12,7 @@ from fairtrial.errors import FairtrialError, MachineError
 from fairtrial.evidence.cause import Cause, find_cause
 from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.pairs import NO_BOUNDS, Bounds, Pairs, pair_runs
+from fairtrial.evidence.statistics.crossing import NO_MARKS
 from fairtrial.evidence.statistics.sampling import (
     ANYTIME,
     SIGN_FLIP,
@@ -46,9 +47,9 @@ class Case:
     evidence : Evidence
         What its differences say, alone.
     cause : Cause
-        The parts of its differences; without any where there is a problem.
+        Their parts; without any where there is a problem.
     tuned : Tuned or None
-        Its differences where each side has its best settings.
+        The same claim with the best settings of each side.
     """
 
     claim: Claim
@@ -63,18 +64,25 @@ class Case:
         """How its differences are tested."""
         return self.sampling.method
 
-    def weigh_part(self, values: np.ndarray) -> Basis:
-        """Find the tests of a part of the difference, one value for each seed.
+    def weigh_part(self, values: np.ndarray, rows: np.ndarray | None = None) -> Basis:
+        """Find the tests of a part of the difference, or of a sum of parts, by its own variance.
 
-        A part has a variance of its own. What rows add to it is known where it is the whole
-        difference; else its interval is over the seeds alone, and says so.
+        Parameters
+        ----------
+        values : (n,)
+            One for each seed.
+        rows : (n, N), optional
+            The same by test row. Where it is not known, the interval of the part is over the seeds
+            alone, and says so.
         """
         is_whole = np.array_equal(values, self.pairs.differences)
-        return self.evidence.basis if is_whole else self.sampling.find_basis(values)
+        return self.evidence.basis if is_whole else self.sampling.find_basis(values, rows)
 
-    def test(self, values: np.ndarray) -> Tests:
-        """Make ready the tests of a part of the difference; see `weigh_part`."""
-        return self.weigh_part(values).tests
+    def test(self, part: np.ndarray) -> Tests:
+        """Make ready the tests of a part, (n,) or (n, N) by test row; see `weigh_part`."""
+        by_row = part.reshape(len(part), -1)
+        rows = by_row if by_row.shape[1] > 1 else None
+        return self.weigh_part(by_row.mean(1), rows).tests
 
     def weigh_tuned(self) -> Evidence:
         """Weigh the differences of the tuned sides; those of the claim where there are none."""
@@ -94,22 +102,16 @@ def weigh_pairs(
     is_same: bool = False,
     bounds: Bounds = NO_BOUNDS,
 ) -> Evidence:
-    """Weigh the differences of pairs of runs.
+    """Weigh the differences of pairs of runs by how these were drawn.
 
     Parameters
     ----------
-    differences : (n,)
-        One for each seed of the table, in its order.
-    margin : float
-        Smaller differences do not matter.
+    differences, margin, is_same, bounds
+        As of `weigh`, for each seed of the table in its order.
     sampling : Sampling
         How the runs were drawn.
     pairs : table
         `better`, `than`, `seed`, and, where known, `better_value` and `than_value`.
-    is_same : bool
-        Whether both sides are the same computation.
-    bounds : Bounds
-        What is known of the differences where runs are absent.
     """
     values = pairs.select(pl.col("^(better|than)_value$")).to_numpy()
     basis = sampling.find_basis(
@@ -192,7 +194,8 @@ def _weigh_claim(claim: Claim, trial: Results, study: Study, optima: Optima, met
         is_same=is_same_computation(pairs, trial), bounds=pairs.bounds,
     )  # fmt: skip
     changed = _find_changed_data(pairs, trial)
-    cause = find_cause(claim, pairs, optima, trial.averages, changed)
+    marks = NO_MARKS if sampling.over_seeds else sampling.marks
+    cause = find_cause(claim, pairs, optima, trial.averages, changed, marks)
     tuned = tune(claim, pairs, arms, trial.runs, by_earlier_seeds=method == ANYTIME)
     return Case(claim, pairs, sampling, evidence, cause, tuned)
 

@@ -13,7 +13,8 @@ learning rate the last iterate moves about its mean.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -24,11 +25,15 @@ from fairtrial.errors import FairtrialError
 from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.pairs import SIDES, Pairs
 from fairtrial.evidence.reach import Reach, find_reach
+from fairtrial.evidence.statistics.crossing import NO_MARKS, Marks, index_marks, subtract_rows
 from fairtrial.results.scoring import keep_objective
 from fairtrial.study.arms import Arm, Run
 from fairtrial.study.claims import Claim
 from fairtrial.study.metrics import METRICS
 from fairtrial.study.recipe import FeatureNoise, Recipe
+
+STAGES = ("objective", "unfinished", "noise_floor")
+"""What lies before the minima, from there to the means, and from there to the ends."""
 
 
 class Lack(StrEnum):
@@ -65,6 +70,9 @@ class Cause:
     gaps : (float, float) or None
         By how much the metric of each side differs from that of its minimum, on average; None
         where no minimum was looked for.
+    rows : dict of str to (n, N)
+        The parts by test row, where that is known and rows count as a sample. A part that is 0
+        whatever the rows are has none.
     """
 
     parts: dict[str, np.ndarray]
@@ -73,6 +81,7 @@ class Cause:
     objective: str = ""
     reach: Reach | None = None
     gaps: tuple[float, float] | None = None
+    rows: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     @property
     def is_unfinished(self) -> bool:
@@ -80,9 +89,21 @@ class Cause:
         largest = max(self.parts, key=lambda name: abs(self.parts[name].mean()), default="")
         return largest in ("unfinished", "unfinished_and_noise_floor")
 
+    @property
+    def details(self) -> dict[str, np.ndarray]:
+        """The parts by test row, (n, N), if that is known of all that are not 0; else (n,)."""
+        if not all(name in self.rows or not part.any() for name, part in self.parts.items()):
+            return self.parts
+        return {name: self.rows.get(name, part[:, None]) for name, part in self.parts.items()}
+
 
 def find_cause(
-    claim: Claim, pairs: Pairs, optima: Optima, averages: pl.DataFrame, changed: str = ""
+    claim: Claim,
+    pairs: Pairs,
+    optima: Optima,
+    averages: pl.DataFrame,
+    changed: str = "",
+    marks: Marks = NO_MARKS,
 ) -> Cause:
     """Split a claim's difference into its parts.
 
@@ -98,6 +119,8 @@ def find_cause(
         `averages.parquet`: `run`, and metrics at the means of the runs' last iterates.
     changed : str
         What keeps the runs' data from being read again, as a sentence; "" if nothing does.
+    marks : mapping
+        Which test rows each run has right, if rows count as a sample; else empty.
 
     Returns
     -------
@@ -108,20 +131,11 @@ def find_cause(
     if obstacle := _find_obstacle(claim, pairs):
         return obstacle
     minima = _compare_minima(claim, pairs, optima, changed)
-    means = _compare_averages(claim, pairs, averages)
-    objective, mean, whole = minima.difference, means.difference, pairs.differences
-    if objective is not None and mean is not None:
-        parts = {
-            "objective": objective,
-            "unfinished": mean - objective,
-            "noise_floor": whole - mean,
-        }
-    elif objective is not None:
-        parts = {"objective": objective, "unfinished_and_noise_floor": whole - objective}
-    elif mean is not None:
-        parts = {"objective_and_unfinished": mean, "noise_floor": whole - mean}
-    else:
-        parts = {}
+    means = _compare_averages(claim, pairs, averages, has_rows=bool(marks))
+    ends = _Compared(pairs.differences, rows=subtract_rows(pairs.table, marks) if marks else None)
+    parts, rows = _subtract_points([minima, means, ends])
+    if all(arm.trained.average != "none" for pair in pairs.arms for arm in pair):
+        rows.pop("noise_floor", None)  # The runs end with their means.
     lacking = [side for side in (minima, means) if side.lack is not None]
     return Cause(
         parts,
@@ -130,7 +144,29 @@ def find_cause(
         "" if all(_is_same_objective(*pair) for pair in pairs.arms) else _name_objective(pairs),
         minima.reach,
         _measure_gaps(pairs, minima),
+        rows if marks else {},
     )
+
+
+def _subtract_points(
+    points: Sequence[_Compared],
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Subtract each known difference from the next; parts by name, and by name and test row."""
+    parts, rows, names = {}, {}, []
+    before: np.ndarray | float = 0.0
+    rows_before: np.ndarray | None = np.zeros((1, 1))
+    for name, point in zip(STAGES, points, strict=True):
+        names.append(name)
+        if point.difference is None:
+            continue
+        part = "_and_".join(names)
+        parts[part] = point.difference - before
+        if point.rows is not None and rows_before is not None:
+            rows[part] = point.rows - rows_before
+        before, rows_before, names = point.difference, point.rows, []
+    if len(parts) == 1:
+        return {}, {}
+    return parts, {part: known for part, known in rows.items() if known.shape[1] > 1}
 
 
 def _measure_gaps(pairs: Pairs, minima: _Compared) -> tuple[float, float] | None:
@@ -179,6 +215,9 @@ class _Compared:
         The shortest, where one is known.
     sides : ((n,), (n,)) or None
         The metric of each side there.
+    rows : (n, N) or None
+        The difference by test row, where that is known; one column of 0 where both sides are the
+        same point.
     """
 
     difference: np.ndarray | None
@@ -186,11 +225,12 @@ class _Compared:
     reason: str = ""
     reach: Reach | None = None
     sides: tuple[np.ndarray, np.ndarray] | None = None
+    rows: np.ndarray | None = None
 
 
 def _compare_minima(claim: Claim, pairs: Pairs, optima: Optima, changed: str) -> _Compared:
     seeds = pairs.by_seed["seed"].to_list()
-    differences, reaches, ends = [], [], []
+    differences, rows, reaches, ends = [], [], [], []
     for better, than in pairs.arms:
         for arm in (better, than):
             if has_many_minima(arm):
@@ -198,11 +238,12 @@ def _compare_minima(claim: Claim, pairs: Pairs, optima: Optima, changed: str) ->
                 return _Compared(None, Lack.MINIMUM, reason)
         if _is_same_objective(better, than):
             differences.append(np.zeros(len(seeds)))
+            rows.append(np.zeros((len(seeds), 1)))
             continue
         if changed:
             reason = f"No minimum is known: the data is not at hand ({changed.rstrip('.')})."
             return _Compared(None, Lack.DATA, reason)
-        sides = []
+        sides, right = [], []
         for arm in (better, than):
             if isinstance(arm.trained.noise.data, FeatureNoise):
                 reason = "Noise on the features changes what an arm minimises; no minimum is known."
@@ -213,17 +254,38 @@ def _compare_minima(claim: Claim, pairs: Pairs, optima: Optima, changed: str) ->
                 reason = f"No minimum of {arm.name!r} is known: {minima[0].problem}."
                 return _Compared(None, lack, reason)
             sides.append(np.array([one.metrics[claim.on] for one in minima]))
+            right.append([one.right for one in minima])
             reaches.append(find_reach(arm, seeds, minima))
         differences.append(_get_sign(claim) * (sides[0] - sides[1]))
+        rows.append(_subtract_right(*right))
         ends.append(sides)
     known = (reach for reach in reaches if reach)
     shortest = min(known, key=lambda reach: reach.share, default=None)
     # Where some pairs share an objective, their minima were not looked for.
     of_sides = tuple(np.mean(ends, 0)) if len(ends) == len(pairs.arms) else None
-    return _Compared(np.mean(differences, 0), reach=shortest, sides=of_sides)
+    mean = np.mean(differences, 0)
+    return _Compared(mean, reach=shortest, sides=of_sides, rows=_average_rows(rows))
 
 
-def _compare_averages(claim: Claim, pairs: Pairs, averages: pl.DataFrame) -> _Compared:
+def _average_rows(rows: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """Average the rows of pairs of arms; None where those of a pair are not known."""
+    known = [one for one in rows if one is not None]
+    return np.mean(np.broadcast_arrays(*known), 0) if len(known) == len(rows) else None
+
+
+def _subtract_right(
+    better: Sequence[np.ndarray | None], than: Sequence[np.ndarray | None]
+) -> np.ndarray | None:
+    """Subtract the rows that minima have right, seed by seed; None where they are not known."""
+    sides = [[one.astype(float) for one in side if one is not None] for side in (better, than)]
+    is_known = {len(side) for side in sides} == {len(better)}
+    sizes = {len(one) for side in sides for one in side}
+    return np.array(sides[0]) - np.array(sides[1]) if is_known and len(sizes) == 1 else None
+
+
+def _compare_averages(
+    claim: Claim, pairs: Pairs, averages: pl.DataFrame, *, has_rows: bool
+) -> _Compared:  # fmt: skip
     seeds = pairs.by_seed["seed"].to_list()
     arms = [arm.trained for pair in pairs.arms for arm in pair]
     if any(recipe.noise.weights or _has_target_noise(recipe) for recipe in arms):
@@ -248,7 +310,9 @@ def _compare_averages(claim: Claim, pairs: Pairs, averages: pl.DataFrame) -> _Co
     if not np.isfinite(values).all():
         reason = "The means of the last iterates were not kept when these runs were trained."
         return _Compared(None, Lack.AVERAGE, reason)
-    return _Compared(_get_sign(claim) * (values[:, 0] - values[:, 1]).mean(0))
+    has_rows = has_rows and "right" in averages.columns
+    rows = subtract_rows(pairs.table, index_marks(averages)) if has_rows else None
+    return _Compared(_get_sign(claim) * (values[:, 0] - values[:, 1]).mean(0), rows=rows)
 
 
 def _get_sign(claim: Claim) -> float:

@@ -25,6 +25,7 @@ from fairtrial.evidence.design import (
     note_judging,
     say_changes,
 )
+from fairtrial.evidence.pairs import SIDES, WITHOUT
 from fairtrial.evidence.statistics.anytime import count_seeds_needed_anytime
 from fairtrial.files import write_file
 from fairtrial.results.design import Design, read_design
@@ -165,14 +166,17 @@ def recall_causes(rows: Sequence[dict[str, Any]], before: Sequence[dict[str, Any
 def join_pairs(cases: Sequence[Case]) -> pl.DataFrame:
     """Make `pairs.parquet`: a row for each claim, seed and pair of arms.
 
-    Columns: claim (from 0), seed, better, than (arms), better_value, than_value, difference; and of
-    the whole seed each part of the difference, null where it is not split so.
+    Columns: claim (from 0), seed, better, than (arms), better_against, than_against (of a claim on
+    effects, the arms without the change), better_value, than_value, difference; and of the whole
+    seed each part of the difference, null where it is not split so.
     """
     tables = []
     for number, case in enumerate(cases):
-        table = case.pairs.table.select(
-            pl.lit(number, pl.Int64).alias("claim"),
-            "seed", "better", "than", "better_value", "than_value", "difference",
+        known = case.pairs.table
+        table = known.select(
+            pl.lit(number, pl.Int64).alias("claim"), "seed", *SIDES,
+            *(name if name in known else pl.lit(None, pl.String).alias(name) for name in WITHOUT),
+            "better_value", "than_value", "difference",
         )  # fmt: skip
         nothing = pl.lit(None, pl.Float64)
         found = {name: pl.Series(values) for name, values in case.cause.parts.items()}

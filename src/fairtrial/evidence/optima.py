@@ -12,11 +12,12 @@ from polars.exceptions import PolarsError
 
 from fairtrial.data.load import load_dataset, measure_data
 from fairtrial.errors import FairtrialError
+from fairtrial.evidence.statistics.crossing import unpack_marks
 from fairtrial.files import write_file
 from fairtrial.results.fingerprint import fingerprint_arm, fingerprint_run
 from fairtrial.results.scoring import Scoreboard, keep_objective
 from fairtrial.study.arms import Arm
-from fairtrial.study.recipe import Recipe
+from fairtrial.study.recipe import Penalty, Recipe
 from fairtrial.study.task import AnyTask
 
 OPTIMA = "optima.parquet"
@@ -24,6 +25,8 @@ OPTIMA = "optima.parquet"
 # classes a search on more takes minutes, and without it takes several gigabytes.
 MOST_VALUES = 2**27
 
+# What float32 may have changed of features, as a share.
+ROUNDED = 1e-6
 NOT_UNIQUE = "it is not unique, because other parameters have the same loss"
 
 SCHEMA = pl.Schema(
@@ -36,8 +39,16 @@ SCHEMA = pl.Schema(
         "sizes": pl.List(pl.Float64),
         "metric": pl.List(pl.String),
         "metric_value": pl.List(pl.Float64),
+        "n_test_rows": pl.Int64,
+        "right": pl.Binary,
     }
 )
+
+NOTHING = {
+    "certificate": np.inf, "tolerance": 0.0, "parameters": [], "sizes": [], "metric": [],
+    "metric_value": [], "n_test_rows": None, "right": None,
+}  # fmt: skip
+"""What is kept of a search that was not begun."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,8 @@ class Minimum:
         For regression: mean absolute value of each feature, then 1.
     metrics : dict of str to float
         Of the scoreboard, those that parameters alone decide.
+    right : (N,) or None
+        Which test rows it predicts correctly, 0 and 1; None for regression.
     lacks_data : bool
         Whether there is none because the data is not at hand.
     """
@@ -62,6 +75,7 @@ class Minimum:
     parameters: np.ndarray
     sizes: np.ndarray
     metrics: dict[str, float]
+    right: np.ndarray | None = None
     lacks_data: bool = False
 
 
@@ -131,15 +145,18 @@ def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
     n_rows, _, n_features, n_classes = measure_data(task, objective.features)
     if n_rows * n_features * max(n_classes, 1) > MOST_VALUES:
         problem = f"{n_rows:,} rows of {n_features:,} features are too many to search on"
-        nothing = {name: [] for name in ("parameters", "sizes", "metric", "metric_value")}
-        return {"key": key, "problem": problem, "certificate": np.inf, "tolerance": 0.0, **nothing}
+        return NOTHING | {"key": key, "problem": problem}
     dataset = load_dataset(task, seed, objective.validation, objective.features)
     board = Scoreboard(dataset, seed, objective.validation)
     optimum = board.find_optimum(objective)
-    is_number, metrics = not dataset.n_classes, {}
-    problem = optimum.problem or ("" if optimum.is_unique else NOT_UNIQUE)
+    is_number, metrics, right = not dataset.n_classes, {}, None
+    is_unique = optimum.is_unique and not (
+        is_number and objective.penalty == Penalty() and leaves_free(dataset.X, dataset.test_X)
+    )
+    problem = optimum.problem or ("" if is_unique else NOT_UNIQUE)
     if not problem:
         metrics = board.measure_parameters(optimum.W, optimum.b)
+        right = board.mark_parameters(optimum.W, optimum.b)
     sizes = np.append(np.abs(dataset.X).mean(0, dtype=np.float64), 1.0) if is_number else []
     return {
         "key": key,
@@ -150,9 +167,37 @@ def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
         "sizes": list(sizes),
         "metric": list(metrics),
         "metric_value": list(metrics.values()),
+        "n_test_rows": None if right is None else len(right),
+        "right": None if right is None else np.packbits(right).tobytes(),
     }
+
+
+def leaves_free(train: np.ndarray, test: np.ndarray) -> bool:
+    """Say whether test rows ask for parameters that no training row decides.
+
+    Such is the weight of a category that only test rows have. Parameters that no row of either
+    tells apart, as of categories that sum to 1, do not count.
+
+    Parameters
+    ----------
+    train, test : (N, D)
+        Features.
+
+    Examples
+    --------
+    >>> leaves_free(np.array([[1.0, 0.0], [2.0, 0.0]]), np.array([[1.0, 1.0]]))
+    True
+    >>> leaves_free(np.array([[1.0, 2.0], [2.0, 4.0]]), np.array([[3.0, 6.0]]))
+    False
+    """
+    A, B = (np.column_stack([X, np.ones(len(X))]).astype(np.float64) for X in (train, test))
+    _, sizes, directions = np.linalg.svd(np.linalg.qr(A, mode="r"))
+    free = directions[np.count_nonzero(sizes > ROUNDED * sizes[0]) :]
+    return bool(np.abs(B @ free.T).max(initial=0.0) > ROUNDED**0.5 * np.abs(B).max())
 
 
 def _read(row: dict) -> Minimum:
     metrics = dict(zip(row["metric"], row["metric_value"], strict=True))
-    return Minimum(row["problem"], np.array(row["parameters"]), np.array(row["sizes"]), metrics)
+    right = row["right"] and unpack_marks(row["right"], row["n_test_rows"])
+    parameters, sizes = np.array(row["parameters"]), np.array(row["sizes"])
+    return Minimum(row["problem"], parameters, sizes, metrics, right)

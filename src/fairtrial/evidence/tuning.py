@@ -10,9 +10,10 @@ import numpy as np
 import polars as pl
 
 from fairtrial.evidence.pairs import Pairs
+from fairtrial.evidence.wording import name_sides
 from fairtrial.study.arms import Arm
 from fairtrial.study.claims import Claim
-from fairtrial.study.complaints import write_bare
+from fairtrial.study.complaints import write_setting
 from fairtrial.study.metrics import METRICS, VALIDATION
 from fairtrial.study.recipe import Recipe
 
@@ -105,8 +106,8 @@ def tune(
     sides: list[list[_Side]] = []
     for contest in contests:
         read = [
-            _read_side(arms, tuned, runs, seeds, claim.on, judged_by, by_earlier_seeds)
-            for arms in contest
+            _read_side(name, side, tuned, runs, seeds, claim.on, judged_by, by_earlier_seeds)
+            for name, side in zip(name_sides(claim), contest, strict=True)
         ]
         if any(side is None for side in read):
             return None
@@ -229,6 +230,7 @@ def _choose_judge(metric: str, runs: pl.DataFrame) -> str:
 
 
 def _read_side(
+    side: str,
     arms: Sequence[Arm],
     tuned: set[str],
     runs: pl.DataFrame,
@@ -255,7 +257,7 @@ def _read_side(
     if not by_earlier_seeds and not np.isfinite(scores[chosen[0]]).all():
         return None
     return _Side(
-        _name_side(arms[0]),
+        side,
         tuple(arm.name for arm in arms),
         tuple({name: arm.settings.get(name) for name in varied} for arm in arms),
         values,
@@ -311,12 +313,6 @@ def _list_choices(sides: Iterable[_Side], first: int) -> list[Settings]:
 # --------------------------------------------------------------------------------------- sentences
 
 
-def _name_side(arm: Arm) -> str:
-    if isinstance(arm.recipe, Recipe):
-        return f"{arm.recipe.optimizer.kind} on {arm.recipe.loss.kind}"
-    return arm.name
-
-
 def _warn_of_edges(sides: Sequence[Sequence[_Side]], first: int) -> str:
     edges = sorted({
         edge for contest in sides for side in contest for edge in _find_edges(side, first)
@@ -339,8 +335,8 @@ def _find_edges(side: _Side, first: int) -> set[str]:
         grid = sorted(set(tried))
         for place in set(side.chosen[first:]):
             if tried[place] in (grid[0], grid[-1]):
-                values = ", ".join(map(_show, grid))
-                edges.add(f"{_shorten(name)} {_show(tried[place])} of {values} for {side.name}")
+                values = ", ".join(f"{value:g}" for value in grid)
+                edges.add(f"{write_setting(name, tried[place])} of {values} for {side.name}")
     return edges
 
 
@@ -353,11 +349,3 @@ def _warn_of_numbers(sides: Sequence[Sequence[_Side]]) -> str:
     if not unequal:
         return ""
     return f"The sides had unequal numbers of candidates: {'; '.join(unequal)}."
-
-
-def _shorten(name: str) -> str:
-    return name.rpartition(".")[2]
-
-
-def _show(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else write_bare(value)

@@ -13,7 +13,7 @@ from fairtrial.evidence.pairs import Pairs
 from fairtrial.evidence.verdict import Tests
 from fairtrial.results.verdicts import PARTS
 from fairtrial.study.claims import Claim
-from fairtrial.study.complaints import write_bare
+from fairtrial.study.complaints import write_setting
 
 
 def find_largest(
@@ -26,8 +26,8 @@ def find_largest(
 
     Parameters
     ----------
-    parts : mapping of str to (n,)
-        One value for each seed.
+    parts : mapping of str to (n,) or (n, N)
+        One value for each seed, or for each seed and test row.
     test : callable
         Makes the tests of differences, as `Case.test`.
 
@@ -152,5 +152,5 @@ def _name_side(selector: Mapping[str, Any]) -> str:
         elif isinstance(value, Mapping):
             words.append(_name_side(value))
         else:
-            words.append(f"{name.rpartition('.')[2]}={write_bare(value)}")
+            words.append(write_setting(name, value))
     return ", ".join(words)

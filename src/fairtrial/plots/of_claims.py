@@ -12,6 +12,7 @@ import polars as pl
 
 from fairtrial.errors import InputError
 from fairtrial.evidence.cells import list_margins, weigh_cells
+from fairtrial.evidence.pairs import WITHOUT
 from fairtrial.evidence.statistics.sampling import Sampling, find_sampling
 from fairtrial.plots.charts import claims as claim_charts
 from fairtrial.plots.charts import curves as curve_charts
@@ -101,8 +102,15 @@ def _read_claims(trial: Results, *stamps: tuple[int, int]) -> list[Judged]:
     verdicts = trial.list_verdicts()
     pairs = trial.pairs if verdicts else pl.DataFrame()
     return [
-        Judged(row, pairs.filter(pl.col("claim") == place)) for place, row in enumerate(verdicts)
+        Judged(row, _select_pairs(pairs, place, is_effect=row["change"] is not None))
+        for place, row in enumerate(verdicts)
     ]
+
+
+def _select_pairs(pairs: pl.DataFrame, place: int, *, is_effect: bool) -> pl.DataFrame:
+    """Select the pairs of one claim; only effects have arms without the change."""
+    own = pairs.filter(pl.col("claim") == place)
+    return own if is_effect else own.drop(WITHOUT, strict=False)
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from fairtrial.data.load import fingerprint_data
-from fairtrial.results.store import DATA, RUNS, TEST_ROWS, make_arm_table
+from fairtrial.results.store import AVERAGES, DATA, RUNS, TEST_ROWS, make_arm_table
 from fairtrial.study import Arm, Study
 from fairtrial.study.claims import Claim
 
@@ -29,7 +29,7 @@ def fingerprint_tables(folder: Path) -> str:
         If one cannot be read.
     """
     digest = hashlib.sha256()
-    for path in (folder / RUNS, folder / TEST_ROWS):
+    for path in (folder / RUNS, folder / TEST_ROWS, folder / AVERAGES):
         if path.exists():
             status = path.stat()
             version = path.absolute(), status.st_mtime_ns, status.st_size

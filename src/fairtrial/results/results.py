@@ -77,8 +77,8 @@ class Results:
         """
         try:
             return fingerprint_tables(self.folder)
-        except OSError:
-            raise self._refuse(RUNS) from None
+        except OSError as error:
+            raise self._refuse(Path(error.filename or RUNS).name) from None
 
     def _refuse_other_runs(self) -> None:
         if self.fingerprint != self._opened:
@@ -209,6 +209,8 @@ class Results:
 
 def _say_what_it_is(folder: Path) -> str:
     """Say what a folder without the tables of a study is, and what to do."""
+    if folder.is_file():
+        return "it is a file: name the folder of the results."
     several = [path.parent for path in sorted(folder.glob(f"*/{STUDY}"))]
     if several and not (folder / STUDY).is_file():
         names = ", ".join(map(str, several))

@@ -131,13 +131,20 @@ class Scoreboard:
         for prefix, (X, labels) in self._parts.items():
             logits = X @ np.asarray(W, np.float64) + b
             logs = scipy.special.log_softmax(logits, axis=1)
-            told = logs.argmax(1)
+            told = logits.argmax(1)
             metrics[f"{prefix}accuracy"] = float(np.mean(told == labels))
             metrics[f"{prefix}cross_entropy"] = -float(np.mean(logs[np.arange(len(logs)), labels]))
             if prefix != "train_":
                 metrics |= score_predictions(labels, told, np.exp(logs.max(1)), prefix)
         gap = metrics["train_accuracy"] - metrics["accuracy"]
         return metrics | {"generalization_gap": gap}
+
+    def mark_parameters(self, W: np.ndarray, b: np.ndarray) -> np.ndarray | None:
+        """Say which test rows parameters predict correctly, (N,) of bool; None for regression."""
+        if not self.dataset.n_classes:
+            return None
+        X, labels = self._parts[""]
+        return (X @ np.asarray(W, np.float64) + b).argmax(1) == labels
 
     def _count_steps(self, trace: Trace, recipe: Recipe) -> float | None:
         truth = self.dataset.true_parameters

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -87,8 +87,30 @@ class PairMean:
     difference: Number
 
 
+def _list_parts() -> dict[str, Any]:
+    """List the fields of the parts of a difference, by name."""
+    said = {
+        "objective": "the difference between the two minima",
+        "unfinished": "what more steps would still change",
+        "noise_floor": "what more steps at the same rate would not change",
+        "objective_and_unfinished": "the first two parts told together",
+        "unfinished_and_noise_floor": "the last two parts told together",
+    }
+    parts: dict[str, Any] = {}
+    for name in PARTS:
+        parts[name] = Annotated[Number, _say(f"part: {said[name]}")]
+        parts |= {f"{name}_low": Number, f"{name}_high": Number, f"{name}_over": Over | None}
+    return parts
+
+
+# Each part of a difference is a mean with an interval.
+Parts = make_dataclass(
+    "Parts", _list_parts().items(), bases=(Difference,), kw_only=True, frozen=True
+)
+
+
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class Verdict(Difference):
+class Verdict(Parts):
     """What is found of one claim."""
 
     say: Annotated[str, _say("the claim in words")]
@@ -123,26 +145,6 @@ class Verdict(Difference):
     dominant: Annotated[
         Literal["seeds", "test rows"] | None, _say("the main source of uncertainty of the two")
     ]
-    objective: Annotated[Number, _say("part: the difference between the two minima")]
-    objective_low: Number
-    objective_high: Number
-    objective_over: Over | None
-    unfinished: Annotated[Number, _say("part: what more steps would still change")]
-    unfinished_low: Number
-    unfinished_high: Number
-    unfinished_over: Over | None
-    noise_floor: Annotated[Number, _say("part: what more steps at the same rate would not change")]
-    noise_floor_low: Number
-    noise_floor_high: Number
-    noise_floor_over: Over | None
-    objective_and_unfinished: Annotated[Number, _say("the first two parts told together")]
-    objective_and_unfinished_low: Number
-    objective_and_unfinished_high: Number
-    objective_and_unfinished_over: Over | None
-    unfinished_and_noise_floor: Annotated[Number, _say("the last two parts told together")]
-    unfinished_and_noise_floor_low: Number
-    unfinished_and_noise_floor_high: Number
-    unfinished_and_noise_floor_over: Over | None
     largest_part: Annotated[str | None, _say("the part that tests show to be the largest")]
     cause: Annotated[str, _say("the parts in sentences")]
     cause_lacks: Annotated[

@@ -14,6 +14,8 @@ from fairtrial.study import Study
 
 PLAN = f"{PARTS}/plan.json"
 MOST_NAMES = 3
+# What Windows puts into folders by itself.
+OF_WINDOWS = ("desktop.ini", "thumbs.db")
 
 
 def is_made(folder: Path) -> bool:
@@ -35,12 +37,13 @@ def check_place(folder: Path, parts: tuple[str, ...] = ()) -> None:
     Raises
     ------
     InputError
-        If it has files and fairtrial did not make it.
+        If it has files and fairtrial did not make it, or is no folder.
     MachineError
         If it cannot be looked into.
     """
     with explain_write_errors(folder):
         if not folder.is_dir():
+            _refuse_file(folder)
             return
         names = _list_names(folder)
     made = any(is_made(folder / part) for part in parts) if parts else is_made(folder)
@@ -55,8 +58,23 @@ def check_place(folder: Path, parts: tuple[str, ...] = ()) -> None:
         )
 
 
+def _refuse_file(path: Path) -> None:
+    """Refuse a file, or a link that leads nowhere, in the place of a folder."""
+    if path.exists():
+        what = "is a file"
+    elif path.is_symlink():
+        what = f"is a link to {path.readlink()}, which is not there"
+    else:
+        return
+    raise InputError(f"{path.absolute()} {what}: choose a new or an empty folder with --out.")
+
+
 def _list_names(folder: Path) -> list[str]:
-    seen = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    seen = [
+        path
+        for path in sorted(folder.iterdir())
+        if not (path.name.startswith(".") or path.name.lower() in OF_WINDOWS)
+    ]
     is_empty = (path.is_dir() and not path.is_symlink() and not _list_names(path) for path in seen)
     return [path.name for path, empty in zip(seen, is_empty, strict=True) if not empty]
 

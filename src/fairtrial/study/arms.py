@@ -174,7 +174,8 @@ def make_arms(
         if entry is not None:
             cells.append(_Cell(entry.name, {}, {}, None, ("baselines", position, "name")))
             arms.append(_make_baseline(task, entry))
-    return arms, complaints + list(_find_twins(cells))
+    twins = list(_find_twins(cells)) or list(_find_alike(cells, arms))
+    return arms, complaints + twins
 
 
 def _make_baseline(task: AnyTask, entry: BaselineEntry) -> Arm:
@@ -265,6 +266,26 @@ def _find_twins(cells: Sequence[_Cell]) -> Iterator[Complaint]:
             "each value once.",
             tuple(moved) if cell.origin == twin.origin else (cell.origin,),
         )
+
+
+def _find_alike(cells: Sequence[_Cell], arms: Sequence[Arm]) -> Iterator[Complaint]:
+    """Yield a complaint for arms of one grid that are equal: a value is listed in two spellings.
+
+    Hand-picked arms may be equal on purpose, to compare a recipe with itself.
+    """
+    origins = {cell.name: cell for cell in cells}
+    first: dict[tuple[Any, ...], Arm] = {}
+    for arm in arms:
+        twin = first.setdefault((arm.entry, arm.task, arm.recipe), arm)
+        if twin is arm or not arm.varied:
+            continue
+        places, others = origins[arm.name].places, origins[twin.name].places
+        names = " and ".join(show(one.name, LONGEST_NAME) for one in (twin, arm))
+        yield Complaint(
+            f"arms {names} are the same: list each value once, in one spelling.",
+            tuple(place for name, place in places.items() if others.get(name) != place),
+        )
+        return
 
 
 # --------------------------------------------------------------------------------- one cell's arm

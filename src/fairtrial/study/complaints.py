@@ -124,6 +124,18 @@ def write_bare(value: object) -> str:
     return value if isinstance(value, str) else write_value(value)
 
 
+def write_setting(name: str, value: object) -> str:
+    """Write a setting by the last part of its name, and numbers with six digits.
+
+    Examples
+    --------
+    >>> write_setting("optimizer.learning_rate", 0.1)
+    'learning_rate=0.1'
+    """
+    shown = f"{value:g}" if isinstance(value, float) else write_bare(value)
+    return f"{name.rpartition('.')[2]}={shown}"
+
+
 def write_value(value: object) -> str:
     """Write a value much as TOML would, however long."""
     match value:

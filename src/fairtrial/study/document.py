@@ -68,6 +68,10 @@ def read_text(path: str | Path) -> str:
         # Not read_text: that would turn a lone carriage return, which TOML refuses, into a line.
         content = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path.
+        if "\n" in str(path):
+            raise InputError(
+                "This is text and no path: read a study from text with Study.from_toml."
+            ) from None
         reason = getattr(error, "strerror", None) or "it cannot be read"
         raise InputError(f"{path} cannot be read: {reason}. Check the path.") from None
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date, time
 
 from pydantic import BaseModel
 
@@ -40,7 +41,9 @@ def hint_value(wanted: str, value: object, name: str) -> str:
         return _hint_number(value, wanted == "int_type")
     if wanted == "bool_type":
         return "; write true or false, in small letters and without quotes"
-    if wanted == "string_type" and not isinstance(value, Mapping | list):
+    if wanted == "string_type" and isinstance(value, bytes):
+        return "; write it as text, without b before the quotes"
+    if wanted == "string_type" and isinstance(value, bool | int | float | date | time):
         return f"; write it in quotes: {json.dumps(str(value))}"
     if wanted == "list_type":
         return _hint_list(value, name)
@@ -168,6 +171,15 @@ def find_elsewhere(name: str, names: Mapping[str, bool | None], table: str = "")
 
 # What is seen in a line that is no TOML, and what to write.
 SLIPS: tuple[tuple[str, str], ...] = (
+    (r"\r", "the lines end as on an old Macintosh: save the file with other line ends"),
+    (r"^(<<<<<<<|=======|>>>>>>>)", "remove the marks of a merge, and one of its two sides"),
+    (r"^\s*(```|~~~)", "remove the marks of Markdown around the study"),
+    (r"^\s*<", "the file is a web page, or XML"),
+    (r"[\x00-\x08\x0b-\x1f\x7f]", "remove the control character"),
+    (
+        r"[\u00a0\u2000-\u200d\u202f\u2060\u3000\ufeff]",
+        "a space or a mark in it is not a plain space",
+    ),
     (r"^\s*[{]\s*$|^\s*[{]\s*\"", "a study file is TOML, not JSON: write name = value"),
     (r"[\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb]", 'write straight quotes: "'),
     (r"^\s*(//|/\*|%|--|;)", "a comment begins with #"),

@@ -78,12 +78,7 @@ def match_arms(arms: Sequence[Arm], claim: Claim) -> list[tuple[Arm, Arm]]:
     list of (Arm, Arm)
         No arm is compared with itself.
     """
-    arms = select_arms(arms, claim.where)
-    return list(
-        iterate_pairs(
-            select_arms(arms, claim.better), select_arms(arms, claim.than), claim.better, claim.than
-        )
-    )
+    return _match_sides(select_arms(arms, claim.where), claim.better, claim.than)
 
 
 def match_claim(arms: Sequence[Arm], claim: Claim) -> list[Match]:

@@ -9,13 +9,22 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from fairtrial.errors import InputError
 
-def make_plain(value: Any) -> Any:
+MOST_NESTED = 50  # More than any setting; a list that holds itself is nested without an end.
+
+
+def make_plain(value: Any, depth: int = 0) -> Any:
     """Make plain values of what Python programs have at hand.
 
     NumPy's numbers and arrays, columns of tables, tuples, ranges and sets become numbers and lists;
     paths become text; settings become tables of what was given. All else stays as it is, and is
     checked as the values of a file are.
+
+    Raises
+    ------
+    InputError
+        If values are nested too deeply.
 
     Examples
     --------
@@ -27,12 +36,22 @@ def make_plain(value: Any) -> Any:
         return value
     if isinstance(value, BaseModel):
         return dump_given(value)
+    if depth > MOST_NESTED:
+        raise InputError(f"The values are nested more than {MOST_NESTED} deep: write them flat.")
     if isinstance(value, Mapping):
-        return {make_plain(key): make_plain(each) for key, each in value.items()}
+        return {_make_key(key): make_plain(each, depth + 1) for key, each in value.items()}
     if isinstance(value, Enum):
-        return make_plain(value.value)
+        return make_plain(value.value, depth)
     listed = _list_values(value)
-    return [make_plain(each) for each in listed] if isinstance(listed, list) else listed
+    if not isinstance(listed, list):
+        return listed
+    return [make_plain(each, depth + 1) for each in listed]
+
+
+def _make_key(key: Any) -> Any:
+    """Make a plain name; one that is no text stays as it is, and is refused with its place."""
+    plain = make_plain(key)
+    return str(key) if isinstance(plain, list | dict) else plain
 
 
 def _list_values(value: Any) -> Any:

@@ -16,7 +16,7 @@ import tomli_w
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from fairtrial.errors import InputError
-from fairtrial.paths import expand_path
+from fairtrial.paths import expand_path, locate
 from fairtrial.study.arms import Arm, ArmEntry, Grid, Run, make_arms
 from fairtrial.study.baseline import BaselineEntry
 from fairtrial.study.claim_rules import find_claim_problems
@@ -107,7 +107,7 @@ class Study(Settings):
             With every error of the file, if it cannot be read or breaks a rule.
         """
         document = parse_toml(read_text(path), str(path))
-        values = _resolve_paths(document.values, expand_path(path).absolute().parent)
+        values = _resolve_paths(document.values, locate(path).parent)
         return check_study(Document(document.source, values, document.text))
 
     @classmethod
@@ -219,7 +219,7 @@ def check_study(document: Document) -> Study:
 
 def _make_canonical(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Write values as a file does; relative paths are taken from the working directory."""
-    return _resolve_paths(make_plain(values), Path.cwd())
+    return _resolve_paths(make_plain(values), Path())
 
 
 def _check(document: Document) -> Study:
@@ -256,7 +256,7 @@ def _resolve_paths(values: Any, folder: Path, name: str = "") -> Any:
         return [_resolve_paths(value, folder, name) for value in values]
     if not isinstance(values, str) or not values or not name.endswith(".task.path"):
         return values
-    return str(folder / expand_path(values))
+    return str(locate(folder / expand_path(values)))
 
 
 # ---------------------------------------------------------- the rules between the parts of a study

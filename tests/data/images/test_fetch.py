@@ -233,7 +233,8 @@ def test_notices_go_to_the_log_by_default(caplog, full_home):
 
 def test_cache_that_cannot_be_created_gives_one_sentence(tmp_path, full_home):
     (tmp_path / "cache").write_text("a file where the folder should be")
-    with pytest.raises(MachineError, match=r"cannot be written \(.*\).*FAIRTRIAL_CACHE"):
+    sentence = r"The download from [^\n]* cannot be written \([^\n]*\).*FAIRTRIAL_CACHE\)\."
+    with pytest.raises(MachineError, match=rf"^{sentence}$"):
         fetch.obtain_files(base_url=full_home.url)
 
 

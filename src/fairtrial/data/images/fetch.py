@@ -36,6 +36,10 @@ class UnavailableError(Exception):
     """A place does not have the data; the message is a sentence with the reason."""
 
 
+class UnwritableError(UnavailableError):
+    """The data could be had, but its folder cannot be written."""
+
+
 @dataclass(frozen=True)
 class Found:
     """The data set in one place, with all files checked.
@@ -247,12 +251,16 @@ def _refuse_folder(folder: Path, named_by: str, reading: files.Reading) -> NoRet
 
 
 def _first_found(*places: Callable[[], Found]) -> Found:
-    reasons = []
+    reasons, unwritable = [], ""
     for place in places:
         try:
             return place()
+        except UnwritableError as error:
+            unwritable = unwritable or str(error)
         except UnavailableError as error:
             reasons.append(f"- {error}")
+    if unwritable:  # Where else it is not does not matter then.
+        raise MachineError(unwritable)
     raise MachineError(
         "Fashion-MNIST is not available. The places, in order:\n"
         + "\n".join(reasons)
@@ -350,7 +358,7 @@ def _explain(what: str, destination: Path) -> Iterator[None]:
     except files.RefusedFileError as error:
         raise UnavailableError(f"{what} was refused and deleted: {error}.") from None
     except OSError as error:
-        raise UnavailableError(
+        raise UnwritableError(
             f"{what} cannot be kept: {destination} cannot be written "
             f"({error.strerror or error}). Make room or change its rights, or name another folder "
             "(for the cache: FAIRTRIAL_CACHE)."

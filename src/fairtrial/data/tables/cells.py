@@ -30,9 +30,15 @@ MARKERS = frozenset([
     "--", ".", "..", "#div/0!", "#value!", "#ref!", "#name?", "#null!", "#num!", "1.#qnan",
     "-1.#ind",
 ])  # fmt: skip
-GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:[,.' \u00a0\u2009\u202f][0-9]{3})+(?:[.,][0-9]+)?")
+GROUPED = re.compile(
+    r"[+-]?[0-9]{1,3}(?:[,.' \u00a0\u2009\u202f][0-9]{3})+(?:[.,][0-9]+)?|"
+    r"[+-]?[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]+)?"  # As in India.
+)
 ADVICE: tuple[tuple[str, str], ...] = (
-    (r"[+-]?0[xX][0-9a-fA-F]+", "write it in decimal digits"),
+    (r"[+-]?0[xX][0-9a-fA-F.]+(?:[pP][+-]?[0-9]+)?", "write it in decimal digits"),
+    (r"""=?["'‘“][+-]?[0-9.,]+["'’”]""", "write the number without quotes"),
+    (r"[+-]?[0-9.]+[+-][0-9.]+[ij]", "write the parts of a complex number as two columns"),
+    (r"[+-]?[0-9.]+/[0-9.]+", "write a fraction in decimal digits"),
     (r"[+-]?[0-9.,\s]+%", "write the number without the sign %"),
     (
         r"[+-]?(?:[$€£¥₹₽]|[A-Z]{3})\s?[+-]?[0-9][0-9.,' \u00a0]*|"
@@ -40,7 +46,7 @@ ADVICE: tuple[tuple[str, str], ...] = (
         "write the number without the currency",
     ),
     (
-        r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}(?:[ T].*)?",
+        r"[0-9]{1,4}([-/.])[0-9]{1,2}\1[0-9]{1,4}(?:[ T].*)?",
         "a date is no number: write the days since a fixed date, or exclude the column",
     ),
     (
@@ -49,6 +55,7 @@ ADVICE: tuple[tuple[str, str], ...] = (
     ),
     (r"[\u2212\u2010-\u2015].*", "write the minus as '-'"),
     (r"\([0-9.,]+\)|[0-9.,]+-", "write a negative number with '-' before it"),
+    (r"[\w.]*[(\[{]+[0-9.eE+-]+[)\]}]+", "write the number without brackets"),
     (r"[+-]?[0-9.]+[dD][+-]?[0-9]+", "write the exponent with e, as in 1.5e3"),
     (r"[<>~≈≤≥].*", "write one number, or leave the cell empty"),
     (r"(?i:yes|no|y|n|t|f|on|off)", "write true and false, or name the column in categorical"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Iterator
 
@@ -190,7 +191,7 @@ def _find_in_feature(
     elif not _is_usable(column):
         yield f"{name} holds values of the type {column.dtype}, which cannot be used: exclude it."
     elif not is_category:
-        yield from _find_too_large(name, column)
+        yield from _find_wrong_sizes(name, column)
     n_values = kept.n_unique() if is_category and task.missing == "impute" else _count_values(kept)
     if n_values == 1:
         yield f"{name} is {_show(kept)} in every row and can tell nothing: exclude it."
@@ -220,7 +221,7 @@ def _find_in_target(
         else:
             yield f"{name} holds true and false, {rule}: {advice}."
     else:
-        yield from _find_too_large(name, column)
+        yield from _find_wrong_sizes(name, column)
         if _count_values(kept) == 1:
             yield f"{name} is {_show(kept)} in every row: there is nothing to predict."
         else:
@@ -244,8 +245,10 @@ def _find_too_narrow(name: str, kept: pl.Series) -> Iterator[str]:
     """Yield a complaint where float32, in which training runs, would round the differences away."""
     values = kept.drop_nulls().cast(pl.Float64)
     largest, spread, middle = values.abs().max(), values.std(), values.median()
-    if not (isinstance(largest, float) and isinstance(spread, float) and largest <= LARGEST):
+    if not (isinstance(largest, float) and isinstance(spread, float)):
         return
+    if not 1.0 / LARGEST <= largest <= LARGEST:
+        return  # That is said already.
     step = largest * 2.0**-23
     if step > SMALLEST_STEP * spread:
         yield (
@@ -255,9 +258,17 @@ def _find_too_narrow(name: str, kept: pl.Series) -> Iterator[str]:
         )
 
 
-def _find_too_large(name: str, column: pl.Series) -> Iterator[str]:
+def _find_wrong_sizes(name: str, column: pl.Series) -> Iterator[str]:
+    sizes = column.cast(pl.Float64).abs()
+    largest = sizes.max()
+    if isinstance(largest, float) and 0.0 < largest < 1.0 / LARGEST:
+        yield (
+            f"{name} has no number that is larger than {largest:.3g} in size: training is in "
+            "float32, where such numbers are 0. Multiply the column by a constant, such as "
+            f"1e{min(300, -math.floor(math.log10(largest)))}."
+        )
     # A missing value is not beyond anything.
-    beyond = ~(column.cast(pl.Float64).abs() <= LARGEST).fill_null(True)
+    beyond = ~(sizes <= LARGEST).fill_null(True)
     if beyond.any():
         row = beyond.arg_true()[0]
         yield (

@@ -38,12 +38,24 @@ NO_TEXT = {
     b"\x1f\x8b": "a gzip archive: unpack it",
     b"PK\x03\x04": "a zip archive or an Excel workbook: unpack it, or save it as CSV",
     b"\xd0\xcf\x11\xe0": "an Excel workbook: save it as CSV",
+    b"BZh": "a bzip2 archive: unpack it",
+    b"\xfd7zXZ": "an xz archive: unpack it",
+    b"\x28\xb5\x2f\xfd": "a zstd archive: unpack it",
+    b"\x93NUMPY": "an array of NumPy: save it as CSV",
+    b"\x89HDF": "an HDF5 file: save its table as CSV",
+    b"\x89PNG": "a picture: name a table",
+    b"\xff\xd8\xff": "a picture: name a table",
     b"PAR1": "a Parquet file: give it a name that ends in .parquet",
     b"%PDF": "a PDF file: save its table as CSV",
     b"SQLite format 3\0": "a SQLite database: save its table as CSV",
     b"version https://git-lfs": "a pointer of Git LFS: fetch the file itself with git lfs pull",
 }
-WEB_PAGE = re.compile(rb"\s*<(!doctype|html)", re.IGNORECASE)
+NO_TABLE = {
+    re.compile(rb"\s*<(!doctype|html)", re.IGNORECASE): "a web page: download the table itself",
+    re.compile(rb"\s*<\?xml"): "an XML file: save its table as CSV",
+    re.compile(rb'\s*(\{\s*"|\[\s*[\[{])'): "a JSON file: save its table as CSV",
+    re.compile(rb"\s*@relation", re.IGNORECASE): "an ARFF file: save its table as CSV",
+}
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 
 Record = tuple[int, list[str]]  # The line that a row begins on, and its cells.
@@ -99,8 +111,9 @@ def decode(content: bytes, encoding: str, path: Path) -> str:
     for start, what in NO_TEXT.items():
         if content.startswith(start):
             raise InputError(f"{path} is {what}.")
-    if WEB_PAGE.match(content):
-        raise InputError(f"{path} is a web page: download the table itself.")
+    for pattern, what in NO_TABLE.items():
+        if pattern.match(content):
+            raise InputError(f"{path} is {what}.")
     named = codecs.lookup(encoding).name
     mark = next((known for start, known in MARKS.items() if content.startswith(start)), None)
     if mark is not None and not named.startswith(mark):
@@ -113,7 +126,7 @@ def decode(content: bytes, encoding: str, path: Path) -> str:
     except UnicodeError as error:
         raise InputError(_word_undecodable(content, encoding, path, error)) from None
     if "\0" in text:
-        raise InputError(_word_null(content, text, path))
+        raise InputError(_word_null(content, path))
     return text.removeprefix("\ufeff")
 
 
@@ -121,6 +134,8 @@ def _word_undecodable(content: bytes, encoding: str, path: Path, error: UnicodeE
     start = error.start if isinstance(error, UnicodeDecodeError) else 0
     if (wide := _guess_wide(content)) is not None:
         return f'{path} is not text in {encoding}: write encoding = "{wide}" in the task.'
+    if b"\0" in content:
+        return _word_null(content, path)
     # Windows writes letters where Latin-1 has control characters.
     of_windows = any(0x80 <= byte < 0xA0 for byte in content)
     other = "cp1252" if of_windows else "latin-1"
@@ -132,10 +147,10 @@ def _word_undecodable(content: bytes, encoding: str, path: Path, error: UnicodeE
     return f"{path}, line {line}: the byte 0x{byte:02x} is not text in {encoding}: {advice}."
 
 
-def _word_null(content: bytes, text: str, path: Path) -> str:
+def _word_null(content: bytes, path: Path) -> str:
     if (wide := _guess_wide(content)) is not None:
         return f'{path} has a null in every other byte: write encoding = "{wide}" in the task.'
-    line = text.count("\n", 0, text.index("\0")) + 1
+    line = content.count(b"\n", 0, content.index(b"\0")) + 1
     return (
         f"{path}, line {line}: there is a null character, which text does not have: the file is "
         "damaged, or no text. Save it again as CSV."
@@ -225,6 +240,8 @@ def _word_ragged(
             f"{told}: if the numbers have decimal commas, save the file with semicolons and write "
             'separator = ";" and decimal = ",".'
         )
+    if len(cells) == len(names) + 1 and not cells[-1]:
+        return f"{told}: it ends with {_write(task.separator)}: remove that, or end all lines so."
     if len(cells) == len(names) + 1 and line == 2:
         return (
             f"{told}: if the first value names the row, as R writes it, give that column a name "

@@ -13,9 +13,9 @@ from fairtrial.evidence.pairs import SIDES, WITHOUT
 # that differs end at 3.7 / N (Clopper and Pearson), which is 1.96 standard errors of four rows.
 FEWEST_ROWS = 4
 
-Marks = Mapping[
-    str, tuple[bytes, int]
-]  # by run: which test rows it has right, a bit each; how many
+# By run: which test rows it has right, a bit each; how many.
+Marks = Mapping[str, tuple[bytes, int]]
+NO_MARKS: Marks = {}
 
 
 def estimate_row_variance(differences: np.ndarray) -> float:

@@ -30,6 +30,7 @@ from fairtrial.report.blocks import (
 from fairtrial.report.blocks import Text as Paragraph
 from fairtrial.results.results import Results
 from fairtrial.results.verdicts import PARTS
+from fairtrial.study.complaints import write_setting
 
 ORDER = ("reversed", "equivalent", "undecided", "holds")
 """Verdicts, the most surprising first."""
@@ -320,8 +321,31 @@ def _list_facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
         "correlation of the two sides": _show(row["correlation"]),
         "seeds needed per side without pairing": row["unpaired_seeds"],
         "main source of uncertainty": row["dominant"],
+        **list_tuned(row.get("tuned") or {}),
     }
     return [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
+
+
+def list_tuned(tuned: Mapping[str, Any]) -> dict[str, str]:
+    """List the settings with which each side is at its best, and by what they are chosen.
+
+    Examples
+    --------
+    >>> list_tuned({"better_settings": [{"optimizer.learning_rate": 0.1}], "than_settings": [{}],
+    ...     "chosen_on": "mse"})
+    {'best settings of `better`': 'learning_rate=0.1', 'best settings of `than`': '',
+     'best settings chosen by': 'MSE'}
+    """
+    if not tuned:
+        return {}
+    chosen = {
+        f"best settings of `{side}`": "; ".join(
+            ", ".join(write_setting(*setting) for setting in settings.items())
+            for settings in tuned[f"{side}_settings"]
+        )
+        for side in ("better", "than")
+    }
+    return chosen | {"best settings chosen by": show_metric(tuned["chosen_on"])}
 
 
 def _show_level(row: Mapping[str, Any]) -> str:
