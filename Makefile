@@ -88,9 +88,14 @@ fix: .venv/.installed-dev
 	$(pip_install) -e '.[dev]'
 	@touch $@
 
-# Without it the lab goes on with scikit-learn's digits.
+# Debian's package where this may install it, else a download into the user's cache. Without either
+# the lab goes on with scikit-learn's digits.
 .PHONY: fashion_mnist
 fashion_mnist: .venv/.installed
+	@$(bin)/fairtrial data path fashion_mnist >/dev/null 2>&1 || \
+		{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -q update && \
+		DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends \
+		dataset-fashion-mnist; } || true
 	@$(bin)/fairtrial data fetch fashion_mnist || \
 		echo 'Fashion-MNIST could not be had: the small digits data takes its place.'
 

@@ -52,12 +52,32 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
     """
     with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=ASIDE) as aside:
-            written = Path(aside) / path.name
-            write(written)
-            _sync(written)
-            written.replace(path)
-        _sync(path.parent)
+        with place_aside(path) as aside:
+            write(aside)
+
+
+@contextlib.contextmanager
+def place_aside(path: Path) -> Iterator[Path]:
+    """Yield a path beside a file; what is written there becomes the file at the end.
+
+    Nothing changes if an error is raised meanwhile. For errors as sentences see `write_file`.
+
+    Parameters
+    ----------
+    path : Path
+        The file, in a folder that is there.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or the folder cannot be written.
+    """
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=ASIDE) as folder:
+        aside = Path(folder) / path.name
+        yield aside
+        _sync(aside)
+        aside.replace(path)
+    _sync(path.parent)
 
 
 @contextlib.contextmanager

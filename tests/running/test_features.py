@@ -119,7 +119,7 @@ def test_features_in_the_making_are_told_and_stopped(tmp_path, cache, monkeypatc
     study = ft.Study.from_toml(STUDY.partition("[vary]")[0] + "features = 'hog'").replace(seeds=1)
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
-        ft.run(study, tmp_path / "out", report=report)
+        ft.run(study, tmp_path / "out", progress=report)
     assert [status.what for status in told[:2]] == [
         "digits: recipe, seed 0",
         "digits: making hog, seed 0",

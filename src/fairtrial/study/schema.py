@@ -10,6 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from fairtrial.errors import InputError
+from fairtrial.files import place_aside
 from fairtrial.study import Study
 
 
@@ -91,7 +92,8 @@ def write_schema(path: Path, text: str = "") -> None:
         If the file cannot be written.
     """
     try:
-        path.write_text(text or format_schema(), encoding="utf-8")
+        with place_aside(path) as aside:
+            aside.write_text(text or format_schema(), encoding="utf-8")
     except OSError as error:
         raise InputError(
             f"{path} cannot be written: {error.strerror or error}. Name another file."

@@ -52,10 +52,9 @@ def test_failed_features_leave_no_partial_file(folder, error):
 
 
 def test_partial_feature_file_is_computed_again(folder):
-    folder.mkdir(parents=True)
-    (folder / "a.writing").write_bytes(b"half, and then the power went")
+    (folder / ".writing-x").mkdir(parents=True)
+    (folder / ".writing-x" / "a.npy").write_bytes(b"half, and then the power went")
     np.testing.assert_array_equal(store.keep("a", (4, 3), make), TABLE)
-    assert not list(folder.glob("*.writing"))
 
 
 def test_wait_for_the_feature_lock_can_be_stopped(folder):
@@ -110,18 +109,19 @@ def test_least_recently_used_features_are_removed_first(folder, monkeypatch):
 
 
 def test_abandoned_feature_files_are_removed(folder):
-    folder.mkdir(parents=True)
     for name, age in [("killed", 2), ("busy", 0)]:
-        (folder / f"{name}.writing").write_bytes(b"half")
+        aside = folder / f".writing-{name}"
+        aside.mkdir(parents=True)
+        (aside / "b.npy").write_bytes(b"half")
         then = time.time() - age * store.ABANDONED_SECONDS
-        os.utime(folder / f"{name}.writing", (then, then))
+        os.utime(aside, (then, then))
     store.keep("a", (4, 3), make)
-    assert [path.name for path in folder.glob("*.writing")] == ["busy.writing"]
+    assert [path.name for path in folder.glob(".writing-*")] == [".writing-busy"]
 
 
 def test_feature_files_removed_by_others_are_ignored(folder, monkeypatch):
     """As when another process finishes its file after the files were listed."""
-    listed = [folder / "gone.writing", folder / "gone.npy"]
+    listed = [folder / ".writing-gone", folder / "gone.npy"]
     monkeypatch.setattr(store.Path, "iterdir", lambda _: iter(listed))
     np.testing.assert_array_equal(store.keep("a", (4, 3), make), TABLE)
 

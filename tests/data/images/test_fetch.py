@@ -1,14 +1,13 @@
 """The order of the places, and errors in each of them."""
 
 import errno
-import gzip
 import os
 import threading
 from pathlib import Path
 
 import pytest
 
-from fairtrial.data.images import debian, download, fetch
+from fairtrial.data.images import download, fetch
 from fairtrial.errors import InputError, MachineError
 
 LABELS = "train-labels-idx1-ubyte.gz"
@@ -48,7 +47,7 @@ def test_places_are_searched_in_order(tmp_path, monkeypatch, tiny, full_home, ca
 
 def test_download_is_stored_without_temporary_files(tiny, full_home, cache):
     said = []
-    found = fetch.obtain_files(report=said.append, base_url=full_home.url + "/")
+    found = fetch.obtain_files(note=said.append, base_url=full_home.url + "/")
     assert found.contents == tiny.contents
     assert names(cache) == sorted(full_home.bodies)
     assert {(cache / name).read_bytes() for name in full_home.bodies} == set(
@@ -120,7 +119,7 @@ def hang_up(home):
 def test_bad_download_is_reported_and_not_stored(full_home, cache, harm, reason):
     harm(full_home)
     with pytest.raises(MachineError, match=reason) as raised:
-        fetch.obtain_files(report=lambda _: None, base_url=full_home.url)
+        fetch.obtain_files(note=lambda _: None, base_url=full_home.url)
     sentences = str(raised.value).splitlines()
     assert len([sentence for sentence in sentences if sentence.startswith("- ")]) == 4
     assert "digits" in sentences[-1]
@@ -200,7 +199,7 @@ def test_bad_file_in_the_cache_is_removed_and_fetched_again(tiny, full_home, cac
     assert fetch.find_files() is None
     assert LABELS in names(cache), "finding removes nothing"
     said = []
-    found = fetch.obtain_files(report=said.append, base_url=full_home.url)
+    found = fetch.obtain_files(note=said.append, base_url=full_home.url)
     assert found.contents == tiny.contents
     assert str(cache / LABELS) in said[0]
     assert "truncated" in said[0]
@@ -212,7 +211,7 @@ def test_bad_file_in_the_cache_is_removed_without_a_replacement(tiny, cache):
     tiny.write(cache)
     truncate(cache / LABELS)
     with pytest.raises(MachineError, match="held a file that was refused"):
-        fetch.obtain_files(report=lambda _: None)
+        fetch.obtain_files(note=lambda _: None)
     assert LABELS not in names(cache)
 
 
@@ -220,7 +219,7 @@ def test_bad_system_file_is_skipped(tiny, full_home, cache, system):
     tiny.write(system)
     truncate(system / LABELS)
     said = []
-    assert fetch.obtain_files(report=said.append, base_url=full_home.url).folder == cache
+    assert fetch.obtain_files(note=said.append, base_url=full_home.url).folder == cache
     assert str(system / LABELS) in said[0]
     assert "not used" in said[0]
     assert LABELS in names(system)
@@ -274,7 +273,7 @@ def test_bad_cache_file_that_cannot_be_removed_is_reported(monkeypatch, tiny, ca
 
     monkeypatch.setattr(Path, "unlink", refuse)
     said = []
-    assert fetch.obtain_files(report=said.append).folder == system
+    assert fetch.obtain_files(note=said.append).folder == system
     assert "cannot be removed (Permission denied)" in said[0]
 
 
@@ -313,49 +312,3 @@ def test_fill_folder_that_cannot_be_written(monkeypatch, tmp_path, tiny, system)
     (tmp_path / "file").write_text("")
     with pytest.raises(MachineError, match="cannot be written"):
         fetch.fill_folder(tmp_path / "file" / "below")
-
-
-def test_apt_is_the_last_place_and_its_files_are_checked(monkeypatch, tmp_path, tiny, cache):
-    package = tiny.write(tmp_path / "package")
-    monkeypatch.setattr(debian, "has_apt", lambda: True)
-    monkeypatch.setattr(debian, "is_root", lambda: False)
-    monkeypatch.setattr(debian, "unpack_package", lambda folder: package)
-    said = []
-    found = fetch.obtain_files(report=said.append)
-    assert found.contents == tiny.contents
-    assert found.folder == cache
-    assert "Debian's package" in found.source
-    assert said == ["Downloading Debian's package dataset-fashion-mnist with apt."]
-
-    (cache / LABELS).unlink()
-    (package / LABELS).write_bytes(gzip.compress(b"\0\0\x08"))
-    with pytest.raises(MachineError, match=f"refused and deleted: {LABELS}"):
-        fetch.obtain_files(report=said.append)
-    assert LABELS not in names(cache)
-    (package / LABELS).unlink()
-    with pytest.raises(MachineError, match="it is missing"):
-        fetch.obtain_files(report=said.append)
-
-
-def test_apt_installs_as_root(monkeypatch, tiny, cache, system):
-    monkeypatch.setattr(debian, "has_apt", lambda: True)
-    monkeypatch.setattr(debian, "is_root", lambda: True)
-    monkeypatch.setattr(debian, "install_package", lambda: tiny.write(system))
-    assert fetch.obtain_files(report=lambda _: None).folder == system
-    assert names(cache) == []
-
-
-def test_package_is_unpacked_if_apt_install_fails(monkeypatch, tmp_path, tiny, cache):
-    def fail(*_):
-        raise debian.AptError("apt-get install failed (no rights)")
-
-    package = tiny.write(tmp_path / "package")
-    monkeypatch.setattr(debian, "has_apt", lambda: True)
-    monkeypatch.setattr(debian, "is_root", lambda: True)
-    monkeypatch.setattr(debian, "install_package", fail)
-    monkeypatch.setattr(debian, "unpack_package", lambda folder: package)
-    assert fetch.obtain_files(report=lambda _: None).folder == cache
-    (cache / LABELS).unlink()
-    monkeypatch.setattr(debian, "unpack_package", fail)
-    with pytest.raises(MachineError, match=r"could not be installed.*no rights.*download of"):
-        fetch.obtain_files(report=lambda _: None)

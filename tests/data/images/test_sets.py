@@ -54,7 +54,7 @@ def test_image_arrays_are_read_only(tmp_path, tiny):
 def test_published_fashion_mnist_from_a_server(home, cache):
     """Expected values: torchvision's mean and deviation, the paper's counts, a plain parse."""
     home.bodies = {path.name: path.read_bytes() for path in DEBIAN.glob("*.gz")}
-    loaded = images.load_fashion_mnist(report=lambda _: None, base_url=home.url)
+    loaded = images.load_fashion_mnist(note=lambda _: None, base_url=home.url)
     assert loaded.train_images.shape == (60_000, 784)
     assert loaded.test_images.shape == (10_000, 784)
     np.testing.assert_array_equal(np.bincount(loaded.train_labels), [6_000] * 10)

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
@@ -19,6 +20,7 @@ from filelock import FileLock, Timeout
 from fairtrial.data.features.watch import check_in
 from fairtrial.data.images.fetch import cache_folder
 from fairtrial.errors import MachineError
+from fairtrial.files import ASIDE, place_aside
 
 FOLDER_NAME = "features"
 # float32 up to this size, in bytes; float16 beyond.
@@ -71,12 +73,8 @@ def keep(
         with _take_turn(folder / f"{name}.lock"):
             if (found := _open(path, shape, dtype)) is not None:
                 return found
-            aside = path.with_suffix(".writing")
-            try:
+            with place_aside(path) as aside:
                 _write(aside, shape, dtype, make())
-                aside.replace(path)
-            finally:
-                aside.unlink(missing_ok=True)
             made = np.load(path, mmap_mode="r")  # Readable even if the file is removed.
             _make_room(path)
             return made
@@ -163,8 +161,10 @@ def _make_room(newest: Path) -> None:
         is_abandoned = time.time() - status.st_mtime > ABANDONED_SECONDS
         if path.suffix == ".npy":
             room -= status.st_size
-        if (path.suffix == ".npy" and room < 0) or (path.suffix == ".writing" and is_abandoned):
+        if path.suffix == ".npy" and room < 0:
             path.unlink(missing_ok=True)  # Processes that have mapped it can still read it.
+        elif path.name.startswith(ASIDE) and is_abandoned:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def name_features(*parts: str) -> str:

@@ -18,18 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from fairtrial.data.images import debian, download
-from fairtrial.data.tables import files
+from fairtrial.data.images import download, files
 from fairtrial.errors import InputError, MachineError
 
 Note = Callable[[str], None]
 
-SYSTEM_FOLDER = Path("/") / debian.DATA_PATH
+PACKAGE = "dataset-fashion-mnist"
+SYSTEM_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+"""Where that package of Debian and Ubuntu puts the files."""
 HOME_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 FOLDER_NAME = "fashion-mnist"
 
 _CACHE = "fairtrial's cache"
-_PACKAGE = f"Debian's package {debian.PACKAGE}"
+_PACKAGE = f"Debian's package {PACKAGE}"
 
 
 class UnavailableError(Exception):
@@ -129,7 +130,7 @@ def obtain_files(
     note: Note = log_notice,
     base_url: str | None = None,
 ) -> Found:
-    """Find the data set, or fetch it: named folder, cache, system, public home, apt.
+    """Find the data set, or fetch it: named folder, cache, system, public home.
 
     Parameters
     ----------
@@ -159,7 +160,7 @@ def obtain_files(
     return _first_found(
         lambda: _from_cache(cache, note),
         lambda: _from_system(note),
-        *_remote_places(cache, note, base_url),
+        lambda: _from_home(base_url, cache, note),
     )
 
 
@@ -168,7 +169,7 @@ def fill_folder(
     note: Note = log_notice,
     base_url: str | None = None,
 ) -> Path:
-    """Put the data set into a folder, from this machine or from the public home or apt.
+    """Put the data set into a folder, from this machine or from the public home.
 
     Parameters
     ----------
@@ -197,7 +198,7 @@ def fill_folder(
         _refuse_folder(target, "folder", present)
     if present.is_complete:
         return target
-    found = find_files() or _first_found(*_remote_places(target, note, base_url))
+    found = find_files() or _first_found(lambda: _from_home(base_url, target, note))
     if found.folder != target:
         note(f"Copying Fashion-MNIST from {found.folder} to {target}.")
         try:
@@ -264,18 +265,8 @@ def _first_found(*places: Callable[[], Found]) -> Found:
     raise MachineError(
         "Fashion-MNIST is not available. The places, in order:\n"
         + "\n".join(reasons)
-        + "\nPut its four files into a folder and name that folder (FAIRTRIAL_DATA), or use the "
-        "data set digits, which needs no files."
-    )
-
-
-def _remote_places(
-    destination: Path, note: Note, base_url: str | None
-) -> tuple[Callable[[], Found], Callable[[], Found]]:
-    url = base_url or os.environ.get("FAIRTRIAL_DATA_URL") or HOME_URL
-    return (
-        lambda: _from_home(url, destination, note),
-        lambda: _from_apt(destination, note),
+        + "\nPut its four files into a folder and name that folder (FAIRTRIAL_DATA), install "
+        f"{PACKAGE} on Debian or Ubuntu, or use the data set digits, which needs no files."
     )
 
 
@@ -302,12 +293,13 @@ def _from_system(note: Note) -> Found:
     if reading.is_complete:
         return Found(SYSTEM_FOLDER, f"{_PACKAGE}, {SYSTEM_FOLDER}", reading.contents)
     for path, reason in reading.refused.items():
-        note(f"{path} is refused: {reason}. It is not used: reinstall {debian.PACKAGE}.")
+        note(f"{path} is refused: {reason}. It is not used: reinstall {PACKAGE}.")
     what = "holds a file that is refused" if reading.refused else "does not hold it"
     raise UnavailableError(f"The system's folder {SYSTEM_FOLDER} {what}.")
 
 
-def _from_home(url: str, destination: Path, note: Note) -> Found:
+def _from_home(base_url: str | None, destination: Path, note: Note) -> Found:
+    url = base_url or os.environ.get("FAIRTRIAL_DATA_URL") or HOME_URL
     contents = files.read_folder(destination).contents
     missing = [expected for expected in files.FILES if expected.name not in contents]
     with (
@@ -328,32 +320,12 @@ def _packed_limit(expected: files.DataFile) -> int:
     return expected.size + expected.size // 100 + 4096
 
 
-def _from_apt(destination: Path, note: Note) -> Found:
-    if not debian.has_apt():
-        raise UnavailableError("This machine has no apt, which downloads Debian's package.")
-    failed_install = ""
-    if debian.is_root():
-        note(f"Installing {_PACKAGE} with apt.")
-        try:
-            debian.install_package()
-            return _from_system(note)
-        except (debian.AptError, UnavailableError) as error:
-            failed_install = f"{_PACKAGE} could not be installed: {str(error).rstrip('.')}. "
-    note(f"Downloading {_PACKAGE} with apt.")
-    with (
-        _explain(f"{failed_install}The download of {_PACKAGE}", destination),
-        files.open_workshop(destination) as workshop,
-    ):
-        contents = files.copy_files(debian.unpack_package(workshop), destination)
-    return Found(destination, f"{_PACKAGE}, unpacked into {destination}", contents)
-
-
 @contextmanager
 def _explain(what: str, destination: Path) -> Iterator[None]:
     """Turn errors of a download or a copy into one sentence."""
     try:
         yield
-    except (download.DownloadError, debian.AptError) as error:
+    except download.DownloadError as error:
         raise UnavailableError(f"{what} failed: {error}.") from None
     except files.RefusedFileError as error:
         raise UnavailableError(f"{what} was refused and deleted: {error}.") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import zipfile
@@ -19,6 +18,7 @@ from fairtrial.data.dataset import Dataset
 from fairtrial.data.images.pixels import take_images
 from fairtrial.data.split import split_rows
 from fairtrial.errors import InputError, MachineError
+from fairtrial.files import place_aside
 from fairtrial.paths import locate
 from fairtrial.study.complaints import make_error, validate
 from fairtrial.study.document import Document
@@ -125,19 +125,14 @@ def _keep(path: Path, X: np.ndarray, y: np.ndarray) -> None:
                 "another file, or remove this one."
             )
         return
-    aside = path.with_name(f".{path.name}.writing")
     try:
         # Through an open file, because NumPy would append its ending to .NPZ in capitals.
-        with aside.open("wb") as file:
+        with place_aside(path) as aside, aside.open("wb") as file:
             np.savez_compressed(file, X=X, y=y)
-        aside.replace(path)
     except OSError as error:
         raise MachineError(
             f"{path} cannot be written: {error.strerror or error}. Name another file."
         ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            aside.unlink()
 
 
 def _holds(path: Path, expected: OwnImages) -> bool:

@@ -109,7 +109,7 @@ def load_fashion_mnist(
 ) -> Images:
     """Load Fashion-MNIST from the named folder, or from the first place that has it.
 
-    Without a named folder, the places are the cache, the system's folder, the public home and apt.
+    Without a named folder, the places are the cache, the system's folder and the public home.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from fairtrial.data.tables import files
+from fairtrial.data.images import files
 
 CONTENT = b"\x00\x00\x08\x01" + b"\x00\x00\x00\x64" + bytes(range(100))
 EXPECTED = files.DataFile("labels", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
