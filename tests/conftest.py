@@ -21,10 +21,10 @@ settings.load_profile("any machine")
 
 # They are run first, so that no process is left with one of them when the others have ended.
 LONGEST_FILES = (
-    "browser/test_open_page.py", "training/test_graph.py", "trial/test_cluster.py",
+    "browser/test_open_page.py", "training/test_graph.py", "running/test_cluster.py",
     "laws/test_stacked_laws.py", "evidence/test_judge.py", "evidence/test_design.py",
-    "trial/test_features.py", "browser/test_reading.py", "faults/test_killed.py",
-    "tests/test_every_task.py", "tests/test_cli.py", "training/test_lanes.py",
+    "running/test_features.py", "browser/test_reading.py", "faults/test_killed.py",
+    "tests/test_every_task.py", "cli/test_main.py", "training/test_lanes.py",
     "training/test_stacked.py", "training/test_noise.py", "laws/test_study_laws.py",
 )  # fmt: skip
 
