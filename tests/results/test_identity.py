@@ -45,7 +45,7 @@ def folder(first, tmp_path):
 
 def test_a_changed_study_has_its_own_verdicts(folder):
     before = ft.Trial(folder)
-    assert before.verdicts["claim"].to_list() == ["old"]
+    assert before.verdicts["say"].to_list() == ["old"]
     changed = make_study([{**CLAIM, "say": "new", "on": "mae"}], seeds=4, **CHANGED)
     trial = ft.run(changed, folder)
     assert trial.list_verdicts() == [], "those are on other runs"
@@ -73,9 +73,7 @@ def test_the_same_study_again_keeps_verdicts_and_page(folder):
     before = ft.Trial(folder)
     trial = ft.run(make_study([CLAIM], seeds=3, **SMALL), folder)
     assert (
-        [row["say"] for row in trial.list_verdicts()]
-        == ["old"]
-        == before.verdicts["claim"].to_list()
+        [row["say"] for row in trial.list_verdicts()] == ["old"] == before.verdicts["say"].to_list()
     )
     assert (folder / "report.html").exists()
 
@@ -109,7 +107,7 @@ def test_verdicts_of_an_older_version_are_refused_until_they_are_judged_again(fo
     told = []
     judge(folder, note=told.append)
     assert "is damaged, or of another version: it is written again" in told[0]
-    assert ft.Trial(folder).verdicts["claim"].to_list() == ["old"]
+    assert ft.Trial(folder).verdicts["say"].to_list() == ["old"]
 
 
 @pytest.mark.parametrize("name", ["runs.parquet", "test_rows.parquet", "averages.parquet"])

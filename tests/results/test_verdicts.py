@@ -4,6 +4,7 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
+import polars as pl
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -31,6 +32,17 @@ def test_the_file_follows_its_schema(folder):
     Draft202012Validator(schema).validate(rows)
     assert {*rows[0]} == {field.name for field in fields(Verdict)}
     assert read_verdicts(folder) == rows
+
+
+def test_verdicts_parquet_has_the_fields_of_the_dataclass(folder):
+    table = pl.read_parquet(folder / "verdicts.parquet")
+    (row,) = json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))
+    assert table.columns == [field.name for field in fields(Verdict)]
+    types = {"difference": pl.Float64, "seeds": pl.Int64, "offers_counterfactual": pl.Boolean}
+    assert {name: table.schema[name] for name in types} == types
+    for name, value in table.row(0, named=True).items():
+        is_nested = isinstance(row[name], dict | list)
+        assert (json.loads(value) if is_nested else value) == row[name], name
 
 
 def test_the_schema_is_printed():

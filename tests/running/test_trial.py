@@ -40,11 +40,9 @@ def test_nothing_heavy_is_loaded_before_it_is_used(lab):
 def test_claims_are_the_verdicts_as_a_table(folder):
     trial = ft.Trial(folder)
     claims = trial.verdicts
-    assert claims.columns == ["claim", "verdict", "difference", "low", "high", "metric", "why"]
+    assert claims.columns[:7] == ["say", "verdict", "difference", "low", "high", "on", "why"]
     for row, verdict in zip(claims.to_dicts(), trial.list_verdicts(), strict=True):
-        assert row["claim"] == verdict["say"]
-        assert row["metric"] == verdict["on"]
-        for name in ("verdict", "difference", "low", "high"):
+        for name in ("say", "on", "verdict", "difference", "low", "high", "seeds", "p_adjusted"):
             assert row[name] == verdict[name]
         assert verdict["cause"] in row["why"]
     assert "<table" in claims._repr_html_()
@@ -76,7 +74,7 @@ def test_a_study_that_claims_nothing(tmp_path):
     )  # fmt: skip
     trial = ft.run(study, tmp_path)
     assert isinstance(trial, ft.Trial) and isinstance(trial, Results)
-    assert trial.verdicts.is_empty() and trial.verdicts.columns[:2] == ["claim", "verdict"]
+    assert trial.verdicts.is_empty() and trial.verdicts.columns[:2] == ["say", "verdict"]
     shown = trial._repr_html_()
     assert "<strong>&lt;b&gt;Short &amp; quick&lt;/b&gt;</strong>" in shown
     assert "1 arm, 1 seed, 1 run, 0 claims" in shown

@@ -18,6 +18,7 @@ STUDY, RUNS, CURVES, PARAMETERS, TEST_ROWS, AVERAGES, ENVIRONMENT, VERDICTS, PAI
 )  # fmt: skip
 
 # What the report makes of the tables: pages that load nothing, and files that were asked for.
+VERDICT_TABLE = "verdicts.parquet"
 PAGES, ASKED_FOR = ("report.html", "one-page.html"), ("figures", "tables")
 # The column with the fingerprint of a run's data.
 DATA = "data_sha256"

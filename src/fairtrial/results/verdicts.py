@@ -1,6 +1,7 @@
 """Verdicts as `verdicts.json` holds them: one definition of their fields.
 
-The file, its JSON Schema and the table in `docs/evidence.md` are made from the dataclasses below.
+The file, its JSON Schema, the columns of `verdicts.parquet` and the table in `docs/evidence.md` are
+made from the dataclasses below.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from dataclasses import fields, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import polars as pl
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from fairtrial.errors import InputError
-from fairtrial.files import write_json
-from fairtrial.results.store import VERDICTS
+from fairtrial.files import write_file, write_json
+from fairtrial.results.store import VERDICT_TABLE, VERDICTS
 
 PARTS = (
     "objective", "unfinished", "noise_floor", "objective_and_unfinished",
@@ -168,9 +170,54 @@ FORM = TypeAdapter(list[Verdict])
 
 
 def write_verdicts(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write `verdicts.json`; a row that is not a `Verdict` is a fault of this program."""
-    verdicts = FORM.validate_python([dict(row) for row in rows])
-    write_json(folder / VERDICTS, FORM.dump_python(verdicts, mode="json"))
+    """Write `verdicts.json` and `verdicts.parquet`.
+
+    A row that is not a `Verdict` is a fault of this program.
+    """
+    verdicts = FORM.dump_python(FORM.validate_python([dict(row) for row in rows]), mode="json")
+    write_file(folder / VERDICT_TABLE, make_table(verdicts).write_parquet)
+    write_json(folder / VERDICTS, verdicts)
+
+
+COLUMN_TYPES = {
+    "number": pl.Float64,
+    "integer": pl.Int64,
+    "boolean": pl.Boolean,
+    "string": pl.String,
+}
+"""Polars' types by those of the JSON Schema; what is nested is a text of JSON."""
+
+
+def make_table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """Make the table of verdicts: one row per claim, one column per field of `Verdict`.
+
+    Fields that hold tables or lists are texts of JSON.
+    """
+    schema = {name: COLUMN_TYPES.get(kind, pl.String) for name, kind in _list_types()}
+    nested = {name for name, kind in _list_types() if kind not in COLUMN_TYPES}
+    columns = {
+        name: pl.Series(
+            name,
+            [_write(row[name]) if name in nested else row[name] for row in rows],
+            dtype,
+            strict=False,
+        )
+        for name, dtype in schema.items()
+    }
+    return pl.DataFrame(columns)
+
+
+def _write(value: object) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _list_types() -> Iterator[tuple[str, str]]:
+    """List the fields of a verdict with their types in the JSON Schema, without null."""
+    properties = FORM.json_schema()["$defs"]["Verdict"]["properties"]
+    for field in fields(Verdict):
+        found = properties[field.name]
+        options = [one for one in found.get("anyOf", [found]) if one.get("type") != "null"]
+        yield field.name, options[0].get("type", "object")
 
 
 def read_verdicts(folder: Path) -> list[dict[str, Any]]:

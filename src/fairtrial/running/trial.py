@@ -12,11 +12,10 @@ from typing import Any
 import polars as pl
 
 from fairtrial.results.results import Results
+from fairtrial.results.verdicts import make_table
 
-COLUMNS = {
-    "claim": pl.String, "verdict": pl.String, "difference": pl.Float64, "low": pl.Float64,
-    "high": pl.Float64, "metric": pl.String, "why": pl.String,
-}  # fmt: skip
+FIRST = ("say", "verdict", "difference", "low", "high", "on", "why")
+"""The columns of the table of verdicts that people read first."""
 
 
 class Trial(Results):
@@ -56,19 +55,17 @@ class Trial(Results):
 
     @property
     def verdicts(self) -> pl.DataFrame:
-        """One row per claim: claim, verdict, difference, low, high (its interval), metric, why.
+        """One row per claim: the columns of `verdicts.parquet`, and why.
 
-        Ends of intervals that are infinite are null; empty where nothing is claimed.
+        The first are say (the claim), verdict, difference, low and high (its interval), on (the
+        metric) and why. Ends of intervals that are infinite are null; empty where nothing is
+        claimed.
         """
         from fairtrial.evidence.account import explain
 
-        rows = [
-            row | {"claim": row["say"], "metric": row["on"], "why": explain(row)}
-            for row in self._judge()
-        ]
-        return pl.DataFrame(
-            [[row[name] for name in COLUMNS] for row in rows], COLUMNS, orient="row"
-        )
+        rows = self._judge()
+        why = pl.Series("why", [explain(row) for row in rows], pl.String)
+        return make_table(rows).with_columns(why).select(*FIRST, pl.exclude(FIRST))
 
     @property
     def plot(self) -> Plot:
