@@ -7,10 +7,10 @@ import pytest
 
 from by_hand import recipe
 from fairtrial.errors import InputError
+from fairtrial.settings.names import flatten, set_at
 from fairtrial.study import Arm, Run, Study
 from fairtrial.study import recipe as recipes
 from fairtrial.study import task as tasks
-from fairtrial.study.names import flatten, set_at
 
 BASE = """
 name = "Four losses"

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from fairtrial.settings.base import Settings
+from fairtrial.settings.complaints import check
+from fairtrial.settings.document import parse_toml, read_text
 from fairtrial.study.arms import find_conflicts
-from fairtrial.study.complaints import check
-from fairtrial.study.document import parse_toml, read_text
 from fairtrial.study.recipe import Recipe
-from fairtrial.study.settings import Settings
 from fairtrial.study.task import LineTask, Task
 
 NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")

@@ -12,14 +12,14 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from fairtrial.settings.base import Line, Settings
+from fairtrial.settings.complaints import LONGEST_NAME, Complaint, show, validate, write_bare
+from fairtrial.settings.document import Place
+from fairtrial.settings.names import flatten, list_names, set_at
+from fairtrial.settings.plain import dump_given
 from fairtrial.study.baseline import AnyBaseline, BaselineEntry
-from fairtrial.study.complaints import LONGEST_NAME, Complaint, show, validate, write_bare
-from fairtrial.study.document import Place
 from fairtrial.study.features import AS_THEY_COME, AnyFeatures, find_misfits
-from fairtrial.study.names import flatten, list_names, set_at
-from fairtrial.study.plain import dump_given
 from fairtrial.study.recipe import DataNoise, FeatureNoise, Recipe
-from fairtrial.study.settings import Line, Settings
 from fairtrial.study.task import IMAGE_SHAPES, AnyTask, ImagesTask, TableTask, Task, has_classes
 
 MOST_ARMS = 100_000

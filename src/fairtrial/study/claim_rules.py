@@ -6,11 +6,12 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from fairtrial.settings.complaints import LONGEST_NAME, Complaint, name_place, show, write_bare
+from fairtrial.settings.document import Place
+from fairtrial.settings.hints import find_elsewhere, read_number
+from fairtrial.settings.names import find_same, suggest
 from fairtrial.study.arms import KNOWN_NAMES, Arm
 from fairtrial.study.claims import SELECTOR_NAMES, Claim
-from fairtrial.study.complaints import LONGEST_NAME, Complaint, name_place, show, write_bare
-from fairtrial.study.document import Place
-from fairtrial.study.hints import find_elsewhere, read_number
 from fairtrial.study.matching import (
     Match,
     has,
@@ -21,7 +22,6 @@ from fairtrial.study.matching import (
     select_arms,
 )
 from fairtrial.study.metrics import METRICS, list_metrics
-from fairtrial.study.names import find_same, suggest
 from fairtrial.study.recipe import Recipe
 
 

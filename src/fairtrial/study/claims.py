@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from fairtrial.settings.base import Line, Settings
 from fairtrial.study.arms import KNOWN_NAMES
 from fairtrial.study.metrics import METRICS
-from fairtrial.study.settings import Line, Settings
 
 SELECTOR_NAMES = ["arm", *KNOWN_NAMES]
 SELECTOR_KEYS: Any = {"propertyNames": {"enum": SELECTOR_NAMES}}

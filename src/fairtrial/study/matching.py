@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fairtrial.settings.document import Place
 from fairtrial.study.arms import KNOWN_NAMES, Arm
 from fairtrial.study.claims import Claim
-from fairtrial.study.document import Place
 
 Condition = tuple[str, Any, Place]  # a dotted name, its value, and its place in the selector
 

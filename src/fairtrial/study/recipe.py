@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from fairtrial.study.features import AS_THEY_COME, Features
-from fairtrial.study.settings import (
+from fairtrial.settings.base import (
     Count,
     Decay,
     NonNegative,
@@ -18,6 +17,7 @@ from fairtrial.study.settings import (
     Share,
     expand_bare_name,
 )
+from fairtrial.study.features import AS_THEY_COME, Features
 
 
 class MseLoss(Settings):

@@ -17,18 +17,18 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from fairtrial.errors import InputError
 from fairtrial.paths import expand_path, locate
+from fairtrial.settings.base import Line, Settings
+from fairtrial.settings.complaints import Complaint, make_error, name_place, validate
+from fairtrial.settings.document import Document, Place, parse_toml, read_text
+from fairtrial.settings.plain import dump_given, make_plain
 from fairtrial.study.arms import Arm, ArmEntry, Grid, Run, make_arms
 from fairtrial.study.baseline import BaselineEntry
 from fairtrial.study.claim_rules import find_claim_problems
 from fairtrial.study.claims import Claim
-from fairtrial.study.complaints import Complaint, make_error, name_place, validate
-from fairtrial.study.document import Document, Place, parse_toml, read_text
 from fairtrial.study.matching import match_claim
 from fairtrial.study.metrics import METRICS
-from fairtrial.study.plain import dump_given, make_plain
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.seeds import Seeds, list_seeds
-from fairtrial.study.settings import Line, Settings
 from fairtrial.study.task import AnyTask, Task
 
 # Tables whose names are not fields, such as dotted names of settings.

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from fairtrial.study.settings import (
+from fairtrial.settings.base import (
     Count,
     DataPath,
     NonNegative,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from fairtrial.study.names import flatten
+from fairtrial.settings.names import flatten
 from fairtrial.study.recipe import FeatureNoise, Recipe
 from fairtrial.training.loss import LOSSES
 from fairtrial.training.optimizer import OPTIMIZERS

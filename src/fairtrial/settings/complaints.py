@@ -13,9 +13,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from fairtrial.errors import InputError
-from fairtrial.study.document import Document, Place
-from fairtrial.study.hints import hint_name, hint_value
-from fairtrial.study.names import list_kinds, list_models, suggest
+from fairtrial.settings.document import Document, Place
+from fairtrial.settings.hints import hint_name, hint_value
+from fairtrial.settings.names import list_kinds, list_models, suggest
 
 Model = TypeVar("Model", bound=BaseModel)
 

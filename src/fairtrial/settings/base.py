@@ -13,9 +13,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from fairtrial.errors import InputError
 from fairtrial.paths import locate
-from fairtrial.study.complaints import describe_all, make_error
-from fairtrial.study.document import Document
-from fairtrial.study.plain import make_plain
+from fairtrial.settings.complaints import describe_all, make_error
+from fairtrial.settings.document import Document
+from fairtrial.settings.plain import make_plain
 
 
 class Settings(BaseModel):

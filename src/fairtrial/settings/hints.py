@@ -9,7 +9,7 @@ from datetime import date, time
 
 from pydantic import BaseModel
 
-from fairtrial.study.names import find_same, list_names, suggest
+from fairtrial.settings.names import find_same, list_names, suggest
 
 LISTED = ("arms", "baselines", "claims")
 TABLES = ("task", "recipe", "vary")
