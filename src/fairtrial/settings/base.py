@@ -27,7 +27,13 @@ class Settings(BaseModel):
 
         def __init__(self, **values: Any) -> None:
             try:
-                super().__init__(**make_plain(values))
+                # Settings stay what they are, also where a later study has other kinds.
+                super().__init__(
+                    **{
+                        name: value if isinstance(value, BaseModel) else make_plain(value)
+                        for name, value in values.items()
+                    }
+                )
             except ValidationError as error:
                 raise make_error(
                     Document(type(self).__name__, {}), describe_all(error, type(self))

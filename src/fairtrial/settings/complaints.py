@@ -204,14 +204,14 @@ def _locate(loc: tuple[int | str, ...], model: type[BaseModel]) -> tuple[Place, 
     known: list[str] = []
     here = [model]
     for part in loc:
-        is_union = len(here) > 1
-        tagged = [m for m in here if is_union and part in (*list_kinds(m), m.__name__)]
-        if tagged:  # Pydantic names the member of a union; a study file does not.
+        tagged = [m for m in here if part in (*list_kinds(m), m.__name__)]
+        is_field = len(here) == 1 and part in here[0].model_fields
+        if tagged and not is_field:  # Pydantic names the member of a union; a study file does not.
             here = tagged
             continue
         place = (*place, part)
         if isinstance(part, str):
             known = list(dict.fromkeys(name for m in here for name in m.model_fields))
             fields = [m.model_fields[part] for m in here if part in m.model_fields]
-            here = [m for field in fields for m in list_models(field.annotation)]
+            here = [m for field in fields for m in list_models(field)]
     return place, known

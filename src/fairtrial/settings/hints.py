@@ -154,8 +154,7 @@ def find_elsewhere(name: str, names: Mapping[str, bool | None], table: str = "")
 
     Examples
     --------
-    >>> from fairtrial.study.recipe import Recipe
-    >>> find_elsewhere("patience", list_names([Recipe]))
+    >>> find_elsewhere("patience", {"schedule.patience": None, "stopping.patience": None})
     "'schedule.patience' or 'stopping.patience'"
     """
     found = [other for other in names if find_same(name, [other.rpartition(".")[2]])]
