@@ -2,7 +2,18 @@
 
 import pytest
 
+from fairtrial.kinds.kind import FAMILIES
+
 
 @pytest.fixture(autouse=True)
 def _stand_in_a_new_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _forget_the_kinds_of_a_page():
+    before = {name: {*family} for name, family in FAMILIES.items()}
+    yield
+    for name, family in FAMILIES.items():
+        for kind in {*family} - before[name]:
+            family.forget(kind.function.__module__)

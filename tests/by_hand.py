@@ -1,91 +1,21 @@
 """The lab in plain NumPy float64, written from the textbooks: what the tests expect."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
 import numpy as np
 
 from fairtrial.study import recipe as recipes
+from reference.injections import DATA, RATE, WEIGHTS
+from reference.losses import LOSSES
+from reference.optimizers import OPTIMIZERS
+from reference.schedules import find_factor
 
 
 def list_kinds(union: Any) -> list[str]:
-    """The kinds that a union of settings offers."""
+    """The kinds that a union of settings offers, where they are no family."""
     members = get_args(get_args(union)[0])
     return [get_args(member.model_fields["kind"].annotation)[0] for member in members]
-
-
-@dataclass(frozen=True)
-class Loss:
-    """The loss of each residual, and its slope there."""
-
-    value: Callable[[np.ndarray, Any], np.ndarray]
-    slope: Callable[[np.ndarray, Any], np.ndarray]
-
-
-def _huber(e, loss):
-    return np.where(
-        np.abs(e) <= loss.delta, e**2 / 2, loss.delta * (np.abs(e) - loss.delta / 2)
-    )  # fmt: skip
-
-
-LOSSES = {
-    "mse": Loss(lambda e, _: e**2, lambda e, _: 2 * e),
-    "mae": Loss(lambda e, _: np.abs(e), lambda e, _: np.sign(e)),
-    "huber": Loss(_huber, lambda e, loss: np.clip(e, -loss.delta, loss.delta)),
-    "hybrid": Loss(
-        lambda e, loss: loss.alpha * e**2 + (1 - loss.alpha) * np.abs(e),
-        lambda e, loss: 2 * loss.alpha * e + (1 - loss.alpha) * np.sign(e),
-    ),
-}
-
-
-@dataclass
-class Sgd:
-    rule: Any
-    velocity: Any = 0.0
-
-    def change(self, gradient, rate):
-        self.velocity = self.rule.momentum * self.velocity + gradient
-        return -rate * self.velocity
-
-
-@dataclass
-class Adam:
-    rule: Any
-    first: Any = 0.0
-    second: Any = 0.0
-    count: int = 0
-
-    def change(self, gradient, rate):
-        beta1, beta2 = self.rule.beta1, self.rule.beta2
-        self.count += 1
-        self.first = beta1 * self.first + (1 - beta1) * gradient
-        self.second = beta2 * self.second + (1 - beta2) * gradient**2
-        rate = rate * np.sqrt(1 - beta2**self.count) / (1 - beta1**self.count)
-        return -rate * self.first / (np.sqrt(self.second) + self.rule.epsilon)
-
-
-@dataclass
-class RmsProp:
-    rule: Any
-    second: Any = 0.0
-
-    def change(self, gradient, rate):
-        self.second = self.rule.rho * self.second + (1 - self.rule.rho) * gradient**2
-        return -rate * gradient / np.sqrt(self.second + self.rule.epsilon)
-
-
-OPTIMIZERS = {"sgd": Sgd, "adam": Adam, "rmsprop": RmsProp}
-
-
-# The share of the learning rate that is left at a share of the steps.
-DECAYS = {
-    "constant": lambda progress: 1.0,
-    "halve_on_plateau": lambda progress: 1.0,
-    "linear": lambda progress: 1.0 - progress,
-    "cosine": lambda progress: np.cos(progress * np.pi / 2) ** 2,
-}
 
 
 @dataclass
@@ -154,18 +84,20 @@ def descend(recipe, X, y, W, b, draws: Any = NoDraws) -> Descent:
         pull = 2 * recipe.penalty.l2 * run.W + recipe.penalty.l1 * np.sign(run.W)
         gradients = pull - (X * slope[:, None]).mean(0), -slope.mean()
         run.losses.append(value)
-        share = DECAYS[recipe.schedule.kind](step / recipe.steps)
+        share = find_factor(recipe, step / recipe.steps, step)
         run.rates.append(rate * share)
         W, b = run.W, run.b
         if noise.data and step % noise.data.every == 0:
             scale = draws.scale(step, noise.data.low, noise.data.high)
-            offset = scale * draws.rows(step, len(y))
+            offset = DATA[noise.data.kind](noise.data, scale, draws.rows(step, len(y)))
         if noise.weights and step % noise.weights.every == 0:
-            W = W + noise.weights.scale * draws.weights("W", step, W.shape)
-            b = b + noise.weights.scale * draws.weights("b", step, ())
+            shake = WEIGHTS[noise.weights.kind]
+            W = W + shake(noise.weights, None, draws.weights("W", step, W.shape))
+            b = b + shake(noise.weights, None, draws.weights("b", step, ()))
         if noise.learning_rate and step % noise.learning_rate.every == 0:
             low, high = noise.learning_rate.low, noise.learning_rate.high
-            rate = rate * draws.rate(step, low, high)
+            drawn = draws.rate(step, low, high)
+            rate = rate * RATE[noise.learning_rate.kind](noise.learning_rate, drawn, None)
         W = W + rules[0].change(gradients[0], rate * share)
         b = b + rules[1].change(gradients[1], rate * share)
         most = float(np.finfo(np.float32).max)
@@ -199,7 +131,7 @@ def descend_softmax(recipe, X, y, W, b, orders) -> Descent:
         for first in range(0, len(order), size):
             rows = order[first : first + size]
             shares = softmax(X[rows] @ run.W + run.b)
-            rate = recipe.optimizer.learning_rate * DECAYS[recipe.schedule.kind](step / n_steps)
+            rate = recipe.optimizer.learning_rate * find_factor(recipe, step / n_steps, step)
             run.rates += [rate] if not losses else []
             step += 1
             losses.append(-np.log(shares[np.arange(len(rows)), y[rows]]).mean())

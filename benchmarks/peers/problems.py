@@ -11,19 +11,14 @@ from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
 from fairtrial.data.split import order_rows
 from fairtrial.data.synthetic.line import line_data
+from fairtrial.kinds.class_losses import cross_entropy
+from fairtrial.kinds.inits import normal
+from fairtrial.kinds.losses import huber, hybrid, mae, mse
+from fairtrial.kinds.noises import laplace
+from fairtrial.kinds.optimizers import adam, sgd
 from fairtrial.randomness import make_stream
-from fairtrial.study.recipe import (
-    Adam,
-    CrossEntropyLoss,
-    HuberLoss,
-    HybridLoss,
-    MaeLoss,
-    MseLoss,
-    NormalInit,
-    Recipe,
-    Sgd,
-)
-from fairtrial.study.task import FashionMnistTask, LaplaceNoise, LineTask
+from fairtrial.study.recipe import Recipe
+from fairtrial.study.task import FashionMnistTask, LineTask
 from fairtrial.training.parameters import draw_init
 
 N_FEATURES, N_CLASSES = 784, 10
@@ -82,25 +77,20 @@ def make_line_problem(n_seeds: int, n_rows: int, n_steps: int) -> LineProblem:
     -------
     LineProblem
     """
-    losses = (
-        MseLoss(kind="mse"),
-        MaeLoss(kind="mae"),
-        HuberLoss(kind="huber"),
-        HybridLoss(kind="hybrid"),
-    )
+    losses = (mse(), mae(), huber(), hybrid())
     learning_rate, seeds = 0.01, tuple(range(n_seeds))
     recipes = tuple(
         Recipe(
             loss=loss,
-            optimizer=Sgd(kind="sgd", learning_rate=learning_rate),
-            init=NormalInit(kind="normal", bias_scale=None),
+            optimizer=sgd(learning_rate=learning_rate),
+            init=normal(),
             steps=n_steps,
         )
         for loss in losses
     )
-    task = LineTask(kind="line", rows=n_rows, test_rows=2, noise=LaplaceNoise())
+    task = LineTask(kind="line", rows=n_rows, test_rows=2, noise=laplace())
     datasets = tuple(line_data(task, seed) for seed in seeds)
-    starts = [draw_init(NormalInit(kind="normal", bias_scale=None), 1, 0, seed) for seed in seeds]
+    starts = [draw_init(normal(), 1, 0, seed) for seed in seeds]
     return LineProblem(
         recipes,
         datasets,
@@ -173,9 +163,9 @@ def make_softmax_problem(n_lanes: int, n_rows: int, batch_size: int) -> SoftmaxP
     rates = np.geomspace(1e-4, 1e-2, n_lanes)
     recipes = tuple(
         Recipe(
-            loss=CrossEntropyLoss(kind="cross_entropy"),
-            optimizer=Adam(kind="adam", learning_rate=float(rate)),
-            init=NormalInit(kind="normal", scale=0.01, bias_scale=0.0),
+            loss=cross_entropy(),
+            optimizer=adam(learning_rate=float(rate)),
+            init=normal(scale=0.01, bias_scale=0.0),
             epochs=1,
             batch_size=batch_size,
         )

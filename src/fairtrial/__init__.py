@@ -16,6 +16,23 @@ if TYPE_CHECKING:
     from fairtrial.data.images.own_images import images
     from fairtrial.errors import FairtrialError, InputError, MachineError
     from fairtrial.evidence.judge import judge
+    from fairtrial.kinds import (
+        class_losses,
+        inits,
+        injections,
+        losses,
+        noises,
+        optimizers,
+        schedules,
+    )
+    from fairtrial.kinds.class_losses import class_loss, cross_entropy
+    from fairtrial.kinds.inits import init
+    from fairtrial.kinds.injections import injected
+    from fairtrial.kinds.losses import huber, hybrid, loss, mae, mixture, mse
+    from fairtrial.kinds.noises import noise
+    from fairtrial.kinds.optimizers import adam, optimizer, rmsprop, sgd
+    from fairtrial.kinds.schedules import halve_on_plateau, schedule, stall_schedule
+    from fairtrial.kinds.tensors import tf
     from fairtrial.running.cluster import connect, start_workers
     from fairtrial.running.run import run
     from fairtrial.running.trial import Trial
@@ -30,7 +47,20 @@ if sys.flags.optimize > 1:
 
 __version__ = "0.1.0"
 
+# The decorators of each family, and its kinds whose names no other family has; all kinds stand in
+# the family's module, as in `fairtrial.inits.normal`.
+_KINDS = {
+    "class_losses": ("class_loss", "cross_entropy"),
+    "inits": ("init",),
+    "injections": ("injected",),
+    "losses": ("huber", "hybrid", "loss", "mae", "mixture", "mse"),
+    "noises": ("noise",),
+    "optimizers": ("adam", "optimizer", "rmsprop", "sgd"),
+    "schedules": ("halve_on_plateau", "schedule", "stall_schedule"),
+    "tensors": ("tf",),
+}
 _PLACES = {
+    **{name: f"kinds.{module}" for module, names in _KINDS.items() for name in names},
     "Claim": "study.claims",
     "FairtrialError": "errors",
     "InputError": "errors",
@@ -45,8 +75,11 @@ _PLACES = {
     "start_workers": "running.cluster",
 }
 __all__ = [
-    "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial",
-    "connect", "images", "judge", "plots", "run", "start_workers",
+    "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial", "adam",
+    "class_loss", "class_losses", "connect", "cross_entropy", "halve_on_plateau", "huber",
+    "hybrid", "images", "init", "inits", "injected", "injections", "judge", "loss", "losses", "mae",
+    "mixture", "mse", "noise", "noises", "optimizer", "optimizers", "plots", "rmsprop", "run",
+    "schedule", "schedules", "sgd", "stall_schedule", "start_workers", "tf",
 ]  # fmt: skip
 
 
@@ -55,6 +88,8 @@ def __getattr__(name: str) -> Any:
 
     if name == "plots":
         return import_module("fairtrial.plots")
+    if name in _KINDS and name != "tensors":
+        return import_module(f"fairtrial.kinds.{name}")
     if name not in _PLACES:
         raise AttributeError(f"module 'fairtrial' has no attribute {name!r}")
     return getattr(import_module(f"fairtrial.{_PLACES[name]}"), name)

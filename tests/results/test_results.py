@@ -4,14 +4,14 @@ import polars as pl
 import pytest
 
 import fairtrial as ft
-from fairtrial.study.recipe import Sgd
+from fairtrial.kinds.optimizers import sgd
 from fairtrial.study.task import LineTask
 
 OBJECTS = {
     "name": "From objects",
     "seeds": 2,
     "task": LineTask(kind="line", rows=50, test_rows=20),
-    "recipe": ft.Recipe(loss="mse", optimizer=Sgd(kind="sgd", learning_rate=0.1), steps=20),
+    "recipe": ft.Recipe(loss="mse", optimizer=sgd(learning_rate=0.1), steps=20),
     "vary": {"loss": ["mse", "huber"]},
 }
 CLAIM = ft.Claim(say="H", better={"loss": "huber"}, than={"loss": "mse"}, on="mse")

@@ -3,10 +3,10 @@
 import pytest
 
 from fairtrial.errors import InputError
+from fairtrial.settings.names import flatten
 from fairtrial.study import Study
 from fairtrial.study.claims import Claim
 from fairtrial.study.matching import match_arms, match_claim, select_arms
-from fairtrial.study.names import flatten
 
 GRID = """
 name = "Grid"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairtrial.errors import InputError
-from fairtrial.study.document import Document, find_lines, parse_toml
+from fairtrial.settings.document import Document, find_lines, parse_toml
 
 # Each value is the line that it, or its key, stands on; the file's first line is 1.
 COUNTED = """one = 1

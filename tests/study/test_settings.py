@@ -5,24 +5,16 @@ from pydantic import ValidationError
 
 from by_hand import list_kinds, recipe
 from fairtrial.data.features import FITS
-from fairtrial.data.noise import NOISES
 from fairtrial.errors import InputError
+from fairtrial.kinds import inits, losses, optimizers
 from fairtrial.study import recipe as recipes
 from fairtrial.study import task as tasks
-from fairtrial.training.loss import LOSSES
-from fairtrial.training.optimizer import OPTIMIZERS
-from fairtrial.training.schedule import DECAYS
 
 
 @pytest.mark.parametrize(
     ("union", "known"),
     [
-        (recipes.Loss, {*LOSSES, "cross_entropy"}),
-        (recipes.Optimizer, set(OPTIMIZERS)),
-        (tasks.TaskNoise, set(NOISES)),
-        (recipes.Schedule, {"constant", "halve_on_plateau", *DECAYS}),
         (recipes.Features, set(FITS)),
-        (recipes.Init, {"normal", "constant"}),
         (tasks.Task, {"line", "linear", "fashion_mnist", "digits", "table", "images"}),
     ],
 )
@@ -152,18 +144,18 @@ def test_which_tasks_have_classes():
 
 
 def test_a_bare_kind_has_its_defaults():
-    assert recipe("huber").loss == recipes.HuberLoss(kind="huber", delta=1.0)
-    assert recipe(optimizer="adam").optimizer == recipes.Adam(kind="adam")
-    assert recipe(init="normal").init == recipes.NormalInit(kind="normal")
+    assert recipe("huber").loss == losses.huber(delta=1.0)
+    assert recipe(optimizer="adam").optimizer == optimizers.adam()
+    assert recipe(init="normal").init == inits.normal()
 
 
 def test_defaults_of_the_report():
     """Adam and RMSProp as the lab report has them, beside TensorFlow's own epsilon."""
-    adam, rmsprop = recipes.Adam(kind="adam"), recipes.RmsProp(kind="rmsprop")
+    adam, rmsprop = optimizers.adam(), optimizers.rmsprop()
     assert (adam.beta1, adam.beta2, adam.epsilon) == (0.9, 0.999, 1e-7)
     assert (rmsprop.rho, rmsprop.epsilon) == (0.9, 1e-7)
-    assert recipes.HuberLoss(kind="huber").delta == 1.0
-    assert recipes.HybridLoss(kind="hybrid").alpha == 0.5
+    assert losses.huber().delta == 1.0
+    assert losses.hybrid().alpha == 0.5
 
 
 def test_settings_cannot_change():

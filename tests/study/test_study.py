@@ -7,10 +7,13 @@ import pytest
 
 from by_hand import recipe
 from fairtrial.errors import InputError
+from fairtrial.kinds import injections
+from fairtrial.kinds.losses import mae as mae_loss
+from fairtrial.kinds.noises import laplace
+from fairtrial.kinds.optimizers import sgd
+from fairtrial.settings.names import flatten, set_at
 from fairtrial.study import Arm, Run, Study
 from fairtrial.study import recipe as recipes
-from fairtrial.study import task as tasks
-from fairtrial.study.names import flatten, set_at
 
 BASE = """
 name = "Four losses"
@@ -93,9 +96,9 @@ def test_hand_picked_arms():
     assert slow.recipe == recipe(
         optimizer={"kind": "sgd", "learning_rate": 0.001}, steps=50, stopping={"patience": 7}
     )
-    assert mae.task.noise == tasks.LaplaceNoise()
-    assert mae.recipe.loss == recipes.MaeLoss(kind="mae")
-    assert huber.recipe.noise.weights == recipes.WeightNoise(every=5, scale=0.1)
+    assert mae.task.noise == laplace()
+    assert mae.recipe.loss == mae_loss()
+    assert huber.recipe.noise.weights == injections.normal(every=5, scale=0.1)
     assert huber.recipe.steps == 50
 
 
@@ -106,7 +109,7 @@ def test_grid_and_hand_picked_arms_together():
 
 def test_a_table_takes_the_place_of_the_whole_setting():
     text = '[vary]\noptimizer = [{ kind = "sgd", momentum = 0.9 }]'
-    assert read(text).list_arms()[0].recipe.optimizer == recipes.Sgd(kind="sgd", momentum=0.9)
+    assert read(text).list_arms()[0].recipe.optimizer == sgd(momentum=0.9)
 
 
 def test_a_name_inside_an_absent_table_makes_it():
@@ -313,7 +316,7 @@ def test_conflicts_with_images(text, expected):
 
 def test_noise_on_features_is_for_classes():
     study = read("noise = { data = { scale = 0.1 } }", IMAGES)
-    assert study.recipe.noise.data == recipes.FeatureNoise(scale=0.1)
+    assert study.recipe.noise.data == injections.features(scale=0.1)
     assert Study.from_toml(study.to_toml()) == study
     assert study.list_arms()[0].settings["noise.data.scale"] == 0.1
     varied = read('[vary]\n"noise.data.scale" = [0.1, 0.5]', IMAGES).list_arms()

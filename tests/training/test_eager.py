@@ -7,12 +7,13 @@ from by_hand import descend, descend_softmax, recipe, softmax
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import order_rows, split_rows
 from fairtrial.data.synthetic.line import line_data
+from fairtrial.kinds.schedules import SCHEDULES
 from fairtrial.study.recipe import Penalty
 from fairtrial.study.task import LineTask
-from fairtrial.training import eager, loss
+from fairtrial.training import eager, penalty
 from fairtrial.training.parameters import Parameters, draw_init
-from fairtrial.training.schedule import DECAYS
 
+FACTORS = [kind.name for kind in SCHEDULES if not (kind().on_stalls or kind().is_one)]
 DATA = line_data(LineTask(kind="line", rows=64, test_rows=2, noise="laplace"), 5)
 FAST = {"kind": "sgd", "learning_rate": 0.1}
 START = Parameters(np.float32([0.5]), np.float32(-0.5))
@@ -93,7 +94,7 @@ def test_stops_and_halves_as_by_hand():
         np.testing.assert_allclose(found.curves["learning_rate"][1], expected.rates, rtol=1e-6)
 
 
-@pytest.mark.parametrize("kind", DECAYS)
+@pytest.mark.parametrize("kind", FACTORS)
 def test_the_rate_falls_over_the_run(kind):
     one = recipe("mse", {"kind": "adam", "learning_rate": 0.1}, steps=40, schedule=kind)
     found, expected = eager.train(one, DATA, 5), descend(one, DATA.X, DATA.y, [0.0], 0.0)
@@ -141,7 +142,7 @@ def test_l2_finds_ridge():
 
 def test_every_penalty_has_its_place():
     names = {name for penalty in PENALTIES for name in penalty}
-    assert set(loss.PENALTIES) == set(Penalty.model_fields) == names
+    assert set(penalty.PENALTIES) == set(Penalty.model_fields) == names
 
 
 def test_restores_the_best():
@@ -162,7 +163,10 @@ def test_restores_the_best():
 # ------------------------------------------------------------------------------------- epochs
 
 
-@pytest.mark.parametrize("schedule", ["constant", *DECAYS])
+@pytest.mark.parametrize(
+    "schedule",
+    ["constant", *FACTORS],
+)
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
 def test_mini_batches(optimizer, schedule):
     """50 rows, 40 of which train, in batches of 16: the last has 8."""

@@ -4,19 +4,22 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from by_hand import list_kinds, recipe
+from by_hand import recipe
 from fairtrial.data.synthetic.line import line_data
+from fairtrial.kinds.inits import normal
+from fairtrial.kinds.losses import LOSSES as REGISTERED
+from fairtrial.kinds.optimizers import OPTIMIZERS
+from fairtrial.kinds.schedules import SCHEDULES
 from fairtrial.lab.replay import SHIPPED, ReplayFile
 from fairtrial.study import recipe as recipes
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager, graph
-from fairtrial.training.optimizer import OPTIMIZERS
 from fairtrial.training.stateful import StatefulDraws, draw_line
 
 RUNS = {run.label: run for run in ReplayFile.load(SHIPPED).run}
 DATA = line_data(LineTask(kind="line", rows=1000, test_rows=2, noise="laplace"), 5)
 LOSSES = ["mse", "mae", {"kind": "huber", "delta": 0.7}, {"kind": "hybrid", "alpha": 0.3}]
-NORMAL = recipes.NormalInit(kind="normal")
+NORMAL = normal()
 FAST = {"kind": "sgd", "learning_rate": 0.5, "momentum": 0.3}
 HALVE = {"kind": "halve_on_plateau", "patience": 2, "floor": 1e-3}
 INJECTED = {
@@ -29,7 +32,7 @@ INJECTED = {
 
 # What replay files allow beside losses and injected noise, each with the outcome it is here for.
 SETTINGS = {
-    **{name: ({"optimizer": name}, "completed") for name in OPTIMIZERS},
+    **{name: ({"optimizer": name}, "completed") for name in (kind.name for kind in OPTIMIZERS)},
     **{name: ({"schedule": {"kind": name}}, "completed") for name in ("linear", "cosine")},
     "floor": ({"loss": "mae", "optimizer": FAST, "schedule": HALVE}, "rate_floor"),
     "stopping": ({"optimizer": FAST, "stopping": {"patience": 3}}, "stopped_early"),
@@ -97,11 +100,11 @@ def test_losses(kind):
 
 def test_all_losses_on_numbers_are_here():
     kinds = [kind if isinstance(kind, str) else kind["kind"] for kind in LOSSES]
-    assert [*kinds, "cross_entropy"] == list_kinds(recipes.Loss)
+    assert [*kinds, "cross_entropy"] == [kind.name for kind in REGISTERED]
 
 
 def test_all_schedules_are_here():
-    assert {"constant", "halve_on_plateau", "linear", "cosine"} == set(list_kinds(recipes.Schedule))
+    assert {"constant", "halve_on_plateau", "linear", "cosine"} == {kind.name for kind in SCHEDULES}
 
 
 @pytest.mark.parametrize("name", SETTINGS)

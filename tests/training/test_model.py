@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from fairtrial.study.recipe import ConstantInit, NormalInit
+from fairtrial.kinds import inits
 from fairtrial.training.model import predict_logits, predict_numbers
 from fairtrial.training.parameters import Parameters, draw_init
 
@@ -17,27 +17,27 @@ def normal(*shape):
 
 
 def test_constant_init():
-    W, b = draw_init(ConstantInit(value=0.5), 3, 0, 1)
+    W, b = draw_init(inits.constant(value=0.5), 3, 0, 1)
     assert W.tolist() == [0.5] * 3
     assert (b.shape, float(b)) == ((), 0.5)
     assert W.dtype == b.dtype == np.float32
 
 
 def test_shapes_for_classes():
-    W, b = draw_init(NormalInit(kind="normal"), 5, 4, 1)
+    W, b = draw_init(inits.normal(), 5, 4, 1)
     assert (W.shape, b.shape) == ((5, 4), (4,))
 
 
 def test_normal_init_is_normal_and_scales():
-    W, b = draw_init(NormalInit(kind="normal", scale=0.01), 784, 10, 1)
+    W, b = draw_init(inits.normal(scale=0.01), 784, 10, 1)
     assert scipy.stats.kstest(W.ravel() / 0.01, "norm").pvalue > 0.01
-    wide = draw_init(NormalInit(kind="normal", scale=0.02, bias_scale=0.0), 784, 10, 1)
+    wide = draw_init(inits.normal(scale=0.02, bias_scale=0.0), 784, 10, 1)
     np.testing.assert_allclose(wide.W, 2 * W, rtol=1e-6)
     assert np.any(b) and not np.any(wide.b)
 
 
 def test_seeds_and_parameters_differ():
-    one, other = (draw_init(NormalInit(kind="normal"), 1, 0, seed) for seed in (1, 2))
+    one, other = (draw_init(inits.normal(), 1, 0, seed) for seed in (1, 2))
     assert len({float(one.W[0]), float(one.b), float(other.W[0]), float(other.b)}) == 4
 
 

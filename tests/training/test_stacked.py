@@ -6,7 +6,7 @@ import pytest
 from by_hand import descend, recipe
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.synthetic.line import line_data
-from fairtrial.study.recipe import Sgd
+from fairtrial.kinds.optimizers import sgd
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager, stacked
 from fairtrial.training.trace import thin_curves
@@ -132,7 +132,7 @@ def softmax_recipe(rate, **others):
 def test_outcomes_of_epochs_side_by_side():
     """Lanes of other lengths, one that diverges, and one that stops: none harms another."""
     data = make_pixels(50)
-    beyond = Sgd.model_construct(kind="sgd", learning_rate=3e38, momentum=0.0)
+    beyond = sgd.settings.model_construct(kind="sgd", learning_rate=3e38, momentum=0.0)
     wild = softmax_recipe(0.1).model_copy(update={"optimizer": beyond})
     lanes = [softmax_recipe(0.1), wild, softmax_recipe(0.1, epochs=5), softmax_recipe(0.1)]
     traces = train(lanes, data)

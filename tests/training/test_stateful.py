@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fairtrial.lab.replay import STATEFUL_NOISES
-from fairtrial.study.recipe import ConstantInit, NormalInit
+from fairtrial.kinds.inits import constant, normal
+from fairtrial.kinds.noises import NOISES as REGISTERED
 from fairtrial.study.task import LineTask
 from fairtrial.training.stateful import StatefulDraws, draw_line
 
@@ -22,7 +22,7 @@ NOISES = {
 @pytest.mark.parametrize("kind", NOISES)
 def test_draws_in_the_order_of_the_report(kind):
     task = LineTask(kind="line", rows=9, noise={"kind": kind, "scale": 2.0})
-    data, start = draw_line(task, NormalInit(kind="normal"), 380)
+    data, start = draw_line(task, normal(), 380)
     afterwards = float(StatefulDraws().uniform("noise.rate", 0, 0.9, 1.1))
     tf.random.set_seed(380)
     x = tf.random.normal([9]).numpy()
@@ -36,7 +36,7 @@ def test_draws_in_the_order_of_the_report(kind):
 
 def test_a_constant_start_draws_nothing():
     task = LineTask(kind="line", rows=9)
-    _, start = draw_line(task, ConstantInit(value=0.5), 380)
+    _, start = draw_line(task, constant(value=0.5), 380)
     following = StatefulDraws().normal_like("noise.weights.W", 0, (1,))
     tf.random.set_seed(380)
     tf.random.normal([9]), tf.random.normal([9])
@@ -52,4 +52,4 @@ def test_rows():
 
 
 def test_replay_files_know_what_the_report_drew():
-    assert set(STATEFUL_NOISES) == set(NOISES)
+    assert {kind.name for kind in REGISTERED if kind().is_replayed} == set(NOISES)

@@ -46,7 +46,8 @@ def test_a_lane_whose_parameters_would_overflow_stays():
     assert state.outcome.numpy().tolist() == [[DIVERGED, TRAINING]]
     assert state.ended_at.numpy().tolist() == [[7, -1]]
     assert float(state.parameters.W[0, 0, 0]) == float(state.parameters.b[0, 0]) == np.float32(1e12)
-    judged = judge(state, tf.constant([losses]), numbers, 7, numbers["steps"] - 1, state.parameters)
+    kinds, last = list_kinds([recipe()]), numbers["steps"] - 1
+    judged = judge(kinds, state, tf.constant([losses]), numbers, 7, last, state.parameters)
     assert judged.outcome.numpy().tolist() == [[DIVERGED, TRAINING]]
 
 
@@ -78,8 +79,10 @@ def test_rows_of_weight_0_do_not_count():
     rows = np.float32([[1, 2], [3, -1], [9, 9]])
     whole = tf.constant(rows), tf.constant([0, 2, 1]), tf.constant([1.0, 1.0, 0.0])
     part = tf.constant(rows[:2]), tf.constant([0, 2]), tf.ones(2)
-    found = measure_classes(state, whole, numbers)
+    found = measure_classes(kinds, state, whole, numbers)
     logits = rows[:2].astype(float) @ W.numpy()
     by_hand = np.log(np.exp(logits).sum(1)) - logits[[0, 1], [0, 2]]
     np.testing.assert_allclose(found, by_hand.mean(), rtol=1e-6)
-    np.testing.assert_allclose(measure_classes(state, part, numbers), by_hand.mean(), rtol=1e-6)
+    np.testing.assert_allclose(
+        measure_classes(kinds, state, part, numbers), by_hand.mean(), rtol=1e-6
+    )

@@ -14,7 +14,7 @@ from fairtrial.cli.data import app as data_app
 from fairtrial.cli.lab import lab, replay
 from fairtrial.cli.results import export, judge, report
 from fairtrial.cli.runs import run
-from fairtrial.cli.studies import new, schema
+from fairtrial.cli.studies import check, new, schema
 from fairtrial.cli.terminal import StoppedError, leave, make_streams_safe, say
 from fairtrial.errors import FairtrialError, MachineError
 from fairtrial.loading import refuse_optimised
@@ -25,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (lab, new, run, judge, replay, report, export, schema):
+for command in (lab, new, check, run, judge, replay, report, export, schema):
     app.command()(command)
 app.add_typer(data_app, name="data")
 

@@ -43,6 +43,9 @@ Scheduler = Annotated[
     str | None,
     typer.Option("--scheduler", help="Train on this Dask cluster.", metavar="ADDRESS"),
 ]
+AllowCode = Annotated[
+    bool, typer.Option("--allow-code", help="Let the study's plugins run: files of Python code.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Data = Annotated[

@@ -9,6 +9,7 @@ import typer
 
 from fairtrial.cli.options import (
     PAGE,
+    AllowCode,
     Data,
     Json,
     Memory,
@@ -53,6 +54,7 @@ def run(
         int | None,
         typer.Option("--max-seeds", help="How many seeds an arm may have then (100).", min=1),
     ] = None,
+    allow_code: AllowCode = False,
     counterfactual: Annotated[
         bool,
         typer.Option(
@@ -76,7 +78,7 @@ def run(
 
     if max_seeds is not None and not until_decided:
         raise InputError("--max-seeds goes with --until-decided: give both, or neither.")
-    study, most = Study.load(study_file), max_seeds or 100
+    study, most = Study.load(study_file, allow_code), max_seeds or 100
     if seeds is not None:
         study = study.take_seeds(seeds)
     if claim is not None:

@@ -1,4 +1,4 @@
-"""The commands about study files: `fairtrial new` and `fairtrial schema`."""
+"""The commands about files of the user: `fairtrial new`, `fairtrial schema`, `fairtrial check`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fairtrial.errors import InputError
+from fairtrial.loading import load_tensorflow
 from fairtrial.paths import expand_path
 
 
@@ -47,3 +49,28 @@ def schema(
         print(text, end="")
     else:
         of_studies.write_schema(out, text)
+
+
+def check(
+    file: Annotated[
+        Path, typer.Argument(metavar="KINDS.py", help="A file of kinds.", parser=expand_path)
+    ],
+) -> None:
+    """Run a file of your own kinds and check them by the laws of their families; exit 1 if broken.
+
+    Example: fairtrial check my_kinds.py
+    """
+    from fairtrial.kinds.plugins import list_kinds, use_plugins
+
+    kinds = list_kinds(use_plugins([str(file.absolute())], allow_code=True))
+    if not kinds:
+        raise InputError(f"{file} has no kinds: decorate a function, as with @fairtrial.loss.")
+    load_tensorflow(own_process=True)
+    from fairtrial.laws import find_breaches
+
+    breaches = [one for kind in kinds for one in find_breaches(kind)]
+    for kind in kinds:
+        print(f"{kind.family.name} {kind.name}: {kind.description.splitlines()[0]}")
+    if breaches:
+        raise InputError("\n".join(f"{file}: {one}" for one in breaches))
+    print("All keep the laws of their families.")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from fairtrial.errors import FairtrialError, MachineError
 from fairtrial.progress import Clock, Status, show_duration
-from fairtrial.study.settings import find_control
+from fairtrial.settings.base import find_control
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -30,7 +30,7 @@ from fairtrial.results.scoring import keep_objective
 from fairtrial.study.arms import Arm, Run
 from fairtrial.study.claims import Claim
 from fairtrial.study.metrics import METRICS
-from fairtrial.study.recipe import FeatureNoise, Recipe
+from fairtrial.study.recipe import Recipe
 
 STAGES = ("objective", "unfinished", "noise_floor")
 """What lies before the minima, from there to the means, and from there to the ends."""
@@ -245,7 +245,7 @@ def _compare_minima(claim: Claim, pairs: Pairs, optima: Optima, changed: str) ->
             return _Compared(None, Lack.DATA, reason)
         sides, right = [], []
         for arm in (better, than):
-            if isinstance(arm.trained.noise.data, FeatureNoise):
+            if arm.trained.noise.on_features:
                 reason = "Noise on the features changes what an arm minimises; no minimum is known."
                 return _Compared(None, Lack.MINIMUM, reason)
             minima = optima.find(arm, seeds)
@@ -320,7 +320,7 @@ def _get_sign(claim: Claim) -> float:
 
 
 def _has_target_noise(recipe: Recipe) -> bool:
-    return recipe.noise.data is not None and not isinstance(recipe.noise.data, FeatureNoise)
+    return recipe.noise.on_targets
 
 
 def has_many_minima(arm: Arm) -> bool:
@@ -337,9 +337,8 @@ def has_many_minima(arm: Arm) -> bool:
 
 def _is_same_objective(one: Arm, other: Arm) -> bool:
     objectives = [keep_objective(arm.trained) for arm in (one, other)]
-    noises = [arm.trained.noise.data for arm in (one, other)]
-    on_features = any(isinstance(noise, FeatureNoise) for noise in noises)
-    if on_features and noises[0] != noises[1]:
+    noises = [arm.trained.noise for arm in (one, other)]
+    if any(noise.on_features for noise in noises) and noises[0].data != noises[1].data:
         return False
     return one.task == other.task and objectives[0] == objectives[1]
 

@@ -33,7 +33,7 @@ from fairtrial.results.identity import fingerprint_verdict
 from fairtrial.results.results import Results
 from fairtrial.results.store import PAIRS, VERDICTS
 from fairtrial.results.verdicts import OF_PARTS, PARTS, read_verdicts, write_verdicts
-from fairtrial.study.document import parse_toml, read_text
+from fairtrial.settings.document import parse_toml, read_text
 from fairtrial.study.study import Study
 
 # What a claim and its difference are known by again.

@@ -30,9 +30,10 @@ class Reach:
 def find_reach(arm: Arm, seeds: list[int], minima: list[Minimum]) -> Reach | None:
     """Find whether an arm's steps, all in one direction, would not have led to its minimum.
 
-    The slope of MAE and of Huber's loss is bounded: that of a weight by the mean absolute value of
-    its feature (times delta), that of the intercept by 1 (times delta). So gradient descent moves
-    no further than learning rate times steps times that bound.
+    Where the slope of a loss is bounded, as that of MAE and of Huber's loss is, the slope of a
+    weight is at most that bound times the mean absolute value of its feature, and the slope of the
+    intercept at most the bound. So gradient descent moves no further than learning rate times steps
+    times that.
 
     Parameters
     ----------
@@ -50,15 +51,16 @@ def find_reach(arm: Arm, seeds: list[int], minima: list[Minimum]) -> Reach | Non
         moves the weights too, or all parameters could have got there.
     """
     recipe = arm.trained
-    bound = {"mae": 1.0, "huber": getattr(recipe.loss, "delta", None)}.get(recipe.loss.kind)
+    bound = recipe.loss.slope_bound
     moved = recipe.noise.weights or recipe.noise.learning_rate
     if bound is None or moved or recipe.penalty.l1 or recipe.penalty.l2 or recipe.steps is None:
         return None
-    if recipe.optimizer.kind != "sgd":
+    most = recipe.optimizer.moves_at_most
+    if most is None:
         return None
     rate, steps = recipe.optimizer.learning_rate, recipe.steps
     sizes = np.array([one.sizes for one in minima])
-    reach = rate * steps * bound * sizes / (1.0 - recipe.optimizer.momentum)
+    reach = rate * steps * bound * sizes * most
     needed = np.abs(
         np.array([one.parameters for one in minima])
         - np.array([

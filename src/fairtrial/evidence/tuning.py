@@ -11,9 +11,9 @@ import polars as pl
 
 from fairtrial.evidence.pairs import Pairs
 from fairtrial.evidence.wording import name_sides
+from fairtrial.settings.complaints import write_setting
 from fairtrial.study.arms import Arm
 from fairtrial.study.claims import Claim
-from fairtrial.study.complaints import write_setting
 from fairtrial.study.metrics import METRICS, VALIDATION
 from fairtrial.study.recipe import Recipe
 

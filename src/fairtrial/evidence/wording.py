@@ -12,8 +12,8 @@ from fairtrial.evidence.cause import Cause, Lack
 from fairtrial.evidence.pairs import Pairs
 from fairtrial.evidence.verdict import Tests
 from fairtrial.results.verdicts import PARTS
+from fairtrial.settings.complaints import write_setting
 from fairtrial.study.claims import Claim
-from fairtrial.study.complaints import write_setting
 
 
 def find_largest(

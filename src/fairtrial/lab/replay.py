@@ -12,18 +12,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from fairtrial.kinds.noises import NOISES
+from fairtrial.settings.base import Settings
+from fairtrial.settings.complaints import check
+from fairtrial.settings.document import parse_toml, read_text
 from fairtrial.study.arms import find_conflicts
-from fairtrial.study.complaints import check
-from fairtrial.study.document import parse_toml, read_text
 from fairtrial.study.recipe import Recipe
-from fairtrial.study.settings import Settings
 from fairtrial.study.task import LineTask, Task
 
 NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
 # Enough for the digits of the largest float and for the most decimals that NUMBER allows.
 EXACT = Context(prec=500)
-# The noises that the report drew; `training.stateful` draws them in its order.
-STATEFUL_NOISES = ("normal", "uniform", "compressed_normal")
 SHIPPED = Path(str(resources.files("fairtrial") / "lab" / "replay.toml"))
 QUANTITY = re.compile(r"loss(@[0-9]{1,9})?|slope|intercept|stopped_at")
 
@@ -66,11 +65,18 @@ class ReportedRun(Settings):
         conflicts = [each.text.rstrip(".") for each in find_conflicts(self.task, self.recipe)]
         if conflicts:
             raise ValueError("; ".join(conflicts))
-        noise = self.task.noise.kind if isinstance(self.task, LineTask) else ""
-        if self.draws == "tensorflow" and noise not in STATEFUL_NOISES:
+        noise = self.task.noise if isinstance(self.task, LineTask) else None
+        if self.draws == "tensorflow" and noise and not noise.is_replayed:
+            known = ", ".join(kind.name for kind in NOISES if kind().is_replayed)
             raise ValueError(
-                f"task.noise = {noise!r} cannot be drawn from TensorFlow's generator: use one of "
-                f"{', '.join(STATEFUL_NOISES)}, or leave out draws"
+                f"task.noise = {noise.kind!r} cannot be drawn from TensorFlow's generator: use one "
+                f"of {known}, or leave out draws"
+            )
+        init = self.recipe.init
+        if self.draws == "tensorflow" and not init.is_replayed:
+            raise ValueError(
+                f"recipe.init = {init.kind!r} cannot be drawn from TensorFlow's generator: use "
+                "'normal' or 'constant', or leave out draws"
             )
         return self
 

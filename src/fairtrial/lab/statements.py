@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any, Literal
 
 from fairtrial.results.verdicts import PARTS
-from fairtrial.study.settings import Line, Settings
+from fairtrial.settings.base import Line, Settings
 
 DECIDING = ("line", "fashion", "models")
 """Studies that repeat what the report did; claims of others go beyond it and decide nothing."""

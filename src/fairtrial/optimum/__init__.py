@@ -12,8 +12,8 @@ import numpy as np
 from scipy import special
 from threadpoolctl import ThreadpoolController
 
+from fairtrial.kinds.losses import Pieces, measure_rows
 from fairtrial.optimum.residuals import solve_residuals
-from fairtrial.optimum.rows import measure_rows
 from fairtrial.optimum.softmax import solve_softmax
 from fairtrial.optimum.standard import Clock, Point
 from fairtrial.study.recipe import Recipe
@@ -82,18 +82,20 @@ def find_optimum(
     Optimum
     """
     clock = Clock.start(budget)
-    X = np.asarray(X, float)
+    X, minimiser = np.asarray(X, float), recipe.loss.minimiser
+    D, K = X.shape[1], (n_classes,) if n_classes else ()
+    nothing = np.zeros((D, *K)), np.zeros(K)
+    if isinstance(minimiser, str):
+        return Optimum(*nothing, np.nan, np.inf, 0.0, minimiser)
     if not (np.isfinite(X).all() and np.isfinite(y).all()):
-        D, K = X.shape[1], (n_classes,) if n_classes else ()
-        nothing = np.zeros((D, *K)), np.zeros(K)
         return Optimum(*nothing, np.nan, np.inf, 0.0, "some features or targets are not finite")
     # On one core, because many small products are slower on several cores, and so that the result
     # does not depend on the number of cores.
     with _find_libraries().limit(limits=1, user_api="blas"):
-        if n_classes:
-            point = solve_softmax(recipe, X, np.asarray(y, np.intp), n_classes, clock)
+        if isinstance(minimiser, Pieces):
+            point = solve_residuals(minimiser, recipe.penalty, X, np.asarray(y, float), clock)
         else:
-            point = solve_residuals(recipe, X, np.asarray(y, float), clock)
+            point = solve_softmax(recipe.penalty, X, np.asarray(y, np.intp), n_classes, clock)
     objective = measure_objective(recipe, X, y, point.W, point.b)
     problem = point.problem or _judge(point)
     return Optimum(
@@ -137,7 +139,7 @@ def measure_objective(
     """
     W = np.asarray(W, float)
     prediction = np.asarray(X, float) @ W + np.asarray(b, float)
-    if recipe.loss.kind == "cross_entropy":
+    if recipe.loss.on_classes:
         chosen = np.take_along_axis(prediction, np.asarray(y)[:, None], 1)[:, 0]
         losses = special.logsumexp(prediction, axis=1) - chosen
     else:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from scipy import linalg, optimize
 
+from fairtrial.kinds.losses import Pieces
 from fairtrial.optimum.rows import (
     TOLERANCE,
     Rows,
@@ -29,20 +30,23 @@ from fairtrial.optimum.rows import (
 )
 from fairtrial.optimum.standard import FLAT, Clock, OutOfTimeError, Point, standardise
 from fairtrial.optimum.uniqueness import is_only_minimum
-from fairtrial.study.recipe import Recipe
+from fairtrial.study.recipe import Penalty
 
 # The most Newton steps at one width; the least first and last widths, in spreads of y.
 MOST_STEPS, MIDDLE_WIDTH, LEAST_WIDTH = 100, 1e-4, 1e-13
 SHRINK = 0.1
 
 
-def solve_residuals(recipe: Recipe, X: np.ndarray, y: np.ndarray, clock: Clock) -> Point:
+def solve_residuals(
+    pieces: Pieces, penalty: Penalty, X: np.ndarray, y: np.ndarray, clock: Clock
+) -> Point:
     """Find the minimiser of a regression objective.
 
     Parameters
     ----------
-    recipe : Recipe
-        Only its loss and penalty matter.
+    pieces : Pieces
+        The loss.
+    penalty : Penalty
     X : (N, D)
         Features as in training.
     y : (N,)
@@ -59,8 +63,8 @@ def solve_residuals(recipe: Recipe, X: np.ndarray, y: np.ndarray, clock: Clock) 
     """
     standard = standardise(X)
     shift = float(np.median(y))
-    spread = measure_spread(recipe, y - shift)
-    rows = state_rows(recipe, standard, (y - shift) / spread, spread)
+    spread = measure_spread(pieces, y - shift)
+    rows = state_rows(pieces, penalty, standard, (y - shift) / spread, spread)
     theta, certificate = _minimise(rows, clock)
     problem = clock.say() if certificate > TOLERANCE and clock.left < 0.0 else ""
     W, b = standard.restore(theta * spread)

@@ -1,32 +1,24 @@
 """Regression objectives as sums over rows, and the certificate of a minimiser.
 
-All four losses, with one or both penalties, are one sum over rows of `a r² + c |r|`, whose kink is
-rounded within `width`. Huber's loss has `c = width = delta`, and the absolute loss has width 0. A
-penalty on a weight is an additional row whose residual is the weight.
+Losses written as `Pieces`, with one or both penalties, are one sum over rows of `a r² + c |r|`,
+whose kink is rounded within `width`. Huber's loss has `c = width = delta`, and the absolute loss
+has width 0. A penalty on a weight is an additional row whose residual is the weight.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from scipy import linalg, optimize
 
+from fairtrial.kinds.losses import Pieces
 from fairtrial.optimum.standard import FLAT, Standard
-from fairtrial.study.recipe import Recipe
+from fairtrial.study.recipe import Penalty
 
 TOLERANCE = 1e-9
 # A width so small that only the residual 0 is within it.
 TINY = 1e-200
-
-# a, c and width of a row of each loss, from its settings.
-COEFFICIENTS = {
-    "mse": lambda loss: (1.0, 0.0, 0.0),
-    "mae": lambda loss: (0.0, 1.0, 0.0),
-    "huber": lambda loss: (0.0, loss.delta, loss.delta),
-    "hybrid": lambda loss: (loss.alpha, 1.0 - loss.alpha, 0.0),
-}
 
 
 @dataclass(frozen=True)
@@ -61,32 +53,22 @@ class Rows:
         return 2.0 * self.a * r + self.c * np.clip(r / np.maximum(self.width, TINY), -1.0, 1.0)
 
 
-def measure_rows(loss: Any, r: np.ndarray) -> np.ndarray:
-    """Return the loss of each residual, (N,)."""
-    a, c, width = COEFFICIENTS[loss.kind](loss)
-    size = np.abs(r)
-    if not width:
-        return a * r**2 + c * size
-    within = np.minimum(size, width)
-    return a * r**2 + c * within / width * (size - within / 2)
-
-
-def measure_spread(recipe: Recipe, deviation: np.ndarray) -> float:
+def measure_spread(pieces: Pieces, deviation: np.ndarray) -> float:
     """Return the size of the targets' deviations (N,), in target units.
 
     It is the root mean square if residuals are squared, else the median, which resists outliers.
     """
-    squared = COEFFICIENTS[recipe.loss.kind](recipe.loss)[0] > 0.0
-    middle = 0.0 if squared else float(np.median(np.abs(deviation)))
+    middle = 0.0 if pieces.a > 0.0 else float(np.median(np.abs(deviation)))
     return middle or float(np.sqrt(np.mean(deviation**2))) or 1.0
 
 
-def state_rows(recipe: Recipe, standard: Standard, y: np.ndarray, spread: float) -> Rows:
+def state_rows(
+    pieces: Pieces, penalty: Penalty, standard: Standard, y: np.ndarray, spread: float
+) -> Rows:
     """Write an objective as rows, in units of the spread of y and the slope of the loss there."""
-    a, c, width = COEFFICIENTS[recipe.loss.kind](recipe.loss)
+    a, c, width = pieces
     slope = 2.0 * a * spread + c * (min(spread / width, 1.0) if width else 1.0)
     N, P = standard.A.shape
-    penalty = recipe.penalty
     n_more = P - 1 if penalty.l1 or penalty.l2 else 0
     # Residuals of penalty rows are weights of the standard features, in the unit of y.
     l2 = penalty.l2 / standard.size[:n_more] ** 2

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import linalg, optimize
 
 from fairtrial.optimum.standard import FLAT, Clock, OutOfTimeError, Point, standardise
-from fairtrial.study.recipe import Recipe
+from fairtrial.study.recipe import Penalty
 
 TOLERANCE = 1e-7
 # Tolerances of the solvers, tried in turn until the certificate suffices.
@@ -108,14 +108,13 @@ class Softmax:
 
 
 def solve_softmax(
-    recipe: Recipe, X: np.ndarray, y: np.ndarray, n_classes: int, clock: Clock
+    penalty: Penalty, X: np.ndarray, y: np.ndarray, n_classes: int, clock: Clock
 ) -> Point:
     """Find the minimiser of softmax cross-entropy.
 
     Parameters
     ----------
-    recipe : Recipe
-        Only its penalty matters.
+    penalty : Penalty
     X : (N, D)
         Features as in training.
     y : (N,)
@@ -131,7 +130,7 @@ def solve_softmax(
         The certificate is the largest component of the smallest subgradient found, in nats, with
         respect to weights of features that are centred and of unit size.
     """
-    standard, K, penalty = standardise(X), n_classes, recipe.penalty
+    standard, K = standardise(X), n_classes
     if (np.bincount(y, minlength=K) == 0).any():
         return Point(np.zeros((X.shape[1], K)), np.zeros(K), np.inf, TOLERANCE, ABSENT)
     # This scale makes curvatures about equal: between unit features and unit penalties.

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from fairtrial.plots.charts.appearance import NAMES, show_kind
+from fairtrial.kinds.registry import list_labels
+from fairtrial.plots.charts.appearance import show_kind
 
 
 def name_runs(runs: pl.DataFrame) -> pl.DataFrame:
@@ -56,7 +57,7 @@ def _shorten_kinds(series: Sequence[str]) -> dict[str, str]:
     settings: dict[str, set[str]] = {}
     for name in series:
         settings.setdefault(name.partition(" ")[0], set()).add(name)
-    known = set(NAMES.values())
+    known = list_labels()
     return {
         name: kind
         if kind in known and len(settings[kind]) == 1 and _has_settings_alone(name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from fairtrial.data.noise import NOISES
 from fairtrial.plots.charts import fits as fit_charts
 from fairtrial.plots.charts.layout import Chart
 from fairtrial.plots.of_runs import name_series
@@ -59,7 +58,11 @@ def noise(trial: Results, seed: int | None = None) -> Chart | None:
     seed = trial.study.list_seeds()[0] if seed is None else seed
     bars, lines, seen = [], [], set()
     for task, (name, arm) in list_tasks(trial).items():
-        if not isinstance(task, LineTask | LinearTask) or name in seen or not task.noise.scale:
+        if (
+            not isinstance(task, LineTask | LinearTask)
+            or name in seen
+            or not getattr(task.noise, "scale", 1.0)
+        ):
             continue
         seen.add(name)
         data = load_rows(trial, arm, seed)
@@ -67,7 +70,8 @@ def noise(trial: Results, seed: int | None = None) -> Chart | None:
         drawn = data.y - data.X.astype(float) @ data.true_parameters[:-1] - data.true_parameters[-1]
         low, high = find_ends(drawn)
         at = np.linspace(low, high, 120)
-        density = NOISES[task.noise.kind].density(at, task.noise)
+        if (density := task.noise.measure_density(at)) is None:
+            continue
         bars.append(
             bin_numbers(drawn, N_BINS, (low, high)).select(
                 pl.lit(name).alias("setting"), "low", "high", "share"

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from fairtrial.data.load import fingerprint_data
+from fairtrial.kinds.plugins import digest_source, find_kinds
 from fairtrial.results.sources import find_sources
 from fairtrial.study import Arm, Run
 from fairtrial.study.baseline import AnyBaseline
@@ -22,7 +23,10 @@ ROOTS = (
     "running.stack", "running.fit",
 )  # fmt: skip
 # What changes no number: settings count by their values and data by its digest.
-STOPS = ("study", "data.images.fetch", "results", "running", "files", "loading", "errors", "paths")
+STOPS = (
+    "study", "settings", "data.images.fetch", "results", "running", "files", "loading", "errors",
+    "paths",
+)  # fmt: skip
 TRAINING_LIBRARIES = ("tensorflow", "numpy", "polars", "scipy", "scikit-learn", "scikit-image")
 OPTIONAL_LIBRARIES = ("scikit-learn-intelex",)
 
@@ -43,12 +47,12 @@ def fingerprint_code() -> str:
 def fingerprint_arm(task: AnyTask, recipe: Recipe | AnyBaseline) -> str:
     """Fingerprint what the runs of an arm share: every setting, the data, the training code.
 
-    The arm's name is no part of it, nor where the data lies.
+    The source of kinds from outside is part of it. The arm's name is not, nor where the data lies.
     """
     settings = task.model_dump_json(exclude={"path"}), recipe.model_dump_json()
-    return _digest(
-        text.encode() for text in (*settings, fingerprint_data(task), fingerprint_code())
-    )
+    sources = [digest_source(kind) for one in (task, recipe) for kind in find_kinds(one)]
+    texts = (*settings, *sources, fingerprint_data(task), fingerprint_code())
+    return _digest(text.encode() for text in texts)
 
 
 def fingerprint_run(arm: str, seed: int) -> str:

@@ -12,8 +12,9 @@ from sklearn.metrics import f1_score
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import Part, split_parts
+from fairtrial.kinds.optimizers import sgd
 from fairtrial.optimum import Optimum, find_optimum, measure_objective
-from fairtrial.study.recipe import Recipe, Sgd
+from fairtrial.study.recipe import Recipe
 
 if TYPE_CHECKING:
     from fairtrial.training.trace import End, Trace
@@ -156,6 +157,8 @@ class Scoreboard:
             )
         optimum = self.find_optimum(recipe)
         X, y = self._parts["train_"]
+        if isinstance(recipe.loss.minimiser, str):
+            return None
         last = measure_objective(recipe, X, y, trace.W, trace.b)
         gaps = np.append(trace.curves["loss"][1], last) - optimum.objective
         return count_to_tolerance(gaps, TOLERANCE * gaps[0])
@@ -168,7 +171,7 @@ def keep_objective(recipe: Recipe) -> Recipe:
         penalty=recipe.penalty,
         validation=recipe.validation,
         features=recipe.features,
-        optimizer=Sgd(kind="sgd"),
+        optimizer=sgd(),
         steps=1,
     )
 

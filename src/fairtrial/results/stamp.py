@@ -79,6 +79,8 @@ def _list_data(study: Study) -> Iterator[str]:
     tasks = [arm.task for arm in study.list_arms()]
     for path in dict.fromkeys(str(path) for task in tasks if (path := getattr(task, "path", ""))):
         yield f"{path} {_digest_data(Path(path))}"
+    for path in study.plugins:
+        yield f"{path} {_digest_data(Path(path))}"
 
 
 def _digest_data(path: Path) -> str:

@@ -15,12 +15,14 @@ from collections.abc import Generator, Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
+import cloudpickle
 from dask.distributed import Client, Future, LocalCluster, Worker, WorkerPlugin
 from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
 from joblib import cpu_count
 
 from fairtrial.errors import InputError, MachineError
+from fairtrial.kinds.plugins import activate, find_functions, find_kinds, find_plugins
 from fairtrial.loading import load_tensorflow
 from fairtrial.results.saved_stacks import Part
 from fairtrial.running.plan import StackPlan
@@ -29,6 +31,7 @@ from fairtrial.running.stack_progress import StackProgress
 # How long a scheduler may take to answer, and a cluster may be without workers.
 SECONDS_TO_CONNECT = 30
 SECONDS_WITHOUT_WORKERS = 60
+UNPACKING = threading.Lock()
 
 
 class Cluster:
@@ -199,15 +202,28 @@ def connect(scheduler: str) -> Iterator[Cluster]:
 
 
 def pack(plan: StackPlan) -> bytes:
-    """Make a task of a plan: a few kilobytes, however many runs it has."""
-    return zlib.compress(pickle.dumps(plan))
+    """Make a task of a plan: a few kilobytes, however many runs it has.
+
+    Kinds from outside go with it: the source of files, and functions of Python programs themselves.
+    """
+    arms = dict.fromkeys(run.arm for row in plan.runs for run in row)
+    kinds = find_kinds([part for arm in arms for part in (arm.task, arm.recipe)])
+    functions = [(type(kind), kind.list_facts()) for kind in find_functions(kinds)]
+    sent = find_plugins(kinds), cloudpickle.dumps(functions), pickle.dumps(plan)
+    return zlib.compress(pickle.dumps(sent))
 
 
 def train_packed(packed: bytes) -> list[Part]:
     """Train a stack on a worker; see `train_parts`."""
     from fairtrial.running.stack import train_parts
 
-    return train_parts(pickle.loads(zlib.decompress(packed)))
+    plugins, functions, plan = pickle.loads(zlib.decompress(packed))
+    with UNPACKING:  # The plan has the kinds of these files, whatever other stacks have.
+        activate(plugins)
+        for make, facts in pickle.loads(functions):
+            make.family.register(make(**facts))
+        plan = pickle.loads(plan)
+    return train_parts(plan)
 
 
 def explain(error: Exception, plan: StackPlan) -> Exception:

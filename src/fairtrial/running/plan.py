@@ -197,9 +197,10 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
         lane += (n_features + 1) * (2 * CHUNK + n_steps // 10)
         return 4 * values + source, 4 * lane
     # Features: as loaded, split, as tensors, and in the epoch's order. Parameters: the state before
-    # and after the step with two slots each, gradient, start, best and mean.
+    # and after the step with their slots, gradient, start, best and mean.
     block = BLOCK + (recipe.batch_size or 0)
-    lane = 4 * n_classes * (12 * (n_features + 1) + 6 * block)
+    n_slots = max(2, max(len(run.arm.trained.optimizer.slots) for run in row))
+    lane = 4 * n_classes * ((8 + 2 * n_slots) * (n_features + 1) + 6 * block)
     is_mapped = has_images(task) and recipe.features != AS_THEY_COME
     features = n_rows * n_features * (1 if has_bytes and not is_mapped else 4)
     if is_mapped:

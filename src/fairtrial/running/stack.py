@@ -131,11 +131,11 @@ def describe_delta(arm: Arm, dataset: Dataset, trace: Trace) -> Iterator[str]:
     Parameters
     ----------
     arm : Arm
-        Any; only those with Huber's loss can have such a delta.
+        Any; only losses such as Huber's have such a delta.
     dataset, trace : Dataset, Trace
         Its training rows, and what one of its runs left.
     """
-    delta = getattr(arm.trained.loss, "delta", None)
+    delta = arm.trained.loss.knee
     if delta is None or trace.outcome == OUTCOMES[DIVERGED]:
         return
     residuals = dataset.y - np.asarray(dataset.X, np.float64) @ trace.W - trace.b

@@ -6,20 +6,21 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from fairtrial.kinds.registry import count_kinds
+from fairtrial.settings.base import Line, Settings
+from fairtrial.settings.complaints import LONGEST_NAME, Complaint, show, validate, write_bare
+from fairtrial.settings.document import Place
+from fairtrial.settings.names import flatten, list_names, set_at
+from fairtrial.settings.plain import dump_given
 from fairtrial.study.baseline import AnyBaseline, BaselineEntry
-from fairtrial.study.complaints import LONGEST_NAME, Complaint, show, validate, write_bare
-from fairtrial.study.document import Place
 from fairtrial.study.features import AS_THEY_COME, AnyFeatures, find_misfits
-from fairtrial.study.names import flatten, list_names, set_at
-from fairtrial.study.plain import dump_given
-from fairtrial.study.recipe import DataNoise, FeatureNoise, Recipe
-from fairtrial.study.settings import Line, Settings
+from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import IMAGE_SHAPES, AnyTask, ImagesTask, TableTask, Task, has_classes
 
 MOST_ARMS = 100_000
@@ -30,21 +31,34 @@ class _ArmSettings(Settings):
     recipe: Recipe
 
 
-RECIPE_NAMES = list_names([Recipe])
-TASK_NAMES = {
-    name: has_kinds
-    for name, has_kinds in list_names([_ArmSettings]).items()
-    if name.partition(".")[0] == "task"
-}
-KNOWN_NAMES = RECIPE_NAMES | TASK_NAMES
+def list_known_names() -> Mapping[str, bool | None]:
+    """Return every dotted name of a recipe and of a task, as `list_names` does."""
+    return _list_known_names(count_kinds())
 
-# What the schema of study files says of tables whose keys are dotted names.
-KNOWN_KEYS: Any = {"propertyNames": {"enum": list(KNOWN_NAMES)}}
+
+def list_recipe_names() -> list[str]:
+    """Return every dotted name of a recipe."""
+    return [name for name in list_known_names() if name.partition(".")[0] != "task"]
+
+
+@lru_cache(maxsize=1)
+def _list_known_names(kinds: object) -> Mapping[str, bool | None]:
+    """List them once for the kinds that there are."""
+    of_task = list_names([_ArmSettings])
+    return list_names([Recipe]) | {
+        name: has_kinds for name, has_kinds in of_task.items() if name.partition(".")[0] == "task"
+    }
+
+
+def _name_keys(schema: dict[str, Any]) -> None:
+    """Say in the schema of study files which dotted names are keys of a table."""
+    schema["propertyNames"] = {"enum": list(list_known_names())}
+
 
 Grid = Annotated[
-    dict[str, Annotated[list[Any], Field(min_length=1)]], Field(json_schema_extra=KNOWN_KEYS)
+    dict[str, Annotated[list[Any], Field(min_length=1)]], Field(json_schema_extra=_name_keys)
 ]
-Changes = Annotated[dict[str, Any], Field(json_schema_extra=KNOWN_KEYS)]
+Changes = Annotated[dict[str, Any], Field(json_schema_extra=_name_keys)]
 
 
 class ArmEntry(Settings):
@@ -182,7 +196,7 @@ def _make_baseline(task: AnyTask, entry: BaselineEntry) -> Arm:
     """Make the arm of a baseline: to name it is to name all that a recipe or a model sets."""
     arm = Arm(entry.name, task, entry.model, entry.name)
     own = {name for name in arm.settings if name.startswith("baseline.")}
-    return replace(arm, picked=frozenset(RECIPE_NAMES) | own)
+    return replace(arm, picked=frozenset(list_recipe_names()) | own)
 
 
 # ------------------------------------------------------------------------------------------ cells
@@ -224,6 +238,8 @@ def _name_setting(name: str, value: object) -> str:
     """Name one setting: `mse` alone says what it is, a number needs its dotted name."""
     if isinstance(value, str):
         return Path(value).name if name == "task.path" else value
+    if isinstance(value, list) and list_known_names().get(name):  # Several kinds.
+        return " × ".join(_name_setting(name, each) for each in value)
     if isinstance(value, Mapping):
         settings = [f"{key}={write_bare(value[key])}" for key in value if key != "kind"]
         return " ".join([write_bare(value.get("kind", name)), *settings])
@@ -342,9 +358,9 @@ def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
     if not isinstance(task, ImagesTask):  # The size of these is known once they are read.
         for setting, text in find_misfits(recipe.features, name, IMAGE_SHAPES.get(task.kind)):
             yield _conflict(f"features.{setting}", text)
-    if on_classes and recipe.loss.kind != "cross_entropy":
+    if on_classes and not recipe.loss.on_classes:
         yield _conflict("loss", f"{loss} {name} has classes: use 'cross_entropy'.")
-    if not on_classes and recipe.loss.kind == "cross_entropy":
+    if not on_classes and recipe.loss.on_classes:
         yield _conflict("loss", f"{loss} the targets of {name} are numbers: use e.g. 'mse'.")
     if on_classes and recipe.epochs is None:
         yield _conflict(
@@ -356,13 +372,13 @@ def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
             "epochs",
             f"recipe.epochs = {recipe.epochs}, but {name} is trained on all rows: use steps.",
         )
-    if on_classes and isinstance(recipe.noise.data, DataNoise):
+    if on_classes and recipe.noise.on_targets:
         yield _conflict(
             "noise.data",
             f"recipe.noise.data without scale acts on targets that are numbers; {name} has "
             "classes: put noise on the features, as in { scale = 0.1 }, or leave it out.",
         )
-    if not on_classes and isinstance(recipe.noise.data, FeatureNoise):
+    if not on_classes and recipe.noise.on_features:
         yield _conflict(
             "noise.data",
             f"recipe.noise.data.scale is for noise on the features of classes; the targets of "

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from fairtrial.study.settings import Count, Line, Positive, Settings, expand_bare_name
+from fairtrial.settings.base import Count, Line, Positive, Settings, expand_bare_name
 
 
 class RandomForest(Settings):

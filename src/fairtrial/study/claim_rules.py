@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from fairtrial.study.arms import KNOWN_NAMES, Arm
-from fairtrial.study.claims import SELECTOR_NAMES, Claim
-from fairtrial.study.complaints import LONGEST_NAME, Complaint, name_place, show, write_bare
-from fairtrial.study.document import Place
-from fairtrial.study.hints import find_elsewhere, read_number
+from fairtrial.settings.complaints import LONGEST_NAME, Complaint, name_place, show, write_bare
+from fairtrial.settings.document import Place
+from fairtrial.settings.hints import find_elsewhere, read_number
+from fairtrial.settings.names import find_same, suggest
+from fairtrial.study.arms import Arm, list_known_names
+from fairtrial.study.claims import Claim, list_selector_names
 from fairtrial.study.matching import (
     Match,
     has,
@@ -21,7 +23,6 @@ from fairtrial.study.matching import (
     select_arms,
 )
 from fairtrial.study.metrics import METRICS, list_metrics
-from fairtrial.study.names import find_same, suggest
 from fairtrial.study.recipe import Recipe
 
 
@@ -84,18 +85,19 @@ def _find_twice_named(claim: Claim, here: Place) -> Iterator[Complaint]:
 
 
 def _find_unknown_names(selector: Mapping[str, Any], here: Place) -> Iterator[Complaint]:
-    for name, value, path in list_conditions(selector):
+    for own_name, value, path in list_conditions(selector):
         place = (*here, *path)
+        name = re.sub(r"\.\d+\.", ".", own_name)  # Of several kinds, the place in the list.
         if name == "arm":
             if not isinstance(value, str):
                 text = f"{name_place(place)} = {show(value)}: it must be the name of an arm."
                 yield Complaint(text, (place,))
-        elif name not in KNOWN_NAMES:
+        elif name not in list_known_names():
             yield Complaint(
                 f"{name_place(place)} is not a known name{_suggest_name(name)}.", (place,)
             )
-        elif KNOWN_NAMES[name] is not None:
-            inner = [known for known in KNOWN_NAMES if known.startswith(f"{name}.")]
+        elif list_known_names()[name] is not None:
+            inner = [known for known in list_known_names() if known.startswith(f"{name}.")]
             yield Complaint(
                 f"{name_place(place)} = {show(value)}: {name} is a table: name its settings "
                 f"(known: {', '.join(inner)}).",
@@ -106,13 +108,13 @@ def _find_unknown_names(selector: Mapping[str, Any], here: Place) -> Iterator[Co
 def _suggest_name(name: str) -> str:
     """Suggest a dotted name; where the table is right, one of that table."""
     table = name.rpartition(".")[0]
-    known = [known for known in KNOWN_NAMES if known.rpartition(".")[0] == table]
-    inside = "" if table or find_same(name, known) else find_elsewhere(name, KNOWN_NAMES)
+    known = [known for known in list_known_names() if known.rpartition(".")[0] == table]
+    inside = "" if table or find_same(name, known) else find_elsewhere(name, list_known_names())
     if inside:
         return f"; did you mean {inside}?"
-    if name.startswith("recipe.") and name.removeprefix("recipe.") in KNOWN_NAMES:
+    if name.startswith("recipe.") and name.removeprefix("recipe.") in list_known_names():
         return f"; did you mean {name.removeprefix('recipe.')!r}?"
-    return suggest(name, known) or suggest(name, SELECTOR_NAMES)
+    return suggest(name, known) or suggest(name, list_selector_names())
 
 
 def _find_idle_parts(claim: Claim, here: Place, arms: Sequence[Arm]) -> Iterator[Complaint]:

@@ -6,14 +6,22 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from fairtrial.study.arms import KNOWN_NAMES
+from fairtrial.settings.base import Line, Settings
+from fairtrial.study.arms import list_known_names
 from fairtrial.study.metrics import METRICS
-from fairtrial.study.settings import Line, Settings
 
-SELECTOR_NAMES = ["arm", *KNOWN_NAMES]
-SELECTOR_KEYS: Any = {"propertyNames": {"enum": SELECTOR_NAMES}}
+
+def list_selector_names() -> list[str]:
+    """Return the dotted names that a selector may have."""
+    return ["arm", *list_known_names()]
+
+
+def _name_keys(schema: dict[str, Any]) -> None:
+    schema["propertyNames"] = {"enum": list_selector_names()}
+
+
 MetricName = Annotated[str, Field(min_length=1, json_schema_extra={"enum": list(METRICS)})]
-Selector = Annotated[dict[str, Any], Field(json_schema_extra=SELECTOR_KEYS)]
+Selector = Annotated[dict[str, Any], Field(json_schema_extra=_name_keys)]
 
 
 class Effect(Settings):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from fairtrial.study.settings import Count, NonNegative, Positive, Settings, expand_bare_name
+from fairtrial.settings.base import Count, NonNegative, Positive, Settings, expand_bare_name
 
 Size = Annotated[int, Field(ge=2, lt=2**31)]
 Padding = Annotated[int, Field(ge=0, le=100)]

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fairtrial.study.arms import KNOWN_NAMES, Arm
+from fairtrial.settings.document import Place
+from fairtrial.settings.names import flatten
+from fairtrial.study.arms import Arm, list_known_names
 from fairtrial.study.claims import Claim
-from fairtrial.study.document import Place
 
 Condition = tuple[str, Any, Place]  # a dotted name, its value, and its place in the selector
 
@@ -140,7 +141,14 @@ def list_conditions(selector: Mapping[str, Any]) -> list[Condition]:
     conditions: list[Condition] = []
     for place, value in _list_leaves(selector):
         name = ".".join(map(str, place))
-        if isinstance(value, str) and KNOWN_NAMES.get(name):
+        if isinstance(value, list) and list_known_names().get(name):  # Several kinds.
+            tables = {
+                str(at): {"kind": one} if isinstance(one, str) else one
+                for at, one in enumerate(value)
+            }
+            conditions += [(f"{name}.{key}", one, place) for key, one in flatten(tables).items()]
+            continue
+        if isinstance(value, str) and list_known_names().get(name):
             name += ".kind"
         conditions.append((name, value, place))
     return conditions

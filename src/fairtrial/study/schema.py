@@ -47,7 +47,9 @@ class _StudySchema(GenerateJsonSchema):
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         """Ask for the kind that the union needs; describe without the docstring's sections."""
         found = super().model_schema(schema)
-        if "kind" in found.get("properties", {}):
+        family = getattr(getattr(schema["cls"], "definition", None), "family", None)
+        is_implied = family is not None and family.is_implied
+        if "kind" in found.get("properties", {}) and not is_implied:
             found["required"] = [
                 "kind",
                 *(name for name in found.get("required", []) if name != "kind"),

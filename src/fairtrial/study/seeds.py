@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, WithJsonSchema
 
-from fairtrial.study.complaints import show
-from fairtrial.study.names import suggest
-from fairtrial.study.settings import Line, Settings, check_text
+from fairtrial.settings.base import Line, Settings, check_text
+from fairtrial.settings.complaints import show
+from fairtrial.settings.names import suggest
 
 MOST_SEEDS = 1_000_000
 STEP_BITS = 16  # A drawn seed is 1 to 2^16 above the one before.

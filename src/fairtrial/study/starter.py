@@ -6,14 +6,19 @@ from importlib import resources
 from pathlib import Path
 
 from fairtrial.errors import InputError
+from fairtrial.kinds.kind import FAMILIES
+from fairtrial.kinds.reference import list_names
 from fairtrial.study.schema import write_schema
 
 SCHEMA_NAME = "fairtrial.schema.json"  # The first line of starter.toml names it.
 
 
 def read_starter() -> str:
-    """Read the study file that `write_starter` writes."""
-    return (resources.files("fairtrial.study") / "starter.toml").read_text(encoding="utf-8")
+    """Read the study file that `write_starter` writes, with the names of all kinds."""
+    text = (resources.files("fairtrial.study") / "starter.toml").read_text(encoding="utf-8")
+    for family in FAMILIES:
+        text = text.replace(f"{{{family}}}", list_names(family))
+    return text
 
 
 def write_starter(path: Path) -> Path:

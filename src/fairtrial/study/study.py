@@ -16,19 +16,20 @@ import tomli_w
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from fairtrial.errors import InputError
+from fairtrial.kinds.plugins import reuse_plugins, use_plugins
 from fairtrial.paths import expand_path, locate
+from fairtrial.settings.base import DataPath, Line, Settings
+from fairtrial.settings.complaints import Complaint, make_error, name_place, validate
+from fairtrial.settings.document import Document, Place, parse_toml, read_text
+from fairtrial.settings.plain import dump_given, make_plain
 from fairtrial.study.arms import Arm, ArmEntry, Grid, Run, make_arms
 from fairtrial.study.baseline import BaselineEntry
 from fairtrial.study.claim_rules import find_claim_problems
 from fairtrial.study.claims import Claim
-from fairtrial.study.complaints import Complaint, make_error, name_place, validate
-from fairtrial.study.document import Document, Place, parse_toml, read_text
 from fairtrial.study.matching import match_claim
 from fairtrial.study.metrics import METRICS
-from fairtrial.study.plain import dump_given, make_plain
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.seeds import Seeds, list_seeds
-from fairtrial.study.settings import Line, Settings
 from fairtrial.study.task import AnyTask, Task
 
 # Tables whose names are not fields, such as dotted names of settings.
@@ -41,7 +42,8 @@ class Study(Settings):
     With `only_claimed`, only the arms that a claim compares are trained. Verdicts are adjusted for
     the number of claims, or for `adjust_for_claims`, where the study is a part of one that states
     more. `seeds` is how many, from 0 on; or a list of them; or a name, as in `"Ada"` or
-    `{ name = "Ada", count = 20 }`.
+    `{ name = "Ada", count = 20 }`. `plugins` names files of Python code beside the study file that
+    add kinds of losses, optimizers and so on; they run only where that is allowed.
 
     Examples
     --------
@@ -73,6 +75,7 @@ class Study(Settings):
     claims: list[Claim] = []
     only_claimed: bool = False
     adjust_for_claims: Annotated[int, Field(ge=1)] | None = None
+    plugins: list[DataPath] = []
 
     @model_validator(mode="after")
     def _check_number_of_claims(self) -> Study:
@@ -90,16 +93,24 @@ class Study(Settings):
 
     if not TYPE_CHECKING:
 
-        def __init__(self, **values: Any) -> None:
+        def __init__(self, *, allow_code: bool = False, **values: Any) -> None:
             document = Document("study", _make_canonical(values))
-            _check(document)
+            _check(document, allow_code)
             super().__init__(**document.values)
 
         __init__.__pydantic_base_init__ = True
 
     @classmethod
-    def load(cls, path: str | Path) -> Study:
+    def load(cls, path: str | Path, allow_code: bool = False) -> Study:
         """Read and check a study file.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+        allow_code : bool
+            Whether files of code that the study names as plugins may run, if they were never
+            allowed before.
 
         Raises
         ------
@@ -108,18 +119,18 @@ class Study(Settings):
         """
         document = parse_toml(read_text(path), str(path))
         values = _resolve_paths(document.values, locate(path).parent)
-        return check_study(Document(document.source, values, document.text))
+        return check_study(Document(document.source, values, document.text), allow_code)
 
     @classmethod
-    def from_toml(cls, text: str, source: str = "study") -> Study:
-        """Check a study written as TOML; `source` is what errors call it.
+    def from_toml(cls, text: str, source: str = "study", allow_code: bool = False) -> Study:
+        """Check a study written as TOML; `source` is what errors call it; see `load`.
 
         Raises
         ------
         InputError
             With every error of the text.
         """
-        return check_study(parse_toml(text, source))
+        return check_study(parse_toml(text, source), allow_code)
 
     def replace(self, **changes: object) -> Study:
         """Return the study with some fields changed, checked as a whole.
@@ -157,6 +168,7 @@ class Study(Settings):
         InputError
             With every error of every arm; only where the study was made unchecked.
         """
+        reuse_plugins(self.plugins)
         arms, complaints = make_arms(self.task, self.recipe, self.vary, self.arms, self.baselines)
         if complaints:
             raise make_error(Document(self.name, {}), complaints)
@@ -206,15 +218,18 @@ class Study(Settings):
         return tomli_w.dumps(dump_given(self))
 
 
-def check_study(document: Document) -> Study:
+def check_study(document: Document, allow_code: bool = False) -> Study:
     """Make a study of a document's values, with every rule checked.
+
+    With `allow_code`, plugins may run that were never allowed before.
 
     Raises
     ------
     InputError
         With every error: of the settings, of the arms, of the claims.
     """
-    return _check(Document(document.source, _make_canonical(document.values), document.text))
+    values = _make_canonical(document.values)
+    return _check(Document(document.source, values, document.text), allow_code)
 
 
 def _make_canonical(values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -222,7 +237,11 @@ def _make_canonical(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return _resolve_paths(make_plain(values), Path())
 
 
-def _check(document: Document) -> Study:
+def _check(document: Document, allow_code: bool) -> Study:
+    plugins = document.values.get("plugins", [])
+    if isinstance(plugins, list):  # Else it is told below.
+        paths = [str(locate(path)) for path in plugins if path and isinstance(path, str)]
+        use_plugins(paths, allow_code)
     study, complaints = validate(Study, document.values)
     complaints += _find_nothing(document.values)
     complaints += _find_problems(_split(study) if study else _salvage(document.values))
@@ -254,7 +273,8 @@ def _resolve_paths(values: Any, folder: Path, name: str = "") -> Any:
         }
     if isinstance(values, list):
         return [_resolve_paths(value, folder, name) for value in values]
-    if not isinstance(values, str) or not values or not name.endswith(".task.path"):
+    is_path = name == ".plugins" or name.endswith(".task.path")
+    if not isinstance(values, str) or not values or not is_path:
         return values
     return str(locate(folder / expand_path(values)))
 

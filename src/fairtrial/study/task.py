@@ -7,78 +7,20 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from fairtrial.study.settings import (
+from fairtrial.kinds.noises import NOISES, NoiseSettings, normal
+from fairtrial.settings.base import (
     Count,
     DataPath,
-    NonNegative,
     Number,
-    Positive,
     Rows,
     Settings,
     Share,
     expand_bare_name,
 )
 
-
-class NormalNoise(Settings):
-    """Gaussian noise; `scale` is its standard deviation, in target units."""
-
-    kind: Literal["normal"] = "normal"
-    scale: NonNegative = 1.0
-
-
-class UniformNoise(Settings):
-    """Uniform noise on [-scale, scale], in target units."""
-
-    kind: Literal["uniform"] = "uniform"
-    scale: NonNegative = 1.0
-
-
-class LaplaceNoise(Settings):
-    """Laplace noise with density exp(-|e| / scale) / (2 scale), in target units."""
-
-    kind: Literal["laplace"] = "laplace"
-    scale: NonNegative = 1.0
-
-
-class StudentTNoise(Settings):
-    """Student's t noise with `degrees_of_freedom`, times `scale`, in target units."""
-
-    kind: Literal["student_t"] = "student_t"
-    scale: NonNegative = 1.0
-    degrees_of_freedom: Positive = 3.0
-
-
-class ContaminatedNoise(Settings):
-    """Gaussian noise, a `share` of which is `factor` times as wide (Tukey's contamination)."""
-
-    kind: Literal["contaminated"] = "contaminated"
-    scale: NonNegative = 1.0
-    share: Share = 0.1
-    factor: Positive = 10.0
-
-
-class CompressedNormalNoise(Settings):
-    """`sign(n) log(1 + |n|)` of a standard normal n, times `scale`: lighter-tailed than normal."""
-
-    kind: Literal["compressed_normal"] = "compressed_normal"
-    scale: NonNegative = 1.0
-
-
 # Where the rows of a seed come from: each seed draws its own, all seeds have the same, or each seed
 # splits the same rows into training and test rows in another way.
 RowOrigin = Literal["drawn", "fixed", "split"]
-
-TaskNoise = Annotated[
-    NormalNoise
-    | UniformNoise
-    | LaplaceNoise
-    | StudentTNoise
-    | ContaminatedNoise
-    | CompressedNormalNoise,
-    Field(discriminator="kind"),
-    BeforeValidator(expand_bare_name),
-]
 
 
 class LineTask(Settings):
@@ -90,7 +32,7 @@ class LineTask(Settings):
     intercept: Number = 2.0
     rows: Rows = 10_000
     test_rows: Rows = 10_000
-    noise: TaskNoise = NormalNoise()
+    noise: Annotated[NoiseSettings, NOISES] = normal()
 
 
 class LinearTask(Settings):
@@ -108,7 +50,7 @@ class LinearTask(Settings):
     correlation: Annotated[float, Field(ge=0, lt=1)] = 0.0
     rows: Rows = 10_000
     test_rows: Rows = 10_000
-    noise: TaskNoise = NormalNoise()
+    noise: Annotated[NoiseSettings, NOISES] = normal()
 
     @model_validator(mode="after")
     def _check_weights(self) -> LinearTask:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import split_parts, split_rows
+from fairtrial.kinds.schedules import schedule_rate
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.average import average_path
 from fairtrial.training.evaluation import (
@@ -32,7 +33,6 @@ from fairtrial.training.noise import (
 )
 from fairtrial.training.order import order_epoch
 from fairtrial.training.parameters import Parameters, draw_init
-from fairtrial.training.schedule import decay
 from fairtrial.training.step import (
     State,
     end,
@@ -118,7 +118,8 @@ def _train_full_batch(
         state, loss = take_step(kinds, state, batch, numbers, draws, len(losses))
         losses.append(loss)
     rates = [
-        decay(kinds.decays, state.learning_rate, numbers, step) for step, state in enumerate(before)
+        schedule_rate(kinds.schedules, state.learning_rate, numbers, step)
+        for step, state in enumerate(before)
     ]
     # The steps stand where lanes would, so that they are measured all at once.
     W, b = zip(*(state.parameters for state in before), strict=True)
@@ -180,12 +181,12 @@ def _train_epochs(
         epoch += 1
         order, noise = order_epoch(train_rows, seed, epoch), open_feature_noise(seed, epoch)
         before, losses = state, []
-        rate = decay(kinds.decays, state.learning_rate, numbers, step)
+        rate = schedule_rate(kinds.schedules, state.learning_rate, numbers, step)
         for first in range(0, len(order), batch_size):
             rows = order[first : first + batch_size]
             features = tf.cast(train_rows.read(rows), tf.float32) / dataset.divisor
             batch = (features, tf.constant(train_rows.y[rows]), tf.ones(len(rows)))
-            if "features" in kinds.injections:
+            if kinds.list_injections("features"):
                 batch += (draw_feature_noise(noise, len(rows), dataset.X.shape[1]),)
             state, loss = update(
                 measure_classes, kinds, state, batch, numbers, draws, step, epoch
@@ -197,7 +198,7 @@ def _train_epochs(
         loss = tf.reduce_mean(tf.stack(losses))
         scores = score_parts(evaluate_piece, state.parameters, held)
         state = judge(
-            state, loss, numbers, epoch, numbers["epochs"], state.parameters,
+            kinds, state, loss, numbers, epoch, numbers["epochs"], state.parameters,
             choose_monitored(loss, scores, numbers),
         )  # fmt: skip
         for quantity, value in {

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.data.split import Part
+from fairtrial.kinds.class_losses import cross_entropy
 from fairtrial.training.hyperparameters import MONITORS
-from fairtrial.training.loss import softmax_cross_entropy
 from fairtrial.training.model import Numbers, predict_logits
 from fairtrial.training.parameters import Parameters
 from fairtrial.training.sizes import BLOCK, PIECE
@@ -95,7 +95,7 @@ def evaluate(parameters: Parameters, X: Any, labels: Any, divisor: int) -> dict[
         predicted = tf.argmax(logits, 1, output_type=tf.int32)
         right = predicted == tf.reshape(truth, (-1, *[1] * n_lane_axes))
         return (
-            tf.reduce_sum(softmax_cross_entropy(logits, truth), 0),
+            tf.reduce_sum(cross_entropy.function(logits, truth), 0),
             tf.reduce_sum(tf.cast(right, tf.float32), 0),
         )
 
@@ -139,7 +139,7 @@ def predict(
     logits = predict_logits(parameters, tf.cast(X, tf.float32) / divisor)
     shifted = logits - tf.reduce_max(logits, 1, keepdims=True)
     classes = tf.argmax(logits, 1, output_type=tf.int32)
-    losses = softmax_cross_entropy(logits, tf.convert_to_tensor(labels))
+    losses = cross_entropy.function(logits, tf.convert_to_tensor(labels))
     return classes, 1.0 / tf.reduce_sum(tf.exp(shifted), 1), losses
 
 

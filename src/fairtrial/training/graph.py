@@ -16,12 +16,12 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
+from fairtrial.kinds.schedules import schedule_rate
 from fairtrial.study.recipe import Recipe
 from fairtrial.training import eager
 from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.noise import Draws, NamedDraws
 from fairtrial.training.parameters import Parameters
-from fairtrial.training.schedule import decay
 from fairtrial.training.step import State, take_step
 from fairtrial.training.trace import TRAINING, Trace
 
@@ -54,7 +54,7 @@ def train(
     kinds, numbers, state, draws = eager.begin(recipe, dataset, seed, start, draws)
     batch = (tf.constant(dataset.X), tf.constant(dataset.y))
     most = max(1, min(MOST_STEPS, MOST_ROWS // len(dataset.y)))
-    intervals = [noise.every for _, noise in recipe.noise if noise is not None]
+    intervals = [noise.interval for noise in recipe.noise.kinds]
     pieces, step = [], 0
     with keep_operations():
         while state.outcome == TRAINING:
@@ -81,7 +81,7 @@ def compile_steps(kinds: Kinds) -> Callable[..., Any]:
     returns the new state, how many it took before the run ended, and for each of them loss,
     learning rate, weights and bias before the update.
     """
-    quiet, no_draws = kinds._replace(injections=frozenset()), NamedDraws({})
+    quiet, no_draws = kinds._replace(injections=()), NamedDraws({})
 
     @tf.function(autograph=False)
     def run_steps(
@@ -106,7 +106,7 @@ def compile_steps(kinds: Kinds) -> Callable[..., Any]:
 
 def _record(kinds: Kinds, before: State, loss: Any, numbers: Any, step: Any) -> list[Any]:
     """List what curves show of a step: loss, rate, weights and bias before its update."""
-    rate = decay(kinds.decays, before.learning_rate, numbers, step)
+    rate = schedule_rate(kinds.schedules, before.learning_rate, numbers, step)
     return [loss, rate, *before.parameters]
 
 

@@ -12,14 +12,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from fairtrial.study.names import flatten
-from fairtrial.study.recipe import FeatureNoise, Recipe
-from fairtrial.training.loss import LOSSES
-from fairtrial.training.optimizer import OPTIMIZERS
-from fairtrial.training.schedule import DECAYS
+from fairtrial.kinds.injections import DATA_NOISES, RATE_NOISES, WEIGHT_NOISES
+from fairtrial.kinds.kind import KindSettings, Variant
+from fairtrial.kinds.losses import LOSSES
+from fairtrial.kinds.optimizers import OPTIMIZERS
+from fairtrial.kinds.schedules import SCHEDULES
+from fairtrial.settings.names import flatten
+from fairtrial.study.recipe import Recipe
 
 # What the step asks for whatever the kinds are.
-ALWAYS = ("schedule.patience", "schedule.floor", "stopping.patience")
+ALWAYS = ("stopping.patience",)
+
+# Tables of a recipe that are kinds: their numbers are named after the kind, or not in a program.
+KINDS = ("loss", "optimizer", "schedule", "init", "features", "noise")
 
 # What a run can be stopped by, numbered by position.
 MONITORS = ("loss", "validation_cross_entropy", "validation_accuracy")
@@ -28,30 +33,43 @@ MONITORS = ("loss", "validation_cross_entropy", "validation_accuracy")
 class Kinds(NamedTuple):
     """What a program must contain: everything about its runs that is not a number."""
 
-    optimizers: tuple[str, ...]
-    injections: frozenset[str]
+    losses: tuple[Variant, ...]
+    optimizers: tuple[Variant, ...]
+    schedules: tuple[Variant, ...]  # factors on the rate
+    stalls: tuple[Variant, ...]  # schedules that act when the loss stalls
+    injections: tuple[Variant, ...]  # noise, in the order in which it strikes
     penalties: frozenset[str]
     restores_best: bool
-    decays: tuple[str, ...] = ()
     averages: bool = False
+
+    def list_injections(self, place: str) -> list[Variant]:
+        """List the noise that is injected in one place."""
+        return [one for one in self.injections if one.kind.place == place]
 
 
 def list_kinds(recipes: Sequence[Recipe]) -> Kinds:
     """Return what a program that trains all these recipes must contain."""
-    optimizers = {recipe.optimizer.kind for recipe in recipes}
-    injections = {
-        "features" if isinstance(on, FeatureNoise) else name
-        for recipe in recipes
-        for name, on in recipe.noise
-        if on is not None
-    }
+    schedules = {one.variant for recipe in recipes for one in recipe.schedules if not one.is_one}
     penalties = {name for recipe in recipes for name, weight in recipe.penalty if weight}
     return Kinds(
-        tuple(kind for kind in OPTIMIZERS if kind in optimizers),
-        frozenset(injections),
+        LOSSES.sort({term.variant for recipe in recipes for term, _ in recipe.loss.terms}),
+        OPTIMIZERS.sort({recipe.optimizer.variant for recipe in recipes}),
+        SCHEDULES.sort({one for one in schedules if not one.kind.on_stalls}),
+        SCHEDULES.sort({one for one in schedules if one.kind.on_stalls}),
+        tuple(
+            variant
+            for family in (DATA_NOISES, WEIGHT_NOISES, RATE_NOISES)
+            for variant in family.sort(
+                {
+                    one.variant
+                    for recipe in recipes
+                    for one in recipe.noise.kinds
+                    if one.definition.family is family
+                }
+            )
+        ),
         frozenset(penalties),
         any(recipe.restores_best for recipe in recipes),
-        tuple(kind for kind in DECAYS if kind in {recipe.schedule.kind for recipe in recipes}),
         any(recipe.average != "none" for recipe in recipes),
     )
 
@@ -73,21 +91,37 @@ def make_numbers(
     Returns
     -------
     dict of str to tensor
-        float32, or int32 for counts; also `term.NAME`, the weights of the loss's terms, and
-        `optimizer`, the position of the lane's optimizer in the program's `Kinds`, and
-        `stopping.monitor`, the position in `MONITORS`. Where a schedule decays over the run's
-        length, `n_steps` and `schedule.decay`, see `schedule.decay`.
+        float32, or int32 for counts; also the weights of the loss's terms, `optimizer`, the
+        position of the lane's optimizer in the program's `Kinds`, in which lanes each schedule
+        acts, `n_steps`, and `stopping.monitor`, the position in `MONITORS`.
     """
     kinds = list_kinds(recipes)
-    lanes = [_list_numbers(recipe, kinds, n_batches) for recipe in recipes]
+    own = [_list_kind_numbers(recipe) for recipe in recipes]
+    # In a lane without a kind its numbers are another lane's: valid, and never used.
+    given = {name: value for lane in reversed(own) for name, value in lane.items()}
+    lanes = [
+        given | of_kinds | _list_numbers(recipe, kinds, n_batches)
+        for recipe, of_kinds in zip(recipes, own, strict=True)
+    ]
     names = dict.fromkeys([*ALWAYS, *(name for lane in lanes for name in lane)])
     numbers = {}
     for name in names:
         values = [lane.get(name, 0) for lane in lanes]
-        is_count = all(isinstance(value, int) for value in values) and name != "schedule.floor"
+        is_count = all(isinstance(value, int) for value in values)
         dtype = np.int32 if is_count else np.float32
         numbers[name] = tf.constant(np.reshape(np.asarray(values, dtype), shape))
     return numbers
+
+
+def _list_kind_numbers(recipe: Recipe) -> dict[str, float]:
+    """List the numbers of a recipe's kinds, named as their functions are given them."""
+    kinds: list[KindSettings] = [
+        *(term for term, _ in recipe.loss.terms),
+        recipe.optimizer,
+        *recipe.schedules,
+        *recipe.noise.kinds,
+    ]
+    return {name: value for settings in kinds for name, value in settings.numbers.items()}
 
 
 def _list_numbers(recipe: Recipe, kinds: Kinds, n_batches: int) -> dict[str, float]:
@@ -95,18 +129,17 @@ def _list_numbers(recipe: Recipe, kinds: Kinds, n_batches: int) -> dict[str, flo
     numbers: dict[str, float] = {
         name: value
         for name, value in flat.items()
-        if not isinstance(value, str) and not name.startswith(("init.", "features."))
+        if not isinstance(value, str) and name.partition(".")[0] not in KINDS
     }
-    if recipe.loss.kind in LOSSES:
-        weights = LOSSES[recipe.loss.kind](recipe.loss)
-        numbers |= {f"term.{name}": weight for name, weight in weights.items()}
-    if kinds.decays:
-        kind = recipe.schedule.kind
+    numbers |= {term.variant.weight: float(weight) for term, weight in recipe.loss.terms}
+    used = [*recipe.noise.kinds, *(one for one in recipe.schedules if not one.is_one)]
+    numbers |= {one.variant.use: 1 for one in used}
+    if kinds.schedules:
         numbers["n_steps"] = float(recipe.length * n_batches)
-        numbers["schedule.decay"] = kinds.decays.index(kind) + 1 if kind in kinds.decays else 0
     monitor = recipe.stopping.monitor if recipe.stopping else "loss"
     return numbers | {
-        "optimizer": kinds.optimizers.index(recipe.optimizer.kind),
+        "optimizer.learning_rate": recipe.optimizer.learning_rate,
+        "optimizer": kinds.optimizers.index(recipe.optimizer.variant),
         "stopping.monitor": MONITORS.index(monitor),
         "stopping.restore_best": int(recipe.restores_best),
     }

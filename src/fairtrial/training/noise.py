@@ -6,12 +6,15 @@ Noise of a kind strikes at every step that is a multiple of its `every`, step 0 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
+from fairtrial.kinds.kind import Variant
 from fairtrial.randomness import make_key, make_stream
+from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.model import Numbers
 from fairtrial.training.parameters import Parameters
 
@@ -102,32 +105,6 @@ def strikes(every: Any, step: Any) -> Any:
     return (every > 0) & (step % tf.maximum(every, 1) == 0)
 
 
-def renew_offset(state: Any, draws: Draws, numbers: Numbers, step: Any) -> Any:
-    """Renew the noise on the targets where it is due.
-
-    Parameters
-    ----------
-    state : State
-        `offset` (..., N) is what is added to the targets now, in target units.
-    draws, numbers, step
-        `noise.data.every`, `.low`, `.high` (...): the standard deviation is from U(low, high).
-
-    Returns
-    -------
-    State
-        With the offset for the steps to come.
-    """
-    due = strikes(numbers["noise.data.every"], step)
-
-    def renew() -> Any:
-        low, high = numbers["noise.data.low"], numbers["noise.data.high"]
-        scale = draws.uniform("noise.data.scale", step, low, high)
-        rows = draws.normal_rows("noise.data", step, state.offset.shape[-1])
-        return tf.where(due[..., None], scale[..., None] * rows, state.offset)
-
-    return state._replace(offset=tf.cond(tf.reduce_any(due), renew, lambda: state.offset))
-
-
 def open_feature_noise(seed: int, epoch: int) -> np.random.Generator:
     """Open the stream of the noise on the features of an epoch, for `draw_feature_noise`."""
     return make_stream(seed, f"noise.features.{epoch}")
@@ -141,39 +118,117 @@ def draw_feature_noise(stream: np.random.Generator, n_rows: int, n_features: int
     return tf.constant(stream.standard_normal((n_rows, n_features), np.float32))
 
 
-def shake_parameters(state: Any, draws: Draws, numbers: Numbers, step: Any) -> Any:
-    """Add N(0, `noise.weights.scale`) to every weight and bias where it is due; see above."""
-    due = strikes(numbers["noise.weights.every"], step)
-    n_lane_axes = due.shape.rank
+@dataclass(frozen=True)
+class PlaceDraws:
+    """The draws of one place at one step: what kinds of injected noise are given.
+
+    Attributes
+    ----------
+    draws : Draws
+        Where they come from.
+    purpose : str
+        What the names of the streams begin with.
+    step : ()
+    shape : tuple of int or int
+        Of one run's parameter, without lane axes; or the number of rows.
+    scale : str
+        What is added to the purpose for numbers per lane.
+    """
+
+    draws: Draws
+    purpose: str
+    step: Any
+    shape: tuple[int, ...] | int = ()
+    scale: str = ""
+
+    def normal(self) -> Any:
+        """Draw standard normals like what the noise is added to."""
+        if isinstance(self.shape, int):
+            return self.draws.normal_rows(self.purpose, self.step, self.shape)
+        return self.draws.normal_like(self.purpose, self.step, self.shape)
+
+    def uniform(self, low: Any, high: Any) -> Any:
+        """Draw one number per lane from U(low, high)."""
+        if not isinstance(self.shape, int):
+            return self.draws.uniform(self.purpose + self.scale, self.step, low, high)
+        low, high = tf.squeeze(low, -1), tf.squeeze(high, -1)  # Lanes of rows.
+        return self.draws.uniform(self.purpose + self.scale, self.step, low, high)[..., None]
+
+
+def inject(kinds: Kinds, state: Any, draws: Draws, numbers: Numbers, step: Any) -> Any:
+    """Inject all noise that is due at a step.
+
+    Parameters
+    ----------
+    kinds : Kinds
+        With the noise that the program contains.
+    state : State
+        `offset` (..., N) is what is added to the targets now, in target units.
+    draws, numbers, step
+        As in `step.update`.
+
+    Returns
+    -------
+    State
+        With the offset for the steps to come, the parameters and the rate.
+    """
+    for one in kinds.injections:
+        if one.kind.place in INJECT:
+            due = (numbers[one.use] > 0) & strikes(numbers[f"{one.key}.every"], step)
+            state = INJECT[one.kind.place](one, due, state, draws, numbers, step)
+    return state
+
+
+def _renew_offset(
+    one: Variant, due: Any, state: Any, draws: Draws, numbers: Numbers, step: Any
+) -> Any:
+    rows = PlaceDraws(draws, "noise.data", step, state.offset.shape[-1], ".scale")
+
+    def renew() -> Any:
+        drawn = one.apply(rows, step, numbers=numbers, spread=lambda number: number[..., None])
+        return tf.where(due[..., None], drawn, state.offset)
+
+    return state._replace(offset=tf.cond(tf.reduce_any(due), renew, lambda: state.offset))
+
+
+def _shake_parameters(
+    one: Variant, due: Any, state: Any, draws: Draws, numbers: Numbers, step: Any
+) -> Any:
+    def draw(name: str, value: Any) -> Any:
+        shape = tuple(value.shape[: value.shape.rank - due.shape.rank])
+        place = PlaceDraws(draws, f"noise.weights.{name}", step, shape)
+        return tf.where(due, one.apply(place, step, numbers=numbers), 0.0)
 
     def shake() -> Parameters:
-        scale = tf.where(due, numbers["noise.weights.scale"], 0.0)
-        shapes = [value.shape[: value.shape.rank - n_lane_axes] for value in state.parameters]
-        return Parameters(*(
-            value + scale * draws.normal_like(f"noise.weights.{name}", step, tuple(shape))
-            for name, value, shape in zip("Wb", state.parameters, shapes, strict=True)
-        ))  # fmt: skip
+        pairs = zip("Wb", state.parameters, strict=True)
+        return Parameters(*(value + draw(name, value) for name, value in pairs))
 
     shaken = tf.cond(tf.reduce_any(due), shake, lambda: state.parameters)
     return state._replace(parameters=shaken)
 
 
-def jitter_rate(state: Any, draws: Draws, numbers: Numbers, step: Any) -> Any:
-    """Multiply the rate by a draw from U(`noise.learning_rate.low`, `.high`) where it is due."""
-    due = strikes(numbers["noise.learning_rate.every"], step)
-
+def _jitter_rate(
+    one: Variant, due: Any, state: Any, draws: Draws, numbers: Numbers, step: Any
+) -> Any:
     def jitter() -> Any:
-        low, high = numbers["noise.learning_rate.low"], numbers["noise.learning_rate.high"]
-        factor = draws.uniform("noise.learning_rate", step, low, high)
+        factor = one.apply(PlaceDraws(draws, "noise.learning_rate", step), step, numbers=numbers)
         return tf.where(due, state.learning_rate * factor, state.learning_rate)
 
     jittered = tf.cond(tf.reduce_any(due), jitter, lambda: state.learning_rate)
     return state._replace(learning_rate=jittered)
 
 
-# By the names of `InjectedNoise`, in the order in which they strike within a step.
-INJECTIONS: dict[str, Callable[[Any, Draws, Numbers, Any], Any]] = {
-    "data": renew_offset,
-    "weights": shake_parameters,
-    "learning_rate": jitter_rate,
+# What noise does in each place.
+INJECT: dict[str, Callable[..., Any]] = {
+    "targets": _renew_offset,
+    "weights": _shake_parameters,
+    "learning_rate": _jitter_rate,
 }
+
+
+def scale_features(kinds: Kinds, numbers: Numbers) -> Any:
+    """Return the scale of the noise on the features of each lane, (...); 0 in lanes without."""
+    scale = 0.0
+    for one in kinds.list_injections("features"):
+        scale = tf.where(numbers[one.use] > 0, one.apply(numbers=numbers), scale)
+    return scale

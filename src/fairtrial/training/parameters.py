@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from fairtrial.kinds.inits import InitSettings
 from fairtrial.randomness import make_stream
-from fairtrial.study.recipe import Init
 
 
 class Parameters(NamedTuple):
@@ -17,13 +15,12 @@ class Parameters(NamedTuple):
     b: Any
 
 
-def draw_init(init: Init, n_features: int, n_classes: int, seed: int) -> Parameters:
+def draw_init(init: InitSettings, n_features: int, n_classes: int, seed: int) -> Parameters:
     """Draw the start of one run from the seed's streams.
 
     Parameters
     ----------
-    init : Init
-        Normal with its scales, or constant.
+    init : InitSettings
     n_features, n_classes : int
         D and K; K is 0 for regression.
     seed : int
@@ -36,10 +33,7 @@ def draw_init(init: Init, n_features: int, n_classes: int, seed: int) -> Paramet
     """
     classes = (n_classes,) if n_classes else ()
     shapes = Parameters((n_features, *classes), classes)
-    if init.kind == "constant":
-        return Parameters(*(np.full(shape, init.value, np.float32) for shape in shapes))
-    scales = (init.scale, init.scale if init.bias_scale is None else init.bias_scale)
-    return Parameters(*(
-        np.asarray(scale * make_stream(seed, f"init.{name}").standard_normal(shape), np.float32)
-        for name, shape, scale in zip("Wb", shapes, scales, strict=True)
-    ))  # fmt: skip
+    return Parameters(
+        init.draw_weights(make_stream(seed, "init.W"), shapes.W),
+        init.draw_biases(make_stream(seed, "init.b"), shapes.b),
+    )

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import Part, split_parts
+from fairtrial.kinds.schedules import schedule_rate
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.average import RecentPath
 from fairtrial.training.endings import Ends, Left, cut_epochs, cut_steps
@@ -34,7 +35,6 @@ from fairtrial.training.noise import (
 )
 from fairtrial.training.order import order_epoch
 from fairtrial.training.parameters import Parameters, draw_init
-from fairtrial.training.schedule import decay
 from fairtrial.training.sizes import CHUNK, NOISE_PIECE, PIECE
 from fairtrial.training.step import (
     State,
@@ -123,7 +123,9 @@ def compile_steps(kinds: Kinds) -> Callable[..., Any]:
             state, loss = take_step(kinds, state, batch, numbers, draws, step)
             values = {
                 "loss": loss,
-                "learning_rate": decay(kinds.decays, before.learning_rate, numbers, step),
+                "learning_rate": schedule_rate(
+                    kinds.schedules, before.learning_rate, numbers, step
+                ),
                 **record_parameters(before.parameters, truth),
                 **before.parameters._asdict(),
             }
@@ -329,9 +331,9 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
         progress(_count_training(state), epoch)
         epoch += 1
         start_of_epoch, step, total = state, (epoch - 1) * n_batches, 0.0
-        rate = decay(kinds.decays, state.learning_rate, numbers, step)
+        rate = schedule_rate(kinds.schedules, state.learning_rate, numbers, step)
         order = order_epoch(train_rows, seed, epoch)
-        has_noise = "features" in kinds.injections
+        has_noise = bool(kinds.list_injections("features"))
         noise = open_feature_noise(seed, epoch) if has_noise else None
         needs_mean = may_end_early or epoch in averaged
         for rows in lay_out_epoch(train_rows, order, batch_size, noise):
@@ -345,7 +347,7 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
         loss = total / n_batches
         scores = score_parts(run_evaluation, state.parameters, held)
         state = judge(
-            state, loss, numbers, epoch, numbers["epochs"], state.parameters,
+            kinds, state, loss, numbers, epoch, numbers["epochs"], state.parameters,
             choose_monitored(loss, scores, numbers),
         )  # fmt: skip
         values = {"loss": loss, "learning_rate": rate, **scores}

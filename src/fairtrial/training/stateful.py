@@ -11,26 +11,20 @@ from typing import Any
 import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.study.recipe import Init
+from fairtrial.kinds.inits import InitSettings
 from fairtrial.study.task import LineTask
 from fairtrial.training.parameters import Parameters
 
-NOISES = {
-    "normal": lambda n, scale: tf.random.normal([n], stddev=scale),
-    "uniform": lambda n, scale: tf.random.uniform([n], -scale, scale),
-    "compressed_normal": lambda n, scale: scale * _compress(tf.random.normal([n])),
-}
 
-
-def draw_line(task: LineTask, init: Init, seed: int) -> tuple[Dataset, Parameters]:
+def draw_line(task: LineTask, init: InitSettings, seed: int) -> tuple[Dataset, Parameters]:
     """Seed the generator and draw a line's rows and the start, in the report's order.
 
     Parameters
     ----------
     task : LineTask
-        Noise `normal`, `uniform` or `compressed_normal`: the kinds that the report drew.
-    init : Init
-        Normal (drawn) or constant (nothing drawn).
+        Its noise is of a kind that the report drew.
+    init : InitSettings
+        Of a kind that the report drew too.
     seed : int
         For `tf.random.set_seed`.
 
@@ -41,14 +35,8 @@ def draw_line(task: LineTask, init: Init, seed: int) -> tuple[Dataset, Parameter
     """
     tf.random.set_seed(seed)
     x = tf.random.normal([task.rows])
-    noise = NOISES[task.noise.kind](task.rows, task.noise.scale)
-    y = x * task.slope + task.intercept + noise
-    if init.kind == "normal":
-        bias_scale = init.scale if init.bias_scale is None else init.bias_scale
-        W = tf.random.normal([], stddev=init.scale)
-        b = tf.random.normal([], stddev=bias_scale)
-    else:
-        W = b = tf.constant(init.value)
+    y = x * task.slope + task.intercept + task.noise.replay(task.rows)
+    W, b = init.replay()
     X, y = x.numpy()[:, None], y.numpy()
     return Dataset(X, y, X[:0], y[:0]), Parameters(W.numpy()[None], b.numpy())
 
@@ -67,7 +55,3 @@ class StatefulDraws:
     def uniform(self, purpose: str, step: Any, low: Any, high: Any) -> Any:
         """Draw one number from U(low, high)."""
         return tf.random.uniform([], low, high)
-
-
-def _compress(normal: Any) -> Any:
-    return tf.sign(normal) * tf.math.log(1 + tf.abs(normal))

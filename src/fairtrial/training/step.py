@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from fairtrial.kinds.class_losses import measure_labels
+from fairtrial.kinds.losses import average_losses
+from fairtrial.kinds.schedules import apply_stalls, schedule_rate
 from fairtrial.training.hyperparameters import Kinds
-from fairtrial.training.loss import PENALTIES, regression_loss, softmax_cross_entropy
 from fairtrial.training.model import Numbers, predict_logits, predict_noisy_logits, predict_numbers
-from fairtrial.training.noise import INJECTIONS, Draws
-from fairtrial.training.optimizer import apply_updates, init_slots
+from fairtrial.training.noise import Draws, inject, scale_features
 from fairtrial.training.parameters import Parameters
-from fairtrial.training.schedule import decay, halve_on_plateau
+from fairtrial.training.penalty import PENALTIES
 from fairtrial.training.stopping import count_stall, has_stalled
 from fairtrial.training.trace import (
     COMPLETED,
@@ -27,6 +28,7 @@ from fairtrial.training.trace import (
     STOPPED_EARLY,
     TRAINING,
 )
+from fairtrial.training.updates import apply_updates, init_slots
 
 
 class State(NamedTuple):
@@ -76,20 +78,20 @@ def init_state(kinds: Kinds, parameters: Parameters, numbers: Numbers, n_rows: i
         monitored_stall=tf.zeros(rate.shape, tf.int32),
         best_parameters=parameters if kinds.restores_best else (),
         average=parameters if kinds.averages and is_matrix else (),
-        offset=tf.zeros((*rate.shape, n_rows)) if "data" in kinds.injections else (),
+        offset=tf.zeros((*rate.shape, n_rows)) if kinds.list_injections("targets") else (),
         outcome=tf.fill(rate.shape, TRAINING),
         ended_at=tf.fill(rate.shape, -1),
     )
 
 
-def measure_regression(state: State, batch: tuple[Any, Any], numbers: Numbers) -> Any:
+def measure_regression(kinds: Kinds, state: State, batch: tuple[Any, Any], numbers: Numbers) -> Any:
     """Compute the loss of linear regression; `batch` is X and y; (...)."""
     X, y = batch
     targets = y if isinstance(state.offset, tuple) else y + state.offset
-    return regression_loss(targets - predict_numbers(state.parameters, X), numbers)
+    return average_losses(kinds.losses, targets - predict_numbers(state.parameters, X), numbers)
 
 
-def measure_classes(state: State, batch: tuple[Any, ...], numbers: Numbers) -> Any:
+def measure_classes(kinds: Kinds, state: State, batch: tuple[Any, ...], numbers: Numbers) -> Any:
     """Compute the loss of softmax regression; `batch` is X, labels, and weights of rows; (...).
 
     Weights are 1, and 0 for the rows that only fill the last batch of an epoch. Where a lane has
@@ -97,15 +99,15 @@ def measure_classes(state: State, batch: tuple[Any, ...], numbers: Numbers) -> A
     """
     X, labels, weights, *noise = batch
     if noise:
-        scale = numbers["noise.data.scale"]
+        scale = scale_features(kinds, numbers)
         logits = predict_noisy_logits(state.parameters, X, noise[0], scale)
     else:
         logits = predict_logits(state.parameters, X)
-    losses = softmax_cross_entropy(logits, labels)
+    losses = measure_labels(kinds.losses, logits, labels, numbers)
     return tf.tensordot(weights, losses, 1) / tf.reduce_sum(weights)
 
 
-Measure = Callable[[State, Any, Numbers], Any]
+Measure = Callable[[Kinds, State, Any, Numbers], Any]
 
 
 def update(
@@ -140,19 +142,16 @@ def update(
     """
     with tf.GradientTape() as tape:
         tape.watch(state.parameters)
-        loss = measure(state, batch, numbers)
+        loss = measure(kinds, state, batch, numbers)
         for name in sorted(kinds.penalties):
             loss += numbers[f"penalty.{name}"] * PENALTIES[name](
                 state.parameters.W, loss.shape.rank
             )
         total = tf.reduce_sum(loss)  # Its gradient holds each lane's own.
     gradients = Parameters(*tape.gradient(total, list(state.parameters)))
-    new = state
-    for name, inject in INJECTIONS.items():
-        if name in kinds.injections:
-            new = inject(new, draws, numbers, step)
+    new = inject(kinds, state, draws, numbers, step)
     count = tf.cast(step + 1, tf.float32)
-    rate = decay(kinds.decays, new.learning_rate, numbers, step)
+    rate = schedule_rate(kinds.schedules, new.learning_rate, numbers, step)
     parameters, slots = apply_updates(
         kinds.optimizers, new.parameters, gradients, new.slots, rate, numbers, count
     )
@@ -177,6 +176,7 @@ def update(
 
 
 def judge(
+    kinds: Kinds,
     state: State,
     loss: Any,
     numbers: Numbers,
@@ -212,7 +212,7 @@ def judge(
     """
     training = state.outcome == TRAINING
     best_loss, stall = count_stall(loss, state.best_loss, state.stall)
-    rate, stall, below_floor = halve_on_plateau(state.learning_rate, stall, numbers)
+    rate, stall, below_floor = apply_stalls(kinds.stalls, state.learning_rate, stall, numbers)
     # Noise changes the rate in `update`; here only the schedule does.
     halved = rate < state.learning_rate
     new = state._replace(
@@ -258,7 +258,7 @@ def take_step(
     """
     before = state.parameters
     state, loss = update(measure_regression, kinds, state, batch, numbers, draws, step, step)
-    return judge(state, loss, numbers, step, numbers["steps"] - 1, before), loss
+    return judge(kinds, state, loss, numbers, step, numbers["steps"] - 1, before), loss
 
 
 def settle(state: State, start: State, at: Any) -> State:

@@ -20,8 +20,8 @@ from fairtrial.data.split import split_rows
 from fairtrial.errors import InputError, MachineError
 from fairtrial.files import place_aside
 from fairtrial.paths import locate
-from fairtrial.study.complaints import make_error, validate
-from fairtrial.study.document import Document
+from fairtrial.settings.complaints import make_error, validate
+from fairtrial.settings.document import Document
 from fairtrial.study.task import ImagesTask
 
 TEST_PURPOSE = "images.test"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.noise import NOISES
 from fairtrial.randomness import make_stream
 from fairtrial.study.task import LinearTask, LineTask
 
@@ -63,7 +62,7 @@ def _draw_dataset(
             shared = make_stream(seed, f"{purpose}.shared").standard_normal((n_rows, 1))
             X = np.sqrt(1.0 - correlation) * X + np.sqrt(correlation) * shared
         stream = make_stream(seed, f"{purpose}.noise")
-        noise = NOISES[task.noise.kind].draw(stream, n_rows, task.noise)
+        noise = task.noise.draw(stream, n_rows)
         y = X @ weights + task.intercept + noise
         return X.astype(np.float32), y.astype(np.float32)
 

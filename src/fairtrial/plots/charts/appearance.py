@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from fairtrial.kinds.registry import label_kind, list_looks
+
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"
 INK, MUTED, NEUTRAL, FAINT = "#3B414A", "#7A818C", "#F4F4F2", "#C3C8CF"
@@ -55,17 +57,6 @@ THEME: dict[str, Any] = {
 }  # fmt: skip
 """The look of every chart."""
 
-NAMES = {
-    "mse": "MSE",
-    "mae": "MAE",
-    "huber": "Huber",
-    "hybrid": "Hybrid",
-    "cross_entropy": "cross-entropy",
-    "adam": "Adam",
-    "sgd": "SGD",
-    "rmsprop": "RMSProp",
-}
-
 
 def show_metric(name: str) -> str:
     """Return the name of a metric or a curve for readers.
@@ -97,23 +88,22 @@ DASHES = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3), (12, 4), (10, 3, 2, 3, 2, 3))
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 N_LOOKS = len(COLOURS) * len(DASHES)
 """The most series that lines or marks can distinguish; more need names beside them."""
-_FIRST = {
-    "MSE": (BLUE, 0, 0), "MAE": (VERMILLION, 1, 1), "Huber": (GREEN, 2, 2),
-    "Hybrid": (PURPLE, 3, 3), "Adam": (ORANGE, 0, 0), "SGD": (SKY, 0, 1), "RMSProp": (BLACK, 0, 2),
-}  # fmt: skip
-"""Colour, and the places of dash and shape, of each known kind."""
+_PALETTE = (
+    (BLUE, 0, 0), (VERMILLION, 1, 1), (GREEN, 2, 2), (PURPLE, 3, 3), (ORANGE, 0, 0), (SKY, 0, 1),
+    (BLACK, 0, 2),
+)  # fmt: skip
+"""Colours, each with the places of its first dash and shape; kinds name a place in here."""
 
 
 def _make_look(colour: str, dash: int, shape: int) -> Look:
     return Look(colour, DASHES[dash % len(DASHES)], SHAPES[shape % len(SHAPES)])
 
 
-_KNOWN = {name: _make_look(*first) for name, first in _FIRST.items()}
 # A colour that is used again has another dash and another shape.
 _LOOKS = [
     _make_look(colour, dash + turn, shape + turn)
     for turn in range(len(DASHES))
-    for colour, dash, shape in _FIRST.values()
+    for colour, dash, shape in _PALETTE
 ]
 
 
@@ -125,7 +115,7 @@ def show_kind(kind: str) -> str:
     >>> show_kind("mse"), show_kind("rmsprop"), show_kind("something new")
     ('MSE', 'RMSProp', 'something new')
     """
-    return NAMES.get(kind, kind)
+    return label_kind(kind)
 
 
 Looks = Mapping[str, Look]
@@ -147,7 +137,8 @@ def assign_looks(series: Sequence[str], given: Looks = MappingProxyType({})) -> 
     >>> assign_looks(["MAE", "mine"])["MAE"].colour
     '#D55E00'
     """
-    fixed = {name: look for name, look in {**_KNOWN, **given}.items() if name in series}
+    known = {name: _LOOKS[place] for name, place in list_looks().items()}
+    fixed = {name: look for name, look in {**known, **given}.items() if name in series}
     free = [look for look in _LOOKS if look not in fixed.values()] or _LOOKS
     strangers = [name for name in series if name not in fixed]
     others = {name: free[i % len(free)] for i, name in enumerate(strangers)}

@@ -30,7 +30,7 @@ from fairtrial.report.blocks import (
 from fairtrial.report.blocks import Text as Paragraph
 from fairtrial.results.results import Results
 from fairtrial.results.verdicts import PARTS
-from fairtrial.study.complaints import write_setting
+from fairtrial.settings.complaints import write_setting
 
 ORDER = ("reversed", "equivalent", "undecided", "holds")
 """Verdicts, the most surprising first."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from fairtrial.kinds.plugins import list_loaded
 from fairtrial.report.blocks import Code, Facts, Fold, Part, Section, Table, row_of
 from fairtrial.report.blocks import Rows as TableRows
 from fairtrial.results.results import Results
@@ -41,6 +43,12 @@ def build_reproducibility(
         Fold(f"{STUDY}: {trial.study.name}", [Code((trial.folder / STUDY).read_text("utf-8"))])
         for trial in trials
     ]
+    files += [
+        Fold(f"{Path(one.path).name}: SHA-256 {one.sha256}", [Code(one.text)])
+        for one in dict.fromkeys(
+            one for trial in trials for one in list_loaded(trial.study.plugins)
+        )
+    ]
     columns = ["study", "runs", "seeds", "data"]
     return Section(
         "reproducibility",
@@ -52,7 +60,7 @@ def build_reproducibility(
             *more,
             *_build_verification(environment.get("verification")),
             Part("Seeds and data", [Table("seeds", SEEDS_CAPTION, columns, [TableRows(seeds)])]),
-            Part("Study files, as run", files),
+            Part("Study files and plugins, as run", files),
         ],
     )
 

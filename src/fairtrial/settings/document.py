@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fairtrial.errors import InputError
 from fairtrial.paths import expand_path
-from fairtrial.study.hints import hint_toml
+from fairtrial.settings.hints import hint_toml
 
 if TYPE_CHECKING:
     from tree_sitter import Node

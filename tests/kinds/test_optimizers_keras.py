@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from by_hand import recipe
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
-from fairtrial.training.optimizer import apply_updates, init_slots
 from fairtrial.training.parameters import Parameters
+from fairtrial.training.updates import apply_updates, init_slots
 
 # Our settings; Keras' class; the names that Keras has for the settings.
 CASES = [

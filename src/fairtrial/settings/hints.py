@@ -9,7 +9,7 @@ from datetime import date, time
 
 from pydantic import BaseModel
 
-from fairtrial.study.names import find_same, list_names, suggest
+from fairtrial.settings.names import find_same, list_names, suggest
 
 LISTED = ("arms", "baselines", "claims")
 TABLES = ("task", "recipe", "vary")
@@ -154,8 +154,7 @@ def find_elsewhere(name: str, names: Mapping[str, bool | None], table: str = "")
 
     Examples
     --------
-    >>> from fairtrial.study.recipe import Recipe
-    >>> find_elsewhere("patience", list_names([Recipe]))
+    >>> find_elsewhere("patience", {"schedule.patience": None, "stopping.patience": None})
     "'schedule.patience' or 'stopping.patience'"
     """
     found = [other for other in names if find_same(name, [other.rpartition(".")[2]])]

@@ -6,14 +6,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from by_hand import DECAYS, Judge, recipe
-from by_hand import list_kinds as list_names
-from fairtrial.study import recipe as recipes
+from by_hand import Judge, recipe
+from fairtrial.kinds.schedules import SCHEDULES, linear, schedule_rate
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.parameters import Parameters
-from fairtrial.training.schedule import decay
 from fairtrial.training.step import init_state, judge
 from fairtrial.training.trace import OUTCOMES
+from reference.schedules import FACTORS, find_factor
 
 
 def halving(patience, floor=1e-9):
@@ -25,10 +24,11 @@ def follow(recipes, losses):
     shape = (len(recipes),)
     numbers = make_numbers(recipes, shape)
     at = Parameters(tf.zeros((1, *shape)), tf.zeros(shape))
-    state, rates = init_state(list_kinds(recipes), at, numbers, 1), []
+    kinds = list_kinds(recipes)
+    state, rates = init_state(kinds, at, numbers, 1), []
     for step, loss in enumerate(losses):
         last = numbers["steps"] - 1
-        state = judge(state, tf.fill(shape, np.float32(loss)), numbers, step, last, at)
+        state = judge(kinds, state, tf.fill(shape, np.float32(loss)), numbers, step, last, at)
         rates.append(state.learning_rate.numpy())
     return [
         (OUTCOMES[outcome], int(ended_at), [float(rate[lane]) for rate in rates])
@@ -55,29 +55,30 @@ def assert_follows(recipes, losses):
 
 
 def test_every_schedule_has_its_row():
-    assert set(list_names(recipes.Schedule)) == set(DECAYS)
+    assert {kind.name for kind in SCHEDULES} == set(FACTORS)
 
 
 def test_lanes_decay_for_themselves():
-    """A lane for each schedule, of lengths of their own: the rates of all steps."""
-    lanes = [recipe(steps=10 + 5 * place, schedule=kind) for place, kind in enumerate(DECAYS)]
+    """A lane for each schedule, and for a product of two, of different lengths."""
+    schedules = [*FACTORS, ["linear", "cosine"]]
+    lanes = [recipe(steps=10 + 5 * place, schedule=one) for place, one in enumerate(schedules)]
     kinds, numbers = list_kinds(lanes), make_numbers(lanes, (len(lanes),))
     rate = numbers["optimizer.learning_rate"]
-    found = np.stack([decay(kinds.decays, rate, numbers, step) for step in range(10)])
+    found = np.stack([schedule_rate(kinds.schedules, rate, numbers, step) for step in range(10)])
     for lane, one in enumerate(lanes):
-        share = np.array([DECAYS[one.schedule.kind](step / one.steps) for step in range(10)])
+        share = np.array([find_factor(one, step / one.steps, step) for step in range(10)])
         np.testing.assert_allclose(found[:, lane], 0.01 * share, rtol=1e-5)
 
 
 def test_the_steps_of_an_epoch_count():
     one = recipe("cross_entropy", epochs=4, batch_size=8, schedule="linear")
     numbers = make_numbers([one], (), n_batches=5)
-    rate = decay(("linear",), numbers["optimizer.learning_rate"], numbers, 15)
+    rate = schedule_rate((linear().variant,), numbers["optimizer.learning_rate"], numbers, 15)
     assert float(rate) == pytest.approx(0.01 / 4)
 
 
 def test_without_decays_the_rate_is_left_alone():
-    assert decay((), 0.3, {}, 7) == 0.3
+    assert schedule_rate((), 0.3, {}, 7) == 0.3
 
 
 def test_halves_after_exactly_its_patience():

@@ -13,9 +13,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from fairtrial.errors import InputError
 from fairtrial.paths import locate
-from fairtrial.study.complaints import describe_all, make_error
-from fairtrial.study.document import Document
-from fairtrial.study.plain import make_plain
+from fairtrial.settings.complaints import describe_all, make_error
+from fairtrial.settings.document import Document
+from fairtrial.settings.plain import make_plain
 
 
 class Settings(BaseModel):
@@ -27,7 +27,13 @@ class Settings(BaseModel):
 
         def __init__(self, **values: Any) -> None:
             try:
-                super().__init__(**make_plain(values))
+                # Settings stay what they are, also where a later study has other kinds.
+                super().__init__(
+                    **{
+                        name: value if isinstance(value, BaseModel) else make_plain(value)
+                        for name, value in values.items()
+                    }
+                )
             except ValidationError as error:
                 raise make_error(
                     Document(type(self).__name__, {}), describe_all(error, type(self))

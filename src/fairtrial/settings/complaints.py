@@ -13,9 +13,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from fairtrial.errors import InputError
-from fairtrial.study.document import Document, Place
-from fairtrial.study.hints import hint_name, hint_value
-from fairtrial.study.names import list_kinds, list_models, suggest
+from fairtrial.settings.document import Document, Place
+from fairtrial.settings.hints import hint_name, hint_value
+from fairtrial.settings.names import list_kinds, list_models, suggest
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -204,14 +204,14 @@ def _locate(loc: tuple[int | str, ...], model: type[BaseModel]) -> tuple[Place, 
     known: list[str] = []
     here = [model]
     for part in loc:
-        is_union = len(here) > 1
-        tagged = [m for m in here if is_union and part in (*list_kinds(m), m.__name__)]
-        if tagged:  # Pydantic names the member of a union; a study file does not.
+        tagged = [m for m in here if part in (*list_kinds(m), m.__name__)]
+        is_field = len(here) == 1 and part in here[0].model_fields
+        if tagged and not is_field:  # Pydantic names the member of a union; a study file does not.
             here = tagged
             continue
         place = (*place, part)
         if isinstance(part, str):
             known = list(dict.fromkeys(name for m in here for name in m.model_fields))
             fields = [m.model_fields[part] for m in here if part in m.model_fields]
-            here = [m for field in fields for m in list_models(field.annotation)]
+            here = [m for field in fields for m in list_models(field)]
     return place, known

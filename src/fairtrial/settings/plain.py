@@ -42,6 +42,8 @@ def make_plain(value: Any, depth: int = 0) -> Any:
         return {_make_key(key): make_plain(each, depth + 1) for key, each in value.items()}
     if isinstance(value, Enum):
         return make_plain(value.value, depth)
+    if callable(to_plain := getattr(value, "to_plain", None)):  # A kind, for its name.
+        return to_plain()
     listed = _list_values(value)
     if not isinstance(listed, list):
         return listed

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-import scipy.special
 import tensorflow as tf
 
-from by_hand import LOSSES as EXPECTED
-from by_hand import list_kinds, recipe
-from fairtrial.study import recipe as recipes
-from fairtrial.training import loss
-from fairtrial.training.hyperparameters import make_numbers
+from by_hand import recipe
+from fairtrial.kinds.class_losses import cross_entropy
+from fairtrial.kinds.losses import LOSSES, average_losses
+from fairtrial.training.hyperparameters import list_kinds, make_numbers
+from reference.losses import CLASS_LOSSES
+from reference.losses import LOSSES as EXPECTED
 
 # One row for each loss, or more: its settings.
 CASES = [
@@ -24,6 +24,10 @@ CASES = [
 RESIDUALS = np.array([-7.5, -1.2, -0.31, -0.2, 0.05, 0.29, 0.6, 0.99, 1.01, 40.0])
 
 
+def terms_of(*cases):
+    return list_kinds([recipe(case) for case in cases]).losses
+
+
 def numbers_of(*cases, shape=(), dtype=tf.float64):
     numbers = make_numbers([recipe(case) for case in cases], shape)
     return {name: tf.cast(number, dtype) for name, number in numbers.items()}
@@ -33,7 +37,7 @@ def numbers_of(*cases, shape=(), dtype=tf.float64):
 def test_value(case):
     settings_of_loss = recipe(case).loss
     expected = EXPECTED[settings_of_loss.kind].value(RESIDUALS, settings_of_loss).mean()
-    found = loss.regression_loss(tf.constant(RESIDUALS), numbers_of(case))
+    found = average_losses(terms_of(case), tf.constant(RESIDUALS), numbers_of(case))
     assert found.dtype == tf.float64
     # Settings pass through float32: 0.3 is not exact there.
     assert float(found) == pytest.approx(expected, rel=1e-7)
@@ -46,7 +50,7 @@ def test_gradient(case):
     residuals = tf.constant(RESIDUALS)
     with tf.GradientTape() as tape:
         tape.watch(residuals)
-        found = loss.regression_loss(residuals, numbers_of(case))
+        found = average_losses(terms_of(case), residuals, numbers_of(case))
     rises = value(RESIDUALS + width, settings_of_loss) - value(RESIDUALS - width, settings_of_loss)
     expected = rises / (2 * width) / len(RESIDUALS)
     np.testing.assert_allclose(tape.gradient(found, residuals), expected, rtol=1e-6, atol=1e-9)
@@ -59,7 +63,7 @@ def test_lanes_of_all_losses_at_once():
         for case, row in zip(CASES, residuals, strict=True)
     ]
     numbers = numbers_of(*CASES, shape=(1, len(CASES)))
-    found = loss.regression_loss(tf.constant(residuals[None]), numbers)
+    found = average_losses(terms_of(*CASES), tf.constant(residuals[None]), numbers)
     np.testing.assert_allclose(found, [expected], rtol=1e-7)
 
 
@@ -67,16 +71,15 @@ def test_absent_terms_do_not_overflow():
     """A residual that is too large to square is no harm to a lane that does not square it."""
     residuals = tf.constant([[[1e30], [1e30]]])
     numbers = numbers_of("mae", "mse", shape=(1, 2), dtype=tf.float32)
-    found = loss.regression_loss(residuals, numbers).numpy()[0]
+    found = average_losses(terms_of("mae", "mse"), residuals, numbers).numpy()[0]
     assert found[0] == np.float32(1e30)
     assert np.isinf(found[1])
 
 
-def test_every_kind_has_its_place():
-    kinds = list_kinds(recipes.Loss)
-    assert {*loss.LOSSES, "cross_entropy"} == set(kinds)
-    assert {recipe(case).loss.kind for case in CASES} == set(loss.LOSSES)
-    assert set(EXPECTED) == set(loss.LOSSES)
+def test_every_loss_has_a_case_and_a_reference():
+    on_numbers = {kind.name for kind in LOSSES if not kind.settings().on_classes}
+    assert {recipe(case).loss.kind for case in CASES} == on_numbers == set(EXPECTED)
+    assert {kind.name for kind in LOSSES} - on_numbers == set(CLASS_LOSSES)
 
 
 # ------------------------------------------------------------------------- softmax cross-entropy
@@ -86,11 +89,11 @@ LABELS = np.array([0, 3, 1, 1, 2, 0, 3], np.int32)
 
 
 def expected_cross_entropy(logits):
-    return -scipy.special.log_softmax(logits, axis=1)[np.arange(len(LABELS)), LABELS]
+    return CLASS_LOSSES["cross_entropy"](logits, LABELS, None)
 
 
 def test_cross_entropy_value():
-    found = loss.softmax_cross_entropy(tf.constant(LOGITS), tf.constant(LABELS))
+    found = cross_entropy(tf.constant(LOGITS), tf.constant(LABELS))
     np.testing.assert_allclose(found, expected_cross_entropy(LOGITS), rtol=1e-12)
 
 
@@ -98,7 +101,7 @@ def test_cross_entropy_gradient():
     logits, width = tf.constant(LOGITS), 1e-6
     with tf.GradientTape() as tape:
         tape.watch(logits)
-        found = tf.reduce_sum(loss.softmax_cross_entropy(logits, tf.constant(LABELS)))
+        found = tf.reduce_sum(cross_entropy(logits, tf.constant(LABELS)))
     expected = np.zeros_like(LOGITS)
     for place in np.ndindex(LOGITS.shape):
         nudge = np.zeros_like(LOGITS)
@@ -110,12 +113,12 @@ def test_cross_entropy_gradient():
 
 def test_cross_entropy_of_lanes():
     lanes = np.stack([LOGITS, LOGITS * 0.1 + 2, -LOGITS], axis=-1)
-    found = loss.softmax_cross_entropy(tf.constant(lanes), tf.constant(LABELS))
+    found = cross_entropy(tf.constant(lanes), tf.constant(LABELS))
     expected = [expected_cross_entropy(lanes[..., lane]) for lane in range(3)]
     np.testing.assert_allclose(found, np.stack(expected, -1), rtol=1e-12)
 
 
 def test_cross_entropy_of_huge_logits():
     logits = tf.constant([[1e4, 0.0, -1e4], [-1e38, 1e38, 0.0]])
-    found = loss.softmax_cross_entropy(logits, tf.constant([1, 1]))
+    found = cross_entropy(logits, tf.constant([1, 1]))
     np.testing.assert_allclose(found, [1e4, 0.0], rtol=1e-6)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any, get_args
+from typing import Annotated, Any, Protocol, get_args, get_origin, runtime_checkable
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 MOST_LISTED = 20  # Names that a sentence lists.
 
@@ -24,6 +25,9 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in settings.items():
         if isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{key}.")
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            for position, each in enumerate(value):
+                flat |= flatten(each, f"{prefix}{key}.{position}.")
         elif value is not None:
             flat[prefix + key] = value
     return flat
@@ -44,11 +48,30 @@ def set_at(settings: dict[str, Any], name: str, value: object) -> None:
     settings[last] = copy.deepcopy(value)
 
 
-def list_models(annotation: Any) -> list[type[BaseModel]]:
-    """Return the models that a field's annotation names, e.g. the members of a union."""
+@runtime_checkable
+class Choice(Protocol):
+    """What stands at a field whose models are known when asked for, such as a family of kinds."""
+
+    def list_models(self) -> list[type[Any]]:
+        """Return the models that the field may hold."""
+        ...
+
+
+def list_models(field: FieldInfo) -> list[type[BaseModel]]:
+    """Return the models that a field may hold, e.g. the settings of all kinds of a family."""
+    return _list_models(field.annotation, field.metadata)
+
+
+def _list_models(annotation: Any, metadata: Iterable[Any] = ()) -> list[type[BaseModel]]:
+    for one in metadata:
+        if isinstance(one, Choice):
+            return one.list_models()
+    if get_origin(annotation) is Annotated:
+        annotation, *metadata = get_args(annotation)
+        return _list_models(annotation, metadata)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [model for part in get_args(annotation) for model in list_models(part)]
+    return [model for part in get_args(annotation) for model in _list_models(part)]
 
 
 def list_kinds(model: type[BaseModel]) -> list[str]:
@@ -74,14 +97,15 @@ def list_names(models: Iterable[type[BaseModel]], prefix: str = "") -> dict[str,
 
     Examples
     --------
-    >>> from fairtrial.study.recipe import Adam, Penalty, Sgd
-    >>> list(list_names([Sgd, Penalty], "x."))
-    ['x.kind', 'x.learning_rate', 'x.momentum', 'x.l2', 'x.l1']
+    >>> from pydantic import create_model
+    >>> clip = create_model("Clip", most=(float, 1.0))
+    >>> list_names([create_model("Rule", rate=(float, 0.1), clip=(clip, clip()))], "x.")
+    {'x.rate': None, 'x.clip': False, 'x.clip.most': None}
     """
     names: dict[str, bool | None] = {}
     for model in models:
         for name, field in model.model_fields.items():
-            inner = list_models(field.annotation)
+            inner = list_models(field)
             has_kinds = any("kind" in member.model_fields for member in inner)
             names.setdefault(prefix + name, has_kinds if inner else None)
             names |= list_names(inner, f"{prefix}{name}.")
@@ -124,23 +148,20 @@ OTHER_NAMES = {
     "exclude": "drop ignore dropcolumns",
     "rows": "nrows n nsamples samples",
     "scale": "sigma std stddev",
-    "mse": "meansquarederror squarederror l2 leastsquares quadratic",
-    "mae": "meanabsoluteerror absoluteerror l1",
-    "huber": "smoothl1",
-    "cross_entropy": "logloss softmax nll categoricalcrossentropy sparsecategoricalcrossentropy ce",
-    "sgd": "gd gradientdescent momentum",
-    "adam": "adamw",
-    "normal": "gaussian randomnormal",
-    "constant": "zeros zero ones",
     "fashion_mnist": "mnist fashion",
     "table": "csv parquet dataframe file",
     "random_forest": "rf forest",
     "svm": "svc",
     "nearest_neighbours": "knn nearestneighbors",
-    "halve_on_plateau": "plateau reducelronplateau",
     "test_accuracy": "accuracy acc",
     "r2": "rsquared r2score",
 }
+
+
+def note_other_names(name: str, words: str) -> None:
+    """Note what others call a kind; in the form of `simplify`."""
+    if words:
+        OTHER_NAMES[name] = words
 
 
 def simplify(name: str) -> str:

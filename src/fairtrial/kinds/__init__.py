@@ -1,0 +1,5 @@
+"""Kinds: every loss, optimizer, schedule, start and noise is one function with its facts."""
+
+from fairtrial.kinds import class_losses, inits, injections, losses, noises, optimizers, schedules
+
+__all__ = ["class_losses", "inits", "injections", "losses", "noises", "optimizers", "schedules"]

@@ -1,0 +1,110 @@
+"""Losses on classes: what a run on classes minimises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, overload
+
+from fairtrial.kinds.kind import Kind, Variant
+from fairtrial.kinds.losses import (
+    LOSSES,
+    NO_MINIMISER,
+    AnyLossSettings,
+    CrossEntropy,
+    Terms,
+)
+from fairtrial.kinds.registry import decorate
+from fairtrial.kinds.tensors import tf
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ClassLoss(Kind[P]):
+    """A loss on classes.
+
+    Attributes
+    ----------
+    minimiser : CrossEntropy or str
+        `CrossEntropy()` if the loss is that; else the reason why no exact minimiser is known.
+    """
+
+    family = LOSSES
+    data = ("logits", "labels")
+    compiled = True
+    on_classes = True
+    slope_bound = knee = None
+
+    minimiser: CrossEntropy | str = NO_MINIMISER
+
+    def list_terms(self, settings: AnyLossSettings) -> Terms:
+        """Return the losses that it is the sum of: itself."""
+        return [(settings, 1.0)]
+
+
+@overload
+def class_loss(function: Callable[Concatenate[Any, Any, P], Any], /) -> ClassLoss[P]: ...
+@overload
+def class_loss(
+    *,
+    minimiser: CrossEntropy | str = ...,
+    label: str = ...,
+    also: str = ...,
+    look: int | None = ...,
+) -> Callable[[Callable[Concatenate[Any, Any, P], Any]], ClassLoss[P]]: ...
+def class_loss(function: Any = None, /, **facts: Any) -> Any:
+    """Make a loss on classes of a function of logits and labels; the facts are `ClassLoss`'s.
+
+    Parameters
+    ----------
+    function : callable
+        Of logits, (B, K, ...), with any lane axes last, and of labels, (B,), classes from 0. It
+        returns the loss of each row, (B, ...). Its numbers broadcast over the lanes.
+    """
+    return decorate(ClassLoss, function, facts)
+
+
+@class_loss(
+    minimiser=CrossEntropy(),
+    label="cross-entropy",
+    also="logloss softmax nll categoricalcrossentropy sparsecategoricalcrossentropy ce",
+)
+def cross_entropy(logits: Any, labels: Any) -> Any:
+    """Mean softmax cross-entropy, in nats.
+
+    The largest logit is taken off first, so no exponential overflows.
+
+    References
+    ----------
+    Cox (1958), "The regression analysis of binary sequences".
+    """
+    shifted = logits - tf.stop_gradient(tf.reduce_max(logits, 1, keepdims=True))
+    n_lane_axes = logits.shape.rank - 2
+    one_hot = tf.one_hot(labels, logits.shape[1], dtype=logits.dtype)
+    one_hot = tf.reshape(one_hot, (-1, logits.shape[1], *[1] * n_lane_axes))
+    return tf.math.log(tf.reduce_sum(tf.exp(shifted), 1)) - tf.reduce_sum(shifted * one_hot, 1)
+
+
+def measure_labels(
+    terms: tuple[Variant, ...], logits: Any, labels: Any, numbers: Any
+) -> Any:  # fmt: skip
+    """Return the loss of each row, (B, ...), by each lane's own loss.
+
+    Parameters
+    ----------
+    terms : tuple of Variant
+        The losses in use.
+    logits, labels : (B, K, ...), (B,)
+    numbers : mapping of str to (...)
+        The weight of each term, 1 in its lanes and 0 in others, and the numbers of the terms.
+    """
+    if len(terms) == 1:
+        return terms[0].apply(logits, labels, numbers=numbers)
+    losses = []
+    for term in terms:
+        weight = numbers[term.weight]
+        # Logits of 0 are harmless, so that what other lanes do not use cannot be NaN there.
+        safe = logits * tf.cast(weight != 0, logits.dtype)
+        losses.append(weight * term.apply(safe, labels, numbers=numbers))
+    return tf.add_n(losses)

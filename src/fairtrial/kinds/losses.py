@@ -1,0 +1,264 @@
+"""Losses on numbers: what a run on numeric targets minimises.
+
+A loss is a function of the residual, or a sum of other losses with weights (`mixture`). A stack
+computes each function once, for all lanes that use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Concatenate, NamedTuple, ParamSpec, overload
+
+import numpy as np
+from pydantic import Field
+
+from fairtrial.kinds.kind import Kind, KindSettings, Variant
+from fairtrial.kinds.registry import Family, decorate
+from fairtrial.kinds.tensors import tf
+from fairtrial.settings.base import Positive
+
+P = ParamSpec("P")
+
+NO_MINIMISER = "its loss states no exact minimiser"
+
+
+class Pieces(NamedTuple):
+    """A loss of the form `a r² + c |r|` whose kink is rounded within `width`, for `optimum`."""
+
+    a: float
+    c: float
+    width: float
+
+
+class CrossEntropy(NamedTuple):
+    """The loss is the softmax cross-entropy, for `optimum`."""
+
+
+class AnyLossSettings(KindSettings):
+    """Settings of a loss, on numbers or on classes."""
+
+    @property
+    def on_classes(self) -> bool:
+        """Whether it acts on classes; else on numbers."""
+        return self.definition.on_classes
+
+    @property
+    def minimiser(self) -> Pieces | CrossEntropy | str:
+        """How its exact minimiser is found, or the reason why none is known."""
+        return self.ask(self.definition.minimiser)
+
+    @property
+    def slope_bound(self) -> float | None:
+        """The largest slope that it has; None if there is no bound."""
+        return self.ask(self.definition.slope_bound)
+
+    @property
+    def knee(self) -> float | None:
+        """The residual at which it turns from half of a square into a straight line, if it does."""
+        return self.ask(self.definition.knee)
+
+    @property
+    def terms(self) -> Terms:
+        """The losses that it is the sum of, each with its weight; most losses are their own."""
+        return self.definition.list_terms(self)
+
+
+Terms = list[tuple[AnyLossSettings, float]]
+"""Losses, each with its weight."""
+LOSSES: Family[AnyLossSettings] = Family("loss", AnyLossSettings)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Loss(Kind[P]):
+    """A loss on numbers.
+
+    Attributes
+    ----------
+    minimiser : callable or str
+        A function of its settings that writes it as `Pieces`; or the reason why there is none.
+    slope_bound : callable, float or None
+        The largest slope; a loss with one is finite at every finite residual.
+    knee : callable or None
+        The residual at which it turns from half of a square into a straight line.
+    """
+
+    family = LOSSES
+    data = ("residual",)
+    compiled = True
+    on_classes = False
+
+    minimiser: Callable[..., Pieces] | str = NO_MINIMISER
+    slope_bound: Callable[..., float] | float | None = None
+    knee: Callable[..., float] | None = None
+
+    def list_terms(self, settings: AnyLossSettings) -> Terms:
+        """Return the losses that it is the sum of, each with its weight."""
+        return [(settings, 1.0)]
+
+    def guard(self, residual: Any, weight: Any) -> Any:
+        """Make residuals harmless in lanes of weight 0 where the function might overflow."""
+        if self.slope_bound is not None:
+            return residual
+        return residual * tf.cast(weight != 0, residual.dtype)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Mixture(Loss[P]):
+    """A loss that is a sum of others; its function returns them, each with its weight."""
+
+    data = ()
+
+    def list_terms(self, settings: AnyLossSettings) -> Terms:
+        """Return the losses that it is the sum of, each with its weight."""
+        return self.function(**settings.own)
+
+
+@overload
+def loss(function: Callable[Concatenate[Any, P], Any], /) -> Loss[P]: ...
+@overload
+def loss(
+    *,
+    minimiser: Callable[..., Pieces] | str = ...,
+    slope_bound: Callable[..., float] | float | None = ...,
+    knee: Callable[..., float] | None = ...,
+    label: str = ...,
+    also: str = ...,
+    look: int | None = ...,
+) -> Callable[[Callable[Concatenate[Any, P], Any]], Loss[P]]: ...
+def loss(function: Any = None, /, **facts: Any) -> Any:
+    """Make a loss on numbers of a function of the residual; the facts are those of `Loss`.
+
+    Parameters
+    ----------
+    function : callable
+        Of the residual, (..., N): target minus prediction, in target units. It returns the loss of
+        each row. Its numbers broadcast over the residual.
+    """
+    return decorate(Loss, function, facts)
+
+
+def mixture(
+    *,
+    minimiser: Callable[..., Pieces] | str = NO_MINIMISER,
+    label: str = "",
+    also: str = "",
+    look: int | None = None,
+) -> Callable[[Callable[P, Terms]], Mixture[P]]:
+    """Make a loss of a function of its settings that returns other losses, each with its weight."""
+    facts = {"minimiser": minimiser, "label": label, "also": also, "look": look}
+    return decorate(Mixture, None, facts)
+
+
+@loss(
+    minimiser=lambda: Pieces(1.0, 0.0, 0.0),
+    label="MSE",
+    also="meansquarederror squarederror l2 leastsquares quadratic",
+    look=0,
+)
+def mse(residual: Any) -> Any:
+    """Mean squared error, in squared target units.
+
+    References
+    ----------
+    Legendre (1805), "Nouvelles méthodes pour la détermination des orbites des comètes".
+    """
+    return residual * residual
+
+
+@loss(
+    minimiser=lambda: Pieces(0.0, 1.0, 0.0),
+    slope_bound=1.0,
+    label="MAE",
+    also="meanabsoluteerror absoluteerror l1",
+    look=1,
+)
+def mae(residual: Any) -> Any:
+    """Mean absolute error, in target units.
+
+    References
+    ----------
+    Bloomfield and Steiger (1983), "Least absolute deviations".
+    """
+    return tf.abs(residual)
+
+
+@loss(
+    minimiser=lambda delta: Pieces(0.0, delta, delta),
+    slope_bound=lambda delta: delta,
+    knee=lambda delta: delta,
+    also="smoothl1",
+    label="Huber",
+    look=2,
+)
+def huber(residual: Any, *, delta: Positive = 1.0) -> Any:
+    """Huber's loss: quadratic within `delta` (target units), linear beyond.
+
+    It is e²/2 within delta and delta (|e| - delta/2) beyond, in squared target units. Written with
+    a minimum it equals the two branches, and has no branch whose gradient could be NaN.
+
+    References
+    ----------
+    Huber (1964), doi:10.1214/aoms/1177703732.
+    """
+    size = tf.abs(residual)
+    within = tf.minimum(size, delta)
+    return within * (size - within * 0.5)
+
+
+@mixture(
+    minimiser=lambda alpha: Pieces(alpha, 1.0 - alpha, 0.0),
+    label="Hybrid",
+    look=3,
+)
+def hybrid(*, alpha: Annotated[float, Field(ge=0, le=1)] = 0.5) -> Terms:
+    """`alpha` MSE + (1 - `alpha`) MAE.
+
+    Its two parts are in squared target units and in target units.
+
+    References
+    ----------
+    The lab report, which adds the two losses so.
+    """
+    return [(mse(), alpha), (mae(), 1.0 - alpha)]
+
+
+def measure_rows(settings: AnyLossSettings, residual: np.ndarray) -> np.ndarray:
+    """Return the loss of each residual, (N,), in float64."""
+    values = [
+        weight * np.asarray(term.definition.function(tf.constant(residual), **term.own))
+        for term, weight in settings.terms
+    ]
+    return np.sum(values, 0)
+
+
+def average_losses(terms: tuple[Variant, ...], residual: Any, numbers: Any) -> Any:
+    """Mean loss over the rows, for one run or for each lane.
+
+    Parameters
+    ----------
+    terms : tuple of Variant
+        The losses in use.
+    residual : (N,) or (S, L, N)
+        Target minus prediction, in target units.
+    numbers : mapping of str to (...)
+        The weight of each term, 0 in lanes without it, and the numbers of the terms.
+
+    Returns
+    -------
+    () or (S, L)
+        For one run the sum of the terms' means, in the order of the textbook formula, so that a
+        replay agrees to the last digit; for lanes the mean of the terms' sum, which is one pass.
+    """
+
+    def spread(number: Any) -> Any:
+        return tf.expand_dims(number, -1)
+
+    losses = []
+    for term in terms:
+        weight = spread(numbers[term.weight])
+        safe = term.kind.guard(residual, weight) if len(terms) > 1 else residual
+        losses.append(weight * term.apply(safe, numbers=numbers, spread=spread))
+    if residual.shape.rank == 1:
+        return tf.add_n([tf.reduce_mean(each, -1) for each in losses])
+    return tf.reduce_mean(tf.add_n(losses), -1)

@@ -1,0 +1,63 @@
+"""The page of the docs that lists all kinds: `python -m fairtrial.kinds.reference`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+
+from pydantic_core import PydanticUndefined
+
+from fairtrial.kinds.kind import FAMILIES, Kind
+from fairtrial.kinds.registry import Family
+
+HEAD = """# Kinds
+
+Every kind that a study may name, by family. A kind without settings may be its bare name. This page
+is made from the registry. [own_kinds.md](own_kinds.md) says how to add your own.
+"""
+TITLES = {
+    "loss": "Losses", "optimizer": "Optimizers", "schedule": "Schedules", "init": "Starts",
+    "noise": "Noise of synthetic tasks", "data_noise": "Noise injected in targets or features",
+    "weight_noise": "Noise injected in weights",
+    "rate_noise": "Noise injected in the learning rate",
+}  # fmt: skip
+
+
+def format_reference() -> str:
+    """Write the page, as Markdown."""
+    return "\n".join([HEAD, *(line for family in FAMILIES.values() for line in _list(family))])
+
+
+def list_names(family: str) -> str:
+    """Write the names of a family's kinds, as the starter file has them: `a | b`."""
+    return " | ".join(kind.name for kind in FAMILIES[family])
+
+
+def _list(family: Family) -> Iterator[str]:
+    yield f"## {TITLES[family.name]}\n"
+    yield "| kind | settings (defaults) | meaning | source |"
+    yield "|---|---|---|---|"
+    for kind in family:
+        cells = kind.name, _list_settings(kind), " ".join(kind.description.split()), _source(kind)
+        yield "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+    yield ""
+
+
+def _list_settings(kind: Kind[...]) -> str:
+    return ", ".join(
+        f"`{name}`" if one.default in (None, PydanticUndefined) else f"`{name}` ({one.default})"
+        for name, one in kind.settings.model_fields.items()
+        if name != "kind"
+    )
+
+
+def _source(kind: Kind[...]) -> str:
+    """Return what stands below the heading References of the docstring."""
+    text = inspect.cleandoc(kind.function.__doc__ or "")
+    return " ".join(text.partition("References\n----------\n")[2].split())
+
+
+if __name__ == "__main__":
+    import fairtrial.kinds  # noqa: F401 - registers them
+
+    print(format_reference(), end="")

@@ -1,0 +1,31 @@
+"""TensorFlow, loaded when it is first used: files of kinds are imported without it."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+else:
+
+    class _LazyModule(ModuleType):
+        """A module whose first attribute loads it."""
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("__"):  # Asked by tools that look at modules.
+                raise AttributeError(name)
+            from fairtrial.loading import load_tensorflow
+
+            load_tensorflow()
+            import tensorflow
+
+            self.__dict__.update(vars(tensorflow))
+            return getattr(tensorflow, name)
+
+        def __reduce__(self) -> str:
+            return "tf"
+
+    tf = _LazyModule("tensorflow")
+
+__all__ = ["tf"]

@@ -1,0 +1,44 @@
+"""The laws of families of kinds: what must hold of a kind, and sentences about what breaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from fairtrial.kinds.kind import Kind
+from fairtrial.laws import draws, injections, losses, rates, updates
+
+# The laws of each family, by its name.
+LAWS: dict[str, Callable[[Any], Iterator[str]]] = {
+    "loss": losses.find_breaches,
+    "optimizer": updates.find_breaches,
+    "schedule": rates.find_breaches,
+    "init": draws.find_breaches_of_init,
+    "noise": draws.find_breaches_of_noise,
+    "data_noise": injections.find_breaches,
+    "weight_noise": injections.find_breaches,
+    "rate_noise": injections.find_breaches,
+}
+
+
+def find_breaches(kind: Kind[...]) -> list[str]:
+    """Check a kind by the laws of its family.
+
+    Parameters
+    ----------
+    kind : Kind
+        Any; with its default settings.
+
+    Returns
+    -------
+    list of str
+        A sentence for each law that it breaks; empty if it keeps them all.
+    """
+    found = []
+    if not (kind.function.__doc__ or "").strip():
+        found.append("it has no docstring: say in one what it is, with its unit")
+    try:
+        found += LAWS[kind.family.name](kind)
+    except Exception as error:
+        found.append(f"it ends with {type(error).__name__}: {str(error).strip().splitlines()[0]}")
+    return [f"{kind.name}: {one}." for one in found]

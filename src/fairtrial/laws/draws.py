@@ -1,0 +1,65 @@
+"""The laws of what is drawn outside of programs: starts, and the noise of tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from fairtrial.kinds.inits import Init
+from fairtrial.kinds.noises import Noise, NoiseSettings
+from fairtrial.laws.examples import make_example
+from fairtrial.randomness import make_stream
+
+N_ROWS = 20_000
+
+
+def find_breaches_of_init(kind: Init[...]) -> Iterator[str]:
+    """Yield what breaks the laws of a start."""
+    settings = make_example(kind)
+    for shapes in (((5,), ()), ((5, 3), (3,))):
+        for draw, shape, what in zip(
+            (settings.draw_weights, settings.draw_biases),
+            shapes,
+            ("weights", "biases"),
+            strict=True,
+        ):
+            one, same = (draw(make_stream(3, "law"), shape) for _ in range(2))
+            if one.shape != shape:
+                yield f"its {what} are {one.shape} where {shape} is asked for"
+                return
+            if not np.isfinite(one).all():
+                yield f"its {what} are not finite"
+            if not np.array_equal(one, same):
+                yield f"its {what} differ when they are drawn again from the same stream"
+
+
+def find_breaches_of_noise(kind: Noise[...]) -> Iterator[str]:
+    """Yield what breaks the laws of noise."""
+    settings = make_example(kind)
+    one, same = (np.asarray(settings.draw(make_stream(3, "law"), N_ROWS), float) for _ in range(2))
+    if one.shape != (N_ROWS,):
+        yield f"it draws {one.shape} for {N_ROWS} rows, and must draw one number per row"
+        return
+    if not np.isfinite(one).all():
+        yield "it draws numbers that are not finite"
+    if not np.array_equal(one, same):
+        yield "it draws other numbers when it is called again with the same stream"
+    if kind.density is not None:
+        yield from _compare_density(settings, one)
+
+
+def _compare_density(settings: NoiseSettings, drawn: np.ndarray) -> Iterator[str]:
+    """Yield a sentence where the shares of draws in bins are not what the density says."""
+    edges = np.quantile(drawn, np.linspace(0.01, 0.99, 21))
+    for low, high in pairwise(edges):
+        at = np.linspace(low, high, 201)
+        share = float(np.trapezoid(np.asarray(settings.measure_density(at)), at))
+        found = float(np.mean((drawn > low) & (drawn <= high)))
+        if abs(share - found) > 6 * np.sqrt(0.05 / len(drawn)):
+            yield (
+                f"its density says that {share:.3f} of the draws lie between {low:.3g} and "
+                f"{high:.3g}, and {found:.3f} do"
+            )
+            return

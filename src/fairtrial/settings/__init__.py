@@ -1,0 +1,1 @@
+"""What all settings share: their rules, their names, and the sentences about what is wrong."""

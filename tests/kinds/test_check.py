@@ -1,0 +1,64 @@
+"""`fairtrial check` runs a file of kinds and says in sentences what breaks the laws."""
+
+import pytest
+
+from fairtrial.cli.studies import check
+from fairtrial.errors import InputError
+from fairtrial.kinds.plugins import activate
+
+GOOD = '''
+import fairtrial as ft
+from fairtrial import tf
+
+@ft.optimizer(slots=("first", "second"), learning_rate=0.001)
+def adamw(gradient, parameter, slots, rate, count, *, beta1: float = 0.9, decay: float = 0.01):
+    """Adam with decoupled weight decay."""
+    change, slots = ft.adam(
+        gradient, parameter, slots, rate, count, beta1=beta1, beta2=0.999, epsilon=1e-7
+    )
+    return change - rate * decay * parameter, slots
+
+@ft.class_loss
+def brier(logits, labels):
+    """Sum of the squared errors of the softmax."""
+    shares = tf.nn.softmax(logits, axis=1)
+    one_hot = tf.one_hot(labels, logits.shape[1], dtype=logits.dtype)
+    one_hot = tf.reshape(one_hot, (-1, logits.shape[1], *[1] * (len(logits.shape) - 2)))
+    return tf.reduce_sum(tf.square(shares - one_hot), 1)
+'''
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("FAIRTRIAL_CACHE", str(tmp_path / "cache"))
+    yield
+    activate([])
+
+
+def test_good_file(tmp_path, capsys):
+    path = tmp_path / "my_kinds.py"
+    path.write_text(GOOD, encoding="utf-8")
+    check(path)
+    shown = capsys.readouterr().out
+    assert "optimizer adamw: Adam with decoupled weight decay." in shown
+    assert "loss brier: Sum of the squared errors" in shown
+    assert "All keep the laws of their families." in shown
+
+
+def test_broken_file(tmp_path):
+    path = tmp_path / "my_kinds.py"
+    text = GOOD.replace('slots=("first", "second")', 'slots=("first", "second", "third")')
+    path.write_text(text.replace("learning_rate=0.001", "learning_rate=0.002"), encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        check(path)
+    assert str(error.value) == (
+        f"{path}: adamw: it returns the slots first, second, and its decorator declares first, "
+        "second, third."
+    )
+
+
+def test_file_without_kinds(tmp_path):
+    path = tmp_path / "empty.py"
+    path.write_text("x = 1\n", encoding="utf-8")
+    with pytest.raises(InputError, match="has no kinds: decorate a function"):
+        check(path)

@@ -1,0 +1,97 @@
+"""Every registered kind keeps the laws of its family, has a source, and a reference in NumPy."""
+
+import pytest
+
+from fairtrial.kinds import losses, optimizers, schedules
+from fairtrial.kinds.kind import FAMILIES
+from fairtrial.laws import LAWS, find_breaches
+from reference import inits, injections, noises
+from reference.losses import CLASS_LOSSES, LOSSES
+from reference.optimizers import OPTIMIZERS
+from reference.schedules import FACTORS
+
+KINDS = [kind for family in FAMILIES.values() for kind in family]
+NAMES = [f"{kind.family.name} {kind.name}" for kind in KINDS]
+REFERENCES = {
+    "loss": {**LOSSES, **CLASS_LOSSES},
+    "optimizer": OPTIMIZERS,
+    "schedule": FACTORS,
+    "init": inits.INITS,
+    "noise": noises.NOISES,
+    "data_noise": injections.DATA,
+    "weight_noise": injections.WEIGHTS,
+    "rate_noise": injections.RATE,
+}
+
+
+def test_every_family_has_laws_and_references():
+    assert set(FAMILIES) == set(LAWS) == set(REFERENCES)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=NAMES)
+def test_kind_keeps_the_laws_of_its_family(kind):
+    assert find_breaches(kind) == []
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=NAMES)
+def test_kind_has_a_reference(kind):
+    assert kind.name in REFERENCES[kind.family.name]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=NAMES)
+def test_kind_has_a_label_and_names_its_source(kind):
+    assert kind.label
+    assert "References\n" in kind.function.__doc__
+
+
+# Functions that break a law, each with a part of the sentence that says so. They are registered
+# under names of their own and forgotten afterwards.
+def _broken_shape(residual):
+    """One number."""
+    return 0.0 * residual[:1]
+
+
+def _broken_slope_bound(residual):
+    """A square."""
+    return residual * residual
+
+
+def _broken_slots(gradient, parameter, slots, rate, count):
+    """A slot that is not declared."""
+    return -rate * gradient, {"memory": gradient}
+
+
+def _broken_change(gradient, parameter, slots, rate, count):
+    """The gradient by its own size, which may be 0."""
+    return -rate * gradient / abs(gradient), {}
+
+
+def _broken_factor(progress, step):
+    """Negative in the end."""
+    return 1.0 - 2.0 * progress
+
+
+def _broken_length(progress, step):
+    """A factor that depends on the length."""
+    return progress
+
+
+@pytest.mark.parametrize(
+    ("decorate", "function", "facts", "sentence"),
+    [
+        (losses.loss, _broken_shape, {}, "must keep the shape"),
+        (losses.loss, _broken_slope_bound, {"slope_bound": 1.0}, "its slope reaches"),
+        (optimizers.optimizer, _broken_slots, {}, "it returns the slots memory"),
+        (optimizers.optimizer, _broken_change, {}, "not finite where the gradient is 0"),
+        (schedules.schedule, _broken_factor, {}, "negative or not finite"),
+        (schedules.schedule, _broken_length, {"needs_length": False}, "depends on progress"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_broken_kind_gives_a_sentence(decorate, function, facts, sentence):
+    kind = decorate(**facts)(function)
+    try:
+        breaches = find_breaches(kind)
+    finally:
+        kind.family.forget(__name__)
+    assert any(sentence in one for one in breaches)
