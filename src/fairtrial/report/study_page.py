@@ -93,7 +93,7 @@ def describe_study(trial: Results) -> str:
     values: defaultdict[str, set[str]] = defaultdict(set)
     arms = trial.arms.values()
     for arm in arms:
-        for name in arm.varied | arm.picked:
+        for name in arm.picked.union(arm.varied):
             values[name].add(str(arm.settings.get(name, arm.settings.get(f"{name}.kind"))))
     for found in values.values():
         found.discard("None")  # A baseline has no recipe.

@@ -201,7 +201,7 @@ def _group_arms(
         if by_name:
             named = named | arm.picked
         if arm.name in by_name:
-            named = named | arm.varied
+            named = named.union(arm.varied)
         groups[named, frozenset(arm.settings)].append(arm)
     return groups
 
