@@ -101,6 +101,17 @@ def test_changes_have_every_halving_and_no_constant_setting(line):
     assert one["value"].to_list() == [0.01, 0.005, 0.005]
 
 
+def test_find_injections_compares_every_other_setting():
+    runs = pl.DataFrame(
+        {
+            "arm": ["mean", "noisy"],
+            "average": ["last_epoch", "none"],
+            "noise.data.every": [None, 5],
+        }
+    )
+    assert find_injections(runs) == {"noisy": None}
+
+
 def test_find_injections_returns_the_arm_without_noise():
     runs = pl.DataFrame(
         {

@@ -25,9 +25,6 @@ OUTCOMES = {"stopped_early": "stopped early", "rate_floor": "reached the rate fl
 N_SINGLE_POINTS = 30
 """Points that the curve of a single seed keeps."""
 
-PLAIN_FIELDS = ("steps", "epochs", "batch_size", "validation")
-"""Recipe fields without a dot in their name."""
-
 
 def drop_diverged(runs: pl.DataFrame) -> pl.DataFrame:
     """Leave out diverged runs, whose last values would dominate every scale."""
@@ -199,6 +196,10 @@ def list_weights(runs: pl.DataFrame, parameters: pl.DataFrame) -> pl.DataFrame:
     return runs.join(wide.rename({"W": "slope", "b": "intercept"}), on="run", maintain_order="left")
 
 
+def _list_settings(runs: pl.DataFrame) -> list[str]:
+    return [name for name in list_settings(runs) if name not in ("setting", "series")]
+
+
 def find_injections(runs: pl.DataFrame) -> dict[str, str | None]:
     """Find the arms with injected noise, each with the same arm without that noise.
 
@@ -208,11 +209,7 @@ def find_injections(runs: pl.DataFrame) -> dict[str, str | None]:
         The name of the arm, and that of the arm without noise or None if there is none.
     """
     noise = [name for name in runs.columns if name.startswith("noise.")]
-    others = [
-        name
-        for name in runs.columns
-        if name in PLAIN_FIELDS or ("." in name and not name.startswith("noise."))
-    ]
+    others = [name for name in _list_settings(runs) if name not in noise]
     arms = runs.unique("arm", keep="first", maintain_order=True)
     has_noise = pl.any_horizontal(pl.lit(False), *(pl.col(name).is_not_null() for name in noise))
     has_noise = has_noise.alias("has noise")
@@ -381,7 +378,7 @@ def summarise_rates(
     nothing = pl.DataFrame(schema=[*words, *numbers])
     if RATE not in runs.columns or metric not in runs.columns:
         return nothing
-    others = [name for name in list_settings(runs) if name not in ("setting", "series", RATE)]
+    others = [name for name in _list_settings(runs) if name != RATE]
     value = pl.col(metric).cast(pl.Float64)
     sound = value.is_finite() & (pl.col("outcome") != "diverged")
     n_diverged = (pl.col("outcome") == "diverged").sum()
