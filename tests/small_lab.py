@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import fairtrial as ft
-from fairtrial.lab.statements import judge_statements
+from fairtrial.lab.statements import judge_statements, read_statements
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -127,7 +127,7 @@ def make_lab(
         name: ft.run(study, folder / name).list_verdicts() for name, study in studies.items()
     }
     check = {"verdict": "holds", "note": "4 runs, the same to the last bit."}
-    conclusions = judge_statements(verdicts, {"repeats": check})
+    conclusions = judge_statements(verdicts, {"repeats": check}, name_claims(verdicts))
     (folder / "conclusions.json").write_text(json.dumps(conclusions))
     data = {"name": "digits", "source": "shipped", "fingerprint": "ab12", "fallback": fallback}
     environment = ft.Trial(folder / "line").environment | {"data": data, "seconds": 3.2}
@@ -139,6 +139,17 @@ def make_lab(
     ]
     (folder / "replay.json").write_text(json.dumps(replay))
     return folder
+
+
+def name_claims(verdicts):
+    """Return the statements with the claims of some verdicts, whose texts begin with a number."""
+    says = [row["say"] for rows in verdicts.values() for row in rows]
+    return [
+        one.model_copy(
+            update={"claims": [say for say in says if say.startswith(f"{one.number}. ")]}
+        )
+        for one in read_statements()
+    ]
 
 
 def answer_line(folder: Path, n_seeds: int) -> None:

@@ -30,7 +30,7 @@ class Made:
         ]
         names = ["run", "arm", "seed", "seconds", "right", "n_test_rows"]
         table = pl.DataFrame(rows, schema=names, orient="row")
-        self.runs = table.select("run", "arm", "seed", "seconds")
+        self.runs = table.select("run", "arm", "seed", "seconds", outcome=pl.lit("completed"))
         self.test_rows = table.select("run", "n_test_rows", "right")
 
 
@@ -102,6 +102,20 @@ def test_no_wrong_row_is_not_proof_of_none():
     row = measure_accuracies(Made({"a": [np.ones(400, bool)]})).row(0, named=True)
     exact = binomtest(400, 400).proportion_ci(0.95).low
     assert row["high"] == 1.0 and exact - 0.001 < row["low"] <= exact
+
+
+def test_diverged_runs_are_left_out():
+    right = np.arange(100)[None] < np.array([80, 90, 0])[:, None]
+    made, sound = Made({"a": right}), Made({"a": right[:2]})
+    made.runs = made.runs.with_columns(
+        outcome=pl.when(pl.col("seed") == 2).then(pl.lit("diverged")).otherwise("outcome")
+    )
+    row, expected = (measure_accuracies(each).row(0, named=True) for each in (made, sound))
+    assert row == expected
+    assert (row["accuracy"], row["seeds"]) == (pytest.approx(0.85), 2)
+    made.runs = made.runs.with_columns(outcome=pl.lit("diverged"))
+    with pytest.raises(InputError, match="all of its runs diverged"):
+        measure_accuracies(made)
 
 
 def test_without_classes_there_is_nothing_to_measure():

@@ -10,8 +10,8 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import api_pb2, metadata
 
-from fairtrial.export.columns import list_metrics
 from fairtrial.export.formats import export
+from fairtrial.results.columns import list_metrics
 
 NAMES = ["loss.kind", "loss.delta", "optimizer.learning_rate", "optimizer.momentum", "seed"]
 START, END = metadata.SESSION_START_INFO_TAG, metadata.SESSION_END_INFO_TAG

@@ -1,12 +1,16 @@
 """Comparison to the last printed digit, and replay files that are wrong."""
 
+import tomllib
+
 import numpy as np
 import pytest
 
 from by_hand import descend
 from fairtrial.data.synthetic.line import line_data
 from fairtrial.errors import InputError
-from fairtrial.lab.replay import ReplayFile, _compare, replay
+from fairtrial.lab.replay import SHIPPED, ReplayFile, _compare, replay
+from fairtrial.lab.shipped import open_shipped
+from fairtrial.study import Study
 
 RUN = """
 [[run]]
@@ -204,3 +208,13 @@ reported = { slope = "3.0" }
 """)
     with pytest.raises(InputError, match=r"laplace.*normal, uniform, compressed_normal"):
         ReplayFile.load(path)
+
+
+def test_arms_shown_beside_replayed_runs_have_their_loss_and_rate():
+    reported = tomllib.loads(SHIPPED.with_name("reported.toml").read_text(encoding="utf-8"))
+    arms = {arm.name: arm for arm in Study.load(open_shipped("line")).list_arms()}
+    known = {row["label"]: arms[row["arm"]].trained for row in reported["replayed"]}
+    for run in ReplayFile.load(SHIPPED).run:
+        own = known[run.label]
+        assert (own.loss, own.steps) == (run.recipe.loss, run.recipe.steps)
+        assert own.optimizer == run.recipe.optimizer

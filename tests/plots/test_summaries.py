@@ -30,7 +30,8 @@ def line():
                 diverged = arm == "halved · mae" and seed == 0
                 error = float("nan") if diverged else 0.01 * (1 + seed)
                 runs.append(
-                    {"run": run, "arm": arm, "seed": seed, "loss.kind": loss, "ended_at": 399,
+                    {"run": run, "arm": arm, "entry": setting, "varied": ["loss"], "seed": seed,
+                     "loss.kind": loss, "ended_at": 399,
                      "outcome": "diverged" if diverged else "completed", "parameter_error": error}
                 )  # fmt: skip
                 values = {
@@ -47,45 +48,6 @@ def line():
 class Made(NamedTuple):
     runs: pl.DataFrame
     curves: pl.DataFrame
-
-
-def make_runs(arms, **columns):
-    return pl.DataFrame({"run": [f"{a} #0" for a in arms], "arm": arms, "seed": 0, **columns})
-
-
-def test_series_is_the_loss_if_it_varies():
-    runs = make_runs(["a · mse", "a · huber delta=1.0"], **{"loss.kind": ["mse", "huber"]})
-    named = name_runs(runs)
-    assert named["setting"].to_list() == ["a", "a"]
-    assert named["series"].to_list() == ["MSE", "Huber"]
-
-
-def test_series_is_the_optimizer_if_the_loss_is_constant():
-    runs = make_runs(
-        ["adam", "sgd"],
-        **{"loss.kind": ["cross_entropy"] * 2, "optimizer.kind": ["adam", "sgd"]},
-    )
-    assert name_runs(runs)["series"].to_list() == ["Adam", "SGD"]
-
-
-def test_series_is_the_last_varied_setting_if_kinds_are_constant():
-    runs = make_runs(["delta=1.0", "delta=2.0"], **{"loss.kind": ["huber"] * 2})
-    assert name_runs(runs)["series"].to_list() == ["delta 1.0", "delta 2.0"]
-
-
-def test_setting_has_all_other_varied_settings():
-    runs = make_runs(
-        ["mse, task.noise.scale=0.1", "huber delta=2.0, task.noise.scale=0.1", "huber delta=1.0"],
-        **{"loss.kind": ["mse", "huber", "huber"]},
-    )
-    named = name_runs(runs)
-    assert named["setting"].to_list() == ["scale 0.1", "scale 0.1", ""]
-    assert named["series"].to_list() == ["MSE", "Huber delta=2.0", "Huber delta=1.0"]
-
-
-def test_names_of_arms_are_unique():
-    runs = make_runs(["mse", "MSE", "Adam fast"], **{"loss.kind": ["mse", "huber", "mse"]})
-    assert name_runs(runs)["series"].to_list() == ["mse", "MSE", "Adam fast"]
 
 
 def test_mean_curve_keeps_last_value_of_ended_runs():
@@ -139,14 +101,25 @@ def test_changes_have_every_halving_and_no_constant_setting(line):
     assert one["value"].to_list() == [0.01, 0.005, 0.005]
 
 
+def test_find_injections_compares_every_other_setting():
+    runs = pl.DataFrame(
+        {
+            "arm": ["mean", "noisy"],
+            "average": ["last_epoch", "none"],
+            "noise.data.every": [None, 5],
+        }
+    )
+    assert find_injections(runs) == {"noisy": None}
+
+
 def test_find_injections_returns_the_arm_without_noise():
-    runs = make_runs(
-        ["plain", "noisy", "other"],
-        **{
+    runs = pl.DataFrame(
+        {
+            "arm": ["plain", "noisy", "other"],
             "loss.kind": ["mse", "mse", "mae"],
             "steps": [10, 10, 10],
             "noise.data.every": [None, 5, 5],
-        },
+        }
     )
     assert find_injections(runs) == {"noisy": "plain", "other": None}
 

@@ -339,6 +339,8 @@ def test_page_says_that_claims_are_not_judged(lab, tmp_path, content):
     verdicts.write_text(content)
     _, parsed = build(folder)
     assert "There are no valid verdicts for the claims of this study." in parsed.words
+    is_damaged = content.startswith("[{") and "fingerprint" not in content
+    assert ("verdicts.json cannot be read: it is damaged" in parsed.words) == is_damaged
 
 
 @pytest.mark.parametrize("kept", [["learning rate 0.001 · mse"], ["too fast"], None])

@@ -39,7 +39,8 @@ def test_everything_else_is():
         (LineTask(kind="line", noise="laplace"), recipe()),
         (DigitsTask(kind="digits"), SOFTMAX),
     ]
-    runs = [Run(Arm("a", *arm), seed) for arm, seed in itertools.product(arms, (0, 1, 10))]
+    arms = [Arm(str(number), *arm) for number, arm in enumerate(arms)]
+    runs = [Run(arm, seed) for arm, seed in itertools.product(arms, (0, 1, 10))]
     assert len(set(fingerprint_runs(runs))) == len(runs)
 
 

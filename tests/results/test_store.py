@@ -39,6 +39,8 @@ def test_the_tables_of_one_run(tmp_path):
         {
             "run": "slow #4",
             "arm": "slow",
+            "entry": None,
+            "varied": [],
             "seed": 4,
             "task.kind": "line",
             "task.slope": 3.0,

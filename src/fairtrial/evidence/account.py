@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -56,22 +56,21 @@ def list_verdicts(cases: Sequence[Case], n_stated: int = 0) -> list[dict[str, An
         `undecided`, and its note says why; it does not count among those that Holm's procedure
         adjusts for.
     """
-    judged = [case for case in cases if not case.pairs.problem]
+    judged = {place: case for place, case in enumerate(cases) if not case.pairs.problem}
     n_more = max(0, n_stated - len(cases))
-    decided = decide_together(judged, [case.evidence for case in judged], n_more)
-    tuned = [case.weigh_tuned() for case in judged]
-    tuned_decided = decide_together(judged, tuned, n_more)
-    weighed = {id(case): evidence for case, evidence in zip(judged, tuned, strict=True)}
+    decided = decide_together({place: case.evidence for place, case in judged.items()}, n_more)
+    weighed = {place: case.weigh_tuned() for place, case in judged.items()}
+    tuned_decided = decide_together(weighed, n_more)
     rows = []
-    for case in cases:
-        one = decided.get(id(case), UNDECIDED)
+    for place, case in enumerate(cases):
+        one = decided.get(place, UNDECIDED)
         row = _make_row(case, one, len(judged) + n_more, is_alone=n_more > 0)
         if case.tuned:
-            other = tuned_decided[id(case)]
+            other = tuned_decided[place]
             row["tuned"] = {
                 "verdict": other.verdict,
                 "survives": other.verdict == one.verdict,
-                **summarise_evidence(weighed[id(case)], other.verdict),
+                **summarise_evidence(weighed[place], other.verdict),
                 "better_settings": case.tuned.better_settings,
                 "than_settings": case.tuned.than_settings,
                 "chosen_on": case.tuned.chosen_on,
@@ -81,14 +80,12 @@ def list_verdicts(cases: Sequence[Case], n_stated: int = 0) -> list[dict[str, An
     return rows
 
 
-def decide_together(
-    cases: Sequence[Case], evidence: Sequence[Evidence], n_more: int = 0
-) -> dict[int, Decided]:
-    """Decide cases by some evidence, adjusted for their number; by the cases' identity.
+def decide_together(evidence: Mapping[int, Evidence], n_more: int = 0) -> dict[int, Decided]:
+    """Decide claims by the evidence on each, adjusted for their number; by their places.
 
     `n_more` claims that are not judged count too.
     """
-    return {id(case): one for case, one in zip(cases, decide(evidence, n_more), strict=True)}
+    return dict(zip(evidence, decide([*evidence.values()], n_more), strict=True))
 
 
 def _make_row(case: Case, decided: Decided, n_claims: int, *, is_alone: bool) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from fairtrial.study.task import has_one_test_set
 
 
 def measure_accuracies(trial: Results) -> pl.DataFrame:
-    """Measure the test accuracy of each arm.
+    """Measure the test accuracy of each arm; runs that diverged are left out.
 
     Parameters
     ----------
@@ -37,11 +37,14 @@ def measure_accuracies(trial: Results) -> pl.DataFrame:
     Raises
     ------
     InputError
-        If the runs are not of classes.
+        If the runs are not of classes, or all of them diverged.
     """
     if trial.test_rows.is_empty():
         raise InputError(f"{trial.folder} has no accuracies: its task has no classes.")
-    runs = trial.runs.join(trial.test_rows, on="run", how="inner", maintain_order="left")
+    runs = trial.runs.filter(pl.col("outcome") != "diverged")
+    if runs.is_empty():
+        raise InputError(f"{trial.folder} has no accuracies: all of its runs diverged.")
+    runs = runs.join(trial.test_rows, on="run", how="inner", maintain_order="left")
     shared = {name for name, arm in trial.arms.items() if _is_fitted_once(arm)}
     rows = []
     for (arm,), group in runs.group_by("arm", maintain_order=True):

@@ -133,12 +133,12 @@ def find_statements(design: Design | None, study: Study) -> list[Statement | Non
 def say_changes(design: Design | None, study: Study) -> list[str]:
     """Say of each claim of a study what it was before, as a sentence; "" where it is as it was."""
     before: dict[int, Statement] = {}
-    for statement, claim in list_others(design, study) if design else ():
-        if claim is not None:
-            before.setdefault(id(claim), statement)
+    for statement, place in list_others(design, study) if design else ():
+        if place is not None:
+            before.setdefault(place, statement)
     return [
-        _say_change(before[id(claim)], claim) if id(claim) in before else ""
-        for claim in study.claims
+        _say_change(before[place], claim) if place in before else ""
+        for place, claim in enumerate(study.claims)
     ]
 
 
@@ -182,7 +182,7 @@ def list_notices(trial: Results) -> list[str]:
     design = read_design(trial.folder)
     if design is None:
         return []
-    dropped = [one for one, claim in list_others(design, trial.study) if claim is None]
+    dropped = [one for one, place in list_others(design, trial.study) if place is None]
     notices = [
         f"A claim was stated {say_when(one.runs)} and is not judged here: “{one.say}”."
         for one in dropped

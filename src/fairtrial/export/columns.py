@@ -1,4 +1,4 @@
-"""The columns of `runs.parquet`: settings, metrics, and the settings that vary."""
+"""The columns of `runs.parquet` in exports: the settings that differ, and lists as text."""
 
 from __future__ import annotations
 
@@ -6,18 +6,10 @@ import json
 
 import polars as pl
 
+from fairtrial.results.columns import list_settings
+
 # Prefixes of curves and metrics in exports; both may have a `validation_accuracy`.
 CURVE, METRIC = "curves/", "scoreboard/"
-
-
-def list_settings(runs: pl.DataFrame) -> list[str]:
-    """List the columns with settings of task and recipe."""
-    return runs.columns[runs.columns.index("seed") + 1 : runs.columns.index("outcome")]
-
-
-def list_metrics(runs: pl.DataFrame) -> list[str]:
-    """List the columns with metrics."""
-    return runs.columns[runs.columns.index("seconds") + 1 :]
 
 
 def list_varied(runs: pl.DataFrame) -> list[str]:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from fairtrial.export.columns import CURVE, METRIC, flatten_lists, list_metrics, list_varied
+from fairtrial.export.columns import CURVE, METRIC, flatten_lists, list_varied
 from fairtrial.export.place import name_folders
 from fairtrial.loading import load_tensorflow
 from fairtrial.progress import Progress, Status
+from fairtrial.results.columns import list_metrics
 from fairtrial.results.results import Results
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from fairtrial.errors import InputError
-from fairtrial.export.columns import CURVE, METRIC, flatten_lists, list_metrics, list_settings
+from fairtrial.export.columns import CURVE, METRIC, flatten_lists
 from fairtrial.progress import Progress, Status
+from fairtrial.results.columns import list_metrics, list_settings
 from fairtrial.results.results import Results
 from fairtrial.results.store import STUDY
 

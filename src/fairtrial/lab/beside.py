@@ -25,7 +25,7 @@ FASHION = "fashion_mnist"
 
 
 def build_replayed(
-    trial: Results, replay: Sequence[Mapping[str, Any]], settings: Sequence[Mapping[str, str]]
+    trial: Results, replay: Sequence[Mapping[str, Any]], replayed: Sequence[Mapping[str, str]]
 ) -> Part:
     """Build the part about the figures replayed with the random draws of the report.
 
@@ -35,20 +35,20 @@ def build_replayed(
         The line study, whose seeds are shown beside them.
     replay : list of dict
         The entries of `replay.json`.
-    settings : list of dict
-        The `table` entries of `reported.toml`.
+    replayed : list of dict
+        The `replayed` entries of `reported.toml`.
     """
-    named, _ = name_series(trial)
-    runs, curves = list_weights(named, trial.parameters), trial.curves
+    runs, curves = list_weights(trial.runs, trial.parameters), trial.curves
+    arms = {row["label"]: row["arm"] for row in replayed}
     n_match = sum(bool(entry["match"]) for entry in replay)
     groups: dict[str, list[list[Cell]]] = {}
     for entry in replay:
         match = Cell("✓ same", "yes") if entry["match"] else Cell("✗ differs", "no")
         values = [Cell(str(entry["reported"])), Cell(str(entry["replayed"])), match]
-        values.append(Cell(_find_own(runs, curves, entry, settings)))
-        groups.setdefault(str(entry["label"]), []).append(
-            [Cell(_show_quantity(str(entry["quantity"]))), *values]
-        )
+        label, quantity = str(entry["label"]), str(entry["quantity"])
+        own = runs.filter(pl.col("arm") == arms.get(label, ""))
+        values.append(Cell(_find_own(own, curves, quantity)))
+        groups.setdefault(label, []).append([Cell(_show_quantity(quantity)), *values])
     n_seeds = runs["seed"].n_unique()
     own = "one seed" if n_seeds == 1 else f"mean ± sd, {n_seeds} seeds"
     table = Table(
@@ -72,21 +72,9 @@ def _show_quantity(quantity: str) -> str:
     return f"{kind} at step {step}" if step else names.get(kind, quantity)
 
 
-def _find_own(
-    runs: pl.DataFrame,
-    curves: pl.DataFrame,
-    entry: Mapping[str, Any],
-    settings: Sequence[Mapping[str, str]],
-) -> str:
-    """Summarise a replayed quantity over the seeds of the study, if the study has its arm."""
-    table, _, series = str(entry["label"]).rpartition(", ")
-    known = {row["name"]: row["setting"] for row in settings if row["study"] == "line"}
-    setting = known.get(table, table).casefold()
-    arm = runs.filter(
-        pl.col("setting").str.to_lowercase() == setting,
-        pl.col("series").str.to_lowercase() == series.casefold(),
-    )
-    quantity, _, step = str(entry["quantity"]).partition("@")
+def _find_own(arm: pl.DataFrame, curves: pl.DataFrame, quantity: str) -> str:
+    """Summarise a replayed quantity over the runs of an arm, if there are any."""
+    quantity, _, step = quantity.partition("@")
     if quantity == "stopped_at":
         values = arm.filter(pl.col("outcome") != "completed")["ended_at"]
     elif quantity == "loss":

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from fairtrial.lab.statements import NOT_COMPARABLE, NOT_RUN, UNDECIDED
 from fairtrial.plots.remember import remember
 from fairtrial.report.blocks import Block, Cell, Fold, Headline, Part, Rows, Section, Table, Text
 from fairtrial.report.sections.claims import Entry, build_fold, build_verdicts, say_found
@@ -37,7 +38,7 @@ def list_statement_headlines(rows: Sequence[Mapping[str, Any]]) -> list[Headline
 def _choose_group(row: Mapping[str, Any]) -> str:
     """Choose the group of a headline: one seed cannot show that a difference is noise."""
     has_one_seed = {claim["seeds"] for claim in row["claims"]} == {1}
-    return "undecided" if row["verdict"] == "undecided" and has_one_seed else row["group"]
+    return "undecided" if row["verdict"] == UNDECIDED and has_one_seed else row["group"]
 
 
 def build_statements(rows: Sequence[Mapping[str, Any]], trials: Mapping[str, Results]) -> Section:
@@ -96,9 +97,9 @@ def _name_fold(row: Mapping[str, Any]) -> str:
 
 def say_evidence(row: Mapping[str, Any]) -> str:
     """Summarise the evidence on a statement in one or two sentences."""
-    if row["verdict"] == "not run yet":
+    if row["verdict"] == NOT_RUN:
         return "The studies that test it have not run yet."
-    if row["verdict"] == "not comparable":
+    if row["verdict"] == NOT_COMPARABLE:
         return f"The report compared {row['why']}. On shared metrics: {row['on_shared']}."
     claims = [claim for claim in row["claims"] if claim["decides"]]
     if not claims:
@@ -118,7 +119,8 @@ def say_telling(row: Mapping[str, Any]) -> str:
     if row["telling"] is None or n_deciding < 2:
         return ""
     claim = row["claims"][row["telling"]]
-    return f"Strongest evidence: “{claim['say'].partition('. ')[2]}”: {say_found(claim)}"
+    say = claim["say"].removeprefix(f"{row['number']}. ")  # The heading has the number.
+    return f"Strongest evidence: “{say}”: {say_found(claim)}"
 
 
 # ------------------------------------------------------------------------------------------ folds

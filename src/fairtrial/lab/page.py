@@ -188,7 +188,7 @@ def _build_problem(trial: Results, name: str, replayed: str) -> Section:
     n_arms = trial.runs["arm"].n_unique()
     parts: list[Part] = []
     if name == LINE and replay:
-        parts.append(build_replayed(trial, replay, reported["table"]))
+        parts.append(build_replayed(trial, replay, reported["replayed"]))
     if name in (FASHION, MODELS):
         values = [row for row in reported["value"] if row["study"] == name]
         parts.append(build_reported(trial, values))

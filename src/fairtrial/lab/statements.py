@@ -53,6 +53,7 @@ class Statement(Settings):
     heading: Line
     short: Line
     said: Line
+    claims: list[Line] = []
     note: str = ""
     equivalent: list[Line] = []
     beyond: list[Line] = []
@@ -75,6 +76,7 @@ def read_statements() -> tuple[Statement, ...]:
 def judge_statements(
     verdicts_by_study: Mapping[str, Sequence[Mapping[str, Any]]],
     checks: Mapping[str, Mapping[str, Any]],
+    statements: Sequence[Statement] | None = None,
 ) -> list[dict[str, Any]]:
     """Say what the evidence says of every statement of the report.
 
@@ -82,11 +84,12 @@ def judge_statements(
     ----------
     verdicts_by_study : mapping of str to sequence of mapping
         What `verdicts.json` holds, by the name of the study; studies that have not run are absent.
-        A claim belongs to the statement whose number its text begins with.
     checks : mapping of str to mapping
         What tests a statement in place of claims, by its name, `repeats` or `challenge`: `verdict`
         of the statement (`holds`, `reversed` or `undecided`), `note` (sentences), and maybe `why`
         (the same in at most 34 letters).
+    statements : sequence of Statement, optional
+        By default those of `lab/statements.toml`, which names the claims of each.
 
     Returns
     -------
@@ -116,19 +119,7 @@ def judge_statements(
         for study, rows in verdicts_by_study.items()
         for number, row in enumerate(rows, 1)
     ]
-    return [_judge(statement, claims, checks) for statement in read_statements()]
-
-
-def number_statement(say: str) -> int | None:
-    """Return the number of the statement that a claim belongs to, which its text begins with.
-
-    Examples
-    --------
-    >>> number_statement("18. MSE ends closer than MAE"), number_statement("MSE ends closer")
-    (18, None)
-    """
-    number = say.partition(".")[0]
-    return int(number) if number.isdecimal() else None
+    return [_judge(statement, claims, checks) for statement in statements or read_statements()]
 
 
 def read_outcome(verdict: str, expects: str = HOLDS) -> str:
@@ -185,7 +176,7 @@ def _judge(
     own = [
         _weigh(claim, statement)
         for claim in claims
-        if number_statement(claim["say"]) == statement.number or claim["say"] in statement.also
+        if claim["say"] in statement.claims or claim["say"] in statement.also
     ]
     check = checks.get(statement.check)
     outcomes = [claim["outcome"] for claim in own if claim["decides"]]
@@ -195,7 +186,7 @@ def _judge(
     verdict = NOT_COMPARABLE if statement.incomparable else found
     telling = _find_telling(own, found)
     return {
-        **statement.model_dump(exclude={"equivalent", "beyond", "also"}),
+        **statement.model_dump(exclude={"claims", "equivalent", "beyond", "also"}),
         "verdict": verdict,
         "on_shared": found if statement.incomparable else None,
         "group": GROUPS.get(verdict, ""),

@@ -1,86 +1,115 @@
-"""Names of arms on charts and pages: a setting, and the series within it."""
+"""Names of arms on charts and pages: a setting, and the series within it.
+
+They are made from what is stored beside an arm's name: its `entry` and the settings that are
+`varied`. A name itself is only shown.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from fairtrial.kinds.registry import list_labels
 from fairtrial.plots.charts.appearance import show_kind
+from fairtrial.plots.summaries import list_unique
+from fairtrial.results.columns import ENTRY, VARIED
+from fairtrial.study.complaints import write_bare
+
+FAMILIES = ("loss", "optimizer", "features")
+"""What makes the series, if it varies."""
+
+Parts = Mapping[str, str]
+"""What an arm's name on charts is made of: `entry`, then each varied setting; each in words."""
 
 
 def name_runs(runs: pl.DataFrame) -> pl.DataFrame:
     """Add `setting` and `series`, the two parts of an arm's name on charts.
 
-    The name of an arm is "entry · what varies". The series is the loss if it varies, else the
-    optimizer, else the features, else the last setting that varies. The setting is the rest.
+    The series is the loss if it varies, else the optimizer, else the features, else the last
+    setting that varies. The setting is the entry and all else that varies. An arm for which no
+    setting varies is a series of its name.
     """
-    kinds = [name for name in ("loss.kind", "optimizer.kind", "features.kind") if name in runs]
-    arms = runs.select("arm", *kinds).unique("arm", keep="first", maintain_order=True)
-    named = [_split_name(arm, found) for arm, *found in arms.iter_rows()]
-    short = _shorten_kinds([series for _, series in named])
-    named = [(setting, short[series]) for setting, series in named]
-    schema = {"setting": pl.String, "series": pl.String}
+    named = {arm: join_parts(parts) for arm, parts in list_parts(runs).items()}
+    names = list(named.values())
     # Names that are equal now are replaced by the full names of their arms.
-    named = [
-        ("", arm) if named.count(name) > 1 else name
-        for arm, name in zip(arms["arm"], named, strict=True)
-    ]
-    parts = pl.DataFrame(named, schema=schema, orient="row")
-    return runs.join(pl.concat([arms.select("arm"), parts], how="horizontal"), on="arm", how="left")
+    rows = [(arm, *(("", arm) if names.count(one) > 1 else one)) for arm, one in named.items()]
+    schema = {"arm": pl.String, "setting": pl.String, "series": pl.String}
+    return runs.join(pl.DataFrame(rows, schema, orient="row"), on="arm", how="left")
 
 
-def _split_name(arm: str, kinds: Sequence[str | None]) -> tuple[str, str]:
-    """Split an arm's name into setting and series.
+def join_parts(parts: Parts) -> tuple[str, str]:
+    """Join what an arm's name is made of to its setting and its series.
 
     Examples
     --------
-    >>> _split_name("Table 3 · adam, batch_size=32", ["cross_entropy", "adam"])
+    >>> join_parts({"entry": "Table 3", "optimizer.kind": "Adam", "batch_size": "batch size 32"})
     ('Table 3 · batch size 32', 'Adam')
-    >>> _split_name("SVM", [None, None])
+    >>> join_parts({"entry": "SVM"})
     ('', 'SVM')
     """
-    entry, dot, varied = arm.partition(" · ")
-    if not dot:
-        entry, varied = "", arm
-    pieces = varied.split(", ")
-    firsts = [piece.partition(" ")[0] for piece in pieces]
-    place = next((firsts.index(kind) for kind in kinds if kind in firsts), len(pieces) - 1)
-    series = show_piece(pieces.pop(place))
-    setting = " · ".join(filter(None, [entry, ", ".join(show_piece(piece) for piece in pieces)]))
-    return setting, series
+    others = dict(parts)
+    families = (name for one in FAMILIES for name in (one, f"{one}.kind"))
+    chosen = next((name for name in families if name in parts), list(parts)[-1] if parts else "")
+    series = others.pop(chosen, "")
+    entry = others.pop(ENTRY, "")
+    return " · ".join(filter(None, [entry, ", ".join(others.values())])), series
 
 
-def _shorten_kinds(series: Sequence[str]) -> dict[str, str]:
-    """Leave out settings of kinds that are the same in all series."""
-    settings: dict[str, set[str]] = {}
-    for name in series:
-        settings.setdefault(name.partition(" ")[0], set()).add(name)
-    known = list_labels()
-    return {
-        name: kind
-        if kind in known and len(settings[kind]) == 1 and _has_settings_alone(name)
-        else name
-        for name, kind in ((name, name.partition(" ")[0]) for name in series)
-    }
+def list_parts(runs: pl.DataFrame) -> dict[str, Parts]:
+    """List for each arm what its name on charts is made of.
 
-
-def _has_settings_alone(name: str) -> bool:
-    """Say whether only settings follow a kind's name; in a name chosen by hand, other words may."""
-    return all("=" in piece for piece in name.split(" ")[1:])
-
-
-def show_piece(piece: str) -> str:
-    """Show one setting of an arm's name in words.
-
-    Examples
-    --------
-    >>> show_piece("optimizer.learning_rate=0.01"), show_piece("huber delta=2.0")
-    ('learning rate 0.01', 'Huber delta=2.0')
+    Tables of earlier versions do not say what varies: there, an arm is an entry.
     """
-    first, _, rest = piece.partition(" ")
-    name, is_set, value = piece.partition("=")
-    if is_set and " " not in name:
-        return f"{name.rpartition('.')[2].replace('_', ' ')} {value}"
-    return " ".join(filter(None, [show_kind(first), rest]))
+    if VARIED not in runs.columns:
+        return {arm: {ENTRY: arm} for arm in list_unique(runs, "arm")}
+    arms = runs.unique("arm", keep="first", maintain_order=True).to_dicts()
+    values = _collect_values(arms)
+    return {arm["arm"]: _list_parts(arm, values) for arm in arms}
+
+
+Values = Mapping[tuple[str | None, str, str | None], Mapping[str, set[str]]]
+"""By entry, varied table and its kind: the values of each setting in the table."""
+
+
+def _collect_values(arms: list[dict[str, Any]]) -> Values:
+    """Collect the values of settings in varied tables: those that differ tell arms apart."""
+    found: dict[tuple[str | None, str, str | None], dict[str, set[str]]] = {}
+    for arm in arms:
+        for name in arm[VARIED]:
+            group = found.setdefault((arm[ENTRY], name, arm.get(f"{name}.kind")), {})
+            for column in arm:
+                if column.startswith(f"{name}."):
+                    group.setdefault(column, set()).add(repr(arm[column]))
+    return found
+
+
+def _list_parts(arm: Mapping[str, Any], values: Values) -> Parts:
+    varied = arm[VARIED]
+    if not varied:
+        return {ENTRY: arm["arm"]}
+    entry = {ENTRY: arm[ENTRY]} if arm[ENTRY] else {}
+    return entry | {name: _show_varied(arm, name, values) for name in varied}
+
+
+def _show_varied(arm: Mapping[str, Any], name: str, values: Values) -> str:
+    """Show a varied setting of an arm; of a table its kind, and what tells it from others."""
+    if (value := arm.get(name)) is not None:
+        shown = _show_value(name, value)
+        return show_kind(shown) if isinstance(value, str) else f"{_show_name(name)} {shown}"
+    kind = arm.get(f"{name}.kind")
+    settings = [
+        f"{column.removeprefix(f'{name}.')}={_show_value(column, arm[column])}"
+        for column, found in values[arm[ENTRY], name, kind].items()
+        if len(found) > 1 and arm[column] is not None and column not in arm[VARIED]
+    ]
+    return " ".join([show_kind(kind) if kind else _show_name(name), *settings])
+
+
+def _show_name(name: str) -> str:
+    return name.rpartition(".")[2].replace("_", " ")
+
+
+def _show_value(name: str, value: object) -> str:
+    return Path(str(value)).name if name == "task.path" else write_bare(value)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from fairtrial.plots.charts import claims as claim_charts
 from fairtrial.plots.charts import curves as curve_charts
 from fairtrial.plots.charts.appearance import INK, Look, capitalise, show_metric
 from fairtrial.plots.charts.layout import Chart
+from fairtrial.plots.names import list_parts
 from fairtrial.plots.of_runs import find_unit, list_quantities, name_series, read_curves
 from fairtrial.plots.remember import remember
 from fairtrial.plots.summaries import list_single_curves, list_unique, summarise_curves
@@ -334,10 +334,7 @@ def grid_of_claim(trial: Results, claim: int = 1) -> Chart | None:
     """
     judged = _read_difference(trial, claim)
     pairs = judged.pairs.select("better", "than").unique(maintain_order=True)
-    words = [re.split(" · |, ", label_pair(trial, *pair)) for pair in pairs.iter_rows()]
-    n_rows, n_columns = (len({each[place] for each in words}) for place in (0, -1))
-    is_grid = all(len(each) == 2 for each in words) and len(words) == n_rows * n_columns
-    if not is_grid or min(n_rows, n_columns) < 2:
+    if (words := _list_grid(trial, list(pairs.iter_rows()))) is None:
         return None
     cells = weigh_cells(
         judged.pairs, [judged.row["margin"]], _recall_sampling(trial, claim, judged)
@@ -346,6 +343,19 @@ def grid_of_claim(trial: Results, claim: int = 1) -> Chart | None:
     cells = cells.with_columns(row=pl.Series(rows), column=pl.Series(columns))
     said = f"The verdict of each pair of arms by itself, at the margin {judged.row['margin']:g}."
     return claim_charts.draw_grid(cells, ("", ""), said)
+
+
+def _list_grid(trial: Results, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]] | None:
+    """List the two settings of each pair that tell it from others; None if they form no grid."""
+    parts = list_parts(trial.runs)
+    shared = [dict(parts[better].items() & parts[than].items()) for better, than in pairs]
+    names = [name for name in parts[pairs[0][0]] if len({each.get(name) for each in shared}) > 1]
+    if len(names) != 2 or any(name not in each for name in names for each in shared):
+        return None
+    words = [(each[names[0]], each[names[1]]) for each in shared]
+    n_rows, n_columns = (len(set(axis)) for axis in zip(*words, strict=True))
+    is_grid = len(set(words)) == len(words) == n_rows * n_columns
+    return words if is_grid and min(n_rows, n_columns) > 1 else None
 
 
 def _recall_sampling(trial: Results, claim: int, judged: Judged) -> Sampling:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from fairtrial.data.dataset import Dataset
+from fairtrial.data.load import measure_data
 from fairtrial.errors import InputError
 from fairtrial.plots.charts import images as image_charts
 from fairtrial.plots.charts.layout import Chart
@@ -20,6 +22,7 @@ from fairtrial.plots.rows import (
     read_model,
     scale_rows,
 )
+from fairtrial.plots.summaries import list_unique
 from fairtrial.results.results import Results
 from fairtrial.study.task import has_images
 
@@ -57,23 +60,50 @@ def choose_model(trial: Results, arm: str | None = None, seed: int | None = None
     """
     runs, _ = name_series(trial)
     seed = trial.study.list_seeds()[0] if seed is None else seed
-    arms = runs["arm"].unique(maintain_order=True)
-    trained = [name for name in arms if has_plain_pixels(trial, name)]
-    if not trained:
-        raise InputError(f"{trial.folder} has no arms that are trained on plain pixels.")
-    chosen = trained[0] if arm is None else arm
-    if chosen not in trained:
-        raise InputError(f"{trial.folder} has no arm {arm!r} that is trained on plain pixels.")
-    data = load_rows(trial, chosen, seed)
-    if not has_images(find_arm(trial, chosen).task) or not is_square(data):
-        raise InputError(f"The rows of {chosen!r} are not square images with classes.")
+    chosen = _choose_arm(trial, arm)
+    data = _load_images(trial, chosen, seed)
     series = runs.filter(pl.col("arm") == chosen)["series"][0]
     return ImageModel(chosen, series, seed, read_model(trial, f"{chosen} #{seed}"), data)
 
 
-def is_square(data: Dataset) -> bool:
-    """Say whether the number of features of a data set is a square."""
-    return round(data.X.shape[1] ** 0.5) ** 2 == data.X.shape[1]
+def _choose_arm(trial: Results, arm: str | None) -> str:
+    arms = list_unique(trial.runs, "arm")
+    trained = [name for name in arms if has_plain_pixels(trial, name)]
+    if not trained:
+        raise InputError(f"{trial.folder} has no arms that are trained on plain pixels.")
+    chosen = next(iter(list_image_arms(trial)), trained[0]) if arm is None else arm
+    if chosen not in trained:
+        raise InputError(f"{trial.folder} has no arm {arm!r} that is trained on plain pixels.")
+    return chosen
+
+
+def _load_images(trial: Results, arm: str, seed: int) -> Dataset:
+    data = load_rows(trial, arm, seed)
+    if not has_images(find_arm(trial, arm).task) or not is_square(data.X.shape[1]):
+        raise InputError(f"The rows of {arm!r} are not square images with classes.")
+    return data
+
+
+def is_square(n_features: int) -> bool:
+    """Say whether a number of features is that of a square image."""
+    return math.isqrt(n_features) ** 2 == n_features
+
+
+def list_image_arms(trial: Results) -> list[str]:
+    """List the arms of the runs that are trained on the pixels of square images.
+
+    Raises
+    ------
+    InputError
+        If images of the user cannot be used.
+    """
+    pixels = [arm for arm in list_unique(trial.runs, "arm") if has_plain_pixels(trial, arm)]
+    tasks = {arm: find_arm(trial, arm).task for arm in pixels}
+    return [
+        arm
+        for arm, task in tasks.items()
+        if has_images(task) and is_square(measure_data(task).n_features)
+    ]
 
 
 def samples(trial: Results) -> Chart:
@@ -84,7 +114,7 @@ def samples(trial: Results) -> Chart:
     InputError
         If the rows are not images.
     """
-    data = choose_model(trial).data
+    data = _load_images(trial, _choose_arm(trial, None), trial.study.list_seeds()[0])
     firsts = [int(np.argmax(data.y == label)) for label in range(min(data.n_classes, N_SAMPLES))]
     images = scale_rows(data.X[firsts], data)
     names = [data.class_names[label] for label in data.y[firsts]]

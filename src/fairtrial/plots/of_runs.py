@@ -12,10 +12,11 @@ from fairtrial.plots.charts import curves as curve_charts
 from fairtrial.plots.charts import runs as run_charts
 from fairtrial.plots.charts.appearance import N_LOOKS, Looks, assign_looks, capitalise, show_metric
 from fairtrial.plots.charts.layout import Chart
-from fairtrial.plots.names import name_runs
+from fairtrial.plots.names import join_parts, list_parts, name_runs
 from fairtrial.plots.remember import remember
 from fairtrial.plots.summaries import (
     OUTCOMES,
+    RATE,
     Curves,
     drop_diverged,
     find_changes,
@@ -25,6 +26,7 @@ from fairtrial.plots.summaries import (
     summarise_curves,
     summarise_rates,
 )
+from fairtrial.results.columns import list_metrics
 from fairtrial.results.results import Results
 
 METRICS_TO_SHOW = ("parameter_error", "accuracy", "mse")
@@ -78,7 +80,7 @@ def choose_metric(trial: Results, metric: str | None = None) -> str:
     InputError
         If the runs do not have it.
     """
-    known = trial.runs.columns[trial.runs.columns.index("seconds") + 1 :]
+    known = list_metrics(trial.runs)
     wanted = [metric] if metric else METRICS_TO_SHOW
     found = [name for name in wanted if name in known]
     if not found:
@@ -307,7 +309,11 @@ def sensitivity(trial: Results, metric: str | None = None) -> Chart | None:
     """
     runs, looks = name_series(trial)
     metric = choose_metric(trial, metric)
-    points = summarise_rates(runs, metric)
+    names = {
+        arm: join_parts({name: part for name, part in parts.items() if name != RATE})
+        for arm, parts in list_parts(trial.runs).items()
+    }
+    points = summarise_rates(runs, metric, names)
     if points.is_empty():
         return None
     title = show_metric(metric)

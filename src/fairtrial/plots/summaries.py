@@ -12,6 +12,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
+from fairtrial.results.columns import list_settings
+
+RATE = "optimizer.learning_rate"
+
 N_POINTS = 150
 """Points that a curve keeps."""
 
@@ -20,9 +24,6 @@ OUTCOMES = {"stopped_early": "stopped early", "rate_floor": "reached the rate fl
 
 N_SINGLE_POINTS = 30
 """Points that the curve of a single seed keeps."""
-
-PLAIN_FIELDS = ("steps", "epochs", "batch_size", "validation")
-"""Recipe fields without a dot in their name."""
 
 
 def drop_diverged(runs: pl.DataFrame) -> pl.DataFrame:
@@ -195,6 +196,10 @@ def list_weights(runs: pl.DataFrame, parameters: pl.DataFrame) -> pl.DataFrame:
     return runs.join(wide.rename({"W": "slope", "b": "intercept"}), on="run", maintain_order="left")
 
 
+def _list_settings(runs: pl.DataFrame) -> list[str]:
+    return [name for name in list_settings(runs) if name not in ("setting", "series")]
+
+
 def find_injections(runs: pl.DataFrame) -> dict[str, str | None]:
     """Find the arms with injected noise, each with the same arm without that noise.
 
@@ -204,11 +209,7 @@ def find_injections(runs: pl.DataFrame) -> dict[str, str | None]:
         The name of the arm, and that of the arm without noise or None if there is none.
     """
     noise = [name for name in runs.columns if name.startswith("noise.")]
-    others = [
-        name
-        for name in runs.columns
-        if name in PLAIN_FIELDS or ("." in name and not name.startswith("noise."))
-    ]
+    others = [name for name in _list_settings(runs) if name not in noise]
     arms = runs.unique("arm", keep="first", maintain_order=True)
     has_noise = pl.any_horizontal(pl.lit(False), *(pl.col(name).is_not_null() for name in noise))
     has_noise = has_noise.alias("has noise")
@@ -351,8 +352,19 @@ def find_ends(values: np.ndarray) -> tuple[float, float]:
     return (float(low), float(high)) if low < high else (float(low) - 0.5, float(high) + 0.5)
 
 
-def summarise_rates(runs: pl.DataFrame, metric: str) -> pl.DataFrame:
+def summarise_rates(
+    runs: pl.DataFrame, metric: str, names: Mapping[str, tuple[str, str]]
+) -> pl.DataFrame:
     """Summarise a metric over the seeds, for arms that differ only in their learning rate.
+
+    Parameters
+    ----------
+    runs : table
+        The result of `name_runs`.
+    metric : str
+        The metric.
+    names : mapping
+        Setting and series of each arm, named without its learning rate.
 
     Returns
     -------
@@ -361,15 +373,12 @@ def summarise_rates(runs: pl.DataFrame, metric: str) -> pl.DataFrame:
         no run diverged), in ascending order of the learning rate. Series with fewer than two rates
         at which some run did not diverge are left out.
     """
-    rate = "optimizer.learning_rate"
     words = [(name, pl.String) for name in ("setting", "series", "diverged")]
     numbers = [(name, pl.Float64) for name in ("learning_rate", "mean", "low", "high")]
     nothing = pl.DataFrame(schema=[*words, *numbers])
-    if rate not in runs.columns or metric not in runs.columns:
+    if RATE not in runs.columns or metric not in runs.columns:
         return nothing
-    own = {"run", "arm", "seed", "outcome", "ended_at", "seconds", "setting", "series", rate}
-    settings = runs.columns[: runs.columns.index("outcome")]
-    others = [name for name in settings if name not in own]
+    others = [name for name in _list_settings(runs) if name != RATE]
     value = pl.col(metric).cast(pl.Float64)
     sound = value.is_finite() & (pl.col("outcome") != "diverged")
     n_diverged = (pl.col("outcome") == "diverged").sum()
@@ -377,36 +386,21 @@ def summarise_rates(runs: pl.DataFrame, metric: str) -> pl.DataFrame:
     parts = []
     lists = [name for name in others if isinstance(runs.schema[name], pl.List)]
     runs = runs.with_columns(pl.col(lists).cast(pl.List(pl.String)).list.join(", "))
-    for _, group in runs.filter(pl.col(rate).is_not_null()).group_by(others, maintain_order=True):
-        if group[rate].n_unique() < 2:
+    for _, group in runs.filter(pl.col(RATE).is_not_null()).group_by(others, maintain_order=True):
+        if group[RATE].n_unique() < 2:
             continue
-        points = group.group_by(rate, maintain_order=True).agg(
+        points = group.group_by(RATE, maintain_order=True).agg(
             mean=value.filter(sound).mean(), low=value.filter(sound).min(),
             high=value.filter(sound).max(), diverged=pl.when(n_diverged > 0).then(said),
         )  # fmt: skip
         if points["mean"].count() < 2:
             continue  # A rate at which every run diverged has no mean to draw.
-        setting, series = (_drop_rate(group[name][0]) for name in ("setting", "series"))
+        setting, series = names[group["arm"][0]]
         parts.append(
-            points.sort(rate).select(
+            points.sort(RATE).select(
                 pl.lit(setting).alias("setting"), pl.lit(series or "all arms").alias("series"),
-                pl.col(rate).cast(pl.Float64).alias("learning_rate"), "mean", "low", "high",
+                pl.col(RATE).cast(pl.Float64).alias("learning_rate"), "mean", "low", "high",
                 pl.col("diverged").fill_null(""),
             )
         )  # fmt: skip
     return pl.concat(parts) if parts else nothing
-
-
-def _drop_rate(name: str) -> str:
-    """Remove the learning rate from the name of a setting or a series.
-
-    Examples
-    --------
-    >>> _drop_rate("noise 0.1 · batch size 32, learning rate 0.1")
-    'noise 0.1 · batch size 32'
-    """
-    parts = (
-        ", ".join(piece for piece in part.split(", ") if not piece.startswith("learning rate "))
-        for part in name.split(" · ")
-    )
-    return " · ".join(filter(None, parts))

@@ -34,17 +34,17 @@ def make_study_page(trial: Results) -> Document:
         If a file of the folder cannot be read.
     """
     is_finished = has_all_runs(trial)
+    entries, why = [], NOT_JUDGED if is_finished else NOT_FINISHED
     try:
         entries = list_entries(trial) if is_finished else []
-    except InputError:  # The page says that there are no valid verdicts, and shows all else.
-        entries = []
+    except InputError as error:  # The page says so, and shows all else.
+        why = f"{NOT_JUDGED} {error}"
     n_arms = trial.runs["arm"].n_unique()
     sections = []
     if entries:
         lead = "The study states these claims, and its runs give the verdicts."
         sections.append(build_claims(entries, heading="Claims", lead=lead))
     elif trial.study.claims:
-        why = NOT_JUDGED if is_finished else NOT_FINISHED
         sections.append(Section("claims", "Claims", why))
     sections += [
         Section(
@@ -93,7 +93,7 @@ def describe_study(trial: Results) -> str:
     values: defaultdict[str, set[str]] = defaultdict(set)
     arms = trial.arms.values()
     for arm in arms:
-        for name in arm.varied | arm.picked:
+        for name in arm.picked.union(arm.varied):
             values[name].add(str(arm.settings.get(name, arm.settings.get(f"{name}.kind"))))
     for found in values.values():
         found.discard("None")  # A baseline has no recipe.

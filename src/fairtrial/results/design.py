@@ -248,21 +248,21 @@ def find_statement(design: Design, claim: Claim, arms: Sequence[Arm]) -> Stateme
     return None
 
 
-def list_others(design: Design, study: Study) -> Iterator[tuple[Statement, Claim | None]]:
+def list_others(design: Design, study: Study) -> Iterator[tuple[Statement, int | None]]:
     """List the claims that were stated and that the study does not have as they were.
 
     Yields
     ------
     statement : Statement
         The claim as it was stated.
-    claim : Claim or None
-        The study's claim that compares the same, with another text or margin; None where the claim
-        was dropped.
+    place : int or None
+        The place among the study's claims, from 0, of the one that compares the same, with another
+        text or margin; None where the claim was dropped.
     """
     arms = study.list_arms()
     found = [find_statement(design, claim, arms) for claim in study.claims]
     known = {statement.digest for statement in found if statement}
-    now = {digest_compared(claim, arms): claim for claim in study.claims}
+    now = {digest_compared(claim, arms): place for place, claim in enumerate(study.claims)}
     for statement in design.claims:
         if statement.digest not in known:
             yield statement, now.get(statement.compares)

@@ -12,7 +12,7 @@ from pathlib import Path
 from fairtrial.data.load import fingerprint_data
 from fairtrial.kinds.plugins import digest_source, find_kinds
 from fairtrial.results.sources import find_sources
-from fairtrial.study import Arm, Run
+from fairtrial.study import Run
 from fairtrial.study.baseline import AnyBaseline
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
@@ -61,11 +61,11 @@ def fingerprint_run(arm: str, seed: int) -> str:
 
 
 def fingerprint_runs(runs: Iterable[Run]) -> list[str]:
-    """Fingerprint runs, each arm once."""
+    """Fingerprint the runs of a study, each arm once."""
     runs = list(runs)
-    arms: dict[int, Arm] = {id(run.arm): run.arm for run in runs}
-    known = {key: fingerprint_arm(arm.task, arm.recipe) for key, arm in arms.items()}
-    return [fingerprint_run(known[id(run.arm)], run.seed) for run in runs]
+    arms = {run.arm.name: run.arm for run in runs}
+    known = {name: fingerprint_arm(arm.task, arm.recipe) for name, arm in arms.items()}
+    return [fingerprint_run(known[run.arm.name], run.seed) for run in runs]
 
 
 def _is_installed(name: str) -> bool:

@@ -10,14 +10,16 @@ from pathlib import Path
 import polars as pl
 
 from fairtrial.data.load import fingerprint_data
-from fairtrial.results.store import AVERAGES, DATA, RUNS, TEST_ROWS, make_arm_table
+from fairtrial.results.columns import DATA, ENTRY, VARIED
+from fairtrial.results.store import AVERAGES, RUNS, TEST_ROWS, make_arm_table
 from fairtrial.study import Arm, Study
 from fairtrial.study.claims import Claim
 
 # The fingerprint of a folder without tables.
 NO_TABLES = hashlib.sha256().hexdigest()[:32]
-# Where the user's file lies: what it holds is known by its fingerprint.
-PATH = "task.path"
+# Where the user's file lies, and where an arm comes from, are not what was trained: what the file
+# holds is known by its fingerprint.
+NOT_COMPARED = {"task.path", ENTRY, VARIED}
 
 
 def fingerprint_tables(folder: Path) -> str:
@@ -64,7 +66,7 @@ def find_other_setting(study: Study, runs: pl.DataFrame) -> str:
     had = {row["arm"]: row for row in trained.to_dicts()}
     for row in make_arm_table(study.list_arms(), {}).to_dicts():
         before = had.get(row["arm"], {})
-        for name in (row.keys() & before.keys()) - {PATH}:
+        for name in (row.keys() & before.keys()) - NOT_COMPARED:
             if row[name] != before[name]:
                 arm, now, then = row["arm"], row[name], before[name]
                 return f"it has {name} = {now!r} for the arm {arm!r}, and the runs had {then!r}"

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from fairtrial.files import write_file
+from fairtrial.results.columns import DATA, ENTRY, VARIED, list_metrics
 from fairtrial.study import Arm, Run
 from fairtrial.study.metrics import WAY
 
@@ -20,8 +21,6 @@ STUDY, RUNS, CURVES, PARAMETERS, TEST_ROWS, AVERAGES, ENVIRONMENT, VERDICTS, PAI
 # What the report makes of the tables: pages that load nothing, and files that were asked for.
 VERDICT_TABLE = "verdicts.parquet"
 PAGES, ASKED_FOR = ("report.html", "one-page.html"), ("figures", "tables")
-# The column with the fingerprint of a run's data.
-DATA = "data_sha256"
 
 # A fixed size, so that the same rows make the same bytes.
 ROW_GROUP = 2**18
@@ -93,37 +92,42 @@ def make_run_table(
 
     A column that only some tasks or kinds have is null in the other rows.
     """
-    arms: dict[int, Arm] = {id(run.arm): run.arm for run in runs}
-    number = {key: position for position, key in enumerate(arms)}
-    settings = make_arm_table(list(arms.values()), data).with_row_index("number")
+    settings = make_arm_table([*{run.arm.name: run.arm for run in runs}.values()], data)
     frame = index.with_columns(
+        pl.Series("arm", [run.arm.name for run in runs], pl.String),
         pl.Series("seed", [run.seed for run in runs], pl.UInt64),
-        pl.Series("number", [number[id(run.arm)] for run in runs], pl.UInt32),
     )
     columns = ["fingerprint", "outcome", "ended_at", "seconds", "metric", "metric_value"]
-    table = frame.join(settings, on="number", how="left", maintain_order="left").join(
+    table = frame.join(settings, on="arm", how="left", maintain_order="left").join(
         results.select(columns).collect(), on="fingerprint", how="left", maintain_order="left"
     )
     metrics = table["metric"].explode().unique(maintain_order=True).drop_nulls()
     return table.select(
-        "run", "arm", pl.col("seed").cast(pl.Int64),
-        *(name for name in settings.columns if name not in ("number", "arm")),
+        "run", "arm", ENTRY, VARIED, pl.col("seed").cast(pl.Int64),
+        *(name for name in settings.columns if name not in ("arm", ENTRY, VARIED)),
         "outcome", "ended_at", "seconds",
         *(_take_metric(name) for name in metrics),
     )  # fmt: skip
 
 
 def make_arm_table(arms: Sequence[Arm], data: Mapping[str, str]) -> pl.DataFrame:
-    """Make a table of arms: name, every setting by its dotted name, and the data's fingerprint.
+    """Make a table of arms: name, entry, what is varied, every setting, the data's fingerprint.
 
     There is no column `data_sha256` where no arm has data beside its settings.
     """
     more = [DATA] if any(data.values()) else []
     rows = [
-        {"arm": arm.name, **arm.settings, **dict.fromkeys(more, data.get(arm.name) or None)}
+        {
+            "arm": arm.name,
+            ENTRY: arm.entry,
+            VARIED: list(arm.varied),
+            **arm.settings,
+            **dict.fromkeys(more, data.get(arm.name) or None),
+        }
         for arm in arms
     ]
-    return pl.DataFrame(rows, infer_schema_length=None)
+    types = {ENTRY: pl.String, VARIED: pl.List(pl.String)}
+    return pl.DataFrame(rows, schema_overrides=types, infer_schema_length=None)
 
 
 def make_average_table(index: pl.DataFrame, results: pl.LazyFrame) -> pl.DataFrame:
@@ -184,9 +188,7 @@ def summarise_arms(folder: Path) -> list[dict[str, Any]]:
         diverge, as text; without rate and fluctuation, for which terminals are too narrow.
     """
     runs = pl.read_parquet(folder / RUNS, glob=False)
-    metrics = [
-        name for name in runs.columns[runs.columns.index("seconds") + 1 :] if name not in WAY
-    ]
+    metrics = [name for name in list_metrics(runs) if name not in WAY]
     return [
         {
             "arm": name,

@@ -164,13 +164,13 @@ def _decide_again(
 ) -> dict[int, tuple[Evidence, Decided]]:
     """Decide all claims together, with what the longer runs say in the place of the shorter."""
     evidence = {number: _weigh_again(cases[number], pairs) for number, pairs in again.items()}
-    judged = [number for number, case in enumerate(cases) if not case.pairs.problem]
-    decided = decide_together(
-        [cases[number] for number in judged],
-        [evidence.get(number, cases[number].evidence) for number in judged],
-        n_more,
-    )
-    return {number: (evidence[number], decided[id(cases[number])]) for number in again}
+    judged = {
+        number: evidence.get(number, case.evidence)
+        for number, case in enumerate(cases)
+        if not case.pairs.problem
+    }
+    decided = decide_together(judged, n_more)
+    return {number: (evidence[number], decided[number]) for number in again}
 
 
 def _weigh_again(case: Case, pairs: Pairs) -> Evidence:

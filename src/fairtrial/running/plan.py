@@ -140,13 +140,13 @@ def plan_stacks(
     datasets: dict[tuple, list[list[Run]]] = defaultdict(list)
     for lane in _gather_lanes(runs):
         steps = max(run.arm.trained.steps or 0 for run in lane)
-        datasets[shares[id(lane[0].arm)], lane[0].seed, steps].append(lane)
+        datasets[shares[lane[0].arm.name], lane[0].seed, steps].append(lane)
     stacks: dict[tuple, list[tuple[Run, ...]]] = defaultdict(list)
     for lanes in datasets.values():
         together = list(itertools.chain(*lanes))
         for piece in _cut(lanes, _lanes_per_dataset(together, memory)):
             row = tuple(itertools.chain(*piece))
-            columns = tuple(recipes[id(run.arm)] for run in row)
+            columns = tuple(recipes[run.arm.name] for run in row)
             stacks[_shape(row[0].arm.task), columns].append(row)
     trained = [
         StackPlan(rows, averages)
@@ -217,15 +217,15 @@ def _gather_lanes(runs: Sequence[Run]) -> list[list[Run]]:
     courses = _remember_per_arm(runs, lambda arm: (arm.task, arm.trained.course))
     lanes: dict[tuple[int, int], list[Run]] = defaultdict(list)
     for run in runs:
-        lanes[courses[id(run.arm)], run.seed].append(run)
+        lanes[courses[run.arm.name], run.seed].append(run)
     return list(lanes.values())
 
 
-def _remember_per_arm(runs: Sequence[Run], describe: Callable[[Arm], Any]) -> dict[int, int]:
-    """Give a number to what arms have in common, once an arm: settings are slow to compare."""
+def _remember_per_arm(runs: Sequence[Run], describe: Callable[[Arm], Any]) -> dict[str, int]:
+    """Give a number to what arms share, by their names, once per arm: comparing is slow."""
     numbers: dict[Any, int] = {}
-    arms = {id(run.arm): run.arm for run in runs}
-    return {key: numbers.setdefault(describe(arm), len(numbers)) for key, arm in arms.items()}
+    arms = {run.arm.name: run.arm for run in runs}
+    return {name: numbers.setdefault(describe(arm), len(numbers)) for name, arm in arms.items()}
 
 
 def _shares(arm: Arm) -> tuple:

@@ -84,8 +84,10 @@ class Arm:
         Everything that its runs are made of, but for the seed; a baseline is fitted, not trained.
     entry : str or None
         The name of the hand-picked entry that it belongs to.
-    picked, varied : frozenset of str
-        The dotted names that the entry sets, and those that a grid varies.
+    picked : frozenset of str
+        The dotted names that the entry sets.
+    varied : tuple of str
+        Those that a grid varies, in its order.
     """
 
     name: str
@@ -94,7 +96,7 @@ class Arm:
     # Where an arm comes from is not what it is: arms that train alike are equal.
     entry: str | None = field(default=None, compare=False, repr=False)
     picked: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
-    varied: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    varied: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -317,9 +319,9 @@ def _make_arm(cell: _Cell, base: Mapping[str, Any]) -> tuple[Arm | None, list[Co
         complaints = list(find_conflicts(made.task, made.recipe))
     if made is None or complaints:
         return None, [_blame(cell, complaint) for complaint in complaints]
-    picked = {name for name, place in cell.places.items() if "set" in place[2:3]}
-    varied = frozenset(cell.changes) - picked
-    return Arm(cell.name, made.task, made.recipe, cell.entry, frozenset(picked), varied), []
+    picked = frozenset(name for name, place in cell.places.items() if "set" in place[2:3])
+    varied = tuple(name for name in cell.changes if name not in picked)
+    return Arm(cell.name, made.task, made.recipe, cell.entry, picked, varied), []
 
 
 def _list_parts(name: str) -> list[str]:

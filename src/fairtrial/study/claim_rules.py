@@ -207,7 +207,7 @@ def _complain_unmatched(
             "and against leave open: name what sets them apart, or vary it on both sides."
         )
         return Complaint(text, ((*here, "effect"), here))
-    if {id(arm) for arm in better} == {id(arm) for arm in than}:
+    if {arm.name for arm in better} == {arm.name for arm in than}:
         text = f"{name}: better and than select the same arms: name what sets them apart."
         return Complaint(text, ((*here, "than"), here))
     one = better[0]

@@ -106,7 +106,7 @@ def match_claim(arms: Sequence[Arm], claim: Claim) -> list[Match]:
     of, against = claim.effect.of, claim.effect.against
     changed = _match_sides(arms, claim.better | of, claim.than | of)
     without = _match_sides(arms, claim.better | against, claim.than | against)
-    unchanged = {(id(better), id(than)) for better, than in without}
+    unchanged = {(better.name, than.name) for better, than in without}
     sides = [
         _group_by_first(_match_sides(arms, side | of, side | against))
         for side in (claim.better, claim.than)
@@ -114,9 +114,9 @@ def match_claim(arms: Sequence[Arm], claim: Claim) -> list[Match]:
     return [
         Match(better, than, better_against, than_against)
         for better, than in changed
-        for better_against in sides[0].get(id(better), [])
-        for than_against in sides[1].get(id(than), [])
-        if (id(better_against), id(than_against)) in unchanged
+        for better_against in sides[0].get(better.name, [])
+        for than_against in sides[1].get(than.name, [])
+        if (better_against.name, than_against.name) in unchanged
     ]
 
 
@@ -126,10 +126,11 @@ def _match_sides(
     return [*iterate_pairs(select_arms(arms, one), select_arms(arms, other), one, other)]
 
 
-def _group_by_first(pairs: Iterable[tuple[Arm, Arm]]) -> dict[int, list[Arm]]:
-    groups: defaultdict[int, list[Arm]] = defaultdict(list)
+def _group_by_first(pairs: Iterable[tuple[Arm, Arm]]) -> dict[str, list[Arm]]:
+    """Group the second arms of pairs by the name of the first."""
+    groups: defaultdict[str, list[Arm]] = defaultdict(list)
     for one, other in pairs:
-        groups[id(one)].append(other)
+        groups[one.name].append(other)
     return groups
 
 
@@ -209,7 +210,7 @@ def _group_arms(
         if by_name:
             named = named | arm.picked
         if arm.name in by_name:
-            named = named | arm.varied
+            named = named.union(arm.varied)
         groups[named, frozenset(arm.settings)].append(arm)
     return groups
 

@@ -175,9 +175,9 @@ class Study(Settings):
         if not self.only_claimed:
             return arms
         claimed = {
-            id(arm) for c in self.claims for match in match_claim(arms, c) for arm in match.arms
+            arm.name for c in self.claims for match in match_claim(arms, c) for arm in match.arms
         }
-        return [arm for arm in arms if id(arm) in claimed]
+        return [arm for arm in arms if arm.name in claimed]
 
     def narrow(self, number: int) -> Study:
         """Return the study of one claim alone, with the arms that it compares.

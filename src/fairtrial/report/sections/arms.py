@@ -11,7 +11,12 @@ from fairtrial.evidence.accuracy import measure_accuracies
 from fairtrial.evidence.statistics.sampling import Sampling, sample_arm
 from fairtrial.plots.names import name_runs
 from fairtrial.plots.of_runs import find_unit
-from fairtrial.plots.summaries import describe_outcomes, format_interval, summarise_metrics
+from fairtrial.plots.summaries import (
+    describe_outcomes,
+    drop_diverged,
+    format_interval,
+    summarise_metrics,
+)
 from fairtrial.report.blocks import Cell, Part, Rows, Table
 from fairtrial.results.results import Results
 
@@ -43,7 +48,7 @@ def build_arms(trial: Results) -> Part:
     """Build the part."""
     samplings = {name: sample_arm(arm.task) for name, arm in trial.arms.items()}
     accuracies: dict[str, tuple[float, float]] = {}
-    if "accuracy" in trial.runs.columns and not trial.test_rows.is_empty():
+    if not (trial.test_rows.is_empty() or drop_diverged(trial.runs).is_empty()):
         measured = measure_accuracies(trial).select("arm", "low", "high")
         accuracies = {arm: (low, high) for arm, low, high in measured.iter_rows()}
     return Part("Every arm", [build_arm_table(trial.runs, samplings, accuracies)])
@@ -63,8 +68,7 @@ def build_arm_table(
     samplings : mapping
         How the runs of each arm were drawn, by its name.
     accuracies : mapping
-        The interval of each arm's test accuracy, over seeds and test rows; empty where there is
-        none.
+        The interval of each arm's test accuracy (`measure_accuracies`); empty where there is none.
     """
     runs = name_runs(runs)
     known = {
@@ -108,14 +112,13 @@ def _show_metric(
     row: Mapping[str, Any], sampling: Sampling, accuracy: tuple[float, float] | None
 ) -> Cell:
     mean, low, high = row["mean"], None, None
-    is_whole = row["n"] == row["n_seeds"]
-    if row["metric"] == "accuracy" and accuracy and is_whole and row["n"] > 1:
+    if row["metric"] == "accuracy" and accuracy and row["n_seeds"] > 1:
         low, high = accuracy
     elif mean is not None and row["sd"] is not None and row["n"] > 1:
         # How long a run takes does not depend on which rows it is tested with.
         one = Sampling() if row["metric"] == "seconds" else sampling
         low, high = one.measure_mean(mean, row["sd"] ** 2, row["n"]).tests.find_interval()
     text = format_interval(mean, low, high)
-    if not is_whole:
+    if row["n"] < row["n_seeds"]:
         text += f" ({row['n']} of {row['n_seeds']} runs)"
     return Cell(text, value=mean)

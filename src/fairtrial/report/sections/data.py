@@ -5,6 +5,7 @@ from __future__ import annotations
 from fairtrial import plots
 from fairtrial.errors import FairtrialError
 from fairtrial.plots.of_data import list_tasks
+from fairtrial.plots.of_images import list_image_arms
 from fairtrial.report.blocks import Block, Figure, Part, Text
 from fairtrial.results.results import Results
 from fairtrial.study.task import LinearTask, LineTask
@@ -32,10 +33,8 @@ def _show_rows(trial: Results) -> list[Block]:
         )
         return [Figure("noise", "Noise on the targets", chart, caption)]
     blocks: list[Block] = []
-    try:
+    if list_image_arms(trial):
         chart = plots.samples(trial)
         blocks.append(Figure("samples", "The first training image of each class", chart))
-    except FairtrialError:
-        pass  # Rows of a table are not images.
     targets = Figure("targets", "Targets of the training rows", plots.targets(trial))
     return [*blocks, targets]

@@ -8,8 +8,8 @@ from fairtrial import plots
 from fairtrial.errors import FairtrialError
 from fairtrial.plots.charts.layout import Chart
 from fairtrial.plots.of_data import N_DOTS
+from fairtrial.plots.of_images import list_image_arms
 from fairtrial.plots.of_runs import name_series
-from fairtrial.plots.rows import has_plain_pixels
 from fairtrial.report.blocks import Block, Figure, Fold, Part, Row, Text, make_name
 from fairtrial.results.results import Results
 from fairtrial.study.task import has_classes
@@ -53,14 +53,14 @@ def _build_fits(trial: Results, seed: int) -> list[Part]:
 
 def _build_images(trial: Results, seed: int) -> list[Part]:
     named, _ = name_series(trial)
+    shown = list_image_arms(trial)
     arms = {
         arm: " · ".join(filter(None, (setting, series)))
         for arm, setting, series in named.select("arm", "setting", "series")
         .unique(maintain_order=True)
         .iter_rows()
-        if has_plain_pixels(trial, arm)
+        if arm in shown
     }
-
     if not arms:
         return []
 

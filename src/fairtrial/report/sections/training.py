@@ -5,10 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from fairtrial import plots
-from fairtrial.errors import FairtrialError
 from fairtrial.plots.charts import curves as curve_charts
 from fairtrial.plots.charts.appearance import capitalise, show_metric
-from fairtrial.plots.of_runs import choose_metric, find_unit, name_series
+from fairtrial.plots.of_runs import choose_metric, find_unit, name_series, read_curves
 from fairtrial.plots.summaries import (
     OUTCOMES,
     drop_diverged,
@@ -121,14 +120,12 @@ def _build_shares(trial: Results) -> list[Block]:
     """Build the figures of training and validation rows, epoch by epoch."""
     figures: list[Block] = []
     for metric, title in (("accuracy", "accuracy"), ("cross_entropy", "cross-entropy")):
-        try:
-            chart = plots.train_and_validation(trial, metric)
-        except FairtrialError:
+        if not read_curves(trial, f"train_{metric}"):
             continue  # Not of classes.
         figure = Figure(
             f"train-and-validation-{make_name(metric)}",
             f"Training and validation {title} per epoch",
-            chart,
+            plots.train_and_validation(trial, metric),
             "The gap between the two shows how much better the model fits its training rows.",
         )
         figures.append(figure)
