@@ -11,10 +11,10 @@ import tensorflow as tf
 from benchmarks.peers.problems import LineProblem, SoftmaxProblem
 
 from fairtrial.data.split import Part
+from fairtrial.parameters import Parameters
 from fairtrial.training import eager
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.noise import make_keys
-from fairtrial.training.parameters import Parameters
 from fairtrial.training.stacked import Stack, compile_epoch, lay_out_epoch, train
 from fairtrial.training.step import init_state
 

@@ -16,10 +16,10 @@ from fairtrial.kinds.inits import normal
 from fairtrial.kinds.losses import huber, hybrid, mae, mse
 from fairtrial.kinds.noises import laplace
 from fairtrial.kinds.optimizers import adam, sgd
+from fairtrial.parameters import draw_init
 from fairtrial.randomness import make_stream
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import FashionMnistTask, LineTask
-from fairtrial.training.parameters import draw_init
 
 N_FEATURES, N_CLASSES = 784, 10
 

@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 
 from fairtrial.kinds.inits import INITS
-from fairtrial.training.parameters import draw_init
+from fairtrial.parameters import draw_init
 from reference.inits import INITS as EXPECTED
 
 CASES = [

@@ -6,9 +6,9 @@ import tensorflow as tf
 
 from by_hand import recipe
 from fairtrial.kinds.optimizers import OPTIMIZERS, rmsprop
+from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import list_kinds as kinds_of
 from fairtrial.training.hyperparameters import make_numbers
-from fairtrial.training.parameters import Parameters
 from fairtrial.training.updates import apply_updates, init_slots
 from reference.optimizers import OPTIMIZERS as EXPECTED
 

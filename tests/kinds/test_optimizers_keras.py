@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from by_hand import recipe
+from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
-from fairtrial.training.parameters import Parameters
 from fairtrial.training.updates import apply_updates, init_slots
 
 # Our settings; Keras' class; the names that Keras has for the settings.

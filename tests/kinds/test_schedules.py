@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from by_hand import Judge, recipe
 from fairtrial.kinds.schedules import SCHEDULES, linear, schedule_rate
+from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
-from fairtrial.training.parameters import Parameters
 from fairtrial.training.step import init_state, judge
 from fairtrial.training.trace import OUTCOMES
 from reference.schedules import FACTORS, find_factor

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from by_hand import recipe
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.synthetic.line import line_data
+from fairtrial.parameters import Parameters
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager, stacked
 from fairtrial.training.hyperparameters import list_kinds
-from fairtrial.training.parameters import Parameters
 
 law = settings(max_examples=6, deadline=None, derandomize=True)
 # An example is dozens of steps of the eager driver for each of its recipes and seeds.

@@ -7,8 +7,8 @@ import fairtrial as ft
 from by_hand import descend
 from fairtrial.data.load import load_dataset
 from fairtrial.errors import InputError
+from fairtrial.parameters import draw_init
 from fairtrial.training import eager
-from fairtrial.training.parameters import draw_init
 from made_up import make_study
 
 ARMS = [{"name": "last"}, {"name": "mean", "set": {"average": "last_epoch"}}]

@@ -7,9 +7,9 @@ import scipy.linalg
 from by_hand import descend, descend_softmax, recipe
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import order_rows, split_rows
+from fairtrial.parameters import Parameters, draw_init
 from fairtrial.training import eager, graph, stacked
 from fairtrial.training.average import RecentPath, count_averaged
-from fairtrial.training.parameters import Parameters, draw_init
 from ways_to_end import HEAVY, LINE, assert_identical, make_epochs, make_pixels, make_steps
 
 

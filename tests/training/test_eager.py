@@ -8,10 +8,10 @@ from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import order_rows, split_rows
 from fairtrial.data.synthetic.line import line_data
 from fairtrial.kinds.schedules import SCHEDULES
+from fairtrial.parameters import Parameters, draw_init
 from fairtrial.study.recipe import Penalty
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager, penalty
-from fairtrial.training.parameters import Parameters, draw_init
 
 FACTORS = [kind.name for kind in SCHEDULES if not (kind().on_stalls or kind().is_one)]
 DATA = line_data(LineTask(kind="line", rows=64, test_rows=2, noise="laplace"), 5)

@@ -6,8 +6,8 @@ import sklearn.metrics
 import tensorflow as tf
 
 from by_hand import softmax
+from fairtrial.parameters import Parameters
 from fairtrial.training.evaluation import choose_monitored, evaluate
-from fairtrial.training.parameters import Parameters
 from fairtrial.training.sizes import BLOCK
 
 RANDOM = np.random.default_rng(6)

@@ -6,8 +6,8 @@ import scipy.stats
 import tensorflow as tf
 
 from fairtrial.kinds import inits
+from fairtrial.parameters import Parameters, draw_init
 from fairtrial.training.model import predict_logits, predict_numbers
-from fairtrial.training.parameters import Parameters, draw_init
 
 RANDOM = np.random.default_rng(2)
 

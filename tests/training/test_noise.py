@@ -9,6 +9,7 @@ from by_hand import descend, recipe, softmax
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import order_rows
 from fairtrial.data.synthetic.line import line_data
+from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import InjectedNoise
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager, stacked
@@ -20,7 +21,6 @@ from fairtrial.training.noise import (
     open_feature_noise,
     strikes,
 )
-from fairtrial.training.parameters import Parameters
 
 DRAWS = NamedDraws(make_keys([3], ()))
 N = 20_000

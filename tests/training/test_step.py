@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from by_hand import recipe
+from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.noise import NamedDraws, make_keys
-from fairtrial.training.parameters import Parameters
 from fairtrial.training.step import init_state, judge, measure_classes, measure_regression, update
 from fairtrial.training.trace import COMPLETED, DIVERGED, TRAINING
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairtrial.training.parameters import Parameters
+from fairtrial.parameters import Parameters
 from fairtrial.training.trace import record_parameters, thin
 
 

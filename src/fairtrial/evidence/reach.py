@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fairtrial.evidence.optima import Minimum
+from fairtrial.parameters import draw_init
 from fairtrial.study.arms import Arm
-from fairtrial.training.parameters import draw_init
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.laws.examples import make_example, make_recipe
+from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.noise import NamedDraws, inject, make_keys, scale_features
-from fairtrial.training.parameters import Parameters
 from fairtrial.training.step import init_state
 
 # The table of a recipe's `noise` that each place stands in.

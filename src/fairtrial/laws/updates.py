@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from fairtrial.kinds.optimizers import Optimizer, OptimizerSettings, adam, sgd
 from fairtrial.laws.examples import make_example, make_recipe
+from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
-from fairtrial.training.parameters import Parameters
 from fairtrial.training.updates import apply_updates, init_slots
 
 N_STEPS = 20

@@ -15,7 +15,7 @@ import polars as pl
 from fairtrial.plots.charts.appearance import show_kind
 from fairtrial.plots.summaries import list_unique
 from fairtrial.results.columns import ENTRY, VARIED
-from fairtrial.study.complaints import write_bare
+from fairtrial.settings.complaints import write_bare
 
 FAMILIES = ("loss", "optimizer", "features")
 """What makes the series, if it varies."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fairtrial.training.parameters import Parameters
+from fairtrial.parameters import Parameters
 
 # The last stretch of a full-batch run: one of so many parts of its steps, and at least so many.
 PARTS, FEWEST = 10, 20

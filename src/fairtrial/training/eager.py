@@ -13,6 +13,7 @@ import tensorflow as tf
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import split_parts, split_rows
 from fairtrial.kinds.schedules import schedule_rate
+from fairtrial.parameters import Parameters, draw_init
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.average import average_path
 from fairtrial.training.evaluation import (
@@ -32,7 +33,6 @@ from fairtrial.training.noise import (
     open_feature_noise,
 )
 from fairtrial.training.order import order_epoch
-from fairtrial.training.parameters import Parameters, draw_init
 from fairtrial.training.step import (
     State,
     end,

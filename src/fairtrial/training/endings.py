@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.average import RecentPath
-from fairtrial.training.parameters import Parameters
 from fairtrial.training.step import State
 from fairtrial.training.trace import (
     COMPLETED,

@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from fairtrial.data.split import Part
 from fairtrial.kinds.class_losses import cross_entropy
+from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import MONITORS
 from fairtrial.training.model import Numbers, predict_logits
-from fairtrial.training.parameters import Parameters
 from fairtrial.training.sizes import BLOCK, PIECE
 from fairtrial.training.trace import Predictions
 

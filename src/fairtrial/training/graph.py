@@ -17,11 +17,11 @@ import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.kinds.schedules import schedule_rate
+from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import Recipe
 from fairtrial.training import eager
 from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.noise import Draws, NamedDraws
-from fairtrial.training.parameters import Parameters
 from fairtrial.training.step import State, take_step
 from fairtrial.training.trace import TRAINING, Trace
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from fairtrial.training.parameters import Parameters
+from fairtrial.parameters import Parameters
 
 # Hyperparameters that are numbers, by dotted name, each (...) per lane.
 Numbers = Mapping[str, Any]

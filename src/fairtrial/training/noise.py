@@ -13,10 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.kinds.kind import Variant
+from fairtrial.parameters import Parameters
 from fairtrial.randomness import make_key, make_stream
 from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.model import Numbers
-from fairtrial.training.parameters import Parameters
 
 PURPOSES = (
     "noise.data",

@@ -14,6 +14,7 @@ import tensorflow as tf
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import Part, split_parts
 from fairtrial.kinds.schedules import schedule_rate
+from fairtrial.parameters import Parameters, draw_init
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.average import RecentPath
 from fairtrial.training.endings import Ends, Left, cut_epochs, cut_steps
@@ -34,7 +35,6 @@ from fairtrial.training.noise import (
     open_feature_noise,
 )
 from fairtrial.training.order import order_epoch
-from fairtrial.training.parameters import Parameters, draw_init
 from fairtrial.training.sizes import CHUNK, NOISE_PIECE, PIECE
 from fairtrial.training.step import (
     State,

@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.kinds.inits import InitSettings
+from fairtrial.parameters import Parameters
 from fairtrial.study.task import LineTask
-from fairtrial.training.parameters import Parameters
 
 
 def draw_line(task: LineTask, init: InitSettings, seed: int) -> tuple[Dataset, Parameters]:

@@ -15,10 +15,10 @@ import tensorflow as tf
 from fairtrial.kinds.class_losses import measure_labels
 from fairtrial.kinds.losses import average_losses
 from fairtrial.kinds.schedules import apply_stalls, schedule_rate
+from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.model import Numbers, predict_logits, predict_noisy_logits, predict_numbers
 from fairtrial.training.noise import Draws, inject, scale_features
-from fairtrial.training.parameters import Parameters
 from fairtrial.training.penalty import PENALTIES
 from fairtrial.training.stopping import count_stall, has_stalled
 from fairtrial.training.trace import (

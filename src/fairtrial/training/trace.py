@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import Recipe
-from fairtrial.training.parameters import Parameters
 
 OUTCOMES = ("training", "completed", "stopped_early", "rate_floor", "diverged")
 TRAINING, COMPLETED, STOPPED_EARLY, RATE_FLOOR, DIVERGED = range(len(OUTCOMES))

@@ -7,8 +7,8 @@ from typing import Any
 import tensorflow as tf
 
 from fairtrial.kinds.kind import Variant
+from fairtrial.parameters import Parameters
 from fairtrial.training.model import Numbers
-from fairtrial.training.parameters import Parameters
 
 
 def init_slots(optimizers: tuple[Variant, ...], parameters: Parameters) -> dict[str, Parameters]:
