@@ -6,6 +6,7 @@ They are made from what is stored beside an arm's name: its `entry` and the sett
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,9 @@ def name_runs(runs: pl.DataFrame) -> pl.DataFrame:
     setting varies is a series of its name.
     """
     named = {arm: join_parts(parts) for arm, parts in list_parts(runs).items()}
-    names = list(named.values())
+    counts = Counter(named.values())
     # Names that are equal now are replaced by the full names of their arms.
-    rows = [(arm, *(("", arm) if names.count(one) > 1 else one)) for arm, one in named.items()]
+    rows = [(arm, *(("", arm) if counts[one] > 1 else one)) for arm, one in named.items()]
     schema = {"arm": pl.String, "setting": pl.String, "series": pl.String}
     return runs.join(pl.DataFrame(rows, schema, orient="row"), on="arm", how="left")
 
