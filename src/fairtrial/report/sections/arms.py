@@ -48,7 +48,8 @@ def build_arms(trial: Results) -> Part:
     """Build the part."""
     samplings = {name: sample_arm(arm.task) for name, arm in trial.arms.items()}
     accuracies: dict[str, tuple[float, float]] = {}
-    if not (trial.test_rows.is_empty() or drop_diverged(trial.runs).is_empty()):
+    sound = drop_diverged(trial.runs)
+    if "accuracy" in sound.columns and not (sound.is_empty() or trial.test_rows.is_empty()):
         measured = measure_accuracies(trial).select("arm", "low", "high")
         accuracies = {arm: (low, high) for arm, low, high in measured.iter_rows()}
     return Part("Every arm", [build_arm_table(trial.runs, samplings, accuracies)])
