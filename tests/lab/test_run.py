@@ -5,10 +5,10 @@ import json
 import polars as pl
 import pytest
 
-from fairtrial import lab as lab_module
 from fairtrial.data.load import load_images_once
 from fairtrial.errors import MachineError
 from fairtrial.evidence.judge import find_undecidable
+from fairtrial.lab import run as lab_module
 from fairtrial.lab.run import Lab, check_challenge, prepare_lab, run_lab
 from fairtrial.lab.shipped import FULL_SEEDS, is_lab_done, list_studies, open_shipped, stamp_lab
 from fairtrial.results.results import Results
