@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from benchmarks.peers.problems import LineProblem, SoftmaxProblem
 
+from benchmarks.peers.problems import LineProblem, SoftmaxProblem
 from fairtrial.data.split import Part
 from fairtrial.training import eager
 from fairtrial.training.hyperparameters import list_kinds, make_numbers

@@ -12,21 +12,12 @@ from fairtrial.data.load import load_dataset
 from fairtrial.data.split import order_rows
 from fairtrial.data.synthetic.line import line_data
 from fairtrial.randomness import make_stream
-from fairtrial.study.recipe import (
-    Adam,
-    CrossEntropyLoss,
-    HuberLoss,
-    HybridLoss,
-    MaeLoss,
-    MseLoss,
-    NormalInit,
-    Recipe,
-    Sgd,
-)
-from fairtrial.study.task import FashionMnistTask, LaplaceNoise, LineTask
+from fairtrial.study.recipe import Recipe
+from fairtrial.study.task import FashionMnistTask, LineTask
 from fairtrial.training.parameters import draw_init
 
 N_FEATURES, N_CLASSES = 784, 10
+LOSSES = ("mse", "mae", "huber", "hybrid")
 
 
 @dataclass(frozen=True)
@@ -82,25 +73,23 @@ def make_line_problem(n_seeds: int, n_rows: int, n_steps: int) -> LineProblem:
     -------
     LineProblem
     """
-    losses = (
-        MseLoss(kind="mse"),
-        MaeLoss(kind="mae"),
-        HuberLoss(kind="huber"),
-        HybridLoss(kind="hybrid"),
-    )
     learning_rate, seeds = 0.01, tuple(range(n_seeds))
     recipes = tuple(
-        Recipe(
-            loss=loss,
-            optimizer=Sgd(kind="sgd", learning_rate=learning_rate),
-            init=NormalInit(kind="normal", bias_scale=None),
-            steps=n_steps,
+        Recipe.model_validate(
+            {
+                "loss": loss,
+                "optimizer": {"kind": "sgd", "learning_rate": learning_rate},
+                "init": {"kind": "normal", "bias_scale": None},
+                "steps": n_steps,
+            }
         )
-        for loss in losses
+        for loss in LOSSES
     )
-    task = LineTask(kind="line", rows=n_rows, test_rows=2, noise=LaplaceNoise())
+    task = LineTask.model_validate(
+        {"kind": "line", "rows": n_rows, "test_rows": 2, "noise": "laplace"}
+    )
     datasets = tuple(line_data(task, seed) for seed in seeds)
-    starts = [draw_init(NormalInit(kind="normal", bias_scale=None), 1, 0, seed) for seed in seeds]
+    starts = [draw_init(recipes[0].init, 1, 0, seed) for seed in seeds]
     return LineProblem(
         recipes,
         datasets,
@@ -172,12 +161,14 @@ def make_softmax_problem(n_lanes: int, n_rows: int, batch_size: int) -> SoftmaxP
     X, y = _load_pixels(n_rows)
     rates = np.geomspace(1e-4, 1e-2, n_lanes)
     recipes = tuple(
-        Recipe(
-            loss=CrossEntropyLoss(kind="cross_entropy"),
-            optimizer=Adam(kind="adam", learning_rate=float(rate)),
-            init=NormalInit(kind="normal", scale=0.01, bias_scale=0.0),
-            epochs=1,
-            batch_size=batch_size,
+        Recipe.model_validate(
+            {
+                "loss": "cross_entropy",
+                "optimizer": {"kind": "adam", "learning_rate": float(rate)},
+                "init": {"kind": "normal", "scale": 0.01, "bias_scale": 0.0},
+                "epochs": 1,
+                "batch_size": batch_size,
+            }
         )
         for rate in rates
     )
