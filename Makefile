@@ -24,7 +24,8 @@ help:
 	@echo 'make pytest     the tests and the doctests'
 	@echo 'make test-long  the tests that take minutes: simulations and faults at length'
 	@echo 'make fix      let ruff lay out the code and mend what it can'
-	@echo 'make bench    time fairtrial on this machine'
+	@echo 'make bench    time fairtrial on this machine, beside other systems if they are installed'
+	@echo 'make bench-peers  install those: JAX and PyTorch'
 	@echo 'make clean    remove .venv and what the tools leave behind'
 	@echo
 	@echo 'ARGS="..." hands arguments on to lab, pytest and bench: make lab ARGS="--seeds 3"'
@@ -38,7 +39,11 @@ lab: .venv/.installed fashion_mnist
 
 .PHONY: bench
 bench: .venv/.installed
-	$(bin)/fairtrial bench $(ARGS)
+	@$(bin)/python -m benchmarks.peers $(ARGS)
+
+.PHONY: bench-peers
+bench-peers: .venv/.installed
+	$(pip_install) -c benchmarks/constraints.txt jax torch
 
 # --- Checks ---------------------------------------------------------------------------------
 

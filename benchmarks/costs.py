@@ -44,7 +44,7 @@ BASELINE = """
 name = "baseline"
 seeds = 1
 task = "fashion_mnist"
-recipe = { loss = "cross_entropy", optimizer = "adam", epochs = 1 }
+recipe = { loss = "cross_entropy", optimizer = "adam", epochs = 1, batch_size = 128 }
 baselines = [{ name = "it", model = "MODEL" }]
 """
 STUDIES = {

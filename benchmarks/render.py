@@ -1,4 +1,4 @@
-"""Put the figures of `fairtrial bench --json FILE` into docs/speed.md and docs/growth.svg.
+"""Put the figures of `make bench ARGS="--json FILE"` into docs/speed.md and docs/growth.svg.
 
 usage: python benchmarks/render.py FILE [DOCS]
 """
@@ -28,7 +28,7 @@ def render_tables(rows: Rows) -> str:
     Parameters
     ----------
     rows : list of dict
-        As `fairtrial bench --json` writes them.
+        As `python -m benchmarks.peers --json` writes them.
 
     Returns
     -------
@@ -38,8 +38,9 @@ def render_tables(rows: Rows) -> str:
     parts = []
     for workload, title in TITLES.items():
         lines = [
-            f"| {row['system']} | {row['lanes']} | {row['seconds_per_lane']:.3g} | "
-            f"{_write(row['ratio_to_eager'], '{:.3g}')} | {row['compile_seconds']:.1f} |"
+            f"| {row['system']} | {row['lanes']} | {_write_seconds(row)} | "
+            f"{_write(row['ratio_to_eager'], '{:.3g}')} | "
+            f"{_write(row['compile_seconds'], '{:.1f}')} |"
             for row in rows
             if row["workload"] == workload
         ]
@@ -48,20 +49,29 @@ def render_tables(rows: Rows) -> str:
             parts.append("\n".join([f"### {title}\n", head, "|---|--:|--:|--:|--:|", *lines]))
     growth = [row for row in rows if row["workload"] == "growth"]
     if growth:
-        head = "| lanes | seconds per lane | GFLOP/s | of peak | peak memory, MB |"
-        lines = [
-            f"| {row['lanes']} | {row['seconds_per_lane']:.3g} | {row['gflops']:.0f} | "
-            f"{row['share_of_peak']:.0%} | {row['peak_memory_bytes'] / 1e6:.0f} |"
-            for row in growth
-        ]
-        peak = max((row for row in rows if row["workload"] == "peak"), key=lambda r: r["gflops"])
-        text = (
-            f"The peak, {peak['gflops']:.0f} GFLOP/s in float32, is that of {peak['system']}.\n\n"
-            "![Seconds per lane against the number of lanes](growth.svg)"
-        )
-        table = "\n".join([head, "|--:|--:|--:|--:|--:|", *lines])
-        parts.append(f"### Growth: softmax by the number of lanes\n\n{table}\n\n{text}")
+        parts.append(render_growth(growth, [row for row in rows if row["workload"] == "peak"]))
     return "\n\n".join(parts) + "\n"
+
+
+def render_growth(rows: Rows, peaks: Rows) -> str:
+    """Render the table of growth, the best matrix product, and the chart."""
+    head = "| lanes | seconds per lane | GFLOP/s | of peak | peak memory, MB |"
+    lines = [
+        f"| {row['lanes']} | {_write_seconds(row)} | {_write(row['gflops'], '{:.0f}')} | "
+        f"{_write(row['share_of_peak'], '{:.0%}')} | {_write_megabytes(row)} |"
+        for row in rows
+    ]
+    parts = [
+        "### Growth: softmax by the number of lanes",
+        "\n".join([head, "|--:|--:|--:|--:|--:|", *lines]),
+        "![Seconds per lane against the number of lanes](growth.svg)",
+    ]
+    measured = [row for row in peaks if row["gflops"]]
+    if measured:
+        best = max(measured, key=lambda row: row["gflops"])
+        rate = f"{best['gflops']:.0f} GFLOP/s in float32"
+        parts.insert(2, f"The peak, {rate}, is that of {best['system']}.")
+    return "\n\n".join(parts)
 
 
 def draw_growth(rows: Rows) -> alt.LayerChart:
@@ -73,7 +83,7 @@ def draw_growth(rows: Rows) -> alt.LayerChart:
             "label": f"{row['share_of_peak']:.0%} of peak",
         }
         for row in rows
-        if row["workload"] == "growth"
+        if row["workload"] == "growth" and row["share_of_peak"]
     ]
     base = alt.Chart(alt.Data(values=points)).encode(
         x=alt.X(
@@ -98,6 +108,16 @@ def write_docs(rows: Rows, docs: Path) -> None:
     page.write_text(f"{before}{BEGIN}\n{render_tables(rows)}\n{END}{after}", encoding="utf-8")
     if any(row["workload"] == "growth" for row in rows):
         draw_growth(rows).save(docs / "growth.svg")
+
+
+def _write_seconds(row: dict[str, Any]) -> str:
+    if row["failure"]:
+        return row["failure"].replace("|", "\\|")
+    return f"{row['seconds_per_lane']:.3g}"
+
+
+def _write_megabytes(row: dict[str, Any]) -> str:
+    return _write(row["peak_memory_bytes"] and row["peak_memory_bytes"] / 1e6, "{:.0f}")
 
 
 def _write(value: float | None, form: str) -> str:

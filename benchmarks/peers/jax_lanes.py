@@ -7,7 +7,9 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+
 from benchmarks.peers.problems import BETA1, BETA2, EPSILON, LineProblem, SoftmaxProblem
+from fairtrial.data.split import order_rows
 
 Run = Callable[[], tuple[Any, Any]]
 
@@ -53,16 +55,8 @@ def prepare_line(problem: LineProblem) -> Run:
     return run
 
 
-def prepare_softmax(problem: SoftmaxProblem, orders: np.ndarray) -> Run:
-    """Train lanes by `vmap`, each on its own batches; (D, K, L) and (K, L).
-
-    Parameters
-    ----------
-    problem : SoftmaxProblem
-        Its first lanes are trained.
-    orders : (L, N)
-        The order of the rows for each lane.
-    """
+def prepare_softmax(problem: SoftmaxProblem, n_lanes: int) -> Run:
+    """Train the first lanes by `vmap`, each on the batches of another seed; (D, K, L), (K, L)."""
     jax: Any = import_module("jax")
     jnp: Any = import_module("jax.numpy")
     X = jnp.asarray(problem.X.astype(np.float32) / problem.pixel_range)
@@ -85,8 +79,9 @@ def prepare_softmax(problem: SoftmaxProblem, orders: np.ndarray) -> Run:
         return carry[0], losses
 
     train_all = jax.jit(jax.vmap(train, in_axes=(0, 0, None, None), out_axes=-1))
-    rates = jnp.asarray(problem.learning_rate[: len(orders)])
-    batches = orders.reshape(len(orders), -1, problem.batch_size).astype(np.int32)
+    rates = jnp.asarray(problem.learning_rate[:n_lanes])
+    orders = np.stack([order_rows(len(problem.y), seed, 1) for seed in range(n_lanes)])
+    batches = orders.reshape(n_lanes, -1, problem.batch_size).astype(np.int32)
 
     def run() -> tuple[Any, Any]:
         (W, b), _ = train_all(rates, jnp.asarray(batches), X, y)

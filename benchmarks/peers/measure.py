@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import gc
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from statistics import median
-from typing import Any
+
+from benchmarks.peers.process import Call, TimedProcess
+from fairtrial.progress import Progress, Status
 
 
 @dataclass(frozen=True)
@@ -19,26 +20,32 @@ class System:
     ----------
     name : str
         Unique in its workload.
-    n_lanes : int
-        Number of models that one run trains to the end.
-    prepare : callable
-        Prepares the data and returns the function to time.
+    n_lanes : int or None
+        Number of models that one run trains to the end; None for a matrix product.
+    problem : Call
+        Makes the data and the starts.
+    prepare : Call
+        Takes the problem and returns the function to time.
     share : float
         The share of the training that is timed; times are divided by it.
     package : str
-        The package that must be installed.
+        The package that must be installed. Its process imports it first.
+    runs_per_turn : int
+        Number of timed runs in each turn.
     """
 
     name: str
-    n_lanes: int
-    prepare: Callable[[], Callable[[], Any]]
+    n_lanes: int | None
+    problem: Call
+    prepare: Call
     share: float = 1.0
     package: str = "tensorflow"
+    runs_per_turn: int = 1
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """A row of the results.
+    """A row of the results; values that it does not have are None.
 
     Attributes
     ----------
@@ -46,39 +53,42 @@ class Measurement:
         The workload and the system.
     lanes : int or None
         Number of models; None for a matrix product.
-    seconds : float
-        For all lanes, scaled up from `share_timed`; the median of the repeats.
+    seconds : float or None
+        For all lanes, scaled up from `share_timed`; the median of the timed runs.
     seconds_per_lane : float or None
         `seconds` divided by `lanes`.
     ratio_to_eager : float or None
         Seconds per lane of the plain eager loop, divided by those of this system.
     share_timed : float
         The share of the training that was timed.
-    compile_seconds : float
+    compile_seconds : float or None
         How much longer the first run took than the median one; not part of `seconds`.
-    fastest, slowest : float
-        The fastest and the slowest repeat, like `seconds`.
+    fastest, slowest : float or None
+        The fastest and the slowest run, like `seconds`.
     peak_memory_bytes : int or None
-        Peak memory of a process that only trains, if measured.
+        Peak memory of the system's process.
     gflops : float or None
         10^9 floating-point operations of the matrix products per second, if counted.
     share_of_peak : float or None
         `gflops` divided by the best of the matrix products on this machine.
+    failure : str or None
+        How the system's process ended, if it ended too early.
     """
 
     workload: str
     system: str
     lanes: int | None
-    seconds: float
-    seconds_per_lane: float | None
+    seconds: float | None = None
+    seconds_per_lane: float | None = None
     ratio_to_eager: float | None = None
     share_timed: float = 1.0
-    compile_seconds: float = 0.0
-    fastest: float = 0.0
-    slowest: float = 0.0
+    compile_seconds: float | None = None
+    fastest: float | None = None
+    slowest: float | None = None
     peak_memory_bytes: int | None = None
     gflops: float | None = None
     share_of_peak: float | None = None
+    failure: str | None = None
 
 
 def is_installed(system: System) -> bool:
@@ -86,18 +96,12 @@ def is_installed(system: System) -> bool:
     return find_spec(system.package) is not None
 
 
-def time_run(run: Callable[[], Any]) -> float:
-    """Run once, and return the seconds."""
-    gc.collect()
-    began = time.perf_counter()
-    run()
-    return time.perf_counter() - began
-
-
 def measure_systems(
-    workload: str, systems: Sequence[System], repeats: int, report: Callable[[str], None]
+    workload: str, systems: Sequence[System], repeats: int, progress: Progress
 ) -> list[Measurement]:
     """Measure the systems of a workload in turns, so that other load affects all of them.
+
+    Each system has a process of its own, which waits while the others run.
 
     Parameters
     ----------
@@ -106,41 +110,45 @@ def measure_systems(
     systems : sequence of System
         Installed systems; the others are compared with the one named `eager`.
     repeats : int
-        Number of timed runs of each after it has warmed up.
-    report : callable
-        Called with the progress.
+        Number of turns of each after it has warmed up.
+    progress : callable
+        Called before each turn.
 
     Returns
     -------
     list of Measurement
-        In the order of the systems.
+        In the order of the systems. A system whose process ends early has a `failure`.
     """
-    runs, firsts = [], []
-    for system in systems:
-        report(f"{workload}: {system.name}, warming up")
-        runs.append(system.prepare())
-        firsts.append(time_run(runs[-1]))
-    times: list[list[float]] = [[] for _ in systems]
-    for repeat in range(repeats):
-        for system, run, own in zip(systems, runs, times, strict=True):
-            report(f"{workload}: {system.name}, {repeat + 1} of {repeats}")
-            own.append(time_run(run))
-    eager = next(
-        (
-            median(own) / system.share / system.n_lanes
-            for system, own in zip(systems, times, strict=True)
-            if system.name == "eager"
-        ),
-        None,
-    )
-    return [
-        make_measurement(workload, system, first, own, eager)
-        for system, first, own in zip(systems, firsts, times, strict=True)
+    steps = len(systems) * (1 + repeats)
+    processes: list[TimedProcess] = []
+    with ExitStack() as stack:
+        for number, system in enumerate(systems):
+            progress(Status(f"{workload}: {system.name}, warming up", number / steps))
+            processes.append(stack.enter_context(TimedProcess()))
+            processes[-1].warm_up(system.package, system.problem, system.prepare)
+        for number in range(len(systems), steps):
+            turn, place = divmod(number, len(systems))
+            system = systems[place]
+            progress(Status(f"{workload}: {system.name}, {turn} of {repeats}", number / steps))
+            processes[place].run(system.runs_per_turn)
+    rows = [
+        make_failure(workload, system, process.failure)
+        if process.failure
+        else make_measurement(workload, system, process.times, process.peak_memory_bytes)
+        for system, process in zip(systems, processes, strict=True)
     ]
+    return compare_with_eager(rows)
+
+
+def make_failure(workload: str, system: System, failure: str) -> Measurement:
+    """Make the row of a system whose process ended early."""
+    return Measurement(
+        workload, system.name, system.n_lanes, share_timed=system.share, failure=failure
+    )
 
 
 def make_measurement(
-    workload: str, system: System, first: float, times: Sequence[float], eager: float | None
+    workload: str, system: System, times: Sequence[float], peak_memory_bytes: int | None = None
 ) -> Measurement:
     """Make a row of results from timings.
 
@@ -150,35 +158,54 @@ def make_measurement(
         The name of the workload.
     system : System
         The system.
-    first : float
-        Seconds of the first run.
     times : sequence of float
-        Seconds of the other runs.
-    eager : float or None
-        Seconds per lane of the plain eager loop.
+        Seconds of all runs; the first is the warm-up.
+    peak_memory_bytes : int or None
+        Peak memory of the process.
 
     Returns
     -------
     Measurement
+        Without `ratio_to_eager`.
 
     Examples
     --------
-    >>> system = System("x", 4, prepare=lambda: lambda: None, share=0.5)
-    >>> row = make_measurement("w", system, 3.0, [1.0, 1.5, 1.0], eager=2.0)
-    >>> row.seconds, row.seconds_per_lane, row.ratio_to_eager, row.compile_seconds
-    (2.0, 0.5, 4.0, 2.0)
+    >>> nothing = Call("builtins:list")
+    >>> system = System("x", 4, nothing, nothing, share=0.5)
+    >>> row = make_measurement("w", system, [3.0, 1.0, 1.5, 1.0])
+    >>> row.seconds, row.seconds_per_lane, row.compile_seconds, row.slowest
+    (2.0, 0.5, 2.0, 3.0)
     """
-    seconds = median(times) / system.share
-    per_lane = seconds / system.n_lanes
+    first, *rest = times
+    seconds = median(rest) / system.share
     return Measurement(
         workload,
         system.name,
         system.n_lanes,
         seconds,
-        per_lane,
-        ratio_to_eager=None if eager is None else eager / per_lane,
+        seconds / system.n_lanes if system.n_lanes else None,
         share_timed=system.share,
-        compile_seconds=max(first - median(times), 0.0),
-        fastest=min(times) / system.share,
-        slowest=max(times) / system.share,
+        compile_seconds=max(first - median(rest), 0.0),
+        fastest=min(rest) / system.share,
+        slowest=max(rest) / system.share,
+        peak_memory_bytes=peak_memory_bytes,
     )
+
+
+def compare_with_eager(rows: Sequence[Measurement]) -> list[Measurement]:
+    """Fill `ratio_to_eager`, if the system named `eager` is among the rows and was measured.
+
+    Examples
+    --------
+    >>> rows = [Measurement("w", name, 1, seconds_per_lane=s) for name, s in
+    ...         [("eager", 6.0), ("fast", 1.5), ("failed", None)]]
+    >>> [row.ratio_to_eager for row in compare_with_eager(rows)]
+    [1.0, 4.0, None]
+    """
+    (eager,) = [row.seconds_per_lane for row in rows if row.system == "eager"] or [None]
+    return [
+        replace(row, ratio_to_eager=eager / row.seconds_per_lane)
+        if eager and row.seconds_per_lane
+        else row
+        for row in rows
+    ]

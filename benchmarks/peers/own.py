@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from benchmarks.peers.problems import LineProblem, SoftmaxProblem
 
+from benchmarks.peers.problems import LineProblem, SoftmaxProblem
 from fairtrial.data.split import Part
 from fairtrial.parameters import Parameters
 from fairtrial.training import eager

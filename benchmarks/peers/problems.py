@@ -11,17 +11,13 @@ from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
 from fairtrial.data.split import order_rows
 from fairtrial.data.synthetic.line import line_data
-from fairtrial.kinds.class_losses import cross_entropy
-from fairtrial.kinds.inits import normal
-from fairtrial.kinds.losses import huber, hybrid, mae, mse
-from fairtrial.kinds.noises import laplace
-from fairtrial.kinds.optimizers import adam, sgd
 from fairtrial.parameters import draw_init
 from fairtrial.randomness import make_stream
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import FashionMnistTask, LineTask
 
 N_FEATURES, N_CLASSES = 784, 10
+LOSSES = ("mse", "mae", "huber", "hybrid")
 
 
 @dataclass(frozen=True)
@@ -77,20 +73,23 @@ def make_line_problem(n_seeds: int, n_rows: int, n_steps: int) -> LineProblem:
     -------
     LineProblem
     """
-    losses = (mse(), mae(), huber(), hybrid())
     learning_rate, seeds = 0.01, tuple(range(n_seeds))
     recipes = tuple(
-        Recipe(
-            loss=loss,
-            optimizer=sgd(learning_rate=learning_rate),
-            init=normal(),
-            steps=n_steps,
+        Recipe.model_validate(
+            {
+                "loss": loss,
+                "optimizer": {"kind": "sgd", "learning_rate": learning_rate},
+                "init": {"kind": "normal", "bias_scale": None},
+                "steps": n_steps,
+            }
         )
-        for loss in losses
+        for loss in LOSSES
     )
-    task = LineTask(kind="line", rows=n_rows, test_rows=2, noise=laplace())
+    task = LineTask.model_validate(
+        {"kind": "line", "rows": n_rows, "test_rows": 2, "noise": "laplace"}
+    )
     datasets = tuple(line_data(task, seed) for seed in seeds)
-    starts = [draw_init(normal(), 1, 0, seed) for seed in seeds]
+    starts = [draw_init(recipes[0].init, 1, 0, seed) for seed in seeds]
     return LineProblem(
         recipes,
         datasets,
@@ -162,12 +161,14 @@ def make_softmax_problem(n_lanes: int, n_rows: int, batch_size: int) -> SoftmaxP
     X, y = _load_pixels(n_rows)
     rates = np.geomspace(1e-4, 1e-2, n_lanes)
     recipes = tuple(
-        Recipe(
-            loss=cross_entropy(),
-            optimizer=adam(learning_rate=float(rate)),
-            init=normal(scale=0.01, bias_scale=0.0),
-            epochs=1,
-            batch_size=batch_size,
+        Recipe.model_validate(
+            {
+                "loss": "cross_entropy",
+                "optimizer": {"kind": "adam", "learning_rate": float(rate)},
+                "init": {"kind": "normal", "scale": 0.01, "bias_scale": 0.0},
+                "epochs": 1,
+                "batch_size": batch_size,
+            }
         )
         for rate in rates
     )

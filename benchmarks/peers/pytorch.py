@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+
 from benchmarks.peers.problems import BETA1, BETA2, EPSILON, SoftmaxProblem
 
 Run = Callable[[], tuple[Any, Any]]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow
+
 from benchmarks.peers.problems import BETA1, BETA2, EPSILON, LineProblem, SoftmaxProblem
 
 Run = Callable[[], tuple[Any, Any]]

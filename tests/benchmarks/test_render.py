@@ -1,21 +1,14 @@
-import importlib.util
 from pathlib import Path
 
-import pytest
+from benchmarks import render
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def render():
-    spec = importlib.util.spec_from_file_location("render", ROOT / "benchmarks" / "render.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def row(workload, system, lanes, **more):
-    blank = {"ratio_to_eager": None, "compile_seconds": 0.25, "seconds_per_lane": 0.5}
+    blank = {"ratio_to_eager": None, "compile_seconds": 0.25, "seconds_per_lane": 0.5,
+             "gflops": None, "share_of_peak": None, "peak_memory_bytes": None,
+             "failure": None}  # fmt: skip
     return {"workload": workload, "system": system, "lanes": lanes, **blank, **more}
 
 
@@ -28,7 +21,7 @@ ROWS = [
 ]
 
 
-def test_figures_go_between_the_marks_and_again_in_their_place(render, tmp_path):
+def test_figures_go_between_the_marks_and_again_in_their_place(tmp_path):
     page = tmp_path / "speed.md"
     page.write_text(f"before\n{render.BEGIN}old\n{render.END}after\n", encoding="utf-8")
     for _ in range(2):
@@ -40,6 +33,16 @@ def test_figures_go_between_the_marks_and_again_in_their_place(render, tmp_path)
     assert "<svg" in (tmp_path / "growth.svg").read_text(encoding="utf-8")
 
 
-def test_the_shipped_page_has_the_marks(render):
+def test_a_failure_is_shown_in_its_row_and_left_out_of_the_chart(tmp_path):
+    end = "The process was ended by signal 11."
+    failed = {"seconds_per_lane": None, "compile_seconds": None, "failure": end}
+    rows = [*ROWS, row("line", "PyTorch", 4, **failed), row("growth", "fairtrial", 16, **failed)]
+    tables = render.render_tables(rows)
+    assert f"| PyTorch | 4 | {end} |  |  |" in tables
+    assert f"| 16 | {end} |  |  |  |" in tables
+    assert [point["lanes"] for point in render.draw_growth(rows).data.values] == [1, 4]
+
+
+def test_the_shipped_page_has_the_marks():
     text = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
     assert text.count(render.BEGIN) == text.count(render.END) == 1

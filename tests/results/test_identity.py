@@ -14,7 +14,7 @@ from fairtrial.evidence.judge import judge
 from fairtrial.lab.report import write_page
 from fairtrial.plots.rows import load_rows
 from fairtrial.running.counterfactual import run_counterfactuals
-from fairtrial.running.setup import recall_verification
+from fairtrial.running.setup import Setup, recall_verification
 from made_up import make_study
 
 CLAIM = {"say": "old", "better": {"loss": "mse"}, "than": {"loss": "mae"}, "on": "mse"}
@@ -47,12 +47,13 @@ def test_a_changed_study_has_its_own_verdicts(folder):
     before = ft.Trial(folder)
     assert before.verdicts["say"].to_list() == ["old"]
     changed = make_study([{**CLAIM, "say": "new", "on": "mae"}], seeds=4, **CHANGED)
-    trial = ft.run(changed, folder)
+    Setup().run_missing(changed, folder)
+    trial = ft.Trial(folder)
     assert trial.list_verdicts() == [], "those are on other runs"
     assert not (folder / "report.html").exists(), "so is the page"
     with pytest.raises(InputError, match="no judged claims"):
         ft.plots.differences(ft.Trial(folder), 1)
-    assert trial.verdicts.select("claim", "metric").rows() == [("new", "mae")]
+    assert trial.verdicts.select("say", "on").rows() == [("new", "mae")]
     (row,) = trial.list_verdicts()
     assert (row["seeds"], read_rates(trial)) == (4, [0.05])
     with pytest.raises(InputError, match="holds other runs than when it was opened"):
@@ -63,7 +64,8 @@ def test_a_changed_study_has_its_own_verdicts(folder):
 def test_each_change_alone_leaves_the_claims_unjudged(change, folder):
     claim = {**CLAIM, "say": "new"} if change == "claim" else CLAIM
     parts = CHANGED if change == "rate" else SMALL
-    trial = ft.run(make_study([claim], seeds=4 if change == "seeds" else 3, **parts), folder)
+    study = make_study([claim], seeds=4 if change == "seeds" else 3, **parts)
+    trial = Setup().run_missing(study, folder)
     assert trial.list_verdicts() == []
     page = write_page(folder).read_text(encoding="utf-8")
     assert "There are no valid verdicts for the claims of this study" in page
@@ -202,7 +204,7 @@ def test_a_table_that_changed_is_not_trained_on_further(table):
     (folder / "verdicts.json").write_text(json.dumps(rows))
     write_table(path, -5.0)
     with pytest.raises(InputError, match=r"t\.csv has changed since"):
-        run_counterfactuals(folder)
+        run_counterfactuals(folder, Setup())
 
 
 def test_runs_on_the_new_table_show_its_rows(table):

@@ -1,0 +1,1 @@
+"""Everything that times something or simulates for long; not part of the installed package."""
