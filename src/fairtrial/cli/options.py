@@ -54,6 +54,15 @@ Data = Annotated[
 ]
 
 
+def allow_plugins(folder: Path, allow_code: bool) -> None:
+    """Remember that the plugins of a results folder's study may run."""
+    study_file = folder / "study.toml"
+    if allow_code and study_file.is_file():
+        from fairtrial.study import Study
+
+        Study.load(study_file, allow_code)
+
+
 def name_data_folder(folder: Path | None) -> None:
     """Have images looked for in this folder first."""
     if folder is not None:
