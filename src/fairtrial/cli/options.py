@@ -23,7 +23,7 @@ Out = Annotated[
 ]
 Seeds = Annotated[
     int | None,
-    typer.Option("--seeds", help="So many seeds, from 0 on or of the study's name.", min=1),
+    typer.Option("--seeds", help="The number of seeds: from 0 on, or of the study's name.", min=1),
 ]
 Verify = Annotated[
     int,
