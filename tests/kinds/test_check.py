@@ -57,6 +57,29 @@ def test_broken_file(tmp_path):
     )
 
 
+def test_loss_with_float32_constant(tmp_path):
+    path = tmp_path / "my_kinds.py"
+    path.write_text(
+        "import fairtrial as ft\nfrom fairtrial import tf\n\n@ft.loss\ndef log_cosh(residual):\n"
+        '    """Logarithm of the hyperbolic cosine of the residual, in target units."""\n'
+        "    size = tf.abs(residual)\n"
+        "    return size + tf.math.softplus(-2.0 * size) - tf.math.log(2.0)\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(InputError, match="log_cosh: it works with float32 residuals alone; write"):
+        check(path)
+    text = path.read_text(encoding="utf-8").replace("tf.math.log(2.0)", "math.log(2.0)")
+    path.write_text(f"import math\n{text}", encoding="utf-8")
+    check(path)
+
+
+def test_study_is_not_a_file_of_kinds(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text("seeds = 3\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"study\.toml is a study, and `fairtrial check` checks a"):
+        check(path)
+
+
 def test_file_without_kinds(tmp_path):
     path = tmp_path / "empty.py"
     path.write_text("x = 1\n", encoding="utf-8")

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import fairtrial as ft
+from fairtrial.cli.results import judge
+from fairtrial.kinds import plugins
 from fairtrial.kinds.losses import LOSSES
 from fairtrial.kinds.plugins import activate, digest_source, find_kinds, find_plugins
 from fairtrial.results.fingerprint import fingerprint_runs
@@ -124,12 +126,49 @@ def test_study_with_a_loss_without_minimiser_is_trained_and_judged(study_file, t
     assert "my_kinds.py: SHA-256" in page
 
 
+def test_results_folder_may_be_opened_where_the_code_was_never_allowed(
+    study_file, tmp_path, monkeypatch
+):
+    ft.run(Study.load(study_file, allow_code=True), tmp_path / "results")
+    for number, open_folder in enumerate((
+        lambda: ft.Trial(tmp_path / "results", allow_code=True).verdicts,
+        lambda: judge(tmp_path / "results", allow_code=True),
+    )):  # fmt: skip
+        monkeypatch.setenv("FAIRTRIAL_CACHE", str(tmp_path / f"cache {number}"))
+        forget_plugins(monkeypatch)
+        with pytest.raises(ft.InputError, match="--allow-code, or allow_code=True"):
+            _ = ft.Trial(tmp_path / "results").verdicts
+        open_folder()
+
+
+def forget_plugins(monkeypatch):
+    activate([])
+    monkeypatch.setattr(plugins, "_loaded", {})
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ("raise ValueError('no. 5')", r"my_kinds\.py, line \d+: training ends with ValueError: no"),
+        ("return None", r"log_cosh in .*my_kinds\.py: training ends with ValueError: .* None"),
+        ("return tf.reduce_mean(residual)", r"log_cosh in .*: training ends with ValueError: Dim"),
+    ],
+)
+def test_error_of_a_kind_in_training_gives_one_sentence(study_file, tmp_path, body, sentence):
+    text = LOG_COSH.replace("    size = tf.abs", f"    {body}\n    size = tf.abs")
+    study_file.with_name("my_kinds.py").write_text(text, encoding="utf-8")
+    study = Study.load(study_file, allow_code=True)
+    with pytest.raises(ft.InputError, match=sentence) as error:
+        ft.run(study, tmp_path / "results")
+    assert "\n" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("1 / 0", r"my_kinds\.py, line 1: the file ends with ZeroDivisionError"),
         ("\n\ndef f(:", r"my_kinds\.py, line 3: this is not valid Python"),
-        ("import sys\nsys.exit(1)", r"line 2: the file ends with SystemExit"),
+        ("import sys\nsys.exit(1)", r"line 2: the file ends with SystemExit: 1\.$"),
         ("@ft.loss\ndef mse(residual): ...", "there is a loss of this name already"),
         ("@ft.loss\ndef mine(error): ...", "its arguments must be residual, then its settings"),
         ("@ft.loss\ndef mine(residual, delta): ...", "then its settings after a star"),
@@ -139,6 +178,16 @@ def test_study_with_a_loss_without_minimiser_is_trained_and_judged(study_file, t
         ("@ft.loss\ndef mine(residual, *, a: Nope = 1): ...", "NameError|annotations cannot be"),
         ("@ft.loss(slope=1)\ndef mine(residual): ...", "no fact slope"),
         ("@ft.loss(slope_bound=lambda b: b)\ndef mine(residual): ...", "b, which is no setting"),
+        (
+            "@ft.loss(slope_bound='x')\ndef mine(residual): ...",
+            "slope_bound = 'x' must be a",
+        ),
+        ("@ft.loss(label=3)\ndef mine(residual): ...", "label = 3 must be text"),
+        ("@ft.loss\ndef mine(residual, *, kind: float = 1.0): ...", "kind cannot be a setting"),
+        (
+            "@ft.optimizer(slots='v')\ndef mine(gradient, parameter, slots, rate, count): ...",
+            r"must be a tuple of names, as in slots=\(\"v\",\)",
+        ),
     ],
 )
 def test_wrong_file_gives_one_sentence(study_file, text, sentence):
@@ -150,6 +199,20 @@ def test_wrong_file_gives_one_sentence(study_file, text, sentence):
         Study.load(study_file, allow_code=True)
     assert "my_kinds.py, line " in str(error.value)
     assert {kind.name for kind in LOSSES} == before
+
+
+def test_what_a_file_prints_goes_to_standard_error(study_file, capsys):
+    with study_file.with_name("my_kinds.py").open("a", encoding="utf-8") as file:
+        file.write("print('hello')\n")
+    Study.load(study_file, allow_code=True)
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "hello\n")
+
+
+def test_file_that_is_not_utf8_gives_one_sentence(study_file):
+    study_file.with_name("my_kinds.py").write_bytes("# é".encode("latin-1"))
+    with pytest.raises(ft.InputError, match=r"my_kinds\.py is not text in UTF-8: save the file as"):
+        Study.load(study_file, allow_code=True)
 
 
 def test_missing_file_gives_one_sentence(study_file):

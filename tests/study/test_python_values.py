@@ -110,7 +110,10 @@ def test_claims_of_python():
         (lambda: ft.Study.load(3), "3 is no path"),
         (lambda: ft.Trial(None), "None is no path"),
         (lambda: ft.Study.load("~nobody-of-this-name/study.toml"), "a user who is not known"),
-        (lambda: ft.run(PLAIN, "out"), "is no study"),
+        (lambda: ft.run(PLAIN, "out"), "is not a study"),
+        (lambda: ft.run(make(), "out", verify=-1), "verify = -1: give a whole number, at least 0."),
+        (lambda: ft.run(make(), "out", memory="2G"), "memory = '2G': give a whole number of bytes"),
+        (lambda: ft.run(make(), "out", max_seeds=0), "max_seeds = 0: give a whole number, at"),
     ],
 )
 def test_what_is_wrong_is_said_as_of_files(made, said):

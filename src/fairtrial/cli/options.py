@@ -23,7 +23,7 @@ Out = Annotated[
 ]
 Seeds = Annotated[
     int | None,
-    typer.Option("--seeds", help="So many seeds, from 0 on or of the study's name.", min=1),
+    typer.Option("--seeds", help="The number of seeds: from 0 on, or of the study's name.", min=1),
 ]
 Verify = Annotated[
     int,
@@ -52,6 +52,15 @@ Data = Annotated[
     Path | None,
     typer.Option("--data", help="A folder with Fashion-MNIST.", metavar="DIR", parser=expand_path),
 ]
+
+
+def allow_plugins(folder: Path, allow_code: bool) -> None:
+    """Remember that the plugins of a results folder's study may run."""
+    study_file = folder / "study.toml"
+    if allow_code and study_file.is_file():
+        from fairtrial.study import Study
+
+        Study.load(study_file, allow_code)
 
 
 def name_data_folder(folder: Path | None) -> None:

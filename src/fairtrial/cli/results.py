@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fairtrial.cli.options import Json, Quiet
+from fairtrial.cli.options import AllowCode, Json, Quiet, allow_plugins
 from fairtrial.cli.terminal import print_json, print_table, say, show_progress, stoppable
 from fairtrial.loading import load_tensorflow
 from fairtrial.paths import expand_path
@@ -23,6 +23,7 @@ def judge(
             "--claims", help="Judge the claims of this file.", metavar="FILE", parser=expand_path
         ),
     ] = None,
+    allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
     """Judge the claims of a study from its results folder, without training.
@@ -32,6 +33,7 @@ def judge(
     from fairtrial.evidence.account import summarise_verdicts
     from fairtrial.evidence.judge import judge as judge_folder
 
+    allow_plugins(folder, allow_code)
     with stoppable("Minimisers that were found are kept."):
         verdicts = judge_folder(folder, claims_file, note=say)
     if as_json:
@@ -61,6 +63,7 @@ def report(
         bool, typer.Option("--one-page", help="Write a short version too, to print.")
     ] = False,
     show: Annotated[bool, typer.Option("--open", help="Show the page in the browser.")] = False,
+    allow_code: AllowCode = False,
     quiet: Quiet = False,
 ) -> None:
     """Build the report page of a study or of the lab again, without training.
@@ -71,6 +74,7 @@ def report(
     """
     from fairtrial.lab.report import write_report
 
+    allow_plugins(folder, allow_code)
     with stoppable("Files that were written are kept."), show_progress(quiet) as progress:
         written = write_report(
             folder, figures=figures, tables=tables, one_page=one_page, progress=progress

@@ -57,9 +57,7 @@ def run(
     allow_code: AllowCode = False,
     counterfactual: Annotated[
         bool,
-        typer.Option(
-            "--counterfactual", help="Train arms on where their training is not finished."
-        ),
+        typer.Option("--counterfactual", help="Keep training the arms that are not finished."),
     ] = False,
     claim: Annotated[
         int | None,

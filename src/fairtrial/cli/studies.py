@@ -56,12 +56,17 @@ def check(
         Path, typer.Argument(metavar="KINDS.py", help="A file of kinds.", parser=expand_path)
     ],
 ) -> None:
-    """Run a file of your own kinds and check them by the laws of their families; exit 1 if broken.
+    """Run a file of your own kinds and check them by the laws of their families.
 
     Example: fairtrial check my_kinds.py
     """
     from fairtrial.kinds.plugins import list_kinds, use_plugins
 
+    if file.suffix == ".toml":
+        raise InputError(
+            f"{file} is a study, and `fairtrial check` checks a Python file of kinds: give the "
+            f"file that its plugins name. `fairtrial run {file}` checks the study before it trains."
+        )
     kinds = list_kinds(use_plugins([str(file.absolute())], allow_code=True))
     if not kinds:
         raise InputError(f"{file} has no kinds: decorate a function, as with @fairtrial.loss.")

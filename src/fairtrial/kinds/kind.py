@@ -61,6 +61,9 @@ class Kind(Generic[P]):
     words: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        for fact in ("label", "also"):
+            if not isinstance(value := getattr(self, fact), str):
+                raise refuse(self.function, f"its {fact} = {value!r} must be text in quotes")
         given = read_fields(self.function, self.data)
         known = {**self.add_fields(), **given}
         derived: dict[str, Any] = {

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from fairtrial.kinds.kind import Kind, KindSettings, Variant
 from fairtrial.kinds.registry import Family, decorate
+from fairtrial.kinds.signature import refuse
 from fairtrial.kinds.tensors import tf
 from fairtrial.settings.base import Positive
 
@@ -91,6 +92,14 @@ class Loss(Kind[P]):
     minimiser: Callable[..., Pieces] | str = NO_MINIMISER
     slope_bound: Callable[..., float] | float | None = None
     knee: Callable[..., float] | None = None
+
+    def check_facts(self, known: set[str]) -> None:
+        """Refuse a bound that is neither a number nor a function of settings."""
+        super().check_facts(known)
+        bound = self.slope_bound
+        if not (bound is None or callable(bound) or isinstance(bound, int | float)):
+            reason = f"its slope_bound = {bound!r} must be a number or a function of settings"
+            raise refuse(self.function, reason)
 
     def list_terms(self, settings: AnyLossSettings) -> Terms:
         """Return the losses that it is the sum of, each with its weight."""

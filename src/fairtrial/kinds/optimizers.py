@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, overload
 
 from fairtrial.kinds.kind import Kind, KindSettings
 from fairtrial.kinds.registry import Family, decorate
+from fairtrial.kinds.signature import refuse
 from fairtrial.kinds.tensors import tf
 from fairtrial.settings.base import Decay, Positive
 
@@ -62,6 +63,13 @@ class Optimizer(Kind[P]):
     slots: tuple[str, ...] = ()
     learning_rate: float = 0.01
     moves_at_most: Callable[..., float] | None = None
+
+    def check_facts(self, known: set[str]) -> None:
+        """Refuse slots that are not a tuple of names."""
+        super().check_facts(known)
+        if isinstance(self.slots, str):
+            reason = f"its slots = {self.slots!r} must be a tuple of names, as in"
+            raise refuse(self.function, f'{reason} slots=("{self.slots}",)')
 
     def add_fields(self) -> dict[str, Any]:
         """Return the learning rate, which every optimizer has."""

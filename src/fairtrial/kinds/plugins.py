@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import inspect
 import os
+import re
 import sys
 import threading
 import traceback
@@ -70,8 +71,10 @@ def read_plugin(path: str) -> Plugin:
     """
     try:
         return Plugin(path, expand_path(path).read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not text in UTF-8: save the file as UTF-8.") from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
+        reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path} cannot be read: {reason}. Check the path.") from None
 
 
@@ -135,7 +138,8 @@ def _run(plugin: Plugin) -> list[Kind[...]]:
     module.__file__ = plugin.path
     sys.modules[plugin.module] = module
     try:
-        exec(compile(plugin.text, plugin.path, "exec"), module.__dict__)
+        with contextlib.redirect_stdout(sys.stderr):  # Standard output is for results, as JSON.
+            exec(compile(plugin.text, plugin.path, "exec"), module.__dict__)
     except BaseException as error:
         del sys.modules[plugin.module]
         for family in FAMILIES.values():
@@ -153,8 +157,31 @@ def _explain(error: BaseException, plugin: Plugin) -> str:
     else:
         frames = traceback.extract_tb(error.__traceback__)
         line = next((one.lineno for one in reversed(frames) if one.filename == plugin.path), 1)
-        reason = f"the file ends with {type(error).__name__}: {str(error).rstrip('.')}"
+        message = f": {error}".rstrip(": .")
+        reason = f"the file ends with {type(error).__name__}{message}"
     return f"{plugin.path}, line {line}: {reason}."
+
+
+def explain_failure(error: Exception, kinds: Sequence[Kind[...]]) -> str:
+    """Say what went wrong while kinds from outside were trained, with the line where that is known.
+
+    TensorFlow puts the lines and the error of a traced function into the text of its own error.
+    """
+    text = str(error).strip()
+    errors = re.findall(r"^\s*(\w*(?:Error|Exception): .*)", text, re.M)
+    reason = errors[-1] if errors else f"{type(error).__name__}: {text.partition(chr(10))[0]}"
+    if len(reason) > 200:
+        reason = reason.partition(". ")[0]
+    reason = reason.rstrip(".")
+    files = dict.fromkeys(kind.function.__code__.co_filename for kind in kinds)
+    lines = [
+        *re.findall(r'File "(.*)", line (\d+)', text),
+        *((one.filename, one.lineno) for one in traceback.extract_tb(error.__traceback__)),
+    ]
+    own = [f"{file}, line {line}" for file, line in lines if file in files]
+    names = ", ".join(kind.name for kind in kinds)
+    place = own[-1] if own else f"{names} in {', '.join(files)}"
+    return f"{place}: training ends with {reason}. `fairtrial check FILE` checks a file of kinds."
 
 
 def list_kinds(plugins: Iterable[Plugin]) -> list[Kind[...]]:

@@ -62,6 +62,8 @@ def read_fields(function: Callable[..., Any], data: tuple[str, ...]) -> dict[str
             f"its arguments must be {' and '.join(data) or 'settings only'}, then its settings "
             f"after a star, as in {form}",
         )
+    if any(one.name == "kind" for one in settings):
+        raise refuse(function, "kind cannot be a setting, because it names the function: rename it")
     meanings = describe_parameters(function.__doc__ or "")
     return {one.name: _read_field(function, one, meanings.get(one.name)) for one in settings}
 

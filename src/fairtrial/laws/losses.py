@@ -35,7 +35,16 @@ def find_breaches(kind: Loss[...]) -> Iterator[str]:
 
 
 def _find_breaches(settings: AnyLossSettings) -> Iterator[str]:
-    values = measure_rows(settings, RESIDUALS)
+    try:
+        values = measure_rows(settings, RESIDUALS)
+    except (tf.errors.InvalidArgumentError, TypeError, ValueError) as error:
+        measure_rows(settings, RESIDUALS.astype(np.float32))  # Another error, if this is one too.
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        yield (
+            "it works with float32 residuals alone; write constants as Python numbers, such as "
+            f"math.log(2.0) ({reason})"
+        )
+        return
     if values.shape != RESIDUALS.shape:
         yield f"it returns {values.shape} for residuals {RESIDUALS.shape}, and must keep the shape"
         return

@@ -50,6 +50,9 @@ class Results:
     ----------
     folder : str or Path
         What `run`, or the command of that name, has written.
+    allow_code : bool
+        Whether files of code that the study names as plugins may run, if they were never allowed
+        before.
 
     Raises
     ------
@@ -57,8 +60,8 @@ class Results:
         If it is not a finished results folder.
     """
 
-    def __init__(self, folder: str | Path):
-        self.folder = locate(folder)
+    def __init__(self, folder: str | Path, allow_code: bool = False):
+        self.folder, self._allow_code = locate(folder), allow_code
         absent = [name for name in (STUDY, RUNS, CURVES) if not (self.folder / name).is_file()]
         if absent:
             raise InputError(
@@ -99,7 +102,7 @@ class Results:
         InputError
             If it cannot be read, or is not the study of these runs.
         """
-        study = Study.load(self.folder / STUDY)
+        study = Study.load(self.folder / STUDY, self._allow_code)
         if other := find_other_setting(study, self.runs):
             raise InputError(
                 f"{self.folder / STUDY} is not the study of the runs beside it: {other}. Put it "

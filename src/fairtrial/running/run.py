@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from pathlib import Path
 
 from fairtrial.errors import InputError
@@ -89,7 +90,8 @@ def run(
     ['optimizer.learning_rate=0.01', 'optimizer.learning_rate=0.1']
     """
     if not isinstance(study, Study):
-        raise InputError(f"{study!r} is no study: load one with Study.load(path).")
+        raise InputError(f"{study!r} is not a study: load one with Study.load(path).")
+    _check_amounts(verify=verify, memory=memory, max_seeds=max_seeds)
     looks = (ANYTIME, max_seeds) if until_decided else (SIGN_FLIP, None)
     for warning in filter(None, (find_undecidable(study, *looks), find_marginless(study))):
         note(f"Note: {warning}")
@@ -103,3 +105,14 @@ def run(
     if counterfactual and study.claims:
         run_counterfactuals(folder, setup)
     return Trial(folder)
+
+
+def _check_amounts(*, verify: int, memory: int | None, max_seeds: int) -> None:
+    """Refuse amounts that are not whole numbers, or too small."""
+    amounts = {"verify": (verify, 0), "max_seeds": (max_seeds, 1)}
+    if memory is not None:
+        amounts["memory"] = memory, 1
+    for name, (value, least) in amounts.items():
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+            unit = " of bytes" if name == "memory" else ""
+            raise InputError(f"{name} = {value!r}: give a whole number{unit}, at least {least}.")

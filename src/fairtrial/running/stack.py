@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
-from fairtrial.errors import InputError, MachineError
+from fairtrial.errors import FairtrialError, InputError, MachineError
+from fairtrial.kinds.plugins import explain_failure, find_kinds
 from fairtrial.results.fingerprint import fingerprint_runs
 from fairtrial.results.saved_stacks import Part, Result, make_part
 from fairtrial.results.scoring import Scoreboard
@@ -45,6 +46,8 @@ def train_parts(
 
     Raises
     ------
+    InputError
+        If a kind from outside has an error.
     MachineError
         If the memory does not hold a single run, or the data cannot be had.
     """
@@ -55,6 +58,13 @@ def train_parts(
         results, said = train_stack(plan, progress)
     except (MemoryError, tf.errors.ResourceExhaustedError):
         pass  # Go on outside this clause, which holds on to all that the attempt has filled.
+    except (FairtrialError, OSError):
+        raise
+    except Exception as error:
+        kinds = find_kinds([part for row in plan.runs for part in (row[0].arm.task, *plan.recipes)])
+        if not kinds:
+            raise
+        raise InputError(explain_failure(error, kinds)) from None
     else:
         return [make_part(results, (*notes, *said))]
     name = plan.runs[0][0].name

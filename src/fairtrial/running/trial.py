@@ -25,6 +25,9 @@ class Trial(Results):
     ----------
     folder : str or Path
         What `run`, or the command of that name, has written.
+    allow_code : bool
+        Whether files of code that the study names as plugins may run, if they were never allowed
+        before.
 
     Raises
     ------
