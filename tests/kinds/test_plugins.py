@@ -1,5 +1,6 @@
 """Kinds from a file beside a study: allowed by hash, fingerprinted by source, told in sentences."""
 
+import hashlib
 import pickle
 
 import numpy as np
@@ -139,6 +140,29 @@ def test_results_folder_may_be_opened_where_the_code_was_never_allowed(
         with pytest.raises(ft.InputError, match="--allow-code, or allow_code=True"):
             _ = ft.Trial(tmp_path / "results").verdicts
         open_folder()
+
+
+def test_results_folder_keeps_the_code_as_run(study_file, tmp_path, monkeypatch):
+    """Also when the user's file changes or is gone, and in another place."""
+    trial = ft.run(Study.load(study_file, allow_code=True), tmp_path / "results")
+    found = trial.verdicts["difference"].to_list()
+    path = study_file.with_name("my_kinds.py")
+    as_run = path.read_text(encoding="utf-8")
+    path.write_text(as_run + "# changed", encoding="utf-8")
+    Study.load(study_file, allow_code=True)
+    path.unlink()
+    moved = (tmp_path / "results").rename(tmp_path / "elsewhere")
+    assert (moved / "plugins" / "my_kinds.py").read_text(encoding="utf-8") == as_run
+    forget_plugins(monkeypatch)
+    trial = ft.Trial(moved)
+    assert trial.verdicts["difference"].to_list() == found
+    page = trial.report().read_text(encoding="utf-8")
+    digest = hashlib.sha256(as_run.encode()).hexdigest()
+    assert f"my_kinds.py: SHA-256 {digest}" in page
+    assert ft.judge(moved)[0]["difference"] == found[0]
+    notes = []
+    ft.run(trial.study, moved, note=notes.append)
+    assert not any("edited by hand" in note for note in notes)
 
 
 def forget_plugins(monkeypatch):

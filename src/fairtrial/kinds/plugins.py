@@ -15,7 +15,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -59,6 +59,7 @@ class Plugin:
 
 _lock = threading.RLock()
 _loaded: dict[str, tuple[Plugin, list[Kind[...]]]] = {}  # by the name of the module
+_modules: dict[str, str] = {}  # by the path: what was last read there
 
 
 def read_plugin(path: str) -> Plugin:
@@ -99,13 +100,17 @@ def use_plugins(paths: Sequence[str], allow_code: bool = False) -> list[Plugin]:
         if plugin.module not in _loaded:
             _check_allowed(plugin, allow_code)
     activate(wanted)
+    _modules.update({plugin.path: plugin.module for plugin in wanted})
     return wanted
 
 
 def list_loaded(paths: Iterable[str]) -> list[Plugin]:
     """List files as they were run in this process."""
-    latest = {plugin.path: plugin for plugin, _ in _loaded.values()}
-    return [latest[path] for path in paths if path in latest]
+    return [
+        replace(_loaded[_modules[path]][0], path=path)
+        for path in paths
+        if _modules.get(path) in _loaded
+    ]
 
 
 def reuse_plugins(paths: Iterable[str]) -> None:

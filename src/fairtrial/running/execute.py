@@ -17,7 +17,7 @@ from joblib import cpu_count
 from fairtrial.data.features.watch import watch
 from fairtrial.data.load import check_data, fingerprint_data
 from fairtrial.errors import MachineError
-from fairtrial.files import explain_write_errors, lock_folder, write_json, write_text
+from fairtrial.files import explain_write_errors, lock_folder, write_json
 from fairtrial.progress import Progress
 from fairtrial.results.design import declare
 from fairtrial.results.fingerprint import fingerprint_runs
@@ -25,6 +25,7 @@ from fairtrial.results.identity import NO_TABLES, fingerprint_tables
 from fairtrial.results.saved_stacks import Part, find_parts, write_part
 from fairtrial.results.so_far import SoFar
 from fairtrial.results.store import ASKED_FOR, PAGES, STUDY, write_tables
+from fairtrial.results.study_file import write_study
 from fairtrial.running.place import PLAN, check_place, keep_edited_study
 from fairtrial.running.plan import StackPlan, plan_stacks
 from fairtrial.running.stack_progress import StackProgress
@@ -199,7 +200,7 @@ def run_study(
         with explain_write_errors(folder):
             (folder / STUDY).unlink(missing_ok=True)
         write_tables(folder, runs, fingerprints, parts, data)
-        write_text(folder / STUDY, study.to_toml())
+        write_study(folder, study)
         if before not in (NO_TABLES, fingerprint_tables(folder)):
             drop_pages(folder, note)
 

@@ -10,6 +10,7 @@ from fairtrial.files import explain_write_errors
 from fairtrial.results.design import DESIGN
 from fairtrial.results.saved_stacks import PARTS
 from fairtrial.results.store import CURVES, RUNS, STUDY
+from fairtrial.results.study_file import format_study
 from fairtrial.study import Study
 
 PLAN = f"{PARTS}/plan.json"
@@ -105,7 +106,6 @@ def keep_edited_study(folder: Path) -> Path | None:
 def _is_written(path: Path) -> bool:
     """Say whether a study file is exactly what fairtrial writes for its study."""
     try:
-        text = path.read_text(encoding="utf-8")
-        return text == Study.from_toml(text).to_toml()
+        return path.read_text(encoding="utf-8") == format_study(Study.load(path))
     except (InputError, UnicodeDecodeError):
         return False
