@@ -93,7 +93,7 @@ class RandomForest(BaselineSettings):
 
     def estimate_seconds(self, shape: Shape) -> float:
         """Allow for trees that are deeper where there are more rows."""
-        return 9e-6 * shape.n_rows**1.1 * shape.n_features**0.5
+        return 9e-8 * self.trees * shape.n_rows**1.1 * shape.n_features**0.5
 
 
 class Svm(BaselineSettings):

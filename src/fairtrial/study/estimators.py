@@ -50,7 +50,8 @@ def predicts(estimator: Any, on_classes: bool) -> bool:
     return issubclass(estimator, getattr(import_module("sklearn.base"), MIXINS[on_classes]))
 
 
-def list_estimators() -> list[str]:
+@cache
+def list_estimators() -> tuple[str, ...]:
     """List all classifiers and regressors; this imports the whole of scikit-learn."""
     from sklearn.utils import all_estimators
 
@@ -59,7 +60,7 @@ def list_estimators() -> list[str]:
         modules = estimator.__module__.split(".")[1:]
         private = (at for at, one in enumerate(modules) if one.startswith("_"))
         names.append(".".join((*modules[: next(private, None)], name)))
-    return names
+    return tuple(names)
 
 
 def check_estimator(name: str) -> str:
