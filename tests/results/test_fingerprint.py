@@ -71,7 +71,7 @@ def comment(path):
     [
         "training/step.py", "data/synthetic/line.py", "data/tables/columns.py", "randomness.py",
         "data/features/patches.py", "data/images/own_images.py", "optimum/softmax.py",
-        "results/scoring.py", "running/fit.py", "baselines.py",
+        "results/scoring.py", "running/fit.py", "baselines.py", "study/baseline.py",
     ],
 )  # fmt: skip
 def test_code_that_can_change_a_number_counts(changed, copy):

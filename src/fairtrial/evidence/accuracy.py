@@ -5,14 +5,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from fairtrial.baselines import is_random
 from fairtrial.errors import InputError
 from fairtrial.evidence.statistics.crossing import unpack_marks
 from fairtrial.evidence.statistics.sampling import sample_arm
 from fairtrial.results.results import Results
-from fairtrial.study import Arm
-from fairtrial.study.baseline import AnyBaseline
-from fairtrial.study.task import has_one_test_set
 
 
 def measure_accuracies(trial: Results) -> pl.DataFrame:
@@ -45,7 +41,7 @@ def measure_accuracies(trial: Results) -> pl.DataFrame:
     if runs.is_empty():
         raise InputError(f"{trial.folder} has no accuracies: all of its runs diverged.")
     runs = runs.join(trial.test_rows, on="run", how="inner", maintain_order="left")
-    shared = {name for name, arm in trial.arms.items() if _is_fitted_once(arm)}
+    shared = {name for name, arm in trial.arms.items() if arm.is_fitted_once}
     rows = []
     for (arm,), group in runs.group_by("arm", maintain_order=True):
         right = np.array([
@@ -58,8 +54,3 @@ def measure_accuracies(trial: Results) -> pl.DataFrame:
         rows.append((arm, right.mean(), low, high, basis.over, len(right), seconds))
     names = ["arm", "accuracy", "low", "high", "over", "seeds", "seconds"]
     return pl.DataFrame(rows, schema=names, orient="row").sort("accuracy", descending=True)
-
-
-def _is_fitted_once(arm: Arm) -> bool:
-    is_alike = isinstance(arm.recipe, AnyBaseline) and not is_random(arm.recipe)
-    return is_alike and has_one_test_set(arm.task)

@@ -20,7 +20,7 @@ from fairtrial.study.task import AnyTask
 # What makes a run's numbers; all that these modules import counts too.
 ROOTS = (
     "training.stacked", "training.eager", "data.load", "baselines", "results.scoring",
-    "running.stack", "running.fit",
+    "running.stack", "running.fit", "study.baseline",
 )  # fmt: skip
 # What changes no number: settings count by their values and data by its digest.
 STOPS = (

@@ -7,10 +7,8 @@ are much the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from fairtrial.data.load import Shape, measure_data
-from fairtrial.study.baseline import AnyBaseline
+from fairtrial.data.load import measure_data
+from fairtrial.study.baseline import BaselineSettings
 from fairtrial.study.features import AS_THEY_COME, AnyFeatures
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
@@ -24,17 +22,6 @@ BATCH, BATCH_VALUE = 2e-4, 6e-11
 # Of a feature of a row: as it is made, and as an epoch reads it from its file.
 MAP_VALUE = {"fourier": 2e-8, "hog": 2e-7, "patches": 1e-7}
 READ_VALUE = 7e-9
-# Of baselines: what a fit and its predictions grow with.
-FIT_VALUE: dict[str, tuple[float, Callable[[Shape], float]]] = {
-    "random_forest": (9e-8, lambda shape: shape.n_rows**1.1 * shape.n_features**0.5 * 100),
-    "svm": (1.2e-11, lambda shape: shape.n_rows**2 * shape.n_features),
-    "linear_svm": (2e-6, lambda shape: shape.n_rows * shape.n_features),
-    "linear_model": (1e-6, lambda shape: shape.n_rows * shape.n_features),
-    "nearest_neighbours": (
-        2e-11,
-        lambda shape: shape.n_rows * shape.n_test_rows * shape.n_features,
-    ),
-}
 
 
 def estimate_seconds(
@@ -76,7 +63,6 @@ def estimate_mapping(task: AnyTask, features: AnyFeatures) -> float:
     return MAP_VALUE.get(features.kind, 0.0) * n_rows * shape.n_features
 
 
-def estimate_fit(task: AnyTask, baseline: AnyBaseline) -> float:
+def estimate_fit(task: AnyTask, baseline: BaselineSettings) -> float:
     """Estimate how long a baseline takes to be fitted and to predict the test rows."""
-    value, grow = FIT_VALUE[baseline.kind]
-    return value * grow(measure_data(task))
+    return baseline.estimate_seconds(measure_data(task))

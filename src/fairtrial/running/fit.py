@@ -6,14 +6,16 @@ import time
 
 import numpy as np
 
-from fairtrial.baselines import is_random, predict_test_rows
+from fairtrial.baselines import predict_test_rows
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
+from fairtrial.errors import FairtrialError, InputError
 from fairtrial.results.fingerprint import fingerprint_runs
 from fairtrial.results.saved_stacks import Part, Result, make_part
 from fairtrial.results.scoring import score_told
 from fairtrial.running.plan import StackPlan
-from fairtrial.study.baseline import AnyBaseline
+from fairtrial.study import Run
+from fairtrial.study.baseline import BaselineSettings
 
 
 def fit_parts(plan: StackPlan) -> list[Part]:
@@ -22,7 +24,7 @@ def fit_parts(plan: StackPlan) -> list[Part]:
     Raises
     ------
     InputError
-        If a table cannot be used.
+        If a table cannot be used, or scikit-learn refuses to fit a baseline.
     MachineError
         If images cannot be had.
     """
@@ -30,10 +32,10 @@ def fit_parts(plan: StackPlan) -> list[Part]:
     known: tuple[Dataset, np.ndarray, float] | None = None
     for (run,) in plan.runs:
         baseline, dataset = run.arm.recipe, load_dataset(run.arm.task, run.seed)
-        assert isinstance(baseline, AnyBaseline)
-        if known is None or is_random(baseline) or not _has_same_rows(known[0], dataset):
+        assert isinstance(baseline, BaselineSettings)
+        if known is None or baseline.is_random or not _has_same_rows(known[0], dataset):
             began = time.perf_counter()
-            told, said = predict_test_rows(baseline, dataset, run.seed)
+            told, said = _predict(run, baseline, dataset)
             known = dataset, told, time.perf_counter() - began
             notes += [f"{run.name}: {sentence}" for sentence in said]
         _, told, seconds = known
@@ -42,6 +44,28 @@ def fit_parts(plan: StackPlan) -> list[Part]:
         metrics = score_told(dataset, told)
         results.append(Result(fingerprint, None, seconds / plan.n_runs, metrics, right))
     return [make_part(results, tuple(notes))]
+
+
+def _predict(
+    run: Run, baseline: BaselineSettings, dataset: Dataset
+) -> tuple[np.ndarray, list[str]]:
+    """Fit the baseline of a run; what scikit-learn refuses is said in a sentence."""
+    try:
+        told, said = predict_test_rows(baseline, dataset, run.seed)
+    except (FairtrialError, MemoryError):
+        raise
+    except Exception as error:  # Each estimator has its own.
+        last = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
+        raise InputError(
+            f"The baseline {run.arm.name!r} cannot be fitted with seed {run.seed}. scikit-learn "
+            f"says: {last.rstrip('.')}. Change its settings, or take another baseline."
+        ) from error
+    if told.shape != dataset.test_y.shape:
+        raise InputError(
+            f"The baseline {run.arm.name!r} predicts an array of shape {told.shape}, but there is "
+            f"one value for each of {len(dataset.test_y):,} test rows: take another estimator."
+        )
+    return told, said
 
 
 def _has_same_rows(one: Dataset, other: Dataset) -> bool:

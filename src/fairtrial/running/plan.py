@@ -9,11 +9,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
-from fairtrial.baselines import is_random
 from fairtrial.data.load import measure_data
 from fairtrial.running.cost import estimate_fit, estimate_seconds
 from fairtrial.study import Arm, Run
-from fairtrial.study.baseline import AnyBaseline
 from fairtrial.study.features import AS_THEY_COME
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import (
@@ -25,7 +23,6 @@ from fairtrial.study.task import (
     TableTask,
     has_classes,
     has_images,
-    has_one_test_set,
 )
 from fairtrial.training.lanes import share_lanes
 from fairtrial.training.sizes import BLOCK, CHUNK, NOISE_PIECE, PIECE
@@ -89,7 +86,7 @@ class StackPlan:
         run = self.runs[0][0]
         if isinstance(run.arm.recipe, Recipe):
             return estimate_seconds(run.arm.task, self.lanes[0], len(self.runs))
-        n_fits = len(self.runs) if is_random(run.arm.recipe) else 1
+        n_fits = len(self.runs) if run.arm.recipe.is_random else 1
         return n_fits * estimate_fit(run.arm.task, run.arm.recipe)
 
     def halve(self) -> tuple[StackPlan, ...]:
@@ -161,9 +158,7 @@ def plan_fits(runs: Sequence[Run]) -> list[StackPlan]:
     plans: dict[object, list[tuple[Run, ...]]] = defaultdict(list)
     for run in runs:
         task, baseline = run.arm.task, run.arm.recipe
-        is_alike = isinstance(baseline, AnyBaseline) and not is_random(baseline)
-        is_shared = is_alike and has_one_test_set(task)
-        plans[(task, baseline) if is_shared else run.name].append((run,))
+        plans[(task, baseline) if run.arm.is_fitted_once else run.name].append((run,))
     return [StackPlan(tuple(rows)) for rows in plans.values()]
 
 

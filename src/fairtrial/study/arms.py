@@ -18,10 +18,18 @@ from fairtrial.settings.complaints import LONGEST_NAME, Complaint, show, validat
 from fairtrial.settings.document import Place
 from fairtrial.settings.names import flatten, list_names, set_at
 from fairtrial.settings.plain import dump_given
-from fairtrial.study.baseline import AnyBaseline, BaselineEntry
+from fairtrial.study.baseline import AnyBaseline, BaselineEntry, BaselineSettings
 from fairtrial.study.features import AS_THEY_COME, AnyFeatures, find_misfits
 from fairtrial.study.recipe import Recipe
-from fairtrial.study.task import IMAGE_SHAPES, AnyTask, ImagesTask, TableTask, Task, has_classes
+from fairtrial.study.task import (
+    IMAGE_SHAPES,
+    AnyTask,
+    ImagesTask,
+    TableTask,
+    Task,
+    has_classes,
+    has_one_test_set,
+)
 
 MOST_ARMS = 100_000
 
@@ -101,13 +109,21 @@ class Arm:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """Every setting by its dotted name, defaults too; those of the task begin with `task.`."""
-        prefix = "" if isinstance(self.recipe, Recipe) else "baseline."
-        return flatten(self.task.model_dump(), "task.") | flatten(self.recipe.model_dump(), prefix)
+        task = flatten(self.task.model_dump(), "task.")
+        if isinstance(self.recipe, Recipe):
+            return task | flatten(self.recipe.model_dump())
+        return task | flatten(self.recipe.describe(), "baseline.")
 
     @property
     def features(self) -> AnyFeatures:
         """What is made of its rows; a baseline has them as they come."""
         return self.recipe.features if isinstance(self.recipe, Recipe) else AS_THEY_COME
+
+    @property
+    def is_fitted_once(self) -> bool:
+        """Whether all seeds share one fit: of a baseline without chance, on the same rows."""
+        is_alike = isinstance(self.recipe, BaselineSettings) and not self.recipe.is_random
+        return is_alike and has_one_test_set(self.task)
 
     @property
     def trained(self) -> Recipe:
@@ -190,6 +206,9 @@ def make_arms(
         if entry is not None:
             cells.append(_Cell(entry.name, {}, {}, None, ("baselines", position, "name")))
             arms.append(_make_baseline(task, entry))
+            if misfit := entry.model.find_misfit(has_classes(task)):
+                text = f"arm {show(entry.name, LONGEST_NAME)}: {misfit}"
+                complaints.append(Complaint(text, (("baselines", position, "model", "estimator"),)))
     twins = list(_find_twins(cells)) or list(_find_alike(cells, arms))
     return arms, complaints + twins
 
