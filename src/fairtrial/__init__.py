@@ -25,13 +25,46 @@ if TYPE_CHECKING:
         optimizers,
         schedules,
     )
-    from fairtrial.kinds.class_losses import class_loss, cross_entropy
+    from fairtrial.kinds.class_losses import brier, class_loss, cross_entropy, focal, hinge
     from fairtrial.kinds.inits import init
     from fairtrial.kinds.injections import injected
     from fairtrial.kinds.losses import huber, hybrid, loss, mae, mixture, mse
     from fairtrial.kinds.noises import noise
-    from fairtrial.kinds.optimizers import adam, optimizer, rmsprop, sgd
-    from fairtrial.kinds.schedules import halve_on_plateau, schedule, stall_schedule
+    from fairtrial.kinds.optimizers import (
+        adadelta,
+        adagrad,
+        adam,
+        adamax,
+        lion,
+        optimizer,
+        rmsprop,
+        sgd,
+    )
+    from fairtrial.kinds.robust_losses import (
+        cauchy,
+        epsilon_insensitive,
+        log_cosh,
+        quantile,
+        tukey,
+        welsch,
+    )
+    from fairtrial.kinds.scaled_inits import (
+        glorot_normal,
+        glorot_uniform,
+        he_normal,
+        he_uniform,
+        lecun_normal,
+    )
+    from fairtrial.kinds.schedules import (
+        exponential,
+        halve_on_plateau,
+        inverse_time,
+        polynomial,
+        schedule,
+        stairs,
+        stall_schedule,
+        warmup,
+    )
     from fairtrial.kinds.tensors import tf
     from fairtrial.running.cluster import connect, start_workers
     from fairtrial.running.run import run
@@ -50,13 +83,46 @@ __version__ = "0.1.0"
 # The decorators of each family, and its kinds whose names no other family has; all kinds stand in
 # the family's module, as in `fairtrial.inits.normal`.
 _KINDS = {
-    "class_losses": ("class_loss", "cross_entropy"),
+    "class_losses": ("brier", "class_loss", "cross_entropy", "focal", "hinge"),
     "inits": ("init",),
     "injections": ("injected",),
     "losses": ("huber", "hybrid", "loss", "mae", "mixture", "mse"),
     "noises": ("noise",),
-    "optimizers": ("adam", "optimizer", "rmsprop", "sgd"),
-    "schedules": ("halve_on_plateau", "schedule", "stall_schedule"),
+    "optimizers": (
+        "adadelta",
+        "adagrad",
+        "adam",
+        "adamax",
+        "lion",
+        "optimizer",
+        "rmsprop",
+        "sgd",
+    ),
+    "robust_losses": (
+        "cauchy",
+        "epsilon_insensitive",
+        "log_cosh",
+        "quantile",
+        "tukey",
+        "welsch",
+    ),
+    "scaled_inits": (
+        "glorot_normal",
+        "glorot_uniform",
+        "he_normal",
+        "he_uniform",
+        "lecun_normal",
+    ),
+    "schedules": (
+        "exponential",
+        "halve_on_plateau",
+        "inverse_time",
+        "polynomial",
+        "schedule",
+        "stairs",
+        "stall_schedule",
+        "warmup",
+    ),
     "tensors": ("tf",),
 }
 _PLACES = {
@@ -75,11 +141,14 @@ _PLACES = {
     "start_workers": "running.cluster",
 }
 __all__ = [
-    "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial", "adam",
-    "class_loss", "class_losses", "connect", "cross_entropy", "halve_on_plateau", "huber",
-    "hybrid", "images", "init", "inits", "injected", "injections", "judge", "loss", "losses", "mae",
-    "mixture", "mse", "noise", "noises", "optimizer", "optimizers", "plots", "rmsprop", "run",
-    "schedule", "schedules", "sgd", "stall_schedule", "start_workers", "tf",
+    "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial",
+    "adadelta", "adagrad", "adam", "adamax", "brier", "cauchy", "class_loss", "class_losses",
+    "connect", "cross_entropy", "epsilon_insensitive", "exponential", "focal", "glorot_normal",
+    "glorot_uniform", "halve_on_plateau", "he_normal", "he_uniform", "hinge", "huber", "hybrid",
+    "images", "init", "inits", "injected", "injections", "inverse_time", "judge", "lecun_normal",
+    "lion", "log_cosh", "loss", "losses", "mae", "mixture", "mse", "noise", "noises", "optimizer",
+    "optimizers", "plots", "polynomial", "quantile", "rmsprop", "run", "schedule", "schedules",
+    "sgd", "stairs", "stall_schedule", "start_workers", "tf", "tukey", "warmup", "welsch",
 ]  # fmt: skip
 
 

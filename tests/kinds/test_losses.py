@@ -20,6 +20,12 @@ CASES = [
     {"kind": "hybrid", "alpha": 0.5},
     {"kind": "hybrid", "alpha": 0.0},
     {"kind": "hybrid", "alpha": 1.0},
+    "log_cosh",
+    {"kind": "quantile", "tau": 0.25},
+    {"kind": "epsilon_insensitive", "epsilon": 0.25},
+    {"kind": "tukey", "c": 4.0},
+    {"kind": "cauchy", "scale": 0.5},
+    {"kind": "welsch", "scale": 2.0},
 ]
 RESIDUALS = np.array([-7.5, -1.2, -0.31, -0.2, 0.05, 0.29, 0.6, 0.99, 1.01, 40.0])
 
@@ -109,6 +115,13 @@ def test_cross_entropy_gradient():
         up, down = expected_cross_entropy(LOGITS + nudge), expected_cross_entropy(LOGITS - nudge)
         expected[place] = (up - down).sum() / (2 * width)
     np.testing.assert_allclose(tape.gradient(found, logits), expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LOSSES if kind.on_classes], ids=lambda k: k.name)
+def test_class_loss_value(kind):
+    found = kind.function(tf.constant(LOGITS), tf.constant(LABELS), **kind.settings().own)
+    expected = CLASS_LOSSES[kind.name](LOGITS, LABELS, kind.settings())
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
 
 
 def test_cross_entropy_of_lanes():

@@ -20,6 +20,10 @@ CASES = [
     {"kind": "adam", "learning_rate": 0.2, "beta1": 0.5, "beta2": 0.9, "epsilon": 1e-3},
     {"kind": "rmsprop", "learning_rate": 0.05},
     {"kind": "rmsprop", "learning_rate": 0.02, "rho": 0.5, "epsilon": 1e-2},
+    {"kind": "adagrad", "learning_rate": 0.1},
+    {"kind": "adadelta", "learning_rate": 1.0, "epsilon": 1e-3},
+    {"kind": "adamax", "learning_rate": 0.02},
+    {"kind": "lion", "learning_rate": 0.01},
 ]
 STEPS = 50
 GRADIENTS = np.random.default_rng(7).normal(size=(STEPS, 3)) * np.array([1.0, 1e-3, 30.0])

@@ -25,6 +25,14 @@ CASES = [
     ),
     ({"kind": "rmsprop", "learning_rate": 0.01}, "RMSprop", {}),
     ({"kind": "rmsprop", "learning_rate": 0.1, "rho": 0.5, "epsilon": 1e-2}, "RMSprop", {}),
+    (
+        {"kind": "adagrad", "learning_rate": 0.1},
+        "Adagrad",
+        {"initial": "initial_accumulator_value"},
+    ),
+    ({"kind": "adadelta", "learning_rate": 1.0}, "Adadelta", {}),
+    ({"kind": "adamax", "learning_rate": 0.01}, "Adamax", {"beta1": "beta_1", "beta2": "beta_2"}),
+    ({"kind": "lion", "learning_rate": 0.01}, "Lion", {"beta1": "beta_1", "beta2": "beta_2"}),
 ]
 SCRIPT = """
 import json, sys

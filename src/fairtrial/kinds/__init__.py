@@ -1,5 +1,18 @@
 """Kinds: every loss, optimizer, schedule, start and noise is one function with its facts."""
 
-from fairtrial.kinds import class_losses, inits, injections, losses, noises, optimizers, schedules
+from fairtrial.kinds import (
+    class_losses,
+    inits,
+    injections,
+    losses,
+    noises,
+    optimizers,
+    robust_losses,
+    scaled_inits,
+    schedules,
+)
 
-__all__ = ["class_losses", "inits", "injections", "losses", "noises", "optimizers", "schedules"]
+__all__ = [
+    "class_losses", "inits", "injections", "losses", "noises", "optimizers", "robust_losses",
+    "scaled_inits", "schedules",
+]  # fmt: skip

@@ -16,6 +16,7 @@ from fairtrial.kinds.losses import (
 )
 from fairtrial.kinds.registry import decorate
 from fairtrial.kinds.tensors import tf
+from fairtrial.settings.base import NonNegative
 
 P = ParamSpec("P")
 
@@ -84,6 +85,63 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
     one_hot = tf.one_hot(labels, logits.shape[1], dtype=logits.dtype)
     one_hot = tf.reshape(one_hot, (-1, logits.shape[1], *[1] * n_lane_axes))
     return tf.math.log(tf.reduce_sum(tf.exp(shifted), 1)) - tf.reduce_sum(shifted * one_hot, 1)
+
+
+NOT_SEARCHED = "the exact minimiser of its loss is not searched for"
+
+
+def _mark_labels(logits: Any, labels: Any) -> Any:
+    """Return 1 at each row's label and 0 elsewhere, shaped as the logits but for lanes."""
+    one_hot = tf.one_hot(labels, logits.shape[1], dtype=logits.dtype)
+    return tf.reshape(one_hot, (-1, logits.shape[1], *[1] * (logits.shape.rank - 2)))
+
+
+def _predict(logits: Any) -> Any:
+    """Return the softmax of logits over the classes."""
+    shifted = logits - tf.stop_gradient(tf.reduce_max(logits, 1, keepdims=True))
+    odds = tf.exp(shifted)
+    return odds / tf.reduce_sum(odds, 1, keepdims=True)
+
+
+@class_loss(minimiser=NOT_SEARCHED, label="Brier", also="brierscore squarederror")
+def brier(logits: Any, labels: Any) -> Any:
+    """Sum over the classes of the squared error of the softmax; without a unit, from 0 to 2.
+
+    References
+    ----------
+    Brier (1950), doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
+    """
+    return tf.reduce_sum(tf.square(_predict(logits) - _mark_labels(logits, labels)), 1)
+
+
+@class_loss(minimiser=NOT_SEARCHED, label="hinge", also="svm multiclasshinge")
+def hinge(logits: Any, labels: Any) -> Any:
+    """How far the label's logit is from 1 above the largest other one; 0 where it is further.
+
+    References
+    ----------
+    Crammer and Singer (2001), Journal of Machine Learning Research 2, 265-292.
+    """
+    marks = _mark_labels(logits, labels)
+    own = tf.reduce_sum(tf.where(marks > 0, logits, 0.0), 1)
+    lowest = tf.reduce_min(logits, 1, keepdims=True)
+    others = tf.reduce_max(tf.where(marks > 0, lowest, logits), 1)
+    return tf.maximum(1.0 + others - own, 0.0)
+
+
+@class_loss(minimiser="its loss may have several minima", label="focal", also="focalloss")
+def focal(logits: Any, labels: Any, *, gamma: NonNegative = 2.0) -> Any:
+    """Cross-entropy times (1 - p)^gamma, where p is the probability of the label; in nats.
+
+    References
+    ----------
+    Lin et al. (2017), arXiv:1708.02002.
+    """
+    loss = cross_entropy.function(logits, labels)
+    missed = tf.reduce_sum(_predict(logits) * (1.0 - _mark_labels(logits, labels)), 1)
+    # Where a class is certain the power has no slope that is a number.
+    safe = tf.maximum(missed, 1e-30)
+    return tf.pow(safe, gamma) * loss
 
 
 def measure_labels(

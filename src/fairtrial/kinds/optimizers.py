@@ -14,7 +14,7 @@ from fairtrial.kinds.kind import Kind, KindSettings
 from fairtrial.kinds.registry import Family, decorate
 from fairtrial.kinds.signature import refuse
 from fairtrial.kinds.tensors import tf
-from fairtrial.settings.base import Decay, Positive
+from fairtrial.settings.base import Decay, NonNegative, Positive
 
 P = ParamSpec("P")
 Slots = Mapping[str, Any]
@@ -188,3 +188,94 @@ def rmsprop(
     """
     second = rho * slots["second"] + (1.0 - rho) * tf.square(gradient)
     return -rate * gradient / tf.sqrt(second + epsilon), {"second": second}
+
+
+@optimizer(slots=("second",), learning_rate=0.01, label="Adagrad")
+def adagrad(
+    gradient: Any,
+    parameter: Any,
+    slots: Slots,
+    rate: Any,
+    count: Any,
+    *,
+    initial: NonNegative = 0.1,
+    epsilon: Positive = 1e-7,
+) -> Update:
+    """Adagrad: each rate is divided by the root of the sum of all squared gradients.
+
+    The sum begins at `initial`; epsilon is under the root, as in Keras.
+
+    References
+    ----------
+    Duchi, Hazan and Singer (2011), Journal of Machine Learning Research 12, 2121-2159.
+    """
+    second = slots["second"] + tf.square(gradient)
+    return -rate * gradient / tf.sqrt(second + initial + epsilon), {"second": second}
+
+
+@optimizer(slots=("first", "second"), learning_rate=0.001, label="Adadelta")
+def adadelta(
+    gradient: Any,
+    parameter: Any,
+    slots: Slots,
+    rate: Any,
+    count: Any,
+    *,
+    rho: Decay = 0.95,
+    epsilon: Positive = 1e-7,
+) -> Update:
+    """Adadelta: gradients in units of past changes over past gradients, times the rate.
+
+    References
+    ----------
+    Zeiler (2012), arXiv:1212.5701; with a learning rate, as in Keras.
+    """
+    second = rho * slots["second"] + (1.0 - rho) * tf.square(gradient)
+    change = -gradient * tf.sqrt((slots["first"] + epsilon) / (second + epsilon))
+    first = rho * slots["first"] + (1.0 - rho) * tf.square(change)
+    return rate * change, {"first": first, "second": second}
+
+
+@optimizer(slots=("first", "second"), learning_rate=0.001, label="Adamax")
+def adamax(
+    gradient: Any,
+    parameter: Any,
+    slots: Slots,
+    rate: Any,
+    count: Any,
+    *,
+    beta1: Decay = 0.9,
+    beta2: Decay = 0.999,
+    epsilon: Positive = 1e-7,
+) -> Update:
+    """Adamax: Adam with the largest recent gradient in place of their root mean square.
+
+    References
+    ----------
+    Kingma and Ba (2015), arXiv:1412.6980, section 7.1.
+    """
+    first = beta1 * slots["first"] + (1.0 - beta1) * gradient
+    second = tf.maximum(beta2 * slots["second"], tf.abs(gradient))
+    rate = rate / (1.0 - tf.pow(beta1, count))
+    return -rate * first / (second + epsilon), {"first": first, "second": second}
+
+
+@optimizer(slots=("first",), learning_rate=0.001, label="Lion")
+def lion(
+    gradient: Any,
+    parameter: Any,
+    slots: Slots,
+    rate: Any,
+    count: Any,
+    *,
+    beta1: Decay = 0.9,
+    beta2: Decay = 0.99,
+) -> Update:
+    """Lion: steps of the size of the rate, in the direction of the sign of a mean of gradients.
+
+    References
+    ----------
+    Chen et al. (2023), arXiv:2302.06675, algorithm 2, without weight decay.
+    """
+    change = -rate * tf.sign(beta1 * slots["first"] + (1.0 - beta1) * gradient)
+    return change, {"first": beta2 * slots["first"] + (1.0 - beta2) * gradient}

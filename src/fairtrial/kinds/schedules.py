@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, overload
 from fairtrial.kinds.kind import Kind, KindSettings, Variant
 from fairtrial.kinds.registry import Family, decorate
 from fairtrial.kinds.tensors import tf
-from fairtrial.settings.base import Count, Positive
+from fairtrial.settings.base import Count, NonNegative, Positive, Share
 
 P = ParamSpec("P")
 
@@ -168,6 +168,63 @@ def cosine(progress: Any, step: Any) -> Any:
     """
     # Half of one plus the cosine: more exact like this where little is left.
     return tf.square(tf.cos(math.pi / 2 * progress))
+
+
+@schedule(needs_length=False, also="linearwarmup rampup")
+def warmup(progress: Any, step: Any, *, steps: Count = 100) -> Any:
+    """Raise the learning rate in a straight line over the first `steps` steps (batches).
+
+    Step t, from 0, has the factor (t + 1) / steps, and 1 from `steps` on.
+
+    References
+    ----------
+    Goyal et al. (2017), arXiv:1706.02677, section 2.2.
+    """
+    return tf.minimum((step + 1.0) / tf.cast(steps, tf.float32), 1.0)
+
+
+@schedule(needs_length=False, also="exponentialdecay")
+def exponential(progress: Any, step: Any, *, factor: Share = 0.96, every: Count = 100) -> Any:
+    """Multiply the learning rate by `factor` every `every` steps (batches), smoothly.
+
+    References
+    ----------
+    `ExponentialDecay` of Keras: `factor` to the power of step / every.
+    """
+    return tf.pow(factor, step / tf.cast(every, tf.float32))
+
+
+@schedule(needs_length=False, also="stepdecay steplr piecewise staircase")
+def stairs(progress: Any, step: Any, *, factor: Share = 0.1, every: Count = 1000) -> Any:
+    """Multiply the learning rate by `factor` after every `every` steps (batches).
+
+    References
+    ----------
+    `StepLR` of PyTorch, with `gamma` and `step_size`.
+    """
+    return tf.pow(factor, tf.floor(step / tf.cast(every, tf.float32)))
+
+
+@schedule(needs_length=False, also="inversetimedecay timedecay")
+def inverse_time(progress: Any, step: Any, *, decay: Positive = 1.0, every: Count = 100) -> Any:
+    """Divide the learning rate by 1 + decay step / every.
+
+    References
+    ----------
+    Robbins and Monro (1951), doi:10.1214/aoms/1177729586; `InverseTimeDecay` of Keras.
+    """
+    return 1.0 / (1.0 + decay * step / tf.cast(every, tf.float32))
+
+
+@schedule(also="polynomialdecay poly")
+def polynomial(progress: Any, step: Any, *, power: Positive = 2.0, end: NonNegative = 0.0) -> Any:
+    """Lower the learning rate to the share `end` at the end of the run, by a power of what is left.
+
+    References
+    ----------
+    `PolynomialDecay` of Keras, with its end as a share of the rate.
+    """
+    return (1.0 - end) * tf.pow(1.0 - progress, power) + end
 
 
 def schedule_rate(schedules: tuple[Variant, ...], rate: Any, numbers: Any, step: Any) -> Any:

@@ -1,0 +1,130 @@
+"""More losses on numbers: smooth, lopsided, with a dead zone, and redescending ones.
+
+Each is written so that nothing overflows in float32, whatever the residual.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from fairtrial.kinds.losses import loss
+from fairtrial.kinds.tensors import tf
+from fairtrial.settings.base import NonNegative, Positive
+
+Tau = Annotated[float, Field(gt=0, lt=1)]
+NOT_SEARCHED = "the exact minimiser of its loss is not searched for"
+MANY = "its loss may have several minima"
+
+
+@loss(minimiser=NOT_SEARCHED, slope_bound=1.0, label="log-cosh", also="logcosh")
+def log_cosh(residual: Any) -> Any:
+    """Logarithm of the hyperbolic cosine of the residual in target units, without a unit.
+
+    It is about e²/2 for residuals that are small against 1 target unit, and |e| - log 2 beyond.
+
+    References
+    ----------
+    `LogCosh` of Keras.
+    """
+    size = tf.abs(residual)
+    # Two forms: the first is exact near 0, the second does not overflow.
+    near, far = tf.minimum(size, 1.0), tf.maximum(size, 1.0)
+    small = tf.math.log1p(2.0 * tf.square(tf.sinh(near / 2.0)))
+    large = far + tf.math.log1p(tf.exp(-2.0 * far)) - math.log(2.0)
+    return tf.where(size < 1.0, small, large)
+
+
+@loss(
+    minimiser=NOT_SEARCHED,
+    slope_bound=lambda tau: max(tau, 1.0 - tau),
+    label="quantile",
+    also="pinball quantileloss pinballloss",
+)
+def quantile(residual: Any, *, tau: Tau = 0.5) -> Any:
+    """Pinball loss, whose minimum is the quantile `tau` of the targets; in target units.
+
+    It is tau e where the target is above the prediction, and (1 - tau) |e| where it is below.
+
+    References
+    ----------
+    Koenker and Bassett (1978), doi:10.2307/1913643.
+    """
+    return tf.maximum(tau * residual, (tau - 1.0) * residual)
+
+
+@loss(
+    minimiser=NOT_SEARCHED,
+    slope_bound=1.0,
+    label="epsilon-insensitive",
+    also="svr epsiloninsensitiveloss",
+)
+def epsilon_insensitive(residual: Any, *, epsilon: NonNegative = 0.1) -> Any:
+    """Absolute error beyond `epsilon`, 0 within; both in target units.
+
+    References
+    ----------
+    Vapnik (1995), "The nature of statistical learning theory"; scikit-learn's `SGDRegressor`.
+    """
+    return tf.maximum(tf.abs(residual) - epsilon, 0.0)
+
+
+@loss(
+    minimiser=MANY,
+    slope_bound=lambda c: 16.0 * c / (25.0 * math.sqrt(5.0)),
+    label="Tukey",
+    also="bisquare biweight tukeybiweight",
+)
+def tukey(residual: Any, *, c: Positive = 4.685) -> Any:
+    """Tukey's biweight: about e²/2 near 0, constant beyond `c` (target units).
+
+    It is c²/6 (1 - (1 - (e/c)²)³) within c and c²/6 beyond, in squared target units. Residuals
+    beyond c have no slope, so the loss may have several minima.
+
+    References
+    ----------
+    Beaton and Tukey (1974), doi:10.2307/1267936; `TukeyBiweight` of statsmodels.
+    """
+    share = tf.minimum(tf.abs(residual) / c, 1.0)
+    left = 1.0 - share * share
+    return c * c / 6.0 * (1.0 - left * left * left)
+
+
+@loss(minimiser=MANY, slope_bound=lambda scale: scale / 2.0, label="Cauchy", also="lorentzian")
+def cauchy(residual: Any, *, scale: Positive = 1.0) -> Any:
+    """Cauchy's loss: scale²/2 log(1 + (e/scale)²), in squared target units.
+
+    `scale` is in target units. The slope falls beyond it, so the loss may have several minima.
+
+    References
+    ----------
+    `loss="cauchy"` of SciPy's `least_squares`, with `f_scale`.
+    """
+    size = tf.abs(residual) / scale
+    # Two forms: neither squares what is large.
+    near, far = tf.minimum(size, 1.0), tf.maximum(size, 1.0)
+    small = tf.math.log1p(near * near)
+    large = 2.0 * tf.math.log(far) + tf.math.log1p(1.0 / far / far)
+    return scale * scale / 2.0 * tf.where(size < 1.0, small, large)
+
+
+@loss(
+    minimiser=MANY,
+    slope_bound=lambda scale: scale * math.exp(-0.5) / math.sqrt(2.0),
+    label="Welsch",
+    also="leclerc correntropy",
+)
+def welsch(residual: Any, *, scale: Positive = 3.0) -> Any:
+    """Welsch's loss: scale²/2 (1 - exp(-(e/scale)²)), in squared target units.
+
+    `scale` is in target units. It is about e²/2 near 0 and constant far from it, so the loss may
+    have several minima.
+
+    References
+    ----------
+    Holland and Welsch (1977), doi:10.1080/03610927708827533.
+    """
+    size = tf.minimum(tf.abs(residual) / scale, 20.0)  # Beyond it the exponential is 0.
+    return -scale * scale / 2.0 * tf.math.expm1(-size * size)
