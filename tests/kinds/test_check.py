@@ -19,7 +19,7 @@ def adamw(gradient, parameter, slots, rate, count, *, beta1: float = 0.9, decay:
     return change - rate * decay * parameter, slots
 
 @ft.class_loss
-def brier(logits, labels):
+def my_brier(logits, labels):
     """Sum of the squared errors of the softmax."""
     shares = tf.nn.softmax(logits, axis=1)
     one_hot = tf.one_hot(labels, logits.shape[1], dtype=logits.dtype)
@@ -41,7 +41,7 @@ def test_good_file(tmp_path, capsys):
     check(path)
     shown = capsys.readouterr().out
     assert "optimizer adamw: Adam with decoupled weight decay." in shown
-    assert "loss brier: Sum of the squared errors" in shown
+    assert "loss my_brier: Sum of the squared errors" in shown
     assert "All keep the laws of their families." in shown
 
 
@@ -60,13 +60,13 @@ def test_broken_file(tmp_path):
 def test_loss_with_float32_constant(tmp_path):
     path = tmp_path / "my_kinds.py"
     path.write_text(
-        "import fairtrial as ft\nfrom fairtrial import tf\n\n@ft.loss\ndef log_cosh(residual):\n"
+        "import fairtrial as ft\nfrom fairtrial import tf\n\n@ft.loss\ndef soft_mae(residual):\n"
         '    """Logarithm of the hyperbolic cosine of the residual, in target units."""\n'
         "    size = tf.abs(residual)\n"
         "    return size + tf.math.softplus(-2.0 * size) - tf.math.log(2.0)\n",
         encoding="utf-8",
     )
-    with pytest.raises(InputError, match="log_cosh: it works with float32 residuals alone; write"):
+    with pytest.raises(InputError, match="soft_mae: it works with float32 residuals alone; write"):
         check(path)
     text = path.read_text(encoding="utf-8").replace("tf.math.log(2.0)", "math.log(2.0)")
     path.write_text(f"import math\n{text}", encoding="utf-8")

@@ -22,7 +22,7 @@ import fairtrial as ft
 from fairtrial import tf
 
 @ft.loss(slope_bound=1.0)
-def log_cosh(residual):
+def soft_mae(residual):
     """Logarithm of the hyperbolic cosine, in target units."""
     size = tf.abs(residual)
     return size + tf.math.softplus(-2.0 * size) - tf.math.log(2.0)
@@ -39,10 +39,10 @@ loss = "mse"
 optimizer = { kind = "sgd", learning_rate = 0.1 }
 steps = 20
 [vary]
-loss = ["mse", "log_cosh"]
+loss = ["mse", "soft_mae"]
 [[claims]]
-say = "log-cosh is as good"
-better = { loss = "log_cosh" }
+say = "soft MAE is as good"
+better = { loss = "soft_mae" }
 than = { loss = "mse" }
 on = "parameter_error"
 margin = 0.01
@@ -68,9 +68,9 @@ def study_file(tmp_path):
 def test_file_runs_only_where_it_is_allowed_and_is_remembered(study_file, tmp_path):
     with pytest.raises(ft.InputError, match=r"my_kinds\.py, a file of Python code .* --allow-code"):
         Study.load(study_file)
-    assert LOSSES.get("log_cosh") is None
+    assert LOSSES.get("soft_mae") is None
     Study.load(study_file, allow_code=True)
-    assert [arm.name for arm in Study.load(study_file).list_arms()] == ["mse", "log_cosh"]
+    assert [arm.name for arm in Study.load(study_file).list_arms()] == ["mse", "soft_mae"]
     (tmp_path / "my_kinds.py").write_text(f"# changed, {tmp_path}\n{LOG_COSH}", encoding="utf-8")
     with pytest.raises(ft.InputError, match="a file of Python code"):
         Study.load(study_file)
@@ -78,10 +78,10 @@ def test_file_runs_only_where_it_is_allowed_and_is_remembered(study_file, tmp_pa
 
 def test_other_studies_do_not_have_its_kinds(study_file):
     study = Study.load(study_file, allow_code=True)
-    without = STUDY.replace('plugins = ["my_kinds.py"]', "").replace('"mse", "log_cosh"', '"mse"')
+    without = STUDY.replace('plugins = ["my_kinds.py"]', "").replace('"mse", "soft_mae"', '"mse"')
     Study.from_toml(without.partition("[[claims]]")[0])
-    assert LOSSES.get("log_cosh") is None
-    assert [arm.name for arm in study.list_arms()] == ["mse", "log_cosh"]
+    assert LOSSES.get("soft_mae") is None
+    assert [arm.name for arm in study.list_arms()] == ["mse", "soft_mae"]
 
 
 def test_study_round_trip(study_file):
@@ -121,7 +121,7 @@ def test_study_with_a_loss_without_minimiser_is_trained_and_judged(study_file, t
     assert verdict["objective"] is None
     assert "its loss states no exact minimiser" in verdict["cause"]
     assert trial.runs["outcome"].unique().to_list() == ["completed"]
-    ends = trial.runs.filter(arm="log_cosh")["mse"].to_numpy()
+    ends = trial.runs.filter(arm="soft_mae")["mse"].to_numpy()
     assert np.all(np.isfinite(ends))
     page = trial.report().read_text(encoding="utf-8")
     assert "my_kinds.py: SHA-256" in page
@@ -174,8 +174,8 @@ def forget_plugins(monkeypatch):
     ("body", "sentence"),
     [
         ("raise ValueError('no. 5')", r"my_kinds\.py, line \d+: training ends with ValueError: no"),
-        ("return None", r"log_cosh in .*my_kinds\.py: training ends with ValueError: .* None"),
-        ("return tf.reduce_mean(residual)", r"log_cosh in .*: training ends with ValueError: Dim"),
+        ("return None", r"soft_mae in .*my_kinds\.py: training ends with ValueError: .* None"),
+        ("return tf.reduce_mean(residual)", r"soft_mae in .*: training ends with ValueError: Dim"),
     ],
 )
 def test_error_of_a_kind_in_training_gives_one_sentence(study_file, tmp_path, body, sentence):
