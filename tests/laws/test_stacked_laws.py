@@ -229,6 +229,7 @@ def test_a_new_number_never_traces_again():
         recipe(
             loss,
             {"kind": optimizer, "learning_rate": 0.1},
+            schedule="halve_on_plateau",
             noise={"data": {}, "weights": {}, "learning_rate": {}},
         )
         for loss, optimizer in zip(LOSSES, OPTIMIZERS, strict=True)
