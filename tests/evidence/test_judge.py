@@ -187,7 +187,7 @@ def test_a_folder_that_cannot_be_written_is_judged_all_the_same(folder, monkeypa
 
 
 def test_arguments_that_cannot_be():
-    with pytest.raises(InputError, match="no study"):
+    with pytest.raises(InputError, match="is not a study"):
         ft.run("study.toml", "out")
 
 
