@@ -119,7 +119,7 @@ def test_a_stopped_lab_leaves_a_page_that_does_not_reload(monkeypatch, tmp_path)
         (tmp_path / "report.html").write_text('<meta http-equiv="refresh" content="10">left')
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(lab_module, "run", stop)
+    monkeypatch.setattr(lab_module.Setup, "run_missing", stop)
     lab = Lab({"line": Study.load(open_shipped("line"))}, {})
     with pytest.raises(KeyboardInterrupt):
         run_lab(lab, tmp_path, lambda status: None, lambda sentence: None)

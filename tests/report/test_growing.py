@@ -69,7 +69,7 @@ def test_page_is_written_for_a_small_share_of_the_time(monkeypatch, tmp_path):
     page = GrowingPage(tmp_path, lambda status: None)
     for second in range(90):
         now[0] = max(now[0], float(second))
-        page.report(Status("line", second / 100))
+        page.tell(Status("line", second / 100))
         page.grow(None)
     assert [when for when, _ in written] == [3.0, 36.0, 69.0]
     assert written[0][1] is None

@@ -8,9 +8,8 @@ import pytest
 
 from fairtrial.evidence.account import explain
 from fairtrial.lab.conclusions import say_evidence
-from fairtrial.lab.report import make_document, write_report
+from fairtrial.lab.report import make_document, shorten, write_report
 from fairtrial.report.blocks import Figure, Table
-from fairtrial.report.one_page import make_one_page
 
 
 def list_all(document, kind):
@@ -21,7 +20,7 @@ def list_all(document, kind):
 @pytest.mark.parametrize("name", ["", "line", "fashion"])
 def test_one_page_has_every_verdict_with_reason_and_final_results(name, lab):
     folder = lab / name
-    short = make_one_page(folder, make_document(folder))
+    short = shorten(folder, make_document(folder))
     (table,) = list_all(short, Table)
     told = [[cell.text for cell in row] for row in table.rows]
     if name:
@@ -51,5 +50,5 @@ def test_one_page_is_beside_the_page_and_has_no_links(lab, tmp_path):
 def test_one_page_of_a_study_without_claims(lab, tmp_path):
     folder = shutil.copytree(lab / "line", tmp_path / "line")
     (folder / "verdicts.json").unlink()
-    short = make_one_page(folder, make_document(folder))
+    short = shorten(folder, make_document(folder))
     assert not list_all(short, Table) and list_all(short, Figure)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from fairtrial.kinds.inits import Shape, init
 from fairtrial.settings.base import NonNegative
@@ -24,6 +23,8 @@ def _count(shape: Shape) -> tuple[int, int]:
 
 def _draw_cut_normal(stream: np.random.Generator, shape: Shape, scale: float) -> np.ndarray:
     """Draw from a normal distribution cut off at two standard deviations, of spread `scale`."""
+    from scipy.special import ndtr, ndtri  # Slow to load, and seldom needed.
+
     low = ndtr(-CUT)
     return scale / CUT_SPREAD * ndtri(low + (1.0 - 2.0 * low) * stream.random(shape))
 
