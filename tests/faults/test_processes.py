@@ -63,7 +63,7 @@ def test_charts_are_drawn_without_docstrings():
 WARNED = """
 import sys
 import numpy as np
-from fairtrial import cli
+from fairtrial.cli import main as cli
 cli.app = lambda: print(np.log(np.zeros(1))[0])
 cli.main()
 """

@@ -25,7 +25,7 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in settings.items():
         if isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{key}.")
-        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+        elif isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value):
             for position, each in enumerate(value):
                 flat |= flatten(each, f"{prefix}{key}.{position}.")
         elif value is not None:

@@ -445,7 +445,6 @@ def test_types_that_cannot_be_used(tmp_path):
         ("houses.csv", b"price,town,sold,id\n", "The number of rows is 0: at least 10 are needed."),
         ("houses.parquet", b"", "cannot be read: parquet: File out of specification"),
         ("houses.parquet", b"PAR1" + b"junk" * 9 + b"PAR1", "cannot be read: parquet:"),
-        ("hou\0ses.csv", None, "cannot be read: embedded null byte"),
     ],
 )
 def test_files_that_cannot_be_read(tmp_path, name, content, said):
