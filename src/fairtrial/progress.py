@@ -1,4 +1,4 @@
-"""How far a study is, told as it goes."""
+"""The progress of a study or of the lab, and the time that is left."""
 
 from __future__ import annotations
 

@@ -329,12 +329,12 @@ def test_targets_count_rows_per_class_or_bin(line, fashion):
 
 
 def test_told_shows_predictions_of_test_rows(line):
-    _, rows = unpack(plots.told(line))
+    _, rows = unpack(plots.predicted_against_true(line))
     assert {row["series"] for row in rows} == set(LOSSES)
     found = next(row for row in rows if (row["series"], row["role"]) == ("MAE", "row"))
     model = read_model(line, "learning rate 0.001 · mae #0")
     data = load_rows(line, "learning rate 0.001 · mae", 0)
-    np.testing.assert_allclose(found["told"], model.tell(data.test_X), rtol=0.02, atol=0.01)
+    np.testing.assert_allclose(found["predicted"], model.tell(data.test_X), rtol=0.02, atol=0.01)
 
 
 # ---------------------------------------------------------------------------------------- images

@@ -187,7 +187,7 @@ def test_a_table_that_changed_is_not_mixed_with_its_runs(table):
     assert row["difference"] == before["difference"] and row["objective"] is None
     assert "t.csv has changed since these runs were trained on it" in row["cause"]
     trial = ft.Trial(folder)
-    for draw in (trial.plot.residuals, trial.plot.told, trial.plot.targets):
+    for draw in (trial.plot.residuals, trial.plot.predicted_against_true, trial.plot.targets):
         with pytest.raises(InputError, match=r"t\.csv has changed since"):
             draw()
     page = write_page(folder).read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
 from fairtrial.data.split import split_rows
 from fairtrial.results.scoring import (
-    Scoreboard,
+    Scorer,
     count_to_tolerance,
     measure_fluctuation,
     recount,
@@ -30,7 +30,7 @@ CLASSES = {"loss": "cross_entropy", "steps": None, "batch_size": 500}
 def measure(one, data, seed=0):
     driver = eager if one.steps is None else graph  # The same bits, sooner.
     trace = driver.train(one, data, seed)
-    return trace, Scoreboard(data, seed, one.validation).measure_run(trace, one)
+    return trace, Scorer(data, seed, one.validation).measure_run(trace, one)
 
 
 @pytest.mark.parametrize("n_features", [1, 4])
@@ -92,9 +92,9 @@ def test_classes(validation):
         for name, value in expected.items():
             assert found[prefix + name] == pytest.approx(value, rel=1e-4), prefix + name
     assert found["generalization_gap"] == found["train_accuracy"] - found["accuracy"]
-    parameters = Scoreboard(data, 0, validation).measure_parameters(trace.W, trace.b)
+    parameters = Scorer(data, 0, validation).measure_parameters(trace.W, trace.b)
     assert parameters == pytest.approx({name: found[name] for name in parameters}, rel=1e-4)
-    right = Scoreboard(data, 0, validation).mark_test_rows(trace)
+    right = Scorer(data, 0, validation).mark_test_rows(trace)
     assert right.mean() == pytest.approx(found["accuracy"])
 
 

@@ -15,7 +15,7 @@ from fairtrial.errors import FairtrialError
 from fairtrial.evidence.statistics.crossing import unpack_marks
 from fairtrial.files import write_file
 from fairtrial.results.fingerprint import fingerprint_arm, fingerprint_run
-from fairtrial.results.scoring import Scoreboard, keep_objective
+from fairtrial.results.scoring import Scorer, keep_objective
 from fairtrial.study.arms import Arm
 from fairtrial.study.recipe import Penalty, Recipe
 from fairtrial.study.task import AnyTask
@@ -64,7 +64,7 @@ class Minimum:
     sizes : (D + 1,)
         For regression: mean absolute value of each feature, then 1.
     metrics : dict of str to float
-        Of the scoreboard, those that parameters alone decide.
+        Those that parameters alone decide.
     right : (N,) or None
         Which test rows it predicts correctly, 0 and 1; None for regression.
     lacks_data : bool
@@ -147,16 +147,16 @@ def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
         problem = f"{n_rows:,} rows of {n_features:,} features are too many to search on"
         return NOTHING | {"key": key, "problem": problem}
     dataset = load_dataset(task, seed, objective.validation, objective.features)
-    board = Scoreboard(dataset, seed, objective.validation)
-    optimum = board.find_optimum(objective)
+    scorer = Scorer(dataset, seed, objective.validation)
+    optimum = scorer.find_optimum(objective)
     is_number, metrics, right = not dataset.n_classes, {}, None
     is_unique = optimum.is_unique and not (
         is_number and objective.penalty == Penalty() and leaves_free(dataset.X, dataset.test_X)
     )
     problem = optimum.problem or ("" if is_unique else NOT_UNIQUE)
     if not problem:
-        metrics = board.measure_parameters(optimum.W, optimum.b)
-        right = board.mark_parameters(optimum.W, optimum.b)
+        metrics = scorer.measure_parameters(optimum.W, optimum.b)
+        right = scorer.mark_parameters(optimum.W, optimum.b)
     sizes = np.append(np.abs(dataset.X).mean(0, dtype=np.float64), 1.0) if is_number else []
     return {
         "key": key,

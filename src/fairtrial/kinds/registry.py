@@ -177,11 +177,6 @@ def label_kind(name: str) -> str:
     return next((kind.label for kind in kinds if kind), name)
 
 
-def list_labels() -> set[str]:
-    """Return the labels of all kinds."""
-    return {kind.label for family in FAMILIES.values() for kind in family}
-
-
 def list_looks() -> dict[str, int]:
     """Return the places in the palette of charts of the kinds that have one, by label."""
     kinds = [kind for family in FAMILIES.values() for kind in family]

@@ -115,9 +115,9 @@ def run_lab(
         Gets a results folder for each study with its verdicts, `replay.json`, `conclusions.json`,
         `environment.json`, `report.html`, and the studies' tables joined.
     progress : callable
-        Is told how far the lab is.
+        Called with the progress of the lab.
     note : callable
-        Is told, in sentences, what the user should know.
+        Called with sentences that the user should know.
     n_verified : int
         How many lanes of either problem are trained again with the eager driver.
     memory : int, optional

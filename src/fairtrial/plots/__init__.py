@@ -14,7 +14,7 @@ from fairtrial.plots.of_claims import (
     sides,
     where_it_holds,
 )
-from fairtrial.plots.of_data import fits, noise, residuals, targets, told
+from fairtrial.plots.of_data import fits, noise, predicted_against_true, residuals, targets
 from fairtrial.plots.of_images import confusion, mistakes, predictions, samples, weights
 from fairtrial.plots.of_runs import (
     accuracy_against_time,
@@ -28,7 +28,7 @@ from fairtrial.plots.of_runs import (
 
 __all__ = [
     "accuracy_against_time", "cause", "confusion", "curves", "curves_of_claim", "differences",
-    "final_values", "fits", "grid_of_claim", "learning_rates", "mistakes",
-    "noise", "outcomes", "predictions", "residuals", "samples", "sensitivity", "sides",
-    "targets", "told", "train_and_validation", "weights", "where_it_holds",
+    "final_values", "fits", "grid_of_claim", "learning_rates", "mistakes", "noise", "outcomes",
+    "predicted_against_true", "predictions", "residuals", "samples", "sensitivity", "sides",
+    "targets", "train_and_validation", "weights", "where_it_holds",
 ]  # fmt: skip

@@ -182,7 +182,7 @@ def residuals(trial: Results, seed: int | None = None) -> Chart | None:
     return fit_charts.draw_residuals(pl.concat(parts), looks, said)
 
 
-def told(trial: Results, seed: int | None = None) -> Chart | None:
+def predicted_against_true(trial: Results, seed: int | None = None) -> Chart | None:
     """Draw the predictions for test rows against their true targets.
 
     Parameters
@@ -211,7 +211,9 @@ def told(trial: Results, seed: int | None = None) -> Chart | None:
             continue
         X, y = data.test_X[:N_DOTS], data.test_y[:N_DOTS]
         values = read_model(trial, run).tell(scale_rows(X, data))
-        parts.append(pl.DataFrame({"series": series, "truth": y.astype(float), "told": values}))
+        parts.append(
+            pl.DataFrame({"series": series, "truth": y.astype(float), "predicted": values})
+        )
     if not parts:
         return None
     said = "Predictions for test rows against their true targets, one panel per series."

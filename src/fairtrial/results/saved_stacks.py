@@ -64,9 +64,9 @@ class Result:
     seconds : float
         Its share of its stack's time.
     metrics : dict of str to (float or None)
-        The scoreboard.
+        Its metrics.
     right : (N,) of bool or None
-        For classes: which test rows it told right.
+        For classes: which test rows it predicted correctly.
     average : dict of str to float, or None
         The metrics of the end at the mean of its last iterates; None where there is no mean.
     average_right : (N,) of bool or None

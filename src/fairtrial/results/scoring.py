@@ -1,4 +1,4 @@
-"""The scoreboard: the metrics that every run is measured by, whatever its own objective."""
+"""The metrics that every run is measured by, whatever its own objective."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ N_BINS = 15
 Metrics = dict[str, float | None]
 
 
-class Scoreboard:
+class Scorer:
     """Measures the runs on one data set.
 
     Parameters

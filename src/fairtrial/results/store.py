@@ -184,7 +184,7 @@ def summarise_arms(folder: Path) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        `arm`, `runs`, `outcomes`, then each scoreboard metric's mean over the runs that did not
+        `arm`, `runs`, `outcomes`, then each metric's mean over the runs that did not
         diverge, as text; without rate and fluctuation, for which terminals are too narrow.
     """
     runs = pl.read_parquet(folder / RUNS, glob=False)

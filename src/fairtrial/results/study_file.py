@@ -27,9 +27,9 @@ def write_study(folder: Path, study: Study) -> None:
     MachineError
         If the folder cannot be written.
     """
-    loaded = list_loaded(study.plugins)
-    for plugin, name in zip(loaded, _name_files(study.plugins), strict=True):
-        write_text(folder / name, plugin.text)
+    names = dict(zip(study.plugins, _name_files(study.plugins), strict=True))
+    for plugin in list_loaded(study.plugins):
+        write_text(folder / names[plugin.path], plugin.text)
     write_text(folder / STUDY, format_study(study))
 
 

@@ -128,7 +128,7 @@ class Verdict(Parts):
     ]
     rows: Annotated[
         Literal["drawn", "fixed", "split"],
-        _say("where rows come from: drawn by each seed, fixed for all, split anew by each"),
+        _say("where rows come from: drawn by each seed, fixed for all, split again by each"),
     ]
     seeds: Annotated[int, _say("how many seeds there are")]
     better_share: Annotated[Number, _say("share of the runs of `better` that are no bound")]

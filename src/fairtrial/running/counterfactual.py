@@ -43,7 +43,7 @@ def run_counterfactuals(folder: Path, setup: Setup) -> list[dict[str, Any]]:
         each arm's metric is within 1 % of the difference from that of its exact minimiser. Seeds
         that were added by looking have no part in it.
     setup : Setup
-        Where the runs train, and who is told.
+        Where the runs train, and the callbacks.
 
     Returns
     -------

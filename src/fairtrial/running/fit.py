@@ -1,4 +1,4 @@
-"""Fit the baselines of one plan, and put them on the scoreboard."""
+"""Fit the baselines of one plan, and measure them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the runs of a study train, and who is told."""
+"""Where the runs of a study train, and the callbacks for progress and notes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fairtrial.study import Run, Study
 
 @dataclass(frozen=True)
 class Setup:
-    """Where runs train, and who is told; the parameters of `run` of these names."""
+    """Where runs train, and the callbacks: the parameters of `run` with these names."""
 
     verify: int = 0
     memory: int | None = None
@@ -54,7 +54,7 @@ class Setup:
         is_first : bool
             Whether what the folder has already is news to the user.
         """
-        study = study.replace()  # Built from objects, it has not been checked as a whole.
+        study = study.replace()  # Another study may have put away the kinds of its files.
         load_tensorflow()
         environment = describe_environment()
         run_study(

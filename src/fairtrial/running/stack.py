@@ -15,7 +15,7 @@ from fairtrial.errors import FairtrialError, InputError, MachineError
 from fairtrial.kinds.plugins import explain_failure, find_kinds
 from fairtrial.results.fingerprint import fingerprint_runs
 from fairtrial.results.saved_stacks import Part, Result, make_part
-from fairtrial.results.scoring import Scoreboard
+from fairtrial.results.scoring import Scorer
 from fairtrial.running.fit import fit_parts
 from fairtrial.running.plan import StackPlan
 from fairtrial.study import Arm
@@ -80,7 +80,7 @@ def train_parts(
 
 
 def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list[str]]:
-    """Load a stack's data, train it, and put every run on the scoreboard.
+    """Load a stack's data, train it, and measure every run.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list
     seconds = (time.perf_counter() - began) / plan.n_runs
     results = []
     for keys, run, dataset, row in zip(fingerprints, firsts, datasets, traces, strict=True):
-        board = Scoreboard(dataset, run.seed, validation)
+        scorer = Scorer(dataset, run.seed, validation)
         for fingerprint, recipe, trace in zip(keys, recipes, row, strict=True):
             kept = replace(trace, curves=thin_curves(trace.curves))
             results.append(
@@ -121,10 +121,10 @@ def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list
                     fingerprint,
                     kept,
                     seconds,
-                    board.measure_run(trace, recipe),
-                    board.mark_test_rows(trace),
-                    board.measure_end(trace.average) if trace.average else None,
-                    board.mark_test_rows(trace.average) if trace.average else None,
+                    scorer.measure_run(trace, recipe),
+                    scorer.mark_test_rows(trace),
+                    scorer.measure_end(trace.average) if trace.average else None,
+                    scorer.mark_test_rows(trace.average) if trace.average else None,
                 )
             )
     notes = [

@@ -34,7 +34,7 @@ def run_until_decided(
     max_seeds : int
         How many seeds an arm may have in the end.
     setup : Setup
-        Where the runs train, and who is told.
+        Where the runs train, and the callbacks.
 
     Returns
     -------

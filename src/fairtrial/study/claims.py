@@ -37,7 +37,7 @@ class Effect(Settings):
 
 
 class Claim(Settings):
-    """A is better than B on a metric of the scoreboard, by at least a margin.
+    """A is better than B on a metric that all runs share, by at least a margin.
 
     `better`, `than` and `where` select arms by dotted names and values; what `better` and `than`
     leave open is matched like with like. Smaller differences than `margin` do not matter in

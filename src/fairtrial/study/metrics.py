@@ -1,4 +1,4 @@
-"""The scoreboard's metrics by name: what claims may speak of, and which way is better."""
+"""The metrics by name: what claims may be about, and which way is better."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SYNTHETIC_TASKS = ("line", "linear")
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric of the scoreboard.
+    """One metric.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ FLUCTUATION = _list_fluctuations(
 
 
 def _share_told_right(rows: str) -> Metric:
-    return Metric(f"share of {rows} rows told right", higher_is_better=True, worst=0.0)
+    return Metric(f"share of {rows} rows predicted correctly", higher_is_better=True, worst=0.0)
 
 
 def _list_class_metrics(rows: str, prefix: str) -> dict[str, Metric]:

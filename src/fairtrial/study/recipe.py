@@ -26,9 +26,9 @@ from fairtrial.study.features import AS_THEY_COME, Features
 class Stopping(Settings):
     """End the run after `patience` steps (epochs) without a new best of what `monitor` names.
 
-    There is one stall count of the training loss: where a schedule acts on it too, a halving starts
-    it anew. The validation metrics have a count of their own. With `restore_best` the run ends with
-    the parameters that were best by `monitor`, whatever ends it.
+    There is one stall count of the training loss. If a schedule also acts on it, a halving starts
+    it again. The validation metrics have another count. With `restore_best` the run ends with the
+    parameters that were best by `monitor`, whatever ends it.
     """
 
     patience: Count = 100

@@ -212,7 +212,7 @@ def draw_told(points: pl.DataFrame, looks: Looks, description: str) -> Chart:
     Parameters
     ----------
     points : table
-        `series`, `truth`, `told` (the prediction), in target units.
+        `series`, `truth`, `predicted`, in target units.
     looks : mapping
         The look of each series.
     description : str
@@ -220,8 +220,8 @@ def draw_told(points: pl.DataFrame, looks: Looks, description: str) -> Chart:
     """
     order = list_unique(points, "series")
     low, high = points["truth"].min(), points["truth"].max()
-    same = pl.DataFrame({"series": order, "truth": low, "told": low})
-    same = pl.concat([same, pl.DataFrame({"series": order, "truth": high, "told": high})])
+    same = pl.DataFrame({"series": order, "truth": low, "predicted": low})
+    same = pl.concat([same, pl.DataFrame({"series": order, "truth": high, "predicted": high})])
     roles = [points.with_columns(role=pl.lit("row")), same.with_columns(role=pl.lit("same"))]
     table = pl.concat(roles, how="vertical_relaxed")
     line = {
@@ -237,14 +237,14 @@ def draw_told(points: pl.DataFrame, looks: Looks, description: str) -> Chart:
     }  # fmt: skip
     layered = {
         "data": pack(table, ["series", "role"]),
-        "transform": [{"flatten": ["truth", "told"]}],
+        "transform": [{"flatten": ["truth", "predicted"]}],
         "encoding": {
             "x": quantity(
                 "truth", title="true target", axis={"tickCount": 5},
                 scale={"zero": False, "nice": False},
             ),
             "y": quantity(
-                "told", title="predicted", axis={"tickCount": 5, "labelFlush": 7},
+                "predicted", title="predicted", axis={"tickCount": 5, "labelFlush": 7},
                 scale={"zero": False},
             ),
         },

@@ -39,7 +39,7 @@ def _build_fits(trial: Results, seed: int) -> list[Part]:
             "true line. Where lines overlap, the arms agree."
         )
         blocks.append(Figure("fits", "Data and fitted lines", fits, caption))
-    elif (predictions := plots.told(trial)) is not None:
+    elif (predictions := plots.predicted_against_true(trial)) is not None:
         caption = (
             f"Models of seed {seed}, at most {N_DOTS} test rows. Line: prediction equals target."
         )
