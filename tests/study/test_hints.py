@@ -64,6 +64,8 @@ WRONG = [
     (GOOD + "seeds = 4", "seeds stands at the top of the file, above the first [table]"),
     (swap('name = "x"\n', "") + 'name = "x"', "name stands at the top of the file, above the"),
     ('[study]\nname = "x"\n', "stands at the top of the file: leave out [study]"),
+    ('["a\\nb"]\nname = "x"\n', r"stands at the top of the file: leave out [a\nb]"),
+    ('["\\u202eb"]\nname = "x"\n', r"stands at the top of the file: leave out [\u202eb]"),
     (GOOD + "[recipe.vary]\nsteps = [1]", "[vary] is a table at the top of the file"),
     (GOOD + '[[recipe.claims]]\nsay = "x"', "[[claims]] is a table at the top of the file"),
     (swap('loss = "mse"\n', "") + '[losses]\nkind = "mse"', "recipe.loss is missing"),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from fairtrial.errors import FairtrialError, MachineError
 from fairtrial.progress import Clock, Status, show_duration
-from fairtrial.settings.base import find_control
+from fairtrial.settings.characters import show_controls
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -151,24 +151,6 @@ def say(sentence: str) -> None:
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
             print(show_controls(sentence, keep="\n"), file=sys.stderr, flush=True)
-
-
-def show_controls(text: str, keep: str = "") -> str:
-    r"""Write characters that would change how a terminal shows the rest as their escapes.
-
-    Examples
-    --------
-    >>> show_controls("a\x1b[2Jb")
-    'a\\x1b[2Jb'
-    """
-    if not find_control(text):
-        return text
-    return "".join(
-        letter.encode("unicode_escape").decode()
-        if letter not in keep and find_control(letter)
-        else letter
-        for letter in text
-    )
 
 
 def make_streams_safe() -> None:

@@ -6,13 +6,13 @@ studies built in Python. Numbers carry their units in the docstrings.
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from fairtrial.errors import InputError
 from fairtrial.paths import locate
+from fairtrial.settings.characters import find_control
 from fairtrial.settings.complaints import describe_all, make_error
 from fairtrial.settings.document import Document
 from fairtrial.settings.plain import make_plain
@@ -55,9 +55,6 @@ def _check_range(value: float) -> float:
     return value
 
 
-# Unicode's embeddings, overrides and isolates: text after them can read as something else.
-TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
 # What the schema of study files says of `_check_range`.
 _MOST: Any = {"maximum": 1e30}
 
@@ -72,22 +69,6 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Rows = Annotated[int, Field(ge=2, lt=2**31)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1, lt=2**31)]
-
-
-def find_control(text: str) -> str:
-    """Return the first character that would tear tables and terminals apart; else an empty text.
-
-    That is a control character, a separator of lines, half of a surrogate pair, or one that turns
-    the direction of the text that follows it.
-    """
-    return next(
-        (
-            letter
-            for letter in text
-            if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") or letter in TURNS
-        ),
-        "",
-    )
 
 
 def check_text(text: str) -> str:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from fairtrial.errors import InputError
+from fairtrial.settings.characters import show_controls
 from fairtrial.settings.document import Document, Place
 from fairtrial.settings.hints import hint_name, hint_value
 from fairtrial.settings.names import list_kinds, list_models, suggest
@@ -71,7 +72,9 @@ def describe_all(error: ValidationError, model: type[BaseModel]) -> list[Complai
 
 def make_error(document: Document, complaints: Iterable[Complaint]) -> InputError:
     """Make one error of all complaints, in the order of the file's lines."""
-    placed = [(_find_line(document, complaint), complaint.text) for complaint in complaints]
+    placed = [
+        (_find_line(document, complaint), show_controls(complaint.text)) for complaint in complaints
+    ]
     placed.sort(key=lambda each: each[0] or 0)
     return InputError(
         "\n".join(

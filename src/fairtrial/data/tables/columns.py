@@ -15,7 +15,7 @@ import polars as pl
 
 from fairtrial.data.tables.cells import advise_missing, advise_number, is_number, list_markers
 from fairtrial.data.tables.csv_text import shorten
-from fairtrial.settings.base import find_control
+from fairtrial.settings.characters import find_control
 from fairtrial.study.task import TableTask
 
 FEWEST_ROWS = 10

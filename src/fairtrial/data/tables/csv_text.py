@@ -18,7 +18,7 @@ from pathlib import Path
 import polars as pl
 
 from fairtrial.errors import InputError
-from fairtrial.settings.base import find_control
+from fairtrial.settings.characters import find_control
 from fairtrial.study.task import TableTask
 
 SEPARATORS = ";\t|, "

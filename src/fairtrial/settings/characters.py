@@ -1,0 +1,42 @@
+"""Characters that change how the text after them is shown: found, and written as escapes."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Unicode's embeddings, overrides and isolates: text after them can read as something else.
+TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def find_control(text: str) -> str:
+    """Return the first character that would tear tables and terminals apart; else an empty text.
+
+    That is a control character, a separator of lines, half of a surrogate pair, or one that turns
+    the direction of the text that follows it.
+    """
+    return next(
+        (
+            letter
+            for letter in text
+            if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") or letter in TURNS
+        ),
+        "",
+    )
+
+
+def show_controls(text: str, keep: str = "") -> str:
+    r"""Write characters that would change how a terminal shows the rest as their escapes.
+
+    Examples
+    --------
+    >>> show_controls("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    if not find_control(text):
+        return text
+    return "".join(
+        letter.encode("unicode_escape").decode()
+        if letter not in keep and find_control(letter)
+        else letter
+        for letter in text
+    )
