@@ -76,7 +76,7 @@ if TYPE_CHECKING:
 if sys.flags.optimize > 1:
     from fairtrial.loading import keep_docstrings
 
-    keep_docstrings("altair")
+    keep_docstrings("altair", "fairtrial")
 
 __version__ = "0.1.0"
 

@@ -10,8 +10,15 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from fairtrial.errors import InputError
+from fairtrial.errors import InputError, MachineError
 
+try:
+    import resource
+except ImportError:  # Windows has no such limits.
+    resource = None
+
+# Address space for a small study, measured with TensorFlow 2.21 on two cores: 3.0 GiB are too few.
+LEAST_MEMORY = int(3.3 * 2**30)
 _used, _forked = False, False
 
 
@@ -44,21 +51,6 @@ def refuse_fork() -> None:
         )
 
 
-def refuse_optimised() -> None:
-    """Refuse a Python that has removed docstrings, before anything is trained.
-
-    Raises
-    ------
-    InputError
-        Under `python -OO`.
-    """
-    if sys.flags.optimize > 1:
-        raise InputError(
-            "This Python runs without docstrings (-OO, or PYTHONOPTIMIZE=2), which Altair needs to "
-            "draw charts: start it without that option, or with -O."
-        )
-
-
 class _DocumentedLoader(SourceFileLoader):
     """Compiles a module as if Python kept docstrings."""
 
@@ -68,15 +60,15 @@ class _DocumentedLoader(SourceFileLoader):
 
 
 class _DocumentedFinder(MetaPathFinder):
-    """Finds the modules of one package, and leaves all others to Python."""
+    """Finds the modules of some packages, and leaves all others to Python."""
 
-    def __init__(self, package: str):
-        self._package = package
+    def __init__(self, packages: tuple[str, ...]):
+        self._packages = packages
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname.partition(".")[0] != self._package:
+        if fullname.partition(".")[0] not in self._packages:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and isinstance(spec.loader, SourceFileLoader):
@@ -84,12 +76,31 @@ class _DocumentedFinder(MetaPathFinder):
         return spec
 
 
-def keep_docstrings(package: str) -> None:
-    """Let a package be imported with its docstrings under `python -OO`, which leaves them out.
+def keep_docstrings(*packages: str) -> None:
+    """Let packages be imported with their docstrings under `python -OO`, which leaves them out.
 
     Altair copies docstrings from class to class while it is imported, and fails without them.
+    Those of fairtrial are the help of the commands and the descriptions in the JSON Schema.
     """
-    sys.meta_path.insert(0, _DocumentedFinder(package))
+    sys.meta_path.insert(0, _DocumentedFinder(packages))
+
+
+def refuse_small_limit() -> None:
+    """Refuse a limit on memory under which TensorFlow ends the process without a sentence.
+
+    Raises
+    ------
+    MachineError
+        If the process may use less address space than TensorFlow, XLA and their threads take.
+    """
+    if resource is None:
+        return
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if 0 <= limit < LEAST_MEMORY:  # Negative: no limit.
+        raise MachineError(
+            f"This process may use {limit / 2**30:.2g} GiB of memory (ulimit -v), and TensorFlow "
+            f"needs {LEAST_MEMORY / 2**30:.2g} GiB to start: raise the limit."
+        )
 
 
 def load_tensorflow(own_process: bool = False) -> None:
@@ -108,10 +119,13 @@ def load_tensorflow(own_process: bool = False) -> None:
     ------
     InputError
         In a forked child, see `refuse_fork`.
+    MachineError
+        Under a limit on memory that is too small, see `refuse_small_limit`.
     """
     refuse_fork()
     if "tensorflow" in sys.modules:
         return
+    refuse_small_limit()
     if own_process:
         sys.modules.setdefault("keras", None)  # pyright: ignore[reportArgumentType]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -9,6 +9,12 @@ from pathlib import Path
 import pytest
 
 COMMAND = [sys.executable, "-m", "fairtrial"]
+STUDY = """
+name = "x"
+seeds = 2
+task = "line"
+recipe = { loss = "mse", optimizer = "sgd", steps = 5 }
+"""
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
@@ -20,13 +26,33 @@ def test_a_full_output():
     assert "Traceback" not in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_a_python_without_docstrings():
-    done = subprocess.run(
-        [sys.executable, "-OO", "-m", "fairtrial", "schema"], capture_output=True, text=True
+@pytest.mark.parametrize("arguments", [["schema"], ["run", "--help"]], ids=" ".join)
+def test_a_python_without_docstrings_says_the_same(arguments):
+    plain, without = (
+        subprocess.run([sys.executable, *options, "-m", "fairtrial", *arguments],
+                       capture_output=True, text=True)
+        for options in ([], ["-OO"])
+    )  # fmt: skip
+    assert without.returncode == 0 and without.stdout == plain.stdout and not without.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps such limits")
+@pytest.mark.parametrize("n_gib", [1, 2])
+def test_too_little_memory_for_the_libraries(n_gib, tmp_path):
+    """The limit is that of `ulimit -v`: a library cannot be mapped, or would end the process."""
+    code = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({n_gib} << 30,) * 2); "
+        "from fairtrial.__main__ import main; main()"
     )
-    assert done.returncode == 2 and not done.stdout
-    assert "start it without that option, or with -O." in done.stderr
-    assert done.stderr.count("\n") == 1
+    study = tmp_path / "study.toml"
+    study.write_text(STUDY)
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, "run", str(study), "--out", str(tmp_path / "out")],
+        capture_output=True, text=True, env=environment,
+    )  # fmt: skip
+    assert done.returncode == 3 and "Traceback" not in done.stderr, done.stderr[-1000:]
+    assert "ulimit -v" in done.stderr and done.stderr.count("\n") == 1
 
 
 STRICT = """

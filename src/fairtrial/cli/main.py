@@ -17,7 +17,6 @@ from fairtrial.cli.runs import run
 from fairtrial.cli.studies import check, new, schema
 from fairtrial.cli.terminal import StoppedError, leave, make_streams_safe, say
 from fairtrial.errors import FairtrialError, MachineError
-from fairtrial.loading import refuse_optimised
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -51,7 +50,6 @@ def main() -> None:
         os.environ["PYTHONWARNINGS"] = "ignore"  # In workers too.
     try:
         try:
-            refuse_optimised()
             app()
         finally:
             if sys.stdout is not None:
@@ -67,6 +65,13 @@ def main() -> None:
     except FairtrialError as error:
         say(str(error))
         sys.exit(error.exit_code)
+    except (ImportError, MemoryError) as error:
+        reason = str(error) or "there is not enough memory"
+        say(
+            f"A library cannot be loaded: {reason}. Free some memory, or raise the limit on it "
+            "(ulimit -v), or install fairtrial again; finished runs are kept."
+        )
+        leave(MachineError.exit_code)
     except OSError as error:  # Files have sentences already: this is the output.
         say(
             f"The output cannot be written: {error.strerror or error}. What the command has made "
