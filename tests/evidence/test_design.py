@@ -216,7 +216,7 @@ def test_judging_another_file_is_a_look(tmp_path):
     (row,) = ft.run(make(8), folder).list_verdicts()
     assert row["method"] == ANYTIME
     (notice,) = list_notices(ft.Trial(folder))
-    assert notice == "1 claim of another file, other.toml, was judged on these runs."
+    assert notice == "1 claim from other.toml was judged on these runs."
     page = write_page(folder).read_text(encoding="utf-8")
     assert notice in page
 

@@ -118,10 +118,22 @@ def test_claims_of_another_file(folder, tmp_path):
     before = (folder / "verdicts.json").read_bytes()
     (row,) = judge(folder, other)
     assert (row["say"], row["verdict"]) == ("Slower", "reversed")
+    same = {
+        "say": "Slower", "better": {"optimizer.learning_rate": np.float64(0.01)},
+        "than": {"optimizer.learning_rate": 0.1}, "on": "mse",
+    }  # fmt: skip
+    for claims in ([same], (ft.Claim(**same),)):
+        assert ft.Trial(folder).judge(claims) == [row]
     assert (folder / "verdicts.json").read_bytes() == before
     other.write_text(other.read_text().replace('"mse"', '"loss"'))
     with pytest.raises(InputError, match="objectives of different runs are not comparable"):
         judge(folder, other)
+    with pytest.raises(InputError, match="states no claims"):
+        judge(folder, [])
+    with pytest.raises(
+        InputError, match=r"claims\[0\]\.btter is not a known name; did you mean 'better"
+    ):
+        ft.Trial(folder).judge([{**same, "btter": {}}])
     other.write_text("")
     with pytest.raises(InputError, match="states no claims"):
         judge(folder, other)

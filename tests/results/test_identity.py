@@ -99,6 +99,18 @@ def test_verdicts_with_other_means_of_iterates_do_not_count(folder, tmp_path):
     assert ft.Trial(folder).list_verdicts() == []
 
 
+@pytest.mark.parametrize("name", ["curves", "parameters", "averages"])
+def test_a_table_of_another_study_is_not_read(name, folder, tmp_path):
+    """The other study has runs of the same names and shapes, trained at another rate."""
+    other = tmp_path / "other"
+    ft.run(make_study([CLAIM], seeds=3, **CHANGED), other)
+    shutil.copy(other / f"{name}.parquet", folder)
+    with pytest.raises(InputError, match=rf"{name}\.parquet is not of the runs beside it"):
+        getattr(ft.Trial(folder), name)
+    ft.run(make_study([CLAIM], seeds=3, **SMALL), folder)
+    assert getattr(ft.Trial(folder), name)["run"].n_unique() > 1
+
+
 def test_verdicts_of_an_older_version_are_refused_until_they_are_judged_again(folder):
     rows = json.loads((folder / "verdicts.json").read_text())
     for row in rows:

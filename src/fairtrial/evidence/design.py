@@ -99,7 +99,7 @@ def note_judging(trial: Results, study: Study, file: str = "") -> Design | None:
     study : Study
         The trial's, maybe with the claims of a file.
     file : str
-        The name of that file.
+        The name of that file, or where else the claims come from.
 
     Returns
     -------
@@ -177,7 +177,7 @@ def say_stated(verdict: Mapping[str, Any]) -> str:
 def list_notices(trial: Results) -> list[str]:
     """List what a reader should know of the claims that the verdicts do not show, as sentences.
 
-    That is claims that were dropped, and looks at the runs by claims of other files.
+    That is claims that were dropped, and looks at the runs by claims that are not the study's.
     """
     design = read_design(trial.folder)
     if design is None:
@@ -189,7 +189,7 @@ def list_notices(trial: Results) -> list[str]:
     ]
     for look in (look for look in design.looks if look.file):
         claims = "1 claim" if look.n_claims == 1 else f"{look.n_claims} claims"
-        notices.append(f"{claims} of another file, {look.file}, {_was(look)} judged on these runs.")
+        notices.append(f"{claims} from {look.file} {_was(look)} judged on these runs.")
     return notices
 
 

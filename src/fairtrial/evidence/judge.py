@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ from fairtrial.results.results import Results
 from fairtrial.results.store import PAIRS, VERDICTS
 from fairtrial.results.verdicts import OF_PARTS, PARTS, read_verdicts, write_verdicts
 from fairtrial.settings.document import parse_toml, read_text
+from fairtrial.settings.plain import make_plain
+from fairtrial.study.claims import Claim
 from fairtrial.study.study import Study
 
 # What a claim and its difference are known by again.
@@ -45,7 +47,7 @@ SAME = (
 
 def judge(
     folder: str | Path,
-    claims_file: str | Path | None = None,
+    claims: str | Path | Sequence[Claim | Mapping[str, Any]] | None = None,
     method: str | None = None,
     note: Callable[[str], None] = lambda sentence: None,
 ) -> list[dict[str, Any]]:
@@ -55,9 +57,9 @@ def judge(
     ----------
     folder : str or Path
         Of a study that has been run.
-    claims_file : str or Path, optional
-        A TOML file whose `[[claims]]` are judged instead of the study's; nothing is written then
-        but minimisers that were not known.
+    claims : str or Path, or sequence of Claim or mapping, optional
+        Judged instead of the study's: a TOML file with `[[claims]]`, or the claims themselves.
+        Nothing is written then but minimisers that were not known.
     method : str, optional
         "sign-flip test", or "anytime-valid bets" where the number of seeds depends on what earlier
         ones showed; if absent, the one that fits how the folder's seeds were chosen.
@@ -77,11 +79,11 @@ def judge(
         or they break a rule, or the method does not fit how the seeds were chosen.
     """
     trial = Results(folder)
-    study = _choose_claims(trial, claims_file)
+    study = _choose_claims(trial, claims)
     fitting, why = choose_method(trial)
     _check_method(method, fitting, why)
     try:
-        design = note_judging(trial, study, Path(claims_file).name if claims_file else "")
+        design = note_judging(trial, study, _name_source(claims))
     except MachineError:
         note(f"That the claims are judged is not noted: {trial.folder} cannot be written.")
         design = read_design(trial.folder)
@@ -89,7 +91,7 @@ def judge(
     rows = list_verdicts(cases, study.n_claims)
     _add_design(rows, trial, study, design, why)
     recall_causes(rows, _read_earlier(trial.folder, note))
-    if claims_file is None:
+    if claims is None:
         try:
             write_file(trial.folder / PAIRS, join_pairs(cases).write_parquet)
             write_verdicts(trial.folder, rows)
@@ -110,14 +112,25 @@ def _read_earlier(folder: Path, note: Callable[[str], None]) -> list[dict[str, A
         return []
 
 
-def _choose_claims(trial: Results, claims_file: str | Path | None) -> Study:
-    study = trial.study
-    if claims_file is not None:
-        document = parse_toml(read_text(Path(claims_file)), str(claims_file))
-        claims = document.values.get("claims", [])
-        study = study.replace(claims=claims, adjust_for_claims=None)
+def _name_source(claims: str | Path | Sequence[Claim | Mapping[str, Any]] | None) -> str:
+    """Name where claims come from that are not the study's; "" for the study's."""
+    if claims is None:
+        return ""
+    return Path(claims).name if isinstance(claims, str | Path) else "Python"
+
+
+def _choose_claims(
+    trial: Results, claims: str | Path | Sequence[Claim | Mapping[str, Any]] | None
+) -> Study:
+    study, place = trial.study, str(trial.folder)
+    if claims is not None:
+        if isinstance(claims, str | Path):
+            place = str(claims)
+            given = parse_toml(read_text(Path(claims)), place).values.get("claims", [])
+        else:
+            given = make_plain(list(claims))
+        study = study.replace(claims=given, adjust_for_claims=None)
     if not study.claims:
-        place = claims_file or trial.folder
         raise InputError(f"{place} states no claims: add [[claims]], as `fairtrial new` shows.")
     return study
 

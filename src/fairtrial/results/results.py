@@ -28,6 +28,7 @@ from fairtrial.results.store import (
     RUNS,
     STUDY,
     TEST_ROWS,
+    read_of_runs,
 )
 from fairtrial.results.verdicts import read_verdicts
 from fairtrial.study import Arm, Study
@@ -131,16 +132,25 @@ class Results:
         self._refuse_other_runs()
         try:
             table = pl.read_parquet(self.folder / name, glob=False)
+            of_runs = {self._of_runs, read_of_runs(self.folder / name)} - {None}
         except (OSError, PolarsError):
             raise self._refuse(name) from None
+        if len(of_runs) > 1:
+            raise self._refuse(name, "is not of the runs beside it")
         if not NEEDED[name] <= set(table.columns) or (name == RUNS and table.is_empty()):
             raise self._refuse(name)
         return table
 
-    def _refuse(self, name: str) -> InputError:
+    @cached_property
+    def _of_runs(self) -> str | None:
+        return read_of_runs(self.folder / RUNS)
+
+    def _refuse(
+        self, name: str, why: str = "cannot be read: it is damaged or missing"
+    ) -> InputError:
         return InputError(
-            f"{self.folder / name} cannot be read: it is damaged or missing. Run the study again, "
-            f"which trains nothing twice: fairtrial run {self.folder / STUDY} --out {self.folder}"
+            f"{self.folder / name} {why}. Run the study again, which trains nothing twice: "
+            f"fairtrial run {self.folder / STUDY} --out {self.folder}"
         )
 
     @cached_property

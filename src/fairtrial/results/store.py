@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ STUDY, RUNS, CURVES, PARAMETERS, TEST_ROWS, AVERAGES, ENVIRONMENT, VERDICTS, PAI
 VERDICT_TABLE = "verdicts.parquet"
 PAGES, ASKED_FOR = ("report.html", "one-page.html"), ("figures", "tables")
 
+# Where a table's file says which runs it is of, so that no table of another study is read for it.
+OF_RUNS = "fairtrial.runs"
 # A fixed size, so that the same rows make the same bytes.
 ROW_GROUP = 2**18
 
@@ -60,29 +63,40 @@ def write_tables(
     scanned = pl.scan_parquet(ordered, glob=False)  # Folders may have any name.
     counted = pl.LazyFrame({"fingerprint": [one for path in ordered for one in parts[path]]})
     results = scanned.join(counted, on="fingerprint", how="semi", maintain_order="left")
+    written: dict[str, Any] = {"row_group_size": ROW_GROUP, "metadata": {OF_RUNS: digest(index)}}
     for name, table in (
         (RUNS, make_run_table(runs, index, results, data or {})),
         (AVERAGES, make_average_table(index, results)),
     ):
-        write_file(
-            folder / name,
-            lambda path, table=table: table.write_parquet(path, row_group_size=ROW_GROUP),
-        )
+        write_file(folder / name, lambda path, table=table: table.write_parquet(path, **written))
     for name, make in (
         (CURVES, make_curve_table),
         (PARAMETERS, make_parameter_table),
         (TEST_ROWS, make_test_row_table),
     ):
         long = make(results.join(index.lazy(), on="fingerprint", maintain_order="left_right"))
-        write_file(
-            folder / name,
-            lambda path, long=long: long.sink_parquet(path, row_group_size=ROW_GROUP),
-        )
+        write_file(folder / name, lambda path, long=long: long.sink_parquet(path, **written))
 
 
 def index_runs(runs: Sequence[Run], fingerprints: Sequence[str]) -> pl.DataFrame:
     """List the names of the runs beside their fingerprints."""
     return pl.DataFrame({"run": [run.name for run in runs], "fingerprint": list(fingerprints)})
+
+
+def digest(index: pl.DataFrame) -> str:
+    """Digest which runs there are, by their names and fingerprints."""
+    return hashlib.sha256(index.write_json().encode()).hexdigest()[:32]
+
+
+def read_of_runs(path: Path) -> str | None:
+    """Read which runs a table says it is of; None where an older version has written it.
+
+    Raises
+    ------
+    OSError, polars.exceptions.PolarsError
+        If it cannot be read.
+    """
+    return pl.read_parquet_metadata(path).get(OF_RUNS)
 
 
 def make_run_table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from types import MethodType
@@ -13,6 +13,7 @@ import polars as pl
 
 from fairtrial.results.results import Results
 from fairtrial.results.verdicts import make_table
+from fairtrial.study.claims import Claim
 
 FIRST = ("say", "verdict", "difference", "low", "high", "on", "why")
 """The columns of the table of verdicts that people read first."""
@@ -75,13 +76,15 @@ class Trial(Results):
         """Every function of `fairtrial.plots`, of this trial: `trial.plot.curves("loss")`."""
         return Plot(self)
 
-    def judge(self, claims: str | Path) -> list[dict[str, Any]]:
-        """Judge the claims of another TOML file on these runs; nothing is kept.
+    def judge(
+        self, claims: str | Path | Sequence[Claim | Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """Judge other claims on these runs; no verdict is kept.
 
         Parameters
         ----------
-        claims : str or Path
-            The file with the `[[claims]]`.
+        claims : str or Path, or sequence of Claim or mapping
+            A TOML file with `[[claims]]`, or the claims themselves.
 
         Returns
         -------
@@ -91,7 +94,7 @@ class Trial(Results):
         Raises
         ------
         InputError
-            If the file has no claims, or they break a rule.
+            If there are no claims, or they break a rule.
         """
         from fairtrial.evidence.judge import judge
 
