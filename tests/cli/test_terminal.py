@@ -177,3 +177,10 @@ def test_an_error_stream_that_is_full_or_absent(monkeypatch):
     for stream in (Full(), None):
         monkeypatch.setattr("sys.stderr", stream)
         terminal.say("nobody reads this")
+
+
+def test_what_plugins_print_meanwhile_is_not_among_the_results(capsys):
+    with terminal.stoppable():
+        print("from the code of a kind")
+    print("a result")
+    assert capsys.readouterr() == ("a result\n", "from the code of a kind\n")

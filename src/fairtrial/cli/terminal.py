@@ -35,6 +35,8 @@ class StoppedError(FairtrialError):
 def stoppable(kept: str = "Nothing is kept.") -> Iterator[None]:
     """Turn Ctrl-C, the system's wish to end, and a lack of memory into a sentence.
 
+    What the code of plugins prints meanwhile goes to the error stream: the output is for results.
+
     Parameters
     ----------
     kept : str
@@ -49,7 +51,8 @@ def stoppable(kept: str = "Nothing is kept.") -> Iterator[None]:
     """
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
     except KeyboardInterrupt:
         raise StoppedError(f"Stopped. {kept}") from None
     except MemoryError:
