@@ -84,8 +84,6 @@ def descend(recipe, X, y, W, b, draws: Any = NoDraws) -> Descent:
         pull = 2 * recipe.penalty.l2 * run.W + recipe.penalty.l1 * np.sign(run.W)
         gradients = pull - (X * slope[:, None]).mean(0), -slope.mean()
         run.losses.append(value)
-        share = find_factor(recipe, step / recipe.steps, step)
-        run.rates.append(rate * share)
         W, b = run.W, run.b
         if noise.data and step % noise.data.every == 0:
             scale = draws.scale(step, noise.data.low, noise.data.high)
@@ -98,8 +96,10 @@ def descend(recipe, X, y, W, b, draws: Any = NoDraws) -> Descent:
             low, high = noise.learning_rate.low, noise.learning_rate.high
             drawn = draws.rate(step, low, high)
             rate = rate * RATE[noise.learning_rate.kind](noise.learning_rate, drawn, None)
-        W = W + rules[0].change(gradients[0], rate * share)
-        b = b + rules[1].change(gradients[1], rate * share)
+        rate_used = rate * find_factor(recipe, step / recipe.steps, step)
+        run.rates.append(rate_used)
+        W = W + rules[0].change(gradients[0], rate_used)
+        b = b + rules[1].change(gradients[1], rate_used)
         most = float(np.finfo(np.float32).max)
         total = value * len(y)  # float32 adds up before it divides
         if not all(np.all(np.abs(v) <= most) for v in (total, W, b)):

@@ -63,7 +63,7 @@ def prepare_softmax(problem: SoftmaxProblem) -> Run:
 
     def run() -> tuple[Any, Any]:
         (rows,) = lay_out_epoch(part, problem.order, problem.batch_size)
-        after, _ = run_epoch(state, state, rows, numbers, keys, tf.constant(1), tf.constant(0))
+        after, *_ = run_epoch(state, state, rows, numbers, keys, tf.constant(1), tf.constant(0))
         return after.parameters.W.numpy(), after.parameters.b.numpy()
 
     return run

@@ -12,7 +12,6 @@ import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import split_parts, split_rows
-from fairtrial.kinds.schedules import schedule_rate
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.average import average_path
@@ -112,18 +111,14 @@ def _train_full_batch(
     recipe: Recipe, dataset: Dataset, kinds: Kinds, state: State, numbers: Any, draws: Draws
 ) -> Trace:
     batch = (tf.constant(dataset.X), tf.constant(dataset.y))
-    before, losses = [], []
+    losses, rates, before = [], [], []
     while state.outcome == TRAINING:
-        before.append(state)
-        state, loss = take_step(kinds, state, batch, numbers, draws, len(losses))
+        before.append(state.parameters)
+        state, loss, rate = take_step(kinds, state, batch, numbers, draws, len(losses))
         losses.append(loss)
-    rates = [
-        schedule_rate(kinds.schedules, state.learning_rate, numbers, step)
-        for step, state in enumerate(before)
-    ]
+        rates.append(rate)
     # The steps stand where lanes would, so that they are measured all at once.
-    W, b = zip(*(state.parameters for state in before), strict=True)
-    path = Parameters(tf.stack(W, -1), tf.stack(b, -1))
+    path = Parameters(*(tf.stack(values, -1) for values in zip(*before, strict=True)))
     return trace_steps(recipe, dataset, state, numbers, losses, rates, path)
 
 
@@ -180,19 +175,19 @@ def _train_epochs(
     while state.outcome == TRAINING:
         epoch += 1
         order, noise = order_epoch(train_rows, seed, epoch), open_feature_noise(seed, epoch)
-        before, losses = state, []
-        rate = schedule_rate(kinds.schedules, state.learning_rate, numbers, step)
+        before, losses, rates = state, [], []
         for first in range(0, len(order), batch_size):
             rows = order[first : first + batch_size]
             features = tf.cast(train_rows.read(rows), tf.float32) / dataset.divisor
             batch = (features, tf.constant(train_rows.y[rows]), tf.ones(len(rows)))
             if kinds.list_injections("features"):
                 batch += (draw_feature_noise(noise, len(rows), dataset.X.shape[1]),)
-            state, loss = update(
+            state, loss, rate = update(
                 measure_classes, kinds, state, batch, numbers, draws, step, epoch
             )  # fmt: skip
             state = include(state, len(losses))
             losses.append(loss)
+            rates.append(rate)
             step += 1
         state = settle(state, before, epoch)
         loss = tf.reduce_mean(tf.stack(losses))
@@ -203,7 +198,7 @@ def _train_epochs(
         )  # fmt: skip
         for quantity, value in {
             "loss": loss,
-            "learning_rate": rate,
+            "learning_rate": rates[0],
             **scores,
         }.items():
             curves[quantity].append(value)

@@ -16,7 +16,6 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.kinds.schedules import schedule_rate
 from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import Recipe
 from fairtrial.training import eager
@@ -65,8 +64,8 @@ def train(
                 state, n_taken, values = compile_steps(kinds)(state, batch, numbers, *steps)
             else:
                 before, n_taken = state, 1
-                state, loss = take_step(kinds, state, batch, numbers, draws, step)
-                values = [value[None] for value in _record(kinds, before, loss, numbers, step)]
+                state, loss, rate = take_step(kinds, state, batch, numbers, draws, step)
+                values = [value[None] for value in (loss, rate, *before.parameters)]
             pieces.append([value.numpy()[: int(n_taken)] for value in values])
             step += int(n_taken)
     losses, rates, W, b = (np.concatenate(values) for values in zip(*pieces, strict=True))
@@ -89,8 +88,8 @@ def compile_steps(kinds: Kinds) -> Callable[..., Any]:
     ) -> tuple[State, Any, list[Any]]:
         def take(offset: Any, state: State, curves: list[Any]) -> Any:
             before, step = state, first + offset
-            state, loss = take_step(quiet, state, batch, numbers, no_draws, step)
-            values = _record(kinds, before, loss, numbers, step)
+            state, loss, rate = take_step(quiet, state, batch, numbers, no_draws, step)
+            values = loss, rate, *before.parameters
             pairs = zip(curves, values, strict=True)
             return offset + 1, state, [curve.write(offset, value) for curve, value in pairs]
 
@@ -102,12 +101,6 @@ def compile_steps(kinds: Kinds) -> Callable[..., Any]:
         return state, n_taken, [curve.stack() for curve in curves]
 
     return run_steps
-
-
-def _record(kinds: Kinds, before: State, loss: Any, numbers: Any, step: Any) -> list[Any]:
-    """List what curves show of a step: loss, rate, weights and bias before its update."""
-    rate = schedule_rate(kinds.schedules, before.learning_rate, numbers, step)
-    return [loss, rate, *before.parameters]
 
 
 @contextmanager

@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import Part, split_parts
-from fairtrial.kinds.schedules import schedule_rate
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.average import RecentPath
@@ -120,12 +119,10 @@ def compile_steps(kinds: Kinds) -> Callable[..., Any]:
         def take(offset: Any, state: State, curves: Any) -> Any:
             step = first + offset
             before = state
-            state, loss = take_step(kinds, state, batch, numbers, draws, step)
+            state, loss, rate = take_step(kinds, state, batch, numbers, draws, step)
             values = {
                 "loss": loss,
-                "learning_rate": schedule_rate(
-                    kinds.schedules, before.learning_rate, numbers, step
-                ),
+                "learning_rate": rate,
                 **record_parameters(before.parameters, truth),
                 **before.parameters._asdict(),
             }
@@ -229,7 +226,7 @@ def compile_epoch(kinds: Kinds, batch_size: int, divisor: int) -> Callable[..., 
     Its program takes the state, that of the epoch's start, the rows in their order with the noise
     on them, the epoch, the number of its first step, and, where means are kept, how many iterates
     of the epoch are in the mean already, -1 in an epoch whose mean is not needed. It returns the
-    new state, and the sum of the batches' losses.
+    new state, the sum of the batches' losses, and the rate of the first batch.
     """
 
     @compile_program
@@ -242,11 +239,11 @@ def compile_epoch(kinds: Kinds, batch_size: int, divisor: int) -> Callable[..., 
         epoch: Any,
         first_step: Any,
         n_before: Any = None,
-    ) -> tuple[State, Any]:
+    ) -> tuple[State, Any, Any]:
         draws, (X, y, weights, *noise) = NamedDraws(keys), rows
         n_batches = X.shape[0] // batch_size
 
-        def take(number: Any, state: State, total: Any) -> Any:
+        def take(number: Any, state: State, total: Any, first_rate: Any) -> Any:
             first = number * batch_size
             features = tf.slice(X, [first, 0], [batch_size, X.shape[1]])
             batch = (
@@ -256,28 +253,28 @@ def compile_epoch(kinds: Kinds, batch_size: int, divisor: int) -> Callable[..., 
                 *(tf.slice(one, [first, 0], [batch_size, X.shape[1]]) for one in noise),
             )
             step = first_step + number
-            state, loss = update(
+            state, loss, rate = update(
                 measure_classes, kinds, state, batch, numbers, draws, step, epoch
             )  # fmt: skip
-            return number + 1, state, total + loss
+            return number + 1, state, total + loss, tf.where(number == 0, rate, first_rate)
 
-        def take_until(until: Any, number: Any, state: State, total: Any) -> Any:
-            return tf.while_loop(lambda number, *_: number < until, take, (number, state, total))
+        def take_until(until: Any, number: Any, state: State, *sums: Any) -> Any:
+            return tf.while_loop(lambda number, *_: number < until, take, (number, state, *sums))
 
-        def take_and_include(number: Any, state: State, total: Any) -> Any:
+        def take_and_include(number: Any, state: State, *sums: Any) -> Any:
             # A loop in a loop, so that an epoch without a mean pays nothing for it.
             until = tf.where(n_before < 0, n_batches, number + 1)
-            _, state, total = take_until(until, number, state, total)
-            return until, include(state, tf.maximum(n_before, 0) + number), total
+            _, state, *sums = take_until(until, number, state, *sums)
+            return until, include(state, tf.maximum(n_before, 0) + number), *sums
 
-        begin = (0, state, tf.zeros(state.outcome.shape))
+        begin = (0, state, *[tf.zeros(state.outcome.shape)] * 2)
         if kinds.averages:
-            _, state, total = tf.while_loop(
+            _, state, total, first_rate = tf.while_loop(
                 lambda number, *_: number < n_batches, take_and_include, begin
             )
         else:
-            _, state, total = take_until(n_batches, *begin)
-        return settle(state, start, epoch), total
+            _, state, total, first_rate = take_until(n_batches, *begin)
+        return settle(state, start, epoch), total, first_rate
 
     return run_epoch
 
@@ -330,8 +327,7 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
     while waiting:
         progress(_count_training(state), epoch)
         epoch += 1
-        start_of_epoch, step, total = state, (epoch - 1) * n_batches, 0.0
-        rate = schedule_rate(kinds.schedules, state.learning_rate, numbers, step)
+        start_of_epoch, step, total, rates = state, (epoch - 1) * n_batches, 0.0, []
         order = order_epoch(train_rows, seed, epoch)
         has_noise = bool(kinds.list_injections("features"))
         noise = open_feature_noise(seed, epoch) if has_noise else None
@@ -340,9 +336,10 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
             at = [epoch, step]
             if kinds.averages:
                 at.append(step - (epoch - 1) * n_batches if needs_mean else -1)
-            state, losses = run_epoch(
+            state, losses, rate = run_epoch(
                 state, start_of_epoch, rows, numbers, keys, *map(tf.constant, at)
             )
+            rates.append(rate)
             step, total = step + len(rows[1]) // batch_size, total + losses
         loss = total / n_batches
         scores = score_parts(run_evaluation, state.parameters, held)
@@ -350,7 +347,7 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
             kinds, state, loss, numbers, epoch, numbers["epochs"], state.parameters,
             choose_monitored(loss, scores, numbers),
         )  # fmt: skip
-        values = {"loss": loss, "learning_rate": rate, **scores}
+        values = {"loss": loss, "learning_rate": rates[0], **scores}
         epochs.append({name: value.numpy() for name, value in values.items()})
         if ended := _take_ended(waiting, stack.recipes, epoch, state):
             own, lanes = [stack.recipes[run] for run in ended], list(ended.values())

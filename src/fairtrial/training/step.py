@@ -119,7 +119,7 @@ def update(
     draws: Draws,
     step: Any,
     at: Any,
-) -> tuple[State, Any]:
+) -> tuple[State, Any, Any]:
     """Take one step of every lane that is still training.
 
     Parameters
@@ -135,10 +135,10 @@ def update(
 
     Returns
     -------
-    state, loss
-        The state after the update, and the losses (...) before it. A lane whose loss is not
-        finite, or with a vector of weights whose update would not be, keeps its parameters and
-        ends as `diverged`.
+    state, loss, rate
+        The state after the update, the losses (...) before it, and the learning rates (...) that
+        it was taken with, after noise and schedules. A lane whose loss is not finite, or with a
+        vector of weights whose update would not be, keeps its parameters and ends as `diverged`.
     """
     with tf.GradientTape() as tape:
         tape.watch(state.parameters)
@@ -164,15 +164,19 @@ def update(
     # The slots of a lane that has ended are never used again: they may go on.
     changed = (parameters, new.learning_rate)
     before = (state.parameters, state.learning_rate)
-    parameters, rate = _choose(training & finite, changed, before)
+    parameters, kept_rate = _choose(training & finite, changed, before)
     diverged = training & ~finite
-    return new._replace(
-        parameters=parameters,
-        slots=slots,
-        learning_rate=rate,
-        outcome=tf.where(diverged, DIVERGED, state.outcome),
-        ended_at=tf.where(diverged, at, state.ended_at),
-    ), loss
+    return (
+        new._replace(
+            parameters=parameters,
+            slots=slots,
+            learning_rate=kept_rate,
+            outcome=tf.where(diverged, DIVERGED, state.outcome),
+            ended_at=tf.where(diverged, at, state.ended_at),
+        ),
+        loss,
+        rate,
+    )
 
 
 def judge(
@@ -243,7 +247,7 @@ def judge(
 
 def take_step(
     kinds: Kinds, state: State, batch: Any, numbers: Numbers, draws: Draws, step: Any
-) -> tuple[State, Any]:
+) -> tuple[State, Any, Any]:
     """Take one full-batch step: update, then judge by the loss from before the update.
 
     Parameters
@@ -253,12 +257,14 @@ def take_step(
 
     Returns
     -------
-    state, loss
-        The state after the step, and the losses (...) before it.
+    state, loss, rate
+        The state after the step, the losses (...) before it, and the rates (...) of the step.
     """
     before = state.parameters
-    state, loss = update(measure_regression, kinds, state, batch, numbers, draws, step, step)
-    return judge(kinds, state, loss, numbers, step, numbers["steps"] - 1, before), loss
+    state, loss, rate = update(
+        measure_regression, kinds, state, batch, numbers, draws, step, step
+    )  # fmt: skip
+    return judge(kinds, state, loss, numbers, step, numbers["steps"] - 1, before), loss, rate
 
 
 def settle(state: State, start: State, at: Any) -> State:
