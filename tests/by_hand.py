@@ -114,6 +114,30 @@ def descend(recipe, X, y, W, b, draws: Any = NoDraws) -> Descent:
     raise AssertionError("unreachable: the last step completes")
 
 
+def descend_batches(recipe, X, y, W, b, orders) -> Descent:
+    """Mini-batch descent on a line or a plane; one order of the rows for each epoch."""
+    X, y, W, b = (np.asarray(value, np.float64) for value in (X, y, W, b))
+    run, loss = Descent(W, b), LOSSES[recipe.loss.kind]
+    rules = [OPTIMIZERS[recipe.optimizer.kind](recipe.optimizer) for _ in "Wb"]
+    size, step = recipe.batch_size, 0
+    n_steps = recipe.epochs * -(-len(X) // size)
+    for order in orders:
+        losses = []
+        for first in range(0, len(order), size):
+            rows = order[first : first + size]
+            residual = y[rows] - (X[rows] @ run.W + run.b)
+            losses.append(loss.value(residual, recipe.loss).mean())
+            slope = loss.slope(residual, recipe.loss)
+            rate = recipe.optimizer.learning_rate * find_factor(recipe, step / n_steps, step)
+            run.rates += [rate] if len(losses) == 1 else []
+            run.W = run.W + rules[0].change(-(X[rows] * slope[:, None]).mean(0), rate)
+            run.b = run.b + rules[1].change(-slope.mean(), rate)
+            run.path.append((run.W, run.b))
+            step += 1
+        run.losses.append(float(np.mean(losses)))
+    return run
+
+
 def softmax(logits):
     powers = np.exp(logits - logits.max(1, keepdims=True))
     return powers / powers.sum(1, keepdims=True)

@@ -36,12 +36,12 @@ def train(
     start: Parameters | None = None,
     draws: Draws | None = None,
 ) -> Trace:
-    """Train one full-batch run to the trace that `eager.train` gives, bit by bit.
+    """Train one run to the trace that `eager.train` gives, bit by bit.
 
     Parameters
     ----------
     recipe : Recipe
-        What to do; its length is in `steps`.
+        What to do. A run whose rows are evaluated while it trains is eager if it has noise.
     dataset, seed, start, draws
         As in `eager.train`.
 
@@ -50,7 +50,14 @@ def train(
     Trace
         With every step's values.
     """
+    if recipe.is_evaluated and recipe.noise.kinds:
+        return eager.train(recipe, dataset, seed, start, draws)
     kinds, numbers, state, draws = eager.begin(recipe, dataset, seed, start, draws)
+    if recipe.is_evaluated:
+        with keep_operations():
+            return eager.train_epochs(
+                recipe, dataset, seed, kinds, numbers, state, {}, compile_plainly
+            )  # fmt: skip
     batch = (tf.constant(dataset.X), tf.constant(dataset.y))
     most = max(1, min(MOST_STEPS, MOST_ROWS // len(dataset.y)))
     intervals = [noise.interval for noise in recipe.noise.kinds]
@@ -70,6 +77,11 @@ def train(
             step += int(n_taken)
     losses, rates, W, b = (np.concatenate(values) for values in zip(*pieces, strict=True))
     return eager.trace_steps(recipe, dataset, state, numbers, losses, rates, Parameters(W.T, b))
+
+
+def compile_plainly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a graph of a function, without XLA."""
+    return tf.function(function, autograph=False)
 
 
 @lru_cache(maxsize=32)

@@ -45,7 +45,7 @@ class State(NamedTuple):
     best_monitored: Any
     monitored_stall: Any
     best_parameters: Any  # like parameters; () where no lane restores them
-    average: Any  # of a matrix of weights over an epoch, like parameters; () where none is kept
+    average: Any  # over an epoch, like parameters; () where none is kept
     outcome: Any
     ended_at: Any
 
@@ -62,10 +62,9 @@ def init_state(kinds: Kinds, parameters: Parameters, numbers: Numbers, n_rows: i
     numbers : Numbers
         `optimizer.learning_rate` (...) gives the lane axes.
     n_rows : int
-        N, for noise on the targets.
+        N, the training rows, for noise on the targets.
     """
     rate = numbers["optimizer.learning_rate"]
-    is_matrix = len(parameters.b.shape) > len(rate.shape)
     return State(
         parameters=parameters,
         slots=init_slots(kinds.optimizers, parameters),
@@ -77,7 +76,7 @@ def init_state(kinds: Kinds, parameters: Parameters, numbers: Numbers, n_rows: i
         best_monitored=tf.fill(rate.shape, float("inf")),
         monitored_stall=tf.zeros(rate.shape, tf.int32),
         best_parameters=parameters if kinds.restores_best else (),
-        average=parameters if kinds.averages and is_matrix else (),
+        average=parameters if kinds.averages and "epochs" in numbers else (),
         offset=tf.zeros((*rate.shape, n_rows)) if kinds.list_injections("targets") else (),
         outcome=tf.fill(rate.shape, TRAINING),
         ended_at=tf.fill(rate.shape, -1),
@@ -85,10 +84,24 @@ def init_state(kinds: Kinds, parameters: Parameters, numbers: Numbers, n_rows: i
 
 
 def measure_regression(kinds: Kinds, state: State, batch: tuple[Any, Any], numbers: Numbers) -> Any:
-    """Compute the loss of linear regression; `batch` is X and y; (...)."""
-    X, y = batch
-    targets = y if isinstance(state.offset, tuple) else y + state.offset
-    return average_losses(kinds.losses, targets - predict_numbers(state.parameters, X), numbers)
+    """Compute the loss of linear regression; `batch` is X and y, of all rows or some; (...).
+
+    Third of some rows come weights, as in `measure_classes`. Where a lane has noise on the targets,
+    the positions of the rows among all rows come fourth.
+    """
+    X, y, *more = batch
+    weights, *positions = more or [None]
+    if not isinstance(state.offset, tuple):
+        y += _take_rows(state.offset, positions[0]) if positions else state.offset
+    residual = y - predict_numbers(state.parameters, X)
+    return average_losses(kinds.losses, residual, numbers, weights)
+
+
+def _take_rows(offset: Any, positions: Any) -> Any:
+    """Take some rows of noise, (N,) or (S, L, N), by their positions, (B,) or (S, 1, B)."""
+    if offset.shape.rank == 1:
+        return tf.gather(offset, positions)
+    return tf.gather(offset, tf.squeeze(positions, 1), axis=-1, batch_dims=1)
 
 
 def measure_classes(kinds: Kinds, state: State, batch: tuple[Any, ...], numbers: Numbers) -> Any:
