@@ -25,8 +25,7 @@ from fairtrial.study.task import (
     has_images,
 )
 from fairtrial.training.average import count_averaged
-from fairtrial.training.lanes import share_lanes
-from fairtrial.training.sizes import BLOCK, CHUNK, NOISE_PIECE, PIECE
+from fairtrial.training.lanes import BLOCK, CHUNK, NOISE_PIECE, PIECE, share_lanes
 
 # Wider stacks cost more a lane: their parameters, or their residuals, leave the processor's cache.
 USEFUL_LANES, USEFUL_RESIDUALS = 128, 2**20

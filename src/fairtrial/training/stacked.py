@@ -19,9 +19,8 @@ from fairtrial.training.average import RecentPath
 from fairtrial.training.endings import Ends, Left, cut_traces
 from fairtrial.training.epoch import Epochs, stack_truths
 from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
-from fairtrial.training.lanes import share_lanes
+from fairtrial.training.lanes import CHUNK, share_lanes
 from fairtrial.training.noise import NamedDraws, make_keys
-from fairtrial.training.sizes import CHUNK
 from fairtrial.training.step import State, end, init_state, take_step
 from fairtrial.training.trace import TRAINING, End, Trace, record_parameters
 from fairtrial.training.xla import compile_program
