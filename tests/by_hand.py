@@ -84,8 +84,6 @@ def descend(recipe, X, y, W, b, draws: Any = NoDraws) -> Descent:
         pull = 2 * recipe.penalty.l2 * run.W + recipe.penalty.l1 * np.sign(run.W)
         gradients = pull - (X * slope[:, None]).mean(0), -slope.mean()
         run.losses.append(value)
-        share = find_factor(recipe, step / recipe.steps, step)
-        run.rates.append(rate * share)
         W, b = run.W, run.b
         if noise.data and step % noise.data.every == 0:
             scale = draws.scale(step, noise.data.low, noise.data.high)
@@ -98,8 +96,10 @@ def descend(recipe, X, y, W, b, draws: Any = NoDraws) -> Descent:
             low, high = noise.learning_rate.low, noise.learning_rate.high
             drawn = draws.rate(step, low, high)
             rate = rate * RATE[noise.learning_rate.kind](noise.learning_rate, drawn, None)
-        W = W + rules[0].change(gradients[0], rate * share)
-        b = b + rules[1].change(gradients[1], rate * share)
+        rate_used = rate * find_factor(recipe, step / recipe.steps, step)
+        run.rates.append(rate_used)
+        W = W + rules[0].change(gradients[0], rate_used)
+        b = b + rules[1].change(gradients[1], rate_used)
         most = float(np.finfo(np.float32).max)
         total = value * len(y)  # float32 adds up before it divides
         if not all(np.all(np.abs(v) <= most) for v in (total, W, b)):
@@ -112,6 +112,30 @@ def descend(recipe, X, y, W, b, draws: Any = NoDraws) -> Descent:
             run.ended_at = step
             return run
     raise AssertionError("unreachable: the last step completes")
+
+
+def descend_batches(recipe, X, y, W, b, orders) -> Descent:
+    """Mini-batch descent on a line or a plane; one order of the rows for each epoch."""
+    X, y, W, b = (np.asarray(value, np.float64) for value in (X, y, W, b))
+    run, loss = Descent(W, b), LOSSES[recipe.loss.kind]
+    rules = [OPTIMIZERS[recipe.optimizer.kind](recipe.optimizer) for _ in "Wb"]
+    size, step = recipe.batch_size, 0
+    n_steps = recipe.epochs * -(-len(X) // size)
+    for order in orders:
+        losses = []
+        for first in range(0, len(order), size):
+            rows = order[first : first + size]
+            residual = y[rows] - (X[rows] @ run.W + run.b)
+            losses.append(loss.value(residual, recipe.loss).mean())
+            slope = loss.slope(residual, recipe.loss)
+            rate = recipe.optimizer.learning_rate * find_factor(recipe, step / n_steps, step)
+            run.rates += [rate] if len(losses) == 1 else []
+            run.W = run.W + rules[0].change(-(X[rows] * slope[:, None]).mean(0), rate)
+            run.b = run.b + rules[1].change(-slope.mean(), rate)
+            run.path.append((run.W, run.b))
+            step += 1
+        run.losses.append(float(np.mean(losses)))
+    return run
 
 
 def softmax(logits):

@@ -13,10 +13,12 @@ from benchmarks.peers.problems import LineProblem, SoftmaxProblem
 from fairtrial.data.split import Part
 from fairtrial.parameters import Parameters
 from fairtrial.training import eager
+from fairtrial.training.epoch import compile_batches, lay_out_epoch
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.noise import make_keys
-from fairtrial.training.stacked import Stack, compile_epoch, lay_out_epoch, train
+from fairtrial.training.stacked import Stack, train
 from fairtrial.training.step import init_state
+from fairtrial.training.xla import compile_program
 
 Run = Callable[[], tuple[Any, Any]]
 
@@ -59,11 +61,14 @@ def prepare_softmax(problem: SoftmaxProblem) -> Run:
     ))  # fmt: skip
     state, keys = init_state(kinds, start, numbers, 0), make_keys([0], (1,))
     part = Part(problem.X, np.arange(len(problem.y)), problem.y)
-    run_epoch = compile_epoch(kinds, problem.batch_size, problem.pixel_range)
+    run_batches = compile_batches(
+        kinds, problem.batch_size, problem.pixel_range, compile_program
+    )  # fmt: skip
 
     def run() -> tuple[Any, Any]:
-        (rows,) = lay_out_epoch(part, problem.order, problem.batch_size)
-        after, _ = run_epoch(state, state, rows, numbers, keys, tf.constant(1), tf.constant(0))
+        (rows,) = lay_out_epoch([part], [problem.order], problem.batch_size)
+        places = map(tf.constant, (1, 0, -1))
+        after, *_ = run_batches(state, state, rows, numbers, keys, *places)
         return after.parameters.W.numpy(), after.parameters.b.numpy()
 
     return run

@@ -17,7 +17,9 @@ from fairtrial.data.synthetic.line import line_data
 from fairtrial.parameters import Parameters
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager, stacked
+from fairtrial.training.epoch import compile_batches
 from fairtrial.training.hyperparameters import list_kinds
+from fairtrial.training.xla import compile_program
 
 law = settings(max_examples=6, deadline=None, derandomize=True)
 # An example is dozens of steps of the eager driver for each of its recipes and seeds.
@@ -315,7 +317,7 @@ def test_a_new_number_never_traces_an_epoch_again():
     counts = []
     for numbers in ((0.1, 5, 0.5, 1), (0.3, 2, 0.1, 3)):
         recipes = build_lanes(*numbers)
-        program = stacked.compile_epoch(list_kinds(recipes), 16, 16)
+        program = compile_batches(list_kinds(recipes), 16, 16, compile_program)
         stacked.train(stacked.Stack(recipes, [make_pixels()], [4]))
         counts.append(program.experimental_get_tracing_count())
     assert counts == [1, 1]

@@ -285,7 +285,14 @@ def test_all_errors_at_once():
         ('[vary]\n"task.rows" = [1]', "task.rows = 1: it must be greater than or equal to 2."),
         ('[vary]\n"task.row" = [5]', "task.row is not a known name; did you mean 'rows'?"),
         ('[vary]\nloss = ["cross_entropy"]', "the targets of line are numbers"),
-        ("[vary]\nvalidation = [0.2]", "line has fresh test rows"),
+        (
+            'stopping = { monitor = "validation_mse" }',
+            "stopping.monitor = 'validation_mse' needs validation rows: set validation",
+        ),
+        (
+            'validation = 0.2\nstopping = { monitor = "validation_accuracy" }',
+            "'validation_accuracy', but line has numbers as targets: use e.g. 'validation_mse'.",
+        ),
         ("[vary]\nepochs = [5]", "either steps (full batch) or epochs"),
         ("[recipe.schedule]\nfloor = 1.0", "recipe.schedule has no kind: name one"),
         ("[recipe.noise.data]\nlow = 3.0", "low (3) must not be above high (2)"),
@@ -300,15 +307,16 @@ def test_one_error(text, expected):
     [
         ('loss = "mse"', "digits has classes: use 'cross_entropy'."),
         ("noise = { data = {} }", "noise.data without scale acts on targets that are numbers"),
-        ("steps = 5", "needs batches: use epochs and batch_size."),
+        (
+            'validation = 0.1\nstopping = { monitor = "validation_mae" }',
+            "'validation_mae', but digits has classes: use e.g. 'validation_accuracy'.",
+        ),
     ],
 )
 def test_conflicts_with_images(text, expected):
     base = IMAGES
     if text.startswith("loss"):
         base = base.replace('loss = "cross_entropy"', text)
-    elif text.startswith("steps"):
-        base = base.replace("epochs = 2\nbatch_size = 32", text)
     else:
         base += text
     assert expected in errors_of(base=base)
@@ -356,11 +364,13 @@ BATCHES = '[recipe]\nloss = "cross_entropy"\noptimizer = "sgd"\nepochs = 5\nbatc
     [
         (REGRESSION, FULL_BATCH, []),
         (REGRESSION, FULL_BATCH + "noise = { data = {} }", []),
-        (REGRESSION, FULL_BATCH + "validation = 0.2", ["a regression table has test rows of its"]),
-        (REGRESSION, BATCHES, ["the targets of a regression table are numbers", "use steps."]),
+        (REGRESSION, FULL_BATCH + "validation = 0.2", []),
+        (REGRESSION, BATCHES, ["the targets of a regression table are numbers"]),
+        (REGRESSION, BATCHES.replace("cross_entropy", "mae"), []),
         (CLASSIFICATION, BATCHES + "validation = 0.2", []),
         (CLASSIFICATION, BATCHES + "noise = { data = {} }", ["a classification table has classes"]),
-        (CLASSIFICATION, FULL_BATCH, ["a classification table has classes: use", "needs batches"]),
+        (CLASSIFICATION, FULL_BATCH, ["a classification table has classes: use"]),
+        (CLASSIFICATION, FULL_BATCH.replace("mse", "cross_entropy"), []),
     ],
 )
 def test_conflicts_with_tables(table, recipe, expected):
@@ -378,10 +388,10 @@ PLACES = [
     ("[vary]\nloss = [\n  'mse',\n  'hubr',\n]", 14, "arm 'hubr': recipe.loss = 'hubr' is not"),
     ("[vary]\nloss = [\n'mse', { kind = 'huber', delta = -1 }]", 13, "recipe.loss.delta = -1"),
     ('[vary]\nloss = ["mse"]\n"loss.delta" = [\n\n1.0]', 15, "recipe.loss.delta is not a known"),
-    ("[vary]\nsteps = [5]\nvalidation = [0.2]", 13, "recipe.validation = 0.2: line has fresh"),
+    ('[vary]\nsteps = [5]\nloss = ["brier"]', 13, "the targets of line are numbers"),
     ("[vary]\nloss = ['mse']\nepochs = [5]", 13, "either steps (full batch) or epochs"),
     ("[vary]\nepochs = [5]\nloss = ['mse']", 12, "either steps (full batch) or epochs"),
-    ('[vary]\ntask = [\n"digits"]\nsteps = [5]\nloss = ["cross_entropy"]', 14, "needs batches"),
+    ('[vary]\ntask = [\n"digits"]\nsteps = [5]\nloss = ["mse"]', 15, "digits has classes"),
     ("[vary]\nsteps = [\n9,\n8,\n9]", 15, "arm 'steps=9' is there twice"),
     ('[[arms]]\nname = "a"\n[[arms]]\nset = { steps = 2 }\nname = "a"', 15, "'a' is there twice"),
     ('[[arms]]\nname = "a"\n[arms.set]\n"optimizer.momentum" = 2', 14, "momentum = 2: it must be"),
@@ -395,7 +405,7 @@ PLACES = [
     ("recipe_ = 1", 11, "recipe.recipe_ is not a known name"),
     ("[[arms]]\nset = { steps = 9 }", 11, "arms[0].name is missing"),
     ("[vary]\noptimizer.momentum = [0.1]", 12, 'a dotted name goes in quotes, as in "optimizer'),
-    ('"validat\\u0069on" = 0.1', 11, "recipe.validation = 0.1: line has fresh test rows"),
+    ('"validat\\u0069on" = 1.5', 11, "recipe.validation = 1.5: it must be less than 1"),
 ]
 
 
@@ -408,10 +418,9 @@ def test_errors_name_their_line(text, line, expected):
 
 
 def test_an_error_of_the_recipe_itself_is_told_once_and_not_as_an_arm():
-    told = errors_of("validation = 0.1\n[vary]\nsteps = [8, 9]")
-    assert told == (
-        "study, line 11: recipe.validation = 0.1: line has fresh test rows; leave it out."
-    )
+    told = errors_of("noise = { data = { scale = 0.1 } }\n[vary]\nsteps = [8, 9]")
+    assert told.startswith("study, line 11: recipe.noise.data.scale is for noise on the features")
+    assert len(told.splitlines()) == 1
 
 
 def test_one_error_hides_no_other():

@@ -131,18 +131,19 @@ def test_averages_of_a_noisy_quadratic_are_as_near_as_the_closed_form_says():
 
 
 def test_the_path_keeps_what_a_mean_may_need_and_no_more():
-    recent, random = RecentPath(2, (3,)), np.random.default_rng(0)
+    recent, random = RecentPath(), np.random.default_rng(0)
     W, b = random.normal(size=(901, 2, 3)), random.normal(size=(901, 3))
     ends, first = np.array([129, -1, 611]), 0
     for size in (1, 24, 400, 7, 300, 168):
         to = first + size
         ended_at = np.where((ends >= 0) & (ends < to), ends, -1)
-        # A lane stays where it was when it ended.
-        at = np.where((ends >= 0) & (ends < to), ends + 1, to)
-        now = Parameters(
-            np.stack([W[at[lane], :, lane] for lane in range(3)], -1), b[at, np.arange(3)]
-        )
-        recent.add(Parameters(W[first:to], b[first:to]), now, ended_at)
+        path = []
+        for step in range(first, to):
+            # A lane stays where it was when it ended.
+            at = np.where((ends >= 0) & (ends < step), ends + 1, step + 1)
+            lanes = [W[at[lane], :, lane] for lane in range(3)]
+            path.append(Parameters(np.stack(lanes, -1), b[at, np.arange(3)]))
+        recent.add(path, ended_at)
         first = to
     for lane, n_steps in enumerate((130, 900, 612)):
         n_last = count_averaged(n_steps)
@@ -152,4 +153,4 @@ def test_the_path_keeps_what_a_mean_may_need_and_no_more():
             mean.W, W[n_steps - n_last + 1 : n_steps + 1, :, lane].mean(0), 1e-6
         )
         np.testing.assert_allclose(mean.b, b[n_steps - n_last + 1 : n_steps + 1, lane].mean(), 1e-6)
-    assert len(recent._path.b) == 90
+    assert len(recent._path) == 90

@@ -11,10 +11,10 @@ from fairtrial.kinds.losses import LOSSES as REGISTERED
 from fairtrial.kinds.optimizers import OPTIMIZERS
 from fairtrial.kinds.schedules import SCHEDULES
 from fairtrial.lab.replay import SHIPPED, ReplayFile
+from fairtrial.lab.stateful import StatefulDraws, draw_line
 from fairtrial.study import recipe as recipes
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager, graph
-from fairtrial.training.stateful import StatefulDraws, draw_line
 
 RUNS = {run.label: run for run in ReplayFile.load(SHIPPED).run}
 DATA = line_data(LineTask(kind="line", rows=1000, test_rows=2, noise="laplace"), 5)

@@ -174,12 +174,12 @@ def test_a_stall_is_of_epochs():
     assert best[-1] == best[-3]
 
 
-def test_rate_noise_shows_in_the_curve_from_the_epoch_after():
+def test_curve_of_the_rate_shows_the_rate_of_each_epochs_first_batch():
     noise = {"learning_rate": {"every": 1, "low": 0.5, "high": 0.5}}
     one = softmax_recipe(0.1, noise=noise)
     for trace in (train([one], make_pixels(50))[0], eager.train(one, make_pixels(50), 5)):
         rates = trace.curves["learning_rate"][1]  # four batches an epoch, each halves the rate
-        np.testing.assert_allclose(rates, [0.1, 0.1 / 2**4, 0.1 / 2**8], rtol=1e-6)
+        np.testing.assert_allclose(rates, [0.1 / 2, 0.1 / 2**5, 0.1 / 2**9], rtol=1e-6)
 
 
 @pytest.mark.parametrize("monitor", ["loss", "validation_cross_entropy", "validation_accuracy"])

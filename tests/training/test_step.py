@@ -22,7 +22,7 @@ def take(rates, starts):
     state = init_state(kinds, Parameters(W, W[0]), numbers, 3)
     batch = tf.constant(X[None, None, :, None]), tf.constant(Y[None, None])
     draws = NamedDraws(make_keys([0], (1, 1)))
-    state, loss = update(measure_regression, kinds, state, batch, numbers, draws, 7, 7)
+    state, loss, _ = update(measure_regression, kinds, state, batch, numbers, draws, 7, 7)
     return state, loss[0].numpy(), numbers
 
 
@@ -66,7 +66,7 @@ def test_a_lane_that_has_ended_stays():
     state = state._replace(outcome=tf.constant([[COMPLETED, TRAINING]]))
     batch = tf.constant(X[None, None, :, None]), tf.constant(Y[None, None])
     draws = NamedDraws(make_keys([0], (1, 1)))
-    state, _ = update(measure_regression, kinds, state, batch, numbers, draws, 0, 0)
+    state, *_ = update(measure_regression, kinds, state, batch, numbers, draws, 0, 0)
     moved = state.parameters.W[0, 0].numpy() != 1
     assert moved.tolist() == [False, True]
 

@@ -67,10 +67,13 @@ def split_rows(
         Row numbers, each in ascending order.
     """
     shuffled = make_stream(seed, purpose).permutation(n_rows)
-    n_held_out = 0
-    if share is not None:  # At least one row on each side.
-        n_held_out = min(max(round(n_rows * share), 1), n_rows - 1)
+    n_held_out = n_rows - count_kept(n_rows, share)
     return np.sort(shuffled[n_held_out:]), np.sort(shuffled[:n_held_out])
+
+
+def count_kept(n_rows: int, share: float | None) -> int:
+    """Count the rows that stay where a share of them is held out: at least one on each side."""
+    return n_rows if share is None else n_rows - min(max(round(n_rows * share), 1), n_rows - 1)
 
 
 def split_parts(dataset: Dataset, validation: float | None, seed: int) -> dict[str, Part]:

@@ -11,6 +11,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from fairtrial.data.load import load_dataset, measure_data
+from fairtrial.data.split import split_rows
 from fairtrial.errors import FairtrialError
 from fairtrial.evidence.statistics.crossing import unpack_marks
 from fairtrial.files import write_file
@@ -150,14 +151,15 @@ def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
     scorer = Scorer(dataset, seed, objective.validation)
     optimum = scorer.find_optimum(objective)
     is_number, metrics, right = not dataset.n_classes, {}, None
+    X = dataset.X[split_rows(len(dataset.y), objective.validation, seed)[0]] if is_number else None
     is_unique = optimum.is_unique and not (
-        is_number and objective.penalty == Penalty() and leaves_free(dataset.X, dataset.test_X)
+        is_number and objective.penalty == Penalty() and leaves_free(X, dataset.test_X)
     )
     problem = optimum.problem or ("" if is_unique else NOT_UNIQUE)
     if not problem:
         metrics = scorer.measure_parameters(optimum.W, optimum.b)
         right = scorer.mark_parameters(optimum.W, optimum.b)
-    sizes = np.append(np.abs(dataset.X).mean(0, dtype=np.float64), 1.0) if is_number else []
+    sizes = np.append(np.abs(X).mean(0, dtype=np.float64), 1.0) if is_number else []
     return {
         "key": key,
         "problem": problem,

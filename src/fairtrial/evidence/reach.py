@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fairtrial.data.load import measure_data
+from fairtrial.data.split import count_kept
 from fairtrial.evidence.optima import Minimum
 from fairtrial.parameters import draw_init
 from fairtrial.study.arms import Arm
@@ -53,12 +55,12 @@ def find_reach(arm: Arm, seeds: list[int], minima: list[Minimum]) -> Reach | Non
     recipe = arm.trained
     bound = recipe.loss.slope_bound
     moved = recipe.noise.weights or recipe.noise.learning_rate
-    if bound is None or moved or recipe.penalty.l1 or recipe.penalty.l2 or recipe.steps is None:
+    if bound is None or moved or recipe.penalty.l1 or recipe.penalty.l2:
         return None
-    most = recipe.optimizer.moves_at_most
-    if most is None:
+    most, steps = recipe.optimizer.moves_at_most, _count_steps(arm)
+    if most is None or steps is None:
         return None
-    rate, steps = recipe.optimizer.learning_rate, recipe.steps
+    rate = recipe.optimizer.learning_rate
     sizes = np.array([one.sizes for one in minima])
     reach = rate * steps * bound * sizes * most
     needed = np.abs(
@@ -78,3 +80,17 @@ def find_reach(arm: Arm, seeds: list[int], minima: list[Minimum]) -> Reach | Non
         f"move further than {reach.mean(0)[short]:.3g}, and had {needed.mean(0)[short]:.3g} to go "
         "(means over the seeds).",
     )
+
+
+def _count_steps(arm: Arm) -> int | None:
+    """Count the steps of an arm; None where its batches differ in size.
+
+    Over an epoch of equal batches the mean of their mean feature sizes is that of all rows.
+    """
+    recipe = arm.trained
+    if recipe.steps is not None:
+        return recipe.steps
+    n_rows = count_kept(measure_data(arm.task, recipe.features).n_rows, recipe.validation)
+    if n_rows % recipe.count_batch_rows(n_rows):
+        return None
+    return recipe.length * recipe.count_batches(n_rows)

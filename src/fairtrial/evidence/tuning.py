@@ -14,7 +14,7 @@ from fairtrial.evidence.wording import name_sides
 from fairtrial.settings.complaints import write_setting
 from fairtrial.study.arms import Arm
 from fairtrial.study.claims import Claim
-from fairtrial.study.metrics import METRICS, VALIDATION
+from fairtrial.study.metrics import CLASS_VALIDATION, METRICS
 from fairtrial.study.recipe import Recipe
 
 RATE = "optimizer.learning_rate"
@@ -221,10 +221,11 @@ def _find_shared_seeds(
 
 def _choose_judge(metric: str, runs: pl.DataFrame) -> str:
     """Choose by which metric settings are chosen; "" where nothing fair is there."""
-    if f"validation_{metric}" in VALIDATION:
-        held_out = f"validation_{metric}"
-        there = held_out in runs.columns and runs[held_out].is_not_null().any()
-        return held_out if there else ""
+    held_out = f"validation_{metric}"
+    if held_out in runs.columns and runs[held_out].is_not_null().any():
+        return held_out
+    if held_out in CLASS_VALIDATION:
+        return ""
     # Test rows of images are the same for every seed: to choose by them would be to peek.
     return metric if "mse" in runs.columns and runs["mse"].is_not_null().any() else ""
 

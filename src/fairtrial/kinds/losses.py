@@ -241,7 +241,9 @@ def measure_rows(settings: AnyLossSettings, residual: np.ndarray) -> np.ndarray:
     return np.sum(values, 0)
 
 
-def average_losses(terms: tuple[Variant, ...], residual: Any, numbers: Any) -> Any:
+def average_losses(
+    terms: tuple[Variant, ...], residual: Any, numbers: Any, weights: Any = None
+) -> Any:  # fmt: skip
     """Mean loss over the rows, for one run or for each lane.
 
     Parameters
@@ -252,6 +254,8 @@ def average_losses(terms: tuple[Variant, ...], residual: Any, numbers: Any) -> A
         Target minus prediction, in target units.
     numbers : mapping of str to (...)
         The weight of each term, 0 in lanes without it, and the numbers of the terms.
+    weights : (N,), optional
+        Of the rows: 1, or 0 for those that only fill a batch.
 
     Returns
     -------
@@ -263,11 +267,16 @@ def average_losses(terms: tuple[Variant, ...], residual: Any, numbers: Any) -> A
     def spread(number: Any) -> Any:
         return tf.expand_dims(number, -1)
 
+    def average(values: Any) -> Any:
+        if weights is None:
+            return tf.reduce_mean(values, -1)
+        return tf.reduce_sum(values * weights, -1) / tf.reduce_sum(weights)
+
     losses = []
     for term in terms:
         weight = spread(numbers[term.weight])
         safe = term.kind.guard(residual, weight) if len(terms) > 1 else residual
         losses.append(weight * term.apply(safe, numbers=numbers, spread=spread))
     if residual.shape.rank == 1:
-        return tf.add_n([tf.reduce_mean(each, -1) for each in losses])
-    return tf.reduce_mean(tf.add_n(losses), -1)
+        return tf.add_n([average(each) for each in losses])
+    return average(tf.add_n(losses))

@@ -140,8 +140,8 @@ def replay(
 def _train(run: ReportedRun) -> Callable[[str], float | None]:
     # TensorFlow takes seconds to load, and a file's errors should not wait for it.
     from fairtrial.data.load import load_dataset
+    from fairtrial.lab.stateful import StatefulDraws, draw_line
     from fairtrial.training import graph
-    from fairtrial.training.stateful import StatefulDraws, draw_line
 
     assert isinstance(run.task, LineTask)
     if run.draws == "tensorflow":

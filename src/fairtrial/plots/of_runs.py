@@ -89,9 +89,13 @@ def choose_metric(trial: Results, metric: str | None = None) -> str:
 
 
 def find_unit(runs: pl.DataFrame) -> str:
-    """Return the unit of the length of the runs, "step" or "epoch"."""
-    in_steps = "steps" in runs.columns and runs["steps"].is_not_null().any()
-    return "step" if in_steps else "epoch"
+    """Return the unit of the length of the runs, "step" or "epoch", or both."""
+    units = [
+        name.removesuffix("s")
+        for name in ("steps", "epochs")
+        if name in runs.columns and runs[name].is_not_null().any()
+    ]
+    return " or ".join(units) or "epoch"
 
 
 def curves(
@@ -179,14 +183,14 @@ def learning_rates(trial: Results, arms: Sequence[str] | None = None) -> Chart |
 def train_and_validation(
     trial: Results, metric: str = "accuracy", arms: Sequence[str] | None = None
 ) -> Chart:
-    """Draw a metric on the training and on the validation rows after each epoch.
+    """Draw a metric on the training and on the validation rows after each epoch (before each step).
 
     Parameters
     ----------
     trial : Results
-        A trial of a task with classes.
+        A results folder of runs by epochs, or with validation rows, or with classes.
     metric : str
-        "accuracy" or "cross_entropy".
+        "accuracy" or "cross_entropy"; for numbers "mse" or "mae".
     arms : sequence of str, optional
         The arms to draw; by default all.
 
@@ -209,12 +213,13 @@ def train_and_validation(
     found = [part for part in parts if not part.is_empty()]
     if not found:
         raise InputError(f"{trial.folder} has no curves of {metric} on training rows.")
-    title = show_metric(metric)
+    title, unit = show_metric(metric), find_unit(runs)
     return curve_charts.draw_shares(
         pl.concat(found),
         looks,
-        f"Training and validation {title} after each epoch, one panel per arm.",
+        f"Training and validation {title} at each {unit}, one panel per arm.",
         y_title=title,
+        x_title=unit,
     )
 
 

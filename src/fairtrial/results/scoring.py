@@ -85,8 +85,11 @@ class Scorer:
         """
         metrics: Metrics = {**self.measure_end(trace)}
         if not self.dataset.n_classes:
-            if self.dataset.true_parameters is not None or not recipe.noise.data:
-                metrics["steps_to_tolerance"] = self._count_steps(trace, recipe)
+            if self.dataset.true_parameters is not None:
+                unit = "steps" if recipe.steps else "epochs"
+                metrics[f"{unit}_to_tolerance"] = self._count_to_truth(trace, recipe)
+            elif recipe.steps and not recipe.noise.data:
+                metrics["steps_to_tolerance"] = self._count_to_minimum(trace, recipe)
             return metrics | score_rate_and_fluctuation(trace, "parameter_error")
         return metrics | {
             **score_way(trace.curves["accuracy"], len(self.dataset.test_y)),
@@ -96,7 +99,7 @@ class Scorer:
     def measure_end(self, end: End | Trace) -> dict[str, float]:
         """Measure what a run ended with, or may have ended with: the metrics of the end alone."""
         if not self.dataset.n_classes:
-            return score_regression(end.W, end.b, self.dataset)
+            return self._measure_numbers(end.W, end.b)
         scores = self._recount(end.scores)
         metrics = dict(scores)
         for prefix, told in end.predictions.items():
@@ -104,6 +107,14 @@ class Scorer:
             metrics |= score_predictions(truth, told.classes, told.confidence, prefix)
         gap = scores["train_accuracy"] - scores["accuracy"]
         return metrics | {"generalization_gap": gap}
+
+    def _measure_numbers(self, W: np.ndarray, b: np.ndarray) -> dict[str, float]:
+        metrics = score_regression(W, b, self.dataset)
+        if self._validation is not None:
+            X, y = self._parts["validation_"]
+            found = score_numbers(y, X @ np.asarray(W, np.float64) + b)
+            metrics |= {f"validation_{name}": value for name, value in found.items()}
+        return metrics
 
     def _recount(self, scores: Mapping[str, float]) -> dict[str, float]:
         """Make accuracies counts over N again: float32 has rounded them, and ties must be ties."""
@@ -127,7 +138,7 @@ class Scorer:
     def measure_parameters(self, W: np.ndarray, b: np.ndarray) -> dict[str, float]:
         """Measure parameters that no run has left: the metrics that they alone decide."""
         if not self.dataset.n_classes:
-            return score_regression(W, b, self.dataset)
+            return self._measure_numbers(W, b)
         metrics = {}
         for prefix, (X, labels) in self._parts.items():
             logits = X @ np.asarray(W, np.float64) + b
@@ -147,14 +158,16 @@ class Scorer:
         X, labels = self._parts[""]
         return (X @ np.asarray(W, np.float64) + b).argmax(1) == labels
 
-    def _count_steps(self, trace: Trace, recipe: Recipe) -> float | None:
-        truth = self.dataset.true_parameters
-        if truth is not None:
-            gaps = trace.curves["parameter_error"][1]
-            last = np.linalg.norm(np.append(trace.W, trace.b).astype(np.float64) - truth)
-            return count_to_tolerance(
-                np.append(gaps, last), TOLERANCE * float(np.linalg.norm(truth))
-            )
+    def _count_to_truth(self, trace: Trace, recipe: Recipe) -> float | None:
+        truth, (at, gaps) = self.dataset.true_parameters, trace.curves["parameter_error"]
+        tolerance = TOLERANCE * float(np.linalg.norm(truth))
+        if recipe.steps is None:  # Gaps after each epoch.
+            arrived = count_to_tolerance(gaps, tolerance)
+            return None if arrived is None else float(at[int(arrived)])
+        last = np.linalg.norm(np.append(trace.W, trace.b).astype(np.float64) - truth)
+        return count_to_tolerance(np.append(gaps, last), tolerance)
+
+    def _count_to_minimum(self, trace: Trace, recipe: Recipe) -> float | None:
         optimum = self.find_optimum(recipe)
         X, y = self._parts["train_"]
         if isinstance(recipe.loss.minimiser, str):

@@ -19,6 +19,8 @@ START = 3.0
 STEP, STEP_VALUE = 4e-5, 4e-10
 # Of a mini-batch: by itself, and for each lane's product of a row's feature and a class.
 BATCH, BATCH_VALUE = 2e-4, 6e-11
+# Of a mini-batch of numbers by itself, and of an epoch, which is more than its batches.
+NUMBER_BATCH, EPOCH = 4e-5, 3e-3
 # Of a feature of a row: as it is made, and as an epoch reads it from its file.
 MAP_VALUE = {"fourier": 2e-8, "hog": 2e-7, "patches": 1e-7}
 READ_VALUE = 7e-9
@@ -39,19 +41,19 @@ def estimate_seconds(
     """
     shape = measure_data(task, recipes[0].features)
     steps = sum(recipe.length for recipe in recipes) * n_datasets
-    if recipes[0].steps is not None:
-        longest = max(recipe.length for recipe in recipes)
-        values = shape.n_rows * (shape.n_features + 1)
-        return START + STEP * longest + STEP_VALUE * steps * values
-    size = min(recipes[0].batch_size or shape.n_rows, shape.n_rows)
-    n_batches = -(-shape.n_rows // size) * max(recipe.length for recipe in recipes)
+    longest = max(recipe.length for recipe in recipes)
+    n_batches = recipes[0].count_batches(shape.n_rows) * longest
+    if not shape.n_classes:
+        values = STEP_VALUE * steps * shape.n_rows * (shape.n_features + 1)
+        if not recipes[0].is_evaluated:
+            return START + STEP * longest + values
+        return START + EPOCH * longest + NUMBER_BATCH * n_batches + 2 * values
     values = (shape.n_rows + shape.n_test_rows) * shape.n_features * shape.n_classes
     made = estimate_mapping(task, recipes[0].features)
     if made:
-        n_epochs = max(recipe.length for recipe in recipes)
         n_rows = shape.n_rows + shape.n_test_rows
-        made += READ_VALUE * n_epochs * n_rows * shape.n_features
-    return START + made + BATCH * n_batches + BATCH_VALUE * steps * values
+        made += READ_VALUE * longest * n_rows * shape.n_features
+    return START + made + EPOCH * longest + BATCH * n_batches + BATCH_VALUE * steps * values
 
 
 def estimate_mapping(task: AnyTask, features: AnyFeatures) -> float:

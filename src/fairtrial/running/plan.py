@@ -24,8 +24,8 @@ from fairtrial.study.task import (
     has_classes,
     has_images,
 )
-from fairtrial.training.lanes import share_lanes
-from fairtrial.training.sizes import BLOCK, CHUNK, NOISE_PIECE, PIECE
+from fairtrial.training.average import count_averaged
+from fairtrial.training.lanes import BLOCK, CHUNK, NOISE_PIECE, PIECE, share_lanes
 
 # Wider stacks cost more a lane: their parameters, or their residuals, leave the processor's cache.
 USEFUL_LANES, USEFUL_RESIDUALS = 128, 2**20
@@ -184,18 +184,23 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     # A table's columns: as read, imputed, standardised, and side by side, in float64.
     source = 4 * 8 * n_rows * n_columns if is_table else 0
     if not n_classes:
-        values = (3 * n_train_rows + 2 * n_test_rows) * (n_features + 1)
+        # In batches also the rows in the epoch's order, and the validation rows.
+        n_copies = 5 if recipe.is_evaluated else 3
+        values = (n_copies * n_train_rows + 2 * n_test_rows) * (n_features + 1)
         # Residuals and what is made of them; measured, see docs/speed.md.
         arrays = 3 + (n_features > 1) + 4 * (recipe.noise.data is not None)
         # Curves, and the iterates that a mean may need: of one call, and the last tenth.
-        lane = arrays * n_train_rows + 6 * 3 * n_steps + 10 * n_features
+        n_points = max(run.arm.trained.length for run in row)
+        lane = arrays * n_train_rows + 6 * 3 * n_points + 10 * n_features
         lane += (n_features + 1) * (2 * CHUNK + n_steps // 10)
         return 4 * values + source, 4 * lane
     # Features: as loaded, split, as tensors, and in the epoch's order. Parameters: the state before
     # and after the step with their slots, gradient, start, best and mean.
-    block = BLOCK + (recipe.batch_size or 0)
+    block = BLOCK + recipe.count_batch_rows(n_train_rows)
     n_slots = max(2, max(len(run.arm.trained.optimizer.slots) for run in row))
     lane = 4 * n_classes * ((8 + 2 * n_slots) * (n_features + 1) + 6 * block)
+    # The iterates that a mean may need.
+    lane += 4 * n_classes * (n_features + 1) * (count_averaged(n_steps) if n_steps else 0)
     is_mapped = has_images(task) and recipe.features != AS_THEY_COME
     features = n_rows * n_features * (1 if has_bytes and not is_mapped else 4)
     if is_mapped:
@@ -239,7 +244,7 @@ def _shape(task: AnyTask) -> object:
 
 def _lanes_per_dataset(row: Sequence[Run], memory: int) -> int:
     dataset, lane = estimate_memory(row)
-    return max(1, min(_count_useful_lanes(row[0].arm.task), (memory - dataset) // lane))
+    return max(1, min(_count_useful_lanes(row[0].arm), (memory - dataset) // lane))
 
 
 def _datasets_per_stack(row: Sequence[Run], memory: int) -> int:
@@ -248,15 +253,15 @@ def _datasets_per_stack(row: Sequence[Run], memory: int) -> int:
         return 1  # Mini-batches of one seed are shared by its lanes alone.
     dataset, lane = estimate_memory(row)
     n_lanes = len(StackPlan((tuple(row),)).lanes[0])
-    useful = _count_useful_lanes(task) // n_lanes
+    useful = _count_useful_lanes(row[0].arm) // n_lanes
     return max(1, min(useful, memory // (dataset + n_lanes * lane)))
 
 
-def _count_useful_lanes(task: AnyTask) -> int:
+def _count_useful_lanes(arm: Arm) -> int:
     """Return how many lanes a stack may have before more of them stop to pay (docs/speed.md)."""
-    if has_classes(task):
+    if has_classes(arm.task):
         return USEFUL_LANES
-    n_rows = measure_data(task).n_rows
+    n_rows = arm.trained.count_batch_rows(measure_data(arm.task).n_rows)
     return max(USEFUL_LANES, min(8 * USEFUL_LANES, USEFUL_RESIDUALS // n_rows))
 
 

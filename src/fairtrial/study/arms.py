@@ -20,6 +20,7 @@ from fairtrial.settings.names import flatten, list_names, set_at
 from fairtrial.settings.plain import dump_given
 from fairtrial.study.baseline import AnyBaseline, BaselineEntry, BaselineSettings
 from fairtrial.study.features import AS_THEY_COME, AnyFeatures, find_misfits
+from fairtrial.study.metrics import CLASS_VALIDATION
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import (
     IMAGE_SHAPES,
@@ -383,15 +384,13 @@ def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
         yield _conflict("loss", f"{loss} {name} has classes: use 'cross_entropy'.")
     if not on_classes and recipe.loss.on_classes:
         yield _conflict("loss", f"{loss} the targets of {name} are numbers: use e.g. 'mse'.")
-    if on_classes and recipe.epochs is None:
+    monitor = recipe.stopping.monitor if recipe.stopping else "loss"
+    if monitor != "loss" and (monitor in CLASS_VALIDATION) != on_classes:
+        other = "'validation_accuracy'" if on_classes else "'validation_mse'"
         yield _conflict(
-            "steps",
-            f"recipe.steps = {recipe.steps}, but {name} needs batches: use epochs and batch_size.",
-        )
-    if not on_classes and recipe.steps is None:
-        yield _conflict(
-            "epochs",
-            f"recipe.epochs = {recipe.epochs}, but {name} is trained on all rows: use steps.",
+            "stopping.monitor",
+            f"recipe.stopping.monitor = {monitor!r}, but {name} "
+            f"{'has classes' if on_classes else 'has numbers as targets'}: use e.g. {other}.",
         )
     if on_classes and recipe.noise.on_targets:
         yield _conflict(
@@ -404,12 +403,6 @@ def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
             "noise.data",
             f"recipe.noise.data.scale is for noise on the features of classes; the targets of "
             f"{name} are numbers: name every, low and high instead.",
-        )
-    if not on_classes and recipe.validation is not None:
-        rows = "test rows of its own" if isinstance(task, TableTask) else "fresh test rows"
-        yield _conflict(
-            "validation",
-            f"recipe.validation = {recipe.validation:g}: {name} has {rows}; leave it out.",
         )
 
 

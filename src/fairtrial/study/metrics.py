@@ -46,16 +46,21 @@ class Metric:
     undefined: str = "Such short runs have no value: train them for longer."
 
 
-REGRESSION = {
-    "mse": Metric("mean squared error on the test rows, in squared target units"),
-    "mae": Metric("mean absolute error on the test rows, in target units"),
-    "rmse": Metric("root mean squared error on the test rows, in target units"),
-    "r2": Metric(
-        "share of the test targets' variance that is explained", higher_is_better=True,
-        undefined="It is not defined where all test targets of a seed are equal: claim on another "
-        "metric, or hold out more test rows.",
-    ),
-}  # fmt: skip
+def _list_number_metrics(rows: str, prefix: str = "") -> dict[str, Metric]:
+    return {
+        f"{prefix}mse": Metric(f"mean squared error on the {rows} rows, in squared target units"),
+        f"{prefix}mae": Metric(f"mean absolute error on the {rows} rows, in target units"),
+        f"{prefix}rmse": Metric(f"root mean squared error on the {rows} rows, in target units"),
+        f"{prefix}r2": Metric(
+            f"share of the {rows} targets' variance that is explained", higher_is_better=True,
+            undefined=f"It is not defined where all {rows} targets of a seed are equal: claim on "
+            f"another metric, or hold out more {rows} rows.",
+        ),
+    }  # fmt: skip
+
+
+REGRESSION = _list_number_metrics("test")
+NUMBER_VALIDATION = _list_number_metrics("validation", "validation_")
 TRUTH = {
     "parameter_error": Metric("Euclidean distance from the true weights and intercept"),
     "excess_risk": Metric(
@@ -131,11 +136,13 @@ CLASSES = {
         worst=-1.0, of_the_end=False,
     ),
     "epochs_to_tolerance": Metric(
-        "epochs until the test accuracy stays within 0.01 of the run's best",
+        "epochs until the test accuracy stays within 0.01 of the run's best; for numbers, until "
+        "the parameter error stays below 5 % of the length of the true parameters",
         of_the_end=False, never="arrives",
     ),
 }  # fmt: skip
-VALIDATION = _list_class_metrics("validation", "validation_")
+CLASS_VALIDATION = _list_class_metrics("validation", "validation_")
+VALIDATION = CLASS_VALIDATION | NUMBER_VALIDATION
 WAY = RATE | LOSS_FLUCTUATION | FLUCTUATION
 METRICS = REGRESSION | TRUTH | TO_TOLERANCE | CLASSES | VALIDATION | WAY
 
@@ -157,10 +164,13 @@ def list_metrics(task: AnyTask, recipe: Recipe | AnyBaseline) -> list[str]:
     if not isinstance(recipe, Recipe):
         return ["accuracy", "macro_f1"] if has_classes(task) else [*REGRESSION]
     if has_classes(task):
-        return [*CLASSES, *(VALIDATION if recipe.validation is not None else {}), *WAY]
+        return [*CLASSES, *(CLASS_VALIDATION if recipe.validation is not None else {}), *WAY]
+    of_end = [*REGRESSION, *(NUMBER_VALIDATION if recipe.validation is not None else {})]
     if task.kind in SYNTHETIC_TASKS and recipe.features == AS_THEY_COME:
-        return [*REGRESSION, *TRUTH, *TO_TOLERANCE, *WAY]
-    # Where noise is put on a table's targets, the training loss is not the objective.
-    is_known = not recipe.noise.data and not isinstance(recipe.loss.minimiser, str)
+        to_tolerance = TO_TOLERANCE if recipe.steps else ["epochs_to_tolerance"]
+        return [*of_end, *TRUTH, *to_tolerance, *WAY]
+    # Where noise is put on a table's targets, the training loss is not the objective; nor is the
+    # mean loss of an epoch's batches, each at other parameters.
+    is_known = recipe.steps and not recipe.noise.data and not isinstance(recipe.loss.minimiser, str)
     to_tolerance = TO_TOLERANCE if is_known else {}
-    return [*REGRESSION, *to_tolerance, *RATE, *LOSS_FLUCTUATION]
+    return [*of_end, *to_tolerance, *RATE, *LOSS_FLUCTUATION]

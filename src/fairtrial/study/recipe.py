@@ -32,7 +32,13 @@ class Stopping(Settings):
     """
 
     patience: Count = 100
-    monitor: Literal["loss", "validation_cross_entropy", "validation_accuracy"] = "loss"
+    monitor: Literal[
+        "loss",
+        "validation_cross_entropy",
+        "validation_accuracy",
+        "validation_mse",
+        "validation_mae",
+    ] = "loss"
     restore_best: bool = False
 
 
@@ -110,6 +116,22 @@ class Recipe(Settings):
     def length(self) -> int:
         """The most steps, or epochs, that a run takes."""
         return self.steps or self.epochs or 0
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether all parts of the data are predicted after each epoch (before each step).
+
+        Runs of numbers that take steps on all rows, without validation rows, are not.
+        """
+        return self.steps is None or self.loss.on_classes or self.validation is not None
+
+    def count_batch_rows(self, n_rows: int) -> int:
+        """Count the rows of a batch, where so many rows train."""
+        return min(self.batch_size or n_rows, n_rows)
+
+    def count_batches(self, n_rows: int) -> int:
+        """Count the batches of an epoch, where so many rows train; 1 for runs by steps."""
+        return -(-n_rows // self.count_batch_rows(n_rows))
 
     @property
     def course(self) -> Recipe:

@@ -12,6 +12,9 @@ doi:10.1137/0330046.
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
+
 import numpy as np
 
 from fairtrial.parameters import Parameters
@@ -37,71 +40,68 @@ def average_path(path: Parameters) -> Parameters:
     Parameters
     ----------
     path : Parameters
-        Its parameters after each step: `W` (T, D) and `b` (T,), float32.
+        Its parameters after each step: `W` (T, ...) and `b` (T, ...), float32.
 
     Returns
     -------
     W, b : arrays
-        (D,) and (), float32; the sums are taken in float64.
+        (...), float32; the sums are taken in float64.
     """
     last = slice(len(path.b) - count_averaged(len(path.b)), None)
     return Parameters(*(values[last].mean(0, np.float64).astype(np.float32) for values in path))
 
 
 class RecentPath:
-    """The iterates of a full-batch stack that a mean may still need, and the means of ended lanes.
+    """The iterates of a stack that a mean may still need, and the means of lanes that have ended.
 
     A run that may end early does not know where its last tenth begins, so the last tenth of the
     steps so far is kept, and grows with them.
-
-    Parameters
-    ----------
-    n_features : int
-        D.
-    lanes : tuple of int
-        The lane axes.
     """
 
-    def __init__(self, n_features: int, lanes: tuple[int, ...]):
-        self._first = 0  # The step that the oldest iterate kept comes before.
-        self._path = Parameters(
-            np.empty((0, n_features, *lanes), np.float32), np.empty((0, *lanes), np.float32)
-        )
-        self._now = Parameters(*(values[:0] for values in self._path))
+    def __init__(self) -> None:
+        self._n_steps = 0
+        self._path: deque[Parameters] = deque()  # After each of the last steps.
+        self._whole: Parameters | None = None  # The same, side by side.
         self._means: dict[tuple[int, ...], Parameters] = {}
 
-    def add(self, path: Parameters, now: Parameters, ended_at: np.ndarray) -> None:
+    def add(self, path: Sequence[Parameters], ended_at: np.ndarray) -> None:
         """Add the iterates of the next steps.
 
         Parameters
         ----------
-        path : Parameters
-            The parameters before each step, as curves have them: `W` (T, D, ...) and `b` (T, ...).
-        now : Parameters
-            The parameters after the last of them: `W` (D, ...) and `b` (...).
+        path : sequence of Parameters
+            The parameters after each step, `W` (D, ..., L) and `b` (..., L); a lane that has ended
+            stays where it is.
         ended_at : (...) of int
             The last step of each lane that has ended; -1 in the others.
         """
-        pairs = zip(self._path, path, strict=True)
-        self._path, self._now = Parameters(*(np.concatenate(pair) for pair in pairs)), now
+        self._path.extend(path)
+        self._n_steps += len(path)
+        self._whole = None
         for lane in zip(*np.nonzero(ended_at >= 0), strict=True):
             if lane not in self._means:
                 self._means[lane] = self._average(lane, int(ended_at[lane]) + 1)
-        n_steps = self._first + len(self._path.b)
-        first = max(self._first, n_steps - count_averaged(n_steps))
-        self._path = Parameters(*(values[first - self._first :] for values in self._path))
-        self._first = first
+        while len(self._path) > count_averaged(self._n_steps):
+            self._path.popleft()
+            self._whole = None
 
     def average(self, lane: tuple[int, ...]) -> Parameters:
         """Return the mean of a lane that has ended, or, of one that has not, the mean so far."""
-        return self._means.get(lane) or self._average(lane, self._first + len(self._path.b))
+        return self._means.get(lane) or self._average(lane, self._n_steps)
+
+    def average_lanes(self, lanes: tuple[int, ...]) -> Parameters:
+        """Return the means of all lanes, whose axes are last."""
+        means = [self.average(lane) for lane in np.ndindex(lanes)]
+        return Parameters(*(
+            np.stack(values, -1).reshape(*values[0].shape, *lanes)
+            for values in zip(*means, strict=True)
+        ))  # fmt: skip
 
     def _average(self, lane: tuple[int, ...], n_steps: int) -> Parameters:
-        n_last, to = count_averaged(n_steps), n_steps - self._first
-        steps = slice(to - n_last + 1, to)  # What comes after the last of them is there now.
-        pairs = zip(self._path, self._now, strict=True)
-        sums = (
-            values[(steps, ..., *lane)].sum(0, np.float64) + now[(..., *lane)]
-            for values, now in pairs
-        )
-        return Parameters(*((total / n_last).astype(np.float32) for total in sums))
+        if self._whole is None:
+            self._whole = Parameters(*map(np.stack, zip(*self._path, strict=True)))
+        to = n_steps - self._n_steps + len(self._path)
+        last = (slice(to - count_averaged(n_steps), to), ..., *lane)
+        return Parameters(*(
+            values[last].mean(0, np.float64).astype(np.float32) for values in self._whole
+        ))  # fmt: skip

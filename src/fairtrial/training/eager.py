@@ -4,46 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.split import split_parts, split_rows
-from fairtrial.kinds.schedules import schedule_rate
+from fairtrial.data.split import split_rows
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.average import average_path
-from fairtrial.training.evaluation import (
-    assess,
-    choose_monitored,
-    evaluate,
-    hold,
-    predict,
-    score_parts,
-)
+from fairtrial.training.epoch import Compile, Epochs
 from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
-from fairtrial.training.noise import (
-    Draws,
-    NamedDraws,
-    draw_feature_noise,
-    make_keys,
-    open_feature_noise,
-)
-from fairtrial.training.order import order_epoch
-from fairtrial.training.step import (
-    State,
-    end,
-    include,
-    init_state,
-    judge,
-    measure_classes,
-    settle,
-    take_step,
-    update,
-)
+from fairtrial.training.noise import Draws, NamedDraws, make_keys
+from fairtrial.training.step import State, end, init_state, take_step
 from fairtrial.training.trace import (
     OUTCOMES,
     TRAINING,
@@ -82,10 +56,10 @@ def train(
     Trace
         With every step's (epoch's) values, and with the mean of the last iterates.
     """
-    kinds, numbers, state, draws = begin(recipe, dataset, seed, start, draws)
-    if recipe.steps is not None:
-        return _train_full_batch(recipe, dataset, kinds, state, numbers, draws)
-    return _train_epochs(recipe, dataset, seed, kinds, state, numbers, draws)
+    begun = begin(recipe, dataset, seed, start, draws)
+    if recipe.is_evaluated:
+        return train_epochs(recipe, dataset, seed, *begun)
+    return _train_full_batch(recipe, dataset, *begun)
 
 
 def begin(
@@ -101,29 +75,24 @@ def begin(
     start = start or draw_init(recipe.init, dataset.X.shape[1], dataset.n_classes, seed)
     start = Parameters(*map(tf.convert_to_tensor, start))
     n_rows = len(split_rows(len(dataset.y), recipe.validation, seed)[0])
-    n_batches = -(-n_rows // (recipe.batch_size or n_rows))
     kinds = list_kinds([recipe])._replace(averages=True)
-    numbers = make_numbers([recipe], (), n_batches)
-    state = init_state(kinds, start, numbers, len(dataset.y))
+    numbers = make_numbers([recipe], (), recipe.count_batches(n_rows))
+    state = init_state(kinds, start, numbers, n_rows)
     return kinds, numbers, state, draws or NamedDraws(make_keys([seed], ()))
 
 
 def _train_full_batch(
-    recipe: Recipe, dataset: Dataset, kinds: Kinds, state: State, numbers: Any, draws: Draws
+    recipe: Recipe, dataset: Dataset, kinds: Kinds, numbers: Any, state: State, draws: Draws
 ) -> Trace:
     batch = (tf.constant(dataset.X), tf.constant(dataset.y))
-    before, losses = [], []
+    losses, rates, before = [], [], []
     while state.outcome == TRAINING:
-        before.append(state)
-        state, loss = take_step(kinds, state, batch, numbers, draws, len(losses))
+        before.append(state.parameters)
+        state, loss, rate = take_step(kinds, state, batch, numbers, draws, len(losses))
         losses.append(loss)
-    rates = [
-        schedule_rate(kinds.schedules, state.learning_rate, numbers, step)
-        for step, state in enumerate(before)
-    ]
+        rates.append(rate)
     # The steps stand where lanes would, so that they are measured all at once.
-    W, b = zip(*(state.parameters for state in before), strict=True)
-    path = Parameters(tf.stack(W, -1), tf.stack(b, -1))
+    path = Parameters(*(tf.stack(values, -1) for values in zip(*before, strict=True)))
     return trace_steps(recipe, dataset, state, numbers, losses, rates, path)
 
 
@@ -163,59 +132,36 @@ def trace_steps(
     return _make_trace(recipe, state, End(*_fetch(end(state, numbers))), mean, curves, first=0)
 
 
-def _train_epochs(
+def train_epochs(
     recipe: Recipe,
     dataset: Dataset,
     seed: int,
     kinds: Kinds,
-    state: State,
     numbers: Any,
-    draws: Draws,
+    state: State,
+    draws: Any,
+    compiled: Compile | None = None,
 ) -> Trace:
-    parts = split_parts(dataset, recipe.validation, seed)
-    train_rows, batch_size = parts["train_"], recipe.batch_size or len(parts["train_"])
-    held = {prefix: hold(part) for prefix, part in parts.items()}
-    evaluate_piece = partial(evaluate, divisor=dataset.divisor)
-    curves, epoch, step = defaultdict(list), 0, 0
+    """Train a run whose rows are evaluated, from what `begin` returns; see `Epochs`."""
+    epochs = Epochs(recipe, [dataset], [seed], kinds, numbers, compiled)
+    curves, path = defaultdict(list), []
     while state.outcome == TRAINING:
-        epoch += 1
-        order, noise = order_epoch(train_rows, seed, epoch), open_feature_noise(seed, epoch)
-        before, losses = state, []
-        rate = schedule_rate(kinds.schedules, state.learning_rate, numbers, step)
-        for first in range(0, len(order), batch_size):
-            rows = order[first : first + batch_size]
-            features = tf.cast(train_rows.read(rows), tf.float32) / dataset.divisor
-            batch = (features, tf.constant(train_rows.y[rows]), tf.ones(len(rows)))
-            if kinds.list_injections("features"):
-                batch += (draw_feature_noise(noise, len(rows), dataset.X.shape[1]),)
-            state, loss = update(
-                measure_classes, kinds, state, batch, numbers, draws, step, epoch
-            )  # fmt: skip
-            state = include(state, len(losses))
-            losses.append(loss)
-            step += 1
-        state = settle(state, before, epoch)
-        loss = tf.reduce_mean(tf.stack(losses))
-        scores = score_parts(evaluate_piece, state.parameters, held)
-        state = judge(
-            kinds, state, loss, numbers, epoch, numbers["epochs"], state.parameters,
-            choose_monitored(loss, scores, numbers),
-        )  # fmt: skip
-        for quantity, value in {
-            "loss": loss,
-            "learning_rate": rate,
-            **scores,
-        }.items():
+        state, values = epochs.take(state, draws)
+        for quantity, value in values.items():
             curves[quantity].append(value)
+        if recipe.steps:
+            path.append(_fetch(state.parameters))
 
     def measure(parameters: Parameters) -> End:
-        predict_block = partial(predict, divisor=dataset.divisor)
-        scores, told = assess(evaluate_piece, predict_block, parameters, held, parts)
-        numbers = {name: float(score) for name, score in scores.items()}
-        return End(*_fetch(parameters), numbers, told)
+        scores, predictions = epochs.assess(parameters)
+        scores = {name: float(score) for name, score in scores.items()}
+        return End(*map(np.asarray, parameters), scores, predictions)
 
-    last, mean = measure(end(state, numbers)), measure(state.average)
-    return _make_trace(recipe, state, last, mean, curves, first=1)
+    mean = state.average
+    if recipe.steps:
+        mean = average_path(Parameters(*map(np.stack, zip(*path, strict=True))))
+    first = 0 if recipe.steps else 1
+    return _make_trace(recipe, state, measure(end(state, numbers)), measure(mean), curves, first)
 
 
 def _fetch(parameters: Parameters) -> tuple[np.ndarray, np.ndarray]:

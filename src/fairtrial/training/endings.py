@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import Recipe
-from fairtrial.training.average import RecentPath
 from fairtrial.training.step import State
 from fairtrial.training.trace import (
     COMPLETED,
@@ -34,7 +33,7 @@ class Left:
         lanes: list[int],
         at: int,
     ):
-        self.recipes, self.lanes = recipes, lanes
+        self.recipes = recipes
         self.W, self.b, self.outcome, self.ended_at, self.n_halvings, self.first_halving = (
             value.numpy()[..., lanes]
             for value in (
@@ -65,27 +64,6 @@ class Left:
         )
 
 
-def cut_steps(
-    left: Left, chunks: list[dict[str, np.ndarray]], recent: RecentPath | None
-) -> list[list[Trace]]:
-    """Cut the runs that end out of a full-batch stack: for each data set a trace a run."""
-    curves = {
-        name: np.concatenate([chunk[name][..., left.lanes] for chunk in chunks])
-        for name in chunks[0]
-    }
-
-    def cut(place: tuple[int, int]) -> Trace:
-        n_steps = int(left.ended_at[place]) + 1
-        at = np.arange(n_steps)
-        own = {name: (at, curve[(slice(n_steps), *place)]) for name, curve in curves.items()}
-        lane = place[0], left.lanes[place[1]]
-        mean = End(*recent.average(lane)) if recent else None
-        return left.make_trace(place, own, left.make_end(place), mean)
-
-    n_sets, n_runs = left.outcome.shape
-    return [[cut((s, run)) for run in range(n_runs)] for s in range(n_sets)]
-
-
 class Ends:
     """What the runs in some lanes may end with, measured in all lanes and fetched once."""
 
@@ -96,39 +74,54 @@ class Ends:
         told: dict[str, Predictions],
         lanes: list[int],
     ):
-        self._W, self._b = (value.numpy()[..., lanes] for value in parameters)
-        self._scores = {name: np.asarray(values)[lanes] for name, values in scores.items()}
+        self._W, self._b = (np.asarray(value)[..., lanes] for value in parameters)
+        self._scores = {name: np.asarray(values)[..., lanes] for name, values in scores.items()}
         # Copies, or each run would keep what all lanes tell.
         self._told = {
-            prefix: Predictions(*(values[:, lanes] for values in one))
+            prefix: Predictions(*(values[..., lanes] for values in one))
             for prefix, one in told.items()
         }
 
-    def read(self, run: int) -> End:
-        """Read what one of the runs, by its position among them, may end with."""
+    def read(self, place: tuple[int, ...]) -> End:
+        """Read what one of the runs, by its place among them, may end with."""
+        own = (..., *place)
         return End(
-            self._W[..., run],
-            self._b[..., run],
-            {name: float(values[run]) for name, values in self._scores.items()},
+            self._W[own],
+            self._b[own],
+            {name: float(values[own]) for name, values in self._scores.items()},
             {
-                prefix: Predictions(*(values[:, run] for values in one))
+                prefix: Predictions(*(values[own] for values in one))
                 for prefix, one in self._told.items()
             },
         )
 
 
-def cut_epochs(
-    left: Left, epochs: list[dict[str, np.ndarray]], last: Ends, mean: Ends | None
-) -> list[Trace]:
-    """Cut the runs that end out of a stack trained in epochs."""
-    curves = {name: np.stack([values[name] for values in epochs]) for name in epochs[0]}
+def cut_traces(
+    left: Left,
+    curves: Mapping[str, np.ndarray],
+    first: int,
+    find_last: Callable[[tuple[int, ...]], End],
+    find_mean: Callable[[tuple[int, ...]], End] | None,
+) -> list[list[Trace]]:
+    """Cut the runs that end out of a stack: for each data set a trace of each run.
 
-    def cut(run: int, lane: int) -> Trace:
-        n_epochs = int(left.ended_at[run])
-        at = np.arange(1, n_epochs + 1)
-        own = {
-            name: (at, curve[:n_epochs, lane].astype(np.float64)) for name, curve in curves.items()
-        }
-        return left.make_trace((run,), own, last.read(run), mean.read(run) if mean else None)
+    Parameters
+    ----------
+    left : Left
+        What they leave.
+    curves : mapping of str to (T, ...)
+        Theirs.
+    first : int
+        The number of the first step (epoch).
+    find_last, find_mean : callable
+        Find the end of a run by its place among those that end, and the mean of its last iterates,
+        where means are kept.
+    """
 
-    return [cut(run, lane) for run, lane in enumerate(left.lanes)]
+    def cut(place: tuple[int, ...]) -> Trace:
+        at = np.arange(first, int(left.ended_at[place]) + 1)
+        own = {name: (at, curve[(slice(len(at)), *place)]) for name, curve in curves.items()}
+        return left.make_trace(place, own, find_last(place), find_mean and find_mean(place))
+
+    *sets, n_runs = left.outcome.shape
+    return [[cut((*one, run)) for run in range(n_runs)] for one in np.ndindex(*sets)]

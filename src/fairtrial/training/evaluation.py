@@ -1,8 +1,8 @@
-"""How good parameters are at telling classes, over all rows of a part of the data."""
+"""How well parameters predict all rows of a part of the data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ from fairtrial.data.split import Part
 from fairtrial.kinds.class_losses import cross_entropy
 from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import MONITORS
-from fairtrial.training.model import Numbers, predict_logits
-from fairtrial.training.sizes import BLOCK, PIECE
+from fairtrial.training.lanes import BLOCK, PIECE
+from fairtrial.training.model import Numbers, predict_logits, predict_numbers
 from fairtrial.training.trace import Predictions
 
 Evaluate = Callable[[Parameters, Any, Any], dict[str, Any]]
@@ -34,6 +34,15 @@ def hold(part: Part) -> Read:
     if len(pieces) > 1:
         return read
     held = [*read()]
+    return lambda: held
+
+
+def hold_sets(parts: Sequence[Part]) -> Read:
+    """Hold the same part of several data sets: X (S, 1, N, D) and y (S, 1, N)."""
+    X, y = (
+        np.stack(values)[:, None] for values in zip(*((p.read(), p.y) for p in parts), strict=True)
+    )
+    held = [(tf.constant(X), tf.constant(y))]
     return lambda: held
 
 
@@ -65,7 +74,32 @@ def score_parts(
     return scores
 
 
-def evaluate(parameters: Parameters, X: Any, labels: Any, divisor: int) -> dict[str, Any]:
+def evaluate(parameters: Parameters, X: Any, y: Any, divisor: int) -> dict[str, Any]:
+    """Measure parameters on classes or on numbers, as y is; see the functions for each."""
+    X, y = tf.convert_to_tensor(X), tf.convert_to_tensor(y)
+    if y.dtype.is_integer:
+        return evaluate_classes(parameters, X, y, divisor)
+    return evaluate_numbers(parameters, X, y)
+
+
+def evaluate_numbers(parameters: Parameters, X: Any, y: Any) -> dict[str, Any]:
+    """Measure `mse` and `mae`, in squared target units and in target units; (...).
+
+    Parameters
+    ----------
+    parameters, X : Parameters, tensor
+        As in `predict_numbers`.
+    y : (N,) or (S, 1, N)
+        Targets.
+    """
+    residual = y - predict_numbers(parameters, X)
+    return {
+        "mse": tf.reduce_mean(tf.square(residual), -1),
+        "mae": tf.reduce_mean(tf.abs(residual), -1),
+    }
+
+
+def evaluate_classes(parameters: Parameters, X: Any, labels: Any, divisor: int) -> dict[str, Any]:
     """Measure mean cross-entropy and accuracy.
 
     Parameters
@@ -84,8 +118,8 @@ def evaluate(parameters: Parameters, X: Any, labels: Any, divisor: int) -> dict[
     dict of str to (...)
         `cross_entropy` in nats, and `accuracy` as a share.
     """
-    X, labels = tf.convert_to_tensor(X), tf.convert_to_tensor(labels)
-    n_rows, n_whole = len(labels), len(labels) // BLOCK
+    n_rows = labels.shape[0]
+    n_whole = n_rows // BLOCK
 
     def score(first: Any, size: int) -> tuple[Any, Any]:
         block = tf.slice(X, [first, 0], [size, X.shape[1]])
@@ -223,7 +257,7 @@ def choose_monitored(loss: Any, scores: Mapping[str, Any], numbers: Numbers) -> 
     Returns
     -------
     (...)
-        Loss, cross-entropy, or accuracy with its sign turned.
+        The loss, or a metric on validation rows; accuracy with its sign turned.
     """
     chosen = loss
     for position, name in enumerate(MONITORS[1:], start=1):

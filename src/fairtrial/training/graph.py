@@ -16,7 +16,6 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.kinds.schedules import schedule_rate
 from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import Recipe
 from fairtrial.training import eager
@@ -37,12 +36,12 @@ def train(
     start: Parameters | None = None,
     draws: Draws | None = None,
 ) -> Trace:
-    """Train one full-batch run to the trace that `eager.train` gives, bit by bit.
+    """Train one run to the trace that `eager.train` gives, bit by bit.
 
     Parameters
     ----------
     recipe : Recipe
-        What to do; its length is in `steps`.
+        What to do. A run whose rows are evaluated while it trains is eager if it has noise.
     dataset, seed, start, draws
         As in `eager.train`.
 
@@ -51,7 +50,14 @@ def train(
     Trace
         With every step's values.
     """
+    if recipe.is_evaluated and recipe.noise.kinds:
+        return eager.train(recipe, dataset, seed, start, draws)
     kinds, numbers, state, draws = eager.begin(recipe, dataset, seed, start, draws)
+    if recipe.is_evaluated:
+        with keep_operations():
+            return eager.train_epochs(
+                recipe, dataset, seed, kinds, numbers, state, {}, compile_plainly
+            )  # fmt: skip
     batch = (tf.constant(dataset.X), tf.constant(dataset.y))
     most = max(1, min(MOST_STEPS, MOST_ROWS // len(dataset.y)))
     intervals = [noise.interval for noise in recipe.noise.kinds]
@@ -65,12 +71,17 @@ def train(
                 state, n_taken, values = compile_steps(kinds)(state, batch, numbers, *steps)
             else:
                 before, n_taken = state, 1
-                state, loss = take_step(kinds, state, batch, numbers, draws, step)
-                values = [value[None] for value in _record(kinds, before, loss, numbers, step)]
+                state, loss, rate = take_step(kinds, state, batch, numbers, draws, step)
+                values = [value[None] for value in (loss, rate, *before.parameters)]
             pieces.append([value.numpy()[: int(n_taken)] for value in values])
             step += int(n_taken)
     losses, rates, W, b = (np.concatenate(values) for values in zip(*pieces, strict=True))
     return eager.trace_steps(recipe, dataset, state, numbers, losses, rates, Parameters(W.T, b))
+
+
+def compile_plainly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a graph of a function, without XLA."""
+    return tf.function(function, autograph=False)
 
 
 @lru_cache(maxsize=32)
@@ -89,8 +100,8 @@ def compile_steps(kinds: Kinds) -> Callable[..., Any]:
     ) -> tuple[State, Any, list[Any]]:
         def take(offset: Any, state: State, curves: list[Any]) -> Any:
             before, step = state, first + offset
-            state, loss = take_step(quiet, state, batch, numbers, no_draws, step)
-            values = _record(kinds, before, loss, numbers, step)
+            state, loss, rate = take_step(quiet, state, batch, numbers, no_draws, step)
+            values = loss, rate, *before.parameters
             pairs = zip(curves, values, strict=True)
             return offset + 1, state, [curve.write(offset, value) for curve, value in pairs]
 
@@ -102,12 +113,6 @@ def compile_steps(kinds: Kinds) -> Callable[..., Any]:
         return state, n_taken, [curve.stack() for curve in curves]
 
     return run_steps
-
-
-def _record(kinds: Kinds, before: State, loss: Any, numbers: Any, step: Any) -> list[Any]:
-    """List what curves show of a step: loss, rate, weights and bias before its update."""
-    rate = schedule_rate(kinds.schedules, before.learning_rate, numbers, step)
-    return [loss, rate, *before.parameters]
 
 
 @contextmanager

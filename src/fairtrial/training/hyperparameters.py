@@ -27,7 +27,9 @@ ALWAYS = ("stopping.patience",)
 KINDS = ("loss", "optimizer", "schedule", "init", "features", "noise")
 
 # What a run can be stopped by, numbered by position.
-MONITORS = ("loss", "validation_cross_entropy", "validation_accuracy")
+MONITORS = (
+    "loss", "validation_cross_entropy", "validation_accuracy", "validation_mse", "validation_mae",
+)  # fmt: skip
 
 
 class Kinds(NamedTuple):

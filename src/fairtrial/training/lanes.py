@@ -1,4 +1,4 @@
-"""Which runs one lane trains: a longer run passes through all that a shorter one is."""
+"""Which runs one lane trains, and how much a compiled program does at a time."""
 
 from __future__ import annotations
 
@@ -6,9 +6,23 @@ from collections.abc import Sequence
 
 from fairtrial.study.recipe import Recipe
 
+# Steps in one call, at most, so that their number is not part of the program's shape.
+CHUNK = 500
+
+# Rows that are evaluated together, so that the logits of all lanes stay in the processor's cache.
+BLOCK = 2000
+
+# Bytes of features that a program is given at a time: more than this comes piece by piece.
+PIECE = 2**27
+
+# The same of noise that is drawn for every batch: larger arrays are slow to get from the system.
+NOISE_PIECE = 2**24
+
 
 def share_lanes(recipes: Sequence[Recipe]) -> tuple[list[Recipe], list[int]]:
     """Give recipes that differ in their length alone one lane, as long as the longest of them.
+
+    A longer run passes through all that a shorter one is.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ class State(NamedTuple):
     best_monitored: Any
     monitored_stall: Any
     best_parameters: Any  # like parameters; () where no lane restores them
-    average: Any  # of a matrix of weights over an epoch, like parameters; () where none is kept
+    average: Any  # over an epoch, like parameters; () where none is kept
     outcome: Any
     ended_at: Any
 
@@ -62,10 +62,9 @@ def init_state(kinds: Kinds, parameters: Parameters, numbers: Numbers, n_rows: i
     numbers : Numbers
         `optimizer.learning_rate` (...) gives the lane axes.
     n_rows : int
-        N, for noise on the targets.
+        N, the training rows, for noise on the targets.
     """
     rate = numbers["optimizer.learning_rate"]
-    is_matrix = len(parameters.b.shape) > len(rate.shape)
     return State(
         parameters=parameters,
         slots=init_slots(kinds.optimizers, parameters),
@@ -77,7 +76,7 @@ def init_state(kinds: Kinds, parameters: Parameters, numbers: Numbers, n_rows: i
         best_monitored=tf.fill(rate.shape, float("inf")),
         monitored_stall=tf.zeros(rate.shape, tf.int32),
         best_parameters=parameters if kinds.restores_best else (),
-        average=parameters if kinds.averages and is_matrix else (),
+        average=parameters if kinds.averages and "epochs" in numbers else (),
         offset=tf.zeros((*rate.shape, n_rows)) if kinds.list_injections("targets") else (),
         outcome=tf.fill(rate.shape, TRAINING),
         ended_at=tf.fill(rate.shape, -1),
@@ -85,10 +84,24 @@ def init_state(kinds: Kinds, parameters: Parameters, numbers: Numbers, n_rows: i
 
 
 def measure_regression(kinds: Kinds, state: State, batch: tuple[Any, Any], numbers: Numbers) -> Any:
-    """Compute the loss of linear regression; `batch` is X and y; (...)."""
-    X, y = batch
-    targets = y if isinstance(state.offset, tuple) else y + state.offset
-    return average_losses(kinds.losses, targets - predict_numbers(state.parameters, X), numbers)
+    """Compute the loss of linear regression; `batch` is X and y, of all rows or some; (...).
+
+    Third of some rows come weights, as in `measure_classes`. Where a lane has noise on the targets,
+    the positions of the rows among all rows come fourth.
+    """
+    X, y, *more = batch
+    weights, *positions = more or [None]
+    if not isinstance(state.offset, tuple):
+        y += _take_rows(state.offset, positions[0]) if positions else state.offset
+    residual = y - predict_numbers(state.parameters, X)
+    return average_losses(kinds.losses, residual, numbers, weights)
+
+
+def _take_rows(offset: Any, positions: Any) -> Any:
+    """Take some rows of noise, (N,) or (S, L, N), by their positions, (B,) or (S, 1, B)."""
+    if offset.shape.rank == 1:
+        return tf.gather(offset, positions)
+    return tf.gather(offset, tf.squeeze(positions, 1), axis=-1, batch_dims=1)
 
 
 def measure_classes(kinds: Kinds, state: State, batch: tuple[Any, ...], numbers: Numbers) -> Any:
@@ -119,7 +132,7 @@ def update(
     draws: Draws,
     step: Any,
     at: Any,
-) -> tuple[State, Any]:
+) -> tuple[State, Any, Any]:
     """Take one step of every lane that is still training.
 
     Parameters
@@ -135,10 +148,10 @@ def update(
 
     Returns
     -------
-    state, loss
-        The state after the update, and the losses (...) before it. A lane whose loss is not
-        finite, or with a vector of weights whose update would not be, keeps its parameters and
-        ends as `diverged`.
+    state, loss, rate
+        The state after the update, the losses (...) before it, and the learning rates (...) that
+        it was taken with, after noise and schedules. A lane whose loss is not finite, or with a
+        vector of weights whose update would not be, keeps its parameters and ends as `diverged`.
     """
     with tf.GradientTape() as tape:
         tape.watch(state.parameters)
@@ -164,15 +177,19 @@ def update(
     # The slots of a lane that has ended are never used again: they may go on.
     changed = (parameters, new.learning_rate)
     before = (state.parameters, state.learning_rate)
-    parameters, rate = _choose(training & finite, changed, before)
+    parameters, kept_rate = _choose(training & finite, changed, before)
     diverged = training & ~finite
-    return new._replace(
-        parameters=parameters,
-        slots=slots,
-        learning_rate=rate,
-        outcome=tf.where(diverged, DIVERGED, state.outcome),
-        ended_at=tf.where(diverged, at, state.ended_at),
-    ), loss
+    return (
+        new._replace(
+            parameters=parameters,
+            slots=slots,
+            learning_rate=kept_rate,
+            outcome=tf.where(diverged, DIVERGED, state.outcome),
+            ended_at=tf.where(diverged, at, state.ended_at),
+        ),
+        loss,
+        rate,
+    )
 
 
 def judge(
@@ -243,7 +260,7 @@ def judge(
 
 def take_step(
     kinds: Kinds, state: State, batch: Any, numbers: Numbers, draws: Draws, step: Any
-) -> tuple[State, Any]:
+) -> tuple[State, Any, Any]:
     """Take one full-batch step: update, then judge by the loss from before the update.
 
     Parameters
@@ -253,12 +270,14 @@ def take_step(
 
     Returns
     -------
-    state, loss
-        The state after the step, and the losses (...) before it.
+    state, loss, rate
+        The state after the step, the losses (...) before it, and the rates (...) of the step.
     """
     before = state.parameters
-    state, loss = update(measure_regression, kinds, state, batch, numbers, draws, step, step)
-    return judge(kinds, state, loss, numbers, step, numbers["steps"] - 1, before), loss
+    state, loss, rate = update(
+        measure_regression, kinds, state, batch, numbers, draws, step, step
+    )  # fmt: skip
+    return judge(kinds, state, loss, numbers, step, numbers["steps"] - 1, before), loss, rate
 
 
 def settle(state: State, start: State, at: Any) -> State:

@@ -65,9 +65,12 @@ def show_metric(name: str) -> str:
     --------
     >>> show_metric("rmse"), show_metric("parameter_error"), show_metric("train_cross_entropy")
     ('RMSE', 'parameter error', 'train cross-entropy')
+    >>> show_metric("validation_mse")
+    'validation MSE'
     """
     plain = {"mse": "MSE", "mae": "MAE", "rmse": "RMSE", "r2": "R²"}
-    return plain.get(name, name.replace("cross_entropy", "cross-entropy").replace("_", " "))
+    rows, _, last = name.replace("cross_entropy", "cross-entropy").rpartition("_")
+    return f"{rows} {plain.get(last, last)}".replace("_", " ").strip()
 
 
 def capitalise(words: str) -> str:

@@ -258,8 +258,10 @@ def draw_learning_rates(
     return lay_out(chart, description, panels=min(3, len(order)), axes=62)
 
 
-def draw_shares(curves: pl.DataFrame, looks: Looks, description: str, *, y_title: str) -> Chart:
-    """Draw a quantity on training and validation rows per epoch, one panel per series.
+def draw_shares(
+    curves: pl.DataFrame, looks: Looks, description: str, *, y_title: str, x_title: str
+) -> Chart:  # fmt: skip
+    """Draw a quantity on training and validation rows at each epoch, one panel per series.
 
     Parameters
     ----------
@@ -269,8 +271,8 @@ def draw_shares(curves: pl.DataFrame, looks: Looks, description: str, *, y_title
         The look of each series.
     description : str
         The text alternative.
-    y_title : str
-        Title of the y axis.
+    y_title, x_title : str
+        Titles of the axes.
     """
     order, kinds = list_unique(curves, "series"), list_unique(curves, "rows")
     epochs = cast("int", curves["at"].max())
@@ -296,7 +298,7 @@ def draw_shares(curves: pl.DataFrame, looks: Looks, description: str, *, y_title
         "transform": [{"flatten": ["at", "mean", "low", "high"]}],
         "encoding": {
             "x": quantity(
-                "at", title="epoch", scale={"nice": False}, axis={"values": ticks, "format": "d"}
+                "at", title=x_title, scale={"nice": False}, axis={"values": ticks, "format": "d"}
             ),
             "color": nominal("series", scale=colour_scale(looks, order), legend=None),
         },

@@ -119,12 +119,13 @@ def build_curves(trial: Results) -> list[Part]:
 def _build_shares(trial: Results) -> list[Block]:
     """Build the figures of training and validation rows, epoch by epoch."""
     figures: list[Block] = []
-    for metric, title in (("accuracy", "accuracy"), ("cross_entropy", "cross-entropy")):
+    for metric in ("accuracy", "cross_entropy", "mse"):
         if not read_curves(trial, f"train_{metric}"):
-            continue  # Not of classes.
+            continue  # Classes have some, and numbers the others.
+        title = show_metric(metric)
         figure = Figure(
             f"train-and-validation-{make_name(metric)}",
-            f"Training and validation {title} per epoch",
+            f"Training and validation {title} per {find_unit(trial.runs)}",
             plots.train_and_validation(trial, metric),
             "The gap between the two shows how much better the model fits its training rows.",
         )

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from fairtrial.kinds.inits import constant, normal
 from fairtrial.kinds.noises import NOISES as REGISTERED
+from fairtrial.lab.stateful import StatefulDraws, draw_line
 from fairtrial.study.task import LineTask
-from fairtrial.training.stateful import StatefulDraws, draw_line
 
 # One row for each noise that the report drew: the noise as the report wrote it.
 NOISES = {

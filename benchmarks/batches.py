@@ -1,0 +1,105 @@
+"""Time mini-batches of numbers beside full-batch steps and the machine's matrix product.
+
+A line moves memory: each step reads and writes a residual of every lane and row, so its measure is
+residuals per second, beside those of full-batch steps. Many features multiply matrices, so their
+measure is the share of NumPy's float32 product. Times are processor times, medians of several
+turns, of epochs (steps) beyond those of a shorter run: python -m benchmarks.batches
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from fairtrial.data.synthetic.line import line_data, linear_data
+from fairtrial.study.recipe import Recipe
+from fairtrial.study.task import LinearTask, LineTask
+from fairtrial.training.stacked import Stack, train
+
+LOSSES = ("mse", "mae", "huber", "hybrid")
+N_ROWS, N_SEEDS, TURNS = 10_000, 8, 5
+BATCHES = (32, 128, 1000, N_ROWS)
+N_FEATURES, N_RATES, N_WIDE_SEEDS = 512, 64, 1
+
+
+def time_length(make: Callable[[int], Stack], short: int, more: int) -> float:
+    """Return the processor time of `more` epochs (steps) beyond a run of `short` ones."""
+    stacks = make(short), make(short + more)
+    gaps = []
+    for stack in stacks:
+        train(stack)  # Compiles.
+    for _ in range(TURNS):
+        times = []
+        for stack in stacks:
+            began = time.process_time()
+            train(stack)
+            times.append(time.process_time() - began)
+        gaps.append(times[1] - times[0])
+    return statistics.median(gaps) / more
+
+
+def make_lines(length: dict[str, int]) -> Stack:
+    """Make the lanes of four losses on lines of several seeds."""
+    task = LineTask(kind="line", rows=N_ROWS, test_rows=2)
+    rate = {"kind": "sgd", "learning_rate": 1e-3}
+    recipes = [
+        Recipe.model_validate({"loss": loss, "optimizer": rate, **length}) for loss in LOSSES
+    ]
+    seeds = range(N_SEEDS)
+    return Stack(recipes, [line_data(task, seed) for seed in seeds], list(seeds))
+
+
+def make_planes(length: dict[str, int]) -> Stack:
+    """Make lanes of many learning rates on many features."""
+    task = LinearTask(kind="linear", features=N_FEATURES, rows=N_ROWS, test_rows=2)
+    recipes = [
+        Recipe.model_validate(
+            {"loss": "mse", "optimizer": {"kind": "sgd", "learning_rate": float(rate)}, **length}
+        )
+        for rate in np.geomspace(1e-5, 1e-3, N_RATES)
+    ]
+    seeds = range(N_WIDE_SEEDS)
+    return Stack(recipes, [linear_data(task, seed) for seed in seeds], list(seeds))
+
+
+def measure_product() -> float:
+    """Return the processor time of one float32 operation in NumPy's matrix product."""
+    stream = np.random.default_rng(0)
+    X, W = (stream.random((2048, 2048), np.float32) for _ in range(2))
+    times = []
+    for _ in range(TURNS):
+        began = time.process_time()
+        X @ W
+        times.append(time.process_time() - began)
+    return statistics.median(times) / (2 * 2048**3)
+
+
+def run() -> None:
+    """Print both tables."""
+    residuals = N_ROWS * N_SEEDS * len(LOSSES)
+    full = time_length(lambda steps: make_lines({"steps": steps}), 20, 200)
+    print(f"line, full batch: {residuals / full / 1e6:,.0f} million residuals per second")
+    for size in BATCHES:
+        spent = time_length(
+            lambda epochs, size=size: make_lines({"epochs": epochs, "batch_size": size}), 2, 10
+        )
+        print(
+            f"line, batches of {size:,}, evaluated: {residuals / spent / 1e6:,.0f} million, "
+            f"{full / spent:.0%} of full batch"
+        )
+    operations, one = 4 * N_ROWS * N_FEATURES * N_RATES * N_WIDE_SEEDS, measure_product()
+    for size in BATCHES[1:]:
+        spent = time_length(
+            lambda epochs, size=size: make_planes({"epochs": epochs, "batch_size": size}), 2, 10
+        )
+        print(f"{N_FEATURES} features, batches of {size:,}: {operations * one / spent:.0%} of peak")
+
+
+if __name__ == "__main__":
+    from fairtrial.loading import load_tensorflow
+
+    load_tensorflow()
+    run()

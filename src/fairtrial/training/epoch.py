@@ -1,0 +1,394 @@
+"""The epoch, for every driver: order and lay out the rows, update, settle, evaluate, judge.
+
+A step on all rows, of a run whose rows are evaluated while it trains, is an epoch of one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from fairtrial.data.dataset import Dataset
+from fairtrial.data.split import Part, order_blocks, order_rows, split_parts
+from fairtrial.parameters import Parameters
+from fairtrial.study.recipe import Recipe
+from fairtrial.training.evaluation import (
+    assess,
+    choose_monitored,
+    evaluate,
+    hold,
+    hold_sets,
+    predict,
+    score_parts,
+)
+from fairtrial.training.hyperparameters import Kinds
+from fairtrial.training.lanes import NOISE_PIECE, PIECE
+from fairtrial.training.model import Numbers
+from fairtrial.training.noise import Draws, NamedDraws, draw_feature_noise, open_feature_noise
+from fairtrial.training.step import (
+    State,
+    include,
+    judge,
+    measure_classes,
+    measure_regression,
+    settle,
+    update,
+)
+from fairtrial.training.trace import Predictions, record_parameters
+
+# Makes a program of a function of tensors.
+Compile = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Epochs:
+    """The epochs of one run, or of all runs of a stack.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Any of the runs': they share rows, features, and batches.
+    datasets, seeds : sequence of Dataset, of int
+        One; for a stack of regressions S of them, alike in shape.
+    kinds, numbers : Kinds, Numbers
+        What the programs contain, and what they are given.
+    compiled : callable, optional
+        Makes the programs; without it every operation is eager.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        datasets: Sequence[Dataset],
+        seeds: Sequence[int],
+        kinds: Kinds,
+        numbers: Numbers,
+        compiled: Compile | None = None,
+    ):
+        self._kinds, self._numbers, self._seeds = kinds, numbers, seeds
+        self._in_steps = recipe.steps is not None
+        self.n_done = 0
+        # A stack of regressions has an axis for data sets, and one for the lanes of each.
+        self._has_sets = numbers["optimizer.learning_rate"].shape.rank == 2
+        splits = [
+            split_parts(dataset, recipe.validation, seed)
+            for dataset, seed in zip(datasets, seeds, strict=True)
+        ]
+        self._parts, self._train = splits[0], [split["train_"] for split in splits]
+        self._held = {
+            prefix: hold_sets([split[prefix] for split in splits]) if self._has_sets else hold(part)
+            for prefix, part in self._parts.items()
+        }
+        self._batch_size = recipe.count_batch_rows(len(self._train[0]))
+        self._n_batches = recipe.count_batches(len(self._train[0]))
+        self._rows: list[tuple[Any, ...]] = []
+        truths = [one.true_parameters for one in datasets if one.true_parameters is not None]
+        self._truth = stack_truths(truths) if self._has_sets else next(iter(truths), None)
+        self._is_regression, divisor = not datasets[0].n_classes, datasets[0].divisor
+        self._take_batches = compile_batches(kinds, self._batch_size, divisor, compiled)
+        self._evaluate = compile_evaluation(divisor, compiled)
+        self._predict = compile_prediction(divisor, compiled)
+
+    def take(
+        self, state: State, draws: Any, *, needs_mean: bool = True
+    ) -> tuple[State, dict[str, Any]]:  # fmt: skip
+        """Take one epoch of every lane that is still training.
+
+        Parameters
+        ----------
+        state : State
+            Before it.
+        draws : Draws or dict
+            Where injected noise comes from; for compiled programs the keys of `NamedDraws`.
+        needs_mean : bool
+            Whether a run may end with this epoch, so that the mean of its iterates is needed.
+
+        Returns
+        -------
+        state, values
+            The state after it, and what the curves show, (...) each. Runs by epochs are measured
+            after their epochs, and runs by steps before their steps, as their loss is.
+        """
+        self.n_done += 1
+        start, step = state, (self.n_done - 1) * self._n_batches
+        first, at = step, self.n_done - (1 if self._in_steps else 0)
+        total, rates = 0.0, []
+        for rows in self._lay_out():
+            places = map(tf.constant, (at, step, step - first if needs_mean else -1))
+            state, losses, rate = self._take_batches(
+                state, start, rows, self._numbers, draws, *places
+            )
+            step, total = step + rows[2].shape[0] // self._batch_size, total + losses
+            rates.append(rate)
+        loss = total / self._n_batches
+        measured = start.parameters if self._in_steps else state.parameters
+        scores = score_parts(self._evaluate, measured, self._held)
+        last = self._numbers["steps"] - 1 if self._in_steps else self._numbers["epochs"]
+        state = judge(
+            self._kinds, state, loss, self._numbers, at, last, measured,
+            choose_monitored(loss, scores, self._numbers),
+        )  # fmt: skip
+        values = {"loss": loss, "learning_rate": rates[0], **scores}
+        if self._is_regression:
+            values |= record_parameters(measured, self._truth)
+        return state, values
+
+    def assess(
+        self, parameters: Parameters, known: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Predictions]]:
+        """Measure parameters that a run may end with; nothing for numbers, whose metrics follow.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            Of all lanes.
+        known : dict of str to (...), optional
+            What `take` returned, if it measured these parameters.
+        """
+        if self._is_regression:
+            return {}, {}
+        if known is not None:
+            known = {name: known[name] for name in known if name not in ("loss", "learning_rate")}
+        return assess(
+            self._evaluate, self._predict, parameters, self._held, self._parts,
+            None if self._in_steps else known,
+        )  # fmt: skip
+
+    def _lay_out(self) -> Iterator[tuple[Any, ...]] | list[tuple[Any, ...]]:
+        if self._rows:
+            return self._rows
+        if self._in_steps:
+            orders = [np.arange(len(part)) for part in self._train]
+        else:
+            orders = [
+                order_epoch(part, seed, self.n_done)
+                for part, seed in zip(self._train, self._seeds, strict=True)
+            ]
+        noise = None
+        if self._kinds.list_injections("features"):
+            noise = open_feature_noise(self._seeds[0], self.n_done)
+        rows = lay_out_epoch(
+            self._train, orders, self._batch_size, noise,
+            has_sets=self._has_sets, is_numbered=bool(self._kinds.list_injections("targets")),
+        )  # fmt: skip
+        if self._in_steps and noise is None:  # All steps take the same rows.
+            self._rows = [*rows]
+            return self._rows
+        return rows
+
+
+def stack_truths(truths: Sequence[np.ndarray]) -> Any:
+    """Stack the true parameters of data sets, if there are any; (D + 1, S, 1)."""
+    return tf.constant(np.stack(truths, -1)[..., None], tf.float32) if truths else None
+
+
+# ------------------------------------------------------------------------------------ the programs
+
+
+def take_batches(
+    kinds: Kinds,
+    batch_size: int,
+    divisor: int,
+    state: State,
+    start: State,
+    rows: tuple[Any, ...],
+    numbers: Numbers,
+    draws: Draws,
+    at: Any,
+    first_step: Any,
+    n_before: Any,
+) -> tuple[State, Any, Any]:
+    """Take a step with each of some batches of an epoch.
+
+    Parameters
+    ----------
+    kinds : Kinds
+        What the program contains.
+    batch_size, divisor : int
+        Rows of a batch, and what their features are divided by.
+    state, start : State
+        Now, and at the start of the epoch.
+    rows : tuple of tensor
+        What `lay_out_epoch` gives.
+    numbers, draws : Numbers, Draws
+        As in `update`.
+    at, first_step : ()
+        The epoch, and the number of the first of these steps.
+    n_before : ()
+        Where means are kept, how many iterates of the epoch are in the mean already; -1 in an epoch
+        whose mean is not needed.
+
+    Returns
+    -------
+    state, losses, rate
+        The new state, the sum of the batches' losses, and the rate of the first batch; (...).
+    """
+    X, y = rows[:2]
+    measure = measure_classes if y.dtype.is_integer else measure_regression
+    n_batches = X.shape[-2] // batch_size
+
+    def take(number: Any, state: State, total: Any, first_rate: Any) -> Any:
+        features, *others = (
+            _cut(one, number * batch_size, batch_size, 2 if one.shape.rank == X.shape.rank else 1)
+            for one in rows
+        )
+        batch = (tf.cast(features, tf.float32) / divisor, *others)
+        state, loss, rate = update(
+            measure, kinds, state, batch, numbers, draws, first_step + number, at
+        )
+        return number + 1, state, total + loss, tf.where(number == 0, rate, first_rate)
+
+    def take_until(until: Any, number: Any, state: State, *sums: Any) -> Any:
+        return tf.while_loop(lambda number, *_: number < until, take, (number, state, *sums))
+
+    def take_and_include(number: Any, state: State, *sums: Any) -> Any:
+        # A loop in a loop, so that an epoch without a mean pays nothing for it.
+        until = tf.where(n_before < 0, n_batches, number + 1)
+        _, state, *sums = take_until(until, number, state, *sums)
+        return until, include(state, tf.maximum(n_before, 0) + number), *sums
+
+    begin = (tf.constant(0), state, *[tf.zeros(state.outcome.shape)] * 2)
+    if state.average:
+        _, state, total, first_rate = tf.while_loop(
+            lambda number, *_: number < n_batches, take_and_include, begin
+        )
+    else:
+        _, state, total, first_rate = take_until(n_batches, *begin)
+    return settle(state, start, at), total, first_rate
+
+
+def _cut(values: Any, first: Any, n_rows: int, n_from_last: int) -> Any:
+    """Cut rows out of values, whose axis of rows is counted from the last one."""
+    axis = values.shape.rank - n_from_last
+    sizes = [n_rows if place == axis else size for place, size in enumerate(values.shape)]
+    return tf.slice(values, [first if place == axis else 0 for place in range(len(sizes))], sizes)
+
+
+@lru_cache(maxsize=32)
+def compile_batches(
+    kinds: Kinds, batch_size: int, divisor: int, compiled: Compile | None
+) -> Callable[..., Any]:
+    """Make the program of `take_batches`, for runs of these kinds, any numbers, any shape.
+
+    A compiled one takes the keys of `NamedDraws` in the place of the draws.
+    """
+    if compiled is None:
+        return partial(take_batches, kinds, batch_size, divisor)
+
+    def run_batches(
+        state: State, start: State, rows: Any, numbers: Any, keys: Any, *places: Any
+    ) -> tuple[State, Any, Any]:
+        draws = NamedDraws(keys)
+        return take_batches(
+            kinds, batch_size, divisor, state, start, rows, numbers, draws, *places
+        )  # fmt: skip
+
+    return compiled(run_batches)
+
+
+@lru_cache(maxsize=8)
+def compile_evaluation(divisor: int, compiled: Compile | None) -> Callable[..., Any]:
+    """Make the program that evaluates all lanes on one part of the data."""
+
+    def run_evaluation(parameters: Parameters, X: Any, y: Any) -> dict[str, Any]:
+        return evaluate(parameters, X, y, divisor)
+
+    return compiled(run_evaluation) if compiled else run_evaluation
+
+
+@lru_cache(maxsize=8)
+def compile_prediction(divisor: int, compiled: Compile | None) -> Callable[..., Any]:
+    """Make the program of what all lanes predict for a block of rows."""
+
+    def run_prediction(parameters: Parameters, X: Any, labels: Any) -> tuple[Any, Any, Any]:
+        return predict(parameters, X, labels, divisor)
+
+    return compiled(run_prediction) if compiled else run_prediction
+
+
+# ---------------------------------------------------------------------------------------- the rows
+
+
+def order_epoch(part: Part, seed: int, epoch: int) -> np.ndarray:
+    """Shuffle the training rows for one epoch, the same for every recipe on these features.
+
+    Features in a file that is larger than `PIECE` are shuffled in blocks: a piece of the epoch then
+    has whole blocks of the file, which is read in long stretches.
+
+    Parameters
+    ----------
+    part : Part
+        The N training rows.
+    seed : int
+        The run's seed.
+    epoch : int
+        Counted from 1.
+
+    Returns
+    -------
+    (N,) of int
+        Positions in the part.
+    """
+    most = PIECE // (part.source.dtype.itemsize * part.source.shape[1])
+    if not isinstance(part.source, np.memmap) or len(part) <= most:
+        return order_rows(len(part), seed, epoch)
+    return order_blocks(len(part), most, seed, epoch)
+
+
+def lay_out_epoch(
+    parts: Sequence[Part],
+    orders: Sequence[np.ndarray],
+    batch_size: int,
+    noise: np.random.Generator | None = None,
+    *,
+    has_sets: bool = False,
+    is_numbered: bool = False,
+) -> Iterator[tuple[Any, ...]]:
+    """Yield rows in the epoch's order, in whole batches: all at once, or in pieces if too much.
+
+    Parameters
+    ----------
+    parts, orders : sequence of Part, of (N,)
+        The training rows of each data set, and their order.
+    batch_size : int
+        Rows of weight 0 fill up the last batch.
+    noise : Generator, optional
+        Of noise on the features.
+    has_sets : bool
+        Whether there is an axis for data sets.
+    is_numbered : bool
+        Whether the positions of the rows among the training rows are needed.
+
+    Yields
+    ------
+    X, y, weights, *more
+        (B, D), (B,) and (B,), with data sets (S, 1, B, D), (S, 1, B) and (B,); then the noise
+        (B, D), or the positions, like y.
+    """
+    n_rows, n_features = len(orders[0]), parts[0].source.shape[1]
+    n_filled = -n_rows % batch_size
+    rows = [np.concatenate([order, order[:1].repeat(n_filled)]) for order in orders]
+    weights = np.ones(n_rows + n_filled, np.float32)
+    weights[n_rows:] = 0.0
+    if noise is None:
+        most = PIECE // (len(parts) * parts[0].source.dtype.itemsize * n_features)
+    else:
+        most = NOISE_PIECE // (4 * n_features)
+    size = batch_size * max(most // batch_size, 1)
+
+    def join(values: list[np.ndarray]) -> Any:
+        return tf.constant(np.stack(values)[:, None] if has_sets else values[0])
+
+    for first in range(0, len(weights), size):
+        piece = slice(first, first + size)
+        X = [part.read(own[piece]) for part, own in zip(parts, rows, strict=True)]
+        y = [part.y[own[piece]] for part, own in zip(parts, rows, strict=True)]
+        more = []
+        if noise is not None:
+            more = [draw_feature_noise(noise, len(y[0]), n_features)]
+        elif is_numbered:
+            more = [join([own[piece] for own in rows])]
+        yield join(X), join(y), tf.constant(weights[piece]), *more
