@@ -43,6 +43,9 @@ class Kind(Generic[P]):
         A function of its settings: the sentence of a rule between them that is broken, or "".
     look : int or None
         The place in the palette of charts of what its series look like, the same in every chart.
+    switches : tuple of str
+        Settings that are numbers and off at their default, 0: a program has operations for them
+        only where a lane sets them. Where none does, the function gets the default itself.
     """
 
     family: ClassVar[Any]  # registry.Family
@@ -56,6 +59,7 @@ class Kind(Generic[P]):
     also: str = ""
     rule: Callable[..., str] | None = None
     look: int | None = None
+    switches: tuple[str, ...] = ()
     settings: type[KindSettings] = field(init=False)
     numbers: tuple[str, ...] = field(init=False)
     words: tuple[str, ...] = field(init=False)
@@ -77,6 +81,10 @@ class Kind(Generic[P]):
         odd = [name for name in given if name not in self.numbers + self.words]
         if self.compiled and odd:
             raise refuse(self.function, f"its setting {odd[0]} must be a number, a bool or a word")
+        for name in self.switches:
+            if name not in self.numbers or self.settings.model_fields[name].default != 0:
+                reason = f"its switch {name!r} must be a setting with the default 0.0"
+                raise refuse(self.function, reason)
         self.check_facts({*known})
 
     @property
@@ -153,12 +161,20 @@ class Variant(NamedTuple):
 
     kind: Any  # Kind, with the facts of its family
     chosen: tuple[tuple[str, Any], ...] = ()
+    on: tuple[str, ...] = ()  # of its switches
 
     @property
     def key(self) -> str:
         """What the names of its numbers begin with."""
         words = "".join(f",{name}={value}" for name, value in self.chosen)
+        words += "".join(f",{name}" for name in self.on)
         return f"{self.kind.family.name}.{self.kind.name}{words}"
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The numbers that its function is given."""
+        off = {*self.kind.switches} - {*self.on}
+        return tuple(name for name in self.kind.numbers if name not in off)
 
     @property
     def use(self) -> str:
@@ -184,7 +200,7 @@ class Variant(NamedTuple):
         spread : callable
             Makes a number per lane meet the data.
         """
-        own = {name: spread(numbers[f"{self.key}.{name}"]) for name in self.kind.numbers}
+        own = {name: spread(numbers[f"{self.key}.{name}"]) for name in self.numbers}
         return self.kind.function(*data, **dict(self.chosen), **own)
 
 
@@ -204,7 +220,8 @@ class KindSettings(Settings):
     def variant(self) -> Variant:
         """What a program that trains it must contain."""
         chosen = tuple((name, getattr(self, name)) for name in self.definition.words)
-        return Variant(self.definition, chosen)
+        on = tuple(name for name in self.definition.switches if getattr(self, name))
+        return Variant(self.definition, chosen, on)
 
     @property
     def numbers(self) -> dict[str, Any]:
@@ -219,7 +236,7 @@ class KindSettings(Settings):
 
     @property
     def _own_numbers(self) -> tuple[str, ...]:
-        return self.definition.numbers
+        return self.variant.numbers
 
     def ask(self, fact: Any, *data: Any) -> Any:
         """Return a fact of the kind that may be a function of data and of some of its settings."""

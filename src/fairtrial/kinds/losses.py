@@ -134,6 +134,7 @@ def loss(
     label: str = ...,
     also: str = ...,
     look: int | None = ...,
+    switches: tuple[str, ...] = ...,
 ) -> Callable[[Callable[Concatenate[Any, P], Any]], Loss[P]]: ...
 def loss(function: Any = None, /, **facts: Any) -> Any:
     """Make a loss on numbers of a function of the residual; the facts are those of `Loss`.

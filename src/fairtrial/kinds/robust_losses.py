@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from fairtrial.kinds.losses import loss
+from fairtrial.kinds.losses import Pieces, loss
 from fairtrial.kinds.tensors import tf
-from fairtrial.settings.base import NonNegative, Positive
+from fairtrial.settings.base import NonNegative, Number, Positive
 
 Tau = Annotated[float, Field(gt=0, lt=1)]
 NOT_SEARCHED = "the exact minimiser of its loss is not searched for"
@@ -128,3 +128,43 @@ def welsch(residual: Any, *, scale: Positive = 3.0) -> Any:
     """
     size = tf.minimum(tf.abs(residual) / scale, 20.0)  # Beyond it the exponential is 0.
     return -scale * scale / 2.0 * tf.math.expm1(-size * size)
+
+
+@loss(
+    minimiser=lambda shape, scale: (
+        Pieces(0.5, 0.0, 0.0) if shape == 2.0 else NOT_SEARCHED if shape >= 1.0 else MANY
+    ),
+    label="Barron",
+    also="generalloss generalrobustloss adaptiveloss charbonnier gemanmcclure",
+)
+def barron(residual: Any, *, shape: Number = 1.0, scale: Positive = 1.0) -> Any:
+    """Barron's general loss, in squared target units: `shape` makes it robust.
+
+    It is scale² |a - 2| / a (((e/scale)² / |a - 2| + 1)^(a/2) - 1), where a is `shape`: e²/2 at 2,
+    a smooth Huber loss (Charbonnier) at 1, Cauchy's at 0, Geman and McClure's at -2, and Welsch's
+    as a falls without limit (write -1e30). `scale` is in target units. The loss is about e²/2 near
+    0: it is Barron's times scale², as the other losses with a scale. Below 1 it may have several
+    minima.
+
+    References
+    ----------
+    Barron (2019), arXiv:1701.03077, equations 8 and 13.
+    """
+    shape = tf.cast(shape, residual.dtype)
+    one, width = tf.ones_like(shape), tf.abs(shape - 2.0)
+    is_square, is_log = width == 0, tf.abs(shape) < 1e-6
+    # Harmless numbers in the branches that are not taken, which would divide by 0.
+    width = tf.where(is_square, one, width)
+    power = tf.where(is_log, one, shape)
+    share = residual / scale
+    # Two forms of log(1 + share² / width): neither squares what is large.
+    size = tf.abs(share) / tf.sqrt(width)
+    near, far = tf.minimum(size, 1.0), tf.maximum(size, 1.0)
+    large = 2.0 * tf.math.log(far) + tf.math.log1p(1.0 / far / far)
+    logarithm = tf.where(size < 1.0, tf.math.log1p(near * near), large)
+    # Where the square is taken, its growth is without limit and its slope is not used.
+    exponent = tf.where(is_square, tf.zeros_like(logarithm), power / 2.0 * logarithm)
+    general = width / power * tf.math.expm1(exponent)
+    square = tf.square(tf.where(is_square, share, tf.zeros_like(share))) / 2.0
+    curve = tf.where(is_log, logarithm, tf.where(is_square, square, general))
+    return scale * scale * curve
