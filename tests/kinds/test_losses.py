@@ -177,8 +177,10 @@ def test_program_has_no_label_smoothing_that_no_lane_uses():
         )
         for each in (0.0, 0.1)
     )
-    assert [one.key for one in list_kinds([plain]).losses] == ["loss.cross_entropy"]
-    assert not [name for name in make_numbers([plain], ()) if "smoothing" in name]
+    assert [one.key for one in list_kinds([plain]).losses] == [
+        "loss.cross_entropy,label_smoothing=0.0"
+    ]
+    assert not [name for name in make_numbers([plain], ()) if name.endswith(".label_smoothing")]
     assert len(list_kinds([plain, smooth]).losses) == 2
 
 

@@ -350,6 +350,7 @@ def _name_objective(pairs: Pairs) -> str:
         "penalty": "the penalty",
         "validation": "the split",
         "features": "the features",
+        "standardise": "the unit of the targets",
     }
     differ: dict[str, None] = {}
     for one, other in pairs.arms:

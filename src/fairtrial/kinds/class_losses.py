@@ -17,7 +17,7 @@ from fairtrial.kinds.losses import (
     Terms,
 )
 from fairtrial.kinds.registry import decorate
-from fairtrial.kinds.tensors import tf
+from fairtrial.kinds.tensors import is_off, tf
 from fairtrial.settings.base import NonNegative
 
 P = ParamSpec("P")
@@ -59,7 +59,7 @@ def class_loss(
     label: str = ...,
     also: str = ...,
     look: int | None = ...,
-    switches: tuple[str, ...] = ...,
+    off_at_zero: tuple[str, ...] = ...,
 ) -> Callable[[Callable[Concatenate[Any, Any, P], Any]], ClassLoss[P]]: ...
 def class_loss(function: Any = None, /, **facts: Any) -> Any:
     """Make a loss on classes of a function of logits and labels; the facts are `ClassLoss`'s.
@@ -77,7 +77,7 @@ def class_loss(function: Any = None, /, **facts: Any) -> Any:
     minimiser=lambda label_smoothing: NOT_SEARCHED if label_smoothing else CrossEntropy(),
     label="cross-entropy",
     also="logloss softmax nll categoricalcrossentropy sparsecategoricalcrossentropy ce",
-    switches=("label_smoothing",),
+    off_at_zero=("label_smoothing",),
 )
 def cross_entropy(
     logits: Any, labels: Any, *, label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -98,7 +98,7 @@ def cross_entropy(
     one_hot = tf.one_hot(labels, logits.shape[1], dtype=logits.dtype)
     one_hot = tf.reshape(one_hot, (-1, logits.shape[1], *[1] * n_lane_axes))
     own = tf.reduce_sum(shifted * one_hot, 1)
-    if not isinstance(label_smoothing, float) or label_smoothing:
+    if not is_off(label_smoothing):
         own += label_smoothing * (tf.reduce_mean(shifted, 1) - own)
     return tf.math.log(tf.reduce_sum(tf.exp(shifted), 1)) - own
 

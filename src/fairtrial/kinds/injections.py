@@ -35,7 +35,7 @@ class InjectionSettings(KindSettings):
     @property
     def _own_numbers(self) -> tuple[str, ...]:
         more = ("every",) if "every" in type(self).model_fields else ()
-        return (*self.variant.numbers, *more)
+        return (*self.definition.numbers, *more)
 
     @property
     def interval(self) -> int:

@@ -18,6 +18,10 @@ from fairtrial.kinds.registry import Family, decorate
 from fairtrial.kinds.signature import refuse
 from fairtrial.kinds.tensors import tf
 from fairtrial.settings.base import Positive
+from fairtrial.settings.lengths import Distance, Length, TimesMad
+
+# What functions of losses annotate their settings with.
+__all__ = ["Distance", "Length", "Positive", "TimesMad"]
 
 P = ParamSpec("P")
 
@@ -50,14 +54,22 @@ class AnyLossSettings(KindSettings):
         return self.ask(self.definition.minimiser)
 
     @property
+    def has_minimiser(self) -> bool:
+        """Whether an exact minimiser is known, also of a loss that is relative to the data."""
+        return not isinstance(self.resolve(1.0).minimiser, str)
+
+    @property
     def slope_bound(self) -> float | None:
-        """The largest slope that it has; None if there is no bound."""
-        return self.ask(self.definition.slope_bound)
+        """The largest slope that it has; None if there is no bound, or before it is resolved."""
+        return None if self.is_relative else self.ask(self.definition.slope_bound)
 
     @property
     def knee(self) -> float | None:
-        """The residual at which it turns from half of a square into a straight line, if it does."""
-        return self.ask(self.definition.knee)
+        """The residual at which it turns from half of a square into a straight line, if it does.
+
+        None before it is resolved.
+        """
+        return None if self.is_relative else self.ask(self.definition.knee)
 
     @property
     def terms(self) -> Terms:
@@ -134,7 +146,7 @@ def loss(
     label: str = ...,
     also: str = ...,
     look: int | None = ...,
-    switches: tuple[str, ...] = ...,
+    off_at_zero: tuple[str, ...] = ...,
 ) -> Callable[[Callable[Concatenate[Any, P], Any]], Loss[P]]: ...
 def loss(function: Any = None, /, **facts: Any) -> Any:
     """Make a loss on numbers of a function of the residual; the facts are those of `Loss`.
@@ -201,7 +213,7 @@ def mae(residual: Any) -> Any:
     label="Huber",
     look=2,
 )
-def huber(residual: Any, *, delta: Positive = 1.0) -> Any:
+def huber(residual: Any, *, delta: Length = 1.0) -> Any:
     """Huber's loss: quadratic within `delta` (target units), linear beyond.
 
     It is e²/2 within delta and delta (|e| - delta/2) beyond, in squared target units. Written with

@@ -12,7 +12,8 @@ from pydantic import Field
 
 from fairtrial.kinds.losses import Pieces, loss
 from fairtrial.kinds.tensors import tf
-from fairtrial.settings.base import NonNegative, Number, Positive
+from fairtrial.settings.base import Number
+from fairtrial.settings.lengths import Distance, Length
 
 Tau = Annotated[float, Field(gt=0, lt=1)]
 NOT_SEARCHED = "the exact minimiser of its loss is not searched for"
@@ -61,7 +62,7 @@ def quantile(residual: Any, *, tau: Tau = 0.5) -> Any:
     label="epsilon-insensitive",
     also="svr epsiloninsensitiveloss",
 )
-def epsilon_insensitive(residual: Any, *, epsilon: NonNegative = 0.1) -> Any:
+def epsilon_insensitive(residual: Any, *, epsilon: Distance = 0.1) -> Any:
     """Absolute error beyond `epsilon`, 0 within; both in target units.
 
     References
@@ -77,7 +78,7 @@ def epsilon_insensitive(residual: Any, *, epsilon: NonNegative = 0.1) -> Any:
     label="Tukey",
     also="bisquare biweight tukeybiweight",
 )
-def tukey(residual: Any, *, c: Positive = 4.685) -> Any:
+def tukey(residual: Any, *, c: Length = 4.685) -> Any:
     """Tukey's biweight: about e²/2 near 0, constant beyond `c` (target units).
 
     It is c²/6 (1 - (1 - (e/c)²)³) within c and c²/6 beyond, in squared target units. Residuals
@@ -93,7 +94,7 @@ def tukey(residual: Any, *, c: Positive = 4.685) -> Any:
 
 
 @loss(minimiser=MANY, slope_bound=lambda scale: scale / 2.0, label="Cauchy", also="lorentzian")
-def cauchy(residual: Any, *, scale: Positive = 1.0) -> Any:
+def cauchy(residual: Any, *, scale: Length = 1.0) -> Any:
     """Cauchy's loss: scale²/2 log(1 + (e/scale)²), in squared target units.
 
     `scale` is in target units. The slope falls beyond it, so the loss may have several minima.
@@ -116,7 +117,7 @@ def cauchy(residual: Any, *, scale: Positive = 1.0) -> Any:
     label="Welsch",
     also="leclerc correntropy",
 )
-def welsch(residual: Any, *, scale: Positive = 3.0) -> Any:
+def welsch(residual: Any, *, scale: Length = 3.0) -> Any:
     """Welsch's loss: scale²/2 (1 - exp(-(e/scale)²)), in squared target units.
 
     `scale` is in target units. It is about e²/2 near 0 and constant far from it, so the loss may
@@ -137,7 +138,7 @@ def welsch(residual: Any, *, scale: Positive = 3.0) -> Any:
     label="Barron",
     also="generalloss generalrobustloss adaptiveloss charbonnier gemanmcclure",
 )
-def barron(residual: Any, *, shape: Number = 1.0, scale: Positive = 1.0) -> Any:
+def barron(residual: Any, *, shape: Number = 1.0, scale: Length = 1.0) -> Any:
     """Barron's general loss, in squared target units: `shape` makes it robust.
 
     It is scale² |a - 2| / a (((e/scale)² / |a - 2| + 1)^(a/2) - 1), where a is `shape`: e²/2 at 2,

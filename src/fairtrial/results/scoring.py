@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from sklearn.metrics import f1_score
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import Part, split_parts
+from fairtrial.data.targets import AS_THEY_COME, TargetUnit, resolve_recipe, standardise_targets
 from fairtrial.kinds.optimizers import sgd
 from fairtrial.optimum import Optimum, find_optimum, measure_objective
 from fairtrial.study.recipe import Recipe
@@ -63,9 +65,17 @@ class Scorer:
         """Find the minimiser of what a recipe minimises on the training rows, once."""
         objective = keep_objective(recipe)
         if objective not in self._optima:
-            X, y = self._parts["train_"]
-            self._optima[objective] = find_optimum(objective, X, y, self.dataset.n_classes)
+            (X, y), (stated, unit) = self._parts["train_"], self._state(objective)
+            y = y if unit == AS_THEY_COME else unit.apply(y)
+            found = find_optimum(stated, X, y, self.dataset.n_classes)
+            W, b = unit.restore(found.W, found.b)
+            self._optima[objective] = replace(found, W=W, b=b)
         return self._optima[objective]
+
+    def _state(self, recipe: Recipe) -> tuple[Recipe, TargetUnit]:
+        """Return a recipe with numbers for all that is relative to the data, and its unit."""
+        dataset, unit = standardise_targets(recipe, self.dataset, self._seed)
+        return resolve_recipe(recipe, dataset, self._seed), unit
 
     def measure_run(self, trace: Trace, recipe: Recipe) -> Metrics:
         """Measure what a run left.
@@ -157,17 +167,25 @@ class Scorer:
             )
         optimum = self.find_optimum(recipe)
         X, y = self._parts["train_"]
-        if isinstance(recipe.loss.minimiser, str):
+        stated, unit = self._state(recipe)
+        if isinstance(stated.loss.minimiser, str):
             return None
-        last = measure_objective(recipe, X, y, trace.W, trace.b)
+        y = y if unit == AS_THEY_COME else unit.apply(y)
+        last = measure_objective(stated, X, y, *unit.convert(trace.W, trace.b))
         gaps = np.append(trace.curves["loss"][1], last) - optimum.objective
         return count_to_tolerance(gaps, TOLERANCE * gaps[0])
 
 
 def keep_objective(recipe: Recipe) -> Recipe:
-    """Keep of a recipe what decides its minimum: loss, penalty, rows and features."""
+    """Keep of a recipe what decides its minimum: loss, penalty, rows, features, unit of targets.
+
+    Where the loss is relative to the data, the start decides it too.
+    """
+    start = {"init": recipe.init} if recipe.loss.is_relative else {}
     return Recipe(
+        **start,
         loss=recipe.loss,
+        standardise=recipe.standardise,
         penalty=recipe.penalty,
         validation=recipe.validation,
         features=recipe.features,

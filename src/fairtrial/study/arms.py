@@ -21,6 +21,7 @@ from fairtrial.settings.plain import dump_given
 from fairtrial.study.baseline import AnyBaseline, BaselineEntry, BaselineSettings
 from fairtrial.study.features import AS_THEY_COME, AnyFeatures, find_misfits
 from fairtrial.study.recipe import Recipe
+from fairtrial.study.targets import find_misfits_of_targets
 from fairtrial.study.task import (
     IMAGE_SHAPES,
     AnyTask,
@@ -375,6 +376,14 @@ def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
     """Yield a complaint for each setting of the recipe that the task cannot have."""
     on_classes = has_classes(task)
     name = f"a {task.problem} table" if isinstance(task, TableTask) else task.kind
+    for setting, text in find_misfits_of_targets(recipe, name, on_classes):
+        yield _conflict(setting, text)
+    yield from _find_conflicts(task, recipe, name, on_classes)
+
+
+def _find_conflicts(
+    task: AnyTask, recipe: Recipe, name: str, on_classes: bool
+) -> Iterator[Complaint]:
     loss = f"recipe.loss = {recipe.loss.kind!r}, but"
     if not isinstance(task, ImagesTask):  # The size of these is known once they are read.
         for setting, text in find_misfits(recipe.features, name, IMAGE_SHAPES.get(task.kind)):

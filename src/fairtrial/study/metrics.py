@@ -161,6 +161,6 @@ def list_metrics(task: AnyTask, recipe: Recipe | AnyBaseline) -> list[str]:
     if task.kind in SYNTHETIC_TASKS and recipe.features == AS_THEY_COME:
         return [*REGRESSION, *TRUTH, *TO_TOLERANCE, *WAY]
     # Where noise is put on a table's targets, the training loss is not the objective.
-    is_known = not recipe.noise.data and not isinstance(recipe.loss.minimiser, str)
+    is_known = not recipe.noise.data and recipe.loss.has_minimiser
     to_tolerance = TO_TOLERANCE if is_known else {}
     return [*REGRESSION, *to_tolerance, *RATE, *LOSS_FLUCTUATION]

@@ -100,6 +100,13 @@ class Recipe(Settings):
     noise: InjectedNoise = InjectedNoise()
     penalty: Penalty = Penalty()
     features: Features = AS_THEY_COME
+    standardise: bool = Field(
+        default=False,
+        description="Train on targets minus their mean over their standard deviation (of the "
+        "training rows). Start, learning rate, penalty, noise on the targets and the lengths of "
+        "the loss are then in standard deviations, and so are losses; parameters and metrics are "
+        "in target units. Numbers only.",
+    )
 
     @property
     def schedules(self) -> list[ScheduleSettings]:

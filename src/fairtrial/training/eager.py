@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import split_parts, split_rows
+from fairtrial.data.targets import resolve_recipe, standardise_targets
 from fairtrial.kinds.schedules import schedule_rate
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.study.recipe import Recipe
@@ -52,6 +53,7 @@ from fairtrial.training.trace import (
     find_first,
     make_trace,
     record_parameters,
+    restore_unit,
 )
 
 
@@ -73,7 +75,7 @@ def train(
     seed : int
         The run's seed.
     start : Parameters, optional
-        Where to start instead of the recipe's init.
+        Where to start instead of the recipe's init; in the unit of training.
     draws : Draws, optional
         Where injected noise comes from, instead of the seed's named streams.
 
@@ -82,16 +84,19 @@ def train(
     Trace
         With every step's (epoch's) values, and with the mean of the last iterates.
     """
+    dataset, unit = standardise_targets(recipe, dataset, seed)
     kinds, numbers, state, draws = begin(recipe, dataset, seed, start, draws)
     if recipe.steps is not None:
-        return _train_full_batch(recipe, dataset, kinds, state, numbers, draws)
-    return _train_epochs(recipe, dataset, seed, kinds, state, numbers, draws)
+        trace = _train_full_batch(recipe, dataset, kinds, state, numbers, draws)
+    else:
+        trace = _train_epochs(recipe, dataset, seed, kinds, state, numbers, draws)
+    return restore_unit(trace, unit)
 
 
 def begin(
     recipe: Recipe, dataset: Dataset, seed: int, start: Parameters | None, draws: Draws | None
 ) -> tuple[Kinds, dict[str, Any], State, Draws]:
-    """Make what the steps of one run need; parameters as in `train`.
+    """Make what the steps of one run need; parameters as in `train`, targets in its unit.
 
     Returns
     -------
@@ -102,6 +107,7 @@ def begin(
     start = Parameters(*map(tf.convert_to_tensor, start))
     n_rows = len(split_rows(len(dataset.y), recipe.validation, seed)[0])
     n_batches = -(-n_rows // (recipe.batch_size or n_rows))
+    recipe = resolve_recipe(recipe, dataset, seed)
     kinds = list_kinds([recipe])._replace(averages=True)
     numbers = make_numbers([recipe], (), n_batches)
     state = init_state(kinds, start, numbers, len(dataset.y))

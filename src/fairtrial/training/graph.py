@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
+from fairtrial.data.targets import standardise_targets
 from fairtrial.kinds.schedules import schedule_rate
 from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import Recipe
@@ -23,7 +24,7 @@ from fairtrial.training import eager
 from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.noise import Draws, NamedDraws
 from fairtrial.training.step import State, take_step
-from fairtrial.training.trace import TRAINING, Trace
+from fairtrial.training.trace import TRAINING, Trace, restore_unit
 
 # What a call may take, so that Ctrl-C is heeded at once: rows times steps, and steps.
 MOST_ROWS = 1_000_000
@@ -51,6 +52,7 @@ def train(
     Trace
         With every step's values.
     """
+    dataset, unit = standardise_targets(recipe, dataset, seed)
     kinds, numbers, state, draws = eager.begin(recipe, dataset, seed, start, draws)
     batch = (tf.constant(dataset.X), tf.constant(dataset.y))
     most = max(1, min(MOST_STEPS, MOST_ROWS // len(dataset.y)))
@@ -70,7 +72,9 @@ def train(
             pieces.append([value.numpy()[: int(n_taken)] for value in values])
             step += int(n_taken)
     losses, rates, W, b = (np.concatenate(values) for values in zip(*pieces, strict=True))
-    return eager.trace_steps(recipe, dataset, state, numbers, losses, rates, Parameters(W.T, b))
+    path = Parameters(W.T, b)
+    trace = eager.trace_steps(recipe, dataset, state, numbers, losses, rates, path)
+    return restore_unit(trace, unit)
 
 
 @lru_cache(maxsize=32)

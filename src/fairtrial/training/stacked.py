@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import Part, split_parts
+from fairtrial.data.targets import resolve_recipe, standardise_targets
 from fairtrial.kinds.schedules import schedule_rate
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.study.recipe import Recipe
@@ -47,7 +48,7 @@ from fairtrial.training.step import (
     take_step,
     update,
 )
-from fairtrial.training.trace import TRAINING, Trace, record_parameters
+from fairtrial.training.trace import TRAINING, Trace, record_parameters, restore_unit
 from fairtrial.training.xla import compile_program
 
 Progress = Callable[[int, int], None]
@@ -60,7 +61,7 @@ class Stack:
     Attributes
     ----------
     recipes : sequence of Recipe
-        R of them, the runs on each data set.
+        R of them, the runs on each data set; all standardise the targets, or none.
     datasets : sequence of Dataset
         S of them, alike in shape; one for runs in epochs.
     seeds : sequence of int
@@ -99,9 +100,19 @@ def train(stack: Stack, progress: Progress = lambda lanes, at: None) -> list[lis
     S lists of R Trace
         For each data set the traces of its runs.
     """
+    pairs = [
+        standardise_targets(stack.recipes[0], dataset, seed)
+        for dataset, seed in zip(stack.datasets, stack.seeds, strict=True)
+    ]
+    stack = replace(stack, datasets=[dataset for dataset, _ in pairs])
     if stack.recipes[0].steps is not None:
-        return _train_full_batch(stack, progress)
-    return [_train_epochs(stack, progress)]
+        rows = _train_full_batch(stack, progress)
+    else:
+        rows = [_train_epochs(stack, progress)]
+    return [
+        [restore_unit(trace, unit) for trace in row]
+        for row, (_, unit) in zip(rows, pairs, strict=True)
+    ]
 
 
 # ------------------------------------------------------------------------------------- full batch
@@ -155,7 +166,11 @@ def _train_full_batch(stack: Stack, progress: Progress) -> list[list[Trace]]:
     longest, places = share_lanes(stack.recipes)
     n_sets, n_features = len(stack.datasets), stack.datasets[0].X.shape[1]
     lanes = (n_sets, len(longest))
-    recipes = [recipe for _ in stack.datasets for recipe in longest]
+    recipes = [
+        resolve_recipe(recipe, dataset, seed)
+        for dataset, seed in zip(stack.datasets, stack.seeds, strict=True)
+        for recipe in longest
+    ]
     kinds, numbers = stack.kinds, make_numbers(recipes, lanes)
     starts = [
         draw_init(recipe.init, n_features, 0, seed) for seed in stack.seeds for recipe in longest
@@ -307,6 +322,7 @@ def compile_prediction(divisor: int) -> Callable[..., Any]:
 def _train_epochs(stack: Stack, progress: Progress) -> list[Trace]:
     (dataset,), (seed,) = stack.datasets, stack.seeds
     recipes, places = share_lanes(stack.recipes)
+    recipes = [resolve_recipe(recipe, dataset, seed) for recipe in recipes]
     parts = split_parts(dataset, recipes[0].validation, seed)
     train_rows = parts["train_"]
     batch_size = min(recipes[0].batch_size or len(train_rows), len(train_rows))

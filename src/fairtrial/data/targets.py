@@ -1,0 +1,117 @@
+"""Targets as a run sees them: their unit, and what a recipe says relative to them, in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from fairtrial.data.dataset import Dataset
+from fairtrial.data.split import split_rows
+from fairtrial.errors import InputError
+from fairtrial.parameters import draw_init
+from fairtrial.study.recipe import Recipe
+
+# The standard deviation of normal numbers over their median absolute deviation.
+NORMAL_PER_MAD = 1.482602218505602
+
+
+class TargetUnit(NamedTuple):
+    """What targets are measured in while training: from `centre`, in units of `size`."""
+
+    centre: float = 0.0
+    size: float = 1.0
+
+    def apply(self, y: np.ndarray) -> np.ndarray:
+        """Return targets (N,) in this unit, float32 as in training."""
+        return ((np.asarray(y, np.float64) - self.centre) / self.size).astype(np.float32)
+
+    def convert(self, W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return parameters for targets in this unit, of those for targets as they come."""
+        return np.asarray(W) / self.size, (np.asarray(b) - self.centre) / self.size
+
+    def restore(self, W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return parameters for targets as they come, of those for targets in this unit."""
+        return np.asarray(W) * self.size, np.asarray(b) * self.size + self.centre
+
+
+AS_THEY_COME = TargetUnit()
+
+
+def standardise_targets(
+    recipe: Recipe, dataset: Dataset, seed: int
+) -> tuple[Dataset, TargetUnit]:  # fmt: skip
+    """Standardise the targets of a data set by its training rows, if the recipe says so.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its `standardise` and `validation` matter.
+    dataset : Dataset
+        In the user's unit.
+    seed : int
+        The run's seed, for the rows that are held out.
+
+    Returns
+    -------
+    dataset, unit
+        The data set that the run trains on, its true parameters in the same unit, and that unit.
+    """
+    if not recipe.standardise:
+        return dataset, AS_THEY_COME
+    y = dataset.y[split_rows(len(dataset.y), recipe.validation, seed)[0]].astype(np.float64)
+    unit = TargetUnit(float(y.mean()), float(y.std()) or 1.0)
+    truth = dataset.true_parameters
+    if truth is not None:
+        truth = np.append(*unit.convert(truth[:-1], truth[-1]))
+    y, test_y = unit.apply(dataset.y), unit.apply(dataset.test_y)
+    return replace(dataset, y=y, test_y=test_y, true_parameters=truth), unit
+
+
+def resolve_recipe(recipe: Recipe, dataset: Dataset, seed: int) -> Recipe:
+    """Put numbers in the place of all that a recipe says relative to the data.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    dataset : Dataset
+        As the run trains on it: with targets in the unit of training.
+    seed : int
+        The run's seed, for its start and the rows that are held out.
+
+    Returns
+    -------
+    Recipe
+        The same one where nothing is relative.
+
+    Raises
+    ------
+    InputError
+        If the residuals have no spread.
+    """
+    if not recipe.loss.is_relative:
+        return recipe
+    spread = measure_start(recipe, dataset, seed)
+    return recipe.model_copy(update={"loss": recipe.loss.resolve(spread)})
+
+
+def measure_start(recipe: Recipe, dataset: Dataset, seed: int) -> float:
+    """Measure the spread of the residuals at the start of a run, in the unit of its targets.
+
+    Raises
+    ------
+    InputError
+        If it is 0.
+    """
+    rows = split_rows(len(dataset.y), recipe.validation, seed)[0]
+    W, b = draw_init(recipe.init, dataset.X.shape[1], 0, seed)
+    residual = dataset.y[rows] - dataset.X[rows].astype(np.float64) @ W - b
+    spread = NORMAL_PER_MAD * float(np.median(np.abs(residual - np.median(residual))))
+    if not spread > 0.0:
+        raise InputError(
+            f"recipe.loss says times_mad, but with seed {seed} at least half of the residuals at "
+            "the start are equal, so their median absolute deviation is 0: give the loss a number "
+            "in target units."
+        )
+    return spread
