@@ -57,8 +57,7 @@ def find_reach(arm: Arm, seeds: list[int], minima: list[Minimum]) -> Reach | Non
         bound is None
         or moved
         or recipe.standardise
-        or recipe.penalty.l1
-        or recipe.penalty.l2
+        or not recipe.penalty.is_none
         or recipe.steps is None
     ):
         return None

@@ -134,8 +134,7 @@ def measure_objective(
     Returns
     -------
     float
-        Mean loss over the rows, plus l2 times the sum of squared weights, plus l1 times the sum of
-        absolute weights.
+        Mean loss over the rows, plus the penalty on squared and on absolute weights.
     """
     W = np.asarray(W, float)
     prediction = np.asarray(X, float) @ W + np.asarray(b, float)
@@ -145,4 +144,6 @@ def measure_objective(
     else:
         losses = measure_rows(recipe.loss, np.asarray(y, float) - prediction)
     penalty = recipe.penalty
-    return float(losses.mean() + penalty.l2 * (W**2).sum() + penalty.l1 * np.abs(W).sum())
+    return float(
+        losses.mean() + penalty.on_squares * (W**2).sum() + penalty.on_sizes * np.abs(W).sum()
+    )

@@ -69,10 +69,10 @@ def state_rows(
     a, c, width = pieces
     slope = 2.0 * a * spread + c * (min(spread / width, 1.0) if width else 1.0)
     N, P = standard.A.shape
-    n_more = P - 1 if penalty.l1 or penalty.l2 else 0
+    n_more = 0 if penalty.is_none else P - 1
     # Residuals of penalty rows are weights of the standard features, in the unit of y.
-    l2 = penalty.l2 / standard.size[:n_more] ** 2
-    l1 = penalty.l1 / standard.size[:n_more]
+    l2 = penalty.on_squares / standard.size[:n_more] ** 2
+    l1 = penalty.on_sizes / standard.size[:n_more]
     return Rows(
         A=np.vstack([standard.A, np.eye(P)[:n_more]]),
         y=np.concatenate([y, np.zeros(n_more)]),

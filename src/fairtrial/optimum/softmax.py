@@ -134,19 +134,19 @@ def solve_softmax(
     if (np.bincount(y, minlength=K) == 0).any():
         return Point(np.zeros((X.shape[1], K)), np.zeros(K), np.inf, TOLERANCE, ABSENT)
     # This scale makes curvatures about equal: between unit features and unit penalties.
-    scale = np.append(np.sqrt(standard.size**2 + 20.0 * penalty.l2), 1.0)[:, None]
+    scale = np.append(np.sqrt(standard.size**2 + 20.0 * penalty.on_squares), 1.0)[:, None]
     size = np.append(standard.size, 1.0)[:, None]
     on_weights = np.append(np.ones(X.shape[1]), 0.0)[:, None]
     problem = Softmax(
         A=standard.A * (size / scale).T,
         y=y,
         n_classes=K,
-        l2=penalty.l2 * on_weights / scale**2,
-        penalised=bool(penalty.l1 or penalty.l2),
+        l2=penalty.on_squares * on_weights / scale**2,
+        penalised=not penalty.is_none,
         clock=clock,
         latest=np.zeros((X.shape[1] + 1) * K),
     )
-    l1 = np.repeat(penalty.l1 * on_weights / scale, K, 1).ravel()
+    l1 = np.repeat(penalty.on_sizes * on_weights / scale, K, 1).ravel()
     # The certificate is for features of unit size; it is stricter for features scaled less.
     unit = np.repeat(scale / size, K, 1).ravel()
     certificate, sentence = np.inf, ""

@@ -16,7 +16,7 @@ from fairtrial.data.split import Part, split_parts
 from fairtrial.data.targets import AS_THEY_COME, TargetUnit, resolve_recipe, standardise_targets
 from fairtrial.kinds.optimizers import sgd
 from fairtrial.optimum import Optimum, find_optimum, measure_objective
-from fairtrial.study.recipe import Recipe
+from fairtrial.study.recipe import Penalty, Recipe
 
 if TYPE_CHECKING:
     from fairtrial.training.trace import End, Trace
@@ -93,7 +93,7 @@ class Scorer:
             The metrics that `study.metrics.list_metrics` names. None where a run never came
             within the tolerance.
         """
-        metrics: Metrics = {**self.measure_end(trace)}
+        metrics: Metrics = {**self.measure_end(trace), **score_sparsity(recipe, trace.W)}
         if not self.dataset.n_classes:
             if self.dataset.true_parameters is not None or not recipe.noise.data:
                 metrics["steps_to_tolerance"] = self._count_steps(trace, recipe)
@@ -186,12 +186,17 @@ def keep_objective(recipe: Recipe) -> Recipe:
         **start,
         loss=recipe.loss,
         standardise=recipe.standardise,
-        penalty=recipe.penalty,
+        penalty=Penalty(l2=recipe.penalty.on_squares, l1=recipe.penalty.on_sizes),
         validation=recipe.validation,
         features=recipe.features,
         optimizer=sgd(),
         steps=1,
     )
+
+
+def score_sparsity(recipe: Recipe, W: np.ndarray) -> dict[str, float]:
+    """Count the weights that are exactly 0, for recipes with a penalty on absolute weights."""
+    return {"n_zeros": float(np.count_nonzero(W == 0))} if recipe.penalty.on_sizes else {}
 
 
 def score_regression(W: np.ndarray, b: np.ndarray, dataset: Dataset) -> dict[str, float]:

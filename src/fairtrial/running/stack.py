@@ -16,7 +16,7 @@ from fairtrial.errors import FairtrialError, InputError, MachineError
 from fairtrial.kinds.plugins import explain_failure, find_kinds
 from fairtrial.results.fingerprint import fingerprint_runs
 from fairtrial.results.saved_stacks import Part, Result, make_part
-from fairtrial.results.scoring import Scorer
+from fairtrial.results.scoring import Scorer, score_sparsity
 from fairtrial.running.fit import fit_parts
 from fairtrial.running.plan import StackPlan
 from fairtrial.study import Run
@@ -124,7 +124,9 @@ def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list
                     seconds,
                     scorer.measure_run(trace, recipe),
                     scorer.mark_test_rows(trace),
-                    scorer.measure_end(trace.average) if trace.average else None,
+                    scorer.measure_end(trace.average) | score_sparsity(recipe, trace.average.W)
+                    if trace.average
+                    else None,
                     scorer.mark_test_rows(trace.average) if trace.average else None,
                 )
             )

@@ -137,7 +137,13 @@ CLASSES = {
 }  # fmt: skip
 VALIDATION = _list_class_metrics("validation", "validation_")
 WAY = RATE | LOSS_FLUCTUATION | FLUCTUATION
-METRICS = REGRESSION | TRUTH | TO_TOLERANCE | CLASSES | VALIDATION | WAY
+# Of recipes with a penalty on absolute weights.
+SPARSITY = {
+    "n_zeros": Metric(
+        "number of weights that are exactly 0; never of biases", higher_is_better=True, worst=0.0
+    )
+}
+METRICS = REGRESSION | TRUTH | TO_TOLERANCE | CLASSES | VALIDATION | WAY | SPARSITY
 
 
 def list_metrics(task: AnyTask, recipe: Recipe | AnyBaseline) -> list[str]:
@@ -156,6 +162,11 @@ def list_metrics(task: AnyTask, recipe: Recipe | AnyBaseline) -> list[str]:
     """
     if not isinstance(recipe, Recipe):
         return ["accuracy", "macro_f1"] if has_classes(task) else [*REGRESSION]
+    sparsity = SPARSITY if recipe.penalty.on_sizes else {}
+    return [*_list_metrics(task, recipe), *sparsity]
+
+
+def _list_metrics(task: AnyTask, recipe: Recipe) -> list[str]:
     if has_classes(task):
         return [*CLASSES, *(VALIDATION if recipe.validation is not None else {}), *WAY]
     if task.kind in SYNTHETIC_TASKS and recipe.features == AS_THEY_COME:

@@ -23,8 +23,8 @@ from fairtrial.study.recipe import Recipe
 # What the step asks for whatever the kinds are.
 ALWAYS = ("stopping.patience",)
 
-# Tables of a recipe that are kinds: their numbers are named after the kind, or not in a program.
-KINDS = ("loss", "optimizer", "schedule", "init", "features", "noise")
+# Tables of a recipe whose numbers are named after their kind, or are not in every program.
+KINDS = ("loss", "optimizer", "schedule", "init", "features", "noise", "penalty")
 
 # What a run can be stopped by, numbered by position.
 MONITORS = ("loss", "validation_cross_entropy", "validation_accuracy")
@@ -50,7 +50,9 @@ class Kinds(NamedTuple):
 def list_kinds(recipes: Sequence[Recipe]) -> Kinds:
     """Return what a program that trains all these recipes must contain."""
     schedules = {one.variant for recipe in recipes for one in recipe.schedules if not one.is_one}
-    penalties = {name for recipe in recipes for name, weight in recipe.penalty if weight}
+    penalties = {
+        name for recipe in recipes for name, weight in recipe.penalty.weights.items() if weight
+    }
     return Kinds(
         LOSSES.sort({term.variant for recipe in recipes for term, _ in recipe.loss.terms}),
         OPTIMIZERS.sort({recipe.optimizer.variant for recipe in recipes}),
@@ -132,6 +134,7 @@ def _list_numbers(recipe: Recipe, kinds: Kinds, n_batches: int) -> dict[str, flo
         if not isinstance(value, str) and name.partition(".")[0] not in KINDS
     }
     numbers |= {term.variant.weight: float(weight) for term, weight in recipe.loss.terms}
+    numbers |= {f"penalty.{name}": recipe.penalty.weights[name] for name in kinds.penalties}
     used = [*recipe.noise.kinds, *(one for one in recipe.schedules if not one.is_one)]
     numbers |= {one.variant.use: 1 for one in used}
     if kinds.schedules:
