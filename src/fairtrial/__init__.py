@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fairtrial.evidence.judge import judge
     from fairtrial.kinds import (
         class_losses,
+        corruptions,
         inits,
         injections,
         losses,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         hinge,
         squared_hinge,
     )
+    from fairtrial.kinds.corruptions import input_noise, label_noise
     from fairtrial.kinds.inits import init
     from fairtrial.kinds.injections import injected
     from fairtrial.kinds.losses import huber, hybrid, loss, mae, mixture, mse
@@ -101,6 +103,7 @@ _KINDS = {
         "hinge",
         "squared_hinge",
     ),
+    "corruptions": ("input_noise", "label_noise"),
     "inits": ("init",),
     "injections": ("injected",),
     "losses": ("huber", "hybrid", "loss", "mae", "mixture", "mse"),
@@ -161,14 +164,14 @@ _PLACES = {
 __all__ = [
     "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial",
     "adadelta", "adagrad", "adam", "adamax", "barron", "brier", "cauchy", "class_loss",
-    "class_losses", "connect", "cross_entropy", "epsilon_insensitive", "exponential", "focal",
-    "generalized_cross_entropy", "glorot_normal", "glorot_uniform", "halve_on_plateau",
-    "he_normal", "he_uniform", "hinge", "huber", "hybrid", "images", "init", "inits",
-    "injected", "injections", "inverse_time", "judge", "lecun_normal", "lion", "log_cosh",
-    "loss", "losses", "mae", "mixture", "mse", "noise", "noises", "optimizer", "optimizers",
-    "plots", "polynomial", "quantile", "rmsprop", "run", "schedule", "schedules", "sgd",
-    "squared_hinge", "stairs", "stall_schedule", "start_workers", "tf", "tukey", "warmup",
-    "welsch",
+    "class_losses", "connect", "corruptions", "cross_entropy", "epsilon_insensitive",
+    "exponential", "focal", "generalized_cross_entropy", "glorot_normal", "glorot_uniform",
+    "halve_on_plateau", "he_normal", "he_uniform", "hinge", "huber", "hybrid", "images", "init",
+    "inits", "injected", "injections", "input_noise", "inverse_time", "judge", "label_noise",
+    "lecun_normal", "lion", "log_cosh", "loss", "losses", "mae", "mixture", "mse", "noise",
+    "noises", "optimizer", "optimizers", "plots", "polynomial", "quantile", "rmsprop", "run",
+    "schedule", "schedules", "sgd", "squared_hinge", "stairs", "stall_schedule",
+    "start_workers", "tf", "tukey", "warmup", "welsch",
 ]  # fmt: skip
 
 

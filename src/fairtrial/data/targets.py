@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -90,10 +90,43 @@ def resolve_recipe(recipe: Recipe, dataset: Dataset, seed: int) -> Recipe:
     InputError
         If the residuals have no spread.
     """
-    if not recipe.loss.is_relative:
-        return recipe
-    spread = measure_start(recipe, dataset, seed)
-    return recipe.model_copy(update={"loss": recipe.loss.resolve(spread)})
+    update: dict[str, Any] = {}
+    if recipe.loss.is_relative:
+        update["loss"] = recipe.loss.resolve(measure_start(recipe, dataset, seed))
+    if recipe.class_weights is not None:
+        update["class_weights"] = weigh_classes(recipe, dataset, seed)
+    return recipe.model_copy(update=update) if update else recipe
+
+
+def weigh_classes(recipe: Recipe, dataset: Dataset, seed: int) -> list[float]:
+    """List the weight of each class, (K,), from the rows that training sees.
+
+    A class without such rows has the weight 0, which nothing uses, as in scikit-learn's
+    `compute_class_weight`.
+
+    Raises
+    ------
+    InputError
+        If the recipe lists weights for another number of classes.
+    """
+    n_classes = dataset.n_classes
+    if recipe.class_weights != "balanced":
+        refuse_other_number(recipe, n_classes)
+        return recipe.class_weights
+    labels = dataset.y[split_rows(len(dataset.y), recipe.validation, seed)[0]]
+    counts = np.bincount(labels, minlength=n_classes)
+    shares = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    return np.where(counts, shares, 0.0).tolist()
+
+
+def refuse_other_number(recipe: Recipe, n_classes: int) -> None:
+    """Refuse a list of class weights that is not as long as there are classes."""
+    weights = recipe.class_weights
+    if isinstance(weights, list) and len(weights) != n_classes:
+        raise InputError(
+            f"recipe.class_weights lists {len(weights)} numbers, and there are {n_classes} "
+            "classes: list one for each class."
+        )
 
 
 def measure_start(recipe: Recipe, dataset: Dataset, seed: int) -> float:

@@ -351,6 +351,7 @@ def _name_objective(pairs: Pairs) -> str:
         "validation": "the split",
         "features": "the features",
         "standardise": "the unit of the targets",
+        "class_weights": "the class weights",
     }
     differ: dict[str, None] = {}
     for one, other in pairs.arms:

@@ -17,7 +17,9 @@ is made from the registry. [own_kinds.md](own_kinds.md) says how to add your own
 """
 TITLES = {
     "loss": "Losses", "optimizer": "Optimizers", "schedule": "Schedules", "init": "Starts",
-    "noise": "Noise of synthetic tasks", "data_noise": "Noise injected in targets or features",
+    "noise": "Noise of synthetic tasks", "input_noise": "Noise on the features of training rows",
+    "label_noise": "Noise on the labels of training rows",
+    "data_noise": "Noise injected in targets or features",
     "weight_noise": "Noise injected in weights",
     "rate_noise": "Noise injected in the learning rate",
 }  # fmt: skip

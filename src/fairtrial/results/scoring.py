@@ -186,6 +186,7 @@ def keep_objective(recipe: Recipe) -> Recipe:
         **start,
         loss=recipe.loss,
         standardise=recipe.standardise,
+        class_weights=recipe.class_weights,
         penalty=Penalty(l2=recipe.penalty.on_squares, l1=recipe.penalty.on_sizes),
         validation=recipe.validation,
         features=recipe.features,

@@ -29,6 +29,7 @@ from fairtrial.study.task import (
     TableTask,
     Task,
     has_classes,
+    has_images,
     has_one_test_set,
 )
 
@@ -124,7 +125,7 @@ class Arm:
     def is_fitted_once(self) -> bool:
         """Whether all seeds share one fit: of a baseline without chance, on the same rows."""
         is_alike = isinstance(self.recipe, BaselineSettings) and not self.recipe.is_random
-        return is_alike and has_one_test_set(self.task)
+        return is_alike and has_one_test_set(self.task) and not self.task.has_noisy_rows
 
     @property
     def trained(self) -> Recipe:
@@ -376,8 +377,8 @@ def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
     """Yield a complaint for each setting of the recipe that the task cannot have."""
     on_classes = has_classes(task)
     name = f"a {task.problem} table" if isinstance(task, TableTask) else task.kind
-    for setting, text in find_misfits_of_targets(recipe, name, on_classes):
-        yield _conflict(setting, text)
+    for place, text in find_misfits_of_targets(task, recipe, name, on_classes, has_images(task)):
+        yield Complaint(text, (place, ("task", "kind")))
     yield from _find_conflicts(task, recipe, name, on_classes)
 
 

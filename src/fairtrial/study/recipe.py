@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
 from fairtrial.kinds.inits import INITS, InitSettings
 from fairtrial.kinds.inits import constant as constant_start
@@ -20,6 +20,7 @@ from fairtrial.settings.base import (
     Settings,
     Share,
 )
+from fairtrial.settings.complaints import show
 from fairtrial.study.features import AS_THEY_COME, Features
 
 
@@ -87,6 +88,40 @@ class Penalty(Settings):
         return self
 
 
+def check_class_weights(value: Any) -> Any:
+    """Refuse what is neither `"balanced"` nor a list of positive numbers."""
+    if value in (None, "balanced"):
+        return value
+    is_list = isinstance(value, list) and len(value) > 1
+    if not is_list or not all(
+        type(one) in (int, float) and 1e-30 <= one <= 1e30 for one in value
+    ):  # fmt: skip
+        raise ValueError(
+            f"{show(value)} must be 'balanced', or a list with a positive number for each class, "
+            "as in [1.0, 5.0]"
+        )
+    return [float(one) for one in value]
+
+
+ClassWeights = Annotated[
+    Any,
+    PlainValidator(check_class_weights),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": "balanced"},
+                {
+                    "type": "array",
+                    "minItems": 2,
+                    "items": {"type": "number", "exclusiveMinimum": 0},
+                },
+                {"type": "null"},
+            ]
+        }
+    ),
+]
+
+
 class InjectedNoise(Settings):
     """Noise put in while training; each place is without noise unless named."""
 
@@ -140,6 +175,12 @@ class Recipe(Settings):
     validation: Share | None = None
     noise: InjectedNoise = InjectedNoise()
     penalty: Penalty = Penalty()
+    class_weights: ClassWeights = Field(
+        default=None,
+        description="What the loss of each row is multiplied by, for each class in their order; "
+        "'balanced': number of rows over number of classes over rows of the class, among the "
+        "training rows that are not held out. Classes only.",
+    )
     features: Features = AS_THEY_COME
     standardise: bool = Field(
         default=False,

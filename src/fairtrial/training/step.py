@@ -104,6 +104,8 @@ def measure_classes(kinds: Kinds, state: State, batch: tuple[Any, ...], numbers:
     else:
         logits = predict_logits(state.parameters, X)
     losses = measure_labels(kinds.losses, logits, labels, numbers)
+    if kinds.weighs_classes:
+        losses *= tf.gather(numbers["class_weights"], labels)
     return tf.tensordot(weights, losses, 1) / tf.reduce_sum(weights)
 
 
