@@ -19,7 +19,7 @@ from reference import corruptions as expected
 CLEAN = load_dataset(DigitsTask(kind="digits"), 0)
 
 
-@pytest.mark.parametrize("kind", LABEL_NOISES, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [*LABEL_NOISES], ids=lambda kind: kind.name)
 @pytest.mark.parametrize("share", [0.1, 0.45])
 def test_label_noise_has_its_transitions(kind, share):
     n_classes, n_rows = 4, 40_000

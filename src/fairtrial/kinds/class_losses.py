@@ -74,7 +74,7 @@ def class_loss(function: Any = None, /, **facts: Any) -> Any:
 
 
 @class_loss(
-    minimiser=lambda label_smoothing: NOT_SEARCHED if label_smoothing else CrossEntropy(),
+    minimiser=lambda label_smoothing: CrossEntropy(label_smoothing),
     label="cross-entropy",
     also="logloss softmax nll categoricalcrossentropy sparsecategoricalcrossentropy ce",
     off_at_zero=("label_smoothing",),

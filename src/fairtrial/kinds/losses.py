@@ -29,15 +29,34 @@ NO_MINIMISER = "its loss states no exact minimiser"
 
 
 class Pieces(NamedTuple):
-    """A loss of the form `a r² + c |r|` whose kink is rounded within `width`, for `optimum`."""
+    """A loss `a s² + tilt s + c |s|` of s = r - shift, for `optimum`.
+
+    Its kink is rounded within `width`. Other losses are sums of several, and of a constant.
+    """
 
     a: float
     c: float
     width: float
+    tilt: float = 0.0
+    shift: float = 0.0
+
+
+class Smooth(NamedTuple):
+    """A convex loss with a slope and a curvature above 0, for `optimum`: functions of residuals."""
+
+    value: Callable[[np.ndarray], np.ndarray]
+    slope: Callable[[np.ndarray], np.ndarray]
+    curvature: Callable[[np.ndarray], np.ndarray]
 
 
 class CrossEntropy(NamedTuple):
     """The loss is the softmax cross-entropy, for `optimum`."""
+
+    label_smoothing: float = 0.0
+
+
+Minimiser = list[Pieces] | Smooth | CrossEntropy | str
+"""How an exact minimiser is found, or the reason why none is known."""
 
 
 class AnyLossSettings(KindSettings):
@@ -49,9 +68,10 @@ class AnyLossSettings(KindSettings):
         return self.definition.on_classes
 
     @property
-    def minimiser(self) -> Pieces | CrossEntropy | str:
+    def minimiser(self) -> Minimiser:
         """How its exact minimiser is found, or the reason why none is known."""
-        return self.ask(self.definition.minimiser)
+        found = self.ask(self.definition.minimiser)
+        return [found] if isinstance(found, Pieces) else found
 
     @property
     def has_minimiser(self) -> bool:
@@ -89,7 +109,8 @@ class Loss(Kind[P]):
     Attributes
     ----------
     minimiser : callable or str
-        A function of its settings that writes it as `Pieces`; or the reason why there is none.
+        A function of its settings that writes it as `Pieces`, a list of them, or as `Smooth`; or
+        the reason why there is none, which the function may return too.
     slope_bound : callable, float or None
         The largest slope; a loss with one is finite at every finite residual.
     knee : callable or None
@@ -101,7 +122,7 @@ class Loss(Kind[P]):
     compiled = True
     on_classes = False
 
-    minimiser: Callable[..., Pieces] | str = NO_MINIMISER
+    minimiser: Callable[..., Pieces | Minimiser] | str = NO_MINIMISER
     slope_bound: Callable[..., float] | float | None = None
     knee: Callable[..., float] | None = None
 
@@ -140,7 +161,7 @@ def loss(function: Callable[Concatenate[Any, P], Any], /) -> Loss[P]: ...
 @overload
 def loss(
     *,
-    minimiser: Callable[..., Pieces] | str = ...,
+    minimiser: Callable[..., Pieces | Minimiser] | str = ...,
     slope_bound: Callable[..., float] | float | None = ...,
     knee: Callable[..., float] | None = ...,
     label: str = ...,
@@ -162,7 +183,7 @@ def loss(function: Any = None, /, **facts: Any) -> Any:
 
 def mixture(
     *,
-    minimiser: Callable[..., Pieces] | str = NO_MINIMISER,
+    minimiser: Callable[..., Pieces | Minimiser] | str = NO_MINIMISER,
     label: str = "",
     also: str = "",
     look: int | None = None,

@@ -8,19 +8,27 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import Field
 
-from fairtrial.kinds.losses import Pieces, loss
+from fairtrial.kinds.losses import Pieces, Smooth, loss
 from fairtrial.kinds.tensors import tf
 from fairtrial.settings.base import Number
 from fairtrial.settings.lengths import Distance, Length
 
 Tau = Annotated[float, Field(gt=0, lt=1)]
-NOT_SEARCHED = "the exact minimiser of its loss is not searched for"
 MANY = "its loss may have several minima"
 
 
-@loss(minimiser=NOT_SEARCHED, slope_bound=1.0, label="log-cosh", also="logcosh")
+def _smooth_log_cosh() -> Smooth:
+    return Smooth(
+        lambda r: np.logaddexp(r, -r) - math.log(2.0),
+        np.tanh,
+        lambda r: 1.0 / np.square(np.cosh(np.clip(r, -300.0, 300.0))),
+    )
+
+
+@loss(minimiser=_smooth_log_cosh, slope_bound=1.0, label="log-cosh", also="logcosh")
 def log_cosh(residual: Any) -> Any:
     """Logarithm of the hyperbolic cosine of the residual in target units, without a unit.
 
@@ -39,7 +47,7 @@ def log_cosh(residual: Any) -> Any:
 
 
 @loss(
-    minimiser=NOT_SEARCHED,
+    minimiser=lambda tau: Pieces(0.0, 0.5, 0.0, tilt=tau - 0.5),
     slope_bound=lambda tau: max(tau, 1.0 - tau),
     label="quantile",
     also="pinball quantileloss pinballloss",
@@ -57,7 +65,7 @@ def quantile(residual: Any, *, tau: Tau = 0.5) -> Any:
 
 
 @loss(
-    minimiser=NOT_SEARCHED,
+    minimiser=lambda epsilon: [Pieces(0.0, 0.5, 0.0, shift=one) for one in (epsilon, -epsilon)],
     slope_bound=1.0,
     label="epsilon-insensitive",
     also="svr epsiloninsensitiveloss",
@@ -131,10 +139,25 @@ def welsch(residual: Any, *, scale: Length = 3.0) -> Any:
     return -scale * scale / 2.0 * tf.math.expm1(-size * size)
 
 
+def _minimise_barron(shape: float, scale: float) -> Pieces | Smooth | str:
+    if shape < 1.0:
+        return MANY
+    width = abs(shape - 2.0)
+    if not width:
+        return Pieces(0.5, 0.0, 0.0)
+
+    def square(r: np.ndarray) -> np.ndarray:
+        return np.square(r / scale) / width
+
+    return Smooth(
+        lambda r: scale**2 * width / shape * np.expm1(shape / 2.0 * np.log1p(square(r))),
+        lambda r: r * np.power(1.0 + square(r), shape / 2.0 - 1.0),
+        lambda r: np.power(1.0 + square(r), shape / 2.0 - 2.0) * (1.0 + (shape - 1.0) * square(r)),
+    )
+
+
 @loss(
-    minimiser=lambda shape, scale: (
-        Pieces(0.5, 0.0, 0.0) if shape == 2.0 else NOT_SEARCHED if shape >= 1.0 else MANY
-    ),
+    minimiser=_minimise_barron,
     label="Barron",
     also="generalloss generalrobustloss adaptiveloss charbonnier gemanmcclure",
 )
