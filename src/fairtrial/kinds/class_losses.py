@@ -133,6 +133,8 @@ def brier(logits: Any, labels: Any) -> Any:
 def hinge(logits: Any, labels: Any) -> Any:
     """How far the label's logit is from 1 above the largest other one; 0 where it is further.
 
+    `CategoricalHinge` of Keras counts 0 among the other logits.
+
     References
     ----------
     Crammer and Singer (2001), Journal of Machine Learning Research 2, 265-292.
