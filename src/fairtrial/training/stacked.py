@@ -100,18 +100,14 @@ def train(stack: Stack, progress: Progress = lambda lanes, at: None) -> list[lis
     S lists of R Trace
         For each data set the traces of its runs.
     """
-    pairs = [
-        standardise_targets(stack.recipes[0], dataset, seed)
-        for dataset, seed in zip(stack.datasets, stack.seeds, strict=True)
-    ]
+    recipe, data = stack.recipes[0], zip(stack.datasets, stack.seeds, strict=True)
+    pairs = [standardise_targets(recipe, dataset, seed) for dataset, seed in data]
     stack = replace(stack, datasets=[dataset for dataset, _ in pairs])
-    if stack.recipes[0].steps is not None:
-        rows = _train_full_batch(stack, progress)
-    else:
-        rows = [_train_epochs(stack, progress)]
+    full_batch = recipe.steps is not None
+    rows = _train_full_batch(stack, progress) if full_batch else [_train_epochs(stack, progress)]
+    units = [unit for _, unit in pairs]
     return [
-        [restore_unit(trace, unit) for trace in row]
-        for row, (_, unit) in zip(rows, pairs, strict=True)
+        [restore_unit(trace, unit) for trace in row] for row, unit in zip(rows, units, strict=True)
     ]
 
 
