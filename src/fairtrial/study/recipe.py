@@ -81,7 +81,7 @@ class Penalty(Settings):
 
     @model_validator(mode="after")
     def _check_parts(self) -> Penalty:
-        if "l1_share" in self.model_fields_set and not self.elastic_net:
+        if self.l1_share != 0.5 and not self.elastic_net:  # Its default says nothing.
             raise ValueError("l1_share is the share of elastic_net: give elastic_net a number")
         if self.proximal and not self.on_sizes:
             raise ValueError("proximal needs a penalty on absolute weights: set l1 or elastic_net")
