@@ -115,7 +115,6 @@ ClassWeights = Annotated[
                     "minItems": 2,
                     "items": {"type": "number", "exclusiveMinimum": 0},
                 },
-                {"type": "null"},
             ]
         }
     ),
