@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from pydantic import TypeAdapter
 from pydantic_core import CoreSchema, core_schema
@@ -15,8 +15,12 @@ class InTargetUnits:
     """Marks a setting as a length in target units, which may be relative to the data."""
 
 
-Length = Annotated[Positive, InTargetUnits()]
-Distance = Annotated[NonNegative, InTargetUnits()]
+if TYPE_CHECKING:  # Functions are given numbers, and settings also tables: `huber(delta={...})`.
+    Length = float | Any
+    Distance = float | Any
+else:
+    Length = Annotated[Positive, InTargetUnits()]
+    Distance = Annotated[NonNegative, InTargetUnits()]
 
 
 class TimesMad(Settings):
