@@ -137,9 +137,12 @@ def measure_start(recipe: Recipe, dataset: Dataset, seed: int) -> float:
     InputError
         If it is 0.
     """
-    rows = split_rows(len(dataset.y), recipe.validation, seed)[0]
-    W, b = draw_init(recipe.init, dataset.X.shape[1], 0, seed)
-    residual = dataset.y[rows] - dataset.X[rows].astype(np.float64) @ W - b
+    X, y = dataset.X, dataset.y.astype(np.float64)
+    if recipe.validation is not None:
+        rows = split_rows(len(y), recipe.validation, seed)[0]
+        X, y = X[rows], y[rows]
+    W, b = draw_init(recipe.init, X.shape[1], 0, seed)
+    residual = y - b - (X @ W if W.any() else 0.0)  # Large tables are not copied for it.
     spread = NORMAL_PER_MAD * float(np.median(np.abs(residual - np.median(residual))))
     if not spread > 0.0:
         raise InputError(
