@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fairtrial.evidence.judge import judge
     from fairtrial.kinds import (
         class_losses,
+        corruptions,
         inits,
         injections,
         losses,
@@ -25,7 +26,16 @@ if TYPE_CHECKING:
         optimizers,
         schedules,
     )
-    from fairtrial.kinds.class_losses import brier, class_loss, cross_entropy, focal, hinge
+    from fairtrial.kinds.class_losses import (
+        brier,
+        class_loss,
+        cross_entropy,
+        focal,
+        generalized_cross_entropy,
+        hinge,
+        squared_hinge,
+    )
+    from fairtrial.kinds.corruptions import input_noise, label_noise
     from fairtrial.kinds.inits import init
     from fairtrial.kinds.injections import injected
     from fairtrial.kinds.losses import huber, hybrid, loss, mae, mixture, mse
@@ -41,6 +51,7 @@ if TYPE_CHECKING:
         sgd,
     )
     from fairtrial.kinds.robust_losses import (
+        barron,
         cauchy,
         epsilon_insensitive,
         log_cosh,
@@ -83,7 +94,16 @@ __version__ = "0.1.0"
 # The decorators of each family, and its kinds whose names no other family has; all kinds stand in
 # the family's module, as in `fairtrial.inits.normal`.
 _KINDS = {
-    "class_losses": ("brier", "class_loss", "cross_entropy", "focal", "hinge"),
+    "class_losses": (
+        "brier",
+        "class_loss",
+        "cross_entropy",
+        "focal",
+        "generalized_cross_entropy",
+        "hinge",
+        "squared_hinge",
+    ),
+    "corruptions": ("input_noise", "label_noise"),
     "inits": ("init",),
     "injections": ("injected",),
     "losses": ("huber", "hybrid", "loss", "mae", "mixture", "mse"),
@@ -99,6 +119,7 @@ _KINDS = {
         "sgd",
     ),
     "robust_losses": (
+        "barron",
         "cauchy",
         "epsilon_insensitive",
         "log_cosh",
@@ -142,13 +163,15 @@ _PLACES = {
 }
 __all__ = [
     "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial",
-    "adadelta", "adagrad", "adam", "adamax", "brier", "cauchy", "class_loss", "class_losses",
-    "connect", "cross_entropy", "epsilon_insensitive", "exponential", "focal", "glorot_normal",
-    "glorot_uniform", "halve_on_plateau", "he_normal", "he_uniform", "hinge", "huber", "hybrid",
-    "images", "init", "inits", "injected", "injections", "inverse_time", "judge", "lecun_normal",
-    "lion", "log_cosh", "loss", "losses", "mae", "mixture", "mse", "noise", "noises", "optimizer",
-    "optimizers", "plots", "polynomial", "quantile", "rmsprop", "run", "schedule", "schedules",
-    "sgd", "stairs", "stall_schedule", "start_workers", "tf", "tukey", "warmup", "welsch",
+    "adadelta", "adagrad", "adam", "adamax", "barron", "brier", "cauchy", "class_loss",
+    "class_losses", "connect", "corruptions", "cross_entropy", "epsilon_insensitive",
+    "exponential", "focal", "generalized_cross_entropy", "glorot_normal", "glorot_uniform",
+    "halve_on_plateau", "he_normal", "he_uniform", "hinge", "huber", "hybrid", "images", "init",
+    "inits", "injected", "injections", "input_noise", "inverse_time", "judge", "label_noise",
+    "lecun_normal", "lion", "log_cosh", "loss", "losses", "mae", "mixture", "mse", "noise",
+    "noises", "optimizer", "optimizers", "plots", "polynomial", "quantile", "rmsprop", "run",
+    "schedule", "schedules", "sgd", "squared_hinge", "stairs", "stall_schedule",
+    "start_workers", "tf", "tukey", "warmup", "welsch",
 ]  # fmt: skip
 
 

@@ -5,8 +5,13 @@ import pytest
 import tensorflow as tf
 
 from by_hand import recipe
-from fairtrial.kinds.class_losses import cross_entropy
+from fairtrial.kinds.class_losses import (
+    cross_entropy,
+    generalized_cross_entropy,
+    measure_labels,
+)
 from fairtrial.kinds.losses import LOSSES, average_losses
+from fairtrial.kinds.robust_losses import barron
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from reference.losses import CLASS_LOSSES
 from reference.losses import LOSSES as EXPECTED
@@ -26,6 +31,10 @@ CASES = [
     {"kind": "tukey", "c": 4.0},
     {"kind": "cauchy", "scale": 0.5},
     {"kind": "welsch", "scale": 2.0},
+    *(
+        {"kind": "barron", "shape": shape, "scale": 0.5}
+        for shape in (2.0, 1.5, 1.0, 0.0, -2.0, -1e30, 3.0)
+    ),
 ]
 RESIDUALS = np.array([-7.5, -1.2, -0.31, -0.2, 0.05, 0.29, 0.6, 0.99, 1.01, 40.0])
 
@@ -117,10 +126,19 @@ def test_cross_entropy_gradient():
     np.testing.assert_allclose(tape.gradient(found, logits), expected, atol=1e-8)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in LOSSES if kind.on_classes], ids=lambda k: k.name)
-def test_class_loss_value(kind):
-    found = kind.function(tf.constant(LOGITS), tf.constant(LABELS), **kind.settings().own)
-    expected = CLASS_LOSSES[kind.name](LOGITS, LABELS, kind.settings())
+CLASS_CASES = [
+    *(kind() for kind in LOSSES if kind.on_classes),
+    cross_entropy(label_smoothing=0.2),
+    generalized_cross_entropy(q=1.0),
+    generalized_cross_entropy(q=0.01),
+]
+
+
+@pytest.mark.parametrize("settings", CLASS_CASES, ids=lambda one: str(one.own))
+def test_class_loss_value(settings):
+    kind = settings.definition
+    found = kind.function(tf.constant(LOGITS), tf.constant(LABELS), **settings.own)
+    expected = CLASS_LOSSES[kind.name](LOGITS, LABELS, settings)
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
 
 
@@ -135,3 +153,45 @@ def test_cross_entropy_of_huge_logits():
     logits = tf.constant([[1e4, 0.0, -1e4], [-1e38, 1e38, 0.0]])
     found = cross_entropy(logits, tf.constant([1, 1]))
     np.testing.assert_allclose(found, [1e4, 0.0], rtol=1e-6)
+
+
+def test_lanes_with_and_without_label_smoothing():
+    cases = [{"kind": "cross_entropy", "label_smoothing": each} for each in (0.0, 0.1, 0.4)]
+    lanes = np.stack([LOGITS, LOGITS * 0.1 + 2, -LOGITS], axis=-1)
+    recipes = [recipe(case, steps=None, epochs=1, batch_size=2) for case in cases]
+    terms = list_kinds(recipes).losses
+    numbers = make_numbers(recipes, (3,))
+    numbers = {name: tf.cast(number, tf.float64) for name, number in numbers.items()}
+    found = measure_labels(terms, tf.constant(lanes), tf.constant(LABELS), numbers)
+    expected = [
+        CLASS_LOSSES["cross_entropy"](lanes[..., lane], LABELS, one.loss)
+        for lane, one in enumerate(recipes)
+    ]
+    np.testing.assert_allclose(found, np.stack(expected, -1), rtol=1e-7)
+
+
+def test_program_has_no_label_smoothing_that_no_lane_uses():
+    plain, smooth = (
+        recipe(
+            {"kind": "cross_entropy", "label_smoothing": each}, steps=None, epochs=1, batch_size=2
+        )
+        for each in (0.0, 0.1)
+    )
+    assert [one.key for one in list_kinds([plain]).losses] == [
+        "loss.cross_entropy,label_smoothing=0.0"
+    ]
+    assert not [name for name in make_numbers([plain], ()) if name.endswith(".label_smoothing")]
+    assert len(list_kinds([plain, smooth]).losses) == 2
+
+
+@pytest.mark.parametrize("shape", [2.0, 0.0, -1e30, 1e-7, 2.0000002])
+def test_barron_is_finite_in_float32_at_and_near_its_limits(shape):
+    at = tf.constant([1e-20, 0.0, 0.5, -3.0, 1e4, 1e15])
+    with tf.GradientTape() as tape:
+        tape.watch(at)
+        value = barron.function(at, shape=tf.constant(shape), scale=tf.constant(1.0))
+    assert np.isfinite(value).all()
+    assert np.isfinite(tape.gradient(value, at)).all()
+    near = min((2.0, 0.0, -1e30), key=lambda one: abs(one - shape))
+    expected = EXPECTED["barron"].value(np.asarray(at, float), barron(shape=near))
+    np.testing.assert_allclose(value, expected, rtol=2e-5, atol=1e-37)

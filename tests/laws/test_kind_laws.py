@@ -5,7 +5,7 @@ import pytest
 from fairtrial.kinds import losses, optimizers, schedules
 from fairtrial.kinds.kind import FAMILIES
 from fairtrial.laws import LAWS, find_breaches
-from reference import inits, injections, noises
+from reference import corruptions, inits, injections, noises
 from reference.losses import CLASS_LOSSES, LOSSES
 from reference.optimizers import OPTIMIZERS
 from reference.schedules import FACTORS
@@ -18,6 +18,8 @@ REFERENCES = {
     "schedule": FACTORS,
     "init": inits.INITS,
     "noise": noises.NOISES,
+    "input_noise": corruptions.INPUT_NOISES,
+    "label_noise": corruptions.LABEL_NOISES,
     "data_noise": injections.DATA,
     "weight_noise": injections.WEIGHTS,
     "rate_noise": injections.RATE,

@@ -31,7 +31,30 @@ def _slope_of_tukey(e, loss):
     return np.where(np.abs(e) <= loss.c, e * (1 - (e / loss.c) ** 2) ** 2, 0.0)
 
 
+def _barron(e, loss):
+    """Equation 8 of Barron (2019), times the squared scale; at 2, 0 and -inf its limits (13)."""
+    a, x = loss.shape, (e / loss.scale) ** 2
+    if a == 2:
+        return loss.scale**2 * x / 2
+    if a == 0:  # log(x/2 + 1)
+        return loss.scale**2 * np.log(x / 2 + 1)
+    if a < -1e20:
+        return loss.scale**2 * (1 - np.exp(-x / 2))
+    b = np.abs(a - 2)
+    return loss.scale**2 * b / a * ((x / b + 1) ** (a / 2) - 1)
+
+
+def _slope_of_barron(e, loss):
+    a, x = loss.shape, (e / loss.scale) ** 2
+    if a == 2:
+        return e
+    if a < -1e20:
+        return e * np.exp(-x / 2)
+    return e * (x / np.abs(a - 2) + 1) ** (a / 2 - 1)
+
+
 LOSSES = {
+    "barron": Loss(_barron, _slope_of_barron),
     "log_cosh": Loss(lambda e, _: np.log(np.cosh(e)), lambda e, _: np.tanh(e)),
     "quantile": Loss(
         lambda e, loss: np.where(e >= 0, loss.tau * e, (loss.tau - 1) * e),
@@ -60,9 +83,11 @@ LOSSES = {
 }
 
 
-def cross_entropy(logits, labels, _):
-    """Of each row (N, K) with its label."""
-    return -scipy.special.log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
+def cross_entropy(logits, labels, loss):
+    """Of each row (N, K) with its label, by the sum over the classes as Keras writes it."""
+    smoothing, K = loss.label_smoothing if loss else 0.0, logits.shape[1]
+    wanted = np.eye(K)[labels] * (1 - smoothing) + smoothing / K
+    return -np.sum(wanted * scipy.special.log_softmax(logits, axis=1), 1)
 
 
 def brier(logits, labels, _):
@@ -83,5 +108,19 @@ def focal(logits, labels, loss):
     return -((1 - np.exp(log_p)) ** loss.gamma) * log_p
 
 
+def squared_hinge(logits, labels, _):
+    """Of each row (N, K) with its label."""
+    return hinge(logits, labels, _) ** 2
+
+
+def generalized_cross_entropy(logits, labels, loss):
+    """Of each row (N, K) with its label."""
+    p = scipy.special.softmax(logits, axis=1)[np.arange(len(labels)), labels]
+    return (1 - p**loss.q) / loss.q
+
+
 # The loss of each row: of logits, labels and settings.
-CLASS_LOSSES = {"cross_entropy": cross_entropy, "brier": brier, "hinge": hinge, "focal": focal}
+CLASS_LOSSES = {
+    one.__name__: one
+    for one in (cross_entropy, brier, hinge, squared_hinge, focal, generalized_cross_entropy)
+}

@@ -38,4 +38,7 @@ NOISES = {
     "student_t": lambda noise: scipy.stats.t(noise.degrees_of_freedom),
     "contaminated": lambda noise: Contaminated(noise.share, noise.factor),
     "compressed_normal": lambda noise: CompressedNormal(),
+    "exponential": lambda noise: scipy.stats.expon(-1),
+    # Beside features of size 0; `tests/data/test_noise.py` has the others.
+    "growing": lambda noise: scipy.stats.norm(),
 }

@@ -333,7 +333,7 @@ def test_the_registry_of_metrics_is_what_runs_are_measured_by(task, choices):
 def test_which_way_is_better():
     better_higher = {name for name, metric in METRICS.items() if metric.higher_is_better}
     assert better_higher == {
-        "r2", "final_minus_best", "train_accuracy", "first_rate_halving",
+        "r2", "final_minus_best", "train_accuracy", "first_rate_halving", "n_zeros",
         *(part + name for part in ("", "validation_") for name in ("accuracy", "macro_f1")),
     }  # fmt: skip
 

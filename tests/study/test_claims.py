@@ -289,7 +289,8 @@ def test_loss_fluctuation_compares_runs_of_one_objective():
     assert told == (
         "study, line 13: claims[0].on = 'late_loss_fluctuation': objectives of different runs are "
         "not comparable; 'mae, optimizer.learning_rate=0.1' and 'mse, optimizer.learning_rate=0.1' "
-        "differ in loss: compare arms that share loss and penalty, or name another metric."
+        "differ in loss: compare arms that share loss, penalty, standardise and class_weights, or "
+        "name another metric."
     )
     rates = change('{ loss = "mae" }', '{ "optimizer.learning_rate" = 0.5 }', fluctuating)
     rates = change('{ loss = "mse" }', '{ "optimizer.learning_rate" = 0.1 }', rates)

@@ -71,6 +71,20 @@ def test_good_studies_are_accepted(name):
         ("recipe", {"loss": {"kind": "mse", "delta": 1.0}, "optimizer": "sgd", "steps": 5}),
         ("recipe", {"loss": "mse", "optimizer": "sgd", "steps": 5, "validation": 1.0}),
         ("recipe", {"loss": "mse", "optimizer": "sgd", "steps": 5, "stopping": None}),
+        ("recipe", {"loss": {"kind": "huber", "delta": {}}, "optimizer": "sgd", "steps": 5}),
+        (
+            "recipe",
+            {"loss": {"kind": "huber", "delta": {"times_mad": 0}}, "optimizer": "sgd", "steps": 5},
+        ),
+        (
+            "recipe",
+            {"loss": {"kind": "quantile", "tau": {"times_mad": 1}}, "optimizer": "sgd", "steps": 5},
+        ),
+        ("recipe", {"loss": "mse", "optimizer": "sgd", "steps": 5, "class_weights": "even"}),
+        ("recipe", {"loss": "mse", "optimizer": "sgd", "steps": 5, "class_weights": [1.0]}),
+        ("recipe", {"loss": "mse", "optimizer": "sgd", "steps": 5, "penalty": {"l1_share": 2.0}}),
+        ("task", {"kind": "digits", "label_noise": {"kind": "symmetric", "share": 1.5}}),
+        ("task", {"kind": "digits", "input_noise": "blur"}),
         ("vary", {"loss": []}),
         ("vary", {"los": ["mse"]}),
         ("vary", {"loss": "mse"}),
@@ -96,3 +110,24 @@ def test_every_model_is_described():
     schema = make_schema()
     assert not [name for name, model in schema["$defs"].items() if not model.get("description")]
     assert "Examples" not in json.dumps(schema)
+
+
+@pytest.mark.parametrize(
+    ("task", "recipe"),
+    [
+        ("line", {"loss": {"kind": "huber", "delta": {"times_mad": 1.345}}, "standardise": True}),
+        ("line", {"loss": {"kind": "barron", "shape": -1e30, "scale": {"times_mad": 2.0}}}),
+        ("line", {"loss": "mse", "penalty": {"elastic_net": 0.1, "proximal": True}}),
+        ({"kind": "line", "input_noise": "leverage"}, {"loss": {"kind": "quantile", "tau": 0.1}}),
+        ({"kind": "digits", "label_noise": "pairwise"}, {"loss": "cross_entropy"}),
+        ("digits", {"loss": "hinge", "class_weights": "balanced"}),
+        ("digits", {"loss": "hinge", "class_weights": [1.0, 2.0]}),
+    ],
+)
+def test_choices_are_accepted(task, recipe):
+    on_classes = "digits" in str(task)
+    length = {"epochs": 1, "batch_size": 9} if on_classes else {"steps": 5}
+    study = {"name": "x", "seeds": 1, "task": task}
+    study["recipe"] = {"optimizer": "sgd"} | length | recipe
+    VALIDATOR.validate(study)
+    assert Study(**study).list_arms()

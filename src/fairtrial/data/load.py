@@ -12,11 +12,14 @@ from fairtrial.data.dataset import Dataset
 from fairtrial.data.features import map_features
 from fairtrial.data.images.own_images import own_images_data, read_own_images
 from fairtrial.data.images.sets import Images, load_images
+from fairtrial.data.noise import add_noise
 from fairtrial.data.synthetic.line import line_data, linear_data
 from fairtrial.data.tables.table import read_table, table_data
+from fairtrial.data.targets import refuse_other_number
 from fairtrial.errors import InputError
 from fairtrial.study.arms import Arm
 from fairtrial.study.features import AS_THEY_COME, AnyFeatures, count_features, find_misfits
+from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import (
     AnyTask,
     ImagesTask,
@@ -69,7 +72,7 @@ def load_dataset(
     Returns
     -------
     Dataset
-        Training and test rows.
+        Training and test rows; training rows with the noise of the task.
 
     Raises
     ------
@@ -79,6 +82,8 @@ def load_dataset(
         If the images are not available, or their features cannot be written to disk.
     """
     dataset = _load_as_it_comes(task, seed, validation)
+    if task.has_noisy_rows:
+        dataset = add_noise(task, dataset, seed, has_images(task))
     if features == AS_THEY_COME:
         return dataset
     return map_features(features, dataset, seed, validation, has_images(task))
@@ -151,7 +156,7 @@ def check_data(arms: Iterable[Arm]) -> None:
     InputError
         If there are errors in the files, or recipes do not fit them; it lists all.
     """
-    problems: list[str] = []
+    problems, arms = [], list(arms)
     for task, features in dict.fromkeys((arm.task, arm.features) for arm in arms):
         try:
             if isinstance(task, TableTask):
@@ -161,6 +166,12 @@ def check_data(arms: Iterable[Arm]) -> None:
                 problems += [text for _, text in find_misfits(features, task.path, shape)]
         except InputError as error:
             problems.append(str(error))
+    for arm in [] if problems else arms:
+        if isinstance(arm.recipe, Recipe) and arm.recipe.class_weights is not None:
+            try:
+                refuse_other_number(arm.recipe, measure_data(arm.task).n_classes)
+            except InputError as error:
+                problems.append(str(error))
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))
 

@@ -325,7 +325,7 @@ def _has_target_noise(recipe: Recipe) -> bool:
 
 def has_many_minima(arm: Arm) -> bool:
     """Say whether an arm has fewer training rows than parameters, and nothing that chooses."""
-    if arm.trained.penalty.l2:
+    if arm.trained.penalty.on_squares:
         return False
     try:
         shape = measure_data(arm.task, arm.trained.features)
@@ -350,6 +350,8 @@ def _name_objective(pairs: Pairs) -> str:
         "penalty": "the penalty",
         "validation": "the split",
         "features": "the features",
+        "standardise": "the unit of the targets",
+        "class_weights": "the class weights",
     }
     differ: dict[str, None] = {}
     for one, other in pairs.arms:

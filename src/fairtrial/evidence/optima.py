@@ -16,9 +16,9 @@ from fairtrial.errors import FairtrialError
 from fairtrial.evidence.statistics.crossing import unpack_marks
 from fairtrial.files import write_file
 from fairtrial.results.fingerprint import fingerprint_arm, fingerprint_run
-from fairtrial.results.scoring import Scorer, keep_objective
+from fairtrial.results.scoring import Scorer, keep_objective, score_sparsity
 from fairtrial.study.arms import Arm
-from fairtrial.study.recipe import Penalty, Recipe
+from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
 
 OPTIMA = "optima.parquet"
@@ -153,11 +153,12 @@ def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
     is_number, metrics, right = not dataset.n_classes, {}, None
     X = dataset.X[split_rows(len(dataset.y), objective.validation, seed)[0]] if is_number else None
     is_unique = optimum.is_unique and not (
-        is_number and objective.penalty == Penalty() and leaves_free(X, dataset.test_X)
+        is_number and objective.penalty.is_none and leaves_free(X, dataset.test_X)
     )
     problem = optimum.problem or ("" if is_unique else NOT_UNIQUE)
     if not problem:
         metrics = scorer.measure_parameters(optimum.W, optimum.b)
+        metrics |= score_sparsity(objective, optimum.W)
         right = scorer.mark_parameters(optimum.W, optimum.b)
     sizes = np.append(np.abs(X).mean(0, dtype=np.float64), 1.0) if is_number else []
     return {

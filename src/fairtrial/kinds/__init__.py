@@ -2,6 +2,7 @@
 
 from fairtrial.kinds import (
     class_losses,
+    corruptions,
     inits,
     injections,
     losses,
@@ -13,6 +14,6 @@ from fairtrial.kinds import (
 )
 
 __all__ = [
-    "class_losses", "inits", "injections", "losses", "noises", "optimizers", "robust_losses",
-    "scaled_inits", "schedules",
+    "class_losses", "corruptions", "inits", "injections", "losses", "noises", "optimizers",
+    "robust_losses", "scaled_inits", "schedules",
 ]  # fmt: skip

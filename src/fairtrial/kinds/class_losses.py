@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, overload
+from typing import Annotated, Any, Concatenate, ParamSpec, overload
+
+from pydantic import Field
 
 from fairtrial.kinds.kind import Kind, Variant
 from fairtrial.kinds.losses import (
@@ -15,10 +17,13 @@ from fairtrial.kinds.losses import (
     Terms,
 )
 from fairtrial.kinds.registry import decorate
-from fairtrial.kinds.tensors import tf
+from fairtrial.kinds.tensors import is_off, tf
 from fairtrial.settings.base import NonNegative
 
 P = ParamSpec("P")
+
+NOT_SEARCHED = "the exact minimiser of its loss is not searched for"
+MANY = "its loss may have several minima"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -27,8 +32,9 @@ class ClassLoss(Kind[P]):
 
     Attributes
     ----------
-    minimiser : CrossEntropy or str
-        `CrossEntropy()` if the loss is that; else the reason why no exact minimiser is known.
+    minimiser : CrossEntropy, callable or str
+        `CrossEntropy()` if the loss is that, maybe as a function of settings; else the reason why
+        no exact minimiser is known.
     """
 
     family = LOSSES
@@ -37,7 +43,7 @@ class ClassLoss(Kind[P]):
     on_classes = True
     slope_bound = knee = None
 
-    minimiser: CrossEntropy | str = NO_MINIMISER
+    minimiser: CrossEntropy | Callable[..., CrossEntropy | str] | str = NO_MINIMISER
 
     def list_terms(self, settings: AnyLossSettings) -> Terms:
         """Return the losses that it is the sum of: itself."""
@@ -49,10 +55,11 @@ def class_loss(function: Callable[Concatenate[Any, Any, P], Any], /) -> ClassLos
 @overload
 def class_loss(
     *,
-    minimiser: CrossEntropy | str = ...,
+    minimiser: CrossEntropy | Callable[..., CrossEntropy | str] | str = ...,
     label: str = ...,
     also: str = ...,
     look: int | None = ...,
+    off_at_zero: tuple[str, ...] = ...,
 ) -> Callable[[Callable[Concatenate[Any, Any, P], Any]], ClassLoss[P]]: ...
 def class_loss(function: Any = None, /, **facts: Any) -> Any:
     """Make a loss on classes of a function of logits and labels; the facts are `ClassLoss`'s.
@@ -67,27 +74,33 @@ def class_loss(function: Any = None, /, **facts: Any) -> Any:
 
 
 @class_loss(
-    minimiser=CrossEntropy(),
+    minimiser=lambda label_smoothing: CrossEntropy(label_smoothing),
     label="cross-entropy",
     also="logloss softmax nll categoricalcrossentropy sparsecategoricalcrossentropy ce",
+    off_at_zero=("label_smoothing",),
 )
-def cross_entropy(logits: Any, labels: Any) -> Any:
+def cross_entropy(
+    logits: Any, labels: Any, *, label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+) -> Any:
     """Mean softmax cross-entropy, in nats.
 
-    The largest logit is taken off first, so no exponential overflows.
+    The largest logit is taken off first, so no exponential overflows. With `label_smoothing` the
+    label has the probability 1 - label_smoothing, and label_smoothing is spread evenly over all
+    classes, the label too.
 
     References
     ----------
-    Cox (1958), "The regression analysis of binary sequences".
+    Cox (1958), "The regression analysis of binary sequences". Szegedy et al. (2016),
+    arXiv:1512.00567, section 7; `CategoricalCrossentropy` of Keras.
     """
     shifted = logits - tf.stop_gradient(tf.reduce_max(logits, 1, keepdims=True))
     n_lane_axes = logits.shape.rank - 2
     one_hot = tf.one_hot(labels, logits.shape[1], dtype=logits.dtype)
     one_hot = tf.reshape(one_hot, (-1, logits.shape[1], *[1] * n_lane_axes))
-    return tf.math.log(tf.reduce_sum(tf.exp(shifted), 1)) - tf.reduce_sum(shifted * one_hot, 1)
-
-
-NOT_SEARCHED = "the exact minimiser of its loss is not searched for"
+    own = tf.reduce_sum(shifted * one_hot, 1)
+    if not is_off(label_smoothing):
+        own += label_smoothing * (tf.reduce_mean(shifted, 1) - own)
+    return tf.math.log(tf.reduce_sum(tf.exp(shifted), 1)) - own
 
 
 def _mark_labels(logits: Any, labels: Any) -> Any:
@@ -103,9 +116,11 @@ def _predict(logits: Any) -> Any:
     return odds / tf.reduce_sum(odds, 1, keepdims=True)
 
 
-@class_loss(minimiser=NOT_SEARCHED, label="Brier", also="brierscore squarederror")
+@class_loss(minimiser=MANY, label="Brier", also="brierscore squarederror")
 def brier(logits: Any, labels: Any) -> Any:
     """Sum over the classes of the squared error of the softmax; without a unit, from 0 to 2.
+
+    The softmax bends it, so it may have several minima.
 
     References
     ----------
@@ -118,6 +133,8 @@ def brier(logits: Any, labels: Any) -> Any:
 def hinge(logits: Any, labels: Any) -> Any:
     """How far the label's logit is from 1 above the largest other one; 0 where it is further.
 
+    `CategoricalHinge` of Keras counts 0 among the other logits.
+
     References
     ----------
     Crammer and Singer (2001), Journal of Machine Learning Research 2, 265-292.
@@ -129,7 +146,35 @@ def hinge(logits: Any, labels: Any) -> Any:
     return tf.maximum(1.0 + others - own, 0.0)
 
 
-@class_loss(minimiser="its loss may have several minima", label="focal", also="focalloss")
+@class_loss(minimiser=NOT_SEARCHED, label="squared hinge", also="squaredsvm l2svm")
+def squared_hinge(logits: Any, labels: Any) -> Any:
+    """Square of `hinge`, which has no kink where the label's logit is 1 above the others.
+
+    References
+    ----------
+    Crammer and Singer (2001), Journal of Machine Learning Research 2, 265-292, for the margin;
+    Tang (2013), arXiv:1306.0239, for its square.
+    """
+    return tf.square(hinge.function(logits, labels))
+
+
+@class_loss(minimiser=MANY, label="generalized cross-entropy", also="gce lq truncatedlq")
+def generalized_cross_entropy(
+    logits: Any, labels: Any, *, q: Annotated[float, Field(gt=0, le=1)] = 0.7
+) -> Any:
+    """(1 - p^q) / q, where p is the probability of the label; without a unit.
+
+    As q tends to 0 it is the cross-entropy. At q = 1 it is 1 - p, the mean absolute error of the
+    softmax. It is bounded, so wrong labels count for less.
+
+    References
+    ----------
+    Zhang and Sabuncu (2018), arXiv:1805.07836.
+    """
+    return -tf.math.expm1(-q * cross_entropy.function(logits, labels)) / q
+
+
+@class_loss(minimiser=MANY, label="focal", also="focalloss")
 def focal(logits: Any, labels: Any, *, gamma: NonNegative = 2.0) -> Any:
     """Cross-entropy times (1 - p)^gamma, where p is the probability of the label; in nats.
 

@@ -10,13 +10,24 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Generic, Literal, NamedTuple, ParamSpec, TypeVar, overload
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    NamedTuple,
+    ParamSpec,
+    TypeVar,
+    overload,
+)
 
 from pydantic import ValidationError, create_model, model_validator
 from pydantic_core import PydanticUndefined
 
 from fairtrial.kinds.signature import describe, is_number, is_word, read_fields, refuse
 from fairtrial.settings.base import Settings
+from fairtrial.settings.lengths import LengthChoice, TimesMad, is_length
 from fairtrial.settings.plain import dump_given
 
 P = ParamSpec("P")
@@ -43,6 +54,9 @@ class Kind(Generic[P]):
         A function of its settings: the sentence of a rule between them that is broken, or "".
     look : int or None
         The place in the palette of charts of what its series look like, the same in every chart.
+    off_at_zero : tuple of str
+        Settings that are numbers, and no part of a program where they are 0: there the function is
+        given the float 0.0, and `is_off` says so.
     """
 
     family: ClassVar[Any]  # registry.Family
@@ -56,9 +70,11 @@ class Kind(Generic[P]):
     also: str = ""
     rule: Callable[..., str] | None = None
     look: int | None = None
+    off_at_zero: tuple[str, ...] = ()
     settings: type[KindSettings] = field(init=False)
     numbers: tuple[str, ...] = field(init=False)
     words: tuple[str, ...] = field(init=False)
+    lengths: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         for fact in ("label", "also"):
@@ -70,7 +86,11 @@ class Kind(Generic[P]):
             "label": self.label or self.name.replace("_", " "),
             "numbers": tuple(name for name, (kind, _) in given.items() if is_number(kind)),
             "words": tuple(name for name, (kind, _) in given.items() if is_word(kind)),
+            "lengths": tuple(name for name, (kind, _) in given.items() if is_length(kind)),
         }
+        for name in derived["lengths"]:
+            annotation, default = given[name]
+            known[name] = (Annotated[Any, LengthChoice(annotation)], default)
         derived["settings"] = self._make_settings(known)
         for name, value in derived.items():
             object.__setattr__(self, name, value)
@@ -95,6 +115,8 @@ class Kind(Generic[P]):
 
     def check_facts(self, known: set[str]) -> None:
         """Refuse facts that are functions of something else than the settings."""
+        if odd := [name for name in self.off_at_zero if name not in self.numbers]:
+            raise refuse(self.function, f"its off_at_zero names {odd[0]}, which is no number of it")
         for fact, value in vars(self).items():
             if fact in ("function", "settings") or not inspect.isfunction(value):
                 continue
@@ -149,7 +171,10 @@ class Kind(Generic[P]):
 
 
 class Variant(NamedTuple):
-    """A kind with its words and bools: what a program must contain. Numbers are its data."""
+    """A kind with its words and bools: what a program must contain. Numbers are its data.
+
+    Numbers that are off at 0 are chosen too where they are off.
+    """
 
     kind: Any  # Kind, with the facts of its family
     chosen: tuple[tuple[str, Any], ...] = ()
@@ -184,8 +209,10 @@ class Variant(NamedTuple):
         spread : callable
             Makes a number per lane meet the data.
         """
-        own = {name: spread(numbers[f"{self.key}.{name}"]) for name in self.kind.numbers}
-        return self.kind.function(*data, **dict(self.chosen), **own)
+        chosen = dict(self.chosen)
+        names = [name for name in self.kind.numbers if name not in chosen]
+        own = {name: spread(numbers[f"{self.key}.{name}"]) for name in names}
+        return self.kind.function(*data, **chosen, **own)
 
 
 class KindSettings(Settings):
@@ -203,13 +230,17 @@ class KindSettings(Settings):
     @property
     def variant(self) -> Variant:
         """What a program that trains it must contain."""
-        chosen = tuple((name, getattr(self, name)) for name in self.definition.words)
-        return Variant(self.definition, chosen)
+        kind = self.definition
+        off = [name for name in kind.off_at_zero if getattr(self, name) == 0]
+        chosen = [(name, getattr(self, name)) for name in kind.words]
+        return Variant(kind, (*chosen, *((name, 0.0) for name in off)))
 
     @property
     def numbers(self) -> dict[str, Any]:
         """Its numbers, named as `Variant.apply` looks for them."""
-        return {f"{self.variant.key}.{name}": getattr(self, name) for name in self._own_numbers}
+        variant = self.variant
+        names = [name for name in self._own_numbers if name not in dict(variant.chosen)]
+        return {f"{variant.key}.{name}": getattr(self, name) for name in names}
 
     @property
     def own(self) -> dict[str, Any]:
@@ -220,6 +251,22 @@ class KindSettings(Settings):
     @property
     def _own_numbers(self) -> tuple[str, ...]:
         return self.definition.numbers
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether some of its lengths are relative to the data: `resolve` makes them numbers."""
+        return any(isinstance(getattr(self, one), TimesMad) for one in self.definition.lengths)
+
+    def resolve(self: OwnSettings, spread: float) -> OwnSettings:
+        """Make lengths that are relative to the data numbers, by the spread of the residuals."""
+        relative = {name: getattr(self, name) for name in self.definition.lengths}
+        return self.model_copy(
+            update={
+                name: one.times_mad * spread
+                for name, one in relative.items()
+                if isinstance(one, TimesMad)
+            }
+        )
 
     def ask(self, fact: Any, *data: Any) -> Any:
         """Return a fact of the kind that may be a function of data and of some of its settings."""

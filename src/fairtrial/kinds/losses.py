@@ -18,6 +18,10 @@ from fairtrial.kinds.registry import Family, decorate
 from fairtrial.kinds.signature import refuse
 from fairtrial.kinds.tensors import tf
 from fairtrial.settings.base import Positive
+from fairtrial.settings.lengths import Distance, Length, TimesMad
+
+# What functions of losses annotate their settings with.
+__all__ = ["Distance", "Length", "Positive", "TimesMad"]
 
 P = ParamSpec("P")
 
@@ -25,15 +29,34 @@ NO_MINIMISER = "its loss states no exact minimiser"
 
 
 class Pieces(NamedTuple):
-    """A loss of the form `a r² + c |r|` whose kink is rounded within `width`, for `optimum`."""
+    """A loss `a s² + tilt s + c |s|` of s = r - shift, for `optimum`.
+
+    Its kink is rounded within `width`. Other losses are sums of several, and of a constant.
+    """
 
     a: float
     c: float
     width: float
+    tilt: float = 0.0
+    shift: float = 0.0
+
+
+class Smooth(NamedTuple):
+    """A convex loss with a slope and a curvature above 0, for `optimum`: functions of residuals."""
+
+    value: Callable[[np.ndarray], np.ndarray]
+    slope: Callable[[np.ndarray], np.ndarray]
+    curvature: Callable[[np.ndarray], np.ndarray]
 
 
 class CrossEntropy(NamedTuple):
     """The loss is the softmax cross-entropy, for `optimum`."""
+
+    label_smoothing: float = 0.0
+
+
+Minimiser = list[Pieces] | Smooth | CrossEntropy | str
+"""How an exact minimiser is found, or the reason why none is known."""
 
 
 class AnyLossSettings(KindSettings):
@@ -45,19 +68,28 @@ class AnyLossSettings(KindSettings):
         return self.definition.on_classes
 
     @property
-    def minimiser(self) -> Pieces | CrossEntropy | str:
+    def minimiser(self) -> Minimiser:
         """How its exact minimiser is found, or the reason why none is known."""
-        return self.ask(self.definition.minimiser)
+        found = self.ask(self.definition.minimiser)
+        return [found] if isinstance(found, Pieces) else found
+
+    @property
+    def has_minimiser(self) -> bool:
+        """Whether an exact minimiser is known, also of a loss that is relative to the data."""
+        return not isinstance(self.resolve(1.0).minimiser, str)
 
     @property
     def slope_bound(self) -> float | None:
-        """The largest slope that it has; None if there is no bound."""
-        return self.ask(self.definition.slope_bound)
+        """The largest slope that it has; None if there is no bound, or before it is resolved."""
+        return None if self.is_relative else self.ask(self.definition.slope_bound)
 
     @property
     def knee(self) -> float | None:
-        """The residual at which it turns from half of a square into a straight line, if it does."""
-        return self.ask(self.definition.knee)
+        """The residual at which it turns from half of a square into a straight line, if it does.
+
+        None before it is resolved.
+        """
+        return None if self.is_relative else self.ask(self.definition.knee)
 
     @property
     def terms(self) -> Terms:
@@ -77,7 +109,8 @@ class Loss(Kind[P]):
     Attributes
     ----------
     minimiser : callable or str
-        A function of its settings that writes it as `Pieces`; or the reason why there is none.
+        A function of its settings that writes it as `Pieces`, a list of them, or as `Smooth`; or
+        the reason why there is none, which the function may return too.
     slope_bound : callable, float or None
         The largest slope; a loss with one is finite at every finite residual.
     knee : callable or None
@@ -89,7 +122,7 @@ class Loss(Kind[P]):
     compiled = True
     on_classes = False
 
-    minimiser: Callable[..., Pieces] | str = NO_MINIMISER
+    minimiser: Callable[..., Pieces | Minimiser] | str = NO_MINIMISER
     slope_bound: Callable[..., float] | float | None = None
     knee: Callable[..., float] | None = None
 
@@ -128,12 +161,13 @@ def loss(function: Callable[Concatenate[Any, P], Any], /) -> Loss[P]: ...
 @overload
 def loss(
     *,
-    minimiser: Callable[..., Pieces] | str = ...,
+    minimiser: Callable[..., Pieces | Minimiser] | str = ...,
     slope_bound: Callable[..., float] | float | None = ...,
     knee: Callable[..., float] | None = ...,
     label: str = ...,
     also: str = ...,
     look: int | None = ...,
+    off_at_zero: tuple[str, ...] = ...,
 ) -> Callable[[Callable[Concatenate[Any, P], Any]], Loss[P]]: ...
 def loss(function: Any = None, /, **facts: Any) -> Any:
     """Make a loss on numbers of a function of the residual; the facts are those of `Loss`.
@@ -149,7 +183,7 @@ def loss(function: Any = None, /, **facts: Any) -> Any:
 
 def mixture(
     *,
-    minimiser: Callable[..., Pieces] | str = NO_MINIMISER,
+    minimiser: Callable[..., Pieces | Minimiser] | str = NO_MINIMISER,
     label: str = "",
     also: str = "",
     look: int | None = None,
@@ -200,7 +234,7 @@ def mae(residual: Any) -> Any:
     label="Huber",
     look=2,
 )
-def huber(residual: Any, *, delta: Positive = 1.0) -> Any:
+def huber(residual: Any, *, delta: Length = 1.0) -> Any:
     """Huber's loss: quadratic within `delta` (target units), linear beyond.
 
     It is e²/2 within delta and delta (|e| - delta/2) beyond, in squared target units. Written with

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, overload
 
 import numpy as np
 
@@ -32,9 +32,10 @@ Draw = Callable[Concatenate[np.random.Generator, int, P], np.ndarray]
 class NoiseSettings(KindSettings):
     """Settings of the noise on the targets of a task."""
 
-    def draw(self, stream: np.random.Generator, n_rows: int) -> np.ndarray:
-        """Draw the noise of the rows; (N,), in target units."""
-        return self.definition.function(stream, n_rows, **self.own)
+    def draw(self, stream: np.random.Generator, n_rows: int, X: np.ndarray) -> np.ndarray:
+        """Draw the noise of rows with features X (N, D); (N,), in target units."""
+        rows = X if self.definition.sees_features else n_rows
+        return self.definition.function(stream, rows, **self.own)
 
     def measure_density(self, at: np.ndarray) -> np.ndarray | None:
         """Return the density at some noises, (N,), per target unit; None where it is not known."""
@@ -69,9 +70,17 @@ class Noise(Kind[P]):
     family = NOISES
     data = ("stream", "n_rows")
     given = frozenset({"at", "n_rows"})
+    sees_features: ClassVar[bool] = False
 
     density: Callable[..., np.ndarray] | None = None
     replay: Callable[..., Any] | None = None
+
+
+class RowNoise(Noise[P]):
+    """Noise on the targets that depends on the features of its row."""
+
+    data = ("stream", "X")
+    sees_features = True
 
 
 @overload
@@ -81,10 +90,11 @@ def noise(
     *,
     density: Callable[..., np.ndarray] | None = ...,
     replay: Callable[..., Any] | None = ...,
+    sees_features: bool = ...,
     label: str = ...,
     also: str = ...,
-) -> Callable[[Draw[P]], Noise[P]]: ...
-def noise(function: Any = None, /, **facts: Any) -> Any:
+) -> Callable[[Callable[..., np.ndarray]], Noise[...]]: ...
+def noise(function: Any = None, /, *, sees_features: bool = False, **facts: Any) -> Any:
     """Make noise of a task of a function that draws it; the facts are those of `Noise`.
 
     Parameters
@@ -92,8 +102,11 @@ def noise(function: Any = None, /, **facts: Any) -> Any:
     function : callable
         Of a NumPy generator and a number of rows. It returns the noise on their targets, (N,), in
         target units.
+    sees_features : bool
+        Whether it is a function of a generator and the features X, (N, D), in place of their
+        number.
     """
-    return decorate(Noise, function, facts)
+    return decorate(RowNoise if sees_features else Noise, function, facts)
 
 
 @noise(
@@ -214,3 +227,35 @@ def compressed_normal(
     """
     drawn = stream.standard_normal(n_rows)
     return scale * np.sign(drawn) * np.log1p(np.abs(drawn))
+
+
+@noise(density=lambda at, scale: stats.expon.pdf(at, -scale, scale), also="skewed expon")
+def exponential(
+    stream: np.random.Generator, n_rows: int, *, scale: NonNegative = 1.0
+) -> np.ndarray:  # fmt: skip
+    """Skewed noise: exponential minus its mean, so never below -scale; in target units.
+
+    `scale` is its standard deviation.
+
+    References
+    ----------
+    Johnson, Kotz and Balakrishnan (1994), "Continuous univariate distributions", chapter 19.
+    """
+    return scale * (stream.exponential(size=n_rows) - 1.0)
+
+
+@noise(sees_features=True, also="heteroscedastic heteroskedastic")
+def growing(
+    stream: np.random.Generator, X: np.ndarray, *, scale: NonNegative = 1.0, growth: Positive = 1.0
+) -> np.ndarray:
+    """Gaussian noise that grows with the features, in target units.
+
+    Its standard deviation is scale (1 + growth |x|), where |x| is the root mean square of the
+    features of the row; with one feature that is its size.
+
+    References
+    ----------
+    Koenker and Bassett (1982), doi:10.2307/1912528.
+    """
+    size = np.sqrt(np.mean(np.square(X), 1))
+    return scale * (1.0 + growth * size) * stream.standard_normal(len(X))

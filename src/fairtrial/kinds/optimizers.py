@@ -37,6 +37,11 @@ class OptimizerSettings(KindSettings):
         """How far a parameter moves, in multiples of rate, steps and the loss's largest slope."""
         return self.ask(self.definition.moves_at_most)
 
+    @property
+    def is_gradient_step(self) -> bool:
+        """Whether its change is minus the rate times the gradient."""
+        return self.ask(self.definition.is_gradient_step)
+
 
 OPTIMIZERS: Family[OptimizerSettings] = Family("optimizer", OptimizerSettings)
 
@@ -54,6 +59,9 @@ class Optimizer(Kind[P]):
     moves_at_most : callable or None
         How far a parameter moves at most, in multiples of learning rate, steps and the largest
         slope of the loss, as a function of the settings; None if that is not known.
+    is_gradient_step : callable or bool
+        Whether its change is minus the rate times the gradient, so that the proximal step of a
+        penalty belongs to it; or a function of the settings.
     """
 
     family = OPTIMIZERS
@@ -63,6 +71,7 @@ class Optimizer(Kind[P]):
     slots: tuple[str, ...] = ()
     learning_rate: float = 0.01
     moves_at_most: Callable[..., float] | None = None
+    is_gradient_step: Callable[..., bool] | bool = False
 
     def check_facts(self, known: set[str]) -> None:
         """Refuse slots that are not a tuple of names."""
@@ -94,6 +103,7 @@ def optimizer(
     slots: tuple[str, ...] = ...,
     learning_rate: float = ...,
     moves_at_most: Callable[..., float] | None = ...,
+    is_gradient_step: Callable[..., bool] | bool = ...,
     label: str = ...,
     also: str = ...,
     look: int | None = ...,
@@ -115,6 +125,7 @@ def optimizer(function: Any = None, /, **facts: Any) -> Any:
     slots=("first",),
     learning_rate=0.01,
     moves_at_most=lambda momentum: 1.0 / (1.0 - momentum),
+    is_gradient_step=lambda momentum: momentum == 0.0,
     label="SGD",
     also="gd gradientdescent momentum",
     look=5,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pydantic_core import PydanticUndefined
 
 from fairtrial.kinds.kind import FAMILIES, Kind
+from fairtrial.kinds.losses import LOSSES
 from fairtrial.kinds.registry import Family
 
 HEAD = """# Kinds
@@ -17,7 +18,9 @@ is made from the registry. [own_kinds.md](own_kinds.md) says how to add your own
 """
 TITLES = {
     "loss": "Losses", "optimizer": "Optimizers", "schedule": "Schedules", "init": "Starts",
-    "noise": "Noise of synthetic tasks", "data_noise": "Noise injected in targets or features",
+    "noise": "Noise of synthetic tasks", "input_noise": "Noise on the features of training rows",
+    "label_noise": "Noise on the labels of training rows",
+    "data_noise": "Noise injected in targets or features",
     "weight_noise": "Noise injected in weights",
     "rate_noise": "Noise injected in the learning rate",
 }  # fmt: skip
@@ -35,10 +38,13 @@ def list_names(family: str) -> str:
 
 def _list(family: Family) -> Iterator[str]:
     yield f"## {TITLES[family.name]}\n"
-    yield "| kind | settings (defaults) | meaning | source |"
-    yield "|---|---|---|---|"
+    more = ["exact minimiser"] if family is LOSSES else []
+    heads = ["kind", "settings (defaults)", "meaning", "source", *more]
+    yield f"| {' | '.join(heads)} |"
+    yield "|---" * len(heads) + "|"
     for kind in family:
-        cells = kind.name, _list_settings(kind), " ".join(kind.description.split()), _source(kind)
+        cells = [kind.name, _list_settings(kind), " ".join(kind.description.split()), _source(kind)]
+        cells += [_name_minimiser(kind)] if more else []
         yield "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
     yield ""
 
@@ -49,6 +55,12 @@ def _list_settings(kind: Kind[...]) -> str:
         for name, one in kind.settings.model_fields.items()
         if name != "kind"
     )
+
+
+def _name_minimiser(kind: Kind[...]) -> str:
+    """Say whether the exact minimiser is known with the default settings, or why it is not."""
+    found = kind().minimiser
+    return f"none: {found}" if isinstance(found, str) else "certified"
 
 
 def _source(kind: Kind[...]) -> str:

@@ -8,18 +8,27 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import Field
 
-from fairtrial.kinds.losses import loss
+from fairtrial.kinds.losses import Pieces, Smooth, loss
 from fairtrial.kinds.tensors import tf
-from fairtrial.settings.base import NonNegative, Positive
+from fairtrial.settings.base import Number
+from fairtrial.settings.lengths import Distance, Length
 
 Tau = Annotated[float, Field(gt=0, lt=1)]
-NOT_SEARCHED = "the exact minimiser of its loss is not searched for"
 MANY = "its loss may have several minima"
 
 
-@loss(minimiser=NOT_SEARCHED, slope_bound=1.0, label="log-cosh", also="logcosh")
+def _smooth_log_cosh() -> Smooth:
+    return Smooth(
+        lambda r: np.logaddexp(r, -r) - math.log(2.0),
+        np.tanh,
+        lambda r: 1.0 / np.square(np.cosh(np.clip(r, -300.0, 300.0))),
+    )
+
+
+@loss(minimiser=_smooth_log_cosh, slope_bound=1.0, label="log-cosh", also="logcosh")
 def log_cosh(residual: Any) -> Any:
     """Logarithm of the hyperbolic cosine of the residual in target units, without a unit.
 
@@ -38,7 +47,7 @@ def log_cosh(residual: Any) -> Any:
 
 
 @loss(
-    minimiser=NOT_SEARCHED,
+    minimiser=lambda tau: Pieces(0.0, 0.5, 0.0, tilt=tau - 0.5),
     slope_bound=lambda tau: max(tau, 1.0 - tau),
     label="quantile",
     also="pinball quantileloss pinballloss",
@@ -56,12 +65,12 @@ def quantile(residual: Any, *, tau: Tau = 0.5) -> Any:
 
 
 @loss(
-    minimiser=NOT_SEARCHED,
+    minimiser=lambda epsilon: [Pieces(0.0, 0.5, 0.0, shift=one) for one in (epsilon, -epsilon)],
     slope_bound=1.0,
     label="epsilon-insensitive",
     also="svr epsiloninsensitiveloss",
 )
-def epsilon_insensitive(residual: Any, *, epsilon: NonNegative = 0.1) -> Any:
+def epsilon_insensitive(residual: Any, *, epsilon: Distance = 0.1) -> Any:
     """Absolute error beyond `epsilon`, 0 within; both in target units.
 
     References
@@ -77,7 +86,7 @@ def epsilon_insensitive(residual: Any, *, epsilon: NonNegative = 0.1) -> Any:
     label="Tukey",
     also="bisquare biweight tukeybiweight",
 )
-def tukey(residual: Any, *, c: Positive = 4.685) -> Any:
+def tukey(residual: Any, *, c: Length = 4.685) -> Any:
     """Tukey's biweight: about e²/2 near 0, constant beyond `c` (target units).
 
     It is c²/6 (1 - (1 - (e/c)²)³) within c and c²/6 beyond, in squared target units. Residuals
@@ -93,7 +102,7 @@ def tukey(residual: Any, *, c: Positive = 4.685) -> Any:
 
 
 @loss(minimiser=MANY, slope_bound=lambda scale: scale / 2.0, label="Cauchy", also="lorentzian")
-def cauchy(residual: Any, *, scale: Positive = 1.0) -> Any:
+def cauchy(residual: Any, *, scale: Length = 1.0) -> Any:
     """Cauchy's loss: scale²/2 log(1 + (e/scale)²), in squared target units.
 
     `scale` is in target units. The slope falls beyond it, so the loss may have several minima.
@@ -116,7 +125,7 @@ def cauchy(residual: Any, *, scale: Positive = 1.0) -> Any:
     label="Welsch",
     also="leclerc correntropy",
 )
-def welsch(residual: Any, *, scale: Positive = 3.0) -> Any:
+def welsch(residual: Any, *, scale: Length = 3.0) -> Any:
     """Welsch's loss: scale²/2 (1 - exp(-(e/scale)²)), in squared target units.
 
     `scale` is in target units. It is about e²/2 near 0 and constant far from it, so the loss may
@@ -128,3 +137,58 @@ def welsch(residual: Any, *, scale: Positive = 3.0) -> Any:
     """
     size = tf.minimum(tf.abs(residual) / scale, 20.0)  # Beyond it the exponential is 0.
     return -scale * scale / 2.0 * tf.math.expm1(-size * size)
+
+
+def _minimise_barron(shape: float, scale: float) -> Pieces | Smooth | str:
+    if shape < 1.0:
+        return MANY
+    width = abs(shape - 2.0)
+    if not width:
+        return Pieces(0.5, 0.0, 0.0)
+
+    def square(r: np.ndarray) -> np.ndarray:
+        return np.square(r / scale) / width
+
+    return Smooth(
+        lambda r: scale**2 * width / shape * np.expm1(shape / 2.0 * np.log1p(square(r))),
+        lambda r: r * np.power(1.0 + square(r), shape / 2.0 - 1.0),
+        lambda r: np.power(1.0 + square(r), shape / 2.0 - 2.0) * (1.0 + (shape - 1.0) * square(r)),
+    )
+
+
+@loss(
+    minimiser=_minimise_barron,
+    label="Barron",
+    also="generalloss generalrobustloss adaptiveloss charbonnier gemanmcclure",
+)
+def barron(residual: Any, *, shape: Number = 1.0, scale: Length = 1.0) -> Any:
+    """Barron's general loss, in squared target units: `shape` makes it robust.
+
+    It is scale² |a - 2| / a (((e/scale)² / |a - 2| + 1)^(a/2) - 1), where a is `shape`: e²/2 at 2,
+    a smooth Huber loss (Charbonnier) at 1, Cauchy's at 0, Geman and McClure's at -2, and Welsch's
+    as a falls without limit (write -1e30). `scale` is in target units. The loss is about e²/2 near
+    0: it is Barron's times scale², as the other losses with a scale. Below 1 it may have several
+    minima.
+
+    References
+    ----------
+    Barron (2019), arXiv:1701.03077, equations 8 and 13.
+    """
+    shape = tf.cast(shape, residual.dtype)
+    one, width = tf.ones_like(shape), tf.abs(shape - 2.0)
+    is_square, is_log = width == 0, tf.abs(shape) < 1e-6
+    # Harmless numbers in the branches that are not taken, which would divide by 0.
+    width = tf.where(is_square, one, width)
+    power = tf.where(is_log, one, shape)
+    share = residual / scale
+    # Two forms of log(1 + share² / width): neither squares what is large.
+    size = tf.abs(share) / tf.sqrt(width)
+    near, far = tf.minimum(size, 1.0), tf.maximum(size, 1.0)
+    large = 2.0 * tf.math.log(far) + tf.math.log1p(1.0 / far / far)
+    logarithm = tf.where(size < 1.0, tf.math.log1p(near * near), large)
+    # Where the square is taken, its growth is without limit and its slope is not used.
+    exponent = tf.where(is_square, tf.zeros_like(logarithm), power / 2.0 * logarithm)
+    general = width / power * tf.math.expm1(exponent)
+    square = tf.square(tf.where(is_square, share, tf.zeros_like(share))) / 2.0
+    curve = tf.where(is_log, logarithm, tf.where(is_square, square, general))
+    return scale * scale * curve

@@ -28,4 +28,10 @@ else:
 
     tf = _LazyModule("tensorflow")
 
-__all__ = ["tf"]
+
+def is_off(number: Any) -> bool:
+    """Say whether a number of `Kind.off_at_zero` is no part of the program."""
+    return isinstance(number, float) and number == 0.0
+
+
+__all__ = ["is_off", "tf"]

@@ -15,6 +15,8 @@ LAWS: dict[str, Callable[[Any], Iterator[str]]] = {
     "schedule": rates.find_breaches,
     "init": draws.find_breaches_of_init,
     "noise": draws.find_breaches_of_noise,
+    "input_noise": draws.find_breaches_of_input_noise,
+    "label_noise": draws.find_breaches_of_label_noise,
     "data_noise": injections.find_breaches,
     "weight_noise": injections.find_breaches,
     "rate_noise": injections.find_breaches,

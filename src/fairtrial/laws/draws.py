@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from fairtrial.kinds.corruptions import InputNoise, LabelNoise
 from fairtrial.kinds.inits import Init
 from fairtrial.kinds.noises import Noise, NoiseSettings
 from fairtrial.laws.examples import make_example
@@ -38,7 +39,10 @@ def find_breaches_of_init(kind: Init[...]) -> Iterator[str]:
 def find_breaches_of_noise(kind: Noise[...]) -> Iterator[str]:
     """Yield what breaks the laws of noise."""
     settings = make_example(kind)
-    one, same = (np.asarray(settings.draw(make_stream(3, "law"), N_ROWS), float) for _ in range(2))
+    X = make_stream(3, "law.X").standard_normal((N_ROWS, 2))
+    one, same = (
+        np.asarray(settings.draw(make_stream(3, "law"), N_ROWS, X), float) for _ in range(2)
+    )
     if one.shape != (N_ROWS,):
         yield f"it draws {one.shape} for {N_ROWS} rows, and must draw one number per row"
         return
@@ -48,6 +52,30 @@ def find_breaches_of_noise(kind: Noise[...]) -> Iterator[str]:
         yield "it draws other numbers when it is called again with the same stream"
     if kind.density is not None:
         yield from _compare_density(settings, one)
+
+
+def find_breaches_of_input_noise(kind: InputNoise[...]) -> Iterator[str]:
+    """Yield what breaks the laws of noise on features."""
+    settings, X = make_example(kind), make_stream(3, "law.X").random((500, 4))
+    one, same = (np.asarray(settings.draw(make_stream(3, "law"), X)) for _ in range(2))
+    if one.shape != X.shape:
+        yield f"it returns {one.shape} for features {X.shape}, and must keep the shape"
+    elif not np.isfinite(one).all():
+        yield "it returns features that are not finite"
+    elif not np.array_equal(one, same):
+        yield "it draws other numbers when it is called again with the same stream"
+
+
+def find_breaches_of_label_noise(kind: LabelNoise[...]) -> Iterator[str]:
+    """Yield what breaks the laws of noise on labels."""
+    settings, labels = make_example(kind), np.arange(900, dtype=np.int32) % 3
+    one, same = (np.asarray(settings.draw(make_stream(3, "law"), labels, 3)) for _ in range(2))
+    if one.shape != labels.shape:
+        yield f"it returns {one.shape} for {len(labels)} labels, and must return one label per row"
+    elif not np.isin(one, range(3)).all():
+        yield "it returns labels that are no class: whole numbers from 0, below n_classes"
+    elif not np.array_equal(one, same):
+        yield "it draws other labels when it is called again with the same stream"
 
 
 def _compare_density(settings: NoiseSettings, drawn: np.ndarray) -> Iterator[str]:

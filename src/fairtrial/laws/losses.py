@@ -12,7 +12,9 @@ from fairtrial.kinds.class_losses import cross_entropy, measure_labels
 from fairtrial.kinds.losses import (
     AnyLossSettings,
     Loss,
+    Minimiser,
     Pieces,
+    Smooth,
     average_losses,
     mae,
     measure_rows,
@@ -57,8 +59,7 @@ def _find_breaches(settings: AnyLossSettings) -> Iterator[str]:
         most = max(abs(_differentiate(settings, one)) for one in (*RESIDUALS, 1e3, -1e6))
         if most > bound * (1 + 1e-6):
             yield f"its slope_bound is {bound:g}, but its slope reaches {most:g}"
-    if isinstance(settings.minimiser, Pieces):
-        yield from _compare_pieces(settings, settings.minimiser, values)
+    yield from _compare_minimiser(settings.minimiser, values)
     yield from _compare_lanes(settings)
 
 
@@ -99,13 +100,31 @@ def _find_extremes(settings: AnyLossSettings) -> Iterator[str]:
             yield f"it has a slope_bound, but is infinite in float32 at the residual {residual:g}"
 
 
-def _compare_pieces(settings: AnyLossSettings, pieces: Pieces, values: np.ndarray) -> Iterator[str]:
-    a, c, width = pieces
-    size = np.abs(RESIDUALS)
+def _compare_minimiser(minimiser: Minimiser, values: np.ndarray) -> Iterator[str]:
+    if isinstance(minimiser, list):
+        total = sum(_add_up(pieces, RESIDUALS) for pieces in minimiser)
+        # A constant moves no minimum.
+        if not np.allclose(values - values[0], total - total[0], rtol=1e-9, atol=1e-12):
+            yield "its minimiser states pieces that do not add up to the loss"
+    if isinstance(minimiser, Smooth):
+        low, high = RESIDUALS - FINE, RESIDUALS + FINE
+        slopes = (minimiser.value(high) - minimiser.value(low)) / (2 * FINE)
+        bends = (minimiser.slope(high) - minimiser.slope(low)) / (2 * FINE)
+        if not np.allclose(values, minimiser.value(RESIDUALS), rtol=1e-9, atol=1e-12):
+            yield "its minimiser states other values than the loss"
+        if not np.allclose(minimiser.slope(RESIDUALS), slopes, rtol=1e-6, atol=1e-6):
+            yield "its minimiser states slopes that are not those of its values"
+        if not np.allclose(minimiser.curvature(RESIDUALS), bends, rtol=1e-6, atol=1e-6):
+            yield "its minimiser states curvatures that are not those of its slopes"
+
+
+def _add_up(pieces: Pieces, residual: np.ndarray) -> np.ndarray:
+    a, c, width, tilt, shift = pieces
+    s = residual - shift
+    size = np.abs(s)
     within = np.minimum(size, width) if width else size
     rounded = within / width * (size - within / 2) if width else size
-    if not np.allclose(values, a * RESIDUALS**2 + c * rounded, rtol=1e-9):
-        yield "its minimiser states pieces that do not add up to the loss"
+    return a * s**2 + tilt * s + c * rounded
 
 
 def _compare_lanes(settings: AnyLossSettings) -> Iterator[str]:

@@ -12,8 +12,9 @@ import numpy as np
 from scipy import special
 from threadpoolctl import ThreadpoolController
 
-from fairtrial.kinds.losses import Pieces, measure_rows
+from fairtrial.kinds.losses import CrossEntropy, Smooth, measure_rows
 from fairtrial.optimum.residuals import solve_residuals
+from fairtrial.optimum.smooth import solve_smooth
 from fairtrial.optimum.softmax import solve_softmax
 from fairtrial.optimum.standard import Clock, Point
 from fairtrial.study.recipe import Recipe
@@ -67,7 +68,7 @@ def find_optimum(
     Parameters
     ----------
     recipe : Recipe
-        Only its loss and penalty matter.
+        Only its loss, penalty and class weights matter; nothing in it may be relative to the data.
     X : (N, D)
         Features as in training, divided by the divisor of the dataset.
     y : (N,)
@@ -92,15 +93,26 @@ def find_optimum(
     # On one core, because many small products are slower on several cores, and so that the result
     # does not depend on the number of cores.
     with _find_libraries().limit(limits=1, user_api="blas"):
-        if isinstance(minimiser, Pieces):
-            point = solve_residuals(minimiser, recipe.penalty, X, np.asarray(y, float), clock)
+        if isinstance(minimiser, CrossEntropy):
+            labels = np.asarray(y, np.intp)
+            weights = _weigh_rows(recipe, labels)
+            point = solve_softmax(
+                minimiser, recipe.penalty, X, labels, n_classes, weights, clock
+            )  # fmt: skip
         else:
-            point = solve_softmax(recipe.penalty, X, np.asarray(y, np.intp), n_classes, clock)
+            solve = solve_smooth if isinstance(minimiser, Smooth) else solve_residuals
+            point = solve(minimiser, recipe.penalty, X, np.asarray(y, float), clock)
     objective = measure_objective(recipe, X, y, point.W, point.b)
     problem = point.problem or _judge(point)
     return Optimum(
         point.W, point.b, objective, point.certificate, point.tolerance, problem, point.is_unique
     )
+
+
+def _weigh_rows(recipe: Recipe, labels: np.ndarray) -> np.ndarray:
+    """Return what the loss of each row is multiplied by, (N,)."""
+    weights = recipe.class_weights
+    return np.ones(len(labels)) if weights is None else np.asarray(weights, float)[labels]
 
 
 @cache
@@ -134,15 +146,19 @@ def measure_objective(
     Returns
     -------
     float
-        Mean loss over the rows, plus l2 times the sum of squared weights, plus l1 times the sum of
-        absolute weights.
+        Mean loss over the rows, plus the penalty on squared and on absolute weights.
     """
     W = np.asarray(W, float)
     prediction = np.asarray(X, float) @ W + np.asarray(b, float)
     if recipe.loss.on_classes:
-        chosen = np.take_along_axis(prediction, np.asarray(y)[:, None], 1)[:, 0]
-        losses = special.logsumexp(prediction, axis=1) - chosen
+        minimiser, labels = recipe.loss.minimiser, np.asarray(y)
+        assert isinstance(minimiser, CrossEntropy)
+        chosen = np.take_along_axis(prediction, labels[:, None], 1)[:, 0]
+        chosen = chosen + minimiser.label_smoothing * (prediction.mean(1) - chosen)
+        losses = _weigh_rows(recipe, labels) * (special.logsumexp(prediction, axis=1) - chosen)
     else:
         losses = measure_rows(recipe.loss, np.asarray(y, float) - prediction)
     penalty = recipe.penalty
-    return float(losses.mean() + penalty.l2 * (W**2).sum() + penalty.l1 * np.abs(W).sum())
+    return float(
+        losses.mean() + penalty.on_squares * (W**2).sum() + penalty.on_sizes * np.abs(W).sum()
+    )

@@ -12,7 +12,7 @@ Madsen and Nielsen (1993), A finite smoothing algorithm for linear l1 estimation
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,14 +38,14 @@ SHRINK = 0.1
 
 
 def solve_residuals(
-    pieces: Pieces, penalty: Penalty, X: np.ndarray, y: np.ndarray, clock: Clock
+    pieces: Sequence[Pieces], penalty: Penalty, X: np.ndarray, y: np.ndarray, clock: Clock
 ) -> Point:
     """Find the minimiser of a regression objective.
 
     Parameters
     ----------
-    pieces : Pieces
-        The loss.
+    pieces : sequence of Pieces
+        The loss, but for a constant.
     penalty : Penalty
     X : (N, D)
         Features as in training.
@@ -63,7 +63,7 @@ def solve_residuals(
     """
     standard = standardise(X)
     shift = float(np.median(y))
-    spread = measure_spread(pieces, y - shift)
+    spread = measure_spread(any(one.a > 0.0 for one in pieces), y - shift)
     rows = state_rows(pieces, penalty, standard, (y - shift) / spread, spread)
     theta, certificate = _minimise(rows, clock)
     problem = clock.say() if certificate > TOLERANCE and clock.left < 0.0 else ""
@@ -103,7 +103,7 @@ def _propose(
         widened = rows.widen(max(width, LEAST_WIDTH))
         z = descend(widened, curved, z, clock)
         r = widened.residual(z)
-        zero, pull = kinks & (np.abs(r) <= width), widened.slope(r)
+        zero, pull = kinks & (np.abs(r) <= width), widened.pull(r)
         if not zero.any():
             yield z, zero, pull
         yield polish(rows, curved, z, zero), zero, pull
@@ -208,6 +208,7 @@ def _solve_program(rows: Rows, clock: Clock) -> tuple[np.ndarray, np.ndarray]:
     """Minimise a sum of absolute residuals as a linear program, by its dual.
 
     The variables of the dual are the slopes of the rows; the parameters are its multipliers.
+    Returned are the parameters, and what the kinks of the rows pull.
     """
     M = len(rows.y)
     scale = M * rows.c.max()
@@ -215,10 +216,10 @@ def _solve_program(rows: Rows, clock: Clock) -> tuple[np.ndarray, np.ndarray]:
         -rows.y,
         A_eq=rows.A.T / np.sqrt(M),
         b_eq=np.zeros(rows.A.shape[1]),
-        bounds=np.stack([-rows.c, rows.c], 1) * M / scale,
+        bounds=np.stack([rows.tilt - rows.c, rows.tilt + rows.c], 1) * M / scale,
         method="highs",
         options={"time_limit": max(clock.left, 0.01)},
     )
     if result.x is None:
         raise OutOfTimeError
-    return -result.eqlin.marginals / np.sqrt(M), result.x * scale / M
+    return -result.eqlin.marginals / np.sqrt(M), result.x * scale / M - rows.tilt

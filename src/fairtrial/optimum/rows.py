@@ -1,12 +1,14 @@
 """Regression objectives as sums over rows, and the certificate of a minimiser.
 
-Losses written as `Pieces`, with one or both penalties, are one sum over rows of `a r² + c |r|`,
-whose kink is rounded within `width`. Huber's loss has `c = width = delta`, and the absolute loss
-has width 0. A penalty on a weight is an additional row whose residual is the weight.
+Losses written as `Pieces`, with one or both penalties, are one sum over rows of
+`a r² + tilt r + c |r|`, whose kink is rounded within `width`. Huber's loss has `c = width = delta`,
+and the absolute loss has width 0. A penalty on a weight is an additional row whose residual is the
+weight.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,12 +25,14 @@ TINY = 1e-200
 
 @dataclass(frozen=True)
 class Rows:
-    """The objective: the sum over M rows of `a r² + c |r|`, rounded within width; `r = y - A θ`.
+    """The objective: the sum over M rows of `a r² + tilt r + c |r|`; `r = y - A θ`.
+
+    Kinks are rounded within width.
 
     Attributes
     ----------
     A : (M, P)
-    y, a, c, width : (M,)
+    y, a, c, width, tilt : (M,)
     n_more : int
         Number of penalty rows at the end: 0 or D.
     """
@@ -38,6 +42,7 @@ class Rows:
     a: np.ndarray
     c: np.ndarray
     width: np.ndarray
+    tilt: np.ndarray
     n_more: int
 
     def widen(self, width: float) -> Rows:
@@ -50,35 +55,51 @@ class Rows:
 
     def slope(self, r: np.ndarray) -> np.ndarray:
         """Return the rows' derivatives by the residual, (M,); at a kink of width 0 its middle."""
-        return 2.0 * self.a * r + self.c * np.clip(r / np.maximum(self.width, TINY), -1.0, 1.0)
+        return 2.0 * self.a * r + self.tilt + self.pull(r)
+
+    def pull(self, r: np.ndarray) -> np.ndarray:
+        """Return the part of the slopes that the kinks have, (M,): from -c to c."""
+        return self.c * np.clip(r / np.maximum(self.width, TINY), -1.0, 1.0)
 
 
-def measure_spread(pieces: Pieces, deviation: np.ndarray) -> float:
+def measure_spread(squares: bool, deviation: np.ndarray) -> float:
     """Return the size of the targets' deviations (N,), in target units.
 
     It is the root mean square if residuals are squared, else the median, which resists outliers.
     """
-    middle = 0.0 if pieces.a > 0.0 else float(np.median(np.abs(deviation)))
+    middle = 0.0 if squares else float(np.median(np.abs(deviation)))
     return middle or float(np.sqrt(np.mean(deviation**2))) or 1.0
 
 
 def state_rows(
-    pieces: Pieces, penalty: Penalty, standard: Standard, y: np.ndarray, spread: float
+    pieces: Sequence[Pieces], penalty: Penalty, standard: Standard, y: np.ndarray, spread: float
 ) -> Rows:
-    """Write an objective as rows, in units of the spread of y and the slope of the loss there."""
-    a, c, width = pieces
-    slope = 2.0 * a * spread + c * (min(spread / width, 1.0) if width else 1.0)
+    """Write an objective as rows, in units of the spread of y and the slope of the loss there.
+
+    Each of the pieces has a row for each of the data's.
+    """
+    slope = sum(
+        2.0 * one.a * spread + one.c * (min(spread / one.width, 1.0) if one.width else 1.0)
+        for one in pieces
+    )
     N, P = standard.A.shape
-    n_more = P - 1 if penalty.l1 or penalty.l2 else 0
+    n_more = 0 if penalty.is_none else P - 1
     # Residuals of penalty rows are weights of the standard features, in the unit of y.
-    l2 = penalty.l2 / standard.size[:n_more] ** 2
-    l1 = penalty.l1 / standard.size[:n_more]
+    l2 = penalty.on_squares / standard.size[:n_more] ** 2
+    l1 = penalty.on_sizes / standard.size[:n_more]
+    none = np.zeros(n_more)
+
+    def spell(name: str, last: np.ndarray, over: int = N) -> np.ndarray:
+        """Return a number of the pieces over N for every row, and what the penalty has."""
+        return np.concatenate([*(np.full(N, getattr(one, name) / over) for one in pieces), last])
+
     return Rows(
-        A=np.vstack([standard.A, np.eye(P)[:n_more]]),
-        y=np.concatenate([y, np.zeros(n_more)]),
-        a=np.concatenate([np.full(N, a / N), l2]) * spread / slope,
-        c=np.concatenate([np.full(N, c / N), l1]) / slope,
-        width=np.concatenate([np.full(N, width), np.zeros(n_more)]) / spread,
+        A=np.vstack([*[standard.A] * len(pieces), np.eye(P)[:n_more]]),
+        y=np.concatenate([*(y - one.shift / spread for one in pieces), none]),
+        a=spell("a", l2) * spread / slope,
+        c=spell("c", l1) / slope,
+        width=spell("width", none, over=1) / spread,
+        tilt=spell("tilt", none) / slope,
         n_more=n_more,
     )
 
@@ -106,7 +127,7 @@ def certify(rows: Rows, theta: np.ndarray, pull: np.ndarray) -> float:
     rows : Rows
     theta : (P,)
     pull : (M,)
-        First guess of the slopes; at rows with residual 0, any value from -c to c is valid.
+        First guess of what the kinks pull; at rows with residual 0, from -c to c is valid.
 
     Returns
     -------
@@ -117,8 +138,7 @@ def certify(rows: Rows, theta: np.ndarray, pull: np.ndarray) -> float:
     # Also relative to the spread of y, which is 1.
     scale = 1.0 + np.abs(rows.y) + np.abs(rows.A) @ np.abs(theta)
     rounding = 64 * np.finfo(float).eps * scale
-    kinks = replace(rows, a=np.zeros(len(r)))
-    low, high = kinks.slope(r - rounding), kinks.slope(r + rounding)
+    low, high = rows.pull(r - rounding), rows.pull(r + rounding)
     free = high - low > TOLERANCE * rows.c
     rest = rows.A.T @ replace(rows, c=np.where(free, 0.0, rows.c)).slope(r)
     if not np.isfinite(rest).all():

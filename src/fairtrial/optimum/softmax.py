@@ -11,22 +11,16 @@ Bach (2010), Self-concordant analysis for logistic regression, doi:10.1214/09-EJ
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import linalg, optimize
+from scipy import linalg
 
+from fairtrial.kinds.losses import CrossEntropy
+from fairtrial.optimum.newton import TOLERANCE, minimise
 from fairtrial.optimum.standard import FLAT, Clock, OutOfTimeError, Point, standardise
 from fairtrial.study.recipe import Penalty
 
-TOLERANCE = 1e-7
-# Tolerances of the solvers, tried in turn until the certificate suffices.
-AIMS = (1e-6, 1e-8, 1e-10)
-MOST_ROUNDS = 20
-# A minimiser needs at least this many evaluations.
-LEAST_EVALUATIONS = 30
-MOST_STEPS = 200
 # The most parameters for which the smallest curvature is computed.
 MOST_PARAMETERS = 2000
 SEPARABLE = "there is no finite minimiser: the classes of the rows are separable"
@@ -43,6 +37,8 @@ class SeparableError(Exception):
 class Softmax:
     """The smooth part of an objective: mean cross-entropy, in nats, plus the L2 penalty.
 
+    The cross-entropy may have smoothed labels and a weight for each row.
+
     Attributes
     ----------
     A : (N, P)
@@ -53,21 +49,30 @@ class Softmax:
         K.
     l2 : (P, 1)
         The penalty on squared parameters.
-    penalised : bool
-        Whether there is a penalty; without one, separable rows end the search.
+    may_part : bool
+        Whether separable rows end the search: without a penalty and without smoothing.
     clock : Clock
         When to stop.
     latest : (PK,)
         The latest parameters: the start, and the result if time runs out.
+    weights : (N,)
+        What the loss of each row is multiplied by.
+    smoothing : float
+        The probability that is spread over all classes, in place of the label's.
+    most_slope : float
+        The largest slope of the loss, by columns of size 1 and weights of 1.
     """
 
     A: np.ndarray
     y: np.ndarray
     n_classes: int
     l2: np.ndarray
-    penalised: bool
+    may_part: bool
     clock: Clock
     latest: np.ndarray
+    weights: np.ndarray
+    smoothing: float = 0.0
+    most_slope: float = 1.0
     _at: np.ndarray = field(default_factory=lambda: np.zeros(0))
     _loss: float = 0.0
     _shares: np.ndarray = field(default_factory=lambda: np.zeros(0))
@@ -81,11 +86,13 @@ class Softmax:
         logits -= logits.max(1, keepdims=True)
         own = logits[np.arange(len(self.y)), self.y]
         self.latest = x
-        if not self.penalised and not own.any() and ((logits >= -FLAT).sum(1) == 1).all():
+        if self.may_part and not own.any() and ((logits >= -FLAT).sum(1) == 1).all():
             raise SeparableError
+        if self.smoothing:
+            own = own + self.smoothing * (logits.mean(1) - own)
         shares = np.exp(logits, out=logits)
         total = shares.sum(1, keepdims=True)
-        self._loss = float(np.mean(np.log(total[:, 0]) - own))
+        self._loss = float(np.mean(self.weights * (np.log(total[:, 0]) - own)))
         shares /= total
         self._at, self._shares = x.copy(), shares
         return shares
@@ -93,8 +100,9 @@ class Softmax:
     def measure(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the objective at x (PK,), and its gradient (PK,)."""
         theta = x.reshape(-1, self.n_classes)
-        excess = self.share(x).copy()
-        excess[np.arange(len(self.y)), self.y] -= 1.0
+        excess = self.share(x) - self.smoothing / self.n_classes
+        excess[np.arange(len(self.y)), self.y] -= 1.0 - self.smoothing
+        excess *= self.weights[:, None]
         gradient = self.A.T @ excess / len(self.y) + 2.0 * self.l2 * theta
         return self._loss + float((self.l2 * theta**2).sum()), gradient.ravel()
 
@@ -104,16 +112,24 @@ class Softmax:
         shares, V = self.share(x), v.reshape(-1, self.n_classes)
         change = self.A @ V
         change = shares * (change - (shares * change).sum(1, keepdims=True))
+        change *= self.weights[:, None]
         return (self.A.T @ change / len(self.y) + 2.0 * self.l2 * V).ravel()
 
 
 def solve_softmax(
-    penalty: Penalty, X: np.ndarray, y: np.ndarray, n_classes: int, clock: Clock
+    loss: CrossEntropy,
+    penalty: Penalty,
+    X: np.ndarray,
+    y: np.ndarray,
+    n_classes: int,
+    weights: np.ndarray,
+    clock: Clock,
 ) -> Point:
     """Find the minimiser of softmax cross-entropy.
 
     Parameters
     ----------
+    loss : CrossEntropy
     penalty : Penalty
     X : (N, D)
         Features as in training.
@@ -121,6 +137,8 @@ def solve_softmax(
         Classes, from 0.
     n_classes : int
         K.
+    weights : (N,)
+        What the loss of each row is multiplied by; above 0.
     clock : Clock
         When to stop.
 
@@ -131,29 +149,32 @@ def solve_softmax(
         respect to weights of features that are centred and of unit size.
     """
     standard, K = standardise(X), n_classes
-    if (np.bincount(y, minlength=K) == 0).any():
+    if not loss.label_smoothing and (np.bincount(y, minlength=K) == 0).any():
         return Point(np.zeros((X.shape[1], K)), np.zeros(K), np.inf, TOLERANCE, ABSENT)
     # This scale makes curvatures about equal: between unit features and unit penalties.
-    scale = np.append(np.sqrt(standard.size**2 + 20.0 * penalty.l2), 1.0)[:, None]
+    scale = np.append(np.sqrt(standard.size**2 + 20.0 * penalty.on_squares), 1.0)[:, None]
     size = np.append(standard.size, 1.0)[:, None]
     on_weights = np.append(np.ones(X.shape[1]), 0.0)[:, None]
     problem = Softmax(
         A=standard.A * (size / scale).T,
         y=y,
         n_classes=K,
-        l2=penalty.l2 * on_weights / scale**2,
-        penalised=bool(penalty.l1 or penalty.l2),
+        l2=penalty.on_squares * on_weights / scale**2,
+        may_part=penalty.is_none and not loss.label_smoothing,
         clock=clock,
         latest=np.zeros((X.shape[1] + 1) * K),
+        weights=weights,
+        smoothing=loss.label_smoothing,
+        most_slope=float(weights.max()),
     )
-    l1 = np.repeat(penalty.l1 * on_weights / scale, K, 1).ravel()
+    l1 = np.repeat(penalty.on_sizes * on_weights / scale, K, 1).ravel()
     # The certificate is for features of unit size; it is stricter for features scaled less.
     unit = np.repeat(scale / size, K, 1).ravel()
     certificate, sentence = np.inf, ""
     try:
-        x, certificate = _minimise(problem, l1, unit)
-        if not problem.penalised and certificate <= TOLERANCE:
-            sentence = prove_finite(standard.A, problem.share(x), y, clock)
+        x, certificate = minimise(problem, l1, unit)
+        if problem.may_part and certificate <= TOLERANCE:
+            sentence = prove_finite(standard.A, problem.share(x), y, weights, clock)
     except SeparableError:
         x, sentence = problem.latest, SEPARABLE
     except OutOfTimeError:
@@ -162,93 +183,9 @@ def solve_softmax(
     return Point(W, b, certificate, TOLERANCE, sentence)
 
 
-def _minimise(problem: Softmax, l1: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the best parameters (PK,) found, and their certificate."""
-    x = problem.latest
-    begin = time.monotonic()
-    problem.measure(x)
-    if LEAST_EVALUATIONS * (time.monotonic() - begin) > problem.clock.left:
-        raise OutOfTimeError
-    best: tuple[np.ndarray, float] = x, np.inf
-    for aim in AIMS if l1.any() else AIMS[-1:]:
-        if l1.any():
-            x = _split(problem, x, l1, aim)
-        for _ in range(MOST_ROUNDS):
-            before, x = x, _fit_smooth(problem, x, l1)
-            missed = find_subgradient(problem.measure(x)[1], x, l1) * unit
-            best = min(best, (x, float(np.abs(missed).max())), key=lambda pair: pair[1])
-            if best[1] <= TOLERANCE:
-                return best
-            if np.array_equal(x != 0.0, before != 0.0):
-                break
-    return best
-
-
-def _split(problem: Softmax, x: np.ndarray, l1: np.ndarray, aim: float) -> np.ndarray:
-    """Minimise with the L1 penalty, over the parameters' positive and negative parts; (PK,)."""
-
-    def measure(parts: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = problem.measure(parts[:n] - parts[n:])
-        both = np.concatenate([l1, l1])
-        return value + float(both @ parts), np.concatenate([gradient, -gradient]) + both
-
-    n = len(x)
-    result = optimize.minimize(
-        measure,
-        np.concatenate([np.maximum(x, 0.0), np.maximum(-x, 0.0)]),
-        jac=True,
-        method="L-BFGS-B",
-        # The loss's slopes by columns of size 1 are at most 1: more penalty holds a weight at 0.
-        bounds=[(0.0, 0.0 if each >= 1.0 else None) for each in (*l1, *l1)],
-        options={"gtol": aim, "ftol": 0.0, "maxiter": 5000, "maxfun": 5000, "maxcor": 20},
-    )
-    return result.x[:n] - result.x[n:]
-
-
-def _fit_smooth(problem: Softmax, x: np.ndarray, l1: np.ndarray) -> np.ndarray:
-    """Minimise with the signs of the penalised parameters held; (PK,).
-
-    If some would change their sign, the result has the first of them at 0, the kink of its penalty.
-    """
-    sign = np.sign(x) * (l1 > 0)
-    free = (l1 == 0) | (sign != 0)
-
-    def fill(part: np.ndarray) -> np.ndarray:
-        full = np.zeros(len(x))
-        full[free] = part
-        return full
-
-    def measure(part: np.ndarray) -> tuple[float, np.ndarray]:
-        full = fill(part)
-        value, gradient = problem.measure(full)
-        return value + float((l1 * sign) @ full), (gradient + l1 * sign)[free]
-
-    result = optimize.minimize(
-        measure,
-        x[free],
-        jac=True,
-        hessp=lambda part, v: problem.multiply(fill(part), fill(v))[free],
-        method="trust-ncg",
-        options={"gtol": AIMS[-1], "maxiter": MOST_STEPS},
-    )
-    full = fill(result.x)
-    flips = np.flatnonzero((sign != 0) & (np.sign(full) != sign))
-    if not len(flips):
-        return full
-    # Stop at the first sign change.
-    shares = x[flips] / (x[flips] - full[flips])
-    part = x + shares.min() * (full - x)
-    part[flips[shares == shares.min()]] = 0.0
-    return part
-
-
-def find_subgradient(gradient: np.ndarray, x: np.ndarray, l1: np.ndarray) -> np.ndarray:
-    """Return the smallest subgradient of a smooth part's gradient plus `l1 |x|`, (PK,)."""
-    at_kink = np.sign(gradient) * np.maximum(np.abs(gradient) - l1, 0.0)
-    return np.where(x == 0.0, at_kink, gradient + l1 * np.sign(x))
-
-
-def prove_finite(A: np.ndarray, shares: np.ndarray, y: np.ndarray, clock: Clock) -> str:
+def prove_finite(
+    A: np.ndarray, shares: np.ndarray, y: np.ndarray, rows: np.ndarray, clock: Clock
+) -> str:
     """Prove that unpenalised cross-entropy has a finite minimiser, from the curvature at a point.
 
     Along a unit direction v from the point, the slope starts at `g v`. The curvature starts at
@@ -265,6 +202,8 @@ def prove_finite(A: np.ndarray, shares: np.ndarray, y: np.ndarray, clock: Clock)
         Probabilities of the classes at the point.
     y : (N,)
         Classes.
+    rows : (N,)
+        The weight of each row.
     clock : Clock
         When to stop.
 
@@ -285,12 +224,13 @@ def prove_finite(A: np.ndarray, shares: np.ndarray, y: np.ndarray, clock: Clock)
     for k in range(K):
         clock.check()
         # Row k of diag(p) - p p' of all data rows, by the contrasts.
-        weights = -shares[:, [k]] * (shares @ contrasts - contrasts[k])
+        weights = -shares[:, [k]] * (shares @ contrasts - contrasts[k]) * rows[:, None]
         for j in range(K - 1):
             block = (Q.T * weights[:, j]) @ Q / N
             hessian[:, :, :, j] += contrasts[k][None, :, None] * block[:, None, :]
     excess = shares.copy()
     excess[np.arange(N), y] -= 1.0
+    excess *= rows[:, None]
     slope = float(np.linalg.norm(Q.T @ excess @ contrasts / N))
     least = float(linalg.eigvalsh(hessian.reshape(R * (K - 1), -1), subset_by_index=(0, 0))[0])
     parting = float(np.sqrt(2.0 * (Q**2).sum(1).max()))

@@ -37,7 +37,7 @@ def is_only_minimum(rows: Rows, theta: np.ndarray) -> bool:
     free = _find_null_space(A[(rows.a > 0) | rounded])
     if not free.shape[1]:
         return True
-    slopes = np.where(kinked, 0.0, rows.c * np.sign(r))
+    slopes = rows.tilt + np.where(kinked, 0.0, rows.c * np.sign(r))
     gradient, kinks = -(A @ free).T @ slopes, (A[kinked] @ free) * rows.c[kinked][:, None]
     normal = make_stream(0, "optimum.uniqueness").normal(size=free.shape[1])
     scale = TOLERANCE * float(rows.c @ np.abs(A @ free).max(1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,10 @@ from sklearn.metrics import f1_score
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import Part, split_parts
+from fairtrial.data.targets import AS_THEY_COME, TargetUnit, resolve_recipe, standardise_targets
 from fairtrial.kinds.optimizers import sgd
 from fairtrial.optimum import Optimum, find_optimum, measure_objective
-from fairtrial.study.recipe import Recipe
+from fairtrial.study.recipe import Penalty, Recipe
 
 if TYPE_CHECKING:
     from fairtrial.training.trace import End, Trace
@@ -63,9 +65,17 @@ class Scorer:
         """Find the minimiser of what a recipe minimises on the training rows, once."""
         objective = keep_objective(recipe)
         if objective not in self._optima:
-            X, y = self._parts["train_"]
-            self._optima[objective] = find_optimum(objective, X, y, self.dataset.n_classes)
+            (X, y), (stated, unit) = self._parts["train_"], self._state(objective)
+            y = y if unit == AS_THEY_COME else unit.apply(y)
+            found = find_optimum(stated, X, y, self.dataset.n_classes)
+            W, b = unit.restore(found.W, found.b)
+            self._optima[objective] = replace(found, W=W, b=b)
         return self._optima[objective]
+
+    def _state(self, recipe: Recipe) -> tuple[Recipe, TargetUnit]:
+        """Return a recipe with numbers for all that is relative to the data, and its unit."""
+        dataset, unit = standardise_targets(recipe, self.dataset, self._seed)
+        return resolve_recipe(recipe, dataset, self._seed), unit
 
     def measure_run(self, trace: Trace, recipe: Recipe) -> Metrics:
         """Measure what a run left.
@@ -83,7 +93,7 @@ class Scorer:
             The metrics that `study.metrics.list_metrics` names. None where a run never came
             within the tolerance.
         """
-        metrics: Metrics = {**self.measure_end(trace)}
+        metrics: Metrics = {**self.measure_end(trace), **score_sparsity(recipe, trace.W)}
         if not self.dataset.n_classes:
             if self.dataset.true_parameters is not None:
                 unit = "steps" if recipe.steps else "epochs"
@@ -170,23 +180,37 @@ class Scorer:
     def _count_to_minimum(self, trace: Trace, recipe: Recipe) -> float | None:
         optimum = self.find_optimum(recipe)
         X, y = self._parts["train_"]
-        if isinstance(recipe.loss.minimiser, str):
+        stated, unit = self._state(recipe)
+        if isinstance(stated.loss.minimiser, str):
             return None
-        last = measure_objective(recipe, X, y, trace.W, trace.b)
+        y = y if unit == AS_THEY_COME else unit.apply(y)
+        last = measure_objective(stated, X, y, *unit.convert(trace.W, trace.b))
         gaps = np.append(trace.curves["loss"][1], last) - optimum.objective
         return count_to_tolerance(gaps, TOLERANCE * gaps[0])
 
 
 def keep_objective(recipe: Recipe) -> Recipe:
-    """Keep of a recipe what decides its minimum: loss, penalty, rows and features."""
+    """Keep of a recipe what decides its minimum: loss, penalty, rows, features, unit of targets.
+
+    Where the loss is relative to the data, the start decides it too.
+    """
+    start = {"init": recipe.init} if recipe.loss.is_relative else {}
     return Recipe(
+        **start,
         loss=recipe.loss,
-        penalty=recipe.penalty,
+        standardise=recipe.standardise,
+        class_weights=recipe.class_weights,
+        penalty=Penalty(l2=recipe.penalty.on_squares, l1=recipe.penalty.on_sizes),
         validation=recipe.validation,
         features=recipe.features,
         optimizer=sgd(),
         steps=1,
     )
+
+
+def score_sparsity(recipe: Recipe, W: np.ndarray) -> dict[str, float]:
+    """Count the weights that are exactly 0, for recipes with a penalty on absolute weights."""
+    return {"n_zeros": float(np.count_nonzero(W == 0))} if recipe.penalty.on_sizes else {}
 
 
 def score_regression(W: np.ndarray, b: np.ndarray, dataset: Dataset) -> dict[str, float]:

@@ -232,7 +232,7 @@ def _shares(arm: Arm) -> tuple:
     """Return what runs of one seed must have in common, beside steps, to share a data set."""
     recipe = arm.trained
     has_data_noise = recipe.noise.data is not None
-    rows = arm.task, recipe.validation, recipe.features
+    rows = arm.task, recipe.validation, recipe.features, recipe.standardise
     return *rows, recipe.batch_size, has_data_noise
 
 

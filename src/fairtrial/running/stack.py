@@ -11,14 +11,15 @@ import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
+from fairtrial.data.targets import standardise_targets
 from fairtrial.errors import FairtrialError, InputError, MachineError
 from fairtrial.kinds.plugins import explain_failure, find_kinds
 from fairtrial.results.fingerprint import fingerprint_runs
 from fairtrial.results.saved_stacks import Part, Result, make_part
-from fairtrial.results.scoring import Scorer
+from fairtrial.results.scoring import Scorer, score_sparsity
 from fairtrial.running.fit import fit_parts
 from fairtrial.running.plan import StackPlan
-from fairtrial.study import Arm
+from fairtrial.study import Run
 from fairtrial.training.stacked import Stack, train
 from fairtrial.training.trace import DIVERGED, OUTCOMES, Trace, thin_curves
 
@@ -123,33 +124,37 @@ def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list
                     seconds,
                     scorer.measure_run(trace, recipe),
                     scorer.mark_test_rows(trace),
-                    scorer.measure_end(trace.average) if trace.average else None,
+                    scorer.measure_end(trace.average) | score_sparsity(recipe, trace.average.W)
+                    if trace.average
+                    else None,
                     scorer.mark_test_rows(trace.average) if trace.average else None,
                 )
             )
     notes = [
         note
         for place, run in enumerate(plan.runs[0])
-        for note in describe_delta(run.arm, datasets[0], traces[0][place])
+        for note in describe_delta(run, datasets[0], traces[0][place])
     ]
     return results, notes
 
 
-def describe_delta(arm: Arm, dataset: Dataset, trace: Trace) -> Iterator[str]:
+def describe_delta(run: Run, dataset: Dataset, trace: Trace) -> Iterator[str]:
     """Say where Huber's delta lies outside of the residuals that training ends with.
 
     Parameters
     ----------
-    arm : Arm
-        Any; only losses such as Huber's have such a delta.
+    run : Run
+        Any; only losses such as Huber's have such a delta, and one relative to the data fits it.
     dataset, trace : Dataset, Trace
-        Its training rows, and what one of its runs left.
+        Its training rows, and what it left.
     """
-    delta = arm.trained.loss.knee
+    recipe, name = run.arm.trained, run.arm.name
+    delta = recipe.loss.knee
     if delta is None or trace.outcome == OUTCOMES[DIVERGED]:
         return
+    _, unit = standardise_targets(recipe, dataset, run.seed)
     residuals = dataset.y - np.asarray(dataset.X, np.float64) @ trace.W - trace.b
-    share = float(np.mean(np.abs(residuals) > delta))
+    share = float(np.mean(np.abs(residuals) > delta * unit.size))
     if share > MOST_BEYOND:
         which, loss = "nearly all", f"{delta:g} times the MAE"
     elif share < LEAST_BEYOND:
@@ -157,6 +162,8 @@ def describe_delta(arm: Arm, dataset: Dataset, trace: Trace) -> Iterator[str]:
     else:
         return
     yield (
-        f"Note: {which} residuals of {arm.name!r} are larger than Huber's delta of {delta:g}, so "
-        f"its loss is {loss}. Choose a delta of the size of the residuals, in the target's unit."
+        f"Note: {which} residuals of {name!r} are larger than Huber's delta of {delta:g}, so "
+        f"its loss is {loss}. Choose a delta of the size of the residuals, in "
+        f"{'standard deviations' if recipe.standardise else 'the unit of the target'}, or relative "
+        "to the data, as in delta = { times_mad = 1.345 }."
     )

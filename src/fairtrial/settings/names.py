@@ -53,7 +53,7 @@ class Choice(Protocol):
     """What stands at a field whose models are known when asked for, such as a family of kinds."""
 
     def list_models(self) -> list[type[Any]]:
-        """Return the models that the field may hold."""
+        """Return the models that the field may hold; one with `is_number` may hold a number too."""
         ...
 
 
@@ -93,7 +93,7 @@ def list_names(models: Iterable[type[BaseModel]], prefix: str = "") -> dict[str,
     Returns
     -------
     dict of str to (bool or None)
-        For a table, whether it has kinds; None for a setting that is no table.
+        For a table, whether it has kinds; None for a setting that is no table, or may be a number.
 
     Examples
     --------
@@ -107,7 +107,8 @@ def list_names(models: Iterable[type[BaseModel]], prefix: str = "") -> dict[str,
         for name, field in model.model_fields.items():
             inner = list_models(field)
             has_kinds = any("kind" in member.model_fields for member in inner)
-            names.setdefault(prefix + name, has_kinds if inner else None)
+            is_table = inner and not any(getattr(one, "is_number", False) for one in field.metadata)
+            names.setdefault(prefix + name, has_kinds if is_table else None)
             names |= list_names(inner, f"{prefix}{name}.")
     return names
 

@@ -22,6 +22,7 @@ from fairtrial.study.baseline import AnyBaseline, BaselineEntry, BaselineSetting
 from fairtrial.study.features import AS_THEY_COME, AnyFeatures, find_misfits
 from fairtrial.study.metrics import CLASS_VALIDATION
 from fairtrial.study.recipe import Recipe
+from fairtrial.study.targets import find_misfits_of_targets
 from fairtrial.study.task import (
     IMAGE_SHAPES,
     AnyTask,
@@ -29,6 +30,7 @@ from fairtrial.study.task import (
     TableTask,
     Task,
     has_classes,
+    has_images,
     has_one_test_set,
 )
 
@@ -124,7 +126,7 @@ class Arm:
     def is_fitted_once(self) -> bool:
         """Whether all seeds share one fit: of a baseline without chance, on the same rows."""
         is_alike = isinstance(self.recipe, BaselineSettings) and not self.recipe.is_random
-        return is_alike and has_one_test_set(self.task)
+        return is_alike and has_one_test_set(self.task) and not self.task.has_noisy_rows
 
     @property
     def trained(self) -> Recipe:
@@ -376,6 +378,14 @@ def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
     """Yield a complaint for each setting of the recipe that the task cannot have."""
     on_classes = has_classes(task)
     name = f"a {task.problem} table" if isinstance(task, TableTask) else task.kind
+    for place, text in find_misfits_of_targets(task, recipe, name, on_classes, has_images(task)):
+        yield Complaint(text, (place, ("task", "kind")))
+    yield from _find_conflicts(task, recipe, name, on_classes)
+
+
+def _find_conflicts(
+    task: AnyTask, recipe: Recipe, name: str, on_classes: bool
+) -> Iterator[Complaint]:
     loss = f"recipe.loss = {recipe.loss.kind!r}, but"
     if not isinstance(task, ImagesTask):  # The size of these is known once they are read.
         for setting, text in find_misfits(recipe.features, name, IMAGE_SHAPES.get(task.kind)):

@@ -141,6 +141,17 @@ def _find_idle_parts(claim: Claim, here: Place, arms: Sequence[Arm]) -> Iterator
             yield from itertools.islice(_find_unlike_objectives(claim, here, matches), 1)
 
 
+def _list_objective(recipe: Recipe) -> dict[str, Any]:
+    """Return what decides the objective of a recipe on given rows, by setting."""
+    penalty = recipe.penalty
+    return {
+        "loss": recipe.loss,
+        "penalty": (penalty.on_squares, penalty.on_sizes),
+        "standardise": recipe.standardise,
+        "class_weights": recipe.class_weights,
+    }
+
+
 def _find_unlike_objectives(
     claim: Claim, here: Place, matches: Iterable[Match]
 ) -> Iterator[Complaint]:
@@ -148,16 +159,13 @@ def _find_unlike_objectives(
     for one, other in (pair for match in matches for pair in itertools.combinations(match.arms, 2)):
         if not (isinstance(one.recipe, Recipe) and isinstance(other.recipe, Recipe)):
             continue
-        if unlike := [
-            name
-            for name in ("loss", "penalty")
-            if getattr(one.recipe, name) != getattr(other.recipe, name)
-        ]:
+        parts, others = (_list_objective(arm.recipe) for arm in (one, other))
+        if unlike := [name for name in parts if parts[name] != others[name]]:
             names = " and ".join(show(arm.name, LONGEST_NAME) for arm in (one, other))
             yield Complaint(
                 f"{name_place((*here, 'on'))} = {show(claim.on)}: objectives of different runs are "
                 f"not comparable; {names} differ in {' and '.join(unlike)}: compare arms that "
-                "share loss and penalty, or name another metric.",
+                "share loss, penalty, standardise and class_weights, or name another metric.",
                 ((*here, "on"),),
             )
 

@@ -144,7 +144,13 @@ CLASSES = {
 CLASS_VALIDATION = _list_class_metrics("validation", "validation_")
 VALIDATION = CLASS_VALIDATION | NUMBER_VALIDATION
 WAY = RATE | LOSS_FLUCTUATION | FLUCTUATION
-METRICS = REGRESSION | TRUTH | TO_TOLERANCE | CLASSES | VALIDATION | WAY
+# Of recipes with a penalty on absolute weights.
+SPARSITY = {
+    "n_zeros": Metric(
+        "number of weights that are exactly 0; never of biases", higher_is_better=True, worst=0.0
+    )
+}
+METRICS = REGRESSION | TRUTH | TO_TOLERANCE | CLASSES | VALIDATION | WAY | SPARSITY
 
 
 def list_metrics(task: AnyTask, recipe: Recipe | AnyBaseline) -> list[str]:
@@ -163,6 +169,11 @@ def list_metrics(task: AnyTask, recipe: Recipe | AnyBaseline) -> list[str]:
     """
     if not isinstance(recipe, Recipe):
         return ["accuracy", "macro_f1"] if has_classes(task) else [*REGRESSION]
+    sparsity = SPARSITY if recipe.penalty.on_sizes else {}
+    return [*_list_metrics(task, recipe), *sparsity]
+
+
+def _list_metrics(task: AnyTask, recipe: Recipe) -> list[str]:
     if has_classes(task):
         return [*CLASSES, *(CLASS_VALIDATION if recipe.validation is not None else {}), *WAY]
     of_end = [*REGRESSION, *(NUMBER_VALIDATION if recipe.validation is not None else {})]
@@ -171,6 +182,6 @@ def list_metrics(task: AnyTask, recipe: Recipe | AnyBaseline) -> list[str]:
         return [*of_end, *TRUTH, *to_tolerance, *WAY]
     # Where noise is put on a table's targets, the training loss is not the objective; nor is the
     # mean loss of an epoch's batches, each at other parameters.
-    is_known = recipe.steps and not recipe.noise.data and not isinstance(recipe.loss.minimiser, str)
+    is_known = recipe.steps and not recipe.noise.data and recipe.loss.has_minimiser
     to_tolerance = TO_TOLERANCE if is_known else {}
     return [*of_end, *to_tolerance, *RATE, *LOSS_FLUCTUATION]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
 from fairtrial.kinds.inits import INITS, InitSettings
 from fairtrial.kinds.inits import constant as constant_start
@@ -20,6 +20,7 @@ from fairtrial.settings.base import (
     Settings,
     Share,
 )
+from fairtrial.settings.complaints import show
 from fairtrial.study.features import AS_THEY_COME, Features
 
 
@@ -45,11 +46,85 @@ class Stopping(Settings):
 class Penalty(Settings):
     """Added to the loss: `l2` times the sum of squared weights, `l1` times that of absolute ones.
 
-    On weights, never on biases.
+    On weights, never on biases. `elastic_net` adds both: it is the sum of absolute weights times
+    `l1_share`, plus half of the sum of squared weights times the rest, as scikit-learn's
+    `ElasticNet` has it with `alpha` and `l1_ratio` (beside half of the mean squared error).
+
+    With `proximal`, the penalty on absolute weights has no part in the gradient. After each update
+    every weight moves towards 0 by the step's learning rate times the penalty, and stays at 0 where
+    it would pass it: weights become exactly 0.
     """
 
     l2: NonNegative = 0.0
     l1: NonNegative = 0.0
+    elastic_net: NonNegative = 0.0
+    l1_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    proximal: bool = False
+
+    @property
+    def on_squares(self) -> float:
+        """The factor on the sum of squared weights."""
+        return self.l2 + self.elastic_net * (1.0 - self.l1_share) / 2.0
+
+    @property
+    def on_sizes(self) -> float:
+        """The factor on the sum of absolute weights."""
+        return self.l1 + self.elastic_net * self.l1_share
+
+    @property
+    def is_none(self) -> bool:
+        """Whether it adds nothing."""
+        return not (self.on_squares or self.on_sizes)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """What is added to the loss: for each name of `training.penalty` its factor."""
+        return {
+            "l2": self.on_squares,
+            "l1": 0.0 if self.proximal else self.on_sizes,
+            "proximal": self.on_sizes if self.proximal else 0.0,
+        }
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Penalty:
+        if self.l1_share != 0.5 and not self.elastic_net:  # Its default says nothing.
+            raise ValueError("l1_share is the share of elastic_net: give elastic_net a number")
+        if self.proximal and not self.on_sizes:
+            raise ValueError("proximal needs a penalty on absolute weights: set l1 or elastic_net")
+        return self
+
+
+def check_class_weights(value: Any) -> Any:
+    """Refuse what is neither `"balanced"` nor a list of positive numbers."""
+    if value in (None, "balanced"):
+        return value
+    is_list = isinstance(value, list) and len(value) > 1
+    if not is_list or not all(
+        type(one) in (int, float) and 1e-30 <= one <= 1e30 for one in value
+    ):  # fmt: skip
+        raise ValueError(
+            f"{show(value)} must be 'balanced', or a list with a positive number for each class, "
+            "as in [1.0, 5.0]"
+        )
+    return [float(one) for one in value]
+
+
+ClassWeights = Annotated[
+    Any,
+    PlainValidator(check_class_weights),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": "balanced"},
+                {
+                    "type": "array",
+                    "minItems": 2,
+                    "items": {"type": "number", "exclusiveMinimum": 0},
+                },
+            ]
+        }
+    ),
+]
 
 
 class InjectedNoise(Settings):
@@ -105,7 +180,20 @@ class Recipe(Settings):
     validation: Share | None = None
     noise: InjectedNoise = InjectedNoise()
     penalty: Penalty = Penalty()
+    class_weights: ClassWeights = Field(
+        default=None,
+        description="What the loss of each row is multiplied by, for each class in their order; "
+        "'balanced': number of rows over number of classes over rows of the class, among the "
+        "training rows that are not held out. Classes only.",
+    )
     features: Features = AS_THEY_COME
+    standardise: bool = Field(
+        default=False,
+        description="Train on targets minus their mean over their standard deviation (of the "
+        "training rows). Start, learning rate, penalty, noise on the targets and the lengths of "
+        "the loss are then in standard deviations, and so are losses; parameters and metrics are "
+        "in target units. Numbers only.",
+    )
 
     @property
     def schedules(self) -> list[ScheduleSettings]:
@@ -175,6 +263,12 @@ class Recipe(Settings):
         if monitor != "loss" and self.validation is None:
             raise ValueError(
                 f"stopping.monitor = {monitor!r} needs validation rows: set validation"
+            )
+        if self.penalty.proximal and not self.optimizer.is_gradient_step:
+            raise ValueError(
+                f"penalty.proximal = true, but optimizer = {self.optimizer.kind!r} with these "
+                "settings does not step along the gradient by its learning rate, so its proximal "
+                "step is not defined: use 'sgd' without momentum"
             )
         if self.average != "none" and self.restores_best:
             raise ValueError(

@@ -13,17 +13,17 @@ from fairtrial.settings.base import (
     DataPath,
     Number,
     Rows,
-    Settings,
     Share,
     expand_bare_name,
 )
+from fairtrial.study.task_noise import TaskNoise
 
 # Where the rows of a seed come from: each seed draws its own, all seeds have the same, or each seed
 # splits the same rows into training and test rows in another way.
 RowOrigin = Literal["drawn", "fixed", "split"]
 
 
-class LineTask(Settings):
+class LineTask(TaskNoise):
     """A line with noise: `y = slope x + intercept + noise`, `x` standard normal."""
 
     row_origin: ClassVar[RowOrigin] = "drawn"
@@ -35,7 +35,7 @@ class LineTask(Settings):
     noise: Annotated[NoiseSettings, NOISES] = normal()
 
 
-class LinearTask(Settings):
+class LinearTask(TaskNoise):
     """Linear data with noise: `y = X weights + intercept + noise`, features standard normal.
 
     Any two features have the given `correlation`. Weights that are not given are standard normal,
@@ -61,14 +61,14 @@ class LinearTask(Settings):
         return self
 
 
-class FashionMnistTask(Settings):
+class FashionMnistTask(TaskNoise):
     """Fashion-MNIST: 60,000 training and 10,000 test images of 28 x 28 pixels, ten classes."""
 
     row_origin: ClassVar[RowOrigin] = "fixed"
     kind: Literal["fashion_mnist"]
 
 
-class DigitsTask(Settings):
+class DigitsTask(TaskNoise):
     """scikit-learn's digits: 1,797 images of 8 x 8 pixels, ten classes."""
 
     row_origin: ClassVar[RowOrigin] = "fixed"
@@ -104,7 +104,7 @@ NOT_FILES = ("idna", "punycode", "unicode-escape", "unicode_escape", "raw-unicod
 SEPARATOR = Field(json_schema_extra={"minLength": 1, "maxLength": 1})
 
 
-class TableTask(Settings):
+class TableTask(TaskNoise):
     """A CSV or Parquet file: `target` from all other columns but those in `exclude`.
 
     Columns in `categorical` name categories, the others hold numbers. `path` is taken from the
@@ -146,7 +146,7 @@ class TableTask(Settings):
         return self
 
 
-class ImagesTask(Settings):
+class ImagesTask(TaskNoise):
     """Grey images of your own, each of one class.
 
     `path` is an .npz file that `fairtrial.images(X, y, file=...)` has written, or a folder with a

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import split_rows
+from fairtrial.data.targets import resolve_recipe, standardise_targets
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.average import average_path
@@ -26,6 +27,7 @@ from fairtrial.training.trace import (
     find_first,
     make_trace,
     record_parameters,
+    restore_unit,
 )
 
 
@@ -47,7 +49,7 @@ def train(
     seed : int
         The run's seed.
     start : Parameters, optional
-        Where to start instead of the recipe's init.
+        Where to start instead of the recipe's init; in the unit of training.
     draws : Draws, optional
         Where injected noise comes from, instead of the seed's named streams.
 
@@ -56,16 +58,19 @@ def train(
     Trace
         With every step's (epoch's) values, and with the mean of the last iterates.
     """
+    dataset, unit = standardise_targets(recipe, dataset, seed)
     begun = begin(recipe, dataset, seed, start, draws)
     if recipe.is_evaluated:
-        return train_epochs(recipe, dataset, seed, *begun)
-    return _train_full_batch(recipe, dataset, *begun)
+        trace = train_epochs(recipe, dataset, seed, *begun)
+    else:
+        trace = _train_full_batch(recipe, dataset, *begun)
+    return restore_unit(trace, unit)
 
 
 def begin(
     recipe: Recipe, dataset: Dataset, seed: int, start: Parameters | None, draws: Draws | None
 ) -> tuple[Kinds, dict[str, Any], State, Draws]:
-    """Make what the steps of one run need; parameters as in `train`.
+    """Make what the steps of one run need; parameters as in `train`, targets in its unit.
 
     Returns
     -------
@@ -75,6 +80,7 @@ def begin(
     start = start or draw_init(recipe.init, dataset.X.shape[1], dataset.n_classes, seed)
     start = Parameters(*map(tf.convert_to_tensor, start))
     n_rows = len(split_rows(len(dataset.y), recipe.validation, seed)[0])
+    recipe = resolve_recipe(recipe, dataset, seed)
     kinds = list_kinds([recipe])._replace(averages=True)
     numbers = make_numbers([recipe], (), recipe.count_batches(n_rows))
     state = init_state(kinds, start, numbers, n_rows)

@@ -16,13 +16,14 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
+from fairtrial.data.targets import standardise_targets
 from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import Recipe
 from fairtrial.training import eager
 from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.noise import Draws, NamedDraws
 from fairtrial.training.step import State, take_step
-from fairtrial.training.trace import TRAINING, Trace
+from fairtrial.training.trace import TRAINING, Trace, restore_unit
 
 # What a call may take, so that Ctrl-C is heeded at once: rows times steps, and steps.
 MOST_ROWS = 1_000_000
@@ -52,12 +53,14 @@ def train(
     """
     if recipe.is_evaluated and recipe.noise.kinds:
         return eager.train(recipe, dataset, seed, start, draws)
+    dataset, unit = standardise_targets(recipe, dataset, seed)
     kinds, numbers, state, draws = eager.begin(recipe, dataset, seed, start, draws)
     if recipe.is_evaluated:
         with keep_operations():
-            return eager.train_epochs(
+            trace = eager.train_epochs(
                 recipe, dataset, seed, kinds, numbers, state, {}, compile_plainly
             )  # fmt: skip
+        return restore_unit(trace, unit)
     batch = (tf.constant(dataset.X), tf.constant(dataset.y))
     most = max(1, min(MOST_STEPS, MOST_ROWS // len(dataset.y)))
     intervals = [noise.interval for noise in recipe.noise.kinds]
@@ -76,7 +79,9 @@ def train(
             pieces.append([value.numpy()[: int(n_taken)] for value in values])
             step += int(n_taken)
     losses, rates, W, b = (np.concatenate(values) for values in zip(*pieces, strict=True))
-    return eager.trace_steps(recipe, dataset, state, numbers, losses, rates, Parameters(W.T, b))
+    path = Parameters(W.T, b)
+    trace = eager.trace_steps(recipe, dataset, state, numbers, losses, rates, path)
+    return restore_unit(trace, unit)
 
 
 def compile_plainly(function: Callable[..., Any]) -> Callable[..., Any]:

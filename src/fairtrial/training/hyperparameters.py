@@ -23,8 +23,11 @@ from fairtrial.study.recipe import Recipe
 # What the step asks for whatever the kinds are.
 ALWAYS = ("stopping.patience",)
 
-# Tables of a recipe that are kinds: their numbers are named after the kind, or not in a program.
-KINDS = ("loss", "optimizer", "schedule", "init", "features", "noise")
+# Settings of a recipe whose numbers are named after their kind, or are not in every program.
+KINDS = (
+    "loss", "optimizer", "schedule", "init", "features", "noise", "penalty", "standardise",
+    "class_weights",
+)  # fmt: skip
 
 # What a run can be stopped by, numbered by position.
 MONITORS = (
@@ -43,6 +46,7 @@ class Kinds(NamedTuple):
     penalties: frozenset[str]
     restores_best: bool
     averages: bool = False
+    weighs_classes: bool = False
 
     def list_injections(self, place: str) -> list[Variant]:
         """List the noise that is injected in one place."""
@@ -52,7 +56,9 @@ class Kinds(NamedTuple):
 def list_kinds(recipes: Sequence[Recipe]) -> Kinds:
     """Return what a program that trains all these recipes must contain."""
     schedules = {one.variant for recipe in recipes for one in recipe.schedules if not one.is_one}
-    penalties = {name for recipe in recipes for name, weight in recipe.penalty if weight}
+    penalties = {
+        name for recipe in recipes for name, weight in recipe.penalty.weights.items() if weight
+    }
     return Kinds(
         LOSSES.sort({term.variant for recipe in recipes for term, _ in recipe.loss.terms}),
         OPTIMIZERS.sort({recipe.optimizer.variant for recipe in recipes}),
@@ -73,6 +79,7 @@ def list_kinds(recipes: Sequence[Recipe]) -> Kinds:
         frozenset(penalties),
         any(recipe.restores_best for recipe in recipes),
         any(recipe.average != "none" for recipe in recipes),
+        weighs_classes=any(recipe.class_weights is not None for recipe in recipes),
     )
 
 
@@ -95,7 +102,8 @@ def make_numbers(
     dict of str to tensor
         float32, or int32 for counts; also the weights of the loss's terms, `optimizer`, the
         position of the lane's optimizer in the program's `Kinds`, in which lanes each schedule
-        acts, `n_steps`, and `stopping.monitor`, the position in `MONITORS`.
+        acts, `n_steps`, `class_weights` (K, ...) where a lane has some, and
+        `stopping.monitor`, the position in `MONITORS`.
     """
     kinds = list_kinds(recipes)
     own = [_list_kind_numbers(recipe) for recipe in recipes]
@@ -112,7 +120,16 @@ def make_numbers(
         is_count = all(isinstance(value, int) for value in values)
         dtype = np.int32 if is_count else np.float32
         numbers[name] = tf.constant(np.reshape(np.asarray(values, dtype), shape))
+    if kinds.weighs_classes:
+        numbers["class_weights"] = _list_class_weights(recipes, shape)
     return numbers
+
+
+def _list_class_weights(recipes: Sequence[Recipe], shape: tuple[int, ...]) -> Any:
+    """Make the tensor of the weight of each class, (K, ...); 1 in lanes without weights."""
+    n_classes = max(len(recipe.class_weights or ()) for recipe in recipes)
+    weights = [recipe.class_weights or [1.0] * n_classes for recipe in recipes]
+    return tf.constant(np.reshape(np.transpose(weights).astype(np.float32), (n_classes, *shape)))
 
 
 def _list_kind_numbers(recipe: Recipe) -> dict[str, float]:
@@ -134,6 +151,7 @@ def _list_numbers(recipe: Recipe, kinds: Kinds, n_batches: int) -> dict[str, flo
         if not isinstance(value, str) and name.partition(".")[0] not in KINDS
     }
     numbers |= {term.variant.weight: float(weight) for term, weight in recipe.loss.terms}
+    numbers |= {f"penalty.{name}": recipe.penalty.weights[name] for name in kinds.penalties}
     used = [*recipe.noise.kinds, *(one for one in recipe.schedules if not one.is_one)]
     numbers |= {one.variant.use: 1 for one in used}
     if kinds.schedules:

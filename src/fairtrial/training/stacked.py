@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import split_rows
+from fairtrial.data.targets import resolve_recipe, standardise_targets
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.average import RecentPath
@@ -22,7 +23,7 @@ from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
 from fairtrial.training.lanes import CHUNK, share_lanes
 from fairtrial.training.noise import NamedDraws, make_keys
 from fairtrial.training.step import State, end, init_state, take_step
-from fairtrial.training.trace import TRAINING, End, Trace, record_parameters
+from fairtrial.training.trace import TRAINING, End, Trace, record_parameters, restore_unit
 from fairtrial.training.xla import compile_program
 
 Progress = Callable[[int, int], None]
@@ -35,7 +36,7 @@ class Stack:
     Attributes
     ----------
     recipes : sequence of Recipe
-        R of them, the runs on each data set.
+        R of them, the runs on each data set; all standardise the targets, or none.
     datasets : sequence of Dataset
         S of them, alike in shape; one where there are classes.
     seeds : sequence of int
@@ -80,9 +81,14 @@ def train(stack: Stack, progress: Progress = lambda lanes, at: None) -> list[lis
     S lists of R Trace
         For each data set the traces of its runs.
     """
-    if stack.recipes[0].is_evaluated:
-        return _train_epochs(stack, progress)
-    return _train_full_batch(stack, progress)
+    recipe, data = stack.recipes[0], zip(stack.datasets, stack.seeds, strict=True)
+    pairs = [standardise_targets(recipe, dataset, seed) for dataset, seed in data]
+    stack = replace(stack, datasets=[dataset for dataset, _ in pairs])
+    run = _train_epochs if recipe.is_evaluated else _train_full_batch
+    return [
+        [restore_unit(trace, unit) for trace in row]
+        for row, (_, unit) in zip(run(stack, progress), pairs, strict=True)
+    ]
 
 
 # ------------------------------------------------------------------------------------- full batch
@@ -185,7 +191,12 @@ def _make_numbers(
     stack: Stack, longest: Sequence[Recipe], lanes: tuple[int, ...]
 ) -> dict[str, Any]:
     n_batches = longest[0].count_batches(stack.n_train_rows)
-    return make_numbers([*longest] * len(stack.datasets), lanes, n_batches)
+    recipes = [
+        resolve_recipe(recipe, dataset, seed)
+        for dataset, seed in zip(stack.datasets, stack.seeds, strict=True)
+        for recipe in longest
+    ]
+    return make_numbers(recipes, lanes, n_batches)
 
 
 def _draw_starts(stack: Stack, longest: Sequence[Recipe], lanes: tuple[int, ...]) -> Parameters:

@@ -19,7 +19,7 @@ from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.model import Numbers, predict_logits, predict_noisy_logits, predict_numbers
 from fairtrial.training.noise import Draws, inject, scale_features
-from fairtrial.training.penalty import PENALTIES
+from fairtrial.training.penalty import PENALTIES, shrink
 from fairtrial.training.stopping import count_stall, has_stalled
 from fairtrial.training.trace import (
     COMPLETED,
@@ -117,6 +117,8 @@ def measure_classes(kinds: Kinds, state: State, batch: tuple[Any, ...], numbers:
     else:
         logits = predict_logits(state.parameters, X)
     losses = measure_labels(kinds.losses, logits, labels, numbers)
+    if kinds.weighs_classes:
+        losses *= tf.gather(numbers["class_weights"], labels)
     return tf.tensordot(weights, losses, 1) / tf.reduce_sum(weights)
 
 
@@ -168,6 +170,9 @@ def update(
     parameters, slots = apply_updates(
         kinds.optimizers, new.parameters, gradients, new.slots, rate, numbers, count
     )
+    if "proximal" in kinds.penalties:
+        shrunk = shrink(parameters.W, rate * numbers["penalty.proximal"])
+        parameters = parameters._replace(W=shrunk)
     training = state.outcome == TRAINING
     finite = tf.math.is_finite(loss)
     n_lane_axes = loss.shape.rank

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from fairtrial.data.targets import AS_THEY_COME, TargetUnit
 from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import Recipe
 
@@ -114,6 +115,33 @@ def make_trace(
         final.W, final.b, outcome, ended_at, curves, final.scores, final.predictions, n_halvings,
         first_halving, mean,
     )  # fmt: skip
+
+
+# The curves of regression by the power of the targets' unit in which they are.
+POWERS = {"slope": 1, "parameter_error": 1, "mae": 1, "mse": 2}
+
+
+def restore_unit(trace: Trace, unit: TargetUnit) -> Trace:
+    """Return the trace of a run on targets in some unit, in the unit that they come in.
+
+    Its losses stay in the unit of training.
+    """
+    if unit == AS_THEY_COME:
+        return trace
+
+    def restore(end: Any) -> Any:
+        W, b = unit.restore(end.W, end.b)
+        return replace(end, W=W.astype(np.float32), b=b.astype(np.float32))
+
+    curves = dict(trace.curves)
+    for name, (at, values) in trace.curves.items():
+        if power := POWERS.get(name.removeprefix("train_").removeprefix("validation_")):
+            curves[name] = at, values * unit.size**power
+    if "intercept" in curves:
+        at, values = curves["intercept"]
+        curves["intercept"] = at, values * unit.size + unit.centre
+    mean = None if trace.average is None else restore(trace.average)
+    return replace(restore(trace), curves=curves, average=mean)
 
 
 def find_first(noted: Any) -> int | None:

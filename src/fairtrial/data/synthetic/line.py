@@ -62,7 +62,7 @@ def _draw_dataset(
             shared = make_stream(seed, f"{purpose}.shared").standard_normal((n_rows, 1))
             X = np.sqrt(1.0 - correlation) * X + np.sqrt(correlation) * shared
         stream = make_stream(seed, f"{purpose}.noise")
-        noise = task.noise.draw(stream, n_rows)
+        noise = task.noise.draw(stream, n_rows, X)
         y = X @ weights + task.intercept + noise
         return X.astype(np.float32), y.astype(np.float32)
 

@@ -1,0 +1,57 @@
+"""Noise on the training rows of a data set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from fairtrial.data.dataset import Dataset
+from fairtrial.kinds.corruptions import InputNoiseSettings
+from fairtrial.randomness import make_stream
+from fairtrial.study.task_noise import TaskNoise
+
+CHUNK = 4096  # Rows of images that get their noise at a time.
+
+
+def add_noise(task: TaskNoise, dataset: Dataset, seed: int, has_images: bool) -> Dataset:
+    """Put the noise of a task on the training rows, validation rows too.
+
+    Parameters
+    ----------
+    task : TaskNoise
+        The task.
+    dataset : Dataset
+        Its rows, clean.
+    seed : int
+        The run's seed: the draws do not depend on the recipe.
+    has_images : bool
+        Whether features are pixels: they stay within their range, and whole numbers stay whole.
+
+    Returns
+    -------
+    Dataset
+        The test rows are those given.
+    """
+    X, y = dataset.X, dataset.y
+    if task.input_noise is not None:
+        stream = make_stream(seed, "task.input_noise")
+        if has_images:
+            X = _blur(task.input_noise, stream, X, dataset.divisor)
+        else:
+            X = task.input_noise.draw(stream, X.astype(np.float64)).astype(X.dtype)
+    if task.label_noise is not None:
+        stream = make_stream(seed, "task.label_noise")
+        y = task.label_noise.draw(stream, y, dataset.n_classes).astype(y.dtype)
+    return replace(dataset, X=X, y=y)
+
+
+def _blur(
+    noise: InputNoiseSettings, stream: np.random.Generator, X: np.ndarray, divisor: int
+) -> np.ndarray:
+    blurred = np.empty_like(X)
+    for first in range(0, len(X), CHUNK):
+        rows = slice(first, first + CHUNK)
+        noisy = np.clip(noise.draw(stream, X[rows] / divisor), 0.0, 1.0) * divisor
+        blurred[rows] = np.rint(noisy) if X.dtype.kind == "u" else noisy
+    return blurred

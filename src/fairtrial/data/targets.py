@@ -1,0 +1,153 @@
+"""Targets as a run sees them: their unit, and what a recipe says relative to them, in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fairtrial.data.dataset import Dataset
+from fairtrial.data.split import split_rows
+from fairtrial.errors import InputError
+from fairtrial.parameters import draw_init
+from fairtrial.study.recipe import Recipe
+
+# The standard deviation of normal numbers over their median absolute deviation.
+NORMAL_PER_MAD = 1.482602218505602
+
+
+class TargetUnit(NamedTuple):
+    """What targets are measured in while training: from `centre`, in units of `size`."""
+
+    centre: float = 0.0
+    size: float = 1.0
+
+    def apply(self, y: np.ndarray) -> np.ndarray:
+        """Return targets (N,) in this unit, float32 as in training."""
+        return ((np.asarray(y, np.float64) - self.centre) / self.size).astype(np.float32)
+
+    def convert(self, W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return parameters for targets in this unit, of those for targets as they come."""
+        return np.asarray(W) / self.size, (np.asarray(b) - self.centre) / self.size
+
+    def restore(self, W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return parameters for targets as they come, of those for targets in this unit."""
+        return np.asarray(W) * self.size, np.asarray(b) * self.size + self.centre
+
+
+AS_THEY_COME = TargetUnit()
+
+
+def standardise_targets(
+    recipe: Recipe, dataset: Dataset, seed: int
+) -> tuple[Dataset, TargetUnit]:  # fmt: skip
+    """Standardise the targets of a data set by its training rows, if the recipe says so.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its `standardise` and `validation` matter.
+    dataset : Dataset
+        In the user's unit.
+    seed : int
+        The run's seed, for the rows that are held out.
+
+    Returns
+    -------
+    dataset, unit
+        The data set that the run trains on, its true parameters in the same unit, and that unit.
+    """
+    if not recipe.standardise:
+        return dataset, AS_THEY_COME
+    y = dataset.y[split_rows(len(dataset.y), recipe.validation, seed)[0]].astype(np.float64)
+    unit = TargetUnit(float(y.mean()), float(y.std()) or 1.0)
+    truth = dataset.true_parameters
+    if truth is not None:
+        truth = np.append(*unit.convert(truth[:-1], truth[-1]))
+    y, test_y = unit.apply(dataset.y), unit.apply(dataset.test_y)
+    return replace(dataset, y=y, test_y=test_y, true_parameters=truth), unit
+
+
+def resolve_recipe(recipe: Recipe, dataset: Dataset, seed: int) -> Recipe:
+    """Put numbers in the place of all that a recipe says relative to the data.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    dataset : Dataset
+        As the run trains on it: with targets in the unit of training.
+    seed : int
+        The run's seed, for its start and the rows that are held out.
+
+    Returns
+    -------
+    Recipe
+        The same one where nothing is relative.
+
+    Raises
+    ------
+    InputError
+        If the residuals have no spread.
+    """
+    update: dict[str, Any] = {}
+    if recipe.loss.is_relative:
+        update["loss"] = recipe.loss.resolve(measure_start(recipe, dataset, seed))
+    if recipe.class_weights is not None:
+        update["class_weights"] = weigh_classes(recipe, dataset, seed)
+    return recipe.model_copy(update=update) if update else recipe
+
+
+def weigh_classes(recipe: Recipe, dataset: Dataset, seed: int) -> list[float]:
+    """List the weight of each class, (K,), from the rows that training sees.
+
+    A class without such rows has the weight 0, which nothing uses, as in scikit-learn's
+    `compute_class_weight`.
+
+    Raises
+    ------
+    InputError
+        If the recipe lists weights for another number of classes.
+    """
+    n_classes = dataset.n_classes
+    if recipe.class_weights != "balanced":
+        refuse_other_number(recipe, n_classes)
+        return recipe.class_weights
+    labels = dataset.y[split_rows(len(dataset.y), recipe.validation, seed)[0]]
+    counts = np.bincount(labels, minlength=n_classes)
+    shares = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    return np.where(counts, shares, 0.0).tolist()
+
+
+def refuse_other_number(recipe: Recipe, n_classes: int) -> None:
+    """Refuse a list of class weights that is not as long as there are classes."""
+    weights = recipe.class_weights
+    if isinstance(weights, list) and len(weights) != n_classes:
+        raise InputError(
+            f"recipe.class_weights lists {len(weights)} numbers, and there are {n_classes} "
+            "classes: list one for each class."
+        )
+
+
+def measure_start(recipe: Recipe, dataset: Dataset, seed: int) -> float:
+    """Measure the spread of the residuals at the start of a run, in the unit of its targets.
+
+    Raises
+    ------
+    InputError
+        If it is 0.
+    """
+    X, y = dataset.X, dataset.y.astype(np.float64)
+    if recipe.validation is not None:
+        rows = split_rows(len(y), recipe.validation, seed)[0]
+        X, y = X[rows], y[rows]
+    W, b = draw_init(recipe.init, X.shape[1], 0, seed)
+    residual = y - b - (X @ W if W.any() else 0.0)  # Large tables are not copied for it.
+    spread = NORMAL_PER_MAD * float(np.median(np.abs(residual - np.median(residual))))
+    if not spread > 0.0:
+        raise InputError(
+            f"recipe.loss says times_mad, but with seed {seed} at least half of the residuals at "
+            "the start are equal, so their median absolute deviation is 0: give the loss a number "
+            "in target units."
+        )
+    return spread

@@ -1,0 +1,146 @@
+"""Smooth convex objectives with or without an L1 penalty, by trust-region Newton."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+import numpy as np
+from scipy import optimize
+
+from fairtrial.optimum.standard import Clock, OutOfTimeError
+
+TOLERANCE = 1e-7
+# Tolerances of the solvers, tried in turn until the certificate suffices.
+AIMS = (1e-6, 1e-8, 1e-10)
+MOST_ROUNDS = 20
+# A minimiser needs at least this many evaluations.
+LEAST_EVALUATIONS = 30
+MOST_STEPS = 200
+
+
+class Problem(Protocol):
+    """The smooth part of an objective: a function of parameters (P,).
+
+    Attributes
+    ----------
+    clock : Clock
+        When to stop.
+    latest : (P,)
+        The latest parameters: the start, and the result if time runs out.
+    most_slope : float
+        The largest slope of the loss, by columns of size 1.
+    """
+
+    clock: Clock
+    latest: np.ndarray
+    most_slope: float
+
+    def measure(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the value at x, and the gradient (P,)."""
+        ...
+
+    def multiply(self, x: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """Return the Hessian at x times v (P,)."""
+        ...
+
+
+def minimise(problem: Problem, l1: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, float]:
+    """Minimise a smooth convex function plus `l1 |x|`.
+
+    Parameters
+    ----------
+    problem : Problem
+        The smooth part; its `latest` is the start.
+    l1 : (P,)
+        The penalty on each parameter's size.
+    unit : (P,)
+        What makes slopes those of features of unit size.
+
+    Returns
+    -------
+    x, certificate
+        The best parameters (P,) found, and the largest component of their subgradient.
+    """
+    x = problem.latest
+    begin = time.monotonic()
+    problem.measure(x)
+    if LEAST_EVALUATIONS * (time.monotonic() - begin) > problem.clock.left:
+        raise OutOfTimeError
+    best: tuple[np.ndarray, float] = x, np.inf
+    for aim in AIMS if l1.any() else AIMS[-1:]:
+        if l1.any():
+            x = _split(problem, x, l1, aim)
+        for _ in range(MOST_ROUNDS):
+            before, x = x, _fit_smooth(problem, x, l1)
+            missed = find_subgradient(problem.measure(x)[1], x, l1) * unit
+            best = min(best, (x, float(np.abs(missed).max())), key=lambda pair: pair[1])
+            if best[1] <= TOLERANCE:
+                return best
+            if np.array_equal(x != 0.0, before != 0.0):
+                break
+    return best
+
+
+def _split(problem: Problem, x: np.ndarray, l1: np.ndarray, aim: float) -> np.ndarray:
+    """Minimise with the L1 penalty, over the parameters' positive and negative parts; (P,)."""
+
+    def measure(parts: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = problem.measure(parts[:n] - parts[n:])
+        both = np.concatenate([l1, l1])
+        return value + float(both @ parts), np.concatenate([gradient, -gradient]) + both
+
+    n = len(x)
+    result = optimize.minimize(
+        measure,
+        np.concatenate([np.maximum(x, 0.0), np.maximum(-x, 0.0)]),
+        jac=True,
+        method="L-BFGS-B",
+        # More penalty than the loss's largest slope holds a weight at 0.
+        bounds=[(0.0, 0.0 if each >= problem.most_slope else None) for each in (*l1, *l1)],
+        options={"gtol": aim, "ftol": 0.0, "maxiter": 5000, "maxfun": 5000, "maxcor": 20},
+    )
+    return result.x[:n] - result.x[n:]
+
+
+def _fit_smooth(problem: Problem, x: np.ndarray, l1: np.ndarray) -> np.ndarray:
+    """Minimise with the signs of the penalised parameters held; (P,).
+
+    If some would change their sign, the result has the first of them at 0, the kink of its penalty.
+    """
+    sign = np.sign(x) * (l1 > 0)
+    free = (l1 == 0) | (sign != 0)
+
+    def fill(part: np.ndarray) -> np.ndarray:
+        full = np.zeros(len(x))
+        full[free] = part
+        return full
+
+    def measure(part: np.ndarray) -> tuple[float, np.ndarray]:
+        full = fill(part)
+        value, gradient = problem.measure(full)
+        return value + float((l1 * sign) @ full), (gradient + l1 * sign)[free]
+
+    result = optimize.minimize(
+        measure,
+        x[free],
+        jac=True,
+        hessp=lambda part, v: problem.multiply(fill(part), fill(v))[free],
+        method="trust-ncg",
+        options={"gtol": AIMS[-1], "maxiter": MOST_STEPS},
+    )
+    full = fill(result.x)
+    flips = np.flatnonzero((sign != 0) & (np.sign(full) != sign))
+    if not len(flips):
+        return full
+    # Stop at the first sign change.
+    shares = x[flips] / (x[flips] - full[flips])
+    part = x + shares.min() * (full - x)
+    part[flips[shares == shares.min()]] = 0.0
+    return part
+
+
+def find_subgradient(gradient: np.ndarray, x: np.ndarray, l1: np.ndarray) -> np.ndarray:
+    """Return the smallest subgradient of a smooth part's gradient plus `l1 |x|`, (P,)."""
+    at_kink = np.sign(gradient) * np.maximum(np.abs(gradient) - l1, 0.0)
+    return np.where(x == 0.0, at_kink, gradient + l1 * np.sign(x))

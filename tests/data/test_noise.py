@@ -1,0 +1,174 @@
+"""Noise on the training rows of tasks: what it does, to which rows, and what is refused."""
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from by_hand import recipe
+from fairtrial.data.load import load_dataset
+from fairtrial.errors import InputError
+from fairtrial.kinds import corruptions
+from fairtrial.kinds.corruptions import INPUT_NOISES, LABEL_NOISES
+from fairtrial.randomness import make_stream
+from fairtrial.study import Study
+from fairtrial.study.arms import Arm
+from fairtrial.study.baseline import BaselineEntry
+from fairtrial.study.task import DigitsTask, LinearTask, LineTask
+from reference import corruptions as expected
+
+CLEAN = load_dataset(DigitsTask(kind="digits"), 0)
+
+
+@pytest.mark.parametrize("kind", [*LABEL_NOISES], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("share", [0.1, 0.45])
+def test_label_noise_has_its_transitions(kind, share):
+    n_classes, n_rows = 4, 40_000
+    labels = np.arange(n_rows) % n_classes
+    noise = kind(share=share)
+    found = noise.draw(make_stream(5, "test"), labels, n_classes)
+    counts = np.zeros((n_classes, n_classes))
+    np.add.at(counts, (labels, found), n_classes / n_rows)
+    wanted = expected.LABEL_NOISES[kind.name](noise, n_classes)
+    np.testing.assert_allclose(counts, wanted, atol=4 * np.sqrt(0.25 * n_classes / n_rows))
+    more = kind(share=0.9).draw(make_stream(5, "test"), labels, n_classes)
+    wrong = found != labels
+    np.testing.assert_array_equal(more[wrong], found[wrong])
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        corruptions.normal(scale=0.3),
+        corruptions.salt_and_pepper(share=0.2),
+        corruptions.leverage(share=0.3, factor=4.0),
+    ],
+    ids=lambda noise: noise.kind,
+)
+def test_input_noise_has_its_distribution(noise):
+    X = make_stream(1, "X").random((20_000, 2))
+    found = noise.draw(make_stream(5, "test"), X)[:, 1]
+    distribution = expected.INPUT_NOISES[noise.kind](noise)
+    at = np.array([-2.0, -0.5, -0.01, 0.1, 0.3, 0.7, 0.99, 1.01, 1.5, 2.5])
+    shares = [np.mean(found <= one) for one in at]
+    np.testing.assert_allclose(shares, distribution.cdf(at), atol=4 * 0.5 / np.sqrt(len(X)))
+
+
+def test_every_kind_has_a_reference():
+    assert {kind.name for kind in INPUT_NOISES} == set(expected.INPUT_NOISES)
+    assert {kind.name for kind in LABEL_NOISES} == set(expected.LABEL_NOISES)
+
+
+def test_wrong_labels_are_in_training_rows_alone():
+    task = DigitsTask(kind="digits", label_noise={"kind": "symmetric", "share": 0.3})
+    one, other = load_dataset(task, 1), load_dataset(task, 2)
+    wrong = one.y != CLEAN.y
+    assert 0.25 < wrong.mean() < 0.35
+    assert one.y.dtype == CLEAN.y.dtype
+    for same in ("X", "test_X", "test_y"):
+        np.testing.assert_array_equal(getattr(one, same), getattr(CLEAN, same))
+    assert not np.array_equal(wrong, other.y != CLEAN.y)
+    np.testing.assert_array_equal(one.y, load_dataset(task, 1).y)
+
+
+@pytest.mark.parametrize("kind", ["normal", "salt_and_pepper"])
+def test_noisy_pixels_are_pixels_of_training_rows(kind):
+    task = DigitsTask(kind="digits", input_noise={"kind": kind})
+    noisy = load_dataset(task, 1)
+    assert noisy.X.dtype == np.uint8
+    assert noisy.X.max() == 16
+    np.testing.assert_array_equal(noisy.test_X, CLEAN.test_X)
+    np.testing.assert_array_equal(noisy.y, CLEAN.y)
+    changed = noisy.X != CLEAN.X
+    if kind == "normal":
+        # Away from both ends, rounding to 1/16 adds the variance of a uniform number.
+        inside = (CLEAN.X > 6) & (CLEAN.X < 10)
+        gap = (noisy.X.astype(float) - CLEAN.X)[inside] / 16
+        assert np.std(gap) == pytest.approx(np.sqrt(0.01 + 1 / 12 / 256), rel=0.03)
+    else:
+        assert np.isin(noisy.X[changed], [0, 16]).all()
+
+
+def test_outliers_in_x_keep_their_targets():
+    line = LineTask(kind="line", rows=5000, noise={"kind": "normal", "scale": 0.0})
+    task = line.model_copy(update={"input_noise": corruptions.leverage(share=0.1, factor=20.0)})
+    clean, noisy = load_dataset(line, 3), load_dataset(task, 3)
+    np.testing.assert_array_equal(noisy.y, clean.y)
+    np.testing.assert_array_equal(noisy.test_X, clean.test_X)
+    moved = (noisy.X != clean.X)[:, 0]
+    assert 0.08 < moved.mean() < 0.12
+    assert np.std(noisy.X[moved]) == pytest.approx(20.0, rel=0.1)
+    # Least squares follows them; its slope is that of the two groups' second moments.
+    slope = np.polyfit(noisy.X[:, 0], noisy.y, 1)[0]
+    assert slope < 0.3
+
+
+class Growing:
+    """Normal noise of scale 1 + growth |x| for standard normal x, by numerical integration."""
+
+    def __init__(self, growth):
+        self._growth = growth
+
+    def cdf(self, at):
+        x = np.linspace(-8, 8, 4001)
+        weights = scipy.stats.norm.pdf(x) * (x[1] - x[0])
+        scales = 1 + self._growth * np.abs(x)
+        return np.array([weights @ scipy.stats.norm.cdf(one / scales) for one in np.ravel(at)])
+
+
+def test_growing_noise_has_its_distribution_and_grows_with_x():
+    noise = {"kind": "growing", "growth": 2.0}
+    data = load_dataset(LineTask(kind="line", rows=5000, test_rows=2, noise=noise), 3)
+    x = data.X[:, 0].astype(float)
+    found = data.y - 3 * x - 2
+    assert scipy.stats.kstest(found, Growing(2.0).cdf).pvalue > 0.01
+    near, far = np.abs(x) < 0.1, np.abs(x) > 2
+    assert np.std(found[near]) == pytest.approx(1.1, rel=0.15)
+    assert np.std(found[far]) == pytest.approx(1 + 2 * np.sqrt(np.mean(x[far] ** 2)), rel=0.15)
+
+
+def test_growing_noise_of_many_features_takes_their_root_mean_square():
+    noise = {"kind": "growing", "growth": 1.0}
+    task = {"kind": "linear", "features": 9, "rows": 4000, "test_rows": 2, "noise": noise}
+    data = load_dataset(LinearTask(**task), 3)
+    residual = data.y - data.X.astype(float) @ data.true_parameters[:-1]
+    size = np.sqrt(np.mean(data.X.astype(float) ** 2, 1))
+    assert scipy.stats.kstest(residual / (1 + size), "norm").pvalue > 0.01
+
+
+@pytest.mark.parametrize(
+    ("task", "loss", "sentence"),
+    [
+        (
+            {"kind": "line", "label_noise": "symmetric"},
+            "mse",
+            "but the targets of line are numbers",
+        ),
+        ({"kind": "line", "input_noise": "salt_and_pepper"}, "mse", "is for images, and line has"),
+        (
+            {"kind": "digits", "input_noise": "leverage"},
+            "cross_entropy",
+            "is for features that are",
+        ),
+        ({"kind": "digits", "label_noise": {"kind": "flip"}}, "cross_entropy", "not a known kind"),
+    ],
+)
+def test_what_is_refused(task, loss, sentence):
+    length = {"steps": 2} if loss == "mse" else {"epochs": 1, "batch_size": 10}
+    with pytest.raises(InputError, match=sentence):
+        Study(name="x", seeds=1, task=task, recipe={"loss": loss, "optimizer": "sgd"} | length)
+
+
+def test_baselines_are_fitted_again_on_the_noise_of_each_seed():
+    entry = BaselineEntry(name="near", model={"kind": "nearest_neighbours"})
+    clean, noisy = (DigitsTask(kind="digits", label_noise=one) for one in (None, "pairwise"))
+    assert Arm("near", clean, entry.model).is_fitted_once
+    assert not Arm("near", noisy, entry.model).is_fitted_once
+
+
+def test_noise_is_a_setting_to_vary():
+    study = Study(
+        name="x", seeds=1, task="digits",
+        recipe=recipe("cross_entropy", steps=None, epochs=1, batch_size=10),
+        vary={"task.label_noise": ["symmetric", {"kind": "pairwise", "share": 0.4}]},
+    )  # fmt: skip
+    assert [arm.name for arm in study.list_arms()] == ["symmetric", "pairwise share=0.4"]
