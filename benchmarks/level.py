@@ -2,8 +2,9 @@
 
 Nothing is trained: differences are drawn. Prints Markdown tables, in which figures outside their
 targets are bold, each with one standard error of the simulation. Then the tables of
-`level_rows.py`. Above 16 seeds, where flips are drawn at random, a study takes a quarter of a
-second, a hundred times as long as with 6; so give few distributions, or few repetitions.
+`level_rows.py` and `level_runs.py`. Above 16 seeds, where flips are drawn at random, a study takes
+a quarter of a second, a hundred times as long as with 6; so give few distributions, or few
+repetitions.
 
     python benchmarks/level.py --repetitions 200 --seeds 20 --distributions normal
 """
@@ -18,8 +19,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import level_rows
+import level_runs
 import numpy as np
-from level_rows import list_simulations
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
@@ -230,7 +232,8 @@ not allow it, and after each of the first {MOST_LOOKS_SIGN_FLIP} only:
 def make_row_tables(n_studies: int) -> str:
     """Simulate seeds that share rows and claims that share seeds; Markdown, one table for each."""
     tables: dict[str, list[list[str]]] = {}
-    for table, row, n, simulate in list_simulations(n_studies):
+    every = [*level_rows.list_simulations(n_studies), *level_runs.list_simulations(n_studies)]
+    for table, row, n, simulate in every:
         shares = simulate()
         lines = tables.setdefault(
             table, [[table, "studies", *shares], ["---", *["---:"] * (len(shares) + 1)]]

@@ -128,3 +128,40 @@ def test_tables_mark_what_misses_its_target(level):
     assert "| normal | 10 | 2000 | 5.5 ± 0.5 % | **90.0 ± 0.2 %** | 1.0 ± 0.2 % |" in text
     assert "| normal | 2000 | **7.0 ± 0.6 %** | **7.0 ± 0.6 %** |" in text
     assert "| target, skewed |  |  | at most 8 % | 92 to 98 % |" in text
+
+
+# ------------------------------------------------------- runs that never arrive, parts of causes
+
+
+@pytest.mark.parametrize(("tail", "n_seeds"), [(0.2, 20), (0.3, 10)])
+def test_absent_runs_mislead_only_where_no_seed_has_one(simulations_of_runs, tail, n_seeds):
+    """Nothing can tell what no run has shown; counting absent runs as their length does worse."""
+    n, random = 500, np.random.default_rng(3)
+    found = simulations_of_runs.simulate_arrivals(tail, n_seeds, n, random)
+    unseen = (1.0 - tail) ** n_seeds
+    assert found["wrong"] <= unseen + 4.0 * np.sqrt(unseen / n)
+    assert found["wrong_as_length"] > found["wrong"] + 0.02
+
+
+@pytest.mark.parametrize("arm", [0, 1])
+def test_means_of_iterates_follow_the_closed_form(simulations_of_runs, arm):
+    """The recursion, step by step; its metrics' means by 20,000 runs."""
+    its = simulations_of_runs
+    rate, at = its.RATES[arm], its.MINIMA[arm]
+    noise = np.random.default_rng(arm).normal(size=(20_000, its.N_STEPS, its.N_COORDINATES))
+    x, iterates = np.full(noise[:, 0].shape, its.START), []
+    for step in range(its.N_STEPS):
+        x = x - rate * (x - at + noise[:, step])
+        iterates.append(x)
+    ends = np.stack([np.mean(iterates[-its.STRETCH :], axis=0), x])
+    metrics = 0.5 * np.sum(ends**2, -1)
+    np.testing.assert_allclose(its._measure(rate, at, noise)[1:], metrics, rtol=1e-9)
+    error = metrics.std(1) / np.sqrt(len(noise))
+    assert (np.abs(its._find_means(rate, at)[1:] - metrics.mean(1)) <= 4.0 * error).all()
+
+
+def test_intervals_of_the_parts_of_a_cause_cover(simulations_of_runs):
+    found = simulations_of_runs.simulate_causes(10, 500, np.random.default_rng(4))
+    assert set(found) == {"unfinished", "noise_floor", "difference"}
+    for share in found.values():
+        assert abs(share - 0.95) <= 4.0 * np.sqrt(0.95 * 0.05 / 500), found
