@@ -321,3 +321,49 @@ def test_a_new_number_never_traces_an_epoch_again():
         stacked.train(stacked.Stack(recipes, [make_pixels()], [4]))
         counts.append(program.experimental_get_tracing_count())
     assert counts == [1, 1]
+
+
+@st.composite
+def number_lanes(draw):
+    """Every loss and every optimizer, by epochs."""
+    return [
+        recipe(
+            draw(LOSS_SETTINGS[loss]),
+            draw(OPTIMIZER_SETTINGS[optimizer]),
+            epochs=2,
+            batch_size=8,
+            validation=0.2,
+            schedule=schedule,
+            noise=draw(NOISE),
+        )
+        for loss, optimizer, schedule in zip(
+            draw(st.permutations(LOSSES)), OPTIMIZERS, [*SCHEDULES, "constant"], strict=True
+        )
+    ]
+
+
+@law_beside_eager
+@given(number_lanes(), st.permutations(range(4)))
+def test_mini_batches_of_numbers(recipes, order):
+    """19 rows train in batches of 8: stacked equals eager, lanes permute, runs repeat."""
+    traces, again = train(recipes), train(recipes)
+    moved = train([recipes[place] for place in order])
+    for row, seed in enumerate(SEEDS):
+        data = line_data(TASK, seed)
+        for place, (one, found) in enumerate(zip(recipes, traces[row], strict=True)):
+            assert_close(found, eager.train(one, data, seed), 1e-4)
+            assert_close(moved[row][order.index(place)], found, 1e-5)
+            assert_identical(again[row][place], found)
+
+
+def test_a_new_number_never_traces_an_epoch_of_numbers_again():
+    counts = []
+    for rate, epochs in ((0.1, 1), (0.3, 3)):
+        settings = {"epochs": epochs, "batch_size": 8, "validation": 0.2}
+        recipes = [
+            recipe(loss, {"kind": "sgd", "learning_rate": rate}, **settings) for loss in LOSSES
+        ]
+        program = compile_batches(list_kinds(recipes), 8, 1, compile_program)
+        train(recipes)
+        counts.append(program.experimental_get_tracing_count())
+    assert counts == [1, 1]

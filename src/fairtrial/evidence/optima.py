@@ -151,7 +151,9 @@ def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
     scorer = Scorer(dataset, seed, objective.validation)
     optimum = scorer.find_optimum(objective)
     is_number, metrics, right = not dataset.n_classes, {}, None
-    X = dataset.X[split_rows(len(dataset.y), objective.validation, seed)[0]] if is_number else None
+    X = dataset.X
+    if is_number and objective.validation is not None:
+        X = X[split_rows(len(X), objective.validation, seed)[0]]
     is_unique = optimum.is_unique and not (
         is_number and objective.penalty.is_none and leaves_free(X, dataset.test_X)
     )

@@ -170,6 +170,7 @@ class Scorer:
 
     def _count_to_truth(self, trace: Trace, recipe: Recipe) -> float | None:
         truth, (at, gaps) = self.dataset.true_parameters, trace.curves["parameter_error"]
+        assert truth is not None
         tolerance = TOLERANCE * float(np.linalg.norm(truth))
         if recipe.steps is None:  # Gaps after each epoch.
             arrived = count_to_tolerance(gaps, tolerance)

@@ -204,7 +204,9 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     is_mapped = has_images(task) and recipe.features != AS_THEY_COME
     features = n_rows * n_features * (1 if has_bytes and not is_mapped else 4)
     if is_mapped:
-        features = min(features, PIECE)  # They stay in their file.
+        # They stay in their file, but for a piece, or for a batch that is larger.
+        batch = 4 * recipe.count_batch_rows(n_train_rows) * n_features
+        features = min(features, max(PIECE, batch))
         # What they are made of: images as read, and split.
         source = 2 * n_rows * n_columns * (1 if has_bytes else 4)
     # Noise on the features of a piece, as drawn and as a tensor.

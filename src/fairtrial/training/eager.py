@@ -161,7 +161,7 @@ def train_epochs(
     def measure(parameters: Parameters) -> End:
         scores, predictions = epochs.assess(parameters)
         scores = {name: float(score) for name, score in scores.items()}
-        return End(*map(np.asarray, parameters), scores, predictions)
+        return End(np.asarray(parameters.W), np.asarray(parameters.b), scores, predictions)
 
     mean = state.average
     if recipe.steps:

@@ -247,8 +247,8 @@ def take_batches(
     def take_and_include(number: Any, state: State, *sums: Any) -> Any:
         # A loop in a loop, so that an epoch without a mean pays nothing for it.
         until = tf.where(n_before < 0, n_batches, number + 1)
-        _, state, *sums = take_until(until, number, state, *sums)
-        return until, include(state, tf.maximum(n_before, 0) + number), *sums
+        _, state, *new_sums = take_until(until, number, state, *sums)
+        return until, include(state, tf.maximum(n_before, 0) + number), *new_sums
 
     begin = (tf.constant(0), state, *[tf.zeros(state.outcome.shape)] * 2)
     if state.average:

@@ -181,7 +181,7 @@ def _build_injections(trial: Results) -> Part | None:
         chart = curve_charts.draw_curves(
             losses.filter(setting=setting),
             looks,
-            f"Training loss at each step for {setting}, one panel per series.",
+            f"Training loss at each {find_unit(named)} for {setting}, one panel per series.",
             facet="series",
             y_title="loss",
             x_title=find_unit(named),
