@@ -78,7 +78,10 @@ WRONG = [
         "did you mean 'schedule.patience' or 'stopping.patience'?",
     ),
     (swap("steps = 50", "steps = 50\nl2 = 0.1"), "did you mean 'penalty'?"),
-    (swap("rows = 100", "rows = 100\nscale = 2.0"), "did you mean 'noise.scale'?"),
+    (
+        swap("rows = 100", "rows = 100\nscale = 2.0"),
+        "did you mean 'input_noise.scale' or 'noise.scale'?",
+    ),
     # The grid.
     (GOOD + "[vary]\nlearning_rate = [0.1]", "did you mean 'optimizer.learning_rate'?"),
     (GOOD + "[vary]\nlr = [0.1]", "did you mean 'optimizer.learning_rate'?"),

@@ -10,6 +10,7 @@ from scipy import optimize, stats
 import fairtrial as ft
 from by_hand import recipe
 from fairtrial.data.load import load_dataset
+from fairtrial.data.split import split_rows
 from fairtrial.data.targets import resolve_recipe, standardise_targets
 from fairtrial.errors import InputError
 from fairtrial.results.scoring import Scorer
@@ -145,3 +146,25 @@ def test_classes_are_not_standardised():
             name="x", seeds=1, task="digits",
             recipe=recipe("cross_entropy", steps=None, epochs=1, batch_size=10, standardise=True),
         )  # fmt: skip
+
+
+def test_batches_of_standardised_targets_are_reported_in_target_units():
+    one = recipe(
+        {"kind": "huber", "delta": {"times_mad": 1.0}}, SGD, steps=None, epochs=3, batch_size=32,
+        validation=0.25, standardise=True,
+    )  # fmt: skip
+    (beside, *_), _ = train(Stack([one], [DATA[3], DATA[4]], [3, 4]))
+    alone = eager.train(one, DATA[3], 3)
+    np.testing.assert_allclose(beside.W, alone.W, rtol=1e-4)
+    kept, held_out = split_rows(300, 0.25, 3)
+    for rows, prefix in ((kept, "train_"), (held_out, "validation_")):
+        residual = DATA[3].y[rows] - DATA[3].X[rows].astype(float) @ alone.W - float(alone.b)
+        for trace in (beside, alone):
+            for name, value in (("mse", np.mean(residual**2)), ("mae", np.abs(residual).mean())):
+                if prefix + name in trace.curves:
+                    assert trace.curves[prefix + name][1][-1] == pytest.approx(value, rel=1e-3)
+    assert "validation_mse" in alone.curves
+    residual = DATA[3].y[kept] - DATA[3].y[kept].mean(dtype=float)
+    expected = stats.median_abs_deviation(residual / residual.std(), scale="normal")
+    data, _ = standardise_targets(one, DATA[3], 3)
+    assert resolve_recipe(one, data, 3).loss.delta == pytest.approx(expected, rel=1e-5)
