@@ -26,6 +26,27 @@ def count_stall(loss: Any, best_loss: Any, stall: Any) -> tuple[Any, Any]:
     return tf.where(lower, loss, best_loss), tf.where(lower, 0, stall + 1)
 
 
+def count_plateau(value: Any, best: Any, stall: Any, numbers: Numbers) -> tuple[Any, Any]:
+    """Count the steps (epochs) since a value was last better by the lane's threshold.
+
+    Parameters
+    ----------
+    value, best, stall : (...)
+        The value now, lower is better; the best so far; the count so far, below 0 while it cools
+        down.
+    numbers : Numbers
+        `plateau.threshold` (...), a share of the best so far.
+
+    Returns
+    -------
+    best, stall : (...)
+        With the value taken in.
+    """
+    better = value < best * (1.0 - numbers["plateau.threshold"] * tf.sign(best))
+    stall = tf.where(better & (stall >= 0), 0, stall + 1)
+    return tf.where(better, value, best), stall
+
+
 def has_stalled(stall: Any, numbers: Numbers) -> Any:
     """Say which lanes have stalled for their `stopping.patience` (0: never stops); (...) bool."""
     patience = numbers["stopping.patience"]
