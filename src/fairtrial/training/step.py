@@ -15,7 +15,6 @@ import tensorflow as tf
 from fairtrial.kinds.averages import weigh_newest
 from fairtrial.kinds.class_losses import measure_labels
 from fairtrial.kinds.losses import average_losses
-from fairtrial.kinds.plateaus import apply_stalls
 from fairtrial.kinds.schedules import schedule_rate
 from fairtrial.parameters import Parameters
 from fairtrial.training.average import move_mean
@@ -25,7 +24,7 @@ from fairtrial.training.model import Numbers, predict_logits, predict_noisy_logi
 from fairtrial.training.newton import find_directions
 from fairtrial.training.noise import Draws, inject, scale_features
 from fairtrial.training.penalty import PENALTIES, shrink
-from fairtrial.training.stopping import count_plateau, count_stall, has_stalled
+from fairtrial.training.stopping import count_stall, has_stalled, lower_rates
 from fairtrial.training.trace import (
     COMPLETED,
     DIVERGED,
@@ -262,7 +261,9 @@ def judge(
     training = state.outcome == TRAINING
     best_loss, stall = count_stall(loss, state.best_loss, state.stall)
     watched = loss if watched is None else watched
-    rate, stall, below_floor, plateau, lowered = _lower_rates(kinds, state, stall, watched, numbers)
+    rate, stall, below_floor, plateau, lowered = lower_rates(
+        kinds, state.learning_rate, stall, state.plateau, watched, numbers
+    )
     # Noise changes the rate in `update`; here only the schedule does.
     halved = rate < state.learning_rate
     new = state._replace(
@@ -293,25 +294,6 @@ def judge(
     return state._replace(
         **{name: _choose(training, getattr(new, name), getattr(state, name)) for name in changed}
     )
-
-
-def _lower_rates(kinds: Kinds, state: State, stall: Any, watched: Any, numbers: Numbers) -> Any:
-    """Let the schedules act on stalls: of the loss, or each of what it monitors.
-
-    Returns
-    -------
-    rate, stall, below_floor, plateau, lowered
-        `stall` is that of the loss, `lowered` says where a count started again.
-    """
-    if not kinds.plateaus:
-        after = apply_stalls(kinds.stalls, state.learning_rate, stall, numbers)
-        return *after, state.plateau, None
-    best, count = count_plateau(watched, *state.plateau, numbers)
-    rate, after, below = apply_stalls(kinds.stalls, state.learning_rate, count, numbers)
-    lowered = after != count
-    after = tf.where(lowered, -numbers["plateau.cooldown"], after)
-    stall = tf.where(lowered & (numbers["plateau.monitor"] == 0), 0, stall)
-    return rate, stall, below, (best, after), lowered
 
 
 def take_step(
