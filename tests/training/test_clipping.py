@@ -92,6 +92,11 @@ def test_classes_are_clipped_over_weights_and_biases_together():
     assert np.linalg.norm(moved) == pytest.approx(0.5 * 0.01, rel=1e-5)
 
 
+def test_clipping_does_not_go_with_proximal_steps():
+    with pytest.raises(ValueError, match="does not go with clip"):
+        recipe(clip={"norm": 1.0}, penalty={"l1": 0.1, "proximal": True})
+
+
 @pytest.mark.parametrize(
     ("clip", "sentence"),
     [({}, "value, norm or both"), ({"norm": 0.0}, "greater than 0"), ({"by": 1.0}, "by")],

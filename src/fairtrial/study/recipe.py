@@ -330,6 +330,11 @@ class Recipe(Settings):
                 "settings does not step along the gradient by its learning rate, so its proximal "
                 "step is not defined: use 'sgd' without momentum"
             )
+        if self.penalty.proximal and self.clip:
+            raise ValueError(
+                "penalty.proximal = true does not go with clip: a clipped gradient meets the whole "
+                "proximal step, which is another penalty; leave one of them out"
+            )
         return self
 
     @model_validator(mode="after")
