@@ -8,7 +8,7 @@ import numpy as np
 from fairtrial.study import recipe as recipes
 from reference.injections import DATA, RATE, WEIGHTS
 from reference.losses import LOSSES
-from reference.optimizers import OPTIMIZERS
+from reference.optimizers import OPTIMIZERS, change
 from reference.schedules import find_factor
 
 
@@ -34,9 +34,9 @@ class Judge:
         else:
             self.stall += 1
         outcome = "completed" if at >= self.last else "training"
-        halves = schedule.kind == "halve_on_plateau"
+        halves = schedule.kind in ("halve_on_plateau", "reduce_on_plateau")
         if halves and self.stall >= schedule.patience:
-            rate, self.stall = rate / 2, 0
+            rate, self.stall = rate * getattr(schedule, "factor", 0.5), 0
         if stopping and self.stall >= stopping.patience:
             outcome = "stopped_early"
         if halves and rate < schedule.floor:
@@ -98,8 +98,8 @@ def descend(recipe, X, y, W, b, draws: Any = NoDraws) -> Descent:
             rate = rate * RATE[noise.learning_rate.kind](noise.learning_rate, drawn, None)
         rate_used = rate * find_factor(recipe, step / recipe.steps, step)
         run.rates.append(rate_used)
-        W = W + rules[0].change(gradients[0], rate_used)
-        b = b + rules[1].change(gradients[1], rate_used)
+        W = W + change(rules[0], gradients[0], rate_used, W)
+        b = b + change(rules[1], gradients[1], rate_used, b)
         most = float(np.finfo(np.float32).max)
         total = value * len(y)  # float32 adds up before it divides
         if not all(np.all(np.abs(v) <= most) for v in (total, W, b)):
@@ -160,8 +160,8 @@ def descend_softmax(recipe, X, y, W, b, orders) -> Descent:
             step += 1
             losses.append(-np.log(shares[np.arange(len(rows)), y[rows]]).mean())
             gap = (shares - np.eye(len(run.b))[y[rows]]) / len(rows)
-            run.W = run.W + rules[0].change(X[rows].T @ gap, rate)
-            run.b = run.b + rules[1].change(gap.sum(0), rate)
+            run.W = run.W + change(rules[0], X[rows].T @ gap, rate, run.W)
+            run.b = run.b + change(rules[1], gap.sum(0), rate, run.b)
             run.path.append((run.W, run.b))
         run.losses.append(float(np.mean(losses)))
     return run

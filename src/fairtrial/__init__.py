@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         optimizers,
         schedules,
     )
+    from fairtrial.kinds.averages import average, ema, last_epoch, tail
     from fairtrial.kinds.class_losses import (
         brier,
         class_loss,
@@ -40,16 +41,8 @@ if TYPE_CHECKING:
     from fairtrial.kinds.injections import injected
     from fairtrial.kinds.losses import huber, hybrid, loss, mae, mixture, mse
     from fairtrial.kinds.noises import noise
-    from fairtrial.kinds.optimizers import (
-        adadelta,
-        adagrad,
-        adam,
-        adamax,
-        lion,
-        optimizer,
-        rmsprop,
-        sgd,
-    )
+    from fairtrial.kinds.optimizers import adam, adamw, newton, optimizer, rmsprop, sgd, sgdw
+    from fairtrial.kinds.plateaus import halve_on_plateau, reduce_on_plateau, stall_schedule
     from fairtrial.kinds.robust_losses import (
         barron,
         cauchy,
@@ -66,14 +59,15 @@ if TYPE_CHECKING:
         he_uniform,
         lecun_normal,
     )
+    from fairtrial.kinds.scaled_optimizers import adadelta, adagrad, adamax, lion, nadam
     from fairtrial.kinds.schedules import (
+        cosine_restarts,
         exponential,
-        halve_on_plateau,
         inverse_time,
+        one_cycle,
         polynomial,
         schedule,
         stairs,
-        stall_schedule,
         warmup,
     )
     from fairtrial.kinds.tensors import tf
@@ -94,6 +88,7 @@ __version__ = "0.1.0"
 # The decorators of each family, and its kinds whose names no other family has; all kinds stand in
 # the family's module, as in `fairtrial.inits.normal`.
 _KINDS = {
+    "averages": ("average", "ema", "last_epoch", "tail"),
     "class_losses": (
         "brier",
         "class_loss",
@@ -108,16 +103,8 @@ _KINDS = {
     "injections": ("injected",),
     "losses": ("huber", "hybrid", "loss", "mae", "mixture", "mse"),
     "noises": ("noise",),
-    "optimizers": (
-        "adadelta",
-        "adagrad",
-        "adam",
-        "adamax",
-        "lion",
-        "optimizer",
-        "rmsprop",
-        "sgd",
-    ),
+    "optimizers": ("adam", "adamw", "newton", "optimizer", "rmsprop", "sgd", "sgdw"),
+    "plateaus": ("halve_on_plateau", "reduce_on_plateau", "stall_schedule"),
     "robust_losses": (
         "barron",
         "cauchy",
@@ -134,14 +121,15 @@ _KINDS = {
         "he_uniform",
         "lecun_normal",
     ),
+    "scaled_optimizers": ("adadelta", "adagrad", "adamax", "lion", "nadam"),
     "schedules": (
+        "cosine_restarts",
         "exponential",
-        "halve_on_plateau",
         "inverse_time",
+        "one_cycle",
         "polynomial",
         "schedule",
         "stairs",
-        "stall_schedule",
         "warmup",
     ),
     "tensors": ("tf",),
@@ -163,15 +151,17 @@ _PLACES = {
 }
 __all__ = [
     "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial",
-    "adadelta", "adagrad", "adam", "adamax", "barron", "brier", "cauchy", "class_loss",
-    "class_losses", "connect", "corruptions", "cross_entropy", "epsilon_insensitive",
-    "exponential", "focal", "generalized_cross_entropy", "glorot_normal", "glorot_uniform",
-    "halve_on_plateau", "he_normal", "he_uniform", "hinge", "huber", "hybrid", "images", "init",
-    "inits", "injected", "injections", "input_noise", "inverse_time", "judge", "label_noise",
-    "lecun_normal", "lion", "log_cosh", "loss", "losses", "mae", "mixture", "mse", "noise",
-    "noises", "optimizer", "optimizers", "plots", "polynomial", "quantile", "rmsprop", "run",
-    "schedule", "schedules", "sgd", "squared_hinge", "stairs", "stall_schedule",
-    "start_workers", "tf", "tukey", "warmup", "welsch",
+    "adadelta", "adagrad", "adam", "adamax", "adamw", "average", "averages", "barron", "brier",
+    "cauchy", "class_loss", "class_losses", "connect", "corruptions", "cosine_restarts",
+    "cross_entropy", "ema", "epsilon_insensitive", "exponential", "focal",
+    "generalized_cross_entropy", "glorot_normal", "glorot_uniform", "halve_on_plateau",
+    "he_normal", "he_uniform", "hinge", "huber", "hybrid", "images", "init", "inits",
+    "injected", "injections", "input_noise", "inverse_time", "judge", "label_noise",
+    "last_epoch", "lecun_normal", "lion", "log_cosh", "loss", "losses", "mae", "mixture", "mse",
+    "nadam", "newton", "noise", "noises", "one_cycle", "optimizer", "optimizers", "plots",
+    "polynomial", "quantile", "reduce_on_plateau", "rmsprop", "run", "schedule", "schedules",
+    "sgd", "sgdw", "squared_hinge", "stairs", "stall_schedule", "start_workers", "tail", "tf",
+    "tukey", "warmup", "welsch",
 ]  # fmt: skip
 
 

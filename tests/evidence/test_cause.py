@@ -218,6 +218,35 @@ def test_where_there_is_no_minimum_the_noise_floor_is_told():
     assert cause.reasons[0].startswith("No minimum of 'validation=0.1' is known: ")
 
 
+def test_optimizer_that_decays_weights_has_no_minimum_of_the_loss():
+    """AdamW does not minimise what Adam does: objective and unfinished training are together."""
+    claim = {"better": {"optimizer": "adam"}, "than": {"optimizer": "adamw"}, "on": "mse"}
+    measured = [
+        lambda arm, seed, of=of: {"mse": of[arm.recipe.optimizer.kind] + 0.1 * seed}
+        for of in ({"adam": 1.0, "adamw": 3.0}, {"adam": 0.75, "adamw": 2.5})
+    ]
+    vary = {"optimizer": ["adam", "adamw"]}
+    cause, pairs, sentence = find(claim, *measured, vary=vary)
+    assert [*cause.parts] == ["objective_and_unfinished", "noise_floor"]
+    np.testing.assert_allclose(sum(cause.parts.values()), pairs.differences, atol=1e-12)
+    np.testing.assert_allclose(cause.parts["noise_floor"], 0.25)
+    assert (cause.lacks, cause.objective) == ((Lack.MINIMUM,), "the optimizer")
+    assert "adamw does not minimise the loss, since it decays the parameters" in sentence
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_arms_with_the_same_decay_share_what_they_minimise(decay):
+    """Whatever AdamW minimises, it is the same for arms that differ in their length alone."""
+    longer = {"better": {"steps": 40}, "than": {"steps": 20}, "on": "mse"}
+    recipe = {"loss": "mse", "optimizer": {"kind": "adamw", "decay": decay}, "steps": 20}
+
+    def measure(arm, seed):
+        return {"mse": 20 / arm.recipe.steps + seed}
+
+    cause, _, _ = find(longer, measure, measure, vary={"steps": [20, 40]}, recipe=recipe)
+    assert not cause.parts["objective"].any() and cause.objective == ""
+
+
 def test_an_undecided_difference_is_not_listed_by_parts():
     cause, pairs, _ = find(MSE_OVER_MAE, by_loss("parameter_error", mse=0.5, mae=2.0))
     claim = make_study([MSE_OVER_MAE]).claims[0]

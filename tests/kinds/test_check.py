@@ -11,7 +11,7 @@ import fairtrial as ft
 from fairtrial import tf
 
 @ft.optimizer(slots=("first", "second"), learning_rate=0.001)
-def adamw(gradient, parameter, slots, rate, count, *, beta1: float = 0.9, decay: float = 0.01):
+def adam_w(gradient, parameter, slots, rate, count, *, beta1: float = 0.9, decay: float = 0.01):
     """Adam with decoupled weight decay."""
     change, slots = ft.adam(
         gradient, parameter, slots, rate, count, beta1=beta1, beta2=0.999, epsilon=1e-7
@@ -40,7 +40,7 @@ def test_good_file(tmp_path, capsys):
     path.write_text(GOOD, encoding="utf-8")
     check(path)
     shown = capsys.readouterr().out
-    assert "optimizer adamw: Adam with decoupled weight decay." in shown
+    assert "optimizer adam_w: Adam with decoupled weight decay." in shown
     assert "loss my_brier: Sum of the squared errors" in shown
     assert "All keep the laws of their families." in shown
 
@@ -52,7 +52,7 @@ def test_broken_file(tmp_path):
     with pytest.raises(InputError) as error:
         check(path)
     assert str(error.value) == (
-        f"{path}: adamw: it returns the slots first, second, and its decorator declares first, "
+        f"{path}: adam_w: it returns the slots first, second, and its decorator declares first, "
         "second, third."
     )
 

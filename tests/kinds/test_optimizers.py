@@ -11,11 +11,24 @@ from fairtrial.training.hyperparameters import list_kinds as kinds_of
 from fairtrial.training.hyperparameters import make_numbers
 from fairtrial.training.updates import apply_updates, init_slots
 from reference.optimizers import OPTIMIZERS as EXPECTED
+from reference.optimizers import change
 
 # One row for each optimizer, or more: its settings.
 CASES = [
     {"kind": "sgd", "learning_rate": 0.1},
     {"kind": "sgd", "learning_rate": 0.03, "momentum": 0.9},
+    {"kind": "sgd", "learning_rate": 0.03, "momentum": 0.9, "nesterov": True},
+    {"kind": "sgdw", "learning_rate": 0.03, "momentum": 0.5, "decay": 0.1},
+    {"kind": "sgdw", "learning_rate": 0.03, "momentum": 0.5, "decay": 0.1, "nesterov": True},
+    {"kind": "adam", "learning_rate": 0.05, "beta2": 0.7, "amsgrad": True},
+    {"kind": "adamw", "learning_rate": 0.05, "decay": 0.3},
+    {"kind": "adamw", "learning_rate": 0.05, "decay": 0.3, "beta2": 0.7, "amsgrad": True},
+    {"kind": "nadam", "learning_rate": 0.02},
+    {"kind": "newton", "learning_rate": 0.5},
+    {"kind": "nadam", "learning_rate": 0.2, "beta1": 0.5, "beta2": 0.9, "epsilon": 1e-3},
+    {"kind": "rmsprop", "learning_rate": 0.02, "momentum": 0.9},
+    {"kind": "rmsprop", "learning_rate": 0.02, "centred": True, "epsilon": 1e-2},
+    {"kind": "rmsprop", "learning_rate": 0.02, "centred": True, "momentum": 0.5, "epsilon": 1e-2},
     {"kind": "adam", "learning_rate": 0.05},
     {"kind": "adam", "learning_rate": 0.2, "beta1": 0.5, "beta2": 0.9, "epsilon": 1e-3},
     {"kind": "rmsprop", "learning_rate": 0.05},
@@ -47,7 +60,7 @@ def expected_walk(case):
     rule = recipe(optimizer=case).optimizer
     optimizer, at, places = EXPECTED[rule.kind](rule), np.ones(3), []
     for gradient in GRADIENTS:
-        at = at + optimizer.change(gradient, rule.learning_rate)
+        at = at + change(optimizer, gradient, rule.learning_rate, at)
         places.append(at)
     return np.stack(places)
 
@@ -73,6 +86,33 @@ def test_slots_are_only_those_in_use():
     assert list(slots) == ["second"]
     assert slots["second"].W.shape == (3, 2)
     assert not np.any(slots["second"].b)
+
+
+@pytest.mark.parametrize(
+    ("case", "names"),
+    [
+        ({"kind": "rmsprop"}, ["second"]),
+        ({"kind": "rmsprop", "momentum": 0.9}, ["first", "second"]),
+        ({"kind": "rmsprop", "centred": True}, ["mean", "second"]),
+        ({"kind": "adam"}, ["first", "second"]),
+        ({"kind": "adamw", "amsgrad": True}, ["first", "largest", "second"]),
+    ],
+    ids=str,
+)
+def test_settings_that_are_off_need_no_slot(case, names):
+    rule = recipe(optimizer=case).optimizer
+    at = Parameters(tf.ones((3, 2)), tf.ones(2))
+    assert list(init_slots((rule.variant,), at)) == names == sorted(rule.slots)
+
+
+def test_momentum_of_0_is_no_number_of_the_program():
+    names = make_numbers([recipe(optimizer="rmsprop")], ())
+    assert not [name for name in names if name.endswith("momentum")]
+
+
+def test_nesterov_without_momentum_is_refused():
+    with pytest.raises(ValueError, match="needs a momentum above 0"):
+        recipe(optimizer={"kind": "sgd", "nesterov": True})
 
 
 def test_every_kind_has_its_place():

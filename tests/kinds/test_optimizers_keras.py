@@ -17,6 +17,28 @@ from fairtrial.training.updates import apply_updates, init_slots
 CASES = [
     ({"kind": "sgd", "learning_rate": 0.01}, "SGD", {}),
     ({"kind": "sgd", "learning_rate": 0.01, "momentum": 0.9}, "SGD", {}),
+    ({"kind": "sgd", "learning_rate": 0.01, "momentum": 0.9, "nesterov": True}, "SGD", {}),
+    (
+        {"kind": "sgdw", "learning_rate": 0.01, "momentum": 0.9, "decay": 0.1},
+        "SGD",
+        {"decay": "weight_decay"},
+    ),
+    (
+        {"kind": "adamw", "learning_rate": 0.01, "decay": 0.1},
+        "AdamW",
+        {"beta1": "beta_1", "beta2": "beta_2", "decay": "weight_decay"},
+    ),
+    (
+        {"kind": "adam", "learning_rate": 0.01, "beta2": 0.8, "amsgrad": True},
+        "Adam",
+        {"beta1": "beta_1", "beta2": "beta_2"},
+    ),
+    ({"kind": "nadam", "learning_rate": 0.01}, "Nadam", {"beta1": "beta_1", "beta2": "beta_2"}),
+    (
+        {"kind": "rmsprop", "learning_rate": 0.01, "momentum": 0.9, "centred": True},
+        "RMSprop",
+        {"centred": "centered"},
+    ),
     ({"kind": "adam", "learning_rate": 0.01}, "Adam", {"beta1": "beta_1", "beta2": "beta_2"}),
     (
         {"kind": "adam", "learning_rate": 0.1, "beta1": 0.5, "beta2": 0.9, "epsilon": 1e-2},
@@ -59,6 +81,8 @@ def keras_walks():
     cases = []
     for case, name, names in CASES:
         given = recipe(optimizer=case).optimizer.model_dump(exclude={"kind"})
+        # American spellings, as Keras has them.
+        names = {"centred": "centered"} | names
         cases.append((name, {names.get(key, key): value for key, value in given.items()}))
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],

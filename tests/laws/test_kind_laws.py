@@ -5,7 +5,7 @@ import pytest
 from fairtrial.kinds import losses, optimizers, schedules
 from fairtrial.kinds.kind import FAMILIES
 from fairtrial.laws import LAWS, find_breaches
-from reference import corruptions, inits, injections, noises
+from reference import averages, corruptions, inits, injections, noises
 from reference.losses import CLASS_LOSSES, LOSSES
 from reference.optimizers import OPTIMIZERS
 from reference.schedules import FACTORS
@@ -16,6 +16,7 @@ REFERENCES = {
     "loss": {**LOSSES, **CLASS_LOSSES},
     "optimizer": OPTIMIZERS,
     "schedule": FACTORS,
+    "average": averages.AVERAGES,
     "init": inits.INITS,
     "noise": noises.NOISES,
     "input_noise": corruptions.INPUT_NOISES,

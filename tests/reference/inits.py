@@ -1,5 +1,6 @@
 """Starts: what their weights and biases are, as distributions of SciPy, or constants."""
 
+import numpy as np
 import scipy.stats
 
 # Of the tests' starts: the features and the classes.
@@ -27,5 +28,6 @@ INITS = {
         scipy.stats.norm(scale=init.scale),
         scipy.stats.norm(scale=init.scale if init.bias_scale is None else init.bias_scale),
     ),
+    "given": lambda init: (np.array(init.weights), float(init.intercept)),
     "constant": lambda init: (init.value, init.value),
 }

@@ -98,6 +98,9 @@ def test_mean_is_refused_in_a_sentence_where_it_cannot_be(more, sentence):
 
 def test_means_are_a_setting_of_grids_and_of_the_schema():
     study = make_study([CLAIM], vary={"average": ["none", "last_epoch"]})
-    assert [arm.settings["average"] for arm in study.list_arms()] == ["none", "last_epoch"]
-    average = ft.Study.model_json_schema()["$defs"]["Recipe"]["properties"]["average"]
-    assert average["enum"] == ["none", "last_epoch"] and average["default"] == "none"
+    assert [arm.settings["average.kind"] for arm in study.list_arms()] == ["none", "last_epoch"]
+    more = make_study(
+        [CLAIM | {"better": {"average": {"kind": "ema", "decay": 0.9}}}],
+        vary={"average": ["none", {"kind": "ema", "decay": 0.9}, "last_epoch"]},
+    )
+    assert [arm.name for arm in more.list_arms()][1] == "ema decay=0.9"

@@ -7,6 +7,7 @@ import scipy.linalg
 from by_hand import descend, descend_softmax, recipe
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import order_rows, split_rows
+from fairtrial.kinds.averages import last_epoch
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.training import eager, graph, stacked
 from fairtrial.training.average import RecentPath, count_averaged
@@ -83,7 +84,7 @@ def test_stacks_average_as_the_eager_driver_whatever_ends_a_run(make, sets, seed
 ])  # fmt: skip
 def test_a_run_that_ends_with_its_mean_shares_the_lane_of_the_plain_one(make, sets, length):
     plain = [one for one in make(length) if not one.restores_best]
-    averaged = [one.model_copy(update={"average": "last_epoch"}) for one in plain]
+    averaged = [one.model_copy(update={"average": last_epoch()}) for one in plain]
     told = []
     (row,) = stacked.train(
         stacked.Stack(plain + averaged, sets, [7]), lambda lanes, at: told.append(lanes)

@@ -36,8 +36,8 @@ def test_numbers_by_lane():
     numbers = make_numbers(RECIPES, (3,))
     expected = {
         "optimizer.learning_rate": [0.1, 0.01, 0.001],
-        "optimizer.adam.beta1": [0.9, 0.9, 0.9],
-        "optimizer.rmsprop.rho": [0.9, 0.9, 0.9],
+        "optimizer.adam,amsgrad=False.beta1": [0.9, 0.9, 0.9],
+        "optimizer.rmsprop,centred=False,momentum=0.0.rho": [0.9, 0.9, 0.9],
         "loss.huber.delta": [2.0, 2.0, 2.0],  # another lane's where it is not used
         "weight.loss.mse": [1, 0.25, 0],
         "weight.loss.mae": [0, 0.75, 0],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -172,8 +172,27 @@ def check_data(arms: Iterable[Arm]) -> None:
                 refuse_other_number(arm.recipe, measure_data(arm.task).n_classes)
             except InputError as error:
                 problems.append(str(error))
+    problems = problems or [text for arm in arms for text in _find_misfit_of_start(arm)]
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))
+
+
+def _find_misfit_of_start(arm: Arm) -> Iterator[str]:
+    """Yield a sentence where a given start does not fit the data."""
+    given = arm.recipe.init.n_features if isinstance(arm.recipe, Recipe) else None
+    if given is None:
+        return
+    shape = measure_data(arm.task, arm.features)
+    if shape.n_classes:
+        yield (
+            f"arm {arm.name!r}: recipe.init has weights for a target of numbers, but the data has "
+            "classes: use another start, such as 'normal'."
+        )
+    elif given != shape.n_features:
+        yield (
+            f"arm {arm.name!r}: recipe.init has {given} weights, but there are {shape.n_features} "
+            "features: give one weight for each."
+        )
 
 
 def fingerprint_data(task: AnyTask) -> str:

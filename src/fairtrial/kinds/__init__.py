@@ -1,6 +1,7 @@
 """Kinds: every loss, optimizer, schedule, start and noise is one function with its facts."""
 
 from fairtrial.kinds import (
+    averages,
     class_losses,
     corruptions,
     inits,
@@ -8,12 +9,14 @@ from fairtrial.kinds import (
     losses,
     noises,
     optimizers,
+    plateaus,
     robust_losses,
     scaled_inits,
+    scaled_optimizers,
     schedules,
 )
 
 __all__ = [
-    "class_losses", "corruptions", "inits", "injections", "losses", "noises", "optimizers",
-    "robust_losses", "scaled_inits", "schedules",
+    "averages", "class_losses", "corruptions", "inits", "injections", "losses", "noises",
+    "optimizers", "plateaus", "robust_losses", "scaled_inits", "scaled_optimizers", "schedules",
 ]  # fmt: skip

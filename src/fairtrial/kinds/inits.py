@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, overload
+from typing import Annotated, Any, Concatenate, ParamSpec, overload
 
 import numpy as np
+from pydantic import Field
 
 from fairtrial.kinds.kind import Kind, KindSettings
 from fairtrial.kinds.registry import Family, decorate
@@ -32,6 +33,11 @@ class InitSettings(KindSettings):
         return np.asarray(drawn, np.float32)
 
     @property
+    def n_features(self) -> int | None:
+        """For how many features it is, and for targets that are numbers; None for any, and both."""
+        return self.ask(self.definition.n_features)
+
+    @property
     def is_replayed(self) -> bool:
         """Whether the lab report drew it, from TensorFlow's stateful generator."""
         return self.definition.replay is not None
@@ -54,6 +60,9 @@ class Init(Kind[P]):
         The same of the biases, with the settings that it names; None for zeros.
     replay : callable or None
         How the lab report drew the weight and the bias of a line from TensorFlow's generator.
+    n_features : callable or None
+        How many features it is for, as a function of its settings, and then for targets that are
+        numbers; None for any number, and for classes too.
     """
 
     family = INITS
@@ -62,6 +71,7 @@ class Init(Kind[P]):
 
     biases: Callable[..., Any] | None = None
     replay: Callable[..., tuple[Any, Any]] | None = None
+    n_features: Callable[..., int] | None = None
 
 
 @overload
@@ -71,6 +81,7 @@ def init(
     *,
     biases: Callable[..., Any] | None = ...,
     replay: Callable[..., tuple[Any, Any]] | None = ...,
+    n_features: Callable[..., int] | None = ...,
     label: str = ...,
     also: str = ...,
 ) -> Callable[[Draw[P]], Init[P]]: ...
@@ -134,3 +145,31 @@ def constant(stream: np.random.Generator, shape: Shape, *, value: Number = 0.0) 
     `Constant` of Keras, for weights and biases.
     """
     return np.full(shape, value)
+
+
+@init(
+    biases=lambda stream, shape, intercept: np.full(shape, intercept),
+    n_features=lambda weights: len(weights),
+    also="fixed vector warmstart custom",
+)
+def given(
+    stream: np.random.Generator,
+    shape: Shape,
+    *,
+    weights: Annotated[list[Number], Field(min_length=1)],
+    intercept: Number = 0.0,
+) -> np.ndarray:
+    """Weights and intercept start where you say; for targets that are numbers.
+
+    Parameters
+    ----------
+    weights : list of float
+        One for each feature, in target units per unit of the feature as the model sees it.
+    intercept : float
+        In target units.
+
+    References
+    ----------
+    `coef_init` and `intercept_init` of `SGDRegressor.fit` of scikit-learn.
+    """
+    return np.asarray(weights)

@@ -84,6 +84,11 @@ class AnyLossSettings(KindSettings):
         return None if self.is_relative else self.ask(self.definition.slope_bound)
 
     @property
+    def is_curved(self) -> bool:
+        """Whether it has a second derivative somewhere, as Newton's method needs."""
+        return any(term.definition.is_curved for term, weight in self.terms if weight)
+
+    @property
     def knee(self) -> float | None:
         """The residual at which it turns from half of a square into a straight line, if it does.
 
@@ -115,6 +120,8 @@ class Loss(Kind[P]):
         The largest slope; a loss with one is finite at every finite residual.
     knee : callable or None
         The residual at which it turns from half of a square into a straight line.
+    is_curved : bool
+        Whether it has a second derivative that is not 0 somewhere.
     """
 
     family = LOSSES
@@ -125,6 +132,7 @@ class Loss(Kind[P]):
     minimiser: Callable[..., Pieces | Minimiser] | str = NO_MINIMISER
     slope_bound: Callable[..., float] | float | None = None
     knee: Callable[..., float] | None = None
+    is_curved: bool = True
 
     def check_facts(self, known: set[str]) -> None:
         """Refuse a bound that is neither a number nor a function of settings."""
@@ -164,6 +172,7 @@ def loss(
     minimiser: Callable[..., Pieces | Minimiser] | str = ...,
     slope_bound: Callable[..., float] | float | None = ...,
     knee: Callable[..., float] | None = ...,
+    is_curved: bool = ...,
     label: str = ...,
     also: str = ...,
     look: int | None = ...,
@@ -212,6 +221,7 @@ def mse(residual: Any) -> Any:
 @loss(
     minimiser=lambda: Pieces(0.0, 1.0, 0.0),
     slope_bound=1.0,
+    is_curved=False,
     label="MAE",
     also="meanabsoluteerror absoluteerror l1",
     look=1,

@@ -18,6 +18,7 @@ is made from the registry. [own_kinds.md](own_kinds.md) says how to add your own
 """
 TITLES = {
     "loss": "Losses", "optimizer": "Optimizers", "schedule": "Schedules", "init": "Starts",
+    "average": "Averages",
     "noise": "Noise of synthetic tasks", "input_noise": "Noise on the features of training rows",
     "label_noise": "Noise on the labels of training rows",
     "data_noise": "Noise injected in targets or features",
@@ -28,7 +29,7 @@ TITLES = {
 
 def format_reference() -> str:
     """Write the page, as Markdown."""
-    return "\n".join([HEAD, *(line for family in FAMILIES.values() for line in _list(family))])
+    return "\n".join([HEAD, *(line for name in TITLES for line in _list(FAMILIES[name]))])
 
 
 def list_names(family: str) -> str:

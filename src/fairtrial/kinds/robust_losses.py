@@ -49,6 +49,7 @@ def log_cosh(residual: Any) -> Any:
 @loss(
     minimiser=lambda tau: Pieces(0.0, 0.5, 0.0, tilt=tau - 0.5),
     slope_bound=lambda tau: max(tau, 1.0 - tau),
+    is_curved=False,
     label="quantile",
     also="pinball quantileloss pinballloss",
 )
@@ -67,6 +68,7 @@ def quantile(residual: Any, *, tau: Tau = 0.5) -> Any:
 @loss(
     minimiser=lambda epsilon: [Pieces(0.0, 0.5, 0.0, shift=one) for one in (epsilon, -epsilon)],
     slope_bound=1.0,
+    is_curved=False,
     label="epsilon-insensitive",
     also="svr epsiloninsensitiveloss",
 )

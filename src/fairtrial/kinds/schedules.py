@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, overload
+from typing import Annotated, Any, Concatenate, Literal, ParamSpec, overload
+
+from pydantic import Field
 
 from fairtrial.kinds.kind import Kind, KindSettings, Variant
 from fairtrial.kinds.registry import Family, decorate
 from fairtrial.kinds.tensors import tf
-from fairtrial.settings.base import Count, NonNegative, Positive, Share
+from fairtrial.settings.base import Count, Decay, NonNegative, Positive, Share
 
 P = ParamSpec("P")
 
@@ -30,6 +32,14 @@ class ScheduleSettings(KindSettings):
     def on_stalls(self) -> bool:
         """Whether it acts when the loss stalls, and may end the run; else it is a factor."""
         return self.definition.on_stalls
+
+    @property
+    def counts_alone(self) -> bool:
+        """Whether it counts other stalls than those of the training loss."""
+        return self.on_stalls and any(
+            getattr(self, name) != value
+            for name, value in (("monitor", "loss"), ("threshold", 0.0), ("cooldown", 0))
+        )
 
     @property
     def is_one(self) -> bool:
@@ -67,21 +77,6 @@ class Schedule(Kind[P]):
     is_one: bool = False
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class StallSchedule(Kind[P]):
-    """A schedule that acts when the training loss stalls, and may end the run.
-
-    One of its settings is `floor`, the rate below which it ends the run.
-    """
-
-    family = SCHEDULES
-    data = ("rate", "stall")
-    compiled = True
-    on_stalls = True
-    needs_length = False
-    is_one = False
-
-
 @overload
 def schedule(function: Callable[Concatenate[Any, Any, P], Any], /) -> Schedule[P]: ...
 @overload
@@ -100,24 +95,6 @@ def schedule(function: Any = None, /, **facts: Any) -> Any:
     return decorate(Schedule, function, facts)
 
 
-@overload
-def stall_schedule(function: Callable[Concatenate[Any, Any, P], Any], /) -> StallSchedule[P]: ...
-@overload
-def stall_schedule(
-    *, label: str = ..., also: str = ...
-) -> Callable[[Callable[Concatenate[Any, Any, P], Any]], StallSchedule[P]]: ...
-def stall_schedule(function: Any = None, /, **facts: Any) -> Any:
-    """Make a schedule of what happens when the loss stalls.
-
-    Parameters
-    ----------
-    function : callable
-        Of the rate (...) and the steps (epochs) since the last new lowest loss (...). It returns
-        both as they are afterwards, and where the run ends (...).
-    """
-    return decorate(StallSchedule, function, facts)
-
-
 @schedule(needs_length=False, is_one=True)
 def constant(progress: Any, step: Any) -> Any:
     """Keep the learning rate that the optimizer says.
@@ -128,23 +105,6 @@ def constant(progress: Any, step: Any) -> Any:
     section 4.
     """
     return tf.ones_like(progress)
-
-
-@stall_schedule(also="plateau reducelronplateau")
-def halve_on_plateau(
-    rate: Any, stall: Any, *, patience: Count = 100, floor: Positive = 1e-6
-) -> tuple[Any, Any, Any]:
-    """Halve the learning rate after `patience` steps without a new lowest training loss.
-
-    The count then starts again. The run ends (`rate_floor`) once the rate is below `floor`.
-
-    References
-    ----------
-    `ReduceLROnPlateau` of Keras and PyTorch, with factor 0.5 and without cooldown.
-    """
-    halve = stall >= patience
-    rate = tf.where(halve, rate * 0.5, rate)
-    return rate, tf.where(halve, 0, stall), rate < floor
 
 
 @schedule
@@ -168,6 +128,75 @@ def cosine(progress: Any, step: Any) -> Any:
     """
     # Half of one plus the cosine: more exact like this where little is left.
     return tf.square(tf.cos(math.pi / 2 * progress))
+
+
+@schedule(needs_length=False, also="cosinedecayrestarts sgdr warmrestarts")
+def cosine_restarts(
+    progress: Any,
+    step: Any,
+    *,
+    first: Count = 1000,
+    stretch: Annotated[float, Field(ge=1, le=100)] = 2.0,
+    shrink: Annotated[float, Field(gt=0, le=1)] = 1.0,
+    end: Decay = 0.0,
+) -> Any:
+    """Lower the learning rate along half a cosine again and again, each time from the start.
+
+    The first time takes `first` steps (batches), each next one `stretch` times as many, from
+    `shrink` times the rate. The lowest share of the rate is `end`.
+
+    References
+    ----------
+    Loshchilov and Hutter (2017), arXiv:1608.03983; `CosineDecayRestarts` of Keras, and
+    `CosineAnnealingWarmRestarts` of PyTorch, which has no `shrink`.
+    """
+    times = step / tf.cast(first, tf.float32)
+    more = tf.where(stretch > 1.0, stretch - 1.0, 1.0)
+
+    def begin(period: Any) -> Any:
+        """Return when a period begins, in units of the first one."""
+        return tf.where(stretch > 1.0, (tf.pow(stretch, period) - 1.0) / more, period)
+
+    grown = tf.math.log(1.0 + times * more) / tf.math.log(1.0 + more)
+    # The nearest period, or the one before: powers and logarithms are rounded.
+    nearest = tf.round(tf.where(stretch > 1.0, grown, times))
+    period = tf.where(times < begin(nearest) * (1.0 - 1e-6), nearest - 1.0, nearest)
+    share = tf.clip_by_value((times - begin(period)) / tf.pow(stretch, period), 0.0, 1.0)
+    height = tf.pow(shrink, period) * tf.square(tf.cos(math.pi / 2 * share))
+    return (1.0 - end) * height + end
+
+
+@schedule(also="onecyclelr onecycle superconvergence")
+def one_cycle(
+    progress: Any,
+    step: Any,
+    *,
+    rise: Share = 0.3,
+    start: Share = 0.04,
+    end: Share = 4e-6,
+    along: Literal["cosine", "line"] = "cosine",
+) -> Any:
+    """Raise the learning rate to that of the optimizer, and lower it to almost 0.
+
+    The share `rise` of the steps goes up from the share `start` of the rate, the rest goes down to
+    the share `end`, which the last step has. Momentum stays as it is. PyTorch names the same shares
+    `pct_start`, 1 / `div_factor` and 1 / (`div_factor` `final_div_factor`).
+
+    References
+    ----------
+    Smith and Topin (2018), arXiv:1708.07120; `OneCycleLR` of PyTorch with two phases and without
+    its cycle of the momentum.
+    """
+    top = rise - tf.math.divide_no_nan(progress, step)  # The highest step is one before.
+
+    def move(low: Any, high: Any, share: Any) -> Any:
+        share = tf.clip_by_value(share, 0.0, 1.0)
+        return low + (high - low) * (
+            share if along == "line" else tf.square(tf.sin(math.pi / 2 * share))
+        )
+
+    up = move(start, 1.0, progress / tf.maximum(top, 1e-9))
+    return tf.where(progress <= top, up, move(1.0, end, (progress - top) / (1.0 - rise)))
 
 
 @schedule(needs_length=False, also="linearwarmup rampup")
@@ -254,31 +283,3 @@ def schedule_rate(schedules: tuple[Variant, ...], rate: Any, numbers: Any, step:
         own = each.apply(progress, step, numbers=numbers)
         factor *= tf.where(numbers[each.use] > 0, own, 1.0)
     return rate * factor
-
-
-def apply_stalls(
-    schedules: tuple[Variant, ...], rate: Any, stall: Any, numbers: Any
-) -> tuple[Any, Any, Any]:
-    """Apply the schedules that act on stalls, each in its lanes.
-
-    Parameters
-    ----------
-    schedules : tuple of Variant
-        Those that the program contains.
-    rate, stall : (...)
-        The learning rate; the steps (epochs) since the last new lowest loss.
-    numbers : mapping of str to (...)
-        The schedules' numbers, and in which lanes each acts.
-
-    Returns
-    -------
-    rate, stall, ends : (...)
-        After the schedules, and where the run ends.
-    """
-    ends = tf.zeros_like(stall, tf.bool)
-    for each in schedules:
-        acts = numbers[each.use] > 0
-        new_rate, new_stall, over = each.apply(rate, stall, numbers=numbers)
-        rate, stall = tf.where(acts, new_rate, rate), tf.where(acts, new_stall, stall)
-        ends |= acts & over
-    return rate, stall, ends

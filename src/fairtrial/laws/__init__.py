@@ -13,6 +13,7 @@ LAWS: dict[str, Callable[[Any], Iterator[str]]] = {
     "loss": losses.find_breaches,
     "optimizer": updates.find_breaches,
     "schedule": rates.find_breaches,
+    "average": rates.find_breaches_of_average,
     "init": draws.find_breaches_of_init,
     "noise": draws.find_breaches_of_noise,
     "input_noise": draws.find_breaches_of_input_noise,

@@ -9,7 +9,7 @@ from fairtrial.errors import InputError
 from fairtrial.kinds.kind import Kind
 from fairtrial.study.recipe import Recipe
 
-GUESSES = (0.5, 1, 2, 10)
+GUESSES = (0.5, 1, 2, [0.5], 10)
 
 
 def make_example(kind: Kind[...]) -> Any:

@@ -1,4 +1,4 @@
-"""The laws of schedules."""
+"""The laws of schedules, and of averages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from fairtrial.kinds.schedules import apply_stalls, cosine, schedule_rate
+from fairtrial.kinds.averages import weigh_newest
+from fairtrial.kinds.plateaus import apply_stalls
+from fairtrial.kinds.schedules import cosine, schedule_rate
 from fairtrial.laws.examples import make_example, make_recipe
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 
@@ -43,6 +45,30 @@ def _find_breaches(settings: Any) -> Iterator[str]:
     shorter = _call(settings, tf.constant(0.1), tf.constant(4.0))
     if not settings.needs_length and not np.isclose(longer, shorter):
         yield "its decorator says needs_length=False, but its factor depends on progress"
+
+
+def find_breaches_of_average(kind: Any) -> Iterator[str]:
+    """Yield what breaks the laws of an average."""
+    settings = make_example(kind)
+    if not settings.is_running:
+        return
+    recipes = [make_recipe(steps=N_STEPS, average=one) for one in (settings, "none")]
+    averages, numbers = list_kinds(recipes).running, make_numbers(recipes, (2,))
+    compiled = tf.function(lambda step: weigh_newest(averages, numbers, step), jit_compile=True)
+    weights = np.array([compiled(tf.constant(step)).numpy() for step in range(N_STEPS)])
+    alone = [
+        _call(settings, tf.constant(step), tf.constant(float(N_STEPS)))
+        for step in np.arange(N_STEPS, dtype=np.float32)
+    ]
+    if not ((weights >= 0) & (weights <= 1)).all():
+        yield "its weight is not between 0 and 1 at some step"
+    if not np.isclose(weights[0, 0], 1.0):
+        yield "its weight is not 1 at step 0, where there is no mean before"
+    if not np.allclose(weights, np.stack([alone, np.ones(N_STEPS)], -1), rtol=1e-5, atol=1e-6):
+        yield "in a stack with other averages, its weights are others than alone"
+    longer = _call(settings, tf.constant(9.0), tf.constant(1000.0))
+    if not settings.needs_length and not np.isclose(longer, alone[9]):
+        yield "its decorator says needs_length=False, but its weight depends on the length"
 
 
 def _call(settings: Any, *data: Any) -> np.ndarray:

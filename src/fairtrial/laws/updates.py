@@ -21,15 +21,15 @@ GRADIENTS = np.random.default_rng(7).normal(size=(N_STEPS, 3)) * np.array([1.0, 
 def find_breaches(kind: Optimizer[...]) -> Iterator[str]:
     """Yield what breaks the laws of an optimizer."""
     settings = make_example(kind)
-    ones, zeros = tf.ones(3), {name: tf.zeros(3) for name in kind.slots}
+    ones, zeros = tf.ones(3), {name: tf.zeros(3) for name in settings.slots}
     change, slots = kind.function(ones, ones, zeros, 0.01, 1.0, **settings.own)
     if np.shape(change) != (3,):
         yield f"its change is {np.shape(change)} for a parameter of (3,), and must be like it"
         return
-    if set(slots) != set(kind.slots):
+    if set(slots) != set(settings.slots):
         yield (
             f"it returns the slots {', '.join(slots) or 'none'}, and its decorator declares "
-            f"{', '.join(kind.slots) or 'none'}"
+            f"{', '.join(settings.slots) or 'none'}"
         )
         return
     still, _ = kind.function(0.0 * ones, ones, zeros, 0.01, 1.0, **settings.own)

@@ -68,7 +68,8 @@ def find_optimum(
     Parameters
     ----------
     recipe : Recipe
-        Only its loss, penalty and class weights matter; nothing in it may be relative to the data.
+        Only its loss, penalty and class weights matter, and whether its optimizer minimises them;
+        nothing in it may be relative to the data.
     X : (N, D)
         Features as in training, divided by the divisor of the dataset.
     y : (N,)
@@ -86,8 +87,10 @@ def find_optimum(
     X, minimiser = np.asarray(X, float), recipe.loss.minimiser
     D, K = X.shape[1], (n_classes,) if n_classes else ()
     nothing = np.zeros((D, *K)), np.zeros(K)
-    if isinstance(minimiser, str):
-        return Optimum(*nothing, np.nan, np.inf, 0.0, minimiser)
+    other = recipe.optimizer.other_objective
+    problem = f"{recipe.optimizer.kind} does not minimise the loss, since {other}" if other else ""
+    if problem or isinstance(minimiser, str):
+        return Optimum(*nothing, np.nan, np.inf, 0.0, problem or str(minimiser))
     if not (np.isfinite(X).all() and np.isfinite(y).all()):
         return Optimum(*nothing, np.nan, np.inf, 0.0, "some features or targets are not finite")
     # On one core, because many small products are slower on several cores, and so that the result

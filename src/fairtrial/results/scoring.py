@@ -179,7 +179,8 @@ class Scorer:
         return count_to_tolerance(np.append(gaps, last), tolerance)
 
     def _count_to_minimum(self, trace: Trace, recipe: Recipe) -> float | None:
-        optimum = self.find_optimum(recipe)
+        # That of the loss, whatever the optimizer minimises.
+        optimum = self.find_optimum(recipe.model_copy(update={"optimizer": sgd()}))
         X, y = self._parts["train_"]
         stated, unit = self._state(recipe)
         if isinstance(stated.loss.minimiser, str):
@@ -193,7 +194,8 @@ class Scorer:
 def keep_objective(recipe: Recipe) -> Recipe:
     """Keep of a recipe what decides its minimum: loss, penalty, rows, features, unit of targets.
 
-    Where the loss is relative to the data, the start decides it too.
+    Where the loss is relative to the data, the start decides it too. So does an optimizer that
+    minimises something else.
     """
     start = {"init": recipe.init} if recipe.loss.is_relative else {}
     return Recipe(
@@ -204,7 +206,7 @@ def keep_objective(recipe: Recipe) -> Recipe:
         penalty=Penalty(l2=recipe.penalty.on_squares, l1=recipe.penalty.on_sizes),
         validation=recipe.validation,
         features=recipe.features,
-        optimizer=sgd(),
+        optimizer=recipe.optimizer if recipe.optimizer.other_objective else sgd(),
         steps=1,
     )
 

@@ -189,6 +189,8 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
         values = (n_copies * n_train_rows + 2 * n_test_rows) * (n_features + 1)
         # Residuals and what is made of them; measured, see docs/speed.md.
         arrays = 3 + (n_features > 1) + 4 * (recipe.noise.data is not None)
+        if any(run.arm.trained.optimizer.needs_curvature for run in row):
+            arrays += 2 * (n_features + 2)
         # Curves, and the iterates that a mean may need: of one call, and the last tenth.
         n_points = max(run.arm.trained.length for run in row)
         lane = arrays * n_train_rows + 6 * 3 * n_points + 10 * n_features
@@ -197,7 +199,10 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     # Features: as loaded, split, as tensors, and in the epoch's order. Parameters: the state before
     # and after the step with their slots, gradient, start, best and mean.
     block = BLOCK + recipe.count_batch_rows(n_train_rows)
-    n_slots = max(2, max(len(run.arm.trained.optimizer.slots) for run in row))
+    recipes = [run.arm.trained for run in row]
+    # A mean of the way is remembered like a slot.
+    n_slots = max(len(one.optimizer.slots) + one.average.is_running for one in recipes)
+    n_slots = max(2, n_slots)
     lane = 4 * n_classes * ((8 + 2 * n_slots) * (n_features + 1) + 6 * block)
     # The iterates that a mean may need.
     lane += 4 * n_classes * (n_features + 1) * (count_averaged(n_steps) if n_steps else 0)

@@ -116,7 +116,7 @@ def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list
     for keys, run, dataset, row in zip(fingerprints, firsts, datasets, traces, strict=True):
         scorer = Scorer(dataset, run.seed, validation)
         for fingerprint, recipe, trace in zip(keys, recipes, row, strict=True):
-            kept = replace(trace, curves=thin_curves(trace.curves))
+            kept = replace(trace, curves=thin_curves(trace.curves, recipe.lowers_by))
             results.append(
                 Result(
                     fingerprint,

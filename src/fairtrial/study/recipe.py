@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
+from fairtrial.kinds.averages import AVERAGES, AverageSettings, none
 from fairtrial.kinds.inits import INITS, InitSettings
 from fairtrial.kinds.inits import constant as constant_start
 from fairtrial.kinds.injections import DATA_NOISES, RATE_NOISES, WEIGHT_NOISES, InjectionSettings
@@ -16,7 +17,9 @@ from fairtrial.kinds.schedules import SCHEDULES, ScheduleSettings
 from fairtrial.kinds.schedules import constant as constant_rate
 from fairtrial.settings.base import (
     Count,
+    Monitor,
     NonNegative,
+    Positive,
     Settings,
     Share,
 )
@@ -33,13 +36,7 @@ class Stopping(Settings):
     """
 
     patience: Count = 100
-    monitor: Literal[
-        "loss",
-        "validation_cross_entropy",
-        "validation_accuracy",
-        "validation_mse",
-        "validation_mae",
-    ] = "loss"
+    monitor: Monitor = "loss"
     restore_best: bool = False
 
 
@@ -127,6 +124,23 @@ ClassWeights = Annotated[
 ]
 
 
+class Clip(Settings):
+    """Limits of the gradient, with that of the penalty; by value first where both are given.
+
+    No value of it is larger than `value`, and its Euclidean norm over all weights and biases of a
+    run is not larger than `norm`.
+    """
+
+    value: Positive | None = None
+    norm: Positive | None = None
+
+    @model_validator(mode="after")
+    def _check_limits(self) -> Clip:
+        if self.value is None and self.norm is None:
+            raise ValueError("clip needs a limit: value, norm or both")
+        return self
+
+
 class InjectedNoise(Settings):
     """Noise put in while training; each place is without noise unless named."""
 
@@ -169,10 +183,9 @@ class Recipe(Settings):
     )
     stopping: Stopping | None = None
     init: Annotated[InitSettings, INITS] = constant_start()
-    average: Literal["none", "last_epoch"] = Field(
-        default="none",
-        description="What the run ends with: its last parameters, or the mean of those after each "
-        "batch of its last epoch (full batch: after each of its last tenth of steps, at least 20).",
+    average: Annotated[AverageSettings, AVERAGES] = Field(
+        default=none(),
+        description="What the run ends with: its last parameters, or a mean of those on its way.",
     )
     steps: Count | None = None
     epochs: Count | None = None
@@ -186,6 +199,7 @@ class Recipe(Settings):
         "'balanced': number of rows over number of classes over rows of the class, among the "
         "training rows that are not held out. Classes only.",
     )
+    clip: Clip | None = None
     features: Features = AS_THEY_COME
     standardise: bool = Field(
         default=False,
@@ -225,14 +239,20 @@ class Recipe(Settings):
     def course(self) -> Recipe:
         """What the recipe has in common with those whose runs take the same steps.
 
-        They may differ in what they end with (`average`) and in their length: runs of one course
-        and seed take the same steps as far as they go. A schedule that depends on the length makes
-        recipes of different lengths take different steps.
+        They may differ in whether they end with the mean of the last epoch, and in their length:
+        runs of one course and seed take the same steps as far as they go. A schedule that depends
+        on the length makes recipes of different lengths take different steps. A mean that is made
+        on the way is part of the course.
         """
-        update: dict[str, Any] = {"average": "none"}
-        if not any(schedule.needs_length for schedule in self.schedules):
+        update: dict[str, Any] = {} if self.average.is_running else {"average": none()}
+        if not any(one.needs_length for one in (*self.schedules, self.average)):
             update["epochs" if self.epochs else "steps"] = 1
         return self.model_copy(update=update)
+
+    @property
+    def lowers_by(self) -> float:
+        """The factor on the rate where a schedule acts on stalls."""
+        return next((getattr(one, "factor", 0.5) for one in self.schedules if one.on_stalls), 0.5)
 
     @property
     def restores_best(self) -> bool:
@@ -243,6 +263,33 @@ class Recipe(Settings):
     def may_end_early(self) -> bool:
         """Whether the run may be complete before its length is over; any run may diverge."""
         return self.stopping is not None or any(one.on_stalls for one in self.schedules)
+
+    def _explain_lack_of_curvature(self) -> str:
+        """Say why the optimizer finds no curvature to divide by, if it needs any."""
+        if not self.optimizer.needs_curvature:
+            return ""
+        name = f"optimizer = {self.optimizer.kind!r}"
+        if self.loss.on_classes:
+            return f"{name} is for targets that are numbers: use another optimizer"
+        if self.epochs is not None:
+            return f"{name} needs all rows at each step: use steps, not epochs and batch_size"
+        if not self.loss.is_curved:
+            return (
+                f"{name} divides by the curvature, and loss = {self.loss.kind!r} has none: use a "
+                "loss such as 'mse' or 'huber', or another optimizer"
+            )
+        if self.penalty.on_sizes:
+            return (
+                f"{name} divides by the curvature, and a penalty on absolute weights has none: use "
+                "penalty.l2"
+            )
+        return ""
+
+    @model_validator(mode="after")
+    def _check_curvature(self) -> Recipe:
+        if problem := self._explain_lack_of_curvature():
+            raise ValueError(problem)
+        return self
 
     @model_validator(mode="after")
     def _check_length(self) -> Recipe:
@@ -259,20 +306,48 @@ class Recipe(Settings):
                     f"optimizer.learning_rate = {rate:g} is below schedule.floor = "
                     f"{schedule.lowest_rate:g}: the run would end at once"
                 )
-        monitor = self.stopping.monitor if self.stopping else "loss"
-        if monitor != "loss" and self.validation is None:
-            raise ValueError(
-                f"stopping.monitor = {monitor!r} needs validation rows: set validation"
-            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_monitors(self) -> Recipe:
+        on_stalls = [one for one in self.schedules if one.on_stalls]
+        if len(on_stalls) > 1:
+            names = " and ".join(repr(one.kind) for one in on_stalls)
+            raise ValueError(f"schedule lists {names}, which both act on stalls: list one of them")
+        for name, one in [("stopping", self.stopping), *(("schedule", one) for one in on_stalls)]:
+            monitor = getattr(one, "monitor", "loss")
+            if monitor != "loss" and self.validation is None:
+                raise ValueError(
+                    f"{name}.monitor = {monitor!r} needs validation rows: set validation"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _check_proximal(self) -> Recipe:
         if self.penalty.proximal and not self.optimizer.is_gradient_step:
             raise ValueError(
                 f"penalty.proximal = true, but optimizer = {self.optimizer.kind!r} with these "
                 "settings does not step along the gradient by its learning rate, so its proximal "
                 "step is not defined: use 'sgd' without momentum"
             )
-        if self.average != "none" and self.restores_best:
+        if self.penalty.proximal and self.clip:
             raise ValueError(
-                f"average = {self.average!r} and stopping.restore_best = true both say what the "
+                "penalty.proximal = true does not go with clip: a clipped gradient meets the whole "
+                "proximal step, which is another penalty; leave one of them out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_average(self) -> Recipe:
+        average = self.average.kind
+        if average != "none" and self.restores_best:
+            raise ValueError(
+                f"average = {average!r} and stopping.restore_best = true both say what the "
                 "run ends with: choose one of them"
+            )
+        if self.average.needs_length and self.may_end_early:
+            raise ValueError(
+                f"average = {average!r} needs to know how long the run is, and stopping or the "
+                "schedule may end it early: leave them out, or average by 'last_epoch' or 'ema'"
             )
         return self

@@ -2,7 +2,8 @@
 
 In runs by epochs these are the parameters after each batch of the last epoch. In full-batch runs
 they are the parameters after each of the last tenth of the steps that were taken, but of at least
-20 steps, or of all where there are fewer.
+20 steps, or of all where there are fewer. Other means are made on the way, in the step
+(`kinds.averages`).
 
 References
 ----------
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +34,11 @@ def count_averaged(n_steps: int) -> int:
     [7, 20, 200, 201]
     """
     return min(n_steps, max(FEWEST, -(-n_steps // PARTS)))
+
+
+def move_mean(mean: Parameters, newest: Parameters, weight: Any) -> Parameters:
+    """Move a mean by the weight of the newest parameters in it, (...)."""
+    return Parameters(*(old + (new - old) * weight for old, new in zip(mean, newest, strict=True)))
 
 
 def average_path(path: Parameters) -> Parameters:

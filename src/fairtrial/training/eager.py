@@ -135,7 +135,8 @@ def trace_steps(
         for before, last in zip(path, state.parameters, strict=True)
     ]
     mean = End(*average_path(Parameters(*steps)))
-    return _make_trace(recipe, state, End(*_fetch(end(state, numbers))), mean, curves, first=0)
+    last = End(*_fetch(end(list_kinds([recipe]), state, numbers)))
+    return _make_trace(recipe, state, last, mean, curves, first=0)
 
 
 def train_epochs(
@@ -167,7 +168,9 @@ def train_epochs(
     if recipe.steps:
         mean = average_path(Parameters(*map(np.stack, zip(*path, strict=True))))
     first = 0 if recipe.steps else 1
-    return _make_trace(recipe, state, measure(end(state, numbers)), measure(mean), curves, first)
+    return _make_trace(
+        recipe, state, measure(end(kinds, state, numbers)), measure(mean), curves, first
+    )
 
 
 def _fetch(parameters: Parameters) -> tuple[np.ndarray, np.ndarray]:

@@ -130,6 +130,7 @@ class Epochs:
         state = judge(
             self._kinds, state, loss, self._numbers, at, last, measured,
             choose_monitored(loss, scores, self._numbers),
+            choose_monitored(loss, scores, self._numbers, "plateau.monitor"),
         )  # fmt: skip
         values = {"loss": loss, "learning_rate": rates[0], **scores}
         if self._is_regression:

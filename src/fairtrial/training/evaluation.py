@@ -242,8 +242,10 @@ def assess(
     return scores, told
 
 
-def choose_monitored(loss: Any, scores: Mapping[str, Any], numbers: Numbers) -> Any:
-    """Take what each lane's stopping looks at, turned so that lower is better.
+def choose_monitored(
+    loss: Any, scores: Mapping[str, Any], numbers: Numbers, monitor: str = "stopping.monitor"
+) -> Any:
+    """Take what each lane's stopping, or schedule, looks at, turned so that lower is better.
 
     Parameters
     ----------
@@ -252,7 +254,9 @@ def choose_monitored(loss: Any, scores: Mapping[str, Any], numbers: Numbers) -> 
     scores : mapping of str to (...)
         The epoch's metrics by name.
     numbers : Numbers
-        `stopping.monitor` (...), a position in `MONITORS`.
+        `monitor` (...), a position in `MONITORS`.
+    monitor : str
+        `"stopping.monitor"` or `"plateau.monitor"`; the loss where the program has no such number.
 
     Returns
     -------
@@ -261,7 +265,8 @@ def choose_monitored(loss: Any, scores: Mapping[str, Any], numbers: Numbers) -> 
     """
     chosen = loss
     for position, name in enumerate(MONITORS[1:], start=1):
-        if name in scores:  # Only recipes with validation rows may monitor them.
+        # Only recipes with validation rows may monitor them.
+        if name in scores and monitor in numbers:
             value = -scores[name] if name.endswith("accuracy") else scores[name]
-            chosen = tf.where(numbers["stopping.monitor"] == position, value, chosen)
+            chosen = tf.where(numbers[monitor] == position, value, chosen)
     return chosen

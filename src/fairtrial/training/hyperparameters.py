@@ -7,16 +7,19 @@ does not have is 0 there, which every user of it reads as "off" or never reads.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import tensorflow as tf
 
+from fairtrial.kinds.averages import AVERAGES
 from fairtrial.kinds.injections import DATA_NOISES, RATE_NOISES, WEIGHT_NOISES
 from fairtrial.kinds.kind import KindSettings, Variant
 from fairtrial.kinds.losses import LOSSES
 from fairtrial.kinds.optimizers import OPTIMIZERS
+from fairtrial.kinds.plateaus import halve_on_plateau
 from fairtrial.kinds.schedules import SCHEDULES
+from fairtrial.settings.base import Monitor
 from fairtrial.settings.names import flatten
 from fairtrial.study.recipe import Recipe
 
@@ -26,13 +29,11 @@ ALWAYS = ("stopping.patience",)
 # Settings of a recipe whose numbers are named after their kind, or are not in every program.
 KINDS = (
     "loss", "optimizer", "schedule", "init", "features", "noise", "penalty", "standardise",
-    "class_weights",
+    "class_weights", "average",
 )  # fmt: skip
 
-# What a run can be stopped by, numbered by position.
-MONITORS = (
-    "loss", "validation_cross_entropy", "validation_accuracy", "validation_mse", "validation_mae",
-)  # fmt: skip
+# What stopping and schedules can watch, numbered by position.
+MONITORS = get_args(Monitor)
 
 
 class Kinds(NamedTuple):
@@ -47,6 +48,9 @@ class Kinds(NamedTuple):
     restores_best: bool
     averages: bool = False
     weighs_classes: bool = False
+    clips: frozenset[str] = frozenset()  # limits of the gradient, "value" and "norm"
+    running: tuple[Variant, ...] = ()  # averages that are made on the way
+    plateaus: bool = False  # Whether a schedule counts other stalls than those of the loss.
 
     def list_injections(self, place: str) -> list[Variant]:
         """List the noise that is injected in one place."""
@@ -59,6 +63,7 @@ def list_kinds(recipes: Sequence[Recipe]) -> Kinds:
     penalties = {
         name for recipe in recipes for name, weight in recipe.penalty.weights.items() if weight
     }
+    clips = {name for recipe in recipes for name, most in recipe.clip or () if most is not None}
     return Kinds(
         LOSSES.sort({term.variant for recipe in recipes for term, _ in recipe.loss.terms}),
         OPTIMIZERS.sort({recipe.optimizer.variant for recipe in recipes}),
@@ -78,8 +83,13 @@ def list_kinds(recipes: Sequence[Recipe]) -> Kinds:
         ),
         frozenset(penalties),
         any(recipe.restores_best for recipe in recipes),
-        any(recipe.average != "none" for recipe in recipes),
+        any(recipe.average.kind == "last_epoch" for recipe in recipes),
         weighs_classes=any(recipe.class_weights is not None for recipe in recipes),
+        clips=frozenset(clips),
+        running=AVERAGES.sort(
+            {recipe.average.variant for recipe in recipes if recipe.average.is_running}
+        ),
+        plateaus=any(one.counts_alone for recipe in recipes for one in recipe.schedules),
     )
 
 
@@ -139,6 +149,7 @@ def _list_kind_numbers(recipe: Recipe) -> dict[str, float]:
         recipe.optimizer,
         *recipe.schedules,
         *recipe.noise.kinds,
+        recipe.average,
     ]
     return {name: value for settings in kinds for name, value in settings.numbers.items()}
 
@@ -153,9 +164,19 @@ def _list_numbers(recipe: Recipe, kinds: Kinds, n_batches: int) -> dict[str, flo
     numbers |= {term.variant.weight: float(weight) for term, weight in recipe.loss.terms}
     numbers |= {f"penalty.{name}": recipe.penalty.weights[name] for name in kinds.penalties}
     used = [*recipe.noise.kinds, *(one for one in recipe.schedules if not one.is_one)]
+    used += [recipe.average] if recipe.average.is_running else []
     numbers |= {one.variant.use: 1 for one in used}
-    if kinds.schedules:
+    if kinds.schedules or kinds.running:
         numbers["n_steps"] = float(recipe.length * n_batches)
+    if kinds.plateaus:
+        on_stalls: Any = next(
+            (one for one in recipe.schedules if one.on_stalls), halve_on_plateau()
+        )
+        numbers |= {
+            "plateau.monitor": MONITORS.index(on_stalls.monitor),
+            "plateau.threshold": float(on_stalls.threshold),
+            "plateau.cooldown": on_stalls.cooldown,
+        }
     monitor = recipe.stopping.monitor if recipe.stopping else "loss"
     return numbers | {
         "optimizer.learning_rate": recipe.optimizer.learning_rate,

@@ -171,7 +171,7 @@ def _train_full_batch(stack: Stack, progress: Progress) -> list[list[Trace]]:
         if ended := _take_ended(waiting, stack.recipes, first, state):
             own = list(ended.values())
             recipes = [stack.recipes[run] for run in ended]
-            left = Left(recipes, end(state, numbers), state, own, first - 1)
+            left = Left(recipes, end(kinds, state, numbers), state, own, first - 1)
             whole = {
                 name: np.concatenate([one[name][..., own] for one in chunks]) for name in chunk
             }
@@ -267,7 +267,7 @@ def _train_epochs(stack: Stack, progress: Progress) -> list[list[Trace]]:
             recent.add([now], state.ended_at.numpy())
         if ended := _take_ended(waiting, stack.recipes, epochs.n_done, state):
             own, at = list(ended.values()), epochs.n_done - (1 if in_steps else 0)
-            parameters, mean = end(state, numbers), None
+            parameters, mean = end(kinds, state, numbers), None
             known = values if parameters is state.parameters else None
             last = Ends(parameters, *epochs.assess(parameters, known), own)
             if kinds.averages:

@@ -1,8 +1,8 @@
 """The training step: loss, gradient, noise, update, schedule, stopping. The only tape is here.
 
 Everything works on one run or on any number of lanes, whose axes stand last. The order within a
-step: loss and gradient at the current parameters; noise; update; then the stall count with the loss
-from before the update, and what it leads to.
+step: loss and gradient at the current parameters; clipping; noise; update; then the stall count
+with the loss from before the update, and what it leads to.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from fairtrial.kinds.averages import weigh_newest
 from fairtrial.kinds.class_losses import measure_labels
 from fairtrial.kinds.losses import average_losses
-from fairtrial.kinds.schedules import apply_stalls, schedule_rate
+from fairtrial.kinds.schedules import schedule_rate
 from fairtrial.parameters import Parameters
+from fairtrial.training.average import move_mean
+from fairtrial.training.clipping import clip_gradients
 from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.model import Numbers, predict_logits, predict_noisy_logits, predict_numbers
+from fairtrial.training.newton import find_directions
 from fairtrial.training.noise import Draws, inject, scale_features
 from fairtrial.training.penalty import PENALTIES, shrink
-from fairtrial.training.stopping import count_stall, has_stalled
+from fairtrial.training.stopping import count_stall, has_stalled, lower_rates
 from fairtrial.training.trace import (
     COMPLETED,
     DIVERGED,
@@ -39,6 +43,7 @@ class State(NamedTuple):
     learning_rate: Any
     best_loss: Any
     stall: Any
+    plateau: Any  # best and stall of what schedules count alone; () where none does
     n_halvings: Any  # of the rate, by its schedule
     first_halving: Any  # the step (epoch) after which it was first halved; -1 before that
     offset: Any  # noise on the targets, (..., N); () where no lane has any
@@ -46,6 +51,7 @@ class State(NamedTuple):
     monitored_stall: Any
     best_parameters: Any  # like parameters; () where no lane restores them
     average: Any  # over an epoch, like parameters; () where none is kept
+    running: Any  # a mean of the way that a lane ends with, like parameters; () where none does
     outcome: Any
     ended_at: Any
 
@@ -71,12 +77,16 @@ def init_state(kinds: Kinds, parameters: Parameters, numbers: Numbers, n_rows: i
         learning_rate=rate,
         best_loss=tf.fill(rate.shape, float("inf")),
         stall=tf.zeros(rate.shape, tf.int32),
+        plateau=(tf.fill(rate.shape, float("inf")), tf.zeros(rate.shape, tf.int32))
+        if kinds.plateaus
+        else (),
         n_halvings=tf.zeros(rate.shape, tf.int32),
         first_halving=tf.fill(rate.shape, -1),
         best_monitored=tf.fill(rate.shape, float("inf")),
         monitored_stall=tf.zeros(rate.shape, tf.int32),
         best_parameters=parameters if kinds.restores_best else (),
         average=parameters if kinds.averages and "epochs" in numbers else (),
+        running=parameters if kinds.running else (),
         offset=tf.zeros((*rate.shape, n_rows)) if kinds.list_injections("targets") else (),
         outcome=tf.fill(rate.shape, TRAINING),
         ended_at=tf.fill(rate.shape, -1),
@@ -89,12 +99,16 @@ def measure_regression(kinds: Kinds, state: State, batch: tuple[Any, Any], numbe
     Third of some rows come weights, as in `measure_classes`. Where a lane has noise on the targets,
     the positions of the rows among all rows come fourth.
     """
+    residual, weights = _find_residual(state, batch)
+    return average_losses(kinds.losses, residual, numbers, weights)
+
+
+def _find_residual(state: State, batch: tuple[Any, ...]) -> tuple[Any, Any]:
     X, y, *more = batch
     weights, *positions = more or [None]
     if not isinstance(state.offset, tuple):
         y += _take_rows(state.offset, positions[0]) if positions else state.offset
-    residual = y - predict_numbers(state.parameters, X)
-    return average_losses(kinds.losses, residual, numbers, weights)
+    return y - predict_numbers(state.parameters, X), weights
 
 
 def _take_rows(offset: Any, positions: Any) -> Any:
@@ -164,11 +178,16 @@ def update(
             )
         total = tf.reduce_sum(loss)  # Its gradient holds each lane's own.
     gradients = Parameters(*tape.gradient(total, list(state.parameters)))
+    gradients = clip_gradients(kinds, gradients, numbers)
+    directions = None
+    if any(one.kind.needs_curvature for one in kinds.optimizers):
+        residual, _ = _find_residual(state, batch)
+        directions = find_directions(kinds, residual, batch[0], gradients, numbers)
     new = inject(kinds, state, draws, numbers, step)
     count = tf.cast(step + 1, tf.float32)
     rate = schedule_rate(kinds.schedules, new.learning_rate, numbers, step)
     parameters, slots = apply_updates(
-        kinds.optimizers, new.parameters, gradients, new.slots, rate, numbers, count
+        kinds.optimizers, new.parameters, gradients, new.slots, rate, numbers, count, directions
     )
     if "proximal" in kinds.penalties:
         shrunk = shrink(parameters.W, rate * numbers["penalty.proximal"])
@@ -184,6 +203,10 @@ def update(
     before = (state.parameters, state.learning_rate)
     parameters, kept_rate = _choose(training & finite, changed, before)
     diverged = training & ~finite
+    if kinds.running:
+        weight = weigh_newest(kinds.running, numbers, step)
+        weight *= tf.cast(training & finite, tf.float32)
+        new = new._replace(running=move_mean(state.running, parameters, weight))
     return (
         new._replace(
             parameters=parameters,
@@ -206,6 +229,7 @@ def judge(
     last: Any,
     candidate: Parameters,
     monitored: Any = None,
+    watched: Any = None,
 ) -> State:
     """Count stalls, and let schedule and stopping act on them.
 
@@ -226,6 +250,8 @@ def judge(
         at, or those at the epoch's end.
     monitored : (...), optional
         What stopping looks at, lower is better; the loss if absent.
+    watched : (...), optional
+        What schedules look at; likewise.
 
     Returns
     -------
@@ -234,19 +260,26 @@ def judge(
     """
     training = state.outcome == TRAINING
     best_loss, stall = count_stall(loss, state.best_loss, state.stall)
-    rate, stall, below_floor = apply_stalls(kinds.stalls, state.learning_rate, stall, numbers)
+    watched = loss if watched is None else watched
+    rate, stall, below_floor, plateau, lowered = lower_rates(
+        kinds, state.learning_rate, stall, state.plateau, watched, numbers
+    )
     # Noise changes the rate in `update`; here only the schedule does.
     halved = rate < state.learning_rate
     new = state._replace(
         learning_rate=rate,
         best_loss=best_loss,
         stall=stall,
+        plateau=plateau,
         n_halvings=state.n_halvings + tf.cast(halved, tf.int32),
         first_halving=tf.where(halved & (state.n_halvings == 0), at, state.first_halving),
     )
     better, stopping_stall = loss < state.best_loss, stall
     if monitored is not None:
         best, count = count_stall(monitored, state.best_monitored, state.monitored_stall)
+        if kinds.plateaus:  # A lower rate starts the count of what both monitor.
+            both = numbers["plateau.monitor"] == numbers["stopping.monitor"]
+            count = tf.where(lowered & both, 0, count)
         new = new._replace(best_monitored=best, monitored_stall=count)
         better = monitored < state.best_monitored
         stopping_stall = tf.where(numbers["stopping.monitor"] == 0, stall, count)
@@ -324,19 +357,21 @@ def include(state: State, n_before: Any) -> State:
         How many of the epoch's iterates are in the mean; at 0 the mean starts.
     """
     share = 1.0 / tf.cast(n_before + 1, tf.float32)
-    mean = Parameters(*(
-        mean + (value - mean) * share
-        for mean, value in zip(state.average, state.parameters, strict=True)
-    ))  # fmt: skip
+    mean = move_mean(state.average, state.parameters, share)
     return state._replace(average=_choose(state.outcome == TRAINING, mean, state.average))
 
 
-def end(state: State, numbers: Numbers) -> Parameters:
-    """Return the final parameters: the best ones in the lanes that restore them."""
-    if not state.best_parameters:
-        return state.parameters
-    restore = numbers["stopping.restore_best"] > 0
-    return _choose(restore, state.best_parameters, state.parameters)
+def end(kinds: Kinds, state: State, numbers: Numbers) -> Parameters:
+    """Return the final parameters: the best ones, or a mean, in the lanes that end with them."""
+    parameters = state.parameters
+    if state.best_parameters:
+        restore = numbers["stopping.restore_best"] > 0
+        parameters = _choose(restore, state.best_parameters, parameters)
+    if state.running:
+        used = sum(numbers[one.use] for one in kinds.running)
+        ends_with = (used > 0) & (state.outcome != DIVERGED)
+        parameters = _choose(ends_with, state.running, parameters)
+    return parameters
 
 
 def _is_finite(values: Sequence[Parameters], n_lane_axes: int) -> Any:

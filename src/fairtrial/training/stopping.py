@@ -1,4 +1,4 @@
-"""Early stopping: the stall count and what it ends."""
+"""Early stopping and schedules on plateaus: the stall counts and what they lead to."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from fairtrial.kinds.plateaus import apply_stalls
+from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.model import Numbers
 
 
@@ -24,6 +26,58 @@ def count_stall(loss: Any, best_loss: Any, stall: Any) -> tuple[Any, Any]:
     """
     lower = loss < best_loss
     return tf.where(lower, loss, best_loss), tf.where(lower, 0, stall + 1)
+
+
+def count_plateau(value: Any, best: Any, stall: Any, numbers: Numbers) -> tuple[Any, Any]:
+    """Count the steps (epochs) since a value was last better by the lane's threshold.
+
+    Parameters
+    ----------
+    value, best, stall : (...)
+        The value now, lower is better; the best so far; the count so far, below 0 while it cools
+        down.
+    numbers : Numbers
+        `plateau.threshold` (...), a share of the best so far.
+
+    Returns
+    -------
+    best, stall : (...)
+        With the value taken in.
+    """
+    better = value < best * (1.0 - numbers["plateau.threshold"] * tf.sign(best))
+    stall = tf.where(better & (stall >= 0), 0, stall + 1)
+    return tf.where(better, value, best), stall
+
+
+def lower_rates(
+    kinds: Kinds, rate: Any, stall: Any, plateau: Any, watched: Any, numbers: Numbers
+) -> Any:
+    """Let the schedules act on stalls: of the loss, or each of what it monitors.
+
+    Parameters
+    ----------
+    kinds : Kinds
+        What the program contains.
+    rate, stall : (...)
+        The learning rate, and the count of stalls of the loss.
+    plateau : tuple of (...)
+        The best and the count of what schedules watch; () where all watch the loss.
+    watched : (...)
+        The value now of what they watch.
+
+    Returns
+    -------
+    rate, stall, below_floor, plateau, lowered : (...)
+        After the schedules; `lowered` says where a count of `plateau` started again.
+    """
+    if not kinds.plateaus:
+        return *apply_stalls(kinds.stalls, rate, stall, numbers), plateau, None
+    best, count = count_plateau(watched, *plateau, numbers)
+    rate, after, below_floor = apply_stalls(kinds.stalls, rate, count, numbers)
+    lowered = after != count
+    after = tf.where(lowered, -numbers["plateau.cooldown"], after)
+    stall = tf.where(lowered & (numbers["plateau.monitor"] == 0), 0, stall)
+    return rate, stall, below_floor, (best, after), lowered
 
 
 def has_stalled(stall: Any, numbers: Numbers) -> Any:

@@ -101,7 +101,7 @@ def make_trace(
     recipe : Recipe
         What was trained.
     last : End
-        Its last parameters, or, where it restores them, its best ones.
+        Its last parameters, or, where it restores them, its best ones, or a mean of its way.
     mean : End or None
         The mean of its last iterates. A run that diverged has none. Nor has one that ends with its
         best parameters: what was averaged are other iterates than those about the best ones.
@@ -110,7 +110,7 @@ def make_trace(
     """
     if outcome == OUTCOMES[DIVERGED] or recipe.restores_best:
         mean = None
-    final = mean if mean is not None and recipe.average != "none" else last
+    final = mean if mean is not None and recipe.average.kind == "last_epoch" else last
     return Trace(
         final.W, final.b, outcome, ended_at, curves, final.scores, final.predictions, n_halvings,
         first_halving, mean,
@@ -149,11 +149,14 @@ def find_first(noted: Any) -> int | None:
     return None if noted < 0 else int(noted)
 
 
-def thin_curves(curves: Curves) -> Curves:
-    """Thin the curves of a run, all alike, for storage; the points beside each halving stay."""
+def thin_curves(curves: Curves, factor: float = 0.5) -> Curves:
+    """Thin the curves of a run, all alike, for storage.
+
+    The points beside each place where the rate was multiplied by `factor` stay.
+    """
     at, rate = curves["learning_rate"]
-    halved = np.concatenate([rate[1:] == rate[:-1] * 0.5, [False]])
-    kept = thin(at, halved | np.roll(halved, 1))
+    lowered = np.concatenate([np.isclose(rate[1:], rate[:-1] * factor, 1e-6, 0.0), [False]])
+    kept = thin(at, lowered | np.roll(lowered, 1))
     return {
         name: (at[kept], values[kept].astype(np.float64)) for name, (_, values) in curves.items()
     }

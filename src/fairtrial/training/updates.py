@@ -13,7 +13,7 @@ from fairtrial.training.model import Numbers
 
 def init_slots(optimizers: tuple[Variant, ...], parameters: Parameters) -> dict[str, Parameters]:
     """Make the slots that the optimizers in use need, all zero."""
-    names = sorted({name for one in optimizers for name in one.kind.slots})
+    names = sorted({name for one in optimizers for name in one.kind.list_slots(one)})
     return {name: Parameters(*map(tf.zeros_like, parameters)) for name in names}
 
 
@@ -25,6 +25,7 @@ def apply_updates(
     learning_rate: Any,
     numbers: Numbers,
     count: Any,
+    directions: Parameters | None = None,
 ) -> tuple[Parameters, dict[str, Parameters]]:
     """Update every parameter by its lane's own optimizer.
 
@@ -40,6 +41,8 @@ def apply_updates(
         Those of the optimizers.
     count : ()
         Which update this is, from 1.
+    directions : Parameters, optional
+        Newton's, for the optimizers that need the curvature.
 
     Returns
     -------
@@ -47,10 +50,10 @@ def apply_updates(
         After the update.
     """
     changed, new_slots = [], []
-    for field, gradient in enumerate(gradients):
+    for field, pair in enumerate(zip(gradients, directions or gradients, strict=True)):
         own_slots = {name: slot[field] for name, slot in slots.items()}
-        data = (gradient, parameters[field], own_slots, learning_rate, count)
-        change, own_slots = _update_one(optimizers, data, numbers)
+        data = (parameters[field], own_slots, learning_rate, count)
+        change, own_slots = _update_one(optimizers, pair, data, numbers)
         changed.append(parameters[field] + change)
         new_slots.append(own_slots)
     return Parameters(*changed), {
@@ -59,14 +62,18 @@ def apply_updates(
 
 
 def _update_one(
-    optimizers: tuple[Variant, ...], data: tuple[Any, ...], numbers: Numbers
+    optimizers: tuple[Variant, ...], pair: tuple[Any, Any], data: tuple[Any, ...], numbers: Numbers
 ) -> tuple[Any, dict[str, Any]]:
     """Run every rule in use and take each lane's own: dearer in sums, cheaper in memory traffic."""
-    change, new_slots = optimizers[0].apply(*data, numbers=numbers)
-    new_slots = {**data[2], **new_slots}
+
+    def apply(one: Variant) -> Any:
+        return one.apply(pair[one.kind.needs_curvature], *data, numbers=numbers)
+
+    change, new_slots = apply(optimizers[0])
+    new_slots = {**data[1], **new_slots}
     for position, one in enumerate(optimizers[1:], start=1):
         mine = numbers["optimizer"] == position
-        other_change, other_slots = one.apply(*data, numbers=numbers)
+        other_change, other_slots = apply(one)
         change = tf.where(mine, other_change, change)
         new_slots |= {
             name: tf.where(mine, new, new_slots[name]) for name, new in other_slots.items()
