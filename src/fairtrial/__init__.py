@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from fairtrial.evidence.judge import judge
     from fairtrial.kinds import (
         class_losses,
+        class_metrics,
         corruptions,
         inits,
         injections,
         losses,
+        metrics,
         noises,
         optimizers,
         schedules,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from fairtrial.kinds.inits import init
     from fairtrial.kinds.injections import injected
     from fairtrial.kinds.losses import huber, hybrid, loss, mae, mixture, mse
+    from fairtrial.kinds.metrics import metric
     from fairtrial.kinds.noises import noise
     from fairtrial.kinds.optimizers import (
         adadelta,
@@ -92,7 +95,7 @@ if sys.flags.optimize > 1:
 __version__ = "0.1.0"
 
 # The decorators of each family, and its kinds whose names no other family has; all kinds stand in
-# the family's module, as in `fairtrial.inits.normal`.
+# the family's module, as in `fairtrial.inits.normal`. Metrics stand there alone.
 _KINDS = {
     "class_losses": (
         "brier",
@@ -103,10 +106,12 @@ _KINDS = {
         "hinge",
         "squared_hinge",
     ),
+    "class_metrics": (),
     "corruptions": ("input_noise", "label_noise"),
     "inits": ("init",),
     "injections": ("injected",),
     "losses": ("huber", "hybrid", "loss", "mae", "mixture", "mse"),
+    "metrics": ("metric",),
     "noises": ("noise",),
     "optimizers": (
         "adadelta",
@@ -164,11 +169,11 @@ _PLACES = {
 __all__ = [
     "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial",
     "adadelta", "adagrad", "adam", "adamax", "barron", "brier", "cauchy", "class_loss",
-    "class_losses", "connect", "corruptions", "cross_entropy", "epsilon_insensitive",
+    "class_losses", "class_metrics", "connect", "corruptions", "cross_entropy", "epsilon_insensitive",
     "exponential", "focal", "generalized_cross_entropy", "glorot_normal", "glorot_uniform",
     "halve_on_plateau", "he_normal", "he_uniform", "hinge", "huber", "hybrid", "images", "init",
     "inits", "injected", "injections", "input_noise", "inverse_time", "judge", "label_noise",
-    "lecun_normal", "lion", "log_cosh", "loss", "losses", "mae", "mixture", "mse", "noise",
+    "lecun_normal", "lion", "log_cosh", "loss", "losses", "mae", "metric", "metrics", "mixture", "mse", "noise",
     "noises", "optimizer", "optimizers", "plots", "polynomial", "quantile", "rmsprop", "run",
     "schedule", "schedules", "sgd", "squared_hinge", "stairs", "stall_schedule",
     "start_workers", "tf", "tukey", "warmup", "welsch",

@@ -1,11 +1,13 @@
-"""Kinds: every loss, optimizer, schedule, start and noise is one function with its facts."""
+"""Kinds: a loss, optimizer, schedule, start, noise or metric is one function with its facts."""
 
 from fairtrial.kinds import (
     class_losses,
+    class_metrics,
     corruptions,
     inits,
     injections,
     losses,
+    metrics,
     noises,
     optimizers,
     robust_losses,
@@ -14,6 +16,6 @@ from fairtrial.kinds import (
 )
 
 __all__ = [
-    "class_losses", "corruptions", "inits", "injections", "losses", "noises", "optimizers",
-    "robust_losses", "scaled_inits", "schedules",
+    "class_losses", "class_metrics", "corruptions", "inits", "injections", "losses", "metrics",
+    "noises", "optimizers", "robust_losses", "scaled_inits", "schedules",
 ]  # fmt: skip

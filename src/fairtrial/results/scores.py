@@ -1,0 +1,234 @@
+"""Metrics that are measured after training, from what runs have predicted; kept in the folder.
+
+Trained runs leave their parameters, from which the data tells what they predict, and on classes the
+predicted classes. Baselines leave what they predict. So a new metric, or a changed one, trains
+nothing again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from polars.exceptions import PolarsError
+
+from fairtrial.data.dataset import Dataset
+from fairtrial.data.load import load_dataset
+from fairtrial.data.split import Part, split_parts
+from fairtrial.files import write_file
+from fairtrial.kinds.metrics import MetricSettings
+from fairtrial.results.fingerprint import fingerprint_defaults, fingerprint_metric
+from fairtrial.results.predictions import (
+    Told,
+    score,
+    tell_baseline,
+    tell_logits,
+    tell_numbers,
+)
+from fairtrial.results.saved_stacks import ROWS
+from fairtrial.study import Run
+from fairtrial.study.metrics import list_defaults
+from fairtrial.study.recipe import Recipe
+from fairtrial.study.task import has_classes
+
+SCORES = "scores.parquet"
+SCHEMA = pl.Schema(
+    {
+        "fingerprint": pl.String,
+        "metric": pl.String,
+        "source": pl.String,
+        "value": pl.Float64,
+        "average_value": pl.Float64,
+    }
+)
+NO_SCORES = pl.DataFrame(schema=SCHEMA)
+# Rows whose features are in memory at once, as float64.
+BLOCK = 2048
+LEFT = (
+    "fingerprint", "parameter_values", "average_parameters", "rows", "predicted_type", "predicted",
+    "probabilities",
+)  # fmt: skip
+"""What parts hold of what a run has left."""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A run, with the metrics that are to be measured from what it has left."""
+
+    run: Run
+    fingerprint: str
+    metrics: tuple[MetricSettings, ...]
+
+
+def score_runs(
+    folder: Path,
+    runs: Mapping[str, Run],
+    parts: Mapping[Path, Sequence[str]],
+    named: Sequence[MetricSettings],
+) -> pl.DataFrame:
+    """Measure what parts do not hold: metrics that a study names, and metrics that have changed.
+
+    Parameters
+    ----------
+    folder : Path
+        The results folder, which keeps what is measured.
+    runs : dict of str to Run
+        By their fingerprints.
+    parts : mapping of Path to sequence of str
+        Each part, and which of its runs count.
+    named : sequence of MetricSettings
+        The metrics of predictions beside those that every run has.
+
+    Returns
+    -------
+    DataFrame
+        A row for each run and metric: fingerprint, metric (its column), source (the fingerprint of
+        the metric), value, and average_value at the mean of the run's last iterates.
+
+    Raises
+    ------
+    InputError
+        If a metric of the user ends with an error, or the data cannot be used.
+    MachineError
+        If the data cannot be had, or the folder cannot be written.
+    """
+    known = _read(folder / SCORES)
+    wanted = _list_wanted(runs, parts, named)
+    there = {*known.select("fingerprint", "metric", "source").iter_rows()}
+    missing: dict[str, _Wanted] = {}
+    for fingerprint, metrics in wanted.items():
+        lacking = tuple(
+            one
+            for one in metrics
+            if (fingerprint, one.column, fingerprint_metric(one.definition)) not in there
+        )
+        if lacking:
+            missing[fingerprint] = _Wanted(runs[fingerprint], fingerprint, lacking)
+    if missing:
+        found = pl.DataFrame([*_measure(missing, parts)], schema=SCHEMA, orient="row")
+        known = pl.concat([known, found]).unique(
+            ["fingerprint", "metric"], keep="last", maintain_order=True
+        )
+        write_file(folder / SCORES, known.write_parquet)
+    columns = [
+        (fingerprint, column)
+        for fingerprint, metrics in wanted.items()
+        for one in metrics
+        for column in (prefix + one.column for prefix in ROWS)
+    ]
+    counted = pl.DataFrame(
+        columns, schema={"fingerprint": pl.String, "metric": pl.String}, orient="row"
+    )
+    return counted.join(known, on=["fingerprint", "metric"], maintain_order="left")
+
+
+def _read(path: Path) -> pl.DataFrame:
+    """Read what was measured before; nothing where it is absent, damaged or of another version."""
+    try:
+        kept = pl.read_parquet(path, glob=False)
+    except (OSError, PolarsError):
+        return NO_SCORES
+    return kept if kept.schema == SCHEMA else NO_SCORES
+
+
+def _list_wanted(
+    runs: Mapping[str, Run],
+    parts: Mapping[Path, Sequence[str]],
+    named: Sequence[MetricSettings],
+) -> dict[str, list[MetricSettings]]:
+    """List for each run the metrics that its part does not hold as they are now."""
+    sources = {on_classes: fingerprint_defaults(on_classes) for on_classes in (False, True)}
+    wanted: dict[str, list[MetricSettings]] = {}
+    for path, fingerprints in parts.items():
+        table = pl.read_parquet(path, columns=["fingerprint", "metric_source"], glob=False)
+        measured = dict(table.iter_rows())
+        for fingerprint in fingerprints:
+            on_classes = has_classes(runs[fingerprint].arm.task)
+            is_old = measured[fingerprint] != sources[on_classes]
+            own = [one for one in named if one.definition.on_classes == on_classes]
+            metrics = [*(list_defaults(on_classes) if is_old else []), *own]
+            if metrics:
+                wanted[fingerprint] = metrics
+    return wanted
+
+
+def _measure(
+    missing: Mapping[str, _Wanted], parts: Mapping[Path, Sequence[str]]
+) -> Iterator[tuple[str, str, str, float | None, float | None]]:
+    """Measure runs, those on the same rows together."""
+    groups: dict[Any, list[_Wanted]] = defaultdict(list)
+    for one in missing.values():
+        arm, recipe = one.run.arm, one.run.arm.recipe
+        validation = recipe.validation if isinstance(recipe, Recipe) else None
+        groups[arm.task, one.run.seed, validation, arm.features].append(one)
+    places = {one: path for path, here in parts.items() for one in here}
+    for (task, seed, validation, features), group in groups.items():
+        dataset = load_dataset(task, seed, validation, features)
+        rows = {
+            prefix: part
+            for prefix, part in split_parts(dataset, validation, seed).items()
+            if prefix in ROWS
+        }
+        by_place: dict[Path, list[_Wanted]] = defaultdict(list)
+        for one in group:
+            by_place[places[one.fingerprint]].append(one)
+        for path, here in by_place.items():
+            keys = {one.fingerprint: one for one in here}
+            left = pl.scan_parquet(path, glob=False).select(LEFT)
+            for row in left.filter(pl.col("fingerprint").is_in([*keys])).collect().to_dicts():
+                yield from _measure_run(keys[row["fingerprint"]], row, dataset, rows)
+
+
+def _measure_run(
+    wanted: _Wanted, row: Mapping[str, Any], dataset: Dataset, parts: Mapping[str, Part]
+) -> Iterator[tuple[str, str, str, float | None, float | None]]:
+    values: dict[str, float] = {}
+    averages: dict[str, float] = {}
+    kept = zip(row["rows"], row["predicted_type"], row["predicted"], strict=True)
+    predicted = {rows: np.frombuffer(one, form) for rows, form, one in kept}
+    for prefix, part in parts.items():
+        if not row["parameter_values"]:
+            told = _tell_baseline(predicted[ROWS[prefix]], row["probabilities"], dataset)
+        else:
+            classes = predicted.get(ROWS[prefix])
+            told = _tell(row["parameter_values"], part, dataset, classes)
+        values |= score(wanted.metrics, part.y, told, prefix)
+        if mean := row["average_parameters"]:
+            averages |= score(wanted.metrics, part.y, _tell(mean, part, dataset), prefix)
+    for one in wanted.metrics:
+        source = fingerprint_metric(one.definition)
+        for prefix in parts:
+            name = prefix + one.column
+            yield wanted.fingerprint, name, source, values.get(name), averages.get(name)
+
+
+def _tell_baseline(predicted: np.ndarray, kept: bytes | None, dataset: Dataset) -> Told:
+    shares = None
+    if kept is not None:
+        shares = np.frombuffer(kept, "<f4").reshape(-1, dataset.n_classes)
+    return tell_baseline(predicted, shares, dataset.n_classes > 0)
+
+
+def _tell(
+    parameters: Sequence[Sequence[float]],
+    part: Part,
+    dataset: Dataset,
+    classes: np.ndarray | None = None,
+) -> Told:
+    """Tell what parameters predict of the rows of a part, in float64, block by block."""
+    W, b = (np.array(one, np.float64) for one in parameters)
+    if dataset.n_classes:
+        W = W.reshape(-1, dataset.n_classes)
+    blocks = [
+        part.read(slice(first, first + BLOCK)).astype(np.float64) / dataset.divisor @ W + b
+        for first in range(0, len(part), BLOCK)
+    ]
+    outputs = np.concatenate(blocks)
+    if not dataset.n_classes:
+        return tell_numbers(outputs)
+    return tell_logits(outputs, None if classes is None else classes.astype(np.int64))
