@@ -11,6 +11,7 @@ import fairtrial as ft
 from fairtrial.data.load import load_dataset
 from fairtrial.errors import InputError
 from fairtrial.kinds.plugins import activate
+from fairtrial.report.sections.arms import build_arms
 from fairtrial.results import scores
 from fairtrial.study.task import DigitsTask
 
@@ -80,6 +81,8 @@ def test_new_metrics_of_numbers_train_nothing(tmp_path):
     trial = run(text, tmp_path, engine=Refuses())
     assert trial.runs.columns == [*before.columns, "max_error", "pinball tau=0.9"]
     assert trial.runs.select(before.columns).equals(before)
+    (table,) = build_arms(trial).blocks
+    assert table.columns[-4:] == ["max error", "pinball tau=0.9", "seconds", "outcome"]
     for row in trial.runs.to_dicts():
         data = load_dataset(trial.study.task, row["seed"])
         left = trial.parameters.filter(pl.col("run") == row["run"])
@@ -174,6 +177,14 @@ def test_changed_metric_of_a_file_trains_nothing(tmp_path, monkeypatch):
             np.testing.assert_allclose(runs["largest"], factor * runs["max_error"])
     finally:
         activate([])
+
+
+def test_claim_of_another_file_on_what_is_not_measured(tmp_path):
+    trial = run(LINE, tmp_path / "out")
+    (tmp_path / "more.toml").write_text(CLAIM.replace("METRIC", "mape"), encoding="utf-8")
+    (row,) = trial.judge(tmp_path / "more.toml")
+    assert row["verdict"] == "undecided"
+    assert "name it in metrics of the study and run the study again, which trains" in row["note"]
 
 
 def test_what_is_known_is_not_measured_again(tmp_path, monkeypatch):
