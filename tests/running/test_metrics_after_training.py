@@ -152,7 +152,9 @@ def test_baselines_have_probabilities_where_the_estimator_gives_them(digits):
     assert rows["Bayes #1"]["brier"] == pytest.approx(
         sk.brier_score_loss(data.test_y, shares, scale_by_half=False), rel=1e-5
     )
-    assert rows["Bayes #1"]["log_loss"] == pytest.approx(sk.log_loss(data.test_y, shares), rel=1e-5)
+    assert rows["Bayes #1"]["log_loss"] == pytest.approx(
+        sk.log_loss(data.test_y, shares.astype(float)), rel=1e-5
+    )
     assert rows["Machine #1"]["brier"] is None
     assert rows["Machine #1"]["mcc"] > 0.5
     claim = CLAIM.replace('{ "optimizer.learning_rate" = 0.1 }', '{ arm = "Machine" }')
