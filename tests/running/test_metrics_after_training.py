@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 import scipy.special
 import sklearn.metrics as sk
+from sklearn.linear_model import QuantileRegressor
 from sklearn.naive_bayes import GaussianNB
 
 import fairtrial as ft
@@ -110,6 +111,26 @@ def test_claim_adds_its_metric_and_has_a_cause(tmp_path):
     assert sum(parts) == pytest.approx(row["difference"])
 
 
+def test_minima_are_measured_by_a_new_metric(tmp_path):
+    """The part of the objective: least squares against least absolute errors."""
+    text = LINE.replace('vary = { "optimizer.learning_rate" = [0.01, 0.1] }', "")
+    text += 'vary = { loss = ["mse", "mae"] }\n'
+    claim = CLAIM.replace('"optimizer.learning_rate" = 0.1 ', 'loss = "mse" ')
+    claim = claim.replace('"optimizer.learning_rate" = 0.01 ', 'loss = "mae" ')
+    run(text + claim.replace("METRIC", "mae"), tmp_path)
+    trial = run(text + claim.replace("METRIC", "max_error"), tmp_path, engine=Refuses())
+    (row,) = trial.list_verdicts()
+    differences = []
+    for seed in range(3):
+        data = load_dataset(trial.study.task, seed)
+        X, test_X = (np.column_stack([one, np.ones(len(one))]) for one in (data.X, data.test_X))
+        least = np.linalg.lstsq(X, data.y, rcond=None)[0]
+        lad = QuantileRegressor(alpha=0.0, fit_intercept=False).fit(X, data.y).coef_
+        of_mse, of_mae = (np.abs(data.test_y - test_X @ one).max() for one in (least, lad))
+        differences.append(of_mae - of_mse)
+    assert row["objective"] == pytest.approx(np.mean(differences), rel=1e-4)
+
+
 def test_new_metrics_of_classes_train_nothing(digits):
     before = ft.Trial(digits).runs
     names = '["auc", "log_loss", "mcc", "top_k", { kind = "recall", of = 3 }]'
@@ -186,7 +207,7 @@ def test_claim_of_another_file_on_what_is_not_measured(tmp_path):
     (tmp_path / "more.toml").write_text(CLAIM.replace("METRIC", "mape"), encoding="utf-8")
     (row,) = trial.judge(tmp_path / "more.toml")
     assert row["verdict"] == "undecided"
-    assert "name it in metrics of the study and run the study again, which trains" in row["note"]
+    assert "These runs are not measured by it yet. Name it in metrics of the study" in row["note"]
 
 
 def test_what_is_known_is_not_measured_again(tmp_path, monkeypatch):

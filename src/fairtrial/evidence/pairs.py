@@ -244,8 +244,8 @@ def _find_problem(claim: Claim, table: pl.DataFrame, *, is_measured: bool) -> st
         remedy = take_metric(claim.on).undefined if are_there else "Run the study to its end."
         if are_there and not is_measured and isinstance(take_metric(claim.on), Metric):
             remedy = (
-                "These runs are not measured by it: name it in metrics of the study and run the "
-                "study again, which trains nothing."
+                "These runs are not measured by it yet. Name it in metrics of the study, or claim "
+                "on it there, and run the study to its end: nothing trains again for it."
             )
         return f"Cannot be judged: {lacking.height} of {n_pairs} pairs lack {claim.on}. {remedy}"
     return ""
