@@ -167,15 +167,15 @@ _PLACES = {
     "start_workers": "running.cluster",
 }
 __all__ = [
-    "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial",
-    "adadelta", "adagrad", "adam", "adamax", "barron", "brier", "cauchy", "class_loss",
-    "class_losses", "class_metrics", "connect", "corruptions", "cross_entropy", "epsilon_insensitive",
+    "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial", "adadelta",
+    "adagrad", "adam", "adamax", "barron", "brier", "cauchy", "class_loss", "class_losses",
+    "class_metrics", "connect", "corruptions", "cross_entropy", "epsilon_insensitive",
     "exponential", "focal", "generalized_cross_entropy", "glorot_normal", "glorot_uniform",
     "halve_on_plateau", "he_normal", "he_uniform", "hinge", "huber", "hybrid", "images", "init",
     "inits", "injected", "injections", "input_noise", "inverse_time", "judge", "label_noise",
-    "lecun_normal", "lion", "log_cosh", "loss", "losses", "mae", "metric", "metrics", "mixture", "mse", "noise",
-    "noises", "optimizer", "optimizers", "plots", "polynomial", "quantile", "rmsprop", "run",
-    "schedule", "schedules", "sgd", "squared_hinge", "stairs", "stall_schedule",
+    "lecun_normal", "lion", "log_cosh", "loss", "losses", "mae", "metric", "metrics", "mixture",
+    "mse", "noise", "noises", "optimizer", "optimizers", "plots", "polynomial", "quantile",
+    "rmsprop", "run", "schedule", "schedules", "sgd", "squared_hinge", "stairs", "stall_schedule",
     "start_workers", "tf", "tukey", "warmup", "welsch",
 ]  # fmt: skip
 

@@ -177,11 +177,17 @@ def metric(function: Any = None, /, **facts: Any) -> Any:
     return decorate(Metric, function, facts)
 
 
+def list_kinds() -> list[Metric[...]]:
+    """List all metrics of predictions."""
+    return [kind for kind in METRICS if isinstance(kind, Metric)]
+
+
 def find_metric(name: str) -> Metric[...] | RunMetric | None:
     """Find what is known of a metric by its name in tables and claims; None if there is none."""
     if name in RUN_METRICS:
         return RUN_METRICS[name]
-    return METRICS.get(name.removeprefix(HELD_OUT).partition(" ")[0])
+    found = METRICS.get(name.removeprefix(HELD_OUT).partition(" ")[0])
+    return found if isinstance(found, Metric) else None
 
 
 def read_metric(name: str) -> MetricSettings | None:

@@ -44,8 +44,8 @@ def tell_baseline(told: np.ndarray, shares: np.ndarray | None, on_classes: bool)
 def tell_logits(logits: np.ndarray, classes: np.ndarray | None = None) -> Told:
     """Tell what follows from logits, (N, K); the classes are the largest if they are not given."""
     logs = scipy.special.log_softmax(logits, axis=1)
-    classes = logits.argmax(1) if classes is None else classes
-    return {**tell_probabilities(np.exp(logs), classes), "log_probabilities": logs}
+    told = logits.argmax(1) if classes is None else classes
+    return {**tell_probabilities(np.exp(logs), told), "log_probabilities": logs}
 
 
 def score(

@@ -7,7 +7,14 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from fairtrial.kinds.metrics import HELD_OUT, METRICS, Metric, MetricSettings, read_metric
+from fairtrial.kinds.metrics import (
+    HELD_OUT,
+    METRICS,
+    Metric,
+    MetricSettings,
+    list_kinds,
+    read_metric,
+)
 from fairtrial.kinds.run_metrics import (
     LOSS_FLUCTUATION,
     OF_CLASSES,
@@ -43,7 +50,7 @@ NamedMetrics = Annotated[
 
 def list_defaults(on_classes: bool) -> list[MetricSettings]:
     """List the metrics of predictions that runs are measured by where no study names them."""
-    return [kind() for kind in METRICS if kind.by_default and kind.on_classes == on_classes]
+    return [kind() for kind in list_kinds() if kind.by_default and kind.on_classes == on_classes]
 
 
 def list_metrics(task: AnyTask, recipe: Recipe | AnyBaseline) -> list[str]:
@@ -90,7 +97,7 @@ def list_claimable(
     Those are the metrics of `list_metrics`, all others of predictions that the runs can be measured
     by, with their defaults and as `named`, and the time.
     """
-    bare = [kind() for kind in METRICS if not _needs_settings(kind)]
+    bare = [kind() for kind in list_kinds() if not _needs_settings(kind)]
     fitting = [
         one
         for one in (*bare, *named)

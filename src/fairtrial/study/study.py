@@ -357,7 +357,7 @@ def _find_problems(parts: _Parts) -> list[Complaint]:
         ):
             arms = None
         else:
-            complaints += find_idle_metrics(parts.metrics, {arm.task for arm in arms})
+            complaints += find_idle_metrics(parts.metrics, [arm.task for arm in arms])
     for position, claim in enumerate(parts.claims):
         if claim is not None:
             complaints += find_claim_problems(claim, position, arms, parts.metrics)
