@@ -56,6 +56,10 @@ LEFT = (
 """What parts hold of what a run has left."""
 
 
+# Of `SCHEMA`.
+_Score = tuple[str, str, str, float | None, float | None]
+
+
 @dataclass(frozen=True)
 class _Wanted:
     """A run, with the metrics that are to be measured from what it has left."""
@@ -159,7 +163,7 @@ def _list_wanted(
 
 def _measure(
     missing: Mapping[str, _Wanted], parts: Mapping[Path, Sequence[str]]
-) -> Iterator[tuple[str, str, str, float | None, float | None]]:
+) -> Iterator[_Score]:
     """Measure runs, those on the same rows together."""
     groups: dict[Any, list[_Wanted]] = defaultdict(list)
     for one in missing.values():
@@ -169,42 +173,72 @@ def _measure(
     places = {one: path for path, here in parts.items() for one in here}
     for (task, seed, validation, features), group in groups.items():
         dataset = load_dataset(task, seed, validation, features)
-        rows = {
-            prefix: part
-            for prefix, part in split_parts(dataset, validation, seed).items()
-            if prefix in ROWS
-        }
-        by_place: dict[Path, list[_Wanted]] = defaultdict(list)
+        split = split_parts(dataset, validation, seed)
+        by_place: dict[Path, dict[str, _Wanted]] = defaultdict(dict)
         for one in group:
-            by_place[places[one.fingerprint]].append(one)
+            by_place[places[one.fingerprint]][one.fingerprint] = one
         for path, here in by_place.items():
-            keys = {one.fingerprint: one for one in here}
             left = pl.scan_parquet(path, glob=False).select(LEFT)
-            for row in left.filter(pl.col("fingerprint").is_in([*keys])).collect().to_dicts():
-                yield from _measure_run(keys[row["fingerprint"]], row, dataset, rows)
+            rows = left.filter(pl.col("fingerprint").is_in([*here])).collect().to_dicts()
+            for prefix in [one for one in split if one in ROWS]:
+                yield from _measure_rows(here, rows, prefix, split[prefix], dataset)
 
 
-def _measure_run(
-    wanted: _Wanted, row: Mapping[str, Any], dataset: Dataset, parts: Mapping[str, Part]
-) -> Iterator[tuple[str, str, str, float | None, float | None]]:
-    values: dict[str, float] = {}
-    averages: dict[str, float] = {}
-    kept = zip(row["rows"], row["predicted_type"], row["predicted"], strict=True)
-    predicted = {rows: np.frombuffer(one, form) for rows, form, one in kept}
-    for prefix, part in parts.items():
+def _measure_rows(
+    wanted: Mapping[str, _Wanted],
+    rows: Sequence[Mapping[str, Any]],
+    prefix: str,
+    part: Part,
+    dataset: Dataset,
+) -> Iterator[_Score]:
+    """Measure what runs of one part's file predict of a part of the data."""
+    for row, told, mean in _tell(rows, prefix, part, dataset):
+        one = wanted[row["fingerprint"]]
+        values = score(one.metrics, part.y, told, prefix)
+        averages = {} if mean is None else score(one.metrics, part.y, mean, prefix)
+        for metric in one.metrics:
+            name, source = prefix + metric.column, fingerprint_metric(metric.definition)
+            yield one.fingerprint, name, source, values.get(name), averages.get(name)
+
+
+def _tell(
+    rows: Sequence[Mapping[str, Any]], prefix: str, part: Part, dataset: Dataset
+) -> Iterator[tuple[Mapping[str, Any], Told, Told | None]]:
+    """Tell what each run predicts of a part of the data, and what the mean of its iterates does."""
+    fields = ("parameter_values", "average_parameters")
+    parameters = [row[field] for row in rows for field in fields if row[field]]
+    outputs = iter(_predict(parameters, part, dataset))
+    for row in rows:
+        kept = zip(row["rows"], row["predicted_type"], row["predicted"], strict=True)
+        predicted = {name: np.frombuffer(one, form) for name, form, one in kept}.get(ROWS[prefix])
         if not row["parameter_values"]:
-            told = _tell_baseline(predicted[ROWS[prefix]], row["probabilities"], dataset)
-        else:
-            classes = predicted.get(ROWS[prefix])
-            told = _tell(row["parameter_values"], part, dataset, classes)
-        values |= score(wanted.metrics, part.y, told, prefix)
-        if mean := row["average_parameters"]:
-            averages |= score(wanted.metrics, part.y, _tell(mean, part, dataset), prefix)
-    for one in wanted.metrics:
-        source = fingerprint_metric(one.definition)
-        for prefix in parts:
-            name = prefix + one.column
-            yield wanted.fingerprint, name, source, values.get(name), averages.get(name)
+            assert predicted is not None, "a baseline leaves what it predicts"
+            yield row, _tell_baseline(predicted, row["probabilities"], dataset), None
+            continue
+        told = _tell_outputs(next(outputs), dataset, predicted)
+        mean = _tell_outputs(next(outputs), dataset) if row["average_parameters"] else None
+        yield row, told, mean
+
+
+def _predict(
+    parameters: Sequence[Sequence[Sequence[float]]], part: Part, dataset: Dataset
+) -> list[np.ndarray]:
+    """Predict the rows of a part by several parameters, in float64; features are read once."""
+    made = [tuple(np.array(one, np.float64) for one in both) for both in parameters]
+    shape = (-1, dataset.n_classes) if dataset.n_classes else (-1,)
+    blocks: list[list[np.ndarray]] = [[] for _ in made]
+    for first in range(0, len(part) if made else 0, BLOCK):
+        X = part.read(slice(first, first + BLOCK)).astype(np.float64) / dataset.divisor
+        for block, (W, b) in zip(blocks, made, strict=True):
+            block.append(X @ W.reshape(shape) + b)
+    return [np.concatenate(block) for block in blocks]
+
+
+def _tell_outputs(outputs: np.ndarray, dataset: Dataset, classes: np.ndarray | None = None) -> Told:
+    """Tell what outputs of parameters say; the classes are those that training predicted."""
+    if not dataset.n_classes:
+        return tell_numbers(outputs)
+    return tell_logits(outputs, None if classes is None else classes.astype(np.int64))
 
 
 def _tell_baseline(predicted: np.ndarray, kept: bytes | None, dataset: Dataset) -> Told:
@@ -212,23 +246,3 @@ def _tell_baseline(predicted: np.ndarray, kept: bytes | None, dataset: Dataset) 
     if kept is not None:
         shares = np.frombuffer(kept, "<f4").reshape(-1, dataset.n_classes)
     return tell_baseline(predicted, shares, dataset.n_classes > 0)
-
-
-def _tell(
-    parameters: Sequence[Sequence[float]],
-    part: Part,
-    dataset: Dataset,
-    classes: np.ndarray | None = None,
-) -> Told:
-    """Tell what parameters predict of the rows of a part, in float64, block by block."""
-    W, b = (np.array(one, np.float64) for one in parameters)
-    if dataset.n_classes:
-        W = W.reshape(-1, dataset.n_classes)
-    blocks = [
-        part.read(slice(first, first + BLOCK)).astype(np.float64) / dataset.divisor @ W + b
-        for first in range(0, len(part), BLOCK)
-    ]
-    outputs = np.concatenate(blocks)
-    if not dataset.n_classes:
-        return tell_numbers(outputs)
-    return tell_logits(outputs, None if classes is None else classes.astype(np.int64))
