@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from fairtrial.evidence.judge import judge
     from fairtrial.kinds import (
         class_losses,
+        class_metrics,
         corruptions,
         inits,
         injections,
         losses,
+        metrics,
         noises,
         optimizers,
         schedules,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from fairtrial.kinds.inits import init
     from fairtrial.kinds.injections import injected
     from fairtrial.kinds.losses import huber, hybrid, loss, mae, mixture, mse
+    from fairtrial.kinds.metrics import metric
     from fairtrial.kinds.noises import noise
     from fairtrial.kinds.optimizers import adam, adamw, newton, optimizer, rmsprop, sgd, sgdw
     from fairtrial.kinds.plateaus import halve_on_plateau, reduce_on_plateau, stall_schedule
@@ -86,7 +89,7 @@ if sys.flags.optimize > 1:
 __version__ = "0.1.0"
 
 # The decorators of each family, and its kinds whose names no other family has; all kinds stand in
-# the family's module, as in `fairtrial.inits.normal`.
+# the family's module, as in `fairtrial.inits.normal`. Metrics stand there alone.
 _KINDS = {
     "averages": ("average", "ema", "last_epoch", "tail"),
     "class_losses": (
@@ -98,10 +101,12 @@ _KINDS = {
         "hinge",
         "squared_hinge",
     ),
+    "class_metrics": (),
     "corruptions": ("input_noise", "label_noise"),
     "inits": ("init",),
     "injections": ("injected",),
     "losses": ("huber", "hybrid", "loss", "mae", "mixture", "mse"),
+    "metrics": ("metric",),
     "noises": ("noise",),
     "optimizers": ("adam", "adamw", "newton", "optimizer", "rmsprop", "sgd", "sgdw"),
     "plateaus": ("halve_on_plateau", "reduce_on_plateau", "stall_schedule"),
@@ -150,18 +155,17 @@ _PLACES = {
     "start_workers": "running.cluster",
 }
 __all__ = [
-    "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial",
-    "adadelta", "adagrad", "adam", "adamax", "adamw", "average", "averages", "barron", "brier",
-    "cauchy", "class_loss", "class_losses", "connect", "corruptions", "cosine_restarts",
+    "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial", "adadelta",
+    "adagrad", "adam", "adamax", "adamw", "average", "averages", "barron", "brier", "cauchy",
+    "class_loss", "class_losses", "class_metrics", "connect", "corruptions", "cosine_restarts",
     "cross_entropy", "ema", "epsilon_insensitive", "exponential", "focal",
-    "generalized_cross_entropy", "glorot_normal", "glorot_uniform", "halve_on_plateau",
-    "he_normal", "he_uniform", "hinge", "huber", "hybrid", "images", "init", "inits",
-    "injected", "injections", "input_noise", "inverse_time", "judge", "label_noise",
-    "last_epoch", "lecun_normal", "lion", "log_cosh", "loss", "losses", "mae", "mixture", "mse",
-    "nadam", "newton", "noise", "noises", "one_cycle", "optimizer", "optimizers", "plots",
-    "polynomial", "quantile", "reduce_on_plateau", "rmsprop", "run", "schedule", "schedules",
-    "sgd", "sgdw", "squared_hinge", "stairs", "stall_schedule", "start_workers", "tail", "tf",
-    "tukey", "warmup", "welsch",
+    "generalized_cross_entropy", "glorot_normal", "glorot_uniform", "halve_on_plateau", "he_normal",
+    "he_uniform", "hinge", "huber", "hybrid", "images", "init", "inits", "injected", "injections",
+    "input_noise", "inverse_time", "judge", "label_noise", "last_epoch", "lecun_normal", "lion",
+    "log_cosh", "loss", "losses", "mae", "metric", "metrics", "mixture", "mse", "nadam", "newton",
+    "noise", "noises", "one_cycle", "optimizer", "optimizers", "plots", "polynomial", "quantile",
+    "reduce_on_plateau", "rmsprop", "run", "schedule", "schedules", "sgd", "sgdw", "squared_hinge",
+    "stairs", "stall_schedule", "start_workers", "tail", "tf", "tukey", "warmup", "welsch",
 ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from fairtrial.study.baseline import BaselineSettings
 
 # scikit-learn-intelex fits the same models, faster.
 PACKAGES = ("sklearnex", "sklearn")
-_watching = threading.Lock()
+_watching, _importing = threading.Lock(), threading.Lock()
 # It warns that it takes all processors.
 warnings.filterwarnings("ignore", message="'Threading' parallel backend is not supported")
 
@@ -47,17 +47,18 @@ def make_model(baseline: BaselineSettings, n_classes: int, seed: int) -> Any:
 
 def find_class(module: str, name: str) -> Any:
     """Find a model in the first of the packages that has it."""
-    for package in PACKAGES:
-        try:
-            return getattr(import_module(f"{package}.{module}"), name)
-        except (ImportError, AttributeError):
-            continue
+    with _importing:  # Two threads that import parts of one package may wait for each other.
+        for package in PACKAGES:
+            try:
+                return getattr(import_module(f"{package}.{module}"), name)
+            except (ImportError, AttributeError):
+                continue
     raise ImportError(f"scikit-learn has no {module}.{name}")
 
 
 def predict_test_rows(
     baseline: BaselineSettings, dataset: Dataset, seed: int
-) -> tuple[np.ndarray, list[str]]:
+) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
     """Fit a baseline on all training rows, and tell the test rows.
 
     Parameters
@@ -73,6 +74,8 @@ def predict_test_rows(
     -------
     told : (N,)
         Classes, or numbers in target units.
+    probabilities : (N, K) of float32, or None
+        Those of the classes; None for numbers, and where the model gives none.
     warnings : list of str
         What scikit-learn says of the fit, such as that it has not converged.
 
@@ -87,13 +90,23 @@ def predict_test_rows(
         X.astype(np.float32) / np.float32(dataset.divisor) for X in (dataset.X, dataset.test_X)
     )
     if not baseline.is_iterative:
-        return np.asarray(model.fit(X, dataset.y).predict(test_X)), []
+        return *_predict(model.fit(X, dataset.y), test_X, dataset.n_classes), []
     # What watches warnings is of the whole process: one fit at a time, and none hears another's.
     with _watching, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", ConvergenceWarning)
-        told = np.asarray(model.fit(X, dataset.y).predict(test_X))
-    return told, [str(one.message).splitlines()[0] for one in caught]
+        told, shares = _predict(model.fit(X, dataset.y), test_X, dataset.n_classes)
+    return told, shares, [str(one.message).splitlines()[0] for one in caught]
+
+
+def _predict(model: Any, X: np.ndarray, n_classes: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Predict rows, and where the model can the probabilities of all classes, (N, K)."""
+    told = np.asarray(model.predict(X))
+    if not n_classes or not hasattr(model, "predict_proba"):
+        return told, None
+    shares = np.zeros((len(X), n_classes), np.float32)
+    shares[:, model.classes_.astype(int)] = model.predict_proba(X)  # Those that it has seen.
+    return told, shares
 
 
 def _refuse_too_few(baseline: BaselineSettings, dataset: Dataset, seed: int) -> None:

@@ -85,3 +85,24 @@ def test_file_without_kinds(tmp_path):
     path.write_text("x = 1\n", encoding="utf-8")
     with pytest.raises(InputError, match="has no kinds: decorate a function"):
         check(path)
+
+
+METRIC = '''
+import numpy as np
+import fairtrial as ft
+
+@ft.metric(of="classes", higher_is_better=True, worst=0.0)
+def lowest_recall(truth, prediction):
+    """Recall of the class that has the lowest."""
+    return min(np.mean(prediction[truth == one] == one) for one in np.unique(truth))
+'''
+
+
+def test_metric_of_a_file(tmp_path, capsys):
+    path = tmp_path / "my_kinds.py"
+    path.write_text(METRIC, encoding="utf-8")
+    check(path)
+    assert "metric lowest_recall: Recall of the class" in capsys.readouterr().out
+    path.write_text(METRIC.replace("=True, worst=0.0", "=False"), encoding="utf-8")
+    with pytest.raises(InputError, match="lowest_recall: it is 1 where every prediction is right"):
+        check(path)

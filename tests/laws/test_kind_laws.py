@@ -2,11 +2,12 @@
 
 import pytest
 
-from fairtrial.kinds import losses, optimizers, schedules
+from fairtrial.kinds import losses, metrics, optimizers, schedules
 from fairtrial.kinds.kind import FAMILIES
 from fairtrial.laws import LAWS, find_breaches
 from reference import averages, corruptions, inits, injections, noises
 from reference.losses import CLASS_LOSSES, LOSSES
+from reference.metrics import METRICS
 from reference.optimizers import OPTIMIZERS
 from reference.schedules import FACTORS
 
@@ -24,6 +25,7 @@ REFERENCES = {
     "data_noise": injections.DATA,
     "weight_noise": injections.WEIGHTS,
     "rate_noise": injections.RATE,
+    "metric": METRICS,
 }
 
 
@@ -79,6 +81,32 @@ def _broken_length(progress, step):
     return progress
 
 
+def _broken_number(truth, prediction):
+    """One number a row."""
+    return truth - prediction
+
+
+def _broken_way(truth, prediction):
+    """A share of rows that are right."""
+    return (truth == prediction).mean()
+
+
+def _broken_order(truth, prediction):
+    """The error of the first row."""
+    return abs(truth - prediction)[0]
+
+
+def _broken_arrays(truth, prediction):
+    """An error that is taken in place."""
+    prediction -= truth
+    return (prediction**2).mean()
+
+
+def _broken_row(truth, prediction):
+    """An error that one row alone has not."""
+    return abs(truth - prediction)[1:].max()
+
+
 @pytest.mark.parametrize(
     ("decorate", "function", "facts", "sentence"),
     [
@@ -88,6 +116,17 @@ def _broken_length(progress, step):
         (optimizers.optimizer, _broken_change, {}, "not finite where the gradient is 0"),
         (schedules.schedule, _broken_factor, {}, "negative or not finite"),
         (schedules.schedule, _broken_length, {"needs_length": False}, "depends on progress"),
+        (metrics.metric, _broken_number, {}, "must return one number"),
+        (metrics.metric, _broken_way, {"of": "classes"}, "says that lower is better"),
+        (
+            metrics.metric,
+            _broken_way,
+            {"of": "classes", "higher_is_better": True, "worst": 0.9},
+            "it can be worse than its worst of 0.9",
+        ),
+        (metrics.metric, _broken_order, {}, "when the rows are in another order"),
+        (metrics.metric, _broken_arrays, {}, "it changes the arrays"),
+        (metrics.metric, _broken_row, {}, "it ends with InputError"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

@@ -8,8 +8,14 @@ import sys
 import pytest
 
 from by_hand import recipe
+from fairtrial.kinds.metrics import METRICS
 from fairtrial.results import fingerprint
-from fairtrial.results.fingerprint import fingerprint_arm, fingerprint_code, fingerprint_runs
+from fairtrial.results.fingerprint import (
+    fingerprint_arm,
+    fingerprint_code,
+    fingerprint_metric,
+    fingerprint_runs,
+)
 from fairtrial.study import Arm, Run
 from fairtrial.study.task import DigitsTask, LineTask
 
@@ -97,11 +103,30 @@ def test_new_folder_of_training_code_counts_once_it_is_imported(copy):
     [
         "data/images/download.py", "data/images/fetch.py", "report/page.py", "running/execute.py",
         "evidence/verdict.py", "cli/main.py", "study/hints.py", "plots/names.py",
+        "kinds/metrics.py", "kinds/class_metrics.py", "results/predictions.py", "results/scores.py",
     ],
 )  # fmt: skip
 def test_code_that_changes_no_number_does_not_count(changed, copy):
     comment(copy / changed)
     assert fingerprint_code.__wrapped__() == fingerprint_code()
+
+
+def test_metric_counts_by_its_own_source(copy):
+    fingerprints = [METRICS.get(name) for name in ("mse", "auc")]
+
+    def find():
+        fingerprint._fingerprint_modules.cache_clear()
+        return [fingerprint_metric(kind) for kind in fingerprints]
+
+    try:
+        before = find()
+        comment(copy / "kinds" / "class_metrics.py")
+        after = find()
+        assert (after[0] == before[0], after[1] == before[1]) == (True, False)
+        comment(copy / "results" / "predictions.py")
+        assert find()[0] != before[0]
+    finally:
+        fingerprint._fingerprint_modules.cache_clear()
 
 
 @pytest.mark.parametrize("library", ["tensorflow", "numpy"])

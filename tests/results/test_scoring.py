@@ -15,12 +15,12 @@ from fairtrial.results.scoring import (
     count_to_tolerance,
     measure_fluctuation,
     recount,
-    score_predictions,
     score_regression,
 )
 from fairtrial.study import task as tasks
-from fairtrial.study.metrics import METRICS, list_metrics
+from fairtrial.study.metrics import list_metrics
 from fairtrial.training import eager, graph, stacked
+from reference.metrics import calibrate
 
 RANDOM = np.random.default_rng(8)
 LINE = tasks.LineTask(kind="line", rows=20, test_rows=20)
@@ -88,7 +88,8 @@ def test_classes(validation):
         }
         if prefix != "train_":
             expected["macro_f1"] = sklearn.metrics.f1_score(y, told, average="macro")
-            expected["expected_calibration_error"] = calibrate(shares.max(1), told == y)
+            pairs = np.column_stack([told, shares.max(1)])
+            expected["expected_calibration_error"] = calibrate(y, pairs, None)
         for name, value in expected.items():
             assert found[prefix + name] == pytest.approx(value, rel=1e-4), prefix + name
     assert found["generalization_gap"] == found["train_accuracy"] - found["accuracy"]
@@ -96,22 +97,6 @@ def test_classes(validation):
     assert parameters == pytest.approx({name: found[name] for name in parameters}, rel=1e-4)
     right = Scorer(data, 0, validation).mark_test_rows(trace)
     assert right.mean() == pytest.approx(found["accuracy"])
-
-
-def calibrate(confidence, right):
-    """Bin by bin, as in the definition."""
-    error = 0.0
-    for k in range(15):
-        within = (confidence >= k / 15) & ((confidence < (k + 1) / 15) | (k == 14))
-        if within.any():
-            error += within.mean() * abs(right[within].mean() - confidence[within].mean())
-    return error
-
-
-def test_certain_and_wrong_is_the_worst_calibration():
-    truth, told = np.array([0, 1, 0, 1]), np.array([1, 0, 1, 0])
-    found = score_predictions(truth, told, np.ones(4), "")
-    assert found == {"expected_calibration_error": 1.0, "macro_f1": 0.0}
 
 
 def test_the_way_of_classes():
@@ -328,20 +313,6 @@ def test_the_registry_of_metrics_is_what_runs_are_measured_by(task, choices):
     one = recipe(**CLASSES | choices if "epochs" in choices else choices)
     _, found = measure(one, load_dataset(task, 0))
     assert sorted(found) == sorted(list_metrics(task, one))
-
-
-def test_which_way_is_better():
-    better_higher = {name for name, metric in METRICS.items() if metric.higher_is_better}
-    assert better_higher == {
-        "r2", "final_minus_best", "train_accuracy", "first_rate_halving", "n_zeros",
-        *(part + name for part in ("", "validation_") for name in ("accuracy", "macro_f1")),
-    }  # fmt: skip
-
-
-def test_the_worst_is_on_the_worse_side():
-    for metric in METRICS.values():
-        if metric.worst is not None:
-            assert (metric.worst <= 0.0) == metric.higher_is_better
 
 
 def test_accuracies_are_counts_over_their_rows_in_float64():

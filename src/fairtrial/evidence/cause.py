@@ -26,10 +26,10 @@ from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.pairs import SIDES, Pairs
 from fairtrial.evidence.reach import Reach, find_reach
 from fairtrial.evidence.statistics.crossing import NO_MARKS, Marks, index_marks, subtract_rows
+from fairtrial.kinds.metrics import take_metric
 from fairtrial.results.scoring import keep_objective
 from fairtrial.study.arms import Arm, Run
 from fairtrial.study.claims import Claim
-from fairtrial.study.metrics import METRICS
 from fairtrial.study.recipe import Recipe
 
 STAGES = ("objective", "unfinished", "noise_floor")
@@ -184,7 +184,7 @@ def _find_obstacle(claim: Claim, pairs: Pairs) -> Cause | None:
     if claim.effect is not None:
         reason = "A claim on effects compares four arms: each of its two effects has a cause."
         return Cause({}, (Lack.EFFECT,), (reason,))
-    if not METRICS[claim.on].of_the_end:
+    if not take_metric(claim.on).of_the_end:
         reason = f"{claim.on} is about the training, not about its end, so it has no parts."
         return Cause({}, (Lack.METRIC,), (reason,))
     if not all(isinstance(arm.recipe, Recipe) for pair in pairs.arms for arm in pair):
@@ -248,7 +248,7 @@ def _compare_minima(claim: Claim, pairs: Pairs, optima: Optima, changed: str) ->
             if arm.trained.noise.on_features:
                 reason = "Noise on the features changes what an arm minimises; no minimum is known."
                 return _Compared(None, Lack.MINIMUM, reason)
-            minima = optima.find(arm, seeds)
+            minima = optima.find(arm, seeds, claim.on)
             if minima[0].problem:
                 lack = Lack.DATA if minima[0].lacks_data else Lack.MINIMUM
                 reason = f"No minimum of {arm.name!r} is known: {minima[0].problem}."
@@ -316,7 +316,7 @@ def _compare_averages(
 
 
 def _get_sign(claim: Claim) -> float:
-    return 1.0 if METRICS[claim.on].higher_is_better else -1.0
+    return 1.0 if take_metric(claim.on).higher_is_better else -1.0
 
 
 def _has_target_noise(recipe: Recipe) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,11 @@ from fairtrial.data.split import split_rows
 from fairtrial.errors import FairtrialError
 from fairtrial.evidence.statistics.crossing import unpack_marks
 from fairtrial.files import write_file
-from fairtrial.results.fingerprint import fingerprint_arm, fingerprint_run
+from fairtrial.kinds.metrics import MetricSettings, read_metric
+from fairtrial.results.fingerprint import fingerprint_arm, fingerprint_metric, fingerprint_run
 from fairtrial.results.scoring import Scorer, keep_objective, score_sparsity
 from fairtrial.study.arms import Arm
+from fairtrial.study.metrics import list_defaults
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
 
@@ -40,6 +42,7 @@ SCHEMA = pl.Schema(
         "sizes": pl.List(pl.Float64),
         "metric": pl.List(pl.String),
         "metric_value": pl.List(pl.Float64),
+        "metric_source": pl.List(pl.String),
         "n_test_rows": pl.Int64,
         "right": pl.Binary,
     }
@@ -47,7 +50,7 @@ SCHEMA = pl.Schema(
 
 NOTHING = {
     "certificate": np.inf, "tolerance": 0.0, "parameters": [], "sizes": [], "metric": [],
-    "metric_value": [], "n_test_rows": None, "right": None,
+    "metric_value": [], "metric_source": [], "n_test_rows": None, "right": None,
 }  # fmt: skip
 """What is kept of a search that was not begun."""
 
@@ -60,8 +63,8 @@ class Minimum:
     ----------
     problem : str
         Why there is none, as a sentence; "" if there is one.
-    parameters : (D + 1,)
-        For regression: weights, then the intercept. Empty for classes.
+    parameters : (D + 1,) or (D K + K,)
+        Weights row by row, then the intercept or those of the classes.
     sizes : (D + 1,)
         For regression: mean absolute value of each feature, then 1.
     metrics : dict of str to float
@@ -92,7 +95,7 @@ class Optima:
     def __init__(self, folder: Path | None = None):
         self._path = None if folder is None else folder / OPTIMA
         self._rows: dict[str, dict] = {}
-        self._n_kept = 0
+        self._is_kept = True
         if self._path and self._path.is_file():
             try:
                 kept = pl.read_parquet(self._path, glob=False)
@@ -100,10 +103,19 @@ class Optima:
                 return  # Damaged: what it held is found again.
             if kept.schema == SCHEMA:  # Else another version wrote it.
                 self._rows = {row["key"]: row for row in kept.iter_rows(named=True)}
-                self._n_kept = len(self._rows)
+                self._is_kept = True
 
-    def find(self, arm: Arm, seeds: Sequence[int]) -> list[Minimum]:
+    def find(self, arm: Arm, seeds: Sequence[int], metric: str = "") -> list[Minimum]:
         """Find the minimisers of an arm's objective, one a seed.
+
+        Parameters
+        ----------
+        arm : Arm
+            The arm.
+        seeds : sequence of int
+            Its seeds.
+        metric : str
+            The name of a metric that they are measured by, beside those that every run has.
 
         Returns
         -------
@@ -122,11 +134,32 @@ class Optima:
             key = fingerprint_run(fingerprint, seed)
             if key not in self._rows:
                 self._rows[key] = _search(key, arm.task, objective, seed)
+                self._is_kept = False
+            self._measure(key, metric, arm.task, objective, seed)
             row = self._rows[key]
             found.append(_read(row))
             if row["problem"]:
                 return found[-1:]
         return found
+
+    def _measure(self, key: str, name: str, task: AnyTask, objective: Recipe, seed: int) -> None:
+        """Measure a minimiser by a metric, unless that is known, as the metric is now."""
+        row, metric = self._rows[key], read_metric(name)
+        if row["problem"] or metric is None:
+            return
+        known = dict(zip(row["metric"], row["metric_source"], strict=True))
+        if known.get(metric.column) == fingerprint_metric(metric.definition):
+            return
+        dataset = load_dataset(task, seed, objective.validation, objective.features)
+        scorer = Scorer(dataset, seed, objective.validation)
+        parameters, n_outputs = np.array(row["parameters"]), max(dataset.n_classes, 1)
+        W, b = parameters[:-n_outputs], parameters[-n_outputs:]
+        W = W.reshape(-1, n_outputs) if dataset.n_classes else W
+        of_predictions = [*list_defaults(dataset.n_classes > 0), metric]
+        others = dict(zip(row["metric"], row["metric_value"], strict=True))
+        found = others | scorer.measure_parameters(W, b, [metric])
+        self._rows[key] = row | _describe_metrics(found, of_predictions)
+        self._is_kept = False
 
     def write(self) -> None:
         """Keep what was found.
@@ -136,10 +169,10 @@ class Optima:
         MachineError
             If the folder cannot be written.
         """
-        if self._path and len(self._rows) > self._n_kept:
+        if self._path and not self._is_kept:
             table = pl.DataFrame(list(self._rows.values()), schema=SCHEMA, orient="row")
             write_file(self._path, table.write_parquet)
-            self._n_kept = len(self._rows)
+            self._is_kept = True
 
 
 def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
@@ -168,12 +201,23 @@ def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
         "problem": problem,
         "certificate": float(optimum.certificate),
         "tolerance": float(optimum.tolerance),
-        "parameters": np.append(optimum.W, optimum.b).tolist() if is_number else [],
+        "parameters": np.append(optimum.W, optimum.b).tolist(),
         "sizes": list(sizes),
-        "metric": list(metrics),
-        "metric_value": list(metrics.values()),
+        **_describe_metrics(metrics, list_defaults(not is_number)),
         "n_test_rows": None if right is None else len(right),
         "right": None if right is None else np.packbits(right).tobytes(),
+    }
+
+
+def _describe_metrics(
+    metrics: Mapping[str, float], of_predictions: Sequence[MetricSettings]
+) -> dict[str, list]:
+    """Describe metrics in a row: names, values, and the source of each metric of predictions."""
+    sources = {one.column: fingerprint_metric(one.definition) for one in of_predictions}
+    return {
+        "metric": list(metrics),
+        "metric_value": list(metrics.values()),
+        "metric_source": [sources.get(name, "") for name in metrics],
     }
 
 

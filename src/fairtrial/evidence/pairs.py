@@ -9,10 +9,11 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from fairtrial.kinds.metrics import Metric, take_metric
+from fairtrial.kinds.run_metrics import TIME
 from fairtrial.study.arms import Arm
 from fairtrial.study.claims import Claim
 from fairtrial.study.matching import match_claim
-from fairtrial.study.metrics import METRICS
 from fairtrial.study.recipe import Recipe
 
 SIDES, WITHOUT = ("better", "than"), ("better_against", "than_against")
@@ -129,16 +130,17 @@ def pair_runs(claim: Claim, arms: Sequence[Arm], runs: pl.DataFrame, seeds: Sequ
         columns = {name: f"{side}_{name}" for name in ("value", "diverged", "length")}
         side_values = values.rename({"arm": side} | columns)
         table = table.join(side_values, on=[side, "seed"], how="left", maintain_order="left")
-    if METRICS[claim.on].never and claim.effect is None:
+    if take_metric(claim.on).never and claim.effect is None:
         table = _count_absent(table)
-    sign = 1.0 if METRICS[claim.on].higher_is_better else -1.0
+    sign = 1.0 if take_metric(claim.on).higher_is_better else -1.0
     if claim.effect is not None:
         table = _take_effects(table, sign, is_size=claim.effect.size is not None)
         sign = -1.0 if claim.effect.size == "smaller" else 1.0
     table = table.with_columns(difference=sign * (pl.col("better_value") - pl.col("than_value")))
     every = [match.arms for match in matched]
     bounds = _find_bounds(claim, table)
-    return Pairs(every, table, _find_problem(claim, table), _remark(claim, table, bounds), bounds)
+    problem = _find_problem(claim, table, is_measured=claim.on in runs.columns)
+    return Pairs(every, table, problem, _remark(claim, table, bounds), bounds)
 
 
 def _take_effects(table: pl.DataFrame, sign: float, *, is_size: bool) -> pl.DataFrame:
@@ -183,7 +185,7 @@ def _take_values(metric: str, runs: pl.DataFrame) -> pl.Expr:
     if metric not in runs.columns:
         return pl.lit(None, pl.Float64)
     diverged = pl.col("outcome") == "diverged"
-    worst = pl.lit(METRICS[metric].worst, pl.Float64)
+    worst = pl.lit(take_metric(metric).worst, pl.Float64)
     return pl.when(diverged).then(worst).otherwise(pl.col(metric))
 
 
@@ -210,17 +212,17 @@ def _count_absent(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _find_bounds(claim: Claim, table: pl.DataFrame) -> Bounds:
-    if not METRICS[claim.on].never or claim.effect is not None or table.is_empty():
+    if not take_metric(claim.on).never or claim.effect is not None or table.is_empty():
         return NO_BOUNDS
     better, than = (bool(table[f"{side}_absent"].any()) for side in SIDES)
     # Where later is better, an absent run is better than its whole length.
-    at_least, at_most = (better, than) if METRICS[claim.on].higher_is_better else (than, better)
+    at_least, at_most = (better, than) if take_metric(claim.on).higher_is_better else (than, better)
     shares = [1.0 - float(np.mean(table[f"{side}_absent"].to_numpy())) for side in SIDES]
     return Bounds(at_least, at_most, *shares)
 
 
-def _find_problem(claim: Claim, table: pl.DataFrame) -> str:
-    n_pairs, never = table.height, METRICS[claim.on].never if claim.effect is None else ""
+def _find_problem(claim: Claim, table: pl.DataFrame, *, is_measured: bool) -> str:
+    n_pairs, never = table.height, take_metric(claim.on).never if claim.effect is None else ""
     n_diverged = table.filter(pl.col("better_diverged") | pl.col("than_diverged")).height
     lacking = table.filter(~pl.col("difference").is_finite().fill_null(value=False))
     if never and lacking.height:
@@ -230,7 +232,7 @@ def _find_problem(claim: Claim, table: pl.DataFrame) -> str:
             f"Cannot be judged: {lacking.height} of {n_pairs} pairs, {how} within the steps that "
             "it has. Give them more, or claim on another metric."
         )
-    if n_diverged and METRICS[claim.on].worst is None and not never:
+    if n_diverged and take_metric(claim.on).worst is None and not never:
         return (
             f"Cannot be judged: {n_diverged} of {n_pairs} pairs have a run that diverged, and "
             f"{claim.on} has no worst value that could stand for it. Leave those settings out, or "
@@ -239,7 +241,12 @@ def _find_problem(claim: Claim, table: pl.DataFrame) -> str:
     if lacking.height:
         trained = pl.col("better_diverged", "than_diverged").is_not_null()
         are_there = lacking.select(pl.all_horizontal(trained).all()).item()
-        remedy = METRICS[claim.on].undefined if are_there else "Run the study to its end."
+        remedy = take_metric(claim.on).undefined if are_there else "Run the study to its end."
+        if are_there and not is_measured and isinstance(take_metric(claim.on), Metric):
+            remedy = (
+                "These runs are not measured by it yet. Name it in metrics of the study, or claim "
+                "on it there, and run the study to its end: nothing trains again for it."
+            )
         return f"Cannot be judged: {lacking.height} of {n_pairs} pairs lack {claim.on}. {remedy}"
     return ""
 
@@ -247,9 +254,14 @@ def _find_problem(claim: Claim, table: pl.DataFrame) -> str:
 def _remark(claim: Claim, table: pl.DataFrame, bounds: Bounds) -> str:
     n_pairs, remarks = table.height, []
     n_diverged = table.filter(pl.col("better_diverged") | pl.col("than_diverged")).height
-    if n_diverged and METRICS[claim.on].worst is not None:
-        worst = f"{METRICS[claim.on].worst:g}"
+    if n_diverged and take_metric(claim.on).worst is not None:
+        worst = f"{take_metric(claim.on).worst:g}"
         remarks.append(f"{n_diverged} of {n_pairs} pairs have a diverged run, counted as {worst}.")
+    if claim.on in TIME:
+        remarks.append(
+            "Runs that train in one stack share its time equally, and times depend on what else "
+            "the machine does: compare arms that cannot share a stack, on an idle machine."
+        )
     if bounds.at_least or bounds.at_most:
         n_absent = table.filter(pl.col("better_absent") | pl.col("than_absent")).height
         if bounds.at_least and bounds.at_most:
@@ -257,7 +269,7 @@ def _remark(claim: Claim, table: pl.DataFrame, bounds: Bounds) -> str:
         else:
             known = f"the difference is at {'least' if bounds.at_least else 'most'} this"
         remarks.append(
-            f"{n_absent} of {n_pairs} pairs have a run that never {METRICS[claim.on].never}, "
+            f"{n_absent} of {n_pairs} pairs have a run that never {take_metric(claim.on).never}, "
             f"counted as its whole length, so {known}. The share of runs that do: "
             f"{bounds.better_share:.0%} of `better`, {bounds.than_share:.0%} of `than`."
         )

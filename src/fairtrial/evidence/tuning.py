@@ -11,10 +11,10 @@ import polars as pl
 
 from fairtrial.evidence.pairs import Pairs
 from fairtrial.evidence.wording import name_sides
+from fairtrial.kinds.metrics import HELD_OUT, Metric, take_metric
 from fairtrial.settings.complaints import write_setting
 from fairtrial.study.arms import Arm
 from fairtrial.study.claims import Claim
-from fairtrial.study.metrics import CLASS_VALIDATION, METRICS
 from fairtrial.study.recipe import Recipe
 
 RATE = "optimizer.learning_rate"
@@ -116,7 +116,7 @@ def tune(
     values = np.array([[_pick(side)[first:] for side in contest] for contest in sides])
     if not np.isfinite(values).all():
         return None
-    sign = 1.0 if METRICS[claim.on].higher_is_better else -1.0
+    sign = 1.0 if take_metric(claim.on).higher_is_better else -1.0
     better, than = ([contest[place] for contest in sides] for place in (0, 1))
     return Tuned(
         sign * (values[:, 0] - values[:, 1]).mean(0),
@@ -221,10 +221,11 @@ def _find_shared_seeds(
 
 def _choose_judge(metric: str, runs: pl.DataFrame) -> str:
     """Choose by which metric settings are chosen; "" where nothing fair is there."""
-    held_out = f"validation_{metric}"
+    held_out = f"{HELD_OUT}{metric}"
     if held_out in runs.columns and runs[held_out].is_not_null().any():
         return held_out
-    if held_out in CLASS_VALIDATION:
+    found = take_metric(metric)
+    if isinstance(found, Metric) and found.on_classes:
         return ""
     # Test rows of images are the same for every seed: to choose by them would be to peek.
     return metric if "mse" in runs.columns and runs["mse"].is_not_null().any() else ""
@@ -250,7 +251,7 @@ def _read_side(
         for name in (metric, judged_by)
     )
     # A candidate that lost a run is not chosen; one that stands alone need not be.
-    sign = -1.0 if METRICS[judged_by].higher_is_better else 1.0
+    sign = -1.0 if take_metric(judged_by).higher_is_better else 1.0
     scores = np.where(np.isfinite(judging), sign * judging, np.inf)
     if len(arms) == 1:
         scores = np.zeros_like(scores)
@@ -282,7 +283,7 @@ def _read_metric(
     rows = runs.filter(pl.col("arm") == arm)
     values = dict(zip(rows["seed"], rows[metric], strict=True))
     lost = set(rows.filter(pl.col("outcome") == "diverged")["seed"])
-    return [METRICS[metric].worst if seed in lost else values.get(seed) for seed in seeds]
+    return [take_metric(metric).worst if seed in lost else values.get(seed) for seed in seeds]
 
 
 def _pick(side: _Side) -> np.ndarray:

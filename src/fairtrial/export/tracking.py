@@ -108,7 +108,8 @@ def _list_points(row: dict[str, Any], metrics: list[str], curves: pl.DataFrame) 
             for at, quantity, value in curves.select("at", "quantity", "value").iter_rows()
         ),
         *(
-            Metric(METRIC + name, row[name], now, row["ended_at"])
+            # MLflow allows no = in names.
+            Metric(METRIC + name.replace("=", " "), row[name], now, row["ended_at"])
             for name in metrics
             if row[name] is not None
         ),

@@ -1,12 +1,14 @@
-"""Kinds: every loss, optimizer, schedule, start and noise is one function with its facts."""
+"""Kinds: a loss, optimizer, schedule, start, noise or metric is one function with its facts."""
 
 from fairtrial.kinds import (
     averages,
     class_losses,
+    class_metrics,
     corruptions,
     inits,
     injections,
     losses,
+    metrics,
     noises,
     optimizers,
     plateaus,
@@ -17,6 +19,7 @@ from fairtrial.kinds import (
 )
 
 __all__ = [
-    "averages", "class_losses", "corruptions", "inits", "injections", "losses", "noises",
-    "optimizers", "plateaus", "robust_losses", "scaled_inits", "scaled_optimizers", "schedules",
+    "averages", "class_losses", "class_metrics", "corruptions", "inits", "injections", "losses",
+    "metrics", "noises", "optimizers", "plateaus", "robust_losses", "scaled_inits",
+    "scaled_optimizers", "schedules",
 ]  # fmt: skip

@@ -109,6 +109,11 @@ class Kind(Generic[P]):
         """What the docstring says before its sections."""
         return describe(self.function.__doc__ or self.label)
 
+    @property
+    def remark(self) -> str:
+        """What a page of all kinds says of it beside its description."""
+        return ""
+
     def add_fields(self) -> dict[str, Any]:
         """Return the settings that the family adds to those of the signature."""
         return {}

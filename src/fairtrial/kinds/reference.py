@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 from fairtrial.kinds.kind import FAMILIES, Kind
 from fairtrial.kinds.losses import LOSSES
 from fairtrial.kinds.registry import Family
+from fairtrial.kinds.run_metrics import RUN_METRICS
 
 HEAD = """# Kinds
 
@@ -23,13 +24,24 @@ TITLES = {
     "label_noise": "Noise on the labels of training rows",
     "data_noise": "Noise injected in targets or features",
     "weight_noise": "Noise injected in weights",
-    "rate_noise": "Noise injected in the learning rate",
+    "rate_noise": "Noise injected in the learning rate", "metric": "Metrics of predictions",
 }  # fmt: skip
 
 
 def format_reference() -> str:
     """Write the page, as Markdown."""
-    return "\n".join([HEAD, *(line for name in TITLES for line in _list(FAMILIES[name]))])
+    of_families = (line for name in TITLES for line in _list(FAMILIES[name]))
+    return "\n".join([HEAD, *of_families, *_list_run_metrics()])
+
+
+def _list_run_metrics() -> Iterator[str]:
+    yield "## Other metrics of runs\n"
+    yield "| metric | meaning | better |"
+    yield "|---|---|---|"
+    for name, one in RUN_METRICS.items():
+        way = "higher" if one.higher_is_better else "lower"
+        yield f"| {name} | {one.meaning[0].upper()}{one.meaning[1:]}. | {way} |"
+    yield ""
 
 
 def list_names(family: str) -> str:
@@ -44,7 +56,8 @@ def _list(family: Family) -> Iterator[str]:
     yield f"| {' | '.join(heads)} |"
     yield "|---" * len(heads) + "|"
     for kind in family:
-        cells = [kind.name, _list_settings(kind), " ".join(kind.description.split()), _source(kind)]
+        meaning = " ".join(f"{kind.description} {kind.remark}".split())
+        cells = [kind.name, _list_settings(kind), meaning, _source(kind)]
         cells += [_name_minimiser(kind)] if more else []
         yield "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
     yield ""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fairtrial.kinds.kind import Kind
-from fairtrial.laws import draws, injections, losses, rates, updates
+from fairtrial.laws import draws, injections, losses, metrics, rates, updates
 
 # The laws of each family, by its name.
 LAWS: dict[str, Callable[[Any], Iterator[str]]] = {
@@ -21,6 +21,7 @@ LAWS: dict[str, Callable[[Any], Iterator[str]]] = {
     "data_noise": injections.find_breaches,
     "weight_noise": injections.find_breaches,
     "rate_noise": injections.find_breaches,
+    "metric": metrics.find_breaches,
 }
 
 

@@ -13,6 +13,7 @@ from fairtrial.errors import InputError
 from fairtrial.evidence.cells import list_margins, weigh_cells
 from fairtrial.evidence.pairs import WITHOUT
 from fairtrial.evidence.statistics.sampling import Sampling, find_sampling
+from fairtrial.kinds.run_metrics import LOSS_FLUCTUATION, RATE
 from fairtrial.plots.charts import claims as claim_charts
 from fairtrial.plots.charts import curves as curve_charts
 from fairtrial.plots.charts.appearance import INK, Look, capitalise, show_metric
@@ -24,7 +25,6 @@ from fairtrial.plots.summaries import list_single_curves, list_unique, summarise
 from fairtrial.results.results import Results
 from fairtrial.results.store import PAIRS, VERDICTS
 from fairtrial.results.verdicts import PARTS
-from fairtrial.study.metrics import LOSS_FLUCTUATION, RATE
 
 MOST_PAIRS_OF_CURVES = 4
 """The most pairs of arms whose curves are shown, one panel per pair."""

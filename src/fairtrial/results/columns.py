@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from fairtrial.study.metrics import METRICS
+from fairtrial.kinds.metrics import find_metric
 
 # Beside an arm's name: the hand-picked entry that it belongs to, and what a grid varies.
 ENTRY, VARIED = "entry", "varied"
@@ -15,10 +15,10 @@ IDENTITY, ENDS = ("run", "arm", ENTRY, VARIED, "seed"), ("outcome", "ended_at", 
 
 def list_settings(runs: pl.DataFrame) -> list[str]:
     """List the columns with settings of task and recipe, and that of the data's fingerprint."""
-    others = {*IDENTITY, *ENDS, *METRICS}
+    others = {*IDENTITY, *ENDS, *list_metrics(runs)}
     return [name for name in runs.columns if name not in others]
 
 
 def list_metrics(runs: pl.DataFrame) -> list[str]:
     """List the columns with metrics."""
-    return [name for name in runs.columns if name in METRICS]
+    return [name for name in runs.columns if name not in ENDS and find_metric(name)]

@@ -10,10 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from fairtrial.data.load import fingerprint_data
+from fairtrial.kinds.kind import Kind
 from fairtrial.kinds.plugins import digest_source, find_kinds
 from fairtrial.results.sources import find_sources
 from fairtrial.study import Run
 from fairtrial.study.baseline import AnyBaseline
+from fairtrial.study.metrics import list_defaults
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
 
@@ -25,7 +27,7 @@ ROOTS = (
 # What changes no number: settings count by their values and data by its digest.
 STOPS = (
     "study", "settings", "data.images.fetch", "results", "running", "files", "loading", "errors",
-    "paths",
+    "paths", "kinds.metrics", "kinds.class_metrics", "kinds.run_metrics",
 )  # fmt: skip
 TRAINING_LIBRARIES = ("tensorflow", "numpy", "polars", "scipy", "scikit-learn", "scikit-image")
 OPTIONAL_LIBRARIES = ("scikit-learn-intelex",)
@@ -42,6 +44,30 @@ def fingerprint_code() -> str:
     names = [*TRAINING_LIBRARIES, *filter(_is_installed, OPTIONAL_LIBRARIES)]
     libraries = [f"{name} {version(name)}".encode() for name in names]
     return _digest([*libraries, *(file.read_bytes() for file in files)])
+
+
+def fingerprint_metric(kind: Kind[...]) -> str:
+    """Fingerprint what a metric of predictions depends on beside them: its source.
+
+    It is no part of what a run depends on, so a new or a changed metric trains nothing.
+    """
+    module = kind.function.__module__
+    if not module.startswith("fairtrial."):
+        return _digest([digest_source(kind).encode()])
+    return _fingerprint_modules(module.partition(".")[2])
+
+
+@cache
+def _fingerprint_modules(name: str) -> str:
+    package = resources.files("fairtrial")
+    places = (Path(str(package), *one.split(".")) for one in (name, "results.predictions"))
+    return _digest(place.with_suffix(".py").read_bytes() for place in places)
+
+
+def fingerprint_defaults(on_classes: bool) -> str:
+    """Fingerprint the metrics of predictions that every run of a task has."""
+    found = {fingerprint_metric(one.definition) for one in list_defaults(on_classes)}
+    return _digest(one.encode() for one in sorted(found))
 
 
 def fingerprint_arm(task: AnyTask, recipe: Recipe | AnyBaseline) -> str:

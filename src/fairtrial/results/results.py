@@ -25,6 +25,7 @@ from fairtrial.results.store import (
     ENVIRONMENT,
     PAIRS,
     PARAMETERS,
+    PREDICTIONS,
     RUNS,
     STUDY,
     TEST_ROWS,
@@ -39,6 +40,7 @@ NEEDED = {
     CURVES: {"run", "at", "quantity", "value"},
     PARAMETERS: {"run", "parameter", "shape", "values"},
     TEST_ROWS: {"run", "n_test_rows", "right"},
+    PREDICTIONS: {"run", "rows", "type", "predicted"},
     AVERAGES: {"run"},
     PAIRS: {"claim", "seed", "better", "than", "better_value", "than_value", "difference"},
 }
@@ -172,6 +174,11 @@ class Results:
     def test_rows(self) -> pl.DataFrame:
         """For classes, a row a run: run, n_test_rows, right (a bit a test row, packed)."""
         return self._read(TEST_ROWS)
+
+    @cached_property
+    def predictions(self) -> pl.DataFrame:
+        """For classes and baselines: run, rows (test or validation), type, predicted (packed)."""
+        return self._read(PREDICTIONS)
 
     @cached_property
     def averages(self) -> pl.DataFrame:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from fairtrial.training.trace import Trace
 
 PARTS = "parts"
+# Rows by the prefix of the names of metrics on them.
+ROWS = {"": "test", "validation_": "validation"}
 NAME = re.compile(r"[0-9a-f]{20}-[0-9a-f]{20}\.parquet")
 
 # A row a run. Lists side by side are of one length: metrics with their values, quantities with
@@ -47,6 +49,12 @@ SCHEMA = pl.Schema(
         "average_metric": pl.List(pl.String),
         "average_value": pl.List(pl.Float64),
         "average_right": pl.Binary,
+        "metric_source": pl.String,
+        "rows": pl.List(pl.String),
+        "predicted_type": pl.List(pl.String),
+        "predicted": pl.List(pl.Binary),
+        "probabilities": pl.Binary,
+        "average_parameters": pl.List(pl.List(pl.Float32)),
     }
 )
 
@@ -71,6 +79,13 @@ class Result:
         The metrics of the end at the mean of its last iterates; None where there is no mean.
     average_right : (N,) of bool or None
         For classes: which test rows the mean predicts correctly.
+    predicted : dict of str to (N,)
+        By the prefix of the names of metrics: predicted classes, and of a baseline numbers too. The
+        numbers that parameters predict follow from them.
+    probabilities : (N, K) or None
+        What a baseline predicts of the test rows, where it gives probabilities.
+    metric_source : str
+        The fingerprint of the metrics of predictions among `metrics`.
     """
 
     fingerprint: str
@@ -80,6 +95,9 @@ class Result:
     right: np.ndarray | None = None
     average: dict[str, float] | None = None
     average_right: np.ndarray | None = None
+    predicted: Mapping[str, np.ndarray] = field(default_factory=dict)
+    probabilities: np.ndarray | None = None
+    metric_source: str = ""
 
 
 @dataclass(frozen=True)
@@ -210,6 +228,8 @@ def _checksum(contents: bytes) -> str:
 
 def _make_row(result: Result) -> tuple:
     trace = result.trace
+    mean = trace.average if trace else None
+    predicted = [_shrink(one) for one in result.predicted.values()]
     curves = list(trace.curves.values()) if trace else []
     parameters = {"W": trace.W, "b": trace.b} if trace else {}
     return (
@@ -230,7 +250,20 @@ def _make_row(result: Result) -> tuple:
         None if result.average is None else list(result.average),
         None if result.average is None else list(result.average.values()),
         _pack(result.average_right),
+        result.metric_source,
+        [ROWS[prefix] for prefix in result.predicted],
+        [str(one.dtype) for one in predicted],
+        [one.tobytes() for one in predicted],
+        None if result.probabilities is None else result.probabilities.astype("<f4").tobytes(),
+        None if mean is None else [np.ravel(value).tolist() for value in (mean.W, mean.b)],
     )
+
+
+def _shrink(values: np.ndarray) -> np.ndarray:
+    """Turn classes into the shortest whole numbers that hold them, and all else into float64."""
+    if not np.issubdtype(values.dtype, np.integer):
+        return values.astype("<f8")
+    return values.astype(np.min_scalar_type(values.max(initial=0)).newbyteorder("<"))
 
 
 def _pack(marks: np.ndarray | None) -> bytes | None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.special
-from sklearn.metrics import f1_score
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import Part, split_parts
 from fairtrial.data.targets import AS_THEY_COME, TargetUnit, resolve_recipe, standardise_targets
+from fairtrial.kinds.metrics import HELD_OUT, MetricSettings
 from fairtrial.kinds.optimizers import sgd
 from fairtrial.optimum import Optimum, find_optimum, measure_objective
+from fairtrial.results.predictions import score, tell_classes, tell_logits, tell_numbers
+from fairtrial.study.metrics import list_defaults
 from fairtrial.study.recipe import Penalty, Recipe
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ TOLERANCE = 0.05
 ACCURACY_TOLERANCE = 0.01
 # The first and the last stretch of a run: a share of its changes, but not fewer than these.
 STRETCH, FEWEST_CHANGES = 0.1, 5
-N_BINS = 15
 
 Metrics = dict[str, float | None]
 
@@ -114,17 +114,20 @@ class Scorer:
         metrics = dict(scores)
         for prefix, told in end.predictions.items():
             truth = self._split[prefix].y
-            metrics |= score_predictions(truth, told.classes, told.confidence, prefix)
+            forms = tell_classes(told.classes, told.confidence)
+            metrics |= score(list_defaults(True), truth, forms, prefix)
         gap = scores["train_accuracy"] - scores["accuracy"]
         return metrics | {"generalization_gap": gap}
 
-    def _measure_numbers(self, W: np.ndarray, b: np.ndarray) -> dict[str, float]:
-        metrics = score_regression(W, b, self.dataset)
+    def _measure_numbers(
+        self, W: np.ndarray, b: np.ndarray, metrics: Sequence[MetricSettings] = ()
+    ) -> dict[str, float]:
+        found = score_regression(W, b, self.dataset, metrics)
         if self._validation is not None:
-            X, y = self._parts["validation_"]
-            found = score_numbers(y, X @ np.asarray(W, np.float64) + b)
-            metrics |= {f"validation_{name}": value for name, value in found.items()}
-        return metrics
+            X, y = self._parts[HELD_OUT]
+            told = tell_numbers(X @ np.asarray(W, np.float64) + b)
+            found |= score(metrics or list_defaults(False), y, told, HELD_OUT)
+        return found
 
     def _recount(self, scores: Mapping[str, float]) -> dict[str, float]:
         """Make accuracies counts over N again: float32 has rounded them, and ties must be ties."""
@@ -145,21 +148,24 @@ class Scorer:
         right = end.predictions[""].classes == self.dataset.test_y
         return right & (getattr(end, "outcome", "") != "diverged")
 
-    def measure_parameters(self, W: np.ndarray, b: np.ndarray) -> dict[str, float]:
-        """Measure parameters that no run has left: the metrics that they alone decide."""
+    def measure_parameters(
+        self, W: np.ndarray, b: np.ndarray, more: Sequence[MetricSettings] = ()
+    ) -> dict[str, float]:
+        """Measure parameters that no run has left: the metrics that they alone decide.
+
+        Those are the ones that every run has, and `more` metrics of predictions.
+        """
+        metrics = [*list_defaults(self.dataset.n_classes > 0), *more]
         if not self.dataset.n_classes:
-            return self._measure_numbers(W, b)
-        metrics = {}
+            return self._measure_numbers(W, b, metrics)
+        found = {}
         for prefix, (X, labels) in self._parts.items():
-            logits = X @ np.asarray(W, np.float64) + b
-            logs = scipy.special.log_softmax(logits, axis=1)
-            told = logits.argmax(1)
-            metrics[f"{prefix}accuracy"] = float(np.mean(told == labels))
-            metrics[f"{prefix}cross_entropy"] = -float(np.mean(logs[np.arange(len(logs)), labels]))
-            if prefix != "train_":
-                metrics |= score_predictions(labels, told, np.exp(logs.max(1)), prefix)
-        gap = metrics["train_accuracy"] - metrics["accuracy"]
-        return metrics | {"generalization_gap": gap}
+            told = tell_logits(X @ np.asarray(W, np.float64) + b)
+            names = {"accuracy", "cross_entropy"} if prefix == "train_" else None
+            chosen = [one for one in metrics if names is None or one.column in names]
+            found |= score(chosen, labels, told, prefix)
+        gap = found["train_accuracy"] - found["accuracy"]
+        return found | {"generalization_gap": gap}
 
     def mark_parameters(self, W: np.ndarray, b: np.ndarray) -> np.ndarray | None:
         """Say which test rows parameters predict correctly, (N,) of bool; None for regression."""
@@ -216,7 +222,9 @@ def score_sparsity(recipe: Recipe, W: np.ndarray) -> dict[str, float]:
     return {"n_zeros": float(np.count_nonzero(W == 0))} if recipe.penalty.on_sizes else {}
 
 
-def score_regression(W: np.ndarray, b: np.ndarray, dataset: Dataset) -> dict[str, float]:
+def score_regression(
+    W: np.ndarray, b: np.ndarray, dataset: Dataset, metrics: Sequence[MetricSettings] = ()
+) -> dict[str, float]:
     """Measure linear regression in float64.
 
     Parameters
@@ -225,76 +233,24 @@ def score_regression(W: np.ndarray, b: np.ndarray, dataset: Dataset) -> dict[str
         The parameters.
     dataset : Dataset
         Its test rows, and its true parameters if there are any.
+    metrics : sequence of MetricSettings
+        Those of predictions; if there are none, those that every run has.
 
     Returns
     -------
     dict of str to float
-        `mse` (squared target units), `mae`, `rmse` (target units), `r2` (NaN where all targets are
-        alike); with true parameters `parameter_error`, and `excess_risk` (squared target units).
+        The metrics; with true parameters also `parameter_error`, and `excess_risk` (squared target
+        units).
     """
     parameters = np.append(W, b).astype(np.float64)
     test_X = dataset.test_X.astype(np.float64)
-    metrics = score_numbers(dataset.test_y, test_X @ parameters[:-1] + parameters[-1])
+    told = tell_numbers(test_X @ parameters[:-1] + parameters[-1])
+    found = score(metrics or list_defaults(False), dataset.test_y, told)
     if dataset.true_parameters is not None:
         gap = parameters - dataset.true_parameters
-        metrics["parameter_error"] = float(np.linalg.norm(gap))
-        metrics["excess_risk"] = float(np.mean((test_X @ gap[:-1] + gap[-1]) ** 2))
-    return metrics
-
-
-def score_numbers(truth: np.ndarray, told: np.ndarray) -> dict[str, float]:
-    """Measure predicted numbers, (N,) each in target units: `mse`, `mae`, `rmse`, `r2`."""
-    truth = truth.astype(np.float64)
-    residual = truth - told
-    mse, variance = float(np.mean(residual**2)), float(np.var(truth))
-    return {
-        "mse": mse,
-        "mae": float(np.mean(np.abs(residual))),
-        "rmse": mse**0.5,
-        "r2": 1.0 - mse / variance if variance else float("nan"),
-    }
-
-
-def score_told(dataset: Dataset, told: np.ndarray) -> Metrics:
-    """Measure what a baseline tells of the test rows, (N,): classes, or numbers."""
-    if not dataset.n_classes:
-        return {**score_numbers(dataset.test_y, told)}
-    return {
-        "accuracy": float(np.mean(told == dataset.test_y)),
-        "macro_f1": float(f1_score(dataset.test_y, told, average="macro")),
-    }
-
-
-def score_predictions(
-    truth: np.ndarray, told: np.ndarray, confidence: np.ndarray, prefix: str
-) -> dict[str, float]:
-    """Measure how well calibrated predictions are, and how good they are class by class.
-
-    Parameters
-    ----------
-    truth, told : (N,)
-        Classes.
-    confidence : (N,)
-        The probability given to what was told.
-    prefix : str
-        Of the metrics' names.
-
-    Returns
-    -------
-    dict of str to float
-        `expected_calibration_error` over 15 equal bins, and `macro_f1`; a class that is neither
-        there nor told does not count.
-
-    References
-    ----------
-    Guo, Pleiss, Sun and Weinberger (2017), "On calibration of modern neural networks".
-    """
-    bins = np.minimum((confidence * N_BINS).astype(int), N_BINS - 1)
-    surplus = np.bincount(bins, confidence - (truth == told), minlength=N_BINS)
-    return {
-        f"{prefix}expected_calibration_error": float(np.abs(surplus).sum()) / len(truth),
-        f"{prefix}macro_f1": float(f1_score(truth, told, average="macro")),
-    }
+        found["parameter_error"] = float(np.linalg.norm(gap))
+        found["excess_risk"] = float(np.mean((test_X @ gap[:-1] + gap[-1]) ** 2))
+    return found
 
 
 def recount(shares: np.ndarray, n_rows: int) -> np.ndarray:

@@ -10,14 +10,16 @@ from typing import Any
 import polars as pl
 
 from fairtrial.files import write_file
+from fairtrial.kinds.run_metrics import WAY
 from fairtrial.results.columns import DATA, ENTRY, VARIED, list_metrics
 from fairtrial.study import Arm, Run
-from fairtrial.study.metrics import WAY
 
 STUDY, RUNS, CURVES, PARAMETERS, TEST_ROWS, AVERAGES, ENVIRONMENT, VERDICTS, PAIRS = (
     "study.toml", "runs.parquet", "curves.parquet", "parameters.parquet", "test_rows.parquet",
     "averages.parquet", "environment.json", "verdicts.json", "pairs.parquet",
 )  # fmt: skip
+
+PREDICTIONS = "predictions.parquet"
 
 # What the report makes of the tables: pages that load nothing, and files that were asked for.
 VERDICT_TABLE = "verdicts.parquet"
@@ -35,8 +37,9 @@ def write_tables(
     fingerprints: Sequence[str],
     parts: Mapping[Path, Sequence[str]],
     data: Mapping[str, str] | None = None,
+    scores: pl.DataFrame | None = None,
 ) -> None:
-    """Assemble the five tables of a results folder.
+    """Assemble the tables of a results folder.
 
     `runs.parquet` has the runs in the order given, and so has `averages.parquet`. The other tables
     go through memory piece by piece, in the order in which the parts' first runs stand there.
@@ -51,6 +54,8 @@ def write_tables(
         Each part, and which of its runs count.
     data : mapping of str to str, optional
         The fingerprint of each arm's data, by the arm's name; "" where there is none.
+    scores : DataFrame, optional
+        What was measured after training; see `scores.score_runs`.
 
     Raises
     ------
@@ -65,14 +70,15 @@ def write_tables(
     results = scanned.join(counted, on="fingerprint", how="semi", maintain_order="left")
     written: dict[str, Any] = {"row_group_size": ROW_GROUP, "metadata": {OF_RUNS: digest(index)}}
     for name, table in (
-        (RUNS, make_run_table(runs, index, results, data or {})),
-        (AVERAGES, make_average_table(index, results)),
+        (RUNS, make_run_table(runs, index, results, data or {}, scores)),
+        (AVERAGES, make_average_table(index, results, scores)),
     ):
         write_file(folder / name, lambda path, table=table: table.write_parquet(path, **written))
     for name, make in (
         (CURVES, make_curve_table),
         (PARAMETERS, make_parameter_table),
         (TEST_ROWS, make_test_row_table),
+        (PREDICTIONS, make_prediction_table),
     ):
         long = make(results.join(index.lazy(), on="fingerprint", maintain_order="left_right"))
         write_file(folder / name, lambda path, long=long: long.sink_parquet(path, **written))
@@ -100,7 +106,11 @@ def read_of_runs(path: Path) -> str | None:
 
 
 def make_run_table(
-    runs: Sequence[Run], index: pl.DataFrame, results: pl.LazyFrame, data: Mapping[str, str]
+    runs: Sequence[Run],
+    index: pl.DataFrame,
+    results: pl.LazyFrame,
+    data: Mapping[str, str],
+    scores: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Make `runs.parquet`: a row a run, its settings by dotted name, outcome, metrics.
 
@@ -116,12 +126,26 @@ def make_run_table(
         results.select(columns).collect(), on="fingerprint", how="left", maintain_order="left"
     )
     metrics = table["metric"].explode().unique(maintain_order=True).drop_nulls()
-    return table.select(
-        "run", "arm", ENTRY, VARIED, pl.col("seed").cast(pl.Int64),
+    chosen = table.select(
+        "fingerprint", "run", "arm", ENTRY, VARIED, pl.col("seed").cast(pl.Int64),
         *(name for name in settings.columns if name not in ("arm", ENTRY, VARIED)),
         "outcome", "ended_at", "seconds",
         *(_take_metric(name) for name in metrics),
     )  # fmt: skip
+    return _add_scores(chosen, scores, "value").drop("fingerprint")
+
+
+def _add_scores(table: pl.DataFrame, scores: pl.DataFrame | None, value: str) -> pl.DataFrame:
+    """Add the columns of metrics that were measured after training, or replace their values."""
+    if scores is None or scores.is_empty():
+        return table
+    wide = scores.pivot("metric", index="fingerprint", values=value, aggregate_function=None)
+    names = [name for name in wide.columns if name != "fingerprint"]
+    joined = table.join(wide, on="fingerprint", how="left", maintain_order="left", suffix=" now")
+    replaced = [name for name in names if name in table.columns]
+    return joined.with_columns(
+        pl.coalesce(f"{name} now", name).alias(name) for name in replaced
+    ).drop(f"{name} now" for name in replaced)
 
 
 def make_arm_table(arms: Sequence[Arm], data: Mapping[str, str]) -> pl.DataFrame:
@@ -144,7 +168,9 @@ def make_arm_table(arms: Sequence[Arm], data: Mapping[str, str]) -> pl.DataFrame
     return pl.DataFrame(rows, schema_overrides=types, infer_schema_length=None)
 
 
-def make_average_table(index: pl.DataFrame, results: pl.LazyFrame) -> pl.DataFrame:
+def make_average_table(
+    index: pl.DataFrame, results: pl.LazyFrame, scores: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Make `averages.parquet`: the metrics of the end at the mean of a run's last iterates.
 
     A row for each run that has such a mean: run, n_test_rows, right (as in `test_rows.parquet`),
@@ -156,7 +182,10 @@ def make_average_table(index: pl.DataFrame, results: pl.LazyFrame) -> pl.DataFra
         means.drop_nulls("metric").collect(), on="fingerprint", maintain_order="left"
     )
     metrics = table["metric"].explode().unique(maintain_order=True).drop_nulls()
-    return table.select("run", "n_test_rows", "right", *(_take_metric(name) for name in metrics))
+    chosen = table.select(
+        "fingerprint", "run", "n_test_rows", "right", *(_take_metric(name) for name in metrics)
+    )
+    return _add_scores(chosen, scores, "average_value").drop("fingerprint")
 
 
 def _take_metric(name: str) -> pl.Expr:
@@ -190,6 +219,19 @@ def make_parameter_table(results: pl.LazyFrame) -> pl.LazyFrame:
 def make_test_row_table(results: pl.LazyFrame) -> pl.LazyFrame:
     """Make `test_rows.parquet`: run, n_test_rows, right (a bit a row, the first one highest)."""
     return results.select("run", "n_test_rows", "right").drop_nulls("right")
+
+
+def make_prediction_table(results: pl.LazyFrame) -> pl.LazyFrame:
+    """Make `predictions.parquet`: run, rows (test or validation), type, predicted.
+
+    `predicted` is one value per row, packed into bytes as NumPy's `type`.
+    """
+    return (
+        results.select("run", "rows", "predicted", type="predicted_type")
+        .explode("rows", "type", "predicted")
+        .drop_nulls("rows")
+        .select("run", "rows", "type", "predicted")
+    )
 
 
 def summarise_arms(folder: Path) -> list[dict[str, Any]]:

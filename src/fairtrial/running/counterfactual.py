@@ -112,7 +112,7 @@ def _find_unfinished(
             continue
         values = dict(runs.filter(pl.col("arm") == name).select("seed", metric).iter_rows())
         reached = np.array([values[seed] for seed in seeds], float)  # NaN where there is none.
-        ends = np.array([one.metrics[metric] for one in optima.find(arm, seeds)])
+        ends = np.array([one.metrics[metric] for one in optima.find(arm, seeds, metric)])
         if not np.mean(np.abs(reached - ends)) < near:
             unfinished[name] = arm
     return list(unfinished.values())
@@ -131,6 +131,7 @@ def make_longer_study(study: Study, arms: Sequence[Arm], factors: dict[str, int]
         seeds=study.seeds,
         task=arms[0].task,
         recipe=recipes[0],
+        metrics=study.list_metrics(),
         arms=[
             ArmEntry(
                 name=f"{arm.name}, {recipe.steps:,} steps",

@@ -23,6 +23,7 @@ from fairtrial.results.design import declare
 from fairtrial.results.fingerprint import fingerprint_runs
 from fairtrial.results.identity import NO_TABLES, fingerprint_tables
 from fairtrial.results.saved_stacks import Part, find_parts, write_part
+from fairtrial.results.scores import score_runs
 from fairtrial.results.so_far import SoFar
 from fairtrial.results.store import ASKED_FOR, PAGES, STUDY, write_tables
 from fairtrial.results.study_file import write_study
@@ -192,6 +193,7 @@ def run_study(
                 if n_left:
                     grown(SoFar(study, runs, fingerprints, parts, data))
         stacks.tell("tables")
+        scores = score_runs(folder, wanted, parts, study.list_metrics())
         before = fingerprint_tables(folder)
         say_replaced(folder, study, note)
         # Last of all comes the study: a folder without it has not been run to its end.
@@ -199,7 +201,7 @@ def run_study(
             note(f"{folder / STUDY} was edited by hand: it is kept as {kept}.")
         with explain_write_errors(folder):
             (folder / STUDY).unlink(missing_ok=True)
-        write_tables(folder, runs, fingerprints, parts, data)
+        write_tables(folder, runs, fingerprints, parts, data, scores)
         write_study(folder, study)
         if before not in (NO_TABLES, fingerprint_tables(folder)):
             drop_pages(folder, note)

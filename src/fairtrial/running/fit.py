@@ -10,12 +10,13 @@ from fairtrial.baselines import predict_test_rows
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
 from fairtrial.errors import FairtrialError, InputError
-from fairtrial.results.fingerprint import fingerprint_runs
+from fairtrial.results.fingerprint import fingerprint_defaults, fingerprint_runs
+from fairtrial.results.predictions import score, tell_baseline
 from fairtrial.results.saved_stacks import Part, Result, make_part
-from fairtrial.results.scoring import score_told
 from fairtrial.running.plan import StackPlan
 from fairtrial.study import Run
 from fairtrial.study.baseline import BaselineSettings
+from fairtrial.study.metrics import list_defaults
 
 
 def fit_parts(plan: StackPlan) -> list[Part]:
@@ -29,29 +30,40 @@ def fit_parts(plan: StackPlan) -> list[Part]:
         If images cannot be had.
     """
     results, notes = [], []
-    known: tuple[Dataset, np.ndarray, float] | None = None
+    known: tuple[Dataset, np.ndarray, np.ndarray | None, float] | None = None
     for (run,) in plan.runs:
         baseline, dataset = run.arm.recipe, load_dataset(run.arm.task, run.seed)
         assert isinstance(baseline, BaselineSettings)
         if known is None or baseline.is_random or not _has_same_rows(known[0], dataset):
             began = time.perf_counter()
-            told, said = _predict(run, baseline, dataset)
-            known = dataset, told, time.perf_counter() - began
+            told, shares, said = _predict(run, baseline, dataset)
+            known = dataset, told, shares, time.perf_counter() - began
             notes += [f"{run.name}: {sentence}" for sentence in said]
-        _, told, seconds = known
-        right = told == dataset.test_y if dataset.n_classes else None
+        _, told, shares, seconds = known
+        on_classes = dataset.n_classes > 0
+        forms = tell_baseline(told, shares, on_classes)
         (fingerprint,) = fingerprint_runs([run])
-        metrics = score_told(dataset, told)
-        results.append(Result(fingerprint, None, seconds / plan.n_runs, metrics, right))
+        results.append(
+            Result(
+                fingerprint,
+                None,
+                seconds / plan.n_runs,
+                {**score(list_defaults(on_classes), dataset.test_y, forms)},
+                told == dataset.test_y if on_classes else None,
+                predicted={"": told},
+                probabilities=shares,
+                metric_source=fingerprint_defaults(on_classes),
+            )
+        )
     return [make_part(results, tuple(notes))]
 
 
 def _predict(
     run: Run, baseline: BaselineSettings, dataset: Dataset
-) -> tuple[np.ndarray, list[str]]:
+) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
     """Fit the baseline of a run; what scikit-learn refuses is said in a sentence."""
     try:
-        told, said = predict_test_rows(baseline, dataset, run.seed)
+        told, shares, said = predict_test_rows(baseline, dataset, run.seed)
     except (FairtrialError, MemoryError):
         raise
     except Exception as error:  # Each estimator has its own.
@@ -65,7 +77,7 @@ def _predict(
             f"The baseline {run.arm.name!r} predicts an array of shape {told.shape}, but there is "
             f"one value for each of {len(dataset.test_y):,} test rows: take another estimator."
         )
-    return told, said
+    return told, shares, said
 
 
 def _has_same_rows(one: Dataset, other: Dataset) -> bool:

@@ -14,7 +14,7 @@ from fairtrial.data.load import load_dataset
 from fairtrial.data.targets import standardise_targets
 from fairtrial.errors import FairtrialError, InputError, MachineError
 from fairtrial.kinds.plugins import explain_failure, find_kinds
-from fairtrial.results.fingerprint import fingerprint_runs
+from fairtrial.results.fingerprint import fingerprint_defaults, fingerprint_runs
 from fairtrial.results.saved_stacks import Part, Result, make_part
 from fairtrial.results.scoring import Scorer, score_sparsity
 from fairtrial.running.fit import fit_parts
@@ -128,6 +128,8 @@ def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list
                     if trace.average
                     else None,
                     scorer.mark_test_rows(trace.average) if trace.average else None,
+                    {prefix: told.classes for prefix, told in trace.predictions.items()},
+                    metric_source=fingerprint_defaults(dataset.n_classes > 0),
                 )
             )
     notes = [

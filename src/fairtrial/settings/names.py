@@ -154,15 +154,13 @@ OTHER_NAMES = {
     "random_forest": "rf forest",
     "svm": "svc",
     "nearest_neighbours": "knn nearestneighbors",
-    "test_accuracy": "accuracy acc",
-    "r2": "rsquared r2score",
 }
 
 
 def note_other_names(name: str, words: str) -> None:
     """Note what others call a kind; in the form of `simplify`."""
-    if words:
-        OTHER_NAMES[name] = words
+    known = OTHER_NAMES.get(name, "").split()
+    OTHER_NAMES[name] = " ".join(dict.fromkeys([*known, *words.split()]))
 
 
 def simplify(name: str) -> str:

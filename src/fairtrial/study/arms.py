@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from fairtrial.kinds.metrics import Metric, find_metric
 from fairtrial.kinds.registry import count_kinds
 from fairtrial.settings.base import Line, Settings
 from fairtrial.settings.complaints import LONGEST_NAME, Complaint, show, validate, write_bare
@@ -20,7 +21,6 @@ from fairtrial.settings.names import flatten, list_names, set_at
 from fairtrial.settings.plain import dump_given
 from fairtrial.study.baseline import AnyBaseline, BaselineEntry, BaselineSettings
 from fairtrial.study.features import AS_THEY_COME, AnyFeatures, find_misfits
-from fairtrial.study.metrics import CLASS_VALIDATION
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.targets import find_misfits_of_targets
 from fairtrial.study.task import (
@@ -395,7 +395,8 @@ def _find_conflicts(
     if not on_classes and recipe.loss.on_classes:
         yield _conflict("loss", f"{loss} the targets of {name} are numbers: use e.g. 'mse'.")
     monitor = recipe.stopping.monitor if recipe.stopping else "loss"
-    if monitor != "loss" and (monitor in CLASS_VALIDATION) != on_classes:
+    metric = find_metric(monitor)
+    if isinstance(metric, Metric) and metric.on_classes != on_classes:
         other = "'validation_accuracy'" if on_classes else "'validation_mse'"
         yield _conflict(
             "stopping.monitor",

@@ -15,6 +15,7 @@ from fairtrial.study.estimators import (
     check_estimator,
     find_misfit,
     find_wrong_settings,
+    gives_probabilities,
     list_parameters,
 )
 
@@ -46,6 +47,11 @@ class BaselineSettings(Settings):
     def is_random(self) -> bool:
         """Whether it depends on the seed even where the rows do not."""
         return False
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether it gives the probabilities of classes."""
+        return gives_probabilities(self.name_estimator(True), self.list_parameters(True))
 
     @property
     def least_rows(self) -> int:

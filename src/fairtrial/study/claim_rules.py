@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from fairtrial.kinds.metrics import METRICS, MetricSettings, find_metric, read_metric
+from fairtrial.kinds.run_metrics import RUN_METRICS
 from fairtrial.settings.complaints import LONGEST_NAME, Complaint, name_place, show, write_bare
 from fairtrial.settings.document import Place
 from fairtrial.settings.hints import find_elsewhere, read_number
@@ -22,12 +24,15 @@ from fairtrial.study.matching import (
     match_claim,
     select_arms,
 )
-from fairtrial.study.metrics import METRICS, list_metrics
+from fairtrial.study.metrics import list_claimable
 from fairtrial.study.recipe import Recipe
 
 
 def find_claim_problems(
-    claim: Claim, position: int, arms: Sequence[Arm] | None
+    claim: Claim,
+    position: int,
+    arms: Sequence[Arm] | None,
+    metrics: Sequence[MetricSettings] = (),
 ) -> Iterator[Complaint]:
     """Yield what is wrong with a claim.
 
@@ -40,6 +45,8 @@ def find_claim_problems(
     arms : sequence of Arm or None
         All of the study's; None where something is wrong with them, and only the claim's own words
         can be checked.
+    metrics : sequence of MetricSettings
+        Those that the study names.
     """
     here: Place = ("claims", position)
     selectors = _list_selectors(claim)
@@ -51,10 +58,11 @@ def find_claim_problems(
     wrong += _find_twice_named(claim, here)
     yield from wrong
     if arms is None:
-        if claim.on not in METRICS:
-            yield _complain_metric(claim, here, list(METRICS), "")
+        if find_metric(claim.on) is None:
+            known = [*(kind.name for kind in METRICS), *RUN_METRICS]
+            yield _complain_metric(claim, here, known, "")
     elif not wrong:
-        yield from _find_idle_parts(claim, here, arms)
+        yield from _find_idle_parts(claim, here, arms, metrics)
 
 
 def _list_selectors(claim: Claim) -> dict[Place, Mapping[str, Any]]:
@@ -117,7 +125,9 @@ def _suggest_name(name: str) -> str:
     return suggest(name, known) or suggest(name, list_selector_names())
 
 
-def _find_idle_parts(claim: Claim, here: Place, arms: Sequence[Arm]) -> Iterator[Complaint]:
+def _find_idle_parts(
+    claim: Claim, here: Place, arms: Sequence[Arm], metrics: Sequence[MetricSettings]
+) -> Iterator[Complaint]:
     """Yield what is wrong with a claim of known names: it selects nothing, or compares nothing."""
     within = select_arms(arms, claim.where)
     if not within:
@@ -130,14 +140,15 @@ def _find_idle_parts(claim: Claim, here: Place, arms: Sequence[Arm]) -> Iterator
     yield from empty
     better, than = (select_arms(within, side) for side in (claim.better, claim.than))
     for arm in [*better, *than] or arms:
-        if claim.on not in (known := list_metrics(arm.task, arm.recipe)):
+        named = [*metrics, *filter(None, [read_metric(claim.on)])]
+        if claim.on not in (known := list_claimable(arm.task, arm.recipe, named)):
             yield _complain_metric(claim, here, known, arm.name)
             break
     if within and not empty:
         matches = match_claim(arms, claim)
         if not matches:
             yield _complain_unmatched(claim, here, better, than)
-        elif claim.on in METRICS and METRICS[claim.on].of_objective:
+        elif (found := find_metric(claim.on)) and found.of_objective:
             yield from itertools.islice(_find_unlike_objectives(claim, here, matches), 1)
 
 
@@ -195,7 +206,12 @@ def _complain_metric(claim: Claim, here: Place, known: list[str], arm: str) -> C
             f"{name}: objectives of different runs are not comparable; name a metric that every "
             f"run is measured by (known: {', '.join(known)})."
         )
-    elif claim.on in METRICS:
+    elif find_metric(claim.on) and claim.on not in RUN_METRICS and not read_metric(claim.on):
+        text = (
+            f"{name}: settings of a metric are written after its name, where they are not its "
+            'defaults, as in on = "pinball tau=0.9"; check the settings and their values.'
+        )
+    elif find_metric(claim.on):
         text = (
             f"{name}: runs of the arm {show(arm, LONGEST_NAME)} have no such metric (known: "
             f"{', '.join(known)})."

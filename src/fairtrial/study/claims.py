@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from fairtrial.kinds.metrics import HELD_OUT, METRICS
+from fairtrial.kinds.run_metrics import RUN_METRICS
 from fairtrial.settings.base import Line, Settings
 from fairtrial.study.arms import list_known_names
-from fairtrial.study.metrics import METRICS
 
 
 def list_selector_names() -> list[str]:
@@ -20,7 +21,16 @@ def _name_keys(schema: dict[str, Any]) -> None:
     schema["propertyNames"] = {"enum": list_selector_names()}
 
 
-MetricName = Annotated[str, Field(min_length=1, json_schema_extra={"enum": list(METRICS)})]
+def _name_metrics(schema: dict[str, Any]) -> None:
+    bare = [kind.name for kind in METRICS]
+    with_settings = "|".join(kind.name for kind in METRICS if len(kind.settings.model_fields) > 1)
+    schema["anyOf"] = [
+        {"enum": [*bare, *(HELD_OUT + name for name in bare), *RUN_METRICS]},
+        {"pattern": f"^({HELD_OUT})?({with_settings}) "},
+    ]
+
+
+MetricName = Annotated[str, Field(min_length=1, json_schema_extra=_name_metrics)]
 Selector = Annotated[dict[str, Any], Field(json_schema_extra=_name_keys)]
 
 

@@ -63,6 +63,14 @@ def list_estimators() -> tuple[str, ...]:
     return tuple(names)
 
 
+def gives_probabilities(name: str, settings: Mapping[str, Any]) -> bool:
+    """Say whether an estimator with these settings has `predict_proba`."""
+    try:
+        return hasattr(find_estimator(name)(**settings), "predict_proba")
+    except Exception:  # What is wrong with its settings is said where it is fitted.
+        return False
+
+
 def check_estimator(name: str) -> str:
     """Refuse the name of what is no classifier or regressor of scikit-learn."""
     found = find_estimator(name)

@@ -16,6 +16,7 @@ import tomli_w
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from fairtrial.errors import InputError
+from fairtrial.kinds.metrics import METRICS, MetricSettings, find_metric
 from fairtrial.kinds.plugins import reuse_plugins, use_plugins
 from fairtrial.paths import expand_path, locate
 from fairtrial.settings.base import DataPath, Line, Settings
@@ -27,7 +28,7 @@ from fairtrial.study.baseline import BaselineEntry
 from fairtrial.study.claim_rules import find_claim_problems
 from fairtrial.study.claims import Claim
 from fairtrial.study.matching import match_claim
-from fairtrial.study.metrics import METRICS
+from fairtrial.study.metrics import NamedMetrics, find_idle_metrics, list_wanted
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.seeds import Seeds, list_seeds
 from fairtrial.study.task import AnyTask, Task
@@ -43,7 +44,8 @@ class Study(Settings):
     the number of claims, or for `adjust_for_claims`, where the study is a part of one that states
     more. `seeds` is how many, from 0 on; or a list of them; or a name, as in `"Ada"` or
     `{ name = "Ada", count = 20 }`. `plugins` names files of Python code beside the study file that
-    add kinds of losses, optimizers and so on; they run only where that is allowed.
+    add kinds of losses, optimizers and so on; they run only where that is allowed. `metrics` adds
+    metrics of predictions to those that every run is measured by; a claim adds the one it is on.
 
     Examples
     --------
@@ -72,6 +74,7 @@ class Study(Settings):
     vary: Grid = {}
     arms: list[ArmEntry] = []
     baselines: list[BaselineEntry] = []
+    metrics: NamedMetrics = []
     claims: list[Claim] = []
     only_claimed: bool = False
     adjust_for_claims: Annotated[int, Field(ge=1)] | None = None
@@ -206,7 +209,12 @@ class Study(Settings):
     @property
     def needs_averages(self) -> bool:
         """Whether a claim can be split into parts that need the mean of a run's last iterates."""
-        return any(METRICS[claim.on].of_the_end for claim in self.claims)
+        found = (find_metric(claim.on) for claim in self.claims)
+        return any(one is not None and one.of_the_end for one in found)
+
+    def list_metrics(self) -> list[MetricSettings]:
+        """Return the metrics of predictions that it adds to those that every run has."""
+        return list_wanted(self.metrics, (claim.on for claim in self.claims))
 
     def list_runs(self) -> list[Run]:
         """Return every arm with every seed, arm by arm."""
@@ -291,6 +299,7 @@ class _Parts:
     vary: Mapping[str, list[Any]] | None
     entries: list[ArmEntry | None] | None
     baselines: list[BaselineEntry | None] = field(default_factory=list)
+    metrics: list[MetricSettings] = field(default_factory=list)
     claims: list[Claim | None] = field(default_factory=list)
 
 
@@ -301,6 +310,7 @@ def _split(study: Study) -> _Parts:
         study.vary,
         [*study.arms],
         [*study.baselines],
+        [*study.metrics],
         [*study.claims],
     )
 
@@ -319,6 +329,7 @@ def _salvage(values: Mapping[str, Any]) -> _Parts:
         _try_to_make(Grid, values.get("vary", {})),
         [_try_to_make(ArmEntry, each) for each in entries] if isinstance(entries, list) else None,
         salvage("baselines", BaselineEntry),
+        [one for one in salvage("metrics", Annotated[MetricSettings, METRICS]) if one],
         salvage("claims", Claim),
     )
 
@@ -345,7 +356,9 @@ def _find_problems(parts: _Parts) -> list[Complaint]:
             or None in [*entries, *baselines]
         ):
             arms = None
+        else:
+            complaints += find_idle_metrics(parts.metrics, [arm.task for arm in arms])
     for position, claim in enumerate(parts.claims):
         if claim is not None:
-            complaints += find_claim_problems(claim, position, arms)
+            complaints += find_claim_problems(claim, position, arms, parts.metrics)
     return complaints

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from fairtrial.kinds.metrics import METRICS, PREFIXES
 from fairtrial.kinds.registry import label_kind, list_looks
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -68,9 +69,11 @@ def show_metric(name: str) -> str:
     >>> show_metric("validation_mse")
     'validation MSE'
     """
-    plain = {"mse": "MSE", "mae": "MAE", "rmse": "RMSE", "r2": "R²"}
-    rows, _, last = name.replace("cross_entropy", "cross-entropy").rpartition("_")
-    return f"{rows} {plain.get(last, last)}".replace("_", " ").strip()
+    rows = next((one for one in PREFIXES if name.startswith(one)), "")
+    kind, space, settings = name.removeprefix(rows).partition(" ")
+    found = METRICS.get(kind)
+    shown = found.label if found else kind.replace("_", " ")
+    return f"{rows.replace('_', ' ')}{shown}{space}{settings}"
 
 
 def capitalise(words: str) -> str:

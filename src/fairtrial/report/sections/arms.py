@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import polars as pl
 
 from fairtrial.evidence.accuracy import measure_accuracies
 from fairtrial.evidence.statistics.sampling import Sampling, sample_arm
+from fairtrial.kinds.metrics import HELD_OUT, Metric, find_metric
+from fairtrial.plots.charts.appearance import show_metric
 from fairtrial.plots.names import name_runs
 from fairtrial.plots.of_runs import find_unit
 from fairtrial.plots.summaries import (
@@ -18,6 +20,7 @@ from fairtrial.plots.summaries import (
     summarise_metrics,
 )
 from fairtrial.report.blocks import Cell, Part, Rows, Table
+from fairtrial.results.columns import list_metrics
 from fairtrial.results.results import Results
 
 METRICS = {
@@ -41,7 +44,10 @@ METRICS = {
     "late_loss_fluctuation": "late loss fluctuation",
     "seconds": "seconds",
 }
-"""Columns of the table; those that the runs do not have, or that are all 0, are left out."""
+"""Columns of the table; those that the runs do not have, or that are all 0, are left out.
+
+Metrics that the study adds to those of every run come before the last.
+"""
 
 
 def build_arms(trial: Results) -> Part:
@@ -72,9 +78,10 @@ def build_arm_table(
         The interval of each arm's test accuracy (`measure_accuracies`); empty where there is none.
     """
     runs = name_runs(runs)
+    *titles, last = METRICS.items()
     known = {
         name: title
-        for name, title in METRICS.items()
+        for name, title in (*titles, *_list_added(runs), last)
         if name in runs.columns and (runs[name] != 0).any()
     }
     rows_of: dict[str, dict[str, Any]] = {}
@@ -107,6 +114,15 @@ def build_arm_table(
     caption = f"{over}; outcome: how the runs ended, and at which {find_unit(runs)}"
     columns = ["arm", *known.values(), "outcome"]
     return Table("arms", caption, columns, [Rows(rows)], sorts=True)
+
+
+def _list_added(runs: pl.DataFrame) -> Iterator[tuple[str, str]]:
+    """List the metrics that the study adds, on the test rows: name and title."""
+    for name in list_metrics(runs):
+        found = find_metric(name)
+        is_added = isinstance(found, Metric) and not found.by_default
+        if is_added and not name.startswith(HELD_OUT):
+            yield name, show_metric(name)
 
 
 def _show_metric(

@@ -1,0 +1,248 @@
+"""Metrics that are measured after training, from what runs have predicted; kept in the folder.
+
+Trained runs leave their parameters, from which the data tells what they predict, and on classes the
+predicted classes. Baselines leave what they predict. So a new metric, or a changed one, trains
+nothing again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from polars.exceptions import PolarsError
+
+from fairtrial.data.dataset import Dataset
+from fairtrial.data.load import load_dataset
+from fairtrial.data.split import Part, split_parts
+from fairtrial.files import write_file
+from fairtrial.kinds.metrics import MetricSettings
+from fairtrial.results.fingerprint import fingerprint_defaults, fingerprint_metric
+from fairtrial.results.predictions import (
+    Told,
+    score,
+    tell_baseline,
+    tell_logits,
+    tell_numbers,
+)
+from fairtrial.results.saved_stacks import ROWS
+from fairtrial.study import Run
+from fairtrial.study.metrics import list_defaults
+from fairtrial.study.recipe import Recipe
+from fairtrial.study.task import has_classes
+
+SCORES = "scores.parquet"
+SCHEMA = pl.Schema(
+    {
+        "fingerprint": pl.String,
+        "metric": pl.String,
+        "source": pl.String,
+        "value": pl.Float64,
+        "average_value": pl.Float64,
+    }
+)
+NO_SCORES = pl.DataFrame(schema=SCHEMA)
+# Rows whose features are in memory at once, as float64.
+BLOCK = 2048
+LEFT = (
+    "fingerprint", "parameter_values", "average_parameters", "rows", "predicted_type", "predicted",
+    "probabilities",
+)  # fmt: skip
+"""What parts hold of what a run has left."""
+
+
+# Of `SCHEMA`.
+_Score = tuple[str, str, str, float | None, float | None]
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A run, with the metrics that are to be measured from what it has left."""
+
+    run: Run
+    fingerprint: str
+    metrics: tuple[MetricSettings, ...]
+
+
+def score_runs(
+    folder: Path,
+    runs: Mapping[str, Run],
+    parts: Mapping[Path, Sequence[str]],
+    named: Sequence[MetricSettings],
+) -> pl.DataFrame:
+    """Measure what parts do not hold: metrics that a study names, and metrics that have changed.
+
+    Parameters
+    ----------
+    folder : Path
+        The results folder, which keeps what is measured.
+    runs : dict of str to Run
+        By their fingerprints.
+    parts : mapping of Path to sequence of str
+        Each part, and which of its runs count.
+    named : sequence of MetricSettings
+        The metrics of predictions beside those that every run has.
+
+    Returns
+    -------
+    DataFrame
+        A row for each run and metric: fingerprint, metric (its column), source (the fingerprint of
+        the metric), value, and average_value at the mean of the run's last iterates.
+
+    Raises
+    ------
+    InputError
+        If a metric of the user ends with an error, or the data cannot be used.
+    MachineError
+        If the data cannot be had, or the folder cannot be written.
+    """
+    known = _read(folder / SCORES)
+    wanted = _list_wanted(runs, parts, named)
+    there = {*known.select("fingerprint", "metric", "source").iter_rows()}
+    missing: dict[str, _Wanted] = {}
+    for fingerprint, metrics in wanted.items():
+        lacking = tuple(
+            one
+            for one in metrics
+            if (fingerprint, one.column, fingerprint_metric(one.definition)) not in there
+        )
+        if lacking:
+            missing[fingerprint] = _Wanted(runs[fingerprint], fingerprint, lacking)
+    if missing:
+        found = pl.DataFrame([*_measure(missing, parts)], schema=SCHEMA, orient="row")
+        known = pl.concat([known, found]).unique(
+            ["fingerprint", "metric"], keep="last", maintain_order=True
+        )
+        write_file(folder / SCORES, known.write_parquet)
+    columns = [
+        (fingerprint, column)
+        for fingerprint, metrics in wanted.items()
+        for one in metrics
+        for column in (prefix + one.column for prefix in ROWS)
+    ]
+    counted = pl.DataFrame(
+        columns, schema={"fingerprint": pl.String, "metric": pl.String}, orient="row"
+    )
+    return counted.join(known, on=["fingerprint", "metric"], maintain_order="left")
+
+
+def _read(path: Path) -> pl.DataFrame:
+    """Read what was measured before; nothing where it is absent, damaged or of another version."""
+    try:
+        kept = pl.read_parquet(path, glob=False)
+    except (OSError, PolarsError):
+        return NO_SCORES
+    return kept if kept.schema == SCHEMA else NO_SCORES
+
+
+def _list_wanted(
+    runs: Mapping[str, Run],
+    parts: Mapping[Path, Sequence[str]],
+    named: Sequence[MetricSettings],
+) -> dict[str, list[MetricSettings]]:
+    """List for each run the metrics that its part does not hold as they are now."""
+    sources = {on_classes: fingerprint_defaults(on_classes) for on_classes in (False, True)}
+    wanted: dict[str, list[MetricSettings]] = {}
+    for path, fingerprints in parts.items():
+        table = pl.read_parquet(path, columns=["fingerprint", "metric_source"], glob=False)
+        measured = dict(table.iter_rows())
+        for fingerprint in fingerprints:
+            on_classes = has_classes(runs[fingerprint].arm.task)
+            is_old = measured[fingerprint] != sources[on_classes]
+            own = [one for one in named if one.definition.on_classes == on_classes]
+            metrics = [*(list_defaults(on_classes) if is_old else []), *own]
+            if metrics:
+                wanted[fingerprint] = metrics
+    return wanted
+
+
+def _measure(
+    missing: Mapping[str, _Wanted], parts: Mapping[Path, Sequence[str]]
+) -> Iterator[_Score]:
+    """Measure runs, those on the same rows together."""
+    groups: dict[Any, list[_Wanted]] = defaultdict(list)
+    for one in missing.values():
+        arm, recipe = one.run.arm, one.run.arm.recipe
+        validation = recipe.validation if isinstance(recipe, Recipe) else None
+        groups[arm.task, one.run.seed, validation, arm.features].append(one)
+    places = {one: path for path, here in parts.items() for one in here}
+    for (task, seed, validation, features), group in groups.items():
+        dataset = load_dataset(task, seed, validation, features)
+        split = split_parts(dataset, validation, seed)
+        by_place: dict[Path, dict[str, _Wanted]] = defaultdict(dict)
+        for one in group:
+            by_place[places[one.fingerprint]][one.fingerprint] = one
+        for path, here in by_place.items():
+            left = pl.scan_parquet(path, glob=False).select(LEFT)
+            rows = left.filter(pl.col("fingerprint").is_in([*here])).collect().to_dicts()
+            for prefix in [one for one in split if one in ROWS]:
+                yield from _measure_rows(here, rows, prefix, split[prefix], dataset)
+
+
+def _measure_rows(
+    wanted: Mapping[str, _Wanted],
+    rows: Sequence[Mapping[str, Any]],
+    prefix: str,
+    part: Part,
+    dataset: Dataset,
+) -> Iterator[_Score]:
+    """Measure what runs of one part's file predict of a part of the data."""
+    for row, told, mean in _tell(rows, prefix, part, dataset):
+        one = wanted[row["fingerprint"]]
+        values = score(one.metrics, part.y, told, prefix)
+        averages = {} if mean is None else score(one.metrics, part.y, mean, prefix)
+        for metric in one.metrics:
+            name, source = prefix + metric.column, fingerprint_metric(metric.definition)
+            yield one.fingerprint, name, source, values.get(name), averages.get(name)
+
+
+def _tell(
+    rows: Sequence[Mapping[str, Any]], prefix: str, part: Part, dataset: Dataset
+) -> Iterator[tuple[Mapping[str, Any], Told, Told | None]]:
+    """Tell what each run predicts of a part of the data, and what the mean of its iterates does."""
+    fields = ("parameter_values", "average_parameters")
+    parameters = [row[field] for row in rows for field in fields if row[field]]
+    outputs = iter(_predict(parameters, part, dataset))
+    for row in rows:
+        kept = zip(row["rows"], row["predicted_type"], row["predicted"], strict=True)
+        predicted = {name: np.frombuffer(one, form) for name, form, one in kept}.get(ROWS[prefix])
+        if not row["parameter_values"]:
+            assert predicted is not None, "a baseline leaves what it predicts"
+            yield row, _tell_baseline(predicted, row["probabilities"], dataset), None
+            continue
+        told = _tell_outputs(next(outputs), dataset, predicted)
+        mean = _tell_outputs(next(outputs), dataset) if row["average_parameters"] else None
+        yield row, told, mean
+
+
+def _predict(
+    parameters: Sequence[Sequence[Sequence[float]]], part: Part, dataset: Dataset
+) -> list[np.ndarray]:
+    """Predict the rows of a part by several parameters, in float64; features are read once."""
+    made = [tuple(np.array(one, np.float64) for one in both) for both in parameters]
+    shape = (-1, dataset.n_classes) if dataset.n_classes else (-1,)
+    blocks: list[list[np.ndarray]] = [[] for _ in made]
+    for first in range(0, len(part) if made else 0, BLOCK):
+        X = part.read(slice(first, first + BLOCK)).astype(np.float64) / dataset.divisor
+        for block, (W, b) in zip(blocks, made, strict=True):
+            block.append(X @ W.reshape(shape) + b)
+    return [np.concatenate(block) for block in blocks]
+
+
+def _tell_outputs(outputs: np.ndarray, dataset: Dataset, classes: np.ndarray | None = None) -> Told:
+    """Tell what outputs of parameters say; the classes are those that training predicted."""
+    if not dataset.n_classes:
+        return tell_numbers(outputs)
+    return tell_logits(outputs, None if classes is None else classes.astype(np.int64))
+
+
+def _tell_baseline(predicted: np.ndarray, kept: bytes | None, dataset: Dataset) -> Told:
+    shares = None
+    if kept is not None:
+        shares = np.frombuffer(kept, "<f4").reshape(-1, dataset.n_classes)
+    return tell_baseline(predicted, shares, dataset.n_classes > 0)
