@@ -320,7 +320,11 @@ def test_a_claim_without_a_match_says_what_differs():
 
 def test_errors_of_settings_arms_and_claims_come_together():
     told = errors_of(
-        change("steps = 5", "steps = 5, validation = 0.1", GRID.replace('"Grid"', "''"))
+        change(
+            "steps = 5",
+            "steps = 5, noise = { data = { scale = 0.1 } }",
+            GRID.replace('"Grid"', "''"),
+        )
         + change('on = "mse"', 'on = "loss"')
         + change('loss = "mae"', 'los = "mae"')
     )

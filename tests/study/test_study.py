@@ -293,6 +293,11 @@ def test_all_errors_at_once():
             'validation = 0.2\nstopping = { monitor = "validation_accuracy" }',
             "'validation_accuracy', but line has numbers as targets: use e.g. 'validation_mse'.",
         ),
+        (
+            'validation = 0.2\n[recipe.schedule]\nkind = "reduce_on_plateau"\n'
+            'monitor = "validation_accuracy"',
+            "recipe.schedule.monitor = 'validation_accuracy', but line has numbers as targets",
+        ),
         ("[vary]\nepochs = [5]", "either steps (full batch) or epochs"),
         ("[recipe.schedule]\nfloor = 1.0", "recipe.schedule has no kind: name one"),
         ("[recipe.noise.data]\nlow = 3.0", "low (3) must not be above high (2)"),

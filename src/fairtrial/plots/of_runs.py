@@ -183,7 +183,7 @@ def learning_rates(trial: Results, arms: Sequence[str] | None = None) -> Chart |
 def train_and_validation(
     trial: Results, metric: str = "accuracy", arms: Sequence[str] | None = None
 ) -> Chart:
-    """Draw a metric on the training and on the validation rows after each epoch (before each step).
+    """Draw a metric on the training and on the validation rows at each epoch or step.
 
     Parameters
     ----------

@@ -394,15 +394,7 @@ def _find_conflicts(
         yield _conflict("loss", f"{loss} {name} has classes: use 'cross_entropy'.")
     if not on_classes and recipe.loss.on_classes:
         yield _conflict("loss", f"{loss} the targets of {name} are numbers: use e.g. 'mse'.")
-    monitor = recipe.stopping.monitor if recipe.stopping else "loss"
-    metric = find_metric(monitor)
-    if isinstance(metric, Metric) and metric.on_classes != on_classes:
-        other = "'validation_accuracy'" if on_classes else "'validation_mse'"
-        yield _conflict(
-            "stopping.monitor",
-            f"recipe.stopping.monitor = {monitor!r}, but {name} "
-            f"{'has classes' if on_classes else 'has numbers as targets'}: use e.g. {other}.",
-        )
+    yield from _find_alien_monitors(recipe, name, on_classes)
     if on_classes and recipe.noise.on_targets:
         yield _conflict(
             "noise.data",
@@ -415,6 +407,20 @@ def _find_conflicts(
             f"recipe.noise.data.scale is for noise on the features of classes; the targets of "
             f"{name} are numbers: name every, low and high instead.",
         )
+
+
+def _find_alien_monitors(recipe: Recipe, name: str, on_classes: bool) -> Iterator[Complaint]:
+    """Yield a complaint where stopping or a schedule watches a metric of another sort of task."""
+    for place, one in [("stopping", recipe.stopping), *(("schedule", s) for s in recipe.schedules)]:
+        monitor = getattr(one, "monitor", "loss")
+        metric = find_metric(monitor)
+        if isinstance(metric, Metric) and metric.on_classes != on_classes:
+            other = "'validation_accuracy'" if on_classes else "'validation_mse'"
+            yield _conflict(
+                f"{place}.monitor",
+                f"recipe.{place}.monitor = {monitor!r}, but {name} "
+                f"{'has classes' if on_classes else 'has numbers as targets'}: use e.g. {other}.",
+            )
 
 
 def _conflict(name: str, text: str) -> Complaint:
