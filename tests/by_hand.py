@@ -1,7 +1,7 @@
 """The lab in plain NumPy float64, written from the textbooks: what the tests expect."""
 
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -10,12 +10,6 @@ from reference.injections import DATA, RATE, WEIGHTS
 from reference.losses import LOSSES
 from reference.optimizers import OPTIMIZERS, change
 from reference.schedules import find_factor
-
-
-def list_kinds(union: Any) -> list[str]:
-    """The kinds that a union of settings offers, where they are no family."""
-    members = get_args(get_args(union)[0])
-    return [get_args(member.model_fields["kind"].annotation)[0] for member in members]
 
 
 @dataclass

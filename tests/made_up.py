@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from fairtrial.study import Study
-from fairtrial.study.arms import Arm
+from fairtrial.study.arm import Arm
 
 LINE = {"kind": "line", "rows": 50, "test_rows": 20}
 

@@ -18,76 +18,55 @@ import sklearn.tree
 from pydantic import TypeAdapter
 
 import fairtrial as ft
-from by_hand import list_kinds
-from fairtrial.baselines import find_class, predict_test_rows
+from fairtrial.baselines import predict_test_rows
 from fairtrial.data.load import load_dataset
 from fairtrial.errors import InputError
+from fairtrial.kinds import baselines as kinds
+from fairtrial.kinds.estimators import find_class
 from fairtrial.running.plan import plan_stacks
 from fairtrial.study.baseline import Baseline
 from fairtrial.study.task import DigitsTask, LinearTask
 from made_up import make_study
+from reference.baselines import BASELINES
 
 DIGITS = load_dataset(DigitsTask(kind="digits"), 0)
 SOME_DIGITS = replace(DIGITS, X=DIGITS.X[:400], y=DIGITS.y[:400])
 PLANE = load_dataset(LinearTask(kind="linear", features=3, rows=200, test_rows=50), 1)
-CASES = {
-    "random_forest": (
-        {"trees": 20},
-        sklearn.ensemble.RandomForestClassifier(20, random_state=7),
-        sklearn.ensemble.RandomForestRegressor(20, random_state=7),
-    ),
-    "svm": ({"C": 2.0}, sklearn.svm.SVC(C=2.0), sklearn.svm.SVR(C=2.0)),
-    "linear_svm": (
-        {"C": 0.5},
-        sklearn.svm.LinearSVC(C=0.5, dual="auto", random_state=0),
-        sklearn.svm.LinearSVR(C=0.5, dual="auto", random_state=0),
-    ),
-    "linear_model": (
-        {"C": 0.1},
-        sklearn.linear_model.LogisticRegression(C=0.1, max_iter=1000),
-        sklearn.linear_model.Ridge(alpha=10.0),
-    ),
-    "nearest_neighbours": (
-        {"neighbours": 3},
-        sklearn.neighbors.KNeighborsClassifier(3),
-        sklearn.neighbors.KNeighborsRegressor(3),
-    ),
-}
 
 
 def make(kind):
-    return TypeAdapter(Baseline).validate_python({"kind": kind, **CASES[kind][0]})
+    return TypeAdapter(Baseline).validate_python({"kind": kind, **BASELINES[kind][0]})
 
 
 @pytest.fixture(autouse=True)
 def plain_scikit_learn(monkeypatch):
-    monkeypatch.setattr("fairtrial.baselines.PACKAGES", ("sklearn",))
+    monkeypatch.setattr("fairtrial.kinds.estimators.PACKAGES", ("sklearn",))
 
 
 def test_there_is_a_case_for_every_kind():
-    assert {*CASES, "sklearn"} == set(list_kinds(Baseline))
+    assert {*BASELINES, "sklearn", "python_object"} == {kind.name for kind in kinds.BASELINES}
 
 
-@pytest.mark.parametrize("kind", CASES)
+@pytest.mark.parametrize("kind", BASELINES)
 def test_classes_as_scikit_learn_tells_them(kind):
-    told, warnings = predict_test_rows(make(kind), SOME_DIGITS, 7)
+    told, _, warnings = predict_test_rows(make(kind), SOME_DIGITS, 7)
     X, test_X = (pixels.astype(np.float32) / 16 for pixels in (SOME_DIGITS.X, DIGITS.test_X))
-    expected = CASES[kind][1].fit(X, SOME_DIGITS.y).predict(test_X)
+    expected = BASELINES[kind][1].fit(X, SOME_DIGITS.y).predict(test_X)
     np.testing.assert_array_equal(told, expected)
     assert warnings == []
 
 
-@pytest.mark.parametrize("kind", CASES)
+@pytest.mark.parametrize("kind", BASELINES)
 def test_numbers_as_scikit_learn_tells_them(kind):
-    told, _ = predict_test_rows(make(kind), PLANE, 7)
-    expected = CASES[kind][2].fit(PLANE.X, PLANE.y).predict(PLANE.test_X)
+    told, *_ = predict_test_rows(make(kind), PLANE, 7)
+    expected = BASELINES[kind][2].fit(PLANE.X, PLANE.y).predict(PLANE.test_X)
     np.testing.assert_allclose(told, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_what_has_not_converged_is_said(monkeypatch):
     stubborn = sklearn.linear_model.LogisticRegression(max_iter=1)
     monkeypatch.setattr("fairtrial.baselines.make_model", lambda *settings: stubborn)
-    _, (sentence, *_) = predict_test_rows(make("linear_model"), SOME_DIGITS, 0)
+    *_, (sentence, *_others) = predict_test_rows(make("linear_model"), SOME_DIGITS, 0)
     assert "converge" in sentence
 
 
@@ -109,7 +88,7 @@ def test_fits_at_once_hear_no_warnings_of_each_other(monkeypatch):
         heard = [
             *pool.map(lambda s: predict_test_rows(make("linear_model"), SOME_DIGITS, s), (0, 1))
         ]
-    assert [bool(said) for _, said in heard] == [False, True]
+    assert [bool(said) for *_, said in heard] == [False, True]
     assert warnings.filters == before
 
 
@@ -129,16 +108,18 @@ def test_more_neighbours_than_rows_are_refused():
 def test_intels_extension_tells_much_the_same(monkeypatch):
     """Where it is installed; a forest's random numbers are its own."""
     pytest.importorskip("sklearnex")
-    monkeypatch.setattr("fairtrial.baselines.PACKAGES", ("sklearnex",))
+    monkeypatch.setattr("fairtrial.kinds.estimators.PACKAGES", ("sklearnex",))
     for kind in ("svm", "nearest_neighbours", "random_forest"):
-        told, _ = predict_test_rows(make(kind), DIGITS, 7)
+        told, *_ = predict_test_rows(make(kind), DIGITS, 7)
         X = DIGITS.X.astype(np.float32) / 16
-        expected = CASES[kind][1].fit(X, DIGITS.y).predict(DIGITS.test_X.astype(np.float32) / 16)
+        expected = (
+            BASELINES[kind][1].fit(X, DIGITS.y).predict(DIGITS.test_X.astype(np.float32) / 16)
+        )
         assert np.mean(told == expected) >= (0.85 if kind == "random_forest" else 0.99)
 
 
 def test_without_intels_extension_scikit_learn_serves(monkeypatch):
-    monkeypatch.setattr("fairtrial.baselines.PACKAGES", ("not_installed", "sklearn"))
+    monkeypatch.setattr("fairtrial.kinds.estimators.PACKAGES", ("not_installed", "sklearn"))
     assert find_class("svm", "SVC") is sklearn.svm.SVC
     with pytest.raises(ImportError, match=r"has no svm\.Nonsense"):
         find_class("svm", "Nonsense")

@@ -11,11 +11,12 @@ import sklearn.tree
 import fairtrial as ft
 from fairtrial.baselines import make_model
 from fairtrial.data.load import load_dataset
+from fairtrial.kinds.baselines import random_forest
+from fairtrial.kinds.baselines import sklearn as sklearn_model
+from fairtrial.kinds.estimators import find_estimator, list_estimators
 from fairtrial.results.fingerprint import fingerprint_arm
 from fairtrial.running.plan import plan_stacks
 from fairtrial.study import Study
-from fairtrial.study.baseline import RandomForest, SklearnModel
-from fairtrial.study.estimators import find_estimator, list_estimators
 from fairtrial.study.task import DigitsTask, LinearTask
 from made_up import LINE
 
@@ -29,11 +30,11 @@ ON_DIGITS = {
 
 @pytest.fixture(autouse=True)
 def plain_scikit_learn(monkeypatch):
-    monkeypatch.setattr("fairtrial.baselines.PACKAGES", ("sklearn",))
+    monkeypatch.setattr("fairtrial.kinds.estimators.PACKAGES", ("sklearn",))
 
 
 def name(estimator, **settings):
-    return SklearnModel(kind="sklearn", estimator=estimator, settings=settings)
+    return sklearn_model(estimator=estimator, settings=settings)
 
 
 def study_of(*models, **others):
@@ -100,7 +101,7 @@ def test_a_fit_is_shared_where_the_class_has_no_random_state_or_a_fixed_one():
 
 @pytest.mark.parametrize("seed", [0, 2**32 - 1, 2**32, 2**63 - 1])
 def test_any_seed_makes_a_random_state(seed):
-    for baseline in (name(TREE), RandomForest(kind="random_forest", trees=1)):
+    for baseline in (name(TREE), random_forest(trees=1)):
         model = make_model(baseline, 2, seed)
         assert model.random_state == seed % 2**32
         model.fit([[0.0], [1.0]], [0, 1])
@@ -242,7 +243,7 @@ def test_what_scikit_learn_refuses_names_the_arm(tmp_path):
 
 def test_predictions_of_another_shape_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "fairtrial.running.fit.predict_test_rows", lambda *given: (np.zeros((20, 2)), [])
+        "fairtrial.running.fit.predict_test_rows", lambda *given: (np.zeros((20, 2)), None, [])
     )
     with pytest.raises(
         ft.InputError, match=r"shape \(20, 2\), but there is one value for each of 20"

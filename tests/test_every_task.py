@@ -12,9 +12,7 @@ from sklearn.metrics import f1_score
 from sklearn.preprocessing import StandardScaler
 
 import fairtrial as ft
-from fairtrial.data.images import own_images
 from fairtrial.data.split import split_rows
-from fairtrial.data.tables import table
 from made_up import make_study
 
 PIXELS, CLASSES = load_digits(return_X_y=True)
@@ -59,7 +57,7 @@ def make_table(folder):
     task = {"kind": "table", "path": str(folder / "t.csv"), "target": "y"}
 
     def divide(seed):
-        train, test = split_rows(len(y), 0.2, seed, table.TEST_PURPOSE)
+        train, test = split_rows(len(y), 0.2, seed, "table.test")
         scaler = StandardScaler().fit(X[train])
         known, unknown = (scaler.transform(X[side]).astype(np.float32) for side in (train, test))
         return known, y[train], unknown, y[test]
@@ -73,7 +71,7 @@ def make_images(folder):
     flat = X.reshape(N, 64) / np.float32(255)
 
     def divide(seed):
-        train, test = split_rows(N, 0.2, seed, own_images.TEST_PURPOSE)
+        train, test = split_rows(N, 0.2, seed, "images.test")
         return flat[train], y[train], flat[test], y[test]
 
     return task, divide
@@ -88,7 +86,7 @@ def judged(request, tmp_path_factory):
     claims = [claim | {"on": "accuracy"} for claim in CLAIMS]
     study = make_study(claims, seeds=SEEDS, task=task, **STUDY)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fairtrial.baselines.PACKAGES", ("sklearn",))
+        patch.setattr("fairtrial.kinds.estimators.PACKAGES", ("sklearn",))
         verdicts = ft.run(study, folder / "out", verify=2).list_verdicts()
     return ft.Trial(folder / "out"), verdicts, divide
 

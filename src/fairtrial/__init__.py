@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         class_losses,
         class_metrics,
         corruptions,
+        datasets,
         inits,
         injections,
         losses,
@@ -27,8 +28,17 @@ if TYPE_CHECKING:
         noises,
         optimizers,
         schedules,
+        tasks,
     )
     from fairtrial.kinds.averages import average, ema, last_epoch, tail
+    from fairtrial.kinds.baselines import (
+        baseline,
+        linear_model,
+        linear_svm,
+        nearest_neighbours,
+        random_forest,
+        svm,
+    )
     from fairtrial.kinds.class_losses import (
         brier,
         class_loss,
@@ -39,9 +49,12 @@ if TYPE_CHECKING:
         squared_hinge,
     )
     from fairtrial.kinds.corruptions import input_noise, label_noise
+    from fairtrial.kinds.datasets import dataset
+    from fairtrial.kinds.features import features
     from fairtrial.kinds.inits import init
     from fairtrial.kinds.injections import injected
     from fairtrial.kinds.losses import huber, hybrid, loss, mae, mixture, mse
+    from fairtrial.kinds.maps import fourier, hog, patches, pixels
     from fairtrial.kinds.metrics import metric
     from fairtrial.kinds.noises import noise
     from fairtrial.kinds.optimizers import adam, adamw, newton, optimizer, rmsprop, sgd, sgdw
@@ -92,6 +105,14 @@ __version__ = "0.1.0"
 # the family's module, as in `fairtrial.inits.normal`. Metrics stand there alone.
 _KINDS = {
     "averages": ("average", "ema", "last_epoch", "tail"),
+    "baselines": (
+        "baseline",
+        "linear_model",
+        "linear_svm",
+        "nearest_neighbours",
+        "random_forest",
+        "svm",
+    ),
     "class_losses": (
         "brier",
         "class_loss",
@@ -103,10 +124,13 @@ _KINDS = {
     ),
     "class_metrics": (),
     "corruptions": ("input_noise", "label_noise"),
+    "datasets": ("dataset",),
+    "features": ("features",),
     "inits": ("init",),
     "injections": ("injected",),
     "losses": ("huber", "hybrid", "loss", "mae", "mixture", "mse"),
     "metrics": ("metric",),
+    "maps": ("fourier", "hog", "patches", "pixels"),
     "noises": ("noise",),
     "optimizers": ("adam", "adamw", "newton", "optimizer", "rmsprop", "sgd", "sgdw"),
     "plateaus": ("halve_on_plateau", "reduce_on_plateau", "stall_schedule"),
@@ -137,6 +161,7 @@ _KINDS = {
         "stairs",
         "warmup",
     ),
+    "tasks": (),
     "tensors": ("tf",),
 }
 _PLACES = {
@@ -156,16 +181,18 @@ _PLACES = {
 }
 __all__ = [
     "Claim", "FairtrialError", "InputError", "MachineError", "Recipe", "Study", "Trial", "adadelta",
-    "adagrad", "adam", "adamax", "adamw", "average", "averages", "barron", "brier", "cauchy",
-    "class_loss", "class_losses", "class_metrics", "connect", "corruptions", "cosine_restarts",
-    "cross_entropy", "ema", "epsilon_insensitive", "exponential", "focal",
-    "generalized_cross_entropy", "glorot_normal", "glorot_uniform", "halve_on_plateau", "he_normal",
-    "he_uniform", "hinge", "huber", "hybrid", "images", "init", "inits", "injected", "injections",
-    "input_noise", "inverse_time", "judge", "label_noise", "last_epoch", "lecun_normal", "lion",
-    "log_cosh", "loss", "losses", "mae", "metric", "metrics", "mixture", "mse", "nadam", "newton",
-    "noise", "noises", "one_cycle", "optimizer", "optimizers", "plots", "polynomial", "quantile",
-    "reduce_on_plateau", "rmsprop", "run", "schedule", "schedules", "sgd", "sgdw", "squared_hinge",
-    "stairs", "stall_schedule", "start_workers", "tail", "tf", "tukey", "warmup", "welsch",
+    "adagrad", "adam", "adamax", "adamw", "average", "averages", "barron", "baseline", "brier",
+    "cauchy", "class_loss", "class_losses", "class_metrics", "connect", "corruptions",
+    "cosine_restarts", "cross_entropy", "dataset", "datasets", "ema", "epsilon_insensitive",
+    "exponential", "features", "focal", "fourier", "generalized_cross_entropy", "glorot_normal",
+    "glorot_uniform", "halve_on_plateau", "he_normal", "he_uniform", "hinge", "hog", "huber",
+    "hybrid", "images", "init", "inits", "injected", "injections", "input_noise", "inverse_time",
+    "judge", "label_noise", "last_epoch", "lecun_normal", "linear_model", "linear_svm", "lion",
+    "log_cosh", "loss", "losses", "mae", "metric", "metrics", "mixture", "mse", "nadam",
+    "nearest_neighbours", "newton", "noise", "noises", "one_cycle", "optimizer", "optimizers",
+    "patches", "pixels", "plots", "polynomial", "quantile", "random_forest", "reduce_on_plateau",
+    "rmsprop", "run", "schedule", "schedules", "sgd", "sgdw", "squared_hinge", "stairs",
+    "stall_schedule", "start_workers", "svm", "tail", "tasks", "tf", "tukey", "warmup", "welsch",
 ]  # fmt: skip
 
 
@@ -174,7 +201,7 @@ def __getattr__(name: str) -> Any:
 
     if name == "plots":
         return import_module("fairtrial.plots")
-    if name in _KINDS and name != "tensors":
+    if name in _KINDS and name not in ("baselines", "features", "maps", "tensors"):
         return import_module(f"fairtrial.kinds.{name}")
     if name not in _PLACES:
         raise AttributeError(f"module 'fairtrial' has no attribute {name!r}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import warnings
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -12,17 +11,16 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.errors import InputError
-from fairtrial.study.baseline import BaselineSettings
+from fairtrial.kinds.baselines import BaselineSettings
+from fairtrial.kinds.estimators import set_random_state
 
-# scikit-learn-intelex fits the same models, faster.
-PACKAGES = ("sklearnex", "sklearn")
-_watching, _importing = threading.Lock(), threading.Lock()
+_watching = threading.Lock()
 # It warns that it takes all processors.
 warnings.filterwarnings("ignore", message="'Threading' parallel backend is not supported")
 
 
 def make_model(baseline: BaselineSettings, n_classes: int, seed: int) -> Any:
-    """Make scikit-learn's model of a baseline, with its defaults for what is not set.
+    """Make the estimator of a baseline, with the seed where it depends on chance.
 
     Parameters
     ----------
@@ -38,22 +36,10 @@ def make_model(baseline: BaselineSettings, n_classes: int, seed: int) -> Any:
     estimator
         Not fitted yet.
     """
-    settings = baseline.list_parameters(n_classes > 0)
+    model = baseline.make_estimator(n_classes > 0)
     if baseline.is_random:
-        settings["random_state"] = seed % 2**32  # scikit-learn takes no larger ones.
-    module, _, name = baseline.name_estimator(n_classes > 0).rpartition(".")
-    return find_class(module, name)(**settings)
-
-
-def find_class(module: str, name: str) -> Any:
-    """Find a model in the first of the packages that has it."""
-    with _importing:  # Two threads that import parts of one package may wait for each other.
-        for package in PACKAGES:
-            try:
-                return getattr(import_module(f"{package}.{module}"), name)
-            except (ImportError, AttributeError):
-                continue
-    raise ImportError(f"scikit-learn has no {module}.{name}")
+        set_random_state(model, seed)
+    return model
 
 
 def predict_test_rows(
@@ -105,7 +91,8 @@ def _predict(model: Any, X: np.ndarray, n_classes: int) -> tuple[np.ndarray, np.
     if not n_classes or not hasattr(model, "predict_proba"):
         return told, None
     shares = np.zeros((len(X), n_classes), np.float32)
-    shares[:, model.classes_.astype(int)] = model.predict_proba(X)  # Those that it has seen.
+    seen = getattr(model, "classes_", np.arange(n_classes))
+    shares[:, np.asarray(seen, int)] = model.predict_proba(X)
     return told, shares
 
 

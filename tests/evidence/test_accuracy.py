@@ -5,10 +5,11 @@ import polars as pl
 import pytest
 from scipy.stats import binomtest, norm
 
+from by_hand import recipe
 from fairtrial.errors import InputError
 from fairtrial.evidence.accuracy import measure_accuracies
-from fairtrial.study import Arm
-from fairtrial.study.baseline import RandomForest, Svm
+from fairtrial.kinds.baselines import random_forest, svm
+from fairtrial.study.arm import Arm, BaselineArm
 from fairtrial.study.task import DigitsTask, ImagesTask
 
 TASK = DigitsTask(kind="digits")
@@ -20,9 +21,11 @@ class Made:
 
     folder = "made up"
 
-    def __init__(self, arms, recipes=None, task=TASK):
-        recipes = dict.fromkeys(arms) | (recipes or {})
-        self.arms = {name: Arm(name, task, recipe) for name, recipe in recipes.items()}
+    def __init__(self, arms, models=None, task=TASK):
+        self.arms = {name: Arm(name, task, recipe()) for name in arms}
+        self.arms |= {
+            name: BaselineArm(name, task, baseline=model) for name, model in (models or {}).items()
+        }
         rows = [
             (f"{arm} #{seed}", arm, seed, 2.0 + seed, np.packbits(right).tobytes(), len(right))
             for arm, runs in arms.items()
@@ -44,13 +47,13 @@ def test_mean_and_interval_of_one_seed_are_those_of_a_share():
 
 def test_what_all_seeds_share_took_all_their_time():
     right = [[True, False]] * 3
-    recipes = {"svm": Svm(kind="svm"), "forest": RandomForest(kind="random_forest")}
-    found = measure_accuracies(Made({"svm": right, "forest": right}, recipes))
+    models = {"svm": svm(), "forest": random_forest()}
+    found = measure_accuracies(Made({"svm": right, "forest": right}, models))
     assert dict(found.select("arm", "seconds").iter_rows()) == {"svm": 9.0, "forest": 3.0}
 
 
 def test_where_seeds_split_anew_each_took_its_own_time():
-    found = measure_accuracies(Made({"svm": [[True, False]] * 3}, {"svm": Svm(kind="svm")}, IMAGES))
+    found = measure_accuracies(Made({"svm": [[True, False]] * 3}, {"svm": svm()}, IMAGES))
     assert found["seconds"].item() == 3.0
 
 

@@ -5,7 +5,7 @@ import json
 import polars as pl
 import pytest
 
-from fairtrial.data.load import load_images_once
+from fairtrial.data.images.sets import load_images_once
 from fairtrial.errors import MachineError
 from fairtrial.evidence.judge import find_undecidable
 from fairtrial.lab import run as lab_module

@@ -19,7 +19,6 @@ from fairtrial.lab.statements import (
 )
 from fairtrial.study import Study
 from fairtrial.study.matching import match_arms
-from fairtrial.study.task import has_classes
 from small_lab import name_claims
 
 STUDIES = (*DECIDING, "grid", "features")
@@ -94,7 +93,7 @@ def test_a_metric_has_one_margin_over_all_studies(shipped):
     for study in shipped.values():
         for claim in study.claims:
             # Of the parameter error or of the test accuracy: other units, so another margin.
-            unit = has_classes(study.task) if claim.on.endswith("_fluctuation") else ""
+            unit = study.task.has_classes if claim.on.endswith("_fluctuation") else ""
             margins[claim.on, unit].add(claim.margin)
     assert all(len(found) == 1 and min(found) > 0 for found in margins.values()), margins
 

@@ -6,10 +6,13 @@ from fairtrial.kinds import losses, metrics, optimizers, schedules
 from fairtrial.kinds.kind import FAMILIES
 from fairtrial.laws import LAWS, find_breaches
 from reference import averages, corruptions, inits, injections, noises
+from reference.baselines import BASELINES
+from reference.features import FEATURES
 from reference.losses import CLASS_LOSSES, LOSSES
 from reference.metrics import METRICS
 from reference.optimizers import OPTIMIZERS
 from reference.schedules import FACTORS
+from reference.tasks import TASKS
 
 KINDS = [kind for family in FAMILIES.values() for kind in family]
 NAMES = [f"{kind.family.name} {kind.name}" for kind in KINDS]
@@ -26,6 +29,10 @@ REFERENCES = {
     "weight_noise": injections.WEIGHTS,
     "rate_noise": injections.RATE,
     "metric": METRICS,
+    "task": TASKS,
+    "features": FEATURES,
+    # By name or object: beside scikit-learn in tests/test_baselines_by_name.py.
+    "baseline": {**BASELINES, "sklearn": None, "python_object": None},
 }
 
 

@@ -75,9 +75,10 @@ def comment(path):
 @pytest.mark.parametrize(
     "changed",
     [
-        "training/step.py", "data/synthetic/line.py", "data/tables/columns.py", "randomness.py",
+        "training/step.py", "kinds/tasks.py", "data/tables/columns.py", "randomness.py",
         "data/features/patches.py", "data/images/own_images.py", "optimum/softmax.py",
-        "results/scoring.py", "running/fit.py", "baselines.py", "study/baseline.py",
+        "results/scoring.py", "running/fit.py", "baselines.py", "kinds/baselines.py",
+        "data/sources.py", "kinds/maps.py", "kinds/estimators.py",
     ],
 )  # fmt: skip
 def test_code_that_can_change_a_number_counts(changed, copy):

@@ -9,7 +9,6 @@ from sklearn.metrics import log_loss
 
 from by_hand import descend
 from fairtrial.data.split import split_rows
-from fairtrial.data.tables.table import TEST_PURPOSE
 from fairtrial.results.store import CURVES, PARAMETERS, RUNS
 from fairtrial.running.execute import run_study
 from fairtrial.running.plan import plan_stacks
@@ -72,7 +71,7 @@ def plane(tmp_path_factory):
 
 def cut(X, y, seed, test, validation=None):
     """Training rows, and all others, standardised by the rows that training sees."""
-    train, held_out = split_rows(len(y), test, seed, TEST_PURPOSE)
+    train, held_out = split_rows(len(y), test, seed, "table.test")
     seen, validated = (train[rows] for rows in split_rows(len(train), validation, seed))
     X = (X - X[seen].mean(0)) / X[seen].std(0)
     return [(X[rows], y[rows]) for rows in (seen, validated, held_out)]
@@ -99,7 +98,7 @@ def test_mse_ends_at_least_squares(plane):
     _, folder, X, y = plane
     rows = pl.read_parquet(folder / RUNS).filter(pl.col("arm") == "losses · mse")
     for row in rows.to_dicts():
-        train, test = split_rows(80, 0.25, row["seed"], TEST_PURPOSE)
+        train, test = split_rows(80, 0.25, row["seed"], "table.test")
         ones = np.column_stack([X, np.ones(80)])
         best = np.linalg.lstsq(ones[train], y[train])[0]
         assert row["mse"] == pytest.approx(np.mean((y[test] - ones[test] @ best) ** 2), rel=1e-3)

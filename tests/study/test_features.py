@@ -11,7 +11,6 @@ from fairtrial.study.features import (
     Features,
     HogFeatures,
     PatchFeatures,
-    count_features,
 )
 from fairtrial.study.matching import match_arms
 
@@ -139,6 +138,6 @@ def test_what_can_be(base, features):
 
 def test_counts():
     """28 / 4 = 7 cells a side make 6 blocks; patches answer with both signs."""
-    assert count_features(HogFeatures(kind="hog"), 784) == 6**2 * 2**2 * 9
-    assert count_features(PatchFeatures(kind="patches"), 784) == 2 * 400 * 4**2
-    assert count_features(AS_THEY_COME, 784) == 784
+    assert HogFeatures(kind="hog").count_features(784) == 6**2 * 2**2 * 9
+    assert PatchFeatures(kind="patches").count_features(784) == 2 * 400 * 4**2
+    assert AS_THEY_COME.count_features(784) == 784

@@ -3,24 +3,10 @@
 import pytest
 from pydantic import ValidationError
 
-from by_hand import list_kinds, recipe
-from fairtrial.data.features import FITS
+from by_hand import recipe
 from fairtrial.errors import InputError
 from fairtrial.kinds import inits, losses, optimizers
-from fairtrial.study import recipe as recipes
 from fairtrial.study import task as tasks
-
-
-@pytest.mark.parametrize(
-    ("union", "known"),
-    [
-        (recipes.Features, set(FITS)),
-        (tasks.Task, {"line", "linear", "fashion_mnist", "digits", "table", "images"}),
-    ],
-)
-def test_every_kind_is_known_to_training(union, known):
-    assert set(list_kinds(union)) == known
-
 
 # Settings of a recipe that are just allowed, and just not.
 ALLOWED = [
@@ -140,7 +126,7 @@ def test_which_tasks_have_classes():
         tasks.TableTask.model_validate(TABLE | {"problem": problem})
         for problem in ("regression", "classification")
     ]
-    assert [tasks.has_classes(task) for task in listed] == [False, False, True, True, False, True]
+    assert [task.has_classes for task in listed] == [False, False, True, True, False, True]
 
 
 def test_a_bare_kind_has_its_defaults():

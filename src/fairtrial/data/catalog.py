@@ -2,20 +2,21 @@
 
 import difflib
 import importlib.util
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from fairtrial.data.images.fetch import Note, fill_folder, find_files, log_notice, obtain_files
 from fairtrial.errors import InputError, MachineError
+from fairtrial.kinds import tasks  # noqa: F401 - registers them
+from fairtrial.kinds.datasets import TASKS, DataSet
 
 NOT_FETCHED = "not fetched"
 
 
-@dataclass(frozen=True)
-class DataSet:
+class Entry(NamedTuple):
     """An entry in the list of data sets.
 
-    Parameters
+    Attributes
     ----------
     name : str
         The name in study files.
@@ -34,33 +35,20 @@ class DataSet:
     n_train_rows: int
     n_test_rows: int
     licence: str
-    found: str = NOT_FETCHED
+    found: str
 
 
-_DATASETS = (
-    DataSet(
-        "fashion_mnist",
-        "articles of clothing, 28 x 28 grey pixels, 10 classes",
-        60_000,
-        10_000,
-        "MIT, Zalando SE",
-    ),
-    DataSet(
-        "digits",
-        "handwritten digits, 8 x 8 grey pixels, 10 classes, inside scikit-learn",
-        1_437,
-        360,
-        "CC BY 4.0, UCI Machine Learning Repository (Alpaydin and Kaynak)",
-    ),
-)
+def _list_kinds() -> list[DataSet[...]]:
+    """List the data sets that fairtrial brings, as they say under what licence."""
+    return [kind for kind in TASKS if kind.licence]  # pyright: ignore[reportAttributeAccessIssue, reportReturnType]
 
 
-def list_datasets() -> list[DataSet]:
+def list_datasets() -> list[Entry]:
     """List the data sets and their places, without network access.
 
     Returns
     -------
-    list of DataSet
+    list of Entry
 
     Raises
     ------
@@ -68,15 +56,15 @@ def list_datasets() -> list[DataSet]:
         If `FAIRTRIAL_DATA` names a folder that cannot be used.
     """
     return [
-        DataSet(
-            known.name,
-            known.what,
-            known.n_train_rows,
-            known.n_test_rows,
-            known.licence,
-            str(find(known.name) or NOT_FETCHED),
+        Entry(
+            name=kind.name,
+            what=kind.description.rstrip("."),
+            n_train_rows=kind.shape[0],
+            n_test_rows=kind.shape[1],
+            licence=kind.licence,
+            found=str(find(kind.name) or NOT_FETCHED),
         )
-        for known in _DATASETS
+        for kind in _list_kinds()
     ]
 
 
@@ -92,7 +80,7 @@ def check_name(name: str) -> None:
     InputError
         If there is none; the message has all names and the nearest one.
     """
-    names = [known.name for known in _DATASETS]
+    names = [kind.name for kind in _list_kinds()]
     if name in names:
         return
     nearest = difflib.get_close_matches(str(name), names, n=1)

@@ -9,24 +9,22 @@ import numpy as np
 from fairtrial.data.dataset import Dataset
 from fairtrial.kinds.corruptions import InputNoiseSettings
 from fairtrial.randomness import make_stream
-from fairtrial.study.task_noise import TaskNoise
+from fairtrial.study.task import AnyTask
 
 CHUNK = 4096  # Rows of images that get their noise at a time.
 
 
-def add_noise(task: TaskNoise, dataset: Dataset, seed: int, has_images: bool) -> Dataset:
+def add_noise(task: AnyTask, dataset: Dataset, seed: int) -> Dataset:
     """Put the noise of a task on the training rows, validation rows too.
 
     Parameters
     ----------
-    task : TaskNoise
+    task : AnyTask
         The task.
     dataset : Dataset
         Its rows, clean.
     seed : int
         The run's seed: the draws do not depend on the recipe.
-    has_images : bool
-        Whether features are pixels: they stay within their range, and whole numbers stay whole.
 
     Returns
     -------
@@ -36,7 +34,7 @@ def add_noise(task: TaskNoise, dataset: Dataset, seed: int, has_images: bool) ->
     X, y = dataset.X, dataset.y
     if task.input_noise is not None:
         stream = make_stream(seed, "task.input_noise")
-        if has_images:
+        if task.has_images:  # Pixels stay in their range, and whole numbers stay whole.
             X = _blur(task.input_noise, stream, X, dataset.divisor)
         else:
             X = task.input_noise.draw(stream, X.astype(np.float64)).astype(X.dtype)

@@ -135,7 +135,7 @@ def is_same_computation(pairs: Pairs, trial: Results) -> bool:
         or "better_against" in pairs.table.columns
     ):
         return False  # Two effects of different arms may be equal by chance.
-    if all(one.task == other.task and one.recipe == other.recipe for one, other in pairs.arms):
+    if all(one.task == other.task and one.model == other.model for one, other in pairs.arms):
         return True
     named = [
         tuple(f"{row[side]} #{row['seed']}" for side in ("better", "than"))

@@ -28,7 +28,7 @@ from fairtrial.evidence.reach import Reach, find_reach
 from fairtrial.evidence.statistics.crossing import NO_MARKS, Marks, index_marks, subtract_rows
 from fairtrial.kinds.metrics import take_metric
 from fairtrial.results.scoring import keep_objective
-from fairtrial.study.arms import Arm, Run
+from fairtrial.study.arm import Arm, Run
 from fairtrial.study.claims import Claim
 from fairtrial.study.recipe import Recipe
 
@@ -187,7 +187,7 @@ def _find_obstacle(claim: Claim, pairs: Pairs) -> Cause | None:
     if not take_metric(claim.on).of_the_end:
         reason = f"{claim.on} is about the training, not about its end, so it has no parts."
         return Cause({}, (Lack.METRIC,), (reason,))
-    if not all(isinstance(arm.recipe, Recipe) for pair in pairs.arms for arm in pair):
+    if not all(arm.is_trained for pair in pairs.arms for arm in pair):
         reason = "scikit-learn fits the baseline, so no part of the difference is unfinished."
         return Cause({}, (Lack.RECIPE,), (reason,))
     if pairs.n_diverged:

@@ -18,7 +18,7 @@ from fairtrial.files import write_file
 from fairtrial.kinds.metrics import MetricSettings, read_metric
 from fairtrial.results.fingerprint import fingerprint_arm, fingerprint_metric, fingerprint_run
 from fairtrial.results.scoring import Scorer, keep_objective, score_sparsity
-from fairtrial.study.arms import Arm
+from fairtrial.study.arm import Arm
 from fairtrial.study.metrics import list_defaults
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask

@@ -11,10 +11,9 @@ import polars as pl
 
 from fairtrial.kinds.metrics import Metric, take_metric
 from fairtrial.kinds.run_metrics import TIME
-from fairtrial.study.arms import Arm
+from fairtrial.study.arm import Arm
 from fairtrial.study.claims import Claim
 from fairtrial.study.matching import match_claim
-from fairtrial.study.recipe import Recipe
 
 SIDES, WITHOUT = ("better", "than"), ("better_against", "than_against")
 
@@ -163,7 +162,7 @@ def can_train_on(pairs: Pairs) -> bool:
     They are trained full batch, and no noise moves them for ever.
     """
     return all(
-        isinstance(arm.recipe, Recipe)
+        arm.is_trained
         and arm.recipe.steps is not None
         and not (arm.recipe.noise.weights or arm.recipe.noise.data)
         for pair in pairs.arms

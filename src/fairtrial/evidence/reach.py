@@ -10,7 +10,7 @@ from fairtrial.data.load import measure_data
 from fairtrial.data.split import count_kept
 from fairtrial.evidence.optima import Minimum
 from fairtrial.parameters import draw_init
-from fairtrial.study.arms import Arm
+from fairtrial.study.arm import Arm
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,8 @@ from fairtrial.evidence.pairs import Pairs
 from fairtrial.evidence.wording import name_sides
 from fairtrial.kinds.metrics import HELD_OUT, Metric, take_metric
 from fairtrial.settings.complaints import write_setting
-from fairtrial.study.arms import Arm
+from fairtrial.study.arm import Arm
 from fairtrial.study.claims import Claim
-from fairtrial.study.recipe import Recipe
 
 RATE = "optimizer.learning_rate"
 Settings = dict[str, Any]
@@ -188,7 +187,7 @@ def _list_tuned(pairs: Pairs, arms: Iterable[Arm]) -> set[str]:
         for name in one.settings.keys() & other.settings.keys()
         if one.settings[name] != other.settings[name]
     }
-    names = {name for arm in arms if isinstance(arm.recipe, Recipe) for name in arm.settings}
+    names = {name for arm in arms if arm.is_trained for name in arm.settings}
     return {
         name
         for name in names - compared

@@ -2,12 +2,16 @@
 
 from fairtrial.kinds import (
     averages,
+    baselines,
     class_losses,
     class_metrics,
     corruptions,
+    datasets,
+    features,
     inits,
     injections,
     losses,
+    maps,
     metrics,
     noises,
     optimizers,
@@ -16,10 +20,11 @@ from fairtrial.kinds import (
     scaled_inits,
     scaled_optimizers,
     schedules,
+    tasks,
 )
 
 __all__ = [
-    "averages", "class_losses", "class_metrics", "corruptions", "inits", "injections", "losses",
-    "metrics", "noises", "optimizers", "plateaus", "robust_losses", "scaled_inits",
-    "scaled_optimizers", "schedules",
+    "averages", "baselines", "class_losses", "class_metrics", "corruptions", "datasets", "features",
+    "inits", "injections", "losses", "maps", "metrics", "noises", "optimizers", "plateaus",
+    "robust_losses", "scaled_inits", "scaled_optimizers", "schedules", "tasks",
 ]  # fmt: skip

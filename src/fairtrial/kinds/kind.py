@@ -81,6 +81,9 @@ class Kind(Generic[P]):
             if not isinstance(value := getattr(self, fact), str):
                 raise refuse(self.function, f"its {fact} = {value!r} must be text in quotes")
         given = read_fields(self.function, self.data)
+        if taken := [name for name in given if hasattr(self.family.base, name)]:
+            reason = f"its setting {taken[0]} has the name of something that all settings have"
+            raise refuse(self.function, f"{reason}: rename it")
         known = {**self.add_fields(), **given}
         derived: dict[str, Any] = {
             "label": self.label or self.name.replace("_", " "),

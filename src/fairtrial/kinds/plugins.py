@@ -167,8 +167,8 @@ def _explain(error: BaseException, plugin: Plugin) -> str:
     return f"{plugin.path}, line {line}: {reason}."
 
 
-def explain_failure(error: Exception, kinds: Sequence[Kind[...]]) -> str:
-    """Say what went wrong while kinds from outside were trained, with the line where that is known.
+def explain_failure(error: Exception, kinds: Sequence[Kind[...]], what: str = "training") -> str:
+    """Say what went wrong in kinds from outside, with the line where that is known.
 
     TensorFlow puts the lines and the error of a traced function into the text of its own error.
     """
@@ -186,7 +186,7 @@ def explain_failure(error: Exception, kinds: Sequence[Kind[...]]) -> str:
     own = [f"{file}, line {line}" for file, line in lines if file in files]
     names = ", ".join(kind.name for kind in kinds)
     place = own[-1] if own else f"{names} in {', '.join(files)}"
-    return f"{place}: training ends with {reason}. `fairtrial check FILE` checks a file of kinds."
+    return f"{place}: {what} ends with {reason}. `fairtrial check FILE` checks a file of kinds."
 
 
 def list_kinds(plugins: Iterable[Plugin]) -> list[Kind[...]]:

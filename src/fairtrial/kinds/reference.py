@@ -24,7 +24,11 @@ TITLES = {
     "label_noise": "Noise on the labels of training rows",
     "data_noise": "Noise injected in targets or features",
     "weight_noise": "Noise injected in weights",
-    "rate_noise": "Noise injected in the learning rate", "metric": "Metrics of predictions",
+    "rate_noise": "Noise injected in the learning rate",
+    "task": "Data sets",
+    "features": "Features",
+    "baseline": "Baselines",
+    "metric": "Metrics of predictions",
 }  # fmt: skip
 
 
@@ -46,7 +50,8 @@ def _list_run_metrics() -> Iterator[str]:
 
 def list_names(family: str) -> str:
     """Write the names of a family's kinds, as the starter file has them: `a | b`."""
-    return " | ".join(kind.name for kind in FAMILIES[family])
+    kinds = (kind for kind in FAMILIES[family] if getattr(kind, "in_files", True))
+    return " | ".join(kind.name for kind in kinds)
 
 
 def _list(family: Family) -> Iterator[str]:
@@ -65,7 +70,9 @@ def _list(family: Family) -> Iterator[str]:
 
 def _list_settings(kind: Kind[...]) -> str:
     return ", ".join(
-        f"`{name}`" if one.default in (None, PydanticUndefined) else f"`{name}` ({one.default})"
+        f"`{name}`"
+        if one.default in (None, PydanticUndefined)
+        else f"`{name}` ({getattr(one.default, 'kind', one.default)})"
         for name, one in kind.settings.model_fields.items()
         if name != "kind"
     )

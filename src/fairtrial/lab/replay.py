@@ -13,12 +13,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from fairtrial.kinds.noises import NOISES
+from fairtrial.kinds.tasks import line
 from fairtrial.settings.base import Settings
 from fairtrial.settings.complaints import check
 from fairtrial.settings.document import parse_toml, read_text
 from fairtrial.study.arms import find_conflicts
 from fairtrial.study.recipe import Recipe
-from fairtrial.study.task import LineTask, Task
+from fairtrial.study.task import Task
 
 NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
 # Enough for the digits of the largest float and for the most decimals that NUMBER allows.
@@ -40,7 +41,7 @@ class ReportedRun(Settings):
     @field_validator("task")
     @classmethod
     def _check_task(cls, task: Any) -> Any:
-        if not isinstance(task, LineTask):
+        if task.definition is not line:
             raise ValueError(f"{task.kind!r} cannot be replayed: only a line can")
         return task
 
@@ -65,8 +66,8 @@ class ReportedRun(Settings):
         conflicts = [each.text.rstrip(".") for each in find_conflicts(self.task, self.recipe)]
         if conflicts:
             raise ValueError("; ".join(conflicts))
-        noise = self.task.noise if isinstance(self.task, LineTask) else None
-        if self.draws == "tensorflow" and noise and not noise.is_replayed:
+        noise = self.task.noise
+        if self.draws == "tensorflow" and not noise.is_replayed:
             known = ", ".join(kind.name for kind in NOISES if kind().is_replayed)
             raise ValueError(
                 f"task.noise = {noise.kind!r} cannot be drawn from TensorFlow's generator: use one "
@@ -143,7 +144,6 @@ def _train(run: ReportedRun) -> Callable[[str], float | None]:
     from fairtrial.lab.stateful import StatefulDraws, draw_line
     from fairtrial.training import graph
 
-    assert isinstance(run.task, LineTask)
     if run.draws == "tensorflow":
         dataset, start = draw_line(run.task, run.recipe.init, run.seed)
         trace = graph.train(run.recipe, dataset, run.seed, start, StatefulDraws())

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from fairtrial.data.load import load_images_once
+from fairtrial.data.images.sets import load_images_once
 from fairtrial.errors import MachineError
 from fairtrial.evidence.accuracy import measure_accuracies
 from fairtrial.evidence.case import count_seeds_for

@@ -13,15 +13,15 @@ import tensorflow as tf
 from fairtrial.data.dataset import Dataset
 from fairtrial.kinds.inits import InitSettings
 from fairtrial.parameters import Parameters
-from fairtrial.study.task import LineTask
+from fairtrial.study.task import AnyTask
 
 
-def draw_line(task: LineTask, init: InitSettings, seed: int) -> tuple[Dataset, Parameters]:
+def draw_line(task: AnyTask, init: InitSettings, seed: int) -> tuple[Dataset, Parameters]:
     """Seed the generator and draw a line's rows and the start, in the report's order.
 
     Parameters
     ----------
-    task : LineTask
+    task : AnyTask
         Its noise is of a kind that the report drew.
     init : InitSettings
         Of a kind that the report drew too.

@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fairtrial.kinds.kind import Kind
-from fairtrial.laws import draws, injections, losses, metrics, rates, updates
+from fairtrial.laws import (
+    baselines,
+    datasets,
+    draws,
+    features,
+    injections,
+    losses,
+    metrics,
+    rates,
+    updates,
+)
 
 # The laws of each family, by its name.
 LAWS: dict[str, Callable[[Any], Iterator[str]]] = {
@@ -22,6 +32,9 @@ LAWS: dict[str, Callable[[Any], Iterator[str]]] = {
     "weight_noise": injections.find_breaches,
     "rate_noise": injections.find_breaches,
     "metric": metrics.find_breaches,
+    "task": datasets.find_breaches,
+    "baseline": baselines.find_breaches,
+    "features": features.find_breaches,
 }
 
 

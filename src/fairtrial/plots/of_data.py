@@ -17,7 +17,7 @@ from fairtrial.plots.summaries import (
     list_weights,
 )
 from fairtrial.results.results import Results
-from fairtrial.study.task import AnyTask, LinearTask, LineTask
+from fairtrial.study.task import AnyTask
 
 N_DOTS = 250
 """Rows of data in a panel."""
@@ -33,7 +33,7 @@ def list_tasks(trial: Results) -> dict[AnyTask, tuple[str, str]]:
 
 
 def _name_task(task: AnyTask) -> str:
-    if not isinstance(task, LineTask | LinearTask):
+    if not task.has_noise:
         return task.kind
     given = task.noise.model_dump(exclude={"kind"}).items()
     settings = [f"{name.replace('_', ' ')} {value:g}" for name, value in given]
@@ -58,11 +58,7 @@ def noise(trial: Results, seed: int | None = None) -> Chart | None:
     seed = trial.study.list_seeds()[0] if seed is None else seed
     bars, lines, seen = [], [], set()
     for task, (name, arm) in list_tasks(trial).items():
-        if (
-            not isinstance(task, LineTask | LinearTask)
-            or name in seen
-            or not getattr(task.noise, "scale", 1.0)
-        ):
+        if not task.has_noise or name in seen or not getattr(task.noise, "scale", 1.0):
             continue
         seen.add(name)
         data = load_rows(trial, arm, seed)

@@ -24,7 +24,6 @@ from fairtrial.plots.rows import (
 )
 from fairtrial.plots.summaries import list_unique
 from fairtrial.results.results import Results
-from fairtrial.study.task import has_images
 
 N_SHOWN = 9
 """Images with their predictions, in a square grid."""
@@ -79,7 +78,7 @@ def _choose_arm(trial: Results, arm: str | None) -> str:
 
 def _load_images(trial: Results, arm: str, seed: int) -> Dataset:
     data = load_rows(trial, arm, seed)
-    if not has_images(find_arm(trial, arm).task) or not is_square(data.X.shape[1]):
+    if not find_arm(trial, arm).task.has_images or not is_square(data.X.shape[1]):
         raise InputError(f"The rows of {arm!r} are not square images with classes.")
     return data
 
@@ -102,7 +101,7 @@ def list_image_arms(trial: Results) -> list[str]:
     return [
         arm
         for arm, task in tasks.items()
-        if has_images(task) and is_square(measure_data(task).n_features)
+        if task.has_images and is_square(measure_data(task).n_features)
     ]
 
 

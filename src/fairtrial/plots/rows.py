@@ -15,7 +15,6 @@ from fairtrial.errors import InputError
 from fairtrial.results.results import Results
 from fairtrial.study import Arm
 from fairtrial.study.features import AS_THEY_COME
-from fairtrial.study.recipe import Recipe
 
 
 class Model(NamedTuple):
@@ -61,7 +60,7 @@ def load_rows(trial: Results, arm: str, seed: int) -> Dataset:
     found = find_arm(trial, arm)
     trial.refuse_changed_data(found)
     fitted: tuple[Any, ...] = (None, AS_THEY_COME)
-    if isinstance(found.recipe, Recipe):
+    if found.is_trained:
         fitted = found.recipe.validation, found.recipe.features
     # A file that has changed is the same task with other rows.
     version = fingerprint_data(found.task)
@@ -70,13 +69,13 @@ def load_rows(trial: Results, arm: str, seed: int) -> Dataset:
 
 def has_plain_pixels(trial: Results, arm: str) -> bool:
     """Say whether an arm trains on unmapped pixels, so that its weights are images."""
-    recipe = find_arm(trial, arm).recipe
-    return isinstance(recipe, Recipe) and recipe.features == AS_THEY_COME
+    found = find_arm(trial, arm)
+    return found.is_trained and found.features == AS_THEY_COME
 
 
 def is_trained(trial: Results, arm: str) -> bool:
     """Say whether an arm is trained; baselines are fitted and have no parameters."""
-    return isinstance(find_arm(trial, arm).recipe, Recipe)
+    return find_arm(trial, arm).is_trained
 
 
 # A page asks for the same rows arm after arm.

@@ -14,7 +14,7 @@ from fairtrial.kinds.kind import Kind
 from fairtrial.kinds.plugins import digest_source, find_kinds
 from fairtrial.results.sources import find_sources
 from fairtrial.study import Run
-from fairtrial.study.baseline import AnyBaseline
+from fairtrial.study.baseline import BaselineSettings
 from fairtrial.study.metrics import list_defaults
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
@@ -22,7 +22,7 @@ from fairtrial.study.task import AnyTask
 # What makes a run's numbers; all that these modules import counts too.
 ROOTS = (
     "training.stacked", "training.eager", "data.load", "baselines", "results.scoring",
-    "running.stack", "running.fit", "study.baseline",
+    "running.stack", "running.fit",
 )  # fmt: skip
 # What changes no number: settings count by their values and data by its digest.
 STOPS = (
@@ -70,7 +70,7 @@ def fingerprint_defaults(on_classes: bool) -> str:
     return _digest(one.encode() for one in sorted(found))
 
 
-def fingerprint_arm(task: AnyTask, recipe: Recipe | AnyBaseline) -> str:
+def fingerprint_arm(task: AnyTask, recipe: Recipe | BaselineSettings) -> str:
     """Fingerprint what the runs of an arm share: every setting, the data, the training code.
 
     The source of kinds from outside is part of it. The arm's name is not, nor where the data lies.
@@ -90,7 +90,7 @@ def fingerprint_runs(runs: Iterable[Run]) -> list[str]:
     """Fingerprint the runs of a study, each arm once."""
     runs = list(runs)
     arms = {run.arm.name: run.arm for run in runs}
-    known = {name: fingerprint_arm(arm.task, arm.recipe) for name, arm in arms.items()}
+    known = {name: fingerprint_arm(arm.task, arm.model) for name, arm in arms.items()}
     return [fingerprint_run(known[run.arm.name], run.seed) for run in runs]
 
 

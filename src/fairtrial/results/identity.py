@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from fairtrial.data.load import fingerprint_data
+from fairtrial.kinds.plugins import find_kinds
 from fairtrial.results.columns import DATA, ENTRY, VARIED
 from fairtrial.results.store import AVERAGES, RUNS, TEST_ROWS, make_arm_table
 from fairtrial.study import Arm, Study
@@ -74,7 +75,7 @@ def find_other_setting(study: Study, runs: pl.DataFrame) -> str:
 
 
 def find_changed_data(arm: Arm, runs: pl.DataFrame) -> str:
-    """Say that the file that an arm was trained on is not as it was; "" if it is.
+    """Say that the data that an arm was trained on is not as it was; "" if it is.
 
     Parameters
     ----------
@@ -88,8 +89,10 @@ def find_changed_data(arm: Arm, runs: pl.DataFrame) -> str:
     InputError
         If the file cannot be used.
     """
-    if (path := getattr(arm.task, "path", None)) is None:
-        return ""
+    path = getattr(arm.task, "path", None)
+    if path is None and (arm.task.row_origin == "drawn" or not find_kinds(arm.task)):
+        return ""  # Its rows are what they always were.
+    path = path or f"Data set {arm.task.kind!r}"
     if DATA not in runs.columns:
         return (
             f"An older version trained these runs, and did not note what {path} held. Run the "
@@ -101,5 +104,5 @@ def find_changed_data(arm: Arm, runs: pl.DataFrame) -> str:
     then = ", ".join(f"{one[:16]}..." for one in known if one)
     return (
         f"{path} has changed since these runs were trained on it (its fingerprint was {then} and "
-        f"is {now[:16]}...). Put the file back as it was, or run the study again."
+        f"is {now[:16]}...). Put it back as it was, or run the study again."
     )

@@ -33,8 +33,6 @@ from fairtrial.results.predictions import (
 from fairtrial.results.saved_stacks import ROWS
 from fairtrial.study import Run
 from fairtrial.study.metrics import list_defaults
-from fairtrial.study.recipe import Recipe
-from fairtrial.study.task import has_classes
 
 SCORES = "scores.parquet"
 SCHEMA = pl.Schema(
@@ -152,7 +150,7 @@ def _list_wanted(
         table = pl.read_parquet(path, columns=["fingerprint", "metric_source"], glob=False)
         measured = dict(table.iter_rows())
         for fingerprint in fingerprints:
-            on_classes = has_classes(runs[fingerprint].arm.task)
+            on_classes = runs[fingerprint].arm.task.has_classes
             is_old = measured[fingerprint] != sources[on_classes]
             own = [one for one in named if one.definition.on_classes == on_classes]
             metrics = [*(list_defaults(on_classes) if is_old else []), *own]
@@ -167,8 +165,8 @@ def _measure(
     """Measure runs, those on the same rows together."""
     groups: dict[Any, list[_Wanted]] = defaultdict(list)
     for one in missing.values():
-        arm, recipe = one.run.arm, one.run.arm.recipe
-        validation = recipe.validation if isinstance(recipe, Recipe) else None
+        arm = one.run.arm
+        validation = arm.recipe.validation if arm.is_trained else None
         groups[arm.task, one.run.seed, validation, arm.features].append(one)
     places = {one: path for path, here in parts.items() for one in here}
     for (task, seed, validation, features), group in groups.items():

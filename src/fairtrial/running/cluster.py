@@ -22,6 +22,7 @@ from distributed.scheduler import KilledWorker
 from joblib import cpu_count
 
 from fairtrial.errors import InputError, MachineError
+from fairtrial.kinds.estimators import add_objects, list_objects
 from fairtrial.kinds.plugins import activate, find_functions, find_kinds, find_plugins
 from fairtrial.loading import load_tensorflow
 from fairtrial.results.saved_stacks import Part
@@ -204,12 +205,15 @@ def connect(scheduler: str) -> Iterator[Cluster]:
 def pack(plan: StackPlan) -> bytes:
     """Make a task of a plan: a few kilobytes, however many runs it has.
 
-    Kinds from outside go with it: the source of files, and functions of Python programs themselves.
+    Kinds from outside go with it: the source of files, and functions and objects of Python programs
+    themselves.
     """
     arms = dict.fromkeys(run.arm for row in plan.runs for run in row)
-    kinds = find_kinds([part for arm in arms for part in (arm.task, arm.recipe)])
+    kinds = find_kinds([part for arm in arms for part in (arm.task, arm.model)])
     functions = [(type(kind), kind.list_facts()) for kind in find_functions(kinds)]
-    sent = find_plugins(kinds), cloudpickle.dumps(functions), pickle.dumps(plan)
+    objects = list_objects(getattr(arm.model, "digest", "") for arm in arms)
+    loose = cloudpickle.dumps((functions, objects))
+    sent = find_plugins(kinds), loose, pickle.dumps(plan)
     return zlib.compress(pickle.dumps(sent))
 
 
@@ -217,11 +221,13 @@ def train_packed(packed: bytes) -> list[Part]:
     """Train a stack on a worker; see `train_parts`."""
     from fairtrial.running.stack import train_parts
 
-    plugins, functions, plan = pickle.loads(zlib.decompress(packed))
+    plugins, loose, plan = pickle.loads(zlib.decompress(packed))
     with UNPACKING:  # The plan has the kinds of these files, whatever other stacks have.
         activate(plugins)
-        for make, facts in pickle.loads(functions):
+        functions, objects = pickle.loads(loose)
+        for make, facts in functions:
             make.family.register(make(**facts))
+        add_objects(objects)
         plan = pickle.loads(plan)
     return train_parts(plan)
 

@@ -21,8 +21,7 @@ STEP, STEP_VALUE = 4e-5, 4e-10
 BATCH, BATCH_VALUE = 2e-4, 6e-11
 # Of a mini-batch of numbers by itself, and of an epoch, which is more than its batches.
 NUMBER_BATCH, EPOCH = 4e-5, 3e-3
-# Of a feature of a row: as it is made, and as an epoch reads it from its file.
-MAP_VALUE = {"fourier": 2e-8, "hog": 2e-7, "patches": 1e-7}
+# Of a feature of a row, as an epoch reads it from its file. Its kind says how long making it takes.
 READ_VALUE = 7e-9
 
 
@@ -62,7 +61,7 @@ def estimate_mapping(task: AnyTask, features: AnyFeatures) -> float:
         return 0.0
     shape = measure_data(task, features)
     n_rows = shape.n_rows + shape.n_test_rows
-    return MAP_VALUE.get(features.kind, 0.0) * n_rows * shape.n_features
+    return features.estimate_seconds(n_rows * shape.n_features)
 
 
 def estimate_fit(task: AnyTask, baseline: BaselineSettings) -> float:

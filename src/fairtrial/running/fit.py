@@ -32,8 +32,7 @@ def fit_parts(plan: StackPlan) -> list[Part]:
     results, notes = [], []
     known: tuple[Dataset, np.ndarray, np.ndarray | None, float] | None = None
     for (run,) in plan.runs:
-        baseline, dataset = run.arm.recipe, load_dataset(run.arm.task, run.seed)
-        assert isinstance(baseline, BaselineSettings)
+        baseline, dataset = run.arm.fitted, load_dataset(run.arm.task, run.seed)
         if known is None or baseline.is_random or not _has_same_rows(known[0], dataset):
             began = time.perf_counter()
             told, shares, said = _predict(run, baseline, dataset)
@@ -67,10 +66,11 @@ def _predict(
     except (FairtrialError, MemoryError):
         raise
     except Exception as error:  # Each estimator has its own.
+        author = baseline.author
         last = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
         raise InputError(
-            f"The baseline {run.arm.name!r} cannot be fitted with seed {run.seed}. scikit-learn "
-            f"says: {last.rstrip('.')}. Change its settings, or take another baseline."
+            f"The baseline {run.arm.name!r} cannot be fitted with seed {run.seed}. {author} says: "
+            f"{last.rstrip('.')}. Change its settings, or take another baseline."
         ) from error
     if told.shape != dataset.test_y.shape:
         raise InputError(

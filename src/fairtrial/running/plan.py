@@ -14,16 +14,7 @@ from fairtrial.running.cost import estimate_fit, estimate_seconds
 from fairtrial.study import Arm, Run
 from fairtrial.study.features import AS_THEY_COME
 from fairtrial.study.recipe import Recipe
-from fairtrial.study.task import (
-    AnyTask,
-    DigitsTask,
-    FashionMnistTask,
-    LinearTask,
-    LineTask,
-    TableTask,
-    has_classes,
-    has_images,
-)
+from fairtrial.study.task import AnyTask
 from fairtrial.training.average import count_averaged
 from fairtrial.training.lanes import BLOCK, CHUNK, NOISE_PIECE, PIECE, share_lanes
 
@@ -56,7 +47,7 @@ class StackPlan:
     @property
     def is_baseline(self) -> bool:
         """Whether its runs are fits of one baseline."""
-        return not isinstance(self.runs[0][0].arm.recipe, Recipe)
+        return not self.runs[0][0].arm.is_trained
 
     @property
     def recipes(self) -> list[Recipe]:
@@ -83,11 +74,11 @@ class StackPlan:
     @cached_property
     def seconds(self) -> float:
         """How long it should take; see `cost`."""
-        run = self.runs[0][0]
-        if isinstance(run.arm.recipe, Recipe):
-            return estimate_seconds(run.arm.task, self.lanes[0], len(self.runs))
-        n_fits = len(self.runs) if run.arm.recipe.is_random else 1
-        return n_fits * estimate_fit(run.arm.task, run.arm.recipe)
+        arm = self.runs[0][0].arm
+        if arm.is_trained:
+            return estimate_seconds(arm.task, self.lanes[0], len(self.runs))
+        n_fits = len(self.runs) if arm.fitted.is_random else 1
+        return n_fits * estimate_fit(arm.task, arm.fitted)
 
     def halve(self) -> tuple[StackPlan, ...]:
         """Part the data sets; where there is one, its lanes; a single lane is not parted."""
@@ -130,8 +121,8 @@ def plan_stacks(
     list of StackPlan
         Every run in exactly one of them. A run that alone takes more than `memory` stands alone.
     """
-    fits = [run for run in runs if not isinstance(run.arm.recipe, Recipe)]
-    runs = [run for run in runs if isinstance(run.arm.recipe, Recipe)]
+    fits = [run for run in runs if not run.arm.is_trained]
+    runs = [run for run in runs if run.arm.is_trained]
     shares = _remember_per_arm(runs, _shares)
     recipes = _remember_per_arm(runs, lambda arm: arm.recipe)
     datasets: dict[tuple, list[list[Run]]] = defaultdict(list)
@@ -157,7 +148,7 @@ def plan_fits(runs: Sequence[Run]) -> list[StackPlan]:
     """Plan the fits of baselines: one by one, but for those that every seed shares."""
     plans: dict[object, list[tuple[Run, ...]]] = defaultdict(list)
     for run in runs:
-        task, baseline = run.arm.task, run.arm.recipe
+        task, baseline = run.arm.task, run.arm.fitted
         plans[(task, baseline) if run.arm.is_fitted_once else run.name].append((run,))
     return [StackPlan(tuple(rows)) for rows in plans.values()]
 
@@ -178,11 +169,10 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     task, recipe = row[0].arm.task, row[0].arm.trained
     n_steps = max(run.arm.trained.steps or 0 for run in row)
     n_train_rows, n_test_rows, n_features, n_classes = measure_data(task, recipe.features)
-    n_rows, is_table = n_train_rows + n_test_rows, isinstance(task, TableTask)
-    has_bytes = isinstance(task, FashionMnistTask | DigitsTask)
+    n_rows, value_bytes = n_train_rows + n_test_rows, task.definition.value_bytes
     n_columns = measure_data(task).n_features
-    # A table's columns: as read, imputed, standardised, and side by side, in float64.
-    source = 4 * 8 * n_rows * n_columns if is_table else 0
+    # Columns, as of a table: as read, imputed, standardised, and side by side, in float64.
+    source = 4 * 8 * n_rows * n_columns if task.is_prepared else 0
     if not n_classes:
         # In batches also the rows in the epoch's order, and the validation rows.
         n_copies = 5 if recipe.is_evaluated else 3
@@ -206,14 +196,14 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     lane = 4 * n_classes * ((8 + 2 * n_slots) * (n_features + 1) + 6 * block)
     # The iterates that a mean may need.
     lane += 4 * n_classes * (n_features + 1) * (count_averaged(n_steps) if n_steps else 0)
-    is_mapped = has_images(task) and recipe.features != AS_THEY_COME
-    features = n_rows * n_features * (1 if has_bytes and not is_mapped else 4)
+    is_mapped = task.has_images and recipe.features != AS_THEY_COME
+    features = n_rows * n_features * (4 if is_mapped else value_bytes)
     if is_mapped:
         # They stay in their file, but for a piece, or for a batch that is larger.
         batch = 4 * recipe.count_batch_rows(n_train_rows) * n_features
         features = min(features, max(PIECE, batch))
         # What they are made of: images as read, and split.
-        source = 2 * n_rows * n_columns * (1 if has_bytes else 4)
+        source = 2 * n_rows * n_columns * value_bytes
     # Noise on the features of a piece, as drawn and as a tensor.
     noise = 2 * NOISE_PIECE * (recipe.noise.data is not None)
     return 5 * features + source + 4 * block * n_features + noise, lane
@@ -245,8 +235,7 @@ def _shares(arm: Arm) -> tuple:
 
 def _shape(task: AnyTask) -> object:
     """Return what data sets must have in common, beside their recipes, to share a stack."""
-    synthetic = isinstance(task, LineTask | LinearTask)
-    return (task.rows, getattr(task, "features", 1)) if synthetic else task
+    return (task.rows, measure_data(task).n_features) if task.row_origin == "drawn" else task
 
 
 def _lanes_per_dataset(row: Sequence[Run], memory: int) -> int:
@@ -256,7 +245,7 @@ def _lanes_per_dataset(row: Sequence[Run], memory: int) -> int:
 
 def _datasets_per_stack(row: Sequence[Run], memory: int) -> int:
     task = row[0].arm.task
-    if has_classes(task):
+    if task.has_classes:
         return 1  # Mini-batches of one seed are shared by its lanes alone.
     dataset, lane = estimate_memory(row)
     n_lanes = len(StackPlan((tuple(row),)).lanes[0])
@@ -266,7 +255,7 @@ def _datasets_per_stack(row: Sequence[Run], memory: int) -> int:
 
 def _count_useful_lanes(arm: Arm) -> int:
     """Return how many lanes a stack may have before more of them stop to pay (docs/speed.md)."""
-    if has_classes(arm.task):
+    if arm.task.has_classes:
         return USEFUL_LANES
     n_rows = arm.trained.count_batch_rows(measure_data(arm.task).n_rows)
     return max(USEFUL_LANES, min(8 * USEFUL_LANES, USEFUL_RESIDUALS // n_rows))

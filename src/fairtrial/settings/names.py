@@ -149,11 +149,6 @@ OTHER_NAMES = {
     "exclude": "drop ignore dropcolumns",
     "rows": "nrows n nsamples samples",
     "scale": "sigma std stddev",
-    "fashion_mnist": "mnist fashion",
-    "table": "csv parquet dataframe file",
-    "random_forest": "rf forest",
-    "svm": "svc",
-    "nearest_neighbours": "knn nearestneighbors",
 }
 
 

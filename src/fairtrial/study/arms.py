@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,22 +17,13 @@ from fairtrial.kinds.registry import count_kinds
 from fairtrial.settings.base import Line, Settings
 from fairtrial.settings.complaints import LONGEST_NAME, Complaint, show, validate, write_bare
 from fairtrial.settings.document import Place
-from fairtrial.settings.names import flatten, list_names, set_at
+from fairtrial.settings.names import list_names, set_at
 from fairtrial.settings.plain import dump_given
-from fairtrial.study.baseline import AnyBaseline, BaselineEntry, BaselineSettings
-from fairtrial.study.features import AS_THEY_COME, AnyFeatures, find_misfits
+from fairtrial.study.arm import Arm, BaselineArm
+from fairtrial.study.baseline import BaselineEntry
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.targets import find_misfits_of_targets
-from fairtrial.study.task import (
-    IMAGE_SHAPES,
-    AnyTask,
-    ImagesTask,
-    TableTask,
-    Task,
-    has_classes,
-    has_images,
-    has_one_test_set,
-)
+from fairtrial.study.task import AnyTask, Task
 
 MOST_ARMS = 100_000
 
@@ -81,78 +72,6 @@ class ArmEntry(Settings):
     name: Line
     set: Changes = {}
     vary: Grid = {}
-
-
-@dataclass(frozen=True)
-class Arm:
-    """A named recipe of a study, with the task it is trained on.
-
-    Attributes
-    ----------
-    name : str
-        Unlike any other of its study.
-    task, recipe : AnyTask, Recipe or AnyBaseline
-        Everything that its runs are made of, but for the seed; a baseline is fitted, not trained.
-    entry : str or None
-        The name of the hand-picked entry that it belongs to.
-    picked : frozenset of str
-        The dotted names that the entry sets.
-    varied : tuple of str
-        Those that a grid varies, in its order.
-    """
-
-    name: str
-    task: AnyTask
-    recipe: Recipe | AnyBaseline
-    # Where an arm comes from is not what it is: arms that train alike are equal.
-    entry: str | None = field(default=None, compare=False, repr=False)
-    picked: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
-    varied: tuple[str, ...] = field(default=(), compare=False, repr=False)
-
-    @cached_property
-    def settings(self) -> dict[str, Any]:
-        """Every setting by its dotted name, defaults too; those of the task begin with `task.`."""
-        task = flatten(self.task.model_dump(), "task.")
-        if isinstance(self.recipe, Recipe):
-            return task | flatten(self.recipe.model_dump())
-        return task | flatten(self.recipe.describe(), "baseline.")
-
-    @property
-    def features(self) -> AnyFeatures:
-        """What is made of its rows; a baseline has them as they come."""
-        return self.recipe.features if isinstance(self.recipe, Recipe) else AS_THEY_COME
-
-    @property
-    def is_fitted_once(self) -> bool:
-        """Whether all seeds share one fit: of a baseline without chance, on the same rows."""
-        is_alike = isinstance(self.recipe, BaselineSettings) and not self.recipe.is_random
-        return is_alike and has_one_test_set(self.task) and not self.task.has_noisy_rows
-
-    @property
-    def trained(self) -> Recipe:
-        """The recipe of an arm that is no baseline.
-
-        Raises
-        ------
-        TypeError
-            If it is one.
-        """
-        if not isinstance(self.recipe, Recipe):
-            raise TypeError(f"{self.name} is a baseline")
-        return self.recipe
-
-
-@dataclass(frozen=True)
-class Run:
-    """One arm with one seed."""
-
-    arm: Arm
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """The run's key in every table: the arm's name and the seed."""
-        return f"{self.arm.name} #{self.seed}"
 
 
 @dataclass(frozen=True)
@@ -209,7 +128,7 @@ def make_arms(
         if entry is not None:
             cells.append(_Cell(entry.name, {}, {}, None, ("baselines", position, "name")))
             arms.append(_make_baseline(task, entry))
-            if misfit := entry.model.find_misfit(has_classes(task)):
+            if misfit := entry.model.find_misfit(task.has_classes):
                 text = f"arm {show(entry.name, LONGEST_NAME)}: {misfit}"
                 complaints.append(Complaint(text, (("baselines", position, "model", "estimator"),)))
     twins = list(_find_twins(cells)) or list(_find_alike(cells, arms))
@@ -218,7 +137,7 @@ def make_arms(
 
 def _make_baseline(task: AnyTask, entry: BaselineEntry) -> Arm:
     """Make the arm of a baseline: to name it is to name all that a recipe or a model sets."""
-    arm = Arm(entry.name, task, entry.model, entry.name)
+    arm = BaselineArm(entry.name, task, entry=entry.name, baseline=entry.model)
     own = {name for name in arm.settings if name.startswith("baseline.")}
     return replace(arm, picked=frozenset(list_recipe_names()) | own)
 
@@ -316,7 +235,7 @@ def _find_alike(cells: Sequence[_Cell], arms: Sequence[Arm]) -> Iterator[Complai
     origins = {cell.name: cell for cell in cells}
     first: dict[tuple[Any, ...], Arm] = {}
     for arm in arms:
-        twin = first.setdefault((arm.entry, arm.task, arm.recipe), arm)
+        twin = first.setdefault((arm.entry, arm.task, arm.model), arm)
         if twin is arm or not arm.varied:
             continue
         places, others = origins[arm.name].places, origins[twin.name].places
@@ -376,9 +295,8 @@ def _name_arms(complaint: Complaint, names: list[str]) -> Complaint:
 
 def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
     """Yield a complaint for each setting of the recipe that the task cannot have."""
-    on_classes = has_classes(task)
-    name = f"a {task.problem} table" if isinstance(task, TableTask) else task.kind
-    for place, text in find_misfits_of_targets(task, recipe, name, on_classes, has_images(task)):
+    on_classes, name = task.has_classes, task.title
+    for place, text in find_misfits_of_targets(task, recipe):
         yield Complaint(text, (place, ("task", "kind")))
     yield from _find_conflicts(task, recipe, name, on_classes)
 
@@ -387,8 +305,8 @@ def _find_conflicts(
     task: AnyTask, recipe: Recipe, name: str, on_classes: bool
 ) -> Iterator[Complaint]:
     loss = f"recipe.loss = {recipe.loss.kind!r}, but"
-    if not isinstance(task, ImagesTask):  # The size of these is known once they are read.
-        for setting, text in find_misfits(recipe.features, name, IMAGE_SHAPES.get(task.kind)):
+    if task.image_shape or not task.has_images:  # Else the size is known once they are read.
+        for setting, text in recipe.features.find_misfits(name, task.image_shape):
             yield _conflict(f"features.{setting}", text)
     if on_classes and not recipe.loss.on_classes:
         yield _conflict("loss", f"{loss} {name} has classes: use 'cross_entropy'.")

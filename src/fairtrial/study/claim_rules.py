@@ -13,7 +13,8 @@ from fairtrial.settings.complaints import LONGEST_NAME, Complaint, name_place, s
 from fairtrial.settings.document import Place
 from fairtrial.settings.hints import find_elsewhere, read_number
 from fairtrial.settings.names import find_same, suggest
-from fairtrial.study.arms import Arm, list_known_names
+from fairtrial.study.arm import Arm
+from fairtrial.study.arms import list_known_names
 from fairtrial.study.claims import Claim, list_selector_names
 from fairtrial.study.matching import (
     Match,
@@ -141,7 +142,7 @@ def _find_idle_parts(
     better, than = (select_arms(within, side) for side in (claim.better, claim.than))
     for arm in [*better, *than] or arms:
         named = [*metrics, *filter(None, [read_metric(claim.on)])]
-        if claim.on not in (known := list_claimable(arm.task, arm.recipe, named)):
+        if claim.on not in (known := list_claimable(arm.task, arm.model, named)):
             yield _complain_metric(claim, here, known, arm.name)
             break
     if within and not empty:
@@ -168,7 +169,7 @@ def _find_unlike_objectives(
 ) -> Iterator[Complaint]:
     """Yield a complaint for each match whose metric is in the units of two objectives."""
     for one, other in (pair for match in matches for pair in itertools.combinations(match.arms, 2)):
-        if not (isinstance(one.recipe, Recipe) and isinstance(other.recipe, Recipe)):
+        if not (one.is_trained and other.is_trained):
             continue
         parts, others = (_list_objective(arm.recipe) for arm in (one, other))
         if unlike := [name for name in parts if parts[name] != others[name]]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from fairtrial.settings.document import Place
 from fairtrial.settings.names import flatten
-from fairtrial.study.arms import Arm, list_known_names
+from fairtrial.study.arm import Arm
+from fairtrial.study.arms import list_known_names
 from fairtrial.study.claims import Claim
 
 Condition = tuple[str, Any, Place]  # a dotted name, its value, and its place in the selector

@@ -26,13 +26,10 @@ from fairtrial.kinds.run_metrics import (
     WAY,
 )
 from fairtrial.settings.complaints import Complaint, show
-from fairtrial.study.baseline import AnyBaseline
+from fairtrial.study.baseline import BaselineSettings
 from fairtrial.study.features import AS_THEY_COME
 from fairtrial.study.recipe import Recipe
-from fairtrial.study.task import AnyTask, has_classes
-
-# The tasks whose true parameters are known.
-SYNTHETIC_TASKS = ("line", "linear")
+from fairtrial.study.task import AnyTask
 
 
 def _refuse_twins(metrics: list[MetricSettings]) -> list[MetricSettings]:
@@ -53,7 +50,7 @@ def list_defaults(on_classes: bool) -> list[MetricSettings]:
     return [kind() for kind in list_kinds() if kind.by_default and kind.on_classes == on_classes]
 
 
-def list_metrics(task: AnyTask, recipe: Recipe | AnyBaseline) -> list[str]:
+def list_metrics(task: AnyTask, recipe: Recipe | BaselineSettings) -> list[str]:
     """Return the names of the metrics that runs are measured by, whatever a study names.
 
     Baselines are measured by what they predict of the test rows.
@@ -67,7 +64,7 @@ def list_metrics(task: AnyTask, recipe: Recipe | AnyBaseline) -> list[str]:
     >>> list_metrics(LineTask(kind="line"), recipe)[7:10]
     ['n_rate_halvings', 'first_rate_halving', 'early_loss_fluctuation']
     """
-    on_classes = has_classes(task)
+    on_classes = task.has_classes
     defaults = list_defaults(on_classes)
     if not isinstance(recipe, Recipe):
         return [one.column for one in defaults if _has_form(one, recipe)]
@@ -77,9 +74,9 @@ def list_metrics(task: AnyTask, recipe: Recipe | AnyBaseline) -> list[str]:
 
 
 def _list_run_metrics(task: AnyTask, recipe: Recipe) -> list[str]:
-    if has_classes(task):
+    if task.has_classes:
         return [*OF_CLASSES, *WAY]
-    if task.kind in SYNTHETIC_TASKS and recipe.features == AS_THEY_COME:
+    if task.has_truth and recipe.features == AS_THEY_COME:
         to_tolerance = TO_TOLERANCE if recipe.steps else ["epochs_to_tolerance"]
         return [*TRUTH, *to_tolerance, *WAY]
     # Where noise is put on a table's targets, the training loss is not the objective; nor is the
@@ -90,7 +87,7 @@ def _list_run_metrics(task: AnyTask, recipe: Recipe) -> list[str]:
 
 
 def list_claimable(
-    task: AnyTask, recipe: Recipe | AnyBaseline, named: Iterable[MetricSettings] = ()
+    task: AnyTask, recipe: Recipe | BaselineSettings, named: Iterable[MetricSettings] = ()
 ) -> list[str]:
     """Return the names of all metrics that a claim on runs may name.
 
@@ -101,13 +98,15 @@ def list_claimable(
     fitting = [
         one
         for one in (*bare, *named)
-        if one.definition.on_classes == has_classes(task) and _has_form(one, recipe)
+        if one.definition.on_classes == task.has_classes and _has_form(one, recipe)
     ]
     known = [*list_metrics(task, recipe), *_list_columns(fitting, recipe), *TIME]
     return [*dict.fromkeys(known)]
 
 
-def _list_columns(metrics: Sequence[MetricSettings], recipe: Recipe | AnyBaseline) -> Iterator[str]:
+def _list_columns(
+    metrics: Sequence[MetricSettings], recipe: Recipe | BaselineSettings
+) -> Iterator[str]:
     """List the names of metrics on the test rows, then on validation rows if there are any."""
     yield from (one.column for one in metrics)
     if isinstance(recipe, Recipe) and recipe.validation is not None:
@@ -118,7 +117,7 @@ def _needs_settings(kind: Metric[...]) -> bool:
     return any(one.is_required() for one in kind.settings.model_fields.values())
 
 
-def _has_form(metric: MetricSettings, recipe: Recipe | AnyBaseline) -> bool:
+def _has_form(metric: MetricSettings, recipe: Recipe | BaselineSettings) -> bool:
     """Say whether runs of a recipe or a baseline predict what a metric is a function of."""
     form = metric.definition.of
     if isinstance(recipe, Recipe) or form in ("numbers", "classes"):
@@ -147,7 +146,7 @@ def find_idle_metrics(
     named: Sequence[MetricSettings], tasks: Iterable[AnyTask]
 ) -> Iterator[Complaint]:
     """Yield a complaint for each named metric that no run of a study has."""
-    kinds = {has_classes(task) for task in tasks}
+    kinds = {task.has_classes for task in tasks}
     for position, one in enumerate(named):
         on_classes = one.definition.on_classes
         if kinds and on_classes not in kinds:

@@ -23,7 +23,8 @@ from fairtrial.settings.base import DataPath, Line, Settings
 from fairtrial.settings.complaints import Complaint, make_error, name_place, validate
 from fairtrial.settings.document import Document, Place, parse_toml, read_text
 from fairtrial.settings.plain import dump_given, make_plain
-from fairtrial.study.arms import Arm, ArmEntry, Grid, Run, make_arms
+from fairtrial.study.arm import Arm, Run
+from fairtrial.study.arms import ArmEntry, Grid, make_arms
 from fairtrial.study.baseline import BaselineEntry
 from fairtrial.study.claim_rules import find_claim_problems
 from fairtrial.study.claims import Claim

@@ -5,26 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fairtrial.study.recipe import Recipe
-from fairtrial.study.task_noise import TaskNoise
+from fairtrial.study.task import AnyTask
 
 Misfits = Iterator[tuple[tuple[str, ...], str]]
 
 
-def find_misfits_of_targets(
-    task: TaskNoise, recipe: Recipe, name: str, on_classes: bool, has_images: bool
-) -> Misfits:
+def find_misfits_of_targets(task: AnyTask, recipe: Recipe) -> Misfits:
     """Yield the place of each setting that does not fit the targets or rows, with a sentence.
 
     Parameters
     ----------
-    task, recipe : TaskNoise, Recipe
-    name : str
-        Of the task, for sentences.
-    on_classes : bool
-        Whether its targets are classes; else numbers.
-    has_images : bool
-        Whether its rows are images.
+    task, recipe : AnyTask, Recipe
     """
+    on_classes, name = task.has_classes, task.title
     if on_classes and recipe.standardise:
         yield (
             ("recipe", "standardise"),
@@ -36,20 +29,18 @@ def find_misfits_of_targets(
             ("recipe", "class_weights"),
             f"recipe.class_weights is set, but the targets of {name} are numbers: leave it out.",
         )
-    yield from _find_misfits_of_noise(task, name, on_classes, has_images)
+    yield from _find_misfits_of_noise(task, name)
 
 
-def _find_misfits_of_noise(
-    task: TaskNoise, name: str, on_classes: bool, has_images: bool
-) -> Misfits:
-    if task.label_noise is not None and not on_classes:
+def _find_misfits_of_noise(task: AnyTask, name: str) -> Misfits:
+    if task.label_noise is not None and not task.has_classes:
         yield (
             ("task", "label_noise"),
             f"task.label_noise = {task.label_noise.kind!r}, but the targets of {name} are numbers: "
             "put noise on them by task.noise, if the task has it, or leave it out.",
         )
     noise = task.input_noise
-    if noise is not None and noise.on_images not in (None, has_images):
+    if noise is not None and noise.on_images not in (None, task.has_images):
         fits = "images" if noise.on_images else "features that are no pixels"
         yield (
             ("task", "input_noise"),

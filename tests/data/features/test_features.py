@@ -10,9 +10,9 @@ import fairtrial as ft
 from fairtrial.data.features import map_features
 from fairtrial.data.features.watch import watch
 from fairtrial.data.images.fetch import cache_folder
-from fairtrial.data.images.own_images import TEST_PURPOSE
 from fairtrial.data.load import fingerprint_data, load_dataset, measure_data
 from fairtrial.data.split import split_rows
+from fairtrial.kinds.features import FeatureSettings
 from fairtrial.study.features import FourierFeatures, HogFeatures, PatchFeatures, PixelFeatures
 from fairtrial.study.task import DigitsTask, LinearTask, TableTask
 
@@ -116,12 +116,12 @@ def test_watcher_can_stop_features_at_any_time(features, small):
 
 def test_stored_features_equal_computed_ones(monkeypatch):
     made = load_dataset(DIGITS, 1, 0.2, PATCHES)
-    monkeypatch.setattr("fairtrial.data.features.FITS", {})  # Now none can be made.
+    monkeypatch.setattr(FeatureSettings, "fit", None)  # Now none can be made.
     kept = load_dataset(DIGITS, 1, 0.2, PATCHES)
     np.testing.assert_array_equal(kept.X, made.X)
     np.testing.assert_array_equal(kept.test_X, made.test_X)
     for seed, validation, change in [(2, 0.2, {}), (1, 0.3, {}), (1, 0.2, {"power": 1.0})]:
-        with pytest.raises(KeyError):
+        with pytest.raises(TypeError):
             load_dataset(DIGITS, seed, validation, PATCHES.model_copy(update=change))
 
 
@@ -136,7 +136,7 @@ def test_stored_and_recomputed_features_agree():
 def test_hog_is_computed_once_for_all_seeds(monkeypatch):
     features = HogFeatures(kind="hog", cell=2)
     one = load_dataset(DIGITS, 1, 0.2, features)
-    monkeypatch.setattr("fairtrial.data.features.FITS", {})
+    monkeypatch.setattr(FeatureSettings, "fit", None)
     np.testing.assert_array_equal(load_dataset(DIGITS, 2, None, features).X, one.X)
 
 
@@ -150,7 +150,7 @@ def test_features_of_own_images_are_stored_per_split(tmp_path, scale):
     for each in (task, task.model_copy(update={"test": 0.3})):
         for seed in (1, 2, 1):
             data = load_dataset(each, seed, None, features)
-            train, test = split_rows(40, each.test, seed, TEST_PURPOSE)
+            train, test = split_rows(40, each.test, seed, "images.test")
             np.testing.assert_allclose(data.X, expected[train], atol=1e-5)
             np.testing.assert_allclose(data.test_X, expected[test], atol=1e-5)
             shape = measure_data(each, features)

@@ -13,7 +13,6 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from fairtrial.data.features.fourier import fit_fourier, measure_distance
 from fairtrial.data.features.hog import fit_hog
 from fairtrial.data.features.maps import CHUNK, TrainingRows, apply, fit_scale, on_one_core
-from fairtrial.data.features.pixels import fit_pixels
 from fairtrial.study.features import FourierFeatures, HogFeatures, PixelFeatures
 
 
@@ -26,7 +25,7 @@ def make_rows(n_rows=300, n_features=16, divisor=16, seed=4):
 def test_pixels_are_standardised():
     rows = make_rows()
     rows.X[:, 3] = 7  # Always the same.
-    found = fit_pixels(PixelFeatures(standardise=True), rows)(rows.read())
+    found = PixelFeatures(standardise=True).fit(rows)(rows.read())
     expected = StandardScaler().fit_transform(rows.X.astype(np.float64))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 

@@ -10,7 +10,6 @@ from PIL import Image
 
 import fairtrial as ft
 from by_hand import recipe
-from fairtrial.data.images.own_images import TEST_PURPOSE
 from fairtrial.data.load import check_data, fingerprint_data, load_dataset, measure_data
 from fairtrial.data.split import split_rows
 from fairtrial.data.tables.columns import FEWEST_CLASS_ROWS
@@ -43,7 +42,7 @@ def draw(folder, pixels=X, y=LABELS, mode="L", ending="png"):
 def test_own_images_are_unchanged_in_the_dataset(tmp_path, pixels, dtype, divisor):
     task = keep(tmp_path, pixels, test=0.3)
     data = load_dataset(task, 4)
-    train, test = split_rows(N, 0.3, 4, TEST_PURPOSE)
+    train, test = split_rows(N, 0.3, 4, "images.test")
     flat = np.asarray(pixels, dtype).reshape(N, H * W)
     np.testing.assert_array_equal(data.X, flat[train])
     np.testing.assert_array_equal(data.test_X, flat[test])

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fairtrial.data.load import load_dataset
 from fairtrial.data.split import split_rows
 from fairtrial.data.tables.columns import FEWEST_CLASS_ROWS, FEWEST_ROWS
-from fairtrial.data.tables.table import TEST_PURPOSE, read_table, table_data
+from fairtrial.data.tables.table import read_table
 from fairtrial.errors import InputError
 from fairtrial.study.task import TableTask
 
@@ -79,7 +80,7 @@ def prepare_by_hand(columns, numbers, categories, seen):
 
 
 def split(seed, n_rows=N, test=0.2, validation=None):
-    train, held_out = split_rows(n_rows, test, seed, TEST_PURPOSE)
+    train, held_out = split_rows(n_rows, test, seed, "table.test")
     return train, held_out, train[split_rows(len(train), validation, seed)[0]]
 
 
@@ -94,7 +95,7 @@ def test_features_and_targets_by_hand(tmp_path, ending, seed):
         pl.DataFrame(COLUMNS).write_parquet(path)
     else:
         write(tmp_path, name=path.name)
-    data = table_data(describe(path), seed)
+    data = load_dataset(describe(path), seed)
     train, test, seen = split(seed)
     expected = prepare_by_hand(COLUMNS, ["area", "floor", "garden"], ["town"], seen)
     np.testing.assert_allclose(data.X, expected[train], rtol=1e-5, atol=1e-6)
@@ -111,7 +112,7 @@ def test_features_and_targets_by_hand(tmp_path, ending, seed):
 
 
 def test_classes_are_numbered_in_sorted_order(tmp_path):
-    data = table_data(classify(write(tmp_path)), 3)
+    data = load_dataset(classify(write(tmp_path)), 3)
     train, test, _ = split(3)
     numbers = np.array([["late", "never", "soon"].index(value) for value in COLUMNS["sold"]])
     np.testing.assert_array_equal(data.y, numbers[train])
@@ -131,7 +132,7 @@ def test_classes_are_numbered_in_sorted_order(tmp_path):
 )
 def test_classes_of_any_kind(tmp_path, values, names):
     path = write(tmp_path, COLUMNS | {"sold": [values[row % 3] for row in range(N)]})
-    data = table_data(classify(path), 1)
+    data = load_dataset(classify(path), 1)
     assert data.class_names == names
     train, _, _ = split(1)
     order = sorted(set(values))
@@ -139,7 +140,7 @@ def test_classes_of_any_kind(tmp_path, values, names):
 
 
 def test_numbers_may_be_categories(tmp_path):
-    data = table_data(describe(write(tmp_path), categorical=["floor", "town"]), 1)
+    data = load_dataset(describe(write(tmp_path), categorical=["floor", "town"]), 1)
     train, _, seen = split(1)
     expected = prepare_by_hand(COLUMNS, ["area", "garden"], ["town", "floor"], seen)
     np.testing.assert_allclose(data.X, expected[train], rtol=1e-5, atol=1e-6)
@@ -154,7 +155,7 @@ def test_text_of_a_fixed_list_and_decimals(tmp_path):
     frame.write_parquet(path := tmp_path / "houses.parquet")
     plain = write(tmp_path)
     for make in (describe, classify):
-        one, other = table_data(make(path), 2), table_data(make(plain), 2)
+        one, other = load_dataset(make(path), 2), load_dataset(make(plain), 2)
         np.testing.assert_array_equal(one.X, other.X)
         np.testing.assert_array_equal(one.y, other.y)
         assert one.class_names == other.class_names
@@ -173,7 +174,7 @@ def punch(columns, **holes):
 
 def test_missing_values_are_the_median_of_the_rows_seen(tmp_path):
     holes = punch(COLUMNS, area=range(0, N, 3), town=range(1, N, 5))
-    data = table_data(describe(write(tmp_path, holes), missing="impute"), 4)
+    data = load_dataset(describe(write(tmp_path, holes), missing="impute"), 4)
     train, test, seen = split(4)
     expected = prepare_by_hand(holes, ["area", "floor", "garden"], ["town"], seen)
     assert expected.shape[1] == 3 + len(TOWNS) + 1
@@ -185,8 +186,8 @@ def test_rows_with_missing_values_are_dropped(tmp_path):
     holes = punch(COLUMNS, id=range(N), area=[3, 8], price=[8, 20])
     left = [row for row in range(N) if row not in (3, 8, 20)]
     shorter = {name: [values[row] for row in left] for name, values in COLUMNS.items()}
-    one = table_data(describe(write(tmp_path, holes), missing="drop"), 4)
-    other = table_data(describe(write(tmp_path, shorter, "shorter.csv")), 4)
+    one = load_dataset(describe(write(tmp_path, holes), missing="drop"), 4)
+    other = load_dataset(describe(write(tmp_path, shorter, "shorter.csv")), 4)
     np.testing.assert_array_equal(one.X, other.X)
     np.testing.assert_array_equal(one.test_X, other.test_X)
     np.testing.assert_array_equal(one.y, other.y)
@@ -199,14 +200,14 @@ def test_nan_is_missing(tmp_path):
     }
     pl.DataFrame(holes, strict=False).write_parquet(path := tmp_path / "houses.parquet")
     csv_path = write(tmp_path, punch(COLUMNS, area=[3, 8]))
-    one, other = (table_data(describe(each, missing="impute"), 1) for each in (path, csv_path))
+    one, other = (load_dataset(describe(each, missing="impute"), 1) for each in (path, csv_path))
     np.testing.assert_array_equal(one.X, other.X)
 
 
 def test_a_column_that_is_missing_in_all_rows_seen(tmp_path):
     train, _, _ = split(6)
     holes = punch(COLUMNS, area=train)
-    data = table_data(describe(write(tmp_path, holes), missing="impute"), 6)
+    data = load_dataset(describe(write(tmp_path, holes), missing="impute"), 6)
     assert data.X.shape == (32, 6)
     np.testing.assert_array_equal(data.X[:, 0], 0)
     assert np.all(np.isfinite(data.test_X))
@@ -226,7 +227,7 @@ def test_rows_that_are_held_out_teach_nothing(tmp_path, validation):
             old if row in set(seen) else value for row, old in enumerate(COLUMNS[name])
         ]
     other_task = describe(write(tmp_path, changed, "changed.csv"), missing="impute")
-    one, other = (table_data(each, 9, validation) for each in (task, other_task))
+    one, other = (load_dataset(each, 9, validation) for each in (task, other_task))
     kept = np.isin(train, seen)
     assert kept.sum() == (32 if validation is None else 24)
     np.testing.assert_array_equal(one.X[kept], other.X[kept])
@@ -237,7 +238,7 @@ def test_rows_that_are_held_out_teach_nothing(tmp_path, validation):
 
 def test_what_is_seen_is_standardised(tmp_path):
     for validation in (None, 0.25):
-        data = table_data(describe(write(tmp_path)), 9, validation)
+        data = load_dataset(describe(write(tmp_path)), 9, validation)
         train, _, seen = split(9, validation=validation)
         numbers = data.X[np.isin(train, seen), :3].astype(float)
         np.testing.assert_allclose(numbers.mean(0), 0, atol=1e-6)
@@ -248,15 +249,15 @@ def test_validation_rows_are_those_of_every_task(tmp_path):
     """The parts that training makes of the data set are the ones that its features know of."""
     from fairtrial.data.split import split_parts
 
-    data = table_data(classify(write(tmp_path)), 9, 0.25)
+    data = load_dataset(classify(write(tmp_path)), 9, 0.25)
     X = split_parts(data, 0.25, 9)["train_"].read()
     np.testing.assert_allclose(X[:, :3].astype(float).mean(0), 0, atol=1e-6)
 
 
 def test_what_is_excluded_is_nothing(tmp_path):
     others = COLUMNS | {"id": list(range(N, 0, -1)), "sold": ["x"] * N}
-    one = table_data(describe(write(tmp_path)), 2)
-    other = table_data(describe(write(tmp_path, others, "other.csv")), 2)
+    one = load_dataset(describe(write(tmp_path)), 2)
+    other = load_dataset(describe(write(tmp_path, others, "other.csv")), 2)
     np.testing.assert_array_equal(one.X, other.X)
 
 
@@ -264,16 +265,16 @@ def test_every_seed_has_the_same_features(tmp_path):
     """Even where the one house of a town is in the test rows of some seeds."""
     towns = ["Zug", *COLUMNS["town"][1:]]
     task = describe(write(tmp_path, COLUMNS | {"town": towns}))
-    sets = [table_data(task, seed) for seed in range(12)]
+    sets = [load_dataset(task, seed) for seed in range(12)]
     assert {data.X.shape for data in sets} == {(32, 3 + 4)}
     assert {bool(data.X[:, -1].any()) for data in sets} == {True, False}
 
 
 def test_test_rows_are_drawn_by_the_seed_alone(tmp_path):
     path = write(tmp_path)
-    parts = [set(table_data(describe(path), seed).test_y.tolist()) for seed in range(8)]
+    parts = [set(load_dataset(describe(path), seed).test_y.tolist()) for seed in range(8)]
     assert len({frozenset(part) for part in parts}) == 8
-    more = set(table_data(describe(path, test=0.5), 0).test_y.tolist())
+    more = set(load_dataset(describe(path, test=0.5), 0).test_y.tolist())
     assert parts[0] < more and len(more) == 20
     _, validated = split_rows(N, 0.2, 0)
     assert set(split(0)[1]) != set(validated)
@@ -288,8 +289,8 @@ def test_order_of_columns_permutes_features(order, seed, tmp_path_factory):
     names = list(columns)
     permuted = {names[number]: columns[names[number]] for number in order}
     plain = {"target": "y", "categorical": [], "exclude": []}
-    one = table_data(describe(write(folder, columns | target), **plain), seed)
-    other = table_data(describe(write(folder, target | permuted, "other.csv"), **plain), seed)
+    one = load_dataset(describe(write(folder, columns | target), **plain), seed)
+    other = load_dataset(describe(write(folder, target | permuted, "other.csv"), **plain), seed)
     np.testing.assert_array_equal(one.X[:, list(order)], other.X)
     np.testing.assert_array_equal(one.y, other.y)
 

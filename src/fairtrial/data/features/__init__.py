@@ -4,33 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.features.fourier import fit_fourier
-from fairtrial.data.features.hog import fit_hog
-from fairtrial.data.features.maps import Map, TrainingRows, apply, on_one_core
-from fairtrial.data.features.patches import fit_patches
-from fairtrial.data.features.pixels import fit_pixels
+from fairtrial.data.features.maps import TrainingRows, apply, on_one_core
 from fairtrial.data.features.store import keep, name_features
 from fairtrial.data.features.watch import check_in
 from fairtrial.data.split import split_rows
-from fairtrial.study.features import AnyFeatures, HogFeatures, count_features
-
-FITS: dict[str, Callable[[Any, TrainingRows], Map]] = {
-    "pixels": fit_pixels,
-    "fourier": fit_fourier,
-    "hog": fit_hog,
-    "patches": fit_patches,
-}
+from fairtrial.kinds.features import FeatureSettings
+from fairtrial.kinds.plugins import digest_source, find_kinds
+from fairtrial.kinds.signature import refuse
 
 
 def map_features(
-    features: AnyFeatures,
+    features: FeatureSettings,
     dataset: Dataset,
     seed: int,
     validation: float | None,
@@ -40,7 +30,7 @@ def map_features(
 
     Parameters
     ----------
-    features : PixelFeatures, FourierFeatures, HogFeatures or PatchFeatures
+    features : FeatureSettings
         The map.
     dataset : Dataset
         The map does not depend on its labels and test rows.
@@ -64,20 +54,22 @@ def map_features(
     """
     seen = split_rows(len(dataset.y), validation, seed)[0]
     rows = TrainingRows(dataset.X, seen, dataset.divisor, seed)
+    n_rows = len(dataset.y)
+    shape = n_rows + len(dataset.test_y), features.count_features(dataset.X.shape[1])
 
     def make() -> Iterator[np.ndarray]:
         check_in()
         with on_one_core:
-            feature_map = FITS[features.kind](features, rows)
+            feature_map = features.fit(rows)
         parts = [apply(feature_map, X, dataset.divisor) for X in (dataset.X, dataset.test_X)]
-        return itertools.chain(*parts)
+        return _check(features, itertools.chain(*parts), shape[1])
 
-    n_rows = len(dataset.y)
     if keeps:
-        # HOG fits nothing, so seeds with the same rows have the same features.
-        given = () if isinstance(features, HogFeatures) else (str(seed), repr(validation))
-        name = name_features(features.model_dump_json(), fingerprint_rows(dataset), *given)
-        shape = n_rows + len(dataset.test_y), count_features(features, dataset.X.shape[1])
+        # Where nothing is fitted, seeds with the same rows have the same features.
+        given = (str(seed), repr(validation)) if features.is_fitted else ()
+        sources = map(digest_source, find_kinds(features))
+        settings = features.model_dump_json()
+        name = name_features(settings, fingerprint_rows(dataset), *given, *sources)
         mapped = keep(name, shape, make)
     else:
         mapped = np.concatenate([*make()])
@@ -88,6 +80,20 @@ def map_features(
         divisor=1,
         true_parameters=None,
     )
+
+
+def _check(
+    features: FeatureSettings, chunks: Iterator[np.ndarray], n_features: int
+) -> Iterator[np.ndarray]:
+    """Refuse features of another number than the kind says."""
+    for chunk in chunks:
+        if np.ndim(chunk) != 2 or chunk.shape[1] != n_features:
+            raise refuse(
+                features.definition.function,
+                f"its map returns an array of shape {np.shape(chunk)}, and each row must have "
+                f"{n_features:,} features, as its n_features says",
+            )
+        yield np.asarray(chunk, np.float32)
 
 
 def fingerprint_rows(dataset: Dataset) -> str:

@@ -7,17 +7,19 @@ Rahimi and Recht (2007), "Random features for large-scale kernel machines".
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.spatial.distance import pdist
 
-from fairtrial.data.features.maps import Map, TrainingRows
-from fairtrial.study.features import FourierFeatures
+from fairtrial.data.features.maps import TrainingRows
+from fairtrial.kinds.features import Map
 
 # The number of rows whose distances give the bandwidth.
 N_COMPARED = 1000
 
 
-def fit_fourier(features: FourierFeatures, rows: TrainingRows) -> Map:
+def fit_fourier(features: Any, rows: TrainingRows) -> Map:
     """Draw the directions and offsets of cosines.
 
     The inner product of the features of two rows, divided by the number of features, approaches the

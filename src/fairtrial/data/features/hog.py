@@ -7,13 +7,15 @@ Dalal and Triggs (2005), "Histograms of oriented gradients for human detection".
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from fairtrial.data.features.maps import Map, TrainingRows
-from fairtrial.study.features import HogFeatures
+from fairtrial.data.features.maps import TrainingRows
+from fairtrial.kinds.features import Map
 
 
-def fit_hog(features: HogFeatures, rows: TrainingRows) -> Map:
+def fit_hog(features: Any, rows: TrainingRows) -> Map:
     """Return the map, which describes each image by itself; nothing is fitted."""
     from skimage.feature import hog  # Slow to import.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,8 @@ from joblib import Parallel, cpu_count, delayed
 from threadpoolctl import threadpool_limits
 
 from fairtrial.data.features.watch import check_in, find_watcher, watch
+from fairtrial.kinds.features import Map
 from fairtrial.randomness import make_stream
-
-# From the features of rows, (N, D) float32, to mapped features, (N, D') float32, row by row.
-Map = Callable[[np.ndarray], np.ndarray]
 
 # The number of rows that are mapped at a time.
 CHUNK = 250

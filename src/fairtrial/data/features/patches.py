@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import linalg, sparse
 
-from fairtrial.data.features.maps import Map, TrainingRows, apply, fit_scale
+from fairtrial.data.features.maps import TrainingRows, apply, fit_scale
 from fairtrial.data.features.watch import check_in
 from fairtrial.errors import InputError
-from fairtrial.study.features import PatchFeatures, PatchLayer
+from fairtrial.kinds.features import Map
 
 # Windows and images from which a dictionary is learned; large windows are fewer (`MOST_VALUES`).
 # The same images give mean and scale of the features.
@@ -38,7 +39,7 @@ SHORT = 1e-3
 ImageMap = Callable[[np.ndarray], np.ndarray]
 
 
-def fit_patches(features: PatchFeatures, rows: TrainingRows) -> Map:
+def fit_patches(features: Any, rows: TrainingRows) -> Map:
     """Learn or draw the dictionaries, and standardise the responses by training rows."""
     gamma = np.float32(features.gamma)
     maps = shape_images(rows.draw(N_IMAGES, "images")) ** gamma
@@ -86,7 +87,7 @@ class Layer:
 
     Attributes
     ----------
-    settings : PatchLayer
+    settings : FirstLayer, or that of patches
     size : int
         s, pixels per side of a patch.
     softness : float
@@ -100,7 +101,7 @@ class Layer:
         Principal components of the responses; the output is along them.
     """
 
-    settings: PatchLayer
+    settings: Any
     size: int
     softness: float
     whitening: np.ndarray
@@ -137,7 +138,7 @@ class Layer:
 
 
 def fit_layer(
-    settings: PatchLayer,
+    settings: Any,
     size: int,
     maps: np.ndarray,
     rows: TrainingRows,
@@ -148,7 +149,7 @@ def fit_layer(
 
     Parameters
     ----------
-    settings : PatchLayer
+    settings : FirstLayer, or that of patches
     size : int
         Pixels per side of a patch.
     maps : (N, M, M, C)

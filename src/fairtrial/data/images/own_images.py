@@ -14,17 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from fairtrial.data.dataset import Dataset
 from fairtrial.data.images.pixels import take_images
-from fairtrial.data.split import split_rows
 from fairtrial.errors import InputError, MachineError
 from fairtrial.files import place_aside
+from fairtrial.kinds import tasks
+from fairtrial.kinds.datasets import Content, TaskSettings
 from fairtrial.paths import locate
 from fairtrial.settings.complaints import make_error, validate
 from fairtrial.settings.document import Document
-from fairtrial.study.task import ImagesTask
 
-TEST_PURPOSE = "images.test"
 ENDING = ".npz"
 MOST_TOLD = 5
 
@@ -53,10 +51,20 @@ class OwnImages:
     shape: tuple[int, int]
     fingerprint: str
 
+    def to_content(self) -> Content:
+        """Return the rows, to be split for each seed."""
+        return Content(
+            X=self.X,
+            y=self.y,
+            class_names=self.class_names,
+            image_shape=self.shape,
+            fingerprint=self.fingerprint,
+        )
+
 
 def images(
     X: Any, y: Any = None, *, file: str | Path | None = None, test: float = 0.2
-) -> ImagesTask:
+) -> TaskSettings:
     """Make a task of grey images of your own.
 
     Parameters
@@ -74,7 +82,7 @@ def images(
 
     Returns
     -------
-    ImagesTask
+    TaskSettings
         For `Study(task=...)`.
 
     Raises
@@ -103,13 +111,16 @@ def images(
             "run again: images(X, y, file='mine.npz')."
         )
     path = locate(X if is_place or file is None else file)
-    task, complaints = validate(ImagesTask, {"kind": "images", "path": str(path), "test": test})
-    if task is None:
+    made: Any
+    made, complaints = validate(
+        tasks.images.settings, {"kind": "images", "path": str(path), "test": test}
+    )
+    if made is None:
         raise make_error(Document("images", {}), complaints)
     if not is_place:
         _keep(path, *take_images(X, y, test))
-    read_own_images(task)
-    return task
+    read_own_images(made)
+    return made
 
 
 def _keep(path: Path, X: np.ndarray, y: np.ndarray) -> None:
@@ -142,12 +153,12 @@ def _holds(path: Path, expected: OwnImages) -> bool:
         return False
 
 
-def read_own_images(task: ImagesTask) -> OwnImages:
+def read_own_images(task: TaskSettings) -> OwnImages:
     """Read and check images; an unchanged file or folder is read once.
 
     Parameters
     ----------
-    task : ImagesTask
+    task : TaskSettings
         The path of the images.
 
     Returns
@@ -277,39 +288,3 @@ def _find_unequal(images: dict[Path, np.ndarray]) -> Iterator[str]:
                 f"{file.parent.name}/{file.name} has {height} x {width} pixels (height x width), "
                 f"and the first image {first_height} x {first_width}: scale them to one size."
             )
-
-
-# ----------------------------------------------------------------------------------------- split
-
-
-def own_images_data(task: ImagesTask, seed: int) -> Dataset:
-    """Split the images into training and test images.
-
-    Parameters
-    ----------
-    task : ImagesTask
-        The path of the images.
-    seed : int
-        The seed of the run. It draws the test images, without stratification.
-
-    Returns
-    -------
-    Dataset
-        `X` (N, D), `y` (N,), and the test images, each in the order of the file.
-
-    Raises
-    ------
-    InputError
-        If there are errors in the images; it lists all.
-    """
-    own = read_own_images(task)
-    train, test = split_rows(len(own.y), task.test, seed, TEST_PURPOSE)
-    return Dataset(
-        X=own.X[train],
-        y=own.y[train],
-        test_X=own.X[test],
-        test_y=own.y[test],
-        n_classes=len(own.class_names),
-        divisor=255 if own.X.dtype == np.uint8 else 1,
-        class_names=own.class_names,
-    )

@@ -3,6 +3,7 @@
 import hashlib
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from fairtrial.data.catalog import check_name, refuse_folder_for_digits
 from fairtrial.data.images.fetch import Note, log_notice, obtain_files
 from fairtrial.errors import InputError
+from fairtrial.kinds.datasets import Content
 
 FASHION_MNIST_CLASSES = (
     "T-shirt/top",
@@ -71,6 +73,18 @@ class Images:
     source: str
     fingerprint: str
 
+    def to_content(self) -> Content:
+        """Return the rows, which are the same for every seed."""
+        return Content(
+            X=self.train_images,
+            y=self.train_labels,
+            test_X=self.test_images,
+            test_y=self.test_labels,
+            class_names=self.class_names,
+            image_shape=(self.side, self.side),
+            fingerprint=self.fingerprint,
+        )
+
 
 def load_images(name: str, folder: str | Path | None = None, note: Note = log_notice) -> Images:
     """Load a data set by its name, and fetch it if it is not on this machine.
@@ -100,6 +114,10 @@ def load_images(name: str, folder: str | Path | None = None, note: Note = log_no
         refuse_folder_for_digits(folder)
         return load_digits()
     return load_fashion_mnist(folder, note)
+
+
+# Images are large and do not depend on the seed, so they are read once.
+load_images_once = lru_cache(maxsize=2)(load_images)
 
 
 def load_fashion_mnist(

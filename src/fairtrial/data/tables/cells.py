@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from fairtrial.study.task import TableTask
+from fairtrial.kinds.datasets import TaskSettings
 
 WHOLE = r"^[+-]?[0-9]{1,18}$"
 POINT = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
@@ -63,7 +63,7 @@ ADVICE: tuple[tuple[str, str], ...] = (
 )
 
 
-def interpret(task: TableTask, frame: pl.DataFrame) -> pl.DataFrame:
+def interpret(task: TaskSettings, frame: pl.DataFrame) -> pl.DataFrame:
     """Turn the texts of the columns that are used into numbers, true and false, or null.
 
     A column that is to hold numbers stays text where one of its texts is no number, so that the
@@ -75,7 +75,7 @@ def interpret(task: TableTask, frame: pl.DataFrame) -> pl.DataFrame:
     ])  # fmt: skip
 
 
-def _interpret(task: TableTask, column: pl.Series) -> pl.Series:
+def _interpret(task: TaskSettings, column: pl.Series) -> pl.Series:
     markers = task.missing_values or []
     if column.dtype == pl.String:
         column = column.replace(dict.fromkeys(markers)) if markers else column
@@ -143,7 +143,7 @@ def advise_missing(markers: Iterable[str]) -> str:
     return f"missing_values = {json.dumps([*markers], ensure_ascii=False)}"
 
 
-def advise_number(text: str, task: TableTask) -> str | None:
+def advise_number(text: str, task: TaskSettings) -> str | None:
     """Say what to write in place of a text that is no number; None where it is just text."""
     other = "," if task.decimal == "." else "."
     is_grouped = GROUPED.fullmatch(text) is not None

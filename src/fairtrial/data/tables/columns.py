@@ -15,8 +15,8 @@ import polars as pl
 
 from fairtrial.data.tables.cells import advise_missing, advise_number, is_number, list_markers
 from fairtrial.data.tables.csv_text import shorten
+from fairtrial.kinds.datasets import TaskSettings
 from fairtrial.settings.characters import find_control
-from fairtrial.study.task import TableTask
 
 FEWEST_ROWS = 10
 # Fewer are easily missing from the training rows or from the test rows.
@@ -34,7 +34,7 @@ INDEXES = ("index", "level_0", "rownames", "row.names", "row_names", "rowname")
 OF_R = ("X", "X.1")
 
 
-def list_features(task: TableTask, columns: list[str]) -> list[str]:
+def list_features(task: TaskSettings, columns: list[str]) -> list[str]:
     """Return the columns to predict from, in the file's order."""
     return [name for name in columns if name not in (task.target, *task.exclude)]
 
@@ -57,7 +57,7 @@ def _tidy_column(column: pl.Series) -> pl.Series:
     return column.fill_nan(None) if column.dtype.is_float() else column
 
 
-def keep_rows(task: TableTask, frame: pl.DataFrame) -> pl.DataFrame:
+def keep_rows(task: TaskSettings, frame: pl.DataFrame) -> pl.DataFrame:
     """Leave out rows with missing values in the columns that are used, if the task says so."""
     if task.missing != "drop":
         return frame
@@ -65,12 +65,12 @@ def keep_rows(task: TableTask, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.drop_nulls([name for name in used if name in frame.columns])
 
 
-def find_problems(task: TableTask, frame: pl.DataFrame) -> Iterator[str]:
+def find_problems(task: TaskSettings, frame: pl.DataFrame) -> Iterator[str]:
     """Yield a sentence for everything that keeps a table from being used.
 
     Parameters
     ----------
-    task : TableTask
+    task : TaskSettings
         What the study says about the columns.
     frame : DataFrame
         The file's columns, tidied.
@@ -95,7 +95,7 @@ def find_problems(task: TableTask, frame: pl.DataFrame) -> Iterator[str]:
             yield from _find_copies(features, task.target, kept)
 
 
-def _find_unknown_names(task: TableTask, columns: list[str]) -> Iterator[str]:
+def _find_unknown_names(task: TaskSettings, columns: list[str]) -> Iterator[str]:
     named = {"target": [task.target], "categorical": task.categorical, "exclude": task.exclude}
     for setting, names in named.items():
         for name in names:
@@ -114,7 +114,7 @@ def _find_unknown_names(task: TableTask, columns: list[str]) -> Iterator[str]:
         )
 
 
-def _find_indexes(task: TableTask, frame: pl.DataFrame) -> Iterator[str]:
+def _find_indexes(task: TaskSettings, frame: pl.DataFrame) -> Iterator[str]:
     """Yield a sentence for each column that numbers the rows, as programs write it unasked."""
     features = list_features(task, frame.columns)
     for name in features:
@@ -151,14 +151,14 @@ def _find_copies(features: list[str], target: str, kept: pl.DataFrame) -> Iterat
             )
 
 
-def _list_markers(task: TableTask, frame: pl.DataFrame) -> list[str]:
+def _list_markers(task: TaskSettings, frame: pl.DataFrame) -> list[str]:
     """List the texts of all columns that are used which often stand for a missing value."""
     used = [name for name in frame.columns if name not in task.exclude]
     texts = [frame[name].unique().drop_nulls().sort() for name in used]
     return list_markers(t for column in texts if column.dtype == pl.String for t in column)
 
 
-def _find_too_few_rows(task: TableTask, n_rows: int, n_kept: int) -> Iterator[str]:
+def _find_too_few_rows(task: TaskSettings, n_rows: int, n_kept: int) -> Iterator[str]:
     dropped = "" if n_kept == n_rows else f" without missing values (of {n_rows:,})"
     n_test = round(n_kept * task.test)
     if n_kept < FEWEST_ROWS:
@@ -171,7 +171,7 @@ def _find_too_few_rows(task: TableTask, n_rows: int, n_kept: int) -> Iterator[st
 
 
 def _find_in_feature(
-    task: TableTask, column: pl.Series, kept: pl.Series, markers: list[str]
+    task: TaskSettings, column: pl.Series, kept: pl.Series, markers: list[str]
 ) -> Iterator[str]:
     name, is_category = f"Column {column.name!r}", column.name in task.categorical
     if column.null_count() == len(column):
@@ -198,7 +198,7 @@ def _find_in_feature(
 
 
 def _find_in_target(
-    task: TableTask, column: pl.Series, kept: pl.Series, markers: list[str]
+    task: TaskSettings, column: pl.Series, kept: pl.Series, markers: list[str]
 ) -> Iterator[str]:
     name = f"The target {column.name!r}"
     if column.null_count() == len(column):
@@ -297,7 +297,7 @@ def _show(column: pl.Series) -> str:
 
 
 def _word_text(
-    task: TableTask, name: str, column: pl.Series, markers: list[str], rule: str, advice: str
+    task: TaskSettings, name: str, column: pl.Series, markers: list[str], rule: str, advice: str
 ) -> str:
     """Say that a column of numbers holds a text, and what to write in its place.
 
@@ -318,7 +318,7 @@ def _word_text(
 
 
 def _find_in_texts(
-    task: TableTask, name: str, column: pl.Series, markers: list[str]
+    task: TaskSettings, name: str, column: pl.Series, markers: list[str]
 ) -> Iterator[str]:
     """Yield what is wrong with the texts of categories or classes."""
     broken = [text for text in column.unique().drop_nulls() if find_control(text)]

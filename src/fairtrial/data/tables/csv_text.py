@@ -18,8 +18,8 @@ from pathlib import Path
 import polars as pl
 
 from fairtrial.errors import InputError
+from fairtrial.kinds.datasets import TaskSettings
 from fairtrial.settings.characters import find_control
-from fairtrial.study.task import TableTask
 
 SEPARATORS = ";\t|, "
 # Rows that become columns at once: Python's texts take far more memory than Polars' do.
@@ -61,7 +61,7 @@ DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 Record = tuple[int, list[str]]  # The line that a row begins on, and its cells.
 
 
-def read_csv(task: TableTask, path: Path, content: bytes) -> pl.DataFrame:
+def read_csv(task: TaskSettings, path: Path, content: bytes) -> pl.DataFrame:
     """Split a CSV file into columns of text.
 
     Blank lines are left out, and so are rows without any value at the end, columns that have
@@ -69,7 +69,7 @@ def read_csv(task: TableTask, path: Path, content: bytes) -> pl.DataFrame:
 
     Parameters
     ----------
-    task : TableTask
+    task : TaskSettings
         How the file is written.
     path : Path
         What errors call it.
@@ -208,7 +208,7 @@ def _word_broken(message: str, first: int, last: int, path: Path) -> str:
 
 
 def _collect(
-    names: list[str], records: Iterable[Record], text: str, task: TableTask, path: Path
+    names: list[str], records: Iterable[Record], text: str, task: TaskSettings, path: Path
 ) -> pl.DataFrame:
     """Collect the rows as columns, named by their positions."""
     schema = {str(position): pl.String for position in range(len(names))}
@@ -225,7 +225,7 @@ def _collect(
 
 
 def _word_ragged(
-    line: int, cells: list[str], names: list[str], text: str, task: TableTask, path: Path
+    line: int, cells: list[str], names: list[str], text: str, task: TaskSettings, path: Path
 ) -> str:
     where = f"{path}, line {line}"
     count = "1 value" if len(cells) == 1 else f"{len(cells)} values"
@@ -256,7 +256,7 @@ def _word_ragged(
 # -------------------------------------------------------------------------------- the first line
 
 
-def _check_first_line(text: str, names: list[str], task: TableTask, path: Path) -> None:
+def _check_first_line(text: str, names: list[str], task: TaskSettings, path: Path) -> None:
     """Refuse a first line that is no line of names in the way the task says."""
     first, second = _list_lines(text, 2)
     if re.fullmatch(r"(?i)sep=.", first):
@@ -272,7 +272,7 @@ def _check_first_line(text: str, names: list[str], task: TableTask, path: Path) 
         raise InputError(f"{path}, line 1 has one name, {shorten(names[0])!r}: {advice}.")
 
 
-def _advise_separator(text: str, task: TableTask) -> str:
+def _advise_separator(text: str, task: TaskSettings) -> str:
     """Say what to write where another separator divides the first lines alike; else nothing."""
     lines = [line for line in _list_lines(text, 6) if line]
     for separator in SEPARATORS.replace(task.separator, ""):

@@ -1,4 +1,4 @@
-"""The user's own table: read and checked once, then prepared for each seed."""
+"""The user's own table: read and checked once, and prepared for each seed."""
 
 from __future__ import annotations
 
@@ -12,23 +12,19 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from fairtrial.data.dataset import Dataset
-from fairtrial.data.split import split_rows
 from fairtrial.data.tables.cells import interpret
 from fairtrial.data.tables.columns import find_problems, keep_rows, list_features, tidy
 from fairtrial.data.tables.csv_text import read_csv
 from fairtrial.errors import InputError
-from fairtrial.study.task import TableTask
+from fairtrial.kinds.datasets import Content, TaskSettings
 
-TEST_PURPOSE = "table.test"
-
-Reader = Callable[[TableTask, Path, bytes], pl.DataFrame]
+Reader = Callable[[TaskSettings, Path, bytes], pl.DataFrame]
 
 
-def read_parquet(task: TableTask, path: Path, content: bytes) -> pl.DataFrame:
+def read_parquet(task: TaskSettings, path: Path, content: bytes) -> pl.DataFrame:
     """Read a Parquet file, which says of itself how it is written."""
     for setting in ("separator", "decimal", "encoding"):
-        if (value := getattr(task, setting)) != TableTask.model_fields[setting].default:
+        if (value := getattr(task, setting)) != type(task).model_fields[setting].default:
             raise InputError(
                 f"{path} is a Parquet file, and {setting} = {value!r} is for CSV files: leave it "
                 "out."
@@ -77,13 +73,24 @@ class Table:
         """D: a feature for each column of numbers, and for each category."""
         return self.n_numbers + sum(self.n_categories)
 
+    def to_content(self) -> Content:
+        """Return its rows, whose features are prepared from those that training sees."""
+        return Content(
+            X=self.features,
+            y=self.y,
+            class_names=self.class_names,
+            fingerprint=self.fingerprint,
+            n_features=self.n_features,
+            prepare=lambda seen: prepare_features(self, seen),
+        )
 
-def read_table(task: TableTask) -> Table:
+
+def read_table(task: TaskSettings) -> Table:
     """Read and check a table; a file that has not changed is read once.
 
     Parameters
     ----------
-    task : TableTask
+    task : TaskSettings
         Which file, and what its columns are.
 
     Returns
@@ -107,7 +114,7 @@ def read_table(task: TableTask) -> Table:
 
 
 @lru_cache(maxsize=8)
-def _read_version(task: TableTask, path: Path, modified: int, size: int) -> Table:
+def _read_version(task: TaskSettings, path: Path, modified: int, size: int) -> Table:
     """Read one version of a file, as its time and size tell it from others."""
     if (read := READERS.get(path.suffix.lower())) is None:
         raise InputError(
@@ -130,7 +137,7 @@ def _refuse(path: Path, reason: str | None) -> InputError:
     return InputError(f"{path} cannot be read: {reason or 'it will not open'}. Check the file.")
 
 
-def _make_table(task: TableTask, frame: pl.DataFrame, fingerprint: str) -> Table:
+def _make_table(task: TaskSettings, frame: pl.DataFrame, fingerprint: str) -> Table:
     features = list_features(task, frame.columns)
     numbers = [name for name in features if name not in task.categorical]
     coded = [number_categories(frame[name]) for name in features if name in task.categorical]
@@ -217,39 +224,3 @@ def prepare_features(table: Table, rows: np.ndarray) -> np.ndarray:
     ])  # fmt: skip
     columns.fit(table.features[rows])
     return np.asarray(columns.transform(table.features), np.float32)
-
-
-def table_data(task: TableTask, seed: int, validation: float | None = None) -> Dataset:
-    """Draw the test rows of a table, and prepare its features from what training sees.
-
-    Parameters
-    ----------
-    task : TableTask
-        Which file, and what its columns are.
-    seed : int
-        The run's seed, which draws the test rows, without stratification.
-    validation : float or None
-        Share of the training rows that the recipe holds out: nothing is learnt from them either.
-
-    Returns
-    -------
-    Dataset
-        `X` (N, D), `y` (N,), and the test rows, each in the file's order.
-
-    Raises
-    ------
-    InputError
-        With everything that is wrong with the file.
-    """
-    table = read_table(task)
-    train, test = split_rows(len(table.y), task.test, seed, TEST_PURPOSE)
-    seen = train[split_rows(len(train), validation, seed)[0]]
-    X = prepare_features(table, seen)
-    return Dataset(
-        X=X[train],
-        y=table.y[train],
-        test_X=X[test],
-        test_y=table.y[test],
-        n_classes=len(table.class_names),
-        class_names=table.class_names,
-    )

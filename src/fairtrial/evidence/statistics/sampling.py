@@ -29,9 +29,9 @@ from fairtrial.evidence.statistics.sign_flip import find_tolerance, list_subset_
 from fairtrial.evidence.statistics.student import StudentTests
 from fairtrial.evidence.verdict import Basis
 from fairtrial.results.results import Results
-from fairtrial.study.arms import Arm
+from fairtrial.study.arm import Arm
 from fairtrial.study.claims import Claim
-from fairtrial.study.task import AnyTask, RowOrigin, find_test_share
+from fairtrial.study.task import AnyTask, RowOrigin
 
 SIGN_FLIP, ANYTIME = "sign-flip test", "anytime-valid bets"
 # What float32 may have changed of an accuracy.
@@ -227,14 +227,14 @@ def find_sampling(
     origins = {task.row_origin for task in tasks}
     rows: RowOrigin = "split" if "split" in origins else tasks[0].row_origin
     marks = index_marks(trial.test_rows) if _has_marks(claim, tasks) else {}
-    share = max(map(find_test_share, tasks))
+    share = max(task.test_share for task in tasks)
     size = claim.effect.size if claim.effect else None
     return Sampling(method, rows, share, marks, over_seeds=claim.over == "seeds", size=size)
 
 
 def sample_arm(task: AnyTask) -> Sampling:
     """Find how the runs of one arm were drawn, for the mean of its own metrics."""
-    return Sampling(rows=task.row_origin, test_share=find_test_share(task))
+    return Sampling(rows=task.row_origin, test_share=task.test_share)
 
 
 def is_joint(claim: Claim, arms: Sequence[tuple[Arm, ...]]) -> bool:

@@ -8,7 +8,6 @@ from fairtrial.plots.of_data import list_tasks
 from fairtrial.plots.of_images import list_image_arms
 from fairtrial.report.blocks import Block, Figure, Part, Text
 from fairtrial.results.results import Results
-from fairtrial.study.task import LinearTask, LineTask
 
 
 def build_data(trial: Results) -> Part:
@@ -23,7 +22,7 @@ def build_data(trial: Results) -> Part:
 def _show_rows(trial: Results) -> list[Block]:
     seed = trial.study.list_seeds()[0]
     task = next(iter(list_tasks(trial)))
-    if isinstance(task, LineTask | LinearTask):
+    if task.has_noise:
         chart = plots.noise(trial)
         if chart is None:
             return [Text("The targets have no noise.")]

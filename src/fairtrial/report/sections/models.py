@@ -12,7 +12,6 @@ from fairtrial.plots.of_images import list_image_arms
 from fairtrial.plots.of_runs import name_series
 from fairtrial.report.blocks import Block, Figure, Fold, Part, Row, Text, make_name
 from fairtrial.results.results import Results
-from fairtrial.study.task import has_classes
 
 MOST_MODELS = 3
 """Arms whose images the page shows; the images of further arms are folded."""
@@ -22,7 +21,7 @@ def build_models(trial: Results) -> list[Part]:
     """Build the parts: fits for numbers; predictions, weights and mistakes for classes."""
     seed = trial.study.list_seeds()[0]
     try:
-        if has_classes(trial.study.task):
+        if trial.study.task.has_classes:
             return _build_images(trial, seed)
         return _build_fits(trial, seed)
     except FairtrialError as error:

@@ -1,4 +1,4 @@
-"""Estimators of scikit-learn by name: which there are, and what settings they take.
+"""Estimators: those of scikit-learn by name, and objects of a Python program.
 
 A module of scikit-learn is imported when one of its estimators is asked for, and not before.
 """
@@ -6,21 +6,41 @@ A module of scikit-learn is imported when one of its estimators is asked for, an
 from __future__ import annotations
 
 import difflib
+import hashlib
 import inspect
+import pickle
+import re
+import threading
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from functools import cache
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fairtrial.settings.complaints import show
 from fairtrial.settings.names import find_same, suggest
 
+# scikit-learn-intelex fits the same models, faster.
+PACKAGES = ("sklearnex", "sklearn")
+_importing = threading.Lock()
 EXAMPLE = "linear_model.HuberRegressor"
 # Modules below `sklearn` that are not there for its users.
 HIDDEN = ("conftest", "externals", "tests")
 # How names of regressors and classifiers differ.
 TWINS = (("Regressor", "Classifier"), ("SVR", "SVC"))
 MIXINS = {True: "ClassifierMixin", False: "RegressorMixin"}
+
+
+def find_class(module: str, name: str) -> Any:
+    """Find a model in the first of the packages that has it."""
+    with _importing:  # Two threads that import parts of one package may wait for each other.
+        for package in PACKAGES:
+            try:
+                return getattr(import_module(f"{package}.{module}"), name)
+            except (ImportError, AttributeError):
+                continue
+    raise ImportError(f"scikit-learn has no {module}.{name}")
 
 
 @cache
@@ -61,14 +81,6 @@ def list_estimators() -> tuple[str, ...]:
         private = (at for at, one in enumerate(modules) if one.startswith("_"))
         names.append(".".join((*modules[: next(private, None)], name)))
     return tuple(names)
-
-
-def gives_probabilities(name: str, settings: Mapping[str, Any]) -> bool:
-    """Say whether an estimator with these settings has `predict_proba`."""
-    try:
-        return hasattr(find_estimator(name)(**settings), "predict_proba")
-    except Exception:  # What is wrong with its settings is said where it is fitted.
-        return False
 
 
 def check_estimator(name: str) -> str:
@@ -140,3 +152,121 @@ def _is_plain(value: object) -> bool:
     if isinstance(value, list):
         return all(map(_is_plain, value))
     return isinstance(value, bool | int | float | str)
+
+
+# ------------------------------------------------------------------------ objects of a program
+
+_objects: dict[str, Any] = {}  # by their digest
+
+
+def is_estimator(value: object) -> bool:
+    """Say whether a value is an object that can be fitted and can predict."""
+    methods = (getattr(value, name, None) for name in ("fit", "predict"))
+    return not isinstance(value, type) and all(map(callable, methods))
+
+
+def remember_object(value: Any) -> dict[str, Any]:
+    """Remember an object, and return what it is known by.
+
+    Returns
+    -------
+    dict
+        Its class, parameters, the version of its package, a digest of all of them, what it
+        predicts, and whether it has a `random_state` that is not set.
+    """
+    kind = type(value)
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    package = kind.__module__.partition(".")[0]
+    known = {"estimator": name, "version": _find_version(package)}
+    digest = _digest_object(value, [*known.values(), _read_source(kind)])
+    text = repr(value) if hasattr(value, "get_params") else repr(vars(value))
+    # For readers; an address in memory is another one in every process.
+    known["parameters"] = re.sub(r" at 0x\w+", "", " ".join(text.split()))
+    _objects[digest] = deepcopy(value)  # What a program does to it afterwards is not meant.
+    return {
+        **known,
+        "digest": digest,
+        "predicts": _find_targets(value),
+        "has_random_state": bool(_list_free_states(value)),
+    }
+
+
+def copy_object(digest: str) -> Any:
+    """Return an unfitted copy of an object that was remembered; None where it was not."""
+    if digest not in _objects:
+        return None
+    value = _objects[digest]
+    if not hasattr(value, "get_params"):
+        return deepcopy(value)
+    from sklearn.base import clone
+
+    return clone(value)
+
+
+def list_objects(digests: Iterator[str]) -> dict[str, Any]:
+    """List objects by their digests, to be sent to a worker."""
+    return {one: _objects[one] for one in digests if one in _objects}
+
+
+def add_objects(objects: Mapping[str, Any]) -> None:
+    """Have objects that were sent."""
+    _objects.update(objects)
+
+
+def set_random_state(value: Any, seed: int) -> None:
+    """Give an estimator the seed, wherever a `random_state` is not set."""
+    state = seed % 2**32  # scikit-learn takes no larger ones.
+    names = _list_free_states(value)
+    if hasattr(value, "set_params"):
+        value.set_params(**dict.fromkeys(names, state))
+    elif names:
+        value.random_state = state
+
+
+def _list_free_states(value: Any) -> list[str]:
+    if not hasattr(value, "get_params"):
+        return ["random_state"] if getattr(value, "random_state", 0) is None else []
+    found = value.get_params(deep=True)
+    names = [name for name in found if name.rpartition("__")[2] == "random_state"]
+    return [name for name in names if found[name] is None]
+
+
+def _find_version(package: str) -> str:
+    """Return the version of a package; "" for code of no package."""
+    distributions = {"sklearn": "scikit-learn", "sklearnex": "scikit-learn-intelex"}
+    try:
+        return f"{package} {version(distributions.get(package, package))}"
+    except PackageNotFoundError:
+        return ""
+
+
+def _read_source(kind: type) -> str:
+    """Read the source of a class of no package: it has no version."""
+    if _find_version(kind.__module__.partition(".")[0]):
+        return ""
+    try:
+        return inspect.getsource(kind)
+    except (OSError, TypeError):  # Typed at a prompt.
+        return ""
+
+
+def _digest_object(value: Any, texts: list[str]) -> str:
+    """Digest an object by its parameters, whatever their size."""
+    from joblib import hash as digest_values  # Slow to load, and seldom needed.
+
+    given = value.get_params(deep=True) if hasattr(value, "get_params") else vars(value)
+    try:
+        content = str(digest_values({name: given[name] for name in sorted(given)}))
+    except (pickle.PicklingError, AttributeError, TypeError):  # Such as a function without a name.
+        content = repr(given)
+    return hashlib.sha256("\0".join([*texts, content]).encode()).hexdigest()[:32]
+
+
+def _find_targets(value: Any) -> str:
+    """Find what an object predicts: classes, numbers, or any."""
+    if not hasattr(value, "__sklearn_tags__"):
+        return "any"
+    from sklearn.base import is_classifier, is_regressor
+
+    known = {(True, False): "classes", (False, True): "numbers"}
+    return known.get((is_classifier(value), is_regressor(value)), "any")

@@ -1,0 +1,306 @@
+"""The rows of data sets, by where they come from: drawn for each seed, fixed, or split by each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from fairtrial.data.dataset import Dataset
+from fairtrial.data.split import split_rows
+from fairtrial.errors import FairtrialError, InputError
+from fairtrial.kinds.datasets import Content, Shape, Stream, TaskSettings
+from fairtrial.kinds.plugins import explain_failure, find_kinds
+from fairtrial.kinds.signature import refuse
+
+
+class Source(Protocol):
+    """What is known of the rows of one origin."""
+
+    def load(self, task: TaskSettings, seed: int, validation: float | None) -> Dataset:
+        """Load or draw the rows of a seed; features are prepared without validation rows."""
+        ...
+
+    def measure(self, task: TaskSettings) -> Shape:
+        """Return the size of the data, which is the same for every seed."""
+        ...
+
+    def fingerprint(self, task: TaskSettings) -> str:
+        """Fingerprint the content; empty where rows depend on settings and code alone."""
+        ...
+
+
+class Drawn:
+    """Rows that each seed draws."""
+
+    def load(self, task: TaskSettings, seed: int, validation: float | None) -> Dataset:
+        """Draw training and test rows."""
+        if task.definition.is_apart:
+            X, y, *truth = self._draw(task, Stream(seed, "data"), task.rows)
+            test_X, test_y, *_ = self._draw(task, Stream(seed, "test"), task.test_rows)
+        else:
+            X, y, *truth = self._draw(task, Stream(seed, "data"), task.rows + task.test_rows)
+            (X, test_X), (y, test_y) = ((one[: task.rows], one[task.rows :]) for one in (X, y))
+        known = np.asarray(truth[0], float) if truth else None
+        return _make_dataset(task, X, y, test_X, test_y, true_parameters=known)
+
+    def _draw(self, task: TaskSettings, stream: Stream, n_rows: int) -> list[np.ndarray]:
+        parts = _take_arrays(task, call(task, stream, n_rows), 3 if task.has_truth else 2)
+        if len(parts[1]) != n_rows:
+            _refuse(task, f"it returns {len(parts[1]):,} rows, and {n_rows:,} are asked for")
+        if task.has_truth and np.shape(parts[2]) != (parts[0].shape[1] + 1,):
+            _refuse(task, "its third value must be the true weights, and the intercept last")
+        return parts
+
+    def measure(self, task: TaskSettings) -> Shape:
+        """Count the features of one draw."""
+        return _measure_draw(task, task.definition)  # pyright: ignore[reportArgumentType]
+
+    def fingerprint(self, task: TaskSettings) -> str:
+        """Return nothing: settings and code say all."""
+        return ""
+
+
+class Fixed:
+    """Rows that are the same for all seeds."""
+
+    def load(self, task: TaskSettings, seed: int, validation: float | None) -> Dataset:
+        """Return the rows as they are read; the same arrays for every seed."""
+        content = read(task)
+        assert content.test_X is not None and content.test_y is not None
+        X, test_X, n_rows = content.X, content.test_X, len(content.y)
+        if content.prepare is not None:
+            seen = split_rows(n_rows, validation, seed)[0]
+            made = _prepare_all(content) if validation is None else content.prepare(seen)
+            X, test_X = made[:n_rows], made[n_rows:]
+        return _make_dataset(task, X, content.y, test_X, content.test_y, names=content.class_names)
+
+    def measure(self, task: TaskSettings) -> Shape:
+        """Count what is read."""
+        content = read(task)
+        assert content.test_y is not None
+        n_features, n_classes = _count_columns(content), _count_classes(task, content)
+        return Shape(len(content.y), len(content.test_y), n_features, n_classes)
+
+    def fingerprint(self, task: TaskSettings) -> str:
+        """Fingerprint what is read."""
+        return read(task).fingerprint
+
+
+class Split:
+    """Rows that each seed splits into training and test rows, without stratification."""
+
+    def load(self, task: TaskSettings, seed: int, validation: float | None) -> Dataset:
+        """Draw the test rows, and prepare features from what training sees."""
+        content = read(task)
+        train, test = split_rows(len(content.y), task.test, seed, f"{task.kind}.test")
+        X = content.X
+        if content.prepare is not None:
+            X = content.prepare(train[split_rows(len(train), validation, seed)[0]])
+        y, names = content.y, content.class_names
+        return _make_dataset(task, X[train], y[train], X[test], y[test], names=names)
+
+    def measure(self, task: TaskSettings) -> Shape:
+        """Count what is read."""
+        content = read(task)
+        n_test_rows = round(len(content.y) * task.test)
+        n_rows = len(content.y) - n_test_rows
+        return Shape(n_rows, n_test_rows, _count_columns(content), _count_classes(task, content))
+
+    def fingerprint(self, task: TaskSettings) -> str:
+        """Fingerprint what is read."""
+        return read(task).fingerprint
+
+
+SOURCES: dict[str, Source] = {"drawn": Drawn(), "fixed": Fixed(), "split": Split()}
+
+
+def find_source(task: TaskSettings) -> Source:
+    """Return what knows the rows of a task."""
+    return SOURCES[task.row_origin]
+
+
+# ---------------------------------------------------------------------------------- what is read
+
+
+def call(task: TaskSettings, *data: Any) -> Any:
+    """Call the function of a data set; an error in a user's function is said in a sentence."""
+    try:
+        return task.definition.function(*data, **task.own)
+    except (FairtrialError, MemoryError):
+        raise
+    except Exception as error:
+        if not (kinds := find_kinds(task)):
+            raise
+        raise InputError(explain_failure(error, kinds, f"the data set {task.kind!r}")) from error
+
+
+def read(task: TaskSettings) -> Content:
+    """Read the rows of a fixed or split data set; a user's function is called once.
+
+    Raises
+    ------
+    InputError
+        If the function has an error, or what it returns cannot be used.
+    """
+    if not find_kinds(task):  # Those that fairtrial brings know themselves what to keep.
+        return call(task)
+    version: tuple[float, ...] = ()
+    if path := getattr(task, "path", None):
+        try:
+            version = Path(path).stat().st_mtime_ns, Path(path).stat().st_size
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}. Check the path.") from None
+    return _read_version(task, task.definition, version)  # pyright: ignore[reportArgumentType]
+
+
+@lru_cache(maxsize=4)
+def _read_version(task: TaskSettings, kind: object, version: tuple[float, ...]) -> Content:
+    """Read what a user's function returns, once for each version of the function and its file."""
+    found = call(task)
+    if isinstance(found, Content):
+        return found
+    is_fixed = task.row_origin == "fixed"
+    X, y, *test = _take_arrays(task, found, 4 if is_fixed else 2)
+    if is_fixed and test[0].shape[1:] != X.shape[1:]:
+        _refuse(task, "its training and test rows must have the same features")
+    digest = hashlib.sha256()
+    for one in (X, y, *test):
+        digest.update(repr((one.shape, one.dtype.str)).encode())
+        digest.update(np.ascontiguousarray(one).data)
+        one.flags.writeable = False
+    test_X, test_y = test if is_fixed else (None, None)
+    content = Content(X, y, test_X, test_y, fingerprint=digest.hexdigest())
+    if not task.is_prepared:
+        return content
+    whole = np.concatenate([X, test[0]]) if is_fixed else X
+    return replace(content, prepare=_standardise(whole))
+
+
+def _standardise(X: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Give features mean 0 and standard deviation 1 over some rows."""
+
+    def prepare(seen: np.ndarray) -> np.ndarray:
+        known = X[seen].astype(np.float64)
+        spread = known.std(0)
+        spread[spread == 0.0] = 1.0  # A constant feature becomes 0.
+        return ((X - known.mean(0)) / spread).astype(np.float32)
+
+    return prepare
+
+
+@lru_cache(maxsize=2)
+def _prepare_all(content: Content) -> np.ndarray:
+    """Prepare features from all training rows: every seed has the same."""
+    assert content.prepare is not None
+    return content.prepare(np.arange(len(content.y)))
+
+
+@lru_cache(maxsize=64)
+def _measure_draw(task: TaskSettings, kind: object) -> Shape:
+    found = Drawn().load(task, 0, None)
+    return Shape(task.rows, task.test_rows, found.X.shape[1], found.n_classes)
+
+
+def _make_dataset(
+    task: TaskSettings,
+    X: np.ndarray,
+    y: np.ndarray,
+    test_X: np.ndarray,
+    test_y: np.ndarray,
+    *,
+    names: tuple[str, ...] = (),
+    true_parameters: np.ndarray | None = None,
+) -> Dataset:
+    names = names or _name_classes(task, y, test_y)
+    kind = np.int32 if task.has_classes else np.float32
+    return Dataset(
+        X=X if X.dtype == np.uint8 else X.astype(np.float32, copy=False),
+        y=y.astype(kind, copy=False),
+        test_X=test_X if test_X.dtype == np.uint8 else test_X.astype(np.float32, copy=False),
+        test_y=test_y.astype(kind, copy=False),
+        true_parameters=true_parameters,
+        n_classes=len(names),
+        divisor=task.definition.pixel_range if X.dtype == np.uint8 else 1,
+        class_names=names,
+    )
+
+
+def _count_columns(content: Content) -> int:
+    return content.X.shape[1] if content.n_features is None else content.n_features
+
+
+def _count_classes(task: TaskSettings, content: Content) -> int:
+    if content.class_names or not task.has_classes:
+        return len(content.class_names)
+    targets = [content.y] if content.test_y is None else [content.y, content.test_y]
+    return len(_name_classes(task, *targets))
+
+
+def _name_classes(task: TaskSettings, *targets: np.ndarray) -> tuple[str, ...]:
+    """Return the names of the classes; their numbers where they have none."""
+    classes = task.classes
+    if isinstance(classes, tuple | list):
+        return tuple(map(str, classes))
+    if classes is True:
+        classes = 1 + int(max(y.max() for y in targets))
+    return tuple(map(str, range(classes)))
+
+
+# ------------------------------------------------------------------------- what cannot be used
+
+
+def _take_arrays(task: TaskSettings, found: Any, n_values: int) -> list[np.ndarray]:
+    """Take what a function returns as arrays, checked; images become rows of pixels."""
+    form = ("X, y", "X, y and the true parameters", "X, y, test_X and test_y")[n_values - 2]
+    if not isinstance(found, tuple | list) or len(found) != n_values:
+        _refuse(task, f"it must return {form}")
+    try:
+        parts = [np.asarray(one) for one in found]
+    except ValueError:
+        parts = []
+    if not parts or any(one.dtype.kind not in "biuf" for one in parts):
+        _refuse(task, f"it must return {form} as arrays of numbers")
+    for at in range(0, n_values - n_values % 2, 2):
+        X, y = parts[at], parts[at + 1]
+        for reason in _find_faults(task, X, y):
+            _refuse(task, reason)
+        parts[at] = X.reshape(len(X), -1)
+    return parts
+
+
+def _find_faults(task: TaskSettings, X: np.ndarray, y: np.ndarray) -> Iterator[str]:
+    if y.ndim != 1:
+        yield f"its y must have one value per row, and it has the shape {y.shape}"
+    elif X.ndim < 2:
+        yield f"its X must have rows and columns, and it has the shape {X.shape}"
+    elif len(X) != len(y) or len(y) < 2:
+        yield f"its X has {len(X):,} rows and its y {len(y):,}: give both as many, two at least"
+    elif not np.isfinite(X).all():
+        yield "its X has values that are missing or infinite"
+    elif not np.isfinite(y).all():
+        yield "its y has values that are missing or infinite"
+    elif np.abs(X).max() > 1e30 or np.abs(y).max() > 1e30:
+        yield "it has values above 1e30, and training is in float32"
+    elif task.has_classes:
+        yield from _find_wrong_labels(task, y)
+    if (shape := task.image_shape) and X.ndim > 1 and X[0].size != shape[0] * shape[1]:
+        size = f"{shape[0]} x {shape[1]}"
+        yield f"its X has {X[0].size} values per row, and its images are {size} pixels"
+
+
+def _find_wrong_labels(task: TaskSettings, y: np.ndarray) -> Iterator[str]:
+    if (y != np.round(y)).any() or y.min() < 0:
+        yield "its y must be whole numbers from 0, as its targets are classes"
+    elif task.classes is not True and y.max() >= len(_name_classes(task, y)):
+        n_classes = len(_name_classes(task, y))
+        yield f"its y has the class {int(y.max())}, and the last one is {n_classes - 1}"
+
+
+def _refuse(task: TaskSettings, reason: str) -> None:
+    raise refuse(task.definition.function, reason)
