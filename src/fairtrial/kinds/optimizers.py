@@ -134,6 +134,7 @@ def optimizer(
     other_objective: Callable[..., str] | str = ...,
     needs_curvature: bool = ...,
     off_at_zero: tuple[str, ...] = ...,
+    rule: Callable[..., str] = ...,
     label: str = ...,
     also: str = ...,
     look: int | None = ...,

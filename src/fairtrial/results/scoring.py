@@ -203,9 +203,7 @@ def keep_objective(recipe: Recipe) -> Recipe:
     Where the loss is relative to the data, the start decides it too. So does an optimizer that
     minimises something else.
     """
-    start = {"init": recipe.init} if recipe.loss.is_relative else {}
-    return Recipe(
-        **start,
+    objective = Recipe(
         loss=recipe.loss,
         standardise=recipe.standardise,
         class_weights=recipe.class_weights,
@@ -215,6 +213,8 @@ def keep_objective(recipe: Recipe) -> Recipe:
         optimizer=recipe.optimizer if recipe.optimizer.other_objective else sgd(),
         steps=1,
     )
+    start = {"init": recipe.init} if recipe.loss.is_relative else {}
+    return objective.model_copy(update=start)
 
 
 def score_sparsity(recipe: Recipe, W: np.ndarray) -> dict[str, float]:

@@ -72,7 +72,8 @@ def lower_rates(
     """
     if not kinds.plateaus:
         return *apply_stalls(kinds.stalls, rate, stall, numbers), plateau, None
-    best, count = count_plateau(watched, *plateau, numbers)
+    best, count = plateau
+    best, count = count_plateau(watched, best, count, numbers)
     rate, after, below_floor = apply_stalls(kinds.stalls, rate, count, numbers)
     lowered = after != count
     after = tf.where(lowered, -numbers["plateau.cooldown"], after)
