@@ -207,8 +207,7 @@ def change_numbers(one):
     """The same kinds, with every number another."""
     changed = {
         name: getattr(one.optimizer, name) * 0.5
-        for name in type(one.optimizer).model_fields
-        if name != "kind"
+        for name in ("learning_rate", *one.optimizer.definition.numbers)
     }
     loss = {name: value * 0.5 for name, value in one.loss if name != "kind"}
     return recipe(
