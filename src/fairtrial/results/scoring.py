@@ -12,6 +12,7 @@ import numpy as np
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import Part, split_parts
 from fairtrial.data.targets import AS_THEY_COME, TargetUnit, resolve_recipe, standardise_targets
+from fairtrial.kinds.inits import constant
 from fairtrial.kinds.metrics import HELD_OUT, MetricSettings
 from fairtrial.kinds.optimizers import sgd
 from fairtrial.optimum import Optimum, find_optimum, measure_objective
@@ -203,9 +204,8 @@ def keep_objective(recipe: Recipe) -> Recipe:
     Where the loss is relative to the data, the start decides it too. So does an optimizer that
     minimises something else.
     """
-    start = {"init": recipe.init} if recipe.loss.is_relative else {}
     return Recipe(
-        **start,
+        init=recipe.init if recipe.loss.is_relative else constant(),
         loss=recipe.loss,
         standardise=recipe.standardise,
         class_weights=recipe.class_weights,
