@@ -176,12 +176,12 @@ def barron(residual: Any, *, shape: Number = 1.0, scale: Length = 1.0) -> Any:
     ----------
     Barron (2019), arXiv:1701.03077, equations 8 and 13.
     """
-    shape = tf.cast(shape, residual.dtype)
-    one, width = tf.ones_like(shape), tf.abs(shape - 2.0)
-    is_square, is_log = width == 0, tf.abs(shape) < 1e-6
+    alpha: Any = tf.cast(shape, residual.dtype)
+    one, width = tf.ones_like(alpha), tf.abs(alpha - 2.0)
+    is_square, is_log = width == 0, tf.abs(alpha) < 1e-6
     # Harmless numbers in the branches that are not taken, which would divide by 0.
     width = tf.where(is_square, one, width)
-    power = tf.where(is_log, one, shape)
+    power = tf.where(is_log, one, alpha)
     share = residual / scale
     # Two forms of log(1 + share² / width): neither squares what is large.
     size = tf.abs(share) / tf.sqrt(width)

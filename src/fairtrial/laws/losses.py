@@ -102,7 +102,7 @@ def _find_extremes(settings: AnyLossSettings) -> Iterator[str]:
 
 def _compare_minimiser(minimiser: Minimiser, values: np.ndarray) -> Iterator[str]:
     if isinstance(minimiser, list):
-        total = sum(_add_up(pieces, RESIDUALS) for pieces in minimiser)
+        total = np.sum([_add_up(pieces, RESIDUALS) for pieces in minimiser], 0)
         # A constant moves no minimum.
         if not np.allclose(values - values[0], total - total[0], rtol=1e-9, atol=1e-12):
             yield "its minimiser states pieces that do not add up to the loss"

@@ -102,9 +102,10 @@ def find_optimum(
             point = solve_softmax(
                 minimiser, recipe.penalty, X, labels, n_classes, weights, clock
             )  # fmt: skip
+        elif isinstance(minimiser, Smooth):
+            point = solve_smooth(minimiser, recipe.penalty, X, np.asarray(y, float), clock)
         else:
-            solve = solve_smooth if isinstance(minimiser, Smooth) else solve_residuals
-            point = solve(minimiser, recipe.penalty, X, np.asarray(y, float), clock)
+            point = solve_residuals(minimiser, recipe.penalty, X, np.asarray(y, float), clock)
     objective = measure_objective(recipe, X, y, point.W, point.b)
     problem = point.problem or _judge(point)
     return Optimum(
