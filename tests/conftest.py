@@ -24,7 +24,7 @@ LONGEST_FILES = (
     "browser/test_open_page.py", "training/test_graph.py", "running/test_cluster.py",
     "laws/test_stacked_laws.py", "evidence/test_judge.py", "evidence/test_design.py",
     "running/test_features.py", "browser/test_reading.py", "faults/test_killed.py",
-    "tests/test_every_task.py", "cli/test_main.py", "training/test_lanes.py",
+    "tests/test_every_task.py", "cli/test_main.py", "training/test_programs.py",
     "training/test_stacked.py", "training/test_noise.py", "laws/test_study_laws.py",
 )  # fmt: skip
 

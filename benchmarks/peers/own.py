@@ -16,9 +16,9 @@ from fairtrial.training import eager
 from fairtrial.training.epoch import compile_batches, lay_out_epoch
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.noise import make_keys
+from fairtrial.training.programs import compile_program
 from fairtrial.training.stacked import Stack, train
 from fairtrial.training.step import init_state
-from fairtrial.training.xla import compile_program
 
 Run = Callable[[], tuple[Any, Any]]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fairtrial.running.execute import run_study
 from fairtrial.study import Study
-from fairtrial.training import xla
+from fairtrial.training import programs
 
 STUDY = Study.from_toml("""
 name = "Tiny"
@@ -97,7 +97,7 @@ def main(place: Path, n_kills: int) -> None:
     first before any part. The others come from outside, so that they meet computations too.
     """
     # Compiling would be most of an attempt's time, and has nothing to do with what is tested.
-    xla.has_xla = lambda: False
+    programs.has_xla = lambda: False
     attempt(place / "whole")
     moments, number, parts = random.Random(0), 0, []
     while len(parts) < n_kills:

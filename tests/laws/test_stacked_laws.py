@@ -19,7 +19,7 @@ from fairtrial.study.task import LineTask
 from fairtrial.training import eager, stacked
 from fairtrial.training.epoch import compile_batches
 from fairtrial.training.hyperparameters import list_kinds
-from fairtrial.training.xla import compile_program
+from fairtrial.training.programs import compile_program
 
 law = settings(max_examples=6, deadline=None, derandomize=True)
 # An example is dozens of steps of the eager driver for each of its recipes and seeds.

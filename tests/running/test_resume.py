@@ -16,7 +16,7 @@ from fairtrial.running import stack as train
 from fairtrial.running.execute import run_study
 from fairtrial.running.plan import estimate_memory
 from fairtrial.study import Study
-from fairtrial.training import stacked, xla
+from fairtrial.training import programs, stacked
 
 STUDY = Study.from_toml("""
 name = "Tiny"
@@ -31,7 +31,7 @@ vary = { loss = ["mse", "huber"], "task.rows" = [50, 60] }
 def plain_graphs():
     """Compiling would be most of the time, and has nothing to do with what is tested."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(xla, "has_xla", lambda: False)
+        patch.setattr(programs, "has_xla", lambda: False)
         stacked.compile_steps.cache_clear()
         yield
         stacked.compile_steps.cache_clear()

@@ -10,7 +10,7 @@ from fairtrial.data.split import order_rows, split_rows
 from fairtrial.kinds.averages import last_epoch
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.training import eager, graph, stacked
-from fairtrial.training.average import RecentPath, count_averaged
+from fairtrial.training.trace import RecentPath, count_averaged
 from ways_to_end import HEAVY, LINE, assert_identical, make_epochs, make_pixels, make_steps
 
 

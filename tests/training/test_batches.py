@@ -13,7 +13,7 @@ from fairtrial.kinds.losses import LOSSES
 from fairtrial.parameters import draw_init
 from fairtrial.study.task import LinearTask, LineTask
 from fairtrial.training import eager, graph, stacked
-from fairtrial.training.average import count_averaged
+from fairtrial.training.trace import count_averaged
 from ways_to_end import HALVED, HEAVY, make_pixels
 
 LINE = LineTask(kind="line", rows=50, test_rows=9)

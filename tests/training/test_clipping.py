@@ -7,8 +7,8 @@ import tensorflow as tf
 from by_hand import recipe
 from fairtrial.parameters import Parameters
 from fairtrial.training import eager, stacked
-from fairtrial.training.clipping import clip_gradients
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
+from fairtrial.training.updates import clip_gradients
 from ways_to_end import LINE, make_pixels
 
 CLIPS = [None, {"value": 0.4}, {"norm": 0.7}, {"norm": 1e6}, {"value": 0.4, "norm": 0.7}]

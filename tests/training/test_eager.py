@@ -11,7 +11,7 @@ from fairtrial.kinds.schedules import SCHEDULES
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.study.recipe import Penalty
 from fairtrial.study.task import LineTask
-from fairtrial.training import eager, penalty
+from fairtrial.training import eager, model
 
 FACTORS = [kind.name for kind in SCHEDULES if not (kind().on_stalls or kind().is_one)]
 DATA = line_data(LineTask(kind="line", rows=64, test_rows=2, noise="laplace"), 5)
@@ -142,7 +142,7 @@ def test_l2_finds_ridge():
 
 def test_every_penalty_has_its_place():
     names = {name for penalty in PENALTIES for name in penalty}
-    assert set(penalty.PENALTIES) == set(Penalty.model_fields) == names
+    assert set(model.PENALTIES) == set(Penalty.model_fields) == names
 
 
 def test_restores_the_best():

@@ -8,7 +8,7 @@ import tensorflow as tf
 from by_hand import softmax
 from fairtrial.parameters import Parameters
 from fairtrial.training.evaluation import choose_monitored, evaluate
-from fairtrial.training.lanes import BLOCK
+from fairtrial.training.programs import BLOCK
 
 RANDOM = np.random.default_rng(6)
 X = RANDOM.integers(0, 256, size=(2 * BLOCK + 101, 5)).astype(np.uint8)

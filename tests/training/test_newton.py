@@ -7,7 +7,7 @@ import scipy.optimize
 from by_hand import recipe
 from fairtrial.data.dataset import Dataset
 from fairtrial.training import eager, graph, stacked
-from fairtrial.training.newton import solve
+from fairtrial.training.updates import solve
 from ways_to_end import LINE
 
 RANDOM = np.random.default_rng(4)

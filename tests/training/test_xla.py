@@ -7,7 +7,7 @@ import tensorflow as tf
 from fairtrial.data.synthetic.line import line_data
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import LineTask
-from fairtrial.training import stacked, xla
+from fairtrial.training import programs, stacked
 
 
 def train():
@@ -27,7 +27,7 @@ def train():
 
 def test_plain_graphs_train_alike(monkeypatch):
     compiled = train()
-    monkeypatch.setattr(xla, "has_xla", lambda: False)
+    monkeypatch.setattr(programs, "has_xla", lambda: False)
     plain = train()
     stacked.compile_steps.cache_clear()
     for ours, theirs in zip(compiled, plain, strict=True):
@@ -44,7 +44,7 @@ def test_a_platform_without_xla_is_noticed(error, monkeypatch):
 
         return call
 
-    monkeypatch.setattr(xla.tf, "function", refuse)
-    xla.has_xla.cache_clear()
-    assert not xla.has_xla()
-    xla.has_xla.cache_clear()
+    monkeypatch.setattr(programs.tf, "function", refuse)
+    programs.has_xla.cache_clear()
+    assert not programs.has_xla()
+    programs.has_xla.cache_clear()

@@ -53,7 +53,7 @@ def lab(
     else:
         load_tensorflow(own_process=True)
         from fairtrial.lab.run import note_undecidable, prepare_lab, run_lab
-        from fairtrial.training.xla import has_xla
+        from fairtrial.training.programs import has_xla
 
         say_platform(has_xla())
         prepared = prepare_lab(studies)

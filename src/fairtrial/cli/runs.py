@@ -101,7 +101,7 @@ def run(
     from fairtrial.report.growing import GrowingPage
     from fairtrial.results.store import RUNS, summarise_arms
     from fairtrial.running.run import run as run_study
-    from fairtrial.training.xla import has_xla
+    from fairtrial.training.programs import has_xla
 
     say_platform(has_xla())
     with stoppable(GO_ON), show_progress(quiet) as progress:

@@ -1,6 +1,6 @@
 """Why two sides differ: the exact split of a difference into three parts.
 
-With A the parameters that a run ends with, Ā the mean of its last iterates (`training.average`),
+With A the parameters that a run ends with, Ā the mean of its last iterates (`training.trace`),
 and A* the exact minimiser of its objective on its training rows, seed by seed:
 
     m(A) - m(B) = [m(A*) - m(B*)]                                   the objective

@@ -18,7 +18,7 @@ def describe_environment() -> dict[str, Any]:
 
     `xla` says whether programs are compiled by XLA here or run as plain graphs.
     """
-    from fairtrial.training.xla import has_xla
+    from fairtrial.training.programs import has_xla
 
     return {
         "fairtrial": version("fairtrial"),

@@ -15,8 +15,8 @@ from fairtrial.study import Arm, Run
 from fairtrial.study.features import AS_THEY_COME
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
-from fairtrial.training.average import count_averaged
-from fairtrial.training.lanes import BLOCK, CHUNK, NOISE_PIECE, PIECE, share_lanes
+from fairtrial.training.programs import BLOCK, CHUNK, NOISE_PIECE, PIECE, share_lanes
+from fairtrial.training.trace import count_averaged
 
 # Wider stacks cost more a lane: their parameters, or their residuals, leave the processor's cache.
 USEFUL_LANES, USEFUL_RESIDUALS = 128, 2**20

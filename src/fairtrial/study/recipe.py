@@ -75,7 +75,7 @@ class Penalty(Settings):
 
     @property
     def weights(self) -> dict[str, float]:
-        """What is added to the loss: for each name of `training.penalty` its factor."""
+        """What is added to the loss: for each name of `training.model` its factor."""
         return {
             "l2": self.on_squares,
             "l1": 0.0 if self.proximal else self.on_sizes,

@@ -14,7 +14,6 @@ from fairtrial.data.split import split_rows
 from fairtrial.data.targets import resolve_recipe, standardise_targets
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.study.recipe import Recipe
-from fairtrial.training.average import average_path
 from fairtrial.training.epoch import Compile, Epochs
 from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
 from fairtrial.training.noise import Draws, NamedDraws, make_keys
@@ -24,6 +23,7 @@ from fairtrial.training.trace import (
     TRAINING,
     End,
     Trace,
+    average_path,
     find_first,
     make_trace,
     record_parameters,

@@ -26,9 +26,9 @@ from fairtrial.training.evaluation import (
     score_parts,
 )
 from fairtrial.training.hyperparameters import Kinds
-from fairtrial.training.lanes import NOISE_PIECE, PIECE
 from fairtrial.training.model import Numbers
 from fairtrial.training.noise import Draws, NamedDraws, draw_feature_noise, open_feature_noise
+from fairtrial.training.programs import NOISE_PIECE, PIECE
 from fairtrial.training.step import (
     State,
     include,

@@ -12,8 +12,8 @@ from fairtrial.data.split import Part
 from fairtrial.kinds.class_losses import cross_entropy
 from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import MONITORS
-from fairtrial.training.lanes import BLOCK, PIECE
 from fairtrial.training.model import Numbers, predict_logits, predict_numbers
+from fairtrial.training.programs import BLOCK, PIECE
 from fairtrial.training.trace import Predictions
 
 Evaluate = Callable[[Parameters, Any, Any], dict[str, Any]]

@@ -1,4 +1,4 @@
-"""The linear models: what they predict from their parameters, with or without lane axes.
+"""The linear models: what they predict, and penalties on their weights, with or without lane axes.
 
 Lane axes come last in parameters and hyperparameters, so a number per lane broadcasts as it is: one
 run has weights (D,) or (D, K); a stack has (D, S, L) or (D, K, L), for L lanes on each of S data
@@ -7,7 +7,7 @@ sets.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -83,3 +83,38 @@ def predict_logits(parameters: Parameters, X: Any) -> Any:
     W, b = parameters
     product = tf.matmul(X, tf.reshape(W, (W.shape[0], -1)))
     return tf.reshape(product, (-1, *W.shape[1:])) + b
+
+
+# ---------------------------------------------------------------------------------------- penalties
+
+
+def sum_squares(W: Any, n_lane_axes: int) -> Any:
+    """Sum of squared weights, for L2; (...)."""
+    return tf.reduce_sum(tf.square(W), list(range(W.shape.rank - n_lane_axes)))
+
+
+def sum_sizes(W: Any, n_lane_axes: int) -> Any:
+    """Sum of absolute weights, for L1; (...). The gradient at a weight of exactly 0 is 0."""
+    return tf.reduce_sum(tf.abs(W), list(range(W.shape.rank - n_lane_axes)))
+
+
+def sum_sizes_apart(W: Any, n_lane_axes: int) -> Any:
+    """Sum of absolute weights, which has no gradient: `shrink` moves the weights instead."""
+    return tf.stop_gradient(sum_sizes(W, n_lane_axes))
+
+
+def shrink(W: Any, most: Any) -> Any:
+    """Move weights towards 0 by `most` (...), and no further: the proximal step of an L1 penalty.
+
+    References
+    ----------
+    Daubechies, Defrise and De Mol (2004), doi:10.1002/cpa.20042.
+    """
+    return tf.sign(W) * tf.maximum(tf.abs(W) - most, 0.0)
+
+
+PENALTIES: dict[str, Callable[[Any, int], Any]] = {
+    "l2": sum_squares,
+    "l1": sum_sizes,
+    "proximal": sum_sizes_apart,
+}

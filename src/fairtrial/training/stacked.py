@@ -16,15 +16,20 @@ from fairtrial.data.split import split_rows
 from fairtrial.data.targets import resolve_recipe, standardise_targets
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.study.recipe import Recipe
-from fairtrial.training.average import RecentPath
 from fairtrial.training.endings import Ends, Left, cut_traces
 from fairtrial.training.epoch import Epochs, stack_truths
 from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
-from fairtrial.training.lanes import CHUNK, share_lanes
 from fairtrial.training.noise import NamedDraws, make_keys
+from fairtrial.training.programs import CHUNK, compile_program, share_lanes
 from fairtrial.training.step import State, end, init_state, take_step
-from fairtrial.training.trace import TRAINING, End, Trace, record_parameters, restore_unit
-from fairtrial.training.xla import compile_program
+from fairtrial.training.trace import (
+    TRAINING,
+    End,
+    RecentPath,
+    Trace,
+    record_parameters,
+    restore_unit,
+)
 
 Progress = Callable[[int, int], None]
 

@@ -17,13 +17,16 @@ from fairtrial.kinds.class_losses import measure_labels
 from fairtrial.kinds.losses import average_losses
 from fairtrial.kinds.schedules import schedule_rate
 from fairtrial.parameters import Parameters
-from fairtrial.training.average import move_mean
-from fairtrial.training.clipping import clip_gradients
 from fairtrial.training.hyperparameters import Kinds
-from fairtrial.training.model import Numbers, predict_logits, predict_noisy_logits, predict_numbers
-from fairtrial.training.newton import find_directions
+from fairtrial.training.model import (
+    PENALTIES,
+    Numbers,
+    predict_logits,
+    predict_noisy_logits,
+    predict_numbers,
+    shrink,
+)
 from fairtrial.training.noise import Draws, inject, scale_features
-from fairtrial.training.penalty import PENALTIES, shrink
 from fairtrial.training.stopping import count_stall, has_stalled, lower_rates
 from fairtrial.training.trace import (
     COMPLETED,
@@ -31,8 +34,9 @@ from fairtrial.training.trace import (
     RATE_FLOOR,
     STOPPED_EARLY,
     TRAINING,
+    move_mean,
 )
-from fairtrial.training.updates import apply_updates, init_slots
+from fairtrial.training.updates import apply_updates, clip_gradients, find_directions, init_slots
 
 
 class State(NamedTuple):

@@ -1,4 +1,4 @@
-"""The update of all parameters, each lane by its own optimizer."""
+"""From gradients to new parameters: clipping, Newton's direction, each lane's own optimizer."""
 
 from __future__ import annotations
 
@@ -7,8 +7,46 @@ from typing import Any
 import tensorflow as tf
 
 from fairtrial.kinds.kind import Variant
+from fairtrial.kinds.losses import average_losses
 from fairtrial.parameters import Parameters
+from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.model import Numbers
+
+
+def clip_gradients(kinds: Kinds, gradients: Parameters, numbers: Numbers) -> Parameters:
+    """Clip the gradients of the lanes that have limits: each value, and then the norm.
+
+    Parameters
+    ----------
+    kinds : Kinds
+        `clips` names the limits that the program contains.
+    gradients : Parameters
+        Of the weights and the biases, lane axes last.
+    numbers : Numbers
+        `clip.value` and `clip.norm` (...), where the program contains them; 0 in lanes without.
+
+    Returns
+    -------
+    clipped : Parameters
+        No value is larger than `clip.value`, and the Euclidean norm over all weights and biases of
+        a lane is not larger than `clip.norm`. NaN where the norm is not finite, as
+        `tf.clip_by_global_norm` has it.
+    """
+    if "value" in kinds.clips:
+        most = numbers["clip.value"]
+        most = tf.where(most > 0, most, float("inf"))
+        gradients = Parameters(*(tf.clip_by_value(one, -most, most) for one in gradients))
+    if "norm" in kinds.clips:
+        most = numbers["clip.norm"]
+        squares = (
+            tf.reduce_sum(tf.square(one), list(range(one.shape.rank - most.shape.rank)))
+            for one in gradients
+        )
+        norm = tf.sqrt(sum(squares))
+        share = tf.where(tf.math.is_finite(norm), tf.minimum(most / norm, 1.0), float("nan"))
+        share = tf.where(most > 0, share, 1.0)
+        gradients = Parameters(*(one * share for one in gradients))
+    return gradients
 
 
 def init_slots(optimizers: tuple[Variant, ...], parameters: Parameters) -> dict[str, Parameters]:
@@ -79,3 +117,94 @@ def _update_one(
             name: tf.where(mine, new, new_slots[name]) for name, new in other_slots.items()
         }
     return change, new_slots
+
+
+# ------------------------------------------------------------------------------- Newton's direction
+
+
+def find_directions(
+    kinds: Kinds, residual: Any, X: Any, gradients: Parameters, numbers: Numbers
+) -> Parameters:
+    """Divide the gradients by the curvature of loss and penalty, for linear regression.
+
+    With residuals r, features X and a last column of ones, the gradient of the mean loss has the
+    derivative `X' diag(l''(r)) X / N`: the loss is a function of the residual alone.
+
+    Parameters
+    ----------
+    kinds : Kinds
+        What the program contains; one of its optimizers needs the curvature.
+    residual : (N,) or (S, L, N)
+        Target minus prediction.
+    X : (N, D) or (S, 1, N, D)
+        Features.
+    gradients : Parameters
+        `W` (D,) or (D, S, L), `b` () or (S, L).
+    numbers : Numbers
+        Those of the losses, `penalty.l2`, and the optimizers' `damping`.
+
+    Returns
+    -------
+    directions : Parameters
+        Like the gradients; not finite where the curvature is 0 in some direction.
+    """
+    H = _sum_products(X, _differentiate_twice(kinds, residual, numbers))
+    damping = tf.zeros_like(gradients.b)
+    for position, one in enumerate(kinds.optimizers):
+        if one.kind.needs_curvature and f"{one.key}.damping" in numbers:
+            mine = numbers["optimizer"] == position
+            damping = tf.where(mine, numbers[f"{one.key}.damping"], damping)
+    penalty = 2.0 * numbers["penalty.l2"] if "l2" in kinds.penalties else 0.0
+    n_features, lanes = H.shape[0] - 1, tuple(gradients.b.shape)
+    added = [tf.broadcast_to(damping + penalty, (n_features, *lanes)), damping[None]]
+    diagonal = tf.reshape(tf.eye(n_features + 1), (n_features + 1, -1, *[1] * len(lanes)))
+    H += diagonal * tf.concat(added, 0)
+    solved = solve(H, tf.concat([gradients.W, gradients.b[None]], 0))
+    return Parameters(solved[:-1], solved[-1])
+
+
+def _differentiate_twice(kinds: Kinds, residual: Any, numbers: Numbers) -> Any:
+    """Return the second derivative of the mean loss by each residual, like these."""
+    with tf.GradientTape() as outer:
+        outer.watch(residual)
+        with tf.GradientTape() as inner:
+            inner.watch(residual)
+            total = tf.reduce_sum(average_losses(kinds.losses, residual, numbers))
+        slopes = inner.gradient(total, residual)
+    return outer.gradient(slopes, residual, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+
+def _sum_products(X: Any, weights: Any) -> Any:
+    """Sum the weighted products of features, the last of which is 1; (D + 1, D + 1, ...)."""
+    X = tf.concat([X, tf.ones_like(X[..., :1])], -1)
+    if weights.shape.rank == 1:
+        return tf.einsum("nd,n,ne->de", X, weights, X)
+    return tf.einsum("snd,sln,sne->desl", X[:, 0], weights, X[:, 0])
+
+
+def solve(H: Any, g: Any) -> Any:
+    """Solve H d = g for each lane by Gauss-Jordan elimination; H is positive definite.
+
+    TensorFlow's own functions raise where a lane's H is singular, and want lanes first.
+
+    Parameters
+    ----------
+    H : (n, n, ...)
+    g : (n, ...)
+
+    Returns
+    -------
+    (n, ...)
+        Not finite where H is singular.
+    """
+    n, system = H.shape[0], tf.concat([H, g[:, None]], 1)
+    rows = tf.reshape(tf.range(n), (n, *[1] * (system.shape.rank - 1)))
+
+    def eliminate(k: Any, system: Any) -> tuple[Any, Any]:
+        pivot = tf.gather(system, k)
+        pivot = (pivot / tf.gather(pivot, k))[None]
+        column = tf.gather(system, k, axis=1)[:, None]
+        return k + 1, tf.where(rows == k, pivot, system - column * pivot)
+
+    _, system = tf.while_loop(lambda k, _: k < n, eliminate, (0, system))
+    return system[:, -1]

@@ -1,9 +1,12 @@
-"""Which runs one lane trains, and how much a compiled program does at a time."""
+"""Compiled programs: which runs one lane trains, how much is done at a time, and XLA."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
 
+from fairtrial.kinds.tensors import tf
 from fairtrial.study.recipe import Recipe
 
 # Steps in one call, at most, so that their number is not part of the program's shape.
@@ -42,3 +45,18 @@ def share_lanes(recipes: Sequence[Recipe]) -> tuple[list[Recipe], list[int]]:
     for place, recipe in zip(places, recipes, strict=True):
         longest[place] = max(longest.get(place, recipe), recipe, key=lambda one: one.length)
     return list(longest.values()), places
+
+
+@lru_cache(maxsize=1)
+def has_xla() -> bool:
+    """Say whether XLA compiles for this platform, by trying."""
+    try:
+        tf.function(lambda x: x + 1.0, jit_compile=True)(tf.constant(1.0))
+    except (tf.errors.OpError, ValueError):
+        return False
+    return True
+
+
+def compile_program(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile with XLA; without one the same program runs as a plain graph, slower."""
+    return tf.function(function, jit_compile=has_xla())

@@ -6,7 +6,7 @@ import pytest
 from by_hand import recipe
 from fairtrial.kinds.schedules import SCHEDULES, schedule
 from fairtrial.training import eager, stacked
-from fairtrial.training.lanes import share_lanes
+from fairtrial.training.programs import share_lanes
 from ways_to_end import HALVED, LINE, assert_identical, make_epochs, make_pixels, make_steps
 
 
