@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fairtrial.errors import FairtrialError, InputError, MachineError
     from fairtrial.evidence.judge import judge
     from fairtrial.kinds import (
+        averages,
         class_losses,
         class_metrics,
         corruptions,

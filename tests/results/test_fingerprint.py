@@ -87,13 +87,13 @@ def test_code_that_can_change_a_number_counts(changed, copy):
 
 
 def test_new_folder_of_training_code_counts_once_it_is_imported(copy):
-    new = copy / "training" / "newton"
+    new = copy / "training" / "later_code"
     new.mkdir()
     (new / "__init__.py").write_text("")
     (new / "step.py").write_text("SIZE = 1\n")
     assert fingerprint_code.__wrapped__() == fingerprint_code()
     with (copy / "training" / "step.py").open("a") as file:
-        file.write("\ndef later():\n    from fairtrial.training.newton import step\n")
+        file.write("\ndef later():\n    from fairtrial.training.later_code import step\n")
     before = fingerprint_code.__wrapped__()
     comment(new / "step.py")
     assert fingerprint_code.__wrapped__() != before
