@@ -224,7 +224,7 @@ def sgdw(
     """
     settings = {"momentum": momentum, "nesterov": nesterov}
     change, slots = sgd.function(gradient, parameter, slots, rate, count, **settings)
-    return change - rate * decay * parameter, slots
+    return change - rate * decay * parameter, dict(slots)
 
 
 def _list_slots_of_adam(amsgrad: bool) -> tuple[str, ...]:
@@ -298,7 +298,7 @@ def adamw(
     """
     settings = {"beta1": beta1, "beta2": beta2, "epsilon": epsilon, "amsgrad": amsgrad}
     change, slots = adam.function(gradient, parameter, slots, rate, count, **settings)
-    return change - rate * decay * parameter, slots
+    return change - rate * decay * parameter, dict(slots)
 
 
 def _list_slots_of_rmsprop(momentum: float, centred: bool) -> tuple[str, ...]:
