@@ -127,7 +127,7 @@ def test_a_run_without_curvature_diverges_and_keeps_finite_parameters():
         ("quantile", {}, "loss = 'quantile' has none"),
         ("epsilon_insensitive", {}, "has none"),
         ({"kind": "hybrid", "alpha": 0.0}, {}, "loss = 'hybrid' has none"),
-        ("mse", {"penalty": {"l1": 0.1}}, "penalty.l1 has none"),
+        ("mse", {"penalty": {"l1": 0.1}}, "penalty on absolute weights has none"),
         ("mse", {"epochs": 2, "batch_size": 8}, "needs all rows at each step"),
         ("cross_entropy", {"epochs": 2, "batch_size": 8}, "for targets that are numbers"),
     ],
