@@ -128,10 +128,10 @@ def _choose_claims(
             place = str(claims)
             given = parse_toml(read_text(Path(claims)), place).values.get("claims", [])
         else:
-            given = make_plain(list(claims))
+            place, given = "The list of claims", make_plain(list(claims))
         study = study.replace(claims=given, adjust_for_claims=None)
     if not study.claims:
-        raise InputError(f"{place} states no claims: add [[claims]], as `fairtrial new` shows.")
+        raise InputError(f"{place} states no claims: add some, as `fairtrial new` shows.")
     return study
 
 

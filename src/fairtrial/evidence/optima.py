@@ -103,7 +103,6 @@ class Optima:
                 return  # Damaged: what it held is found again.
             if kept.schema == SCHEMA:  # Else another version wrote it.
                 self._rows = {row["key"]: row for row in kept.iter_rows(named=True)}
-                self._is_kept = True
 
     def find(self, arm: Arm, seeds: Sequence[int], metric: str = "") -> list[Minimum]:
         """Find the minimisers of an arm's objective, one a seed.
@@ -158,7 +157,10 @@ class Optima:
         of_predictions = [*list_defaults(dataset.n_classes > 0), metric]
         others = dict(zip(row["metric"], row["metric_value"], strict=True))
         found = others | scorer.measure_parameters(W, b, [metric])
-        self._rows[key] = row | _describe_metrics(found, of_predictions)
+        described = _describe_metrics(found, of_predictions)
+        measured = zip(described["metric"], described["metric_source"], strict=True)
+        sources = [source or known.get(name, "") for name, source in measured]
+        self._rows[key] = row | described | {"metric_source": sources}
         self._is_kept = False
 
     def write(self) -> None:

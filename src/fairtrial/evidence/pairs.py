@@ -243,11 +243,27 @@ def _find_problem(claim: Claim, table: pl.DataFrame, *, is_measured: bool) -> st
         remedy = take_metric(claim.on).undefined if are_there else "Run the study to its end."
         if are_there and not is_measured and isinstance(take_metric(claim.on), Metric):
             remedy = (
-                "These runs are not measured by it yet. Name it in metrics of the study, or claim "
-                "on it there, and run the study to its end: nothing trains again for it."
+                "These runs are not measured by it yet. Run the study to its end, with the metric "
+                "in its metrics or its claims: nothing trains again for it."
             )
         return f"Cannot be judged: {lacking.height} of {n_pairs} pairs lack {claim.on}. {remedy}"
-    return ""
+    return _find_shared_time(table) if claim.on in TIME else ""
+
+
+def _find_shared_time(table: pl.DataFrame) -> str:
+    """Say that times are not of one run each: runs of a stack, or of one fit, share its time."""
+    shared = table.filter(pl.col("better_value") == pl.col("than_value")).height > 0
+    for side in SIDES:
+        times = table.select(side, "seed", time=f"{side}_value").unique()
+        counts = times.group_by(side).agg(n=pl.len(), n_times=pl.col("time").n_unique())
+        shared |= bool((counts["n"] > counts["n_times"]).any())
+    if not shared:
+        return ""
+    return (
+        "Cannot be judged: some of these runs trained together and share their time, so that one "
+        "time would count several times. Claim on it where each run trains alone, as arms of "
+        "classes with unlike batch sizes do."
+    )
 
 
 def _remark(claim: Claim, table: pl.DataFrame, bounds: Bounds) -> str:
@@ -258,8 +274,7 @@ def _remark(claim: Claim, table: pl.DataFrame, bounds: Bounds) -> str:
         remarks.append(f"{n_diverged} of {n_pairs} pairs have a diverged run, counted as {worst}.")
     if claim.on in TIME:
         remarks.append(
-            "Runs that train in one stack share its time equally, and times depend on what else "
-            "the machine does: compare arms that cannot share a stack, on an idle machine."
+            "Times depend on what else the machine does: compare them on an idle machine."
         )
     if bounds.at_least or bounds.at_most:
         n_absent = table.filter(pl.col("better_absent") | pl.col("than_absent")).height

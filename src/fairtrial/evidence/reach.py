@@ -50,11 +50,13 @@ def find_reach(arm: Arm, seeds: list[int], minima: list[Minimum]) -> Reach | Non
     -------
     Reach or None
         Of the parameter that falls shortest; None where the slope has no bound, noise or a penalty
-        moves the weights too, targets are standardised, or all parameters could have got there.
+        moves the weights too, a schedule may raise the rate, targets are standardised, or all
+        parameters could have got there.
     """
     recipe = arm.trained
     bound = recipe.loss.slope_bound
     moved = recipe.noise.weights or recipe.noise.learning_rate
+    moved = moved or any(schedule.raises_rate for schedule in recipe.schedules)
     if bound is None or moved or recipe.standardise or not recipe.penalty.is_none:
         return None
     most, steps = recipe.optimizer.moves_at_most, _count_steps(arm)

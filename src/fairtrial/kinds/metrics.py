@@ -29,7 +29,8 @@ HELD_OUT = "validation_"
 # Columns of tables of runs have these names, or begin so.
 TAKEN = (
     "run", "arm", "entry", "varied", "seed", "data_sha256", "outcome", "ended_at", "steps",
-    "epochs", "batch_size", "validation", "average", "n_test_rows", "right", "loss",
+    "epochs", "batch_size", "validation", "average", "n_test_rows", "right", "loss", "standardise",
+    "class_weights",
 )  # fmt: skip
 PREFIXES = (HELD_OUT, "train_")
 

@@ -36,6 +36,7 @@ class StallSchedule(Kind[P]):
     on_stalls = True
     needs_length = False
     is_one = False
+    raises_rate = False
 
     def add_fields(self) -> dict[str, Any]:
         """Return what counts as a stall, which all of them have."""

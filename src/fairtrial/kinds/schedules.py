@@ -42,6 +42,11 @@ class ScheduleSettings(KindSettings):
         )
 
     @property
+    def raises_rate(self) -> bool:
+        """Whether the rate may rise above the one that the optimizer has."""
+        return self.ask(self.definition.raises_rate)
+
+    @property
     def is_one(self) -> bool:
         """Whether it is a factor of 1."""
         return self.definition.is_one
@@ -66,6 +71,8 @@ class Schedule(Kind[P]):
         in their length alone are trained once where it does not.
     is_one : bool
         Whether the factor is always 1, so that no program contains it.
+    raises_rate : bool or callable
+        Whether the factor may be above 1, maybe as a function of the settings.
     """
 
     family = SCHEDULES
@@ -75,13 +82,19 @@ class Schedule(Kind[P]):
 
     needs_length: bool = True
     is_one: bool = False
+    raises_rate: Callable[..., bool] | bool = True
 
 
 @overload
 def schedule(function: Callable[Concatenate[Any, Any, P], Any], /) -> Schedule[P]: ...
 @overload
 def schedule(
-    *, needs_length: bool = ..., is_one: bool = ..., label: str = ..., also: str = ...
+    *,
+    needs_length: bool = ...,
+    is_one: bool = ...,
+    raises_rate: Callable[..., bool] | bool = ...,
+    label: str = ...,
+    also: str = ...,
 ) -> Callable[[Callable[Concatenate[Any, Any, P], Any]], Schedule[P]]: ...
 def schedule(function: Any = None, /, **facts: Any) -> Any:
     """Make a schedule of a function of progress and step; the facts are those of `Schedule`.
@@ -95,7 +108,7 @@ def schedule(function: Any = None, /, **facts: Any) -> Any:
     return decorate(Schedule, function, facts)
 
 
-@schedule(needs_length=False, is_one=True)
+@schedule(needs_length=False, is_one=True, raises_rate=False)
 def constant(progress: Any, step: Any) -> Any:
     """Keep the learning rate that the optimizer says.
 
@@ -107,7 +120,7 @@ def constant(progress: Any, step: Any) -> Any:
     return tf.ones_like(progress)
 
 
-@schedule
+@schedule(raises_rate=False)
 def linear(progress: Any, step: Any) -> Any:
     """Lower the learning rate in a straight line, step by step, to 0 at the end of the run.
 
@@ -118,7 +131,7 @@ def linear(progress: Any, step: Any) -> Any:
     return 1.0 - progress
 
 
-@schedule
+@schedule(raises_rate=False)
 def cosine(progress: Any, step: Any) -> Any:
     """Lower the learning rate step by step along half a cosine (Loshchilov and Hutter 2017).
 
@@ -130,7 +143,7 @@ def cosine(progress: Any, step: Any) -> Any:
     return tf.square(tf.cos(math.pi / 2 * progress))
 
 
-@schedule(needs_length=False, also="cosinedecayrestarts sgdr warmrestarts")
+@schedule(needs_length=False, raises_rate=False, also="cosinedecayrestarts sgdr warmrestarts")
 def cosine_restarts(
     progress: Any,
     step: Any,
@@ -166,7 +179,7 @@ def cosine_restarts(
     return (1.0 - end) * height + end
 
 
-@schedule(also="onecyclelr onecycle superconvergence")
+@schedule(raises_rate=False, also="onecyclelr onecycle superconvergence")
 def one_cycle(
     progress: Any,
     step: Any,
@@ -199,7 +212,7 @@ def one_cycle(
     return tf.where(progress <= top, up, move(1.0, end, (progress - top) / (1.0 - rise)))
 
 
-@schedule(needs_length=False, also="linearwarmup rampup")
+@schedule(needs_length=False, raises_rate=False, also="linearwarmup rampup")
 def warmup(progress: Any, step: Any, *, steps: Count = 100) -> Any:
     """Raise the learning rate in a straight line over the first `steps` steps (batches).
 
@@ -212,7 +225,7 @@ def warmup(progress: Any, step: Any, *, steps: Count = 100) -> Any:
     return tf.minimum((step + 1.0) / tf.cast(steps, tf.float32), 1.0)
 
 
-@schedule(needs_length=False, also="exponentialdecay")
+@schedule(needs_length=False, raises_rate=False, also="exponentialdecay")
 def exponential(progress: Any, step: Any, *, factor: Share = 0.96, every: Count = 100) -> Any:
     """Multiply the learning rate by `factor` every `every` steps (batches), smoothly.
 
@@ -223,7 +236,7 @@ def exponential(progress: Any, step: Any, *, factor: Share = 0.96, every: Count 
     return tf.pow(factor, step / tf.cast(every, tf.float32))
 
 
-@schedule(needs_length=False, also="stepdecay steplr piecewise staircase")
+@schedule(needs_length=False, raises_rate=False, also="stepdecay steplr piecewise staircase")
 def stairs(progress: Any, step: Any, *, factor: Share = 0.1, every: Count = 1000) -> Any:
     """Multiply the learning rate by `factor` after every `every` steps (batches).
 
@@ -234,7 +247,7 @@ def stairs(progress: Any, step: Any, *, factor: Share = 0.1, every: Count = 1000
     return tf.pow(factor, tf.floor(step / tf.cast(every, tf.float32)))
 
 
-@schedule(needs_length=False, also="inversetimedecay timedecay")
+@schedule(needs_length=False, raises_rate=False, also="inversetimedecay timedecay")
 def inverse_time(progress: Any, step: Any, *, decay: Positive = 1.0, every: Count = 100) -> Any:
     """Divide the learning rate by 1 + decay step / every.
 
@@ -245,7 +258,7 @@ def inverse_time(progress: Any, step: Any, *, decay: Positive = 1.0, every: Coun
     return 1.0 / (1.0 + decay * step / tf.cast(every, tf.float32))
 
 
-@schedule(also="polynomialdecay poly")
+@schedule(raises_rate=lambda end: end > 1.0, also="polynomialdecay poly")
 def polynomial(progress: Any, step: Any, *, power: Positive = 2.0, end: NonNegative = 0.0) -> Any:
     """Lower the learning rate to the share `end` at the end of the run, by a power of what is left.
 

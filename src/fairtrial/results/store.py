@@ -165,6 +165,13 @@ def make_arm_table(arms: Sequence[Arm], data: Mapping[str, str]) -> pl.DataFrame
         for arm in arms
     ]
     types = {ENTRY: pl.String, VARIED: pl.List(pl.String)}
+    mixed = {
+        name
+        for name in {name for row in rows for name in row} - {VARIED}
+        if {type(row[name]) for row in rows if row.get(name) is not None} > {list}
+    }
+    for row in rows:  # A column holds lists or single values, such as weights and "balanced".
+        row |= {name: str(row[name]) for name in mixed if isinstance(row.get(name), list)}
     return pl.DataFrame(rows, schema_overrides=types, infer_schema_length=None)
 
 

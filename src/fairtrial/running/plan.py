@@ -235,7 +235,7 @@ def _shares(arm: Arm) -> tuple:
 
 def _shape(task: AnyTask) -> object:
     """Return what data sets must have in common, beside their recipes, to share a stack."""
-    return (task.rows, measure_data(task).n_features) if task.row_origin == "drawn" else task
+    return (measure_data(task), task.has_truth) if task.row_origin == "drawn" else task
 
 
 def _lanes_per_dataset(row: Sequence[Run], memory: int) -> int:

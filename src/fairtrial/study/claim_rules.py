@@ -161,6 +161,8 @@ def _list_objective(recipe: Recipe) -> dict[str, Any]:
         "penalty": (penalty.on_squares, penalty.on_sizes),
         "standardise": recipe.standardise,
         "class_weights": recipe.class_weights,
+        # The start decides what a loss that is relative to the data is.
+        "init": recipe.init if recipe.loss.is_relative else None,
     }
 
 
@@ -177,7 +179,8 @@ def _find_unlike_objectives(
             yield Complaint(
                 f"{name_place((*here, 'on'))} = {show(claim.on)}: objectives of different runs are "
                 f"not comparable; {names} differ in {' and '.join(unlike)}: compare arms that "
-                "share loss, penalty, standardise and class_weights, or name another metric.",
+                "share loss, penalty, standardise and class_weights (and init, where a loss is "
+                "relative to the data), or name another metric.",
                 ((*here, "on"),),
             )
 

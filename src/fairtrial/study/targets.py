@@ -41,7 +41,7 @@ def _find_misfits_of_noise(task: AnyTask, name: str) -> Misfits:
         )
     noise = task.input_noise
     if noise is not None and noise.on_images not in (None, task.has_images):
-        fits = "images" if noise.on_images else "features that are no pixels"
+        fits = "images" if noise.on_images else "features that are not pixels"
         yield (
             ("task", "input_noise"),
             f"task.input_noise = {noise.kind!r} is for {fits}, and {name} has other features: use "
