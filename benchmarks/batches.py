@@ -14,9 +14,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fairtrial.data.synthetic.line import line_data, linear_data
+from fairtrial.data.synthetic.line import line_data
+from fairtrial.kinds.tasks import line, linear
 from fairtrial.study.recipe import Recipe
-from fairtrial.study.task import LinearTask, LineTask
 from fairtrial.training.stacked import Stack, train
 
 LOSSES = ("mse", "mae", "huber", "hybrid")
@@ -43,7 +43,7 @@ def time_length(make: Callable[[int], Stack], short: int, more: int) -> float:
 
 def make_lines(length: dict[str, int]) -> Stack:
     """Make the lanes of four losses on lines of several seeds."""
-    task = LineTask(kind="line", rows=N_ROWS, test_rows=2)
+    task = line(rows=N_ROWS, test_rows=2)
     rate = {"kind": "sgd", "learning_rate": 1e-3}
     recipes = [
         Recipe.model_validate({"loss": loss, "optimizer": rate, **length}) for loss in LOSSES
@@ -54,7 +54,7 @@ def make_lines(length: dict[str, int]) -> Stack:
 
 def make_planes(length: dict[str, int]) -> Stack:
     """Make lanes of many learning rates on many features."""
-    task = LinearTask(kind="linear", features=N_FEATURES, rows=N_ROWS, test_rows=2)
+    task = linear(features=N_FEATURES, rows=N_ROWS, test_rows=2)
     recipes = [
         Recipe.model_validate(
             {"loss": "mse", "optimizer": {"kind": "sgd", "learning_rate": float(rate)}, **length}
@@ -62,7 +62,7 @@ def make_planes(length: dict[str, int]) -> Stack:
         for rate in np.geomspace(1e-5, 1e-3, N_RATES)
     ]
     seeds = range(N_WIDE_SEEDS)
-    return Stack(recipes, [linear_data(task, seed) for seed in seeds], list(seeds))
+    return Stack(recipes, [line_data(task, seed) for seed in seeds], list(seeds))
 
 
 def measure_product() -> float:
@@ -72,7 +72,7 @@ def measure_product() -> float:
     times = []
     for _ in range(TURNS):
         began = time.process_time()
-        X @ W
+        np.matmul(X, W)
         times.append(time.process_time() - began)
     return statistics.median(times) / (2 * 2048**3)
 

@@ -9,7 +9,6 @@ from fairtrial.data.split import split_rows
 from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.reach import find_reach
 from fairtrial.plots.of_runs import find_unit
-from fairtrial.report.report import write_report
 from made_up import make_study
 
 CLAIM = {"better": {"batch_size": 8}, "than": {"batch_size": 40}}
@@ -60,29 +59,17 @@ def test_arrival_is_counted_in_epochs(tmp_path):
     for row in trial.runs.to_dicts():
         curve = trial.curves.filter(run=row["run"], quantity="parameter_error").sort("at")
         far = curve.filter(curve["value"] > 0.05 * np.hypot(3.0, 2.0))["at"]
-        assert row["epochs_to_tolerance"] == (far.max() + 1 if len(far) else 1)
+        arrived = far.max() + 1 if len(far) else 1
+        assert row["epochs_to_tolerance"] == (arrived if arrived <= 12 else None)
     assert "steps_to_tolerance" not in trial.runs.columns
 
 
 def test_report_of_batches_shows_epochs_and_validation_rows(batches):
+    batches.report()
     assert find_unit(batches.runs) == "epoch"
-    page = write_report(batches.folder).read_text(encoding="utf-8")
+    page = (batches.folder / "report.html").read_text(encoding="utf-8")
     assert "Training and validation MSE per epoch" in page
     assert batches.plot.train_and_validation("mae")
-
-
-def test_steps_and_epochs_in_one_study(tmp_path):
-    """Full batch in steps and in epochs of all rows: the same runs, but for rounding."""
-    steps = {"name": "steps", "set": {"steps": 4, "epochs": None, "batch_size": None}}
-    arms = [steps, {"name": "epochs", "set": {"batch_size": 1000}}]
-    recipe = {name: value for name, value in RECIPE.items() if name != "validation"}
-    trial = ft.run(make_study(seeds=2, recipe=recipe, vary={}, arms=arms), tmp_path)
-    assert find_unit(trial.runs) == "step or epoch"
-    for seed in (0, 1):
-        one, other = (trial.runs.filter(arm=arm, seed=seed) for arm in ("steps", "epochs"))
-        assert one["mse"].item() == pytest.approx(other["mse"].item(), rel=1e-5)
-        assert (one["ended_at"].item(), other["ended_at"].item()) == (3, 4)
-    write_report(trial.folder)
 
 
 def test_reach_of_batches_is_that_of_as_many_steps():
@@ -119,7 +106,8 @@ def test_classes_take_steps_with_all_rows(tmp_path):
     assert trial.runs["ended_at"].to_list() == [5] * 4
     (row,) = trial.list_verdicts()
     assert row["difference"] > 0.0 and row["objective"] == 0.0
+    trial.report()
     curve = trial.curves.filter(run="adam #0", quantity="validation_accuracy")
     assert curve["at"].to_list() == [0, 1, 2, 3, 4, 5]
-    page = write_report(trial.folder).read_text(encoding="utf-8")
+    page = (trial.folder / "report.html").read_text(encoding="utf-8")
     assert "Training and validation accuracy per step" in page
