@@ -24,9 +24,10 @@ from fairtrial.training.trace import Trace
 # has a kink, rounding turns the sign of single residuals, and the two drivers part for good.
 MOST_STEPS, MOST_EPOCHS, MOST_STEPS_OF_CLASSES = 200, 1, 10
 TOLERANCE_STEPS, TOLERANCE_EPOCHS = 1e-5, 1e-4
-# Over all rows, gradients of classes may all but cancel, and Adam divides what rounding leaves of
-# them by its own size.
-TOLERANCE_STEPS_OF_CLASSES = 1e-2
+# A gradient over all rows may cancel exactly, as that of a bias whose class has its share of rows.
+# Optimizers that divide by its size then move by what rounding has left of it, each driver its own:
+# on the digits, NumPy in float32 is 2e-3 from float64 after six steps of Adam, and 3e-7 of SGD.
+TOLERANCE_CANCELLING = 1e-2
 
 
 class DeviationError(FairtrialError):
@@ -179,7 +180,8 @@ def verify_lane(plan: StackPlan, row: int, lane: int) -> Verification:
     ours, theirs = (np.append(trace.W, trace.b) for trace in (stack, reference))
     size = float(np.abs(theirs).max()) or 1.0
     deviation = float(np.abs(ours - theirs).max()) / size
-    of_steps = TOLERANCE_STEPS_OF_CLASSES if one.loss.on_classes else TOLERANCE_STEPS
+    may_cancel = one.loss.on_classes and not recipes[lane].optimizer.is_gradient_step
+    of_steps = TOLERANCE_CANCELLING if may_cancel else TOLERANCE_STEPS
     tolerance = TOLERANCE_EPOCHS if in_epochs else of_steps
     run = plan.runs[row][lane]
     (fingerprint,) = fingerprint_runs([run])
