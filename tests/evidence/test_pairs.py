@@ -227,3 +227,21 @@ def test_an_effect_with_a_diverged_run_cannot_be_judged():
 def test_r2_of_equal_test_targets_is_not_defined():
     pairs = pair({"on": "r2", **MAE_OVER_MSE}, lambda arm, seed: {"r2": None if seed == 2 else 0.5})
     assert "2 of 16 pairs lack r2. It is not defined where all test targets" in pairs.problem
+
+
+@pytest.mark.parametrize(
+    ("measure", "is_judged"),
+    [
+        (lambda is_mae, seed: 1.0 + is_mae + seed / 100.0, True),
+        (lambda is_mae, seed: 1.0 + is_mae, False),  # The seeds of each arm are one stack.
+        (lambda is_mae, seed: 1.0 + is_mae + seed // 2, False),  # Two seeds are one stack.
+        (lambda is_mae, seed: 1.0 + seed / 100.0, False),  # Both arms are one stack.
+    ],
+)
+def test_times_are_judged_where_each_run_trained_alone(measure, is_judged):
+    pairs = pair(
+        {"on": "seconds", **MAE_OVER_MSE},
+        lambda arm, seed: {"seconds": measure(arm.recipe.loss.kind == "mae", seed)},
+        vary={"loss": ["mse", "mae"]},
+    )
+    assert ("share their time" in pairs.problem) is not is_judged

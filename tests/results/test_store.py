@@ -6,10 +6,18 @@ import pytest
 
 from by_hand import recipe
 from fairtrial.results.saved_stacks import Result, make_part, write_part
-from fairtrial.results.store import CURVES, PARAMETERS, RUNS, summarise_arms, write_tables
+from fairtrial.results.store import (
+    CURVES,
+    PARAMETERS,
+    RUNS,
+    make_arm_table,
+    summarise_arms,
+    write_tables,
+)
 from fairtrial.study import Arm, Run
 from fairtrial.study.task import LineTask
 from fairtrial.training.trace import Trace
+from made_up import make_study
 
 TASK = LineTask(kind="line", rows=9, noise="laplace")
 RUN = Run(Arm("slow", TASK, recipe({"kind": "huber", "delta": 2.0})), 4)
@@ -174,3 +182,11 @@ def test_summary_of_arms(tmp_path):
     assert slow["outcomes"] == "2 stopped_early"
     assert (fast["mse"], fast["r2"]) == ("4", "0.5")
     assert slow["r2"] == ""
+
+
+def test_a_setting_that_is_a_word_or_a_list():
+    weights = ["balanced", [1.0] * 9 + [2.0]]
+    recipe = {"loss": "cross_entropy", "optimizer": "sgd", "epochs": 1, "batch_size": 64}
+    study = make_study(task="digits", recipe=recipe, vary={"class_weights": weights})
+    shown = make_arm_table(study.list_arms(), {})["class_weights"].to_list()
+    assert shown == ["balanced", str(weights[1])]

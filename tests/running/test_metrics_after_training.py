@@ -230,8 +230,8 @@ def test_changed_metric_that_every_run_has_is_measured_again(digits, monkeypatch
         )
 
 
-def test_seconds_can_be_claimed(tmp_path):
+def test_times_of_one_stack_cannot_be_judged(tmp_path):
     trial = run(LINE + CLAIM.replace("METRIC", "seconds"), tmp_path)
     (row,) = trial.list_verdicts()
-    assert row["difference"] == 0.0  # All runs of the study share one stack.
-    assert "share its time equally" in row["note"]
+    assert row["verdict"] == "undecided" and row["p"] is None
+    assert "trained together and share their time" in row["note"]

@@ -10,6 +10,7 @@ from fairtrial.running import plan
 from fairtrial.running.plan import plan_stacks
 from fairtrial.study import Arm, Run
 from fairtrial.study.task import DigitsTask, LinearTask, LineTask
+from made_up import make_study
 
 LINES = [
     LineTask(kind="line", rows=rows, noise=noise)
@@ -170,3 +171,11 @@ def test_stacks_fit_in_memory():
         for one in plans:
             need = len(one.runs) * (dataset + len(one.runs[0]) * lane)
             assert need <= memory or one.n_runs == 1
+
+
+def test_data_sets_of_unlike_test_rows_are_stacks_of_their_own():
+    recipe = {"loss": "mse", "optimizer": "sgd", "epochs": 1, "batch_size": 500}
+    tasks = {"task.test_rows": [100, 200]}
+    study = make_study(seeds=2, task="line", recipe=recipe, vary=tasks)
+    plans = plan_stacks(study.list_runs())
+    assert [len({run.arm.name for runs in plan.runs for run in runs}) for plan in plans] == [1, 1]

@@ -7,6 +7,7 @@ from fairtrial.settings.names import flatten
 from fairtrial.study import Study
 from fairtrial.study.claims import Claim
 from fairtrial.study.matching import match_arms, match_claim, select_arms
+from made_up import make_study
 
 GRID = """
 name = "Grid"
@@ -296,6 +297,20 @@ def test_loss_fluctuation_compares_runs_of_one_objective():
     rates = change('{ loss = "mse" }', '{ "optimizer.learning_rate" = 0.1 }', rates)
     assert Study.from_toml(GRID + rates).claims
     assert Study.from_toml(GRID + change('on = "mse"', 'on = "late_fluctuation"')).claims
+
+
+def test_lengths_relative_to_unlike_starts_are_unlike_objectives():
+    relative = {"kind": "huber", "delta": {"times_mad": 1.345}}
+    starts = {"init": ["constant", {"kind": "normal", "scale": 1.0}]}
+    claim = {"better": {"init": "normal"}, "than": {"init": "constant"}}
+    for loss, is_refused in ((relative, True), ("huber", False)):
+        recipe = {"loss": loss, "optimizer": "sgd", "steps": 9}
+        parts = {"recipe": recipe, "vary": starts}
+        if is_refused:
+            with pytest.raises(InputError, match="differ in init"):
+                make_study([claim | {"on": "late_loss_fluctuation"}], **parts)
+        else:
+            make_study([claim | {"on": "late_loss_fluctuation"}], **parts)
 
 
 def test_a_claim_that_lacks_a_field():

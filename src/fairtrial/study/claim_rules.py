@@ -176,11 +176,12 @@ def _find_unlike_objectives(
         parts, others = (_list_objective(arm.trained) for arm in (one, other))
         if unlike := [name for name in parts if parts[name] != others[name]]:
             names = " and ".join(show(arm.name, LONGEST_NAME) for arm in (one, other))
+            shared = "loss, penalty, standardise and class_weights"
+            shared += " as well as init" if "init" in unlike else ""
             yield Complaint(
                 f"{name_place((*here, 'on'))} = {show(claim.on)}: objectives of different runs are "
                 f"not comparable; {names} differ in {' and '.join(unlike)}: compare arms that "
-                "share loss, penalty, standardise and class_weights (and init, where a loss is "
-                "relative to the data), or name another metric.",
+                f"share {shared}, or name another metric.",
                 ((*here, "on"),),
             )
 
