@@ -93,6 +93,18 @@ def test_drawn_rows_share_what_is_drawn_once_with_test_rows():
     assert fingerprint_data(planes()) == ""
 
 
+def test_arrays_of_the_user_stay_writeable():
+    X, y = make_numbers()
+
+    @dataset(rows="split")
+    def kept():
+        """Arrays that the user keeps."""
+        return X, y
+
+    assert measure_data(kept()).n_rows == 48
+    assert X.flags.writeable and y.flags.writeable
+
+
 def test_images_are_rows_of_pixels():
     @dataset(rows="split", classes=True, images=(3, 4))
     def dots():

@@ -166,7 +166,8 @@ def _read_version(task: TaskSettings, kind: object, version: tuple[float, ...]) 
     if isinstance(found, Content):
         return found
     is_fixed = task.row_origin == "fixed"
-    X, y, *test = _take_arrays(task, found, 4 if is_fixed else 2)
+    # Views, so that the user's own arrays stay writeable.
+    X, y, *test = (one.view() for one in _take_arrays(task, found, 4 if is_fixed else 2))
     if is_fixed and test[0].shape[1:] != X.shape[1:]:
         _refuse(task, "its training and test rows must have the same features")
     digest = hashlib.sha256()
