@@ -145,6 +145,11 @@ def holes():
     return np.array([[1.0], [np.nan]]), np.ones(2)
 
 
+def no_columns():
+    """Rows without features."""
+    return np.ones((60, 0)), np.ones(60)
+
+
 def halves_of_classes():
     """Classes that are no whole numbers."""
     return np.ones((3, 1)), np.array([0.0, 0.5, 1.0])
@@ -167,6 +172,7 @@ def failing():
         (names, {}, "as arrays of numbers"),
         (unequal, {}, "its X has 5 rows and its y 4"),
         (holes, {}, "missing or infinite"),
+        (no_columns, {}, "its X has no columns: its shape is (60, 0)"),
         (halves_of_classes, {"classes": 2}, "whole numbers from 0"),
         (fourth, {"classes": 3}, "its y has the class 3, and the last one is 2"),
         (failing, {}, "the data set 'failing' ends with IndexError: list index out of range"),

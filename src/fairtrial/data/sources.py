@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -280,6 +281,8 @@ def _find_faults(task: TaskSettings, X: np.ndarray, y: np.ndarray) -> Iterator[s
         yield f"its y must have one value per row, and it has the shape {y.shape}"
     elif X.ndim < 2:
         yield f"its X must have rows and columns, and it has the shape {X.shape}"
+    elif 0 in X.shape[1:]:
+        yield f"its X has no columns: its shape is {X.shape}"
     elif len(X) != len(y) or len(y) < 2:
         yield f"its X has {len(X):,} rows and its y {len(y):,}: give both as many, two at least"
     elif not np.isfinite(X).all():
@@ -290,9 +293,13 @@ def _find_faults(task: TaskSettings, X: np.ndarray, y: np.ndarray) -> Iterator[s
         yield "it has values above 1e30, and training is in float32"
     elif task.has_classes:
         yield from _find_wrong_labels(task, y)
-    if (shape := task.image_shape) and X.ndim > 1 and X[0].size != shape[0] * shape[1]:
+    if (
+        (shape := task.image_shape)
+        and X.ndim > 1
+        and (n_values := prod(X.shape[1:])) != prod(shape)
+    ):
         size = f"{shape[0]} x {shape[1]}"
-        yield f"its X has {X[0].size} values per row, and its images are {size} pixels"
+        yield f"its X has {n_values} values per row, and its images are {size} pixels"
 
 
 def _find_wrong_labels(task: TaskSettings, y: np.ndarray) -> Iterator[str]:
