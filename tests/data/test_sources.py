@@ -160,6 +160,16 @@ def fourth():
     return np.ones((3, 1)), np.array([0, 1, 3])
 
 
+def one_class():
+    """A class alone."""
+    return np.ones((9, 1)), np.zeros(9)
+
+
+def gaps():
+    """A class with a large number."""
+    return np.ones((9, 1)), np.array([0] * 8 + [1_000_000])
+
+
 def failing():
     """An error."""
     return np.ones((3, 1)), [][1]
@@ -175,6 +185,8 @@ def failing():
         (no_columns, {}, "its X has no columns: its shape is (60, 0)"),
         (halves_of_classes, {"classes": 2}, "whole numbers from 0"),
         (fourth, {"classes": 3}, "its y has the class 3, and the last one is 2"),
+        (one_class, {"classes": True}, "its targets are all of one class"),
+        (gaps, {"classes": True}, "so 1,000,001 classes for 9 rows"),
         (failing, {}, "the data set 'failing' ends with IndexError: list index out of range"),
     ],
     ids=lambda value: getattr(value, "__name__", None),

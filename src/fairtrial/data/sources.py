@@ -247,11 +247,18 @@ def _count_classes(task: TaskSettings, content: Content) -> int:
 def _name_classes(task: TaskSettings, *targets: np.ndarray) -> tuple[str, ...]:
     """Return the names of the classes; their numbers where they have none."""
     classes = task.classes
-    if isinstance(classes, tuple | list):
-        return tuple(map(str, classes))
     if classes is True:
-        classes = 1 + int(max(y.max() for y in targets))
-    return tuple(map(str, range(classes)))
+        classes, n_rows = 1 + int(max(y.max() for y in targets)), sum(map(len, targets))
+        if classes > n_rows:
+            _refuse(
+                task,
+                f"its y has the class {classes - 1}, so {classes:,} classes for {n_rows:,} rows: "
+                "number the classes from 0 without gaps",
+            )
+    names = classes if isinstance(classes, tuple | list) else range(classes)
+    if len(names) == 1:
+        _refuse(task, "its targets are all of one class: two at least are needed")
+    return tuple(map(str, names))
 
 
 # ------------------------------------------------------------------------- what cannot be used
