@@ -117,6 +117,24 @@ def test_images_are_rows_of_pixels():
     assert dots().has_images and dots().image_shape == (3, 4)
 
 
+@pytest.mark.parametrize(
+    ("facts", "divisor"),
+    [({}, 1), ({"classes": 3}, 1), ({"images": (2, 2), "pixel_range": 100}, 100)],
+)
+def test_bytes_are_numbers_unless_they_are_pixels(facts, divisor):
+    X, y = np.arange(80).reshape(20, 4).astype(np.uint8), np.arange(20) % 3
+
+    @dataset(rows="fixed", standardise=False, **facts)
+    def counts():
+        """Counts, or pixels."""
+        return X, y, X, y
+
+    data = load_dataset(counts(), 0)
+    assert (data.X.dtype, data.test_X.dtype, data.divisor) == (np.float32, np.float32, 1)
+    np.testing.assert_allclose(data.X, X / divisor, rtol=1e-6)
+    np.testing.assert_allclose(data.test_X, X / divisor, rtol=1e-6)
+
+
 def refuse_split(function, **facts):
     kind = dataset(rows="split", **facts)(function)
     with pytest.raises(ft.InputError) as error:
