@@ -135,6 +135,27 @@ def test_bytes_are_numbers_unless_they_are_pixels(facts, divisor):
     np.testing.assert_allclose(data.test_X, X / divisor, rtol=1e-6)
 
 
+def make_images(dtype, **facts):
+    """Make images of one shade each, as bytes up to 16 or as numbers up to 1."""
+    pixels = np.arange(17)[:, None] * np.ones((1, 4))
+
+    @dataset(rows="split", classes=2, images=(2, 2), pixel_range=16, **facts)
+    def shades():
+        """Shades of grey."""
+        return (pixels.astype(dtype) if dtype == np.uint8 else pixels / 16), np.arange(17) % 2
+
+    return shades
+
+
+def test_noise_keeps_pixels_in_their_range_and_standardised_ones_free():
+    for dtype in (np.uint8, float):
+        data = load_dataset(make_images(dtype)(input_noise={"kind": "normal", "scale": 5.0}), 0)
+        assert (data.X.min(), data.X.max()) == (0, data.divisor)
+        FAMILY.forget(__name__)
+    free = make_images(float, standardise=True)(input_noise={"kind": "normal", "scale": 5.0})
+    assert load_dataset(free, 0).X.min() < -2.0
+
+
 def refuse_split(function, **facts):
     kind = dataset(rows="split", **facts)(function)
     with pytest.raises(ft.InputError) as error:
@@ -178,6 +199,11 @@ def fourth():
     return np.ones((3, 1)), np.array([0, 1, 3])
 
 
+def shades_to_16():
+    """Pixels that are neither bytes nor from 0 to 1."""
+    return np.arange(17.0)[:, None], np.zeros(17)
+
+
 def one_class():
     """A class alone."""
     return np.ones((9, 1)), np.zeros(9)
@@ -203,6 +229,7 @@ def failing():
         (no_columns, {}, "its X has no columns: its shape is (60, 0)"),
         (halves_of_classes, {"classes": 2}, "whole numbers from 0"),
         (fourth, {"classes": 3}, "its y has the class 3, and the last one is 2"),
+        (shades_to_16, {"images": (1, 1)}, "its pixels are from 0 to 16: give bytes (uint8)"),
         (one_class, {"classes": True}, "its targets are all of one class"),
         (gaps, {"classes": True}, "so 1,000,001 classes for 9 rows"),
         (failing, {}, "the data set 'failing' ends with IndexError: list index out of range"),

@@ -34,7 +34,9 @@ def add_noise(task: AnyTask, dataset: Dataset, seed: int) -> Dataset:
     X, y = dataset.X, dataset.y
     if task.input_noise is not None:
         stream = make_stream(seed, "task.input_noise")
-        if task.has_images:  # Pixels stay in their range, and whole numbers stay whole.
+        if (
+            task.has_images and not task.is_prepared
+        ):  # Pixels stay in their range, and whole numbers stay whole.
             X = _blur(task.input_noise, stream, X, dataset.divisor)
         else:
             X = task.input_noise.draw(stream, X.astype(np.float64)).astype(X.dtype)

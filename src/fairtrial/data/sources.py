@@ -309,15 +309,24 @@ def _find_faults(task: TaskSettings, X: np.ndarray, y: np.ndarray) -> Iterator[s
         yield "its y has values that are missing or infinite"
     elif np.abs(X).max() > 1e30 or np.abs(y).max() > 1e30:
         yield "it has values above 1e30, and training is in float32"
-    elif task.has_classes:
-        yield from _find_wrong_labels(task, y)
-    if (
-        (shape := task.image_shape)
-        and X.ndim > 1
-        and (n_values := prod(X.shape[1:])) != prod(shape)
-    ):
+    else:
+        if task.has_images:
+            yield from _find_wrong_pixels(task, X)
+        if task.has_classes:
+            yield from _find_wrong_labels(task, y)
+
+
+def _find_wrong_pixels(task: TaskSettings, X: np.ndarray) -> Iterator[str]:
+    pixel_range, n_values = task.definition.pixel_range, prod(X.shape[1:])
+    if (shape := task.image_shape) and n_values != prod(shape):
         size = f"{shape[0]} x {shape[1]}"
         yield f"its X has {n_values} values per row, and its images are {size} pixels"
+    highest = pixel_range if X.dtype == np.uint8 else 1
+    if not task.is_prepared and (X.min() < 0 or X.max() > highest):
+        yield (
+            f"its pixels are from {X.min():g} to {X.max():g}: give bytes (uint8) up to pixel_range "
+            f"= {pixel_range}, or numbers from 0 to 1"
+        )
 
 
 def _find_wrong_labels(task: TaskSettings, y: np.ndarray) -> Iterator[str]:
