@@ -14,9 +14,9 @@ import numpy as np
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import split_rows
-from fairtrial.errors import FairtrialError, InputError
+from fairtrial.errors import InputError
 from fairtrial.kinds.datasets import Content, Shape, Stream, TaskSettings
-from fairtrial.kinds.plugins import explain_failure, find_kinds
+from fairtrial.kinds.plugins import explained, find_kinds
 from fairtrial.kinds.signature import refuse
 
 
@@ -131,14 +131,8 @@ def find_source(task: TaskSettings) -> Source:
 
 def call(task: TaskSettings, *data: Any) -> Any:
     """Call the function of a data set; an error in a user's function is said in a sentence."""
-    try:
+    with explained(task, f"the data set {task.kind!r}"):
         return task.definition.function(*data, **task.own)
-    except (FairtrialError, MemoryError):
-        raise
-    except Exception as error:
-        if not (kinds := find_kinds(task)):
-            raise
-        raise InputError(explain_failure(error, kinds, f"the data set {task.kind!r}")) from error
 
 
 def read(task: TaskSettings) -> Content:
