@@ -8,7 +8,9 @@ from by_hand import recipe
 from fairtrial.data.load import load_dataset
 from fairtrial.errors import InputError
 from fairtrial.kinds import corruptions
-from fairtrial.kinds.corruptions import INPUT_NOISES, LABEL_NOISES
+from fairtrial.kinds.corruptions import INPUT_NOISES, LABEL_NOISES, input_noise, label_noise
+from fairtrial.kinds.datasets import TASKS
+from fairtrial.kinds.noises import noise
 from fairtrial.randomness import make_stream
 from fairtrial.study import Study
 from fairtrial.study.arm import BaselineArm
@@ -172,3 +174,27 @@ def test_noise_is_a_setting_to_vary():
         vary={"task.label_noise": ["symmetric", {"kind": "pairwise", "share": 0.4}]},
     )  # fmt: skip
     assert [arm.name for arm in study.list_arms()] == ["symmetric", "pairwise share=0.4"]
+
+
+@pytest.mark.parametrize(
+    ("decorate", "change", "task", "sentence"),
+    [
+        (input_noise(), lambda stream, X: X[:, :0], "digits", r"and must keep the shape"),
+        (input_noise(), lambda stream, X: X * np.nan, "digits", "no finite numbers"),
+        (input_noise(), lambda stream, X: X[:, 99], "digits", "'changed' ends with IndexError"),
+        (label_noise(), lambda stream, labels, n_classes: labels + 5, "digits", "from 0 to 9"),
+        (label_noise(), lambda stream, labels, n_classes: labels[1:], "digits", "keep the shape"),
+        (noise, lambda stream, n_rows: np.ones((n_rows, 1)), "line", "per row"),
+        (noise, lambda stream, n_rows: np.full(n_rows, np.inf), "line", "not finite"),
+    ],
+)
+def test_noise_of_a_user_that_cannot_be_used_gives_a_sentence(decorate, change, task, sentence):
+    change.__name__ = change.__qualname__ = "changed"
+    change.__doc__ = "Changed rows."
+    kind = decorate(change)
+    try:
+        settings = TASKS.get(task).settings(kind=task, **{kind.family.name: kind()})
+        with pytest.raises(InputError, match=rf"test_noise\.py.*{sentence}"):
+            load_dataset(settings, 0)
+    finally:
+        kind.family.forget(__name__)

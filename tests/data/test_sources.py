@@ -93,6 +93,18 @@ def test_drawn_rows_share_what_is_drawn_once_with_test_rows():
     assert fingerprint_data(planes()) == ""
 
 
+def test_arrays_of_the_user_stay_writeable():
+    X, y = make_numbers()
+
+    @dataset(rows="split")
+    def kept():
+        """Arrays that the user keeps."""
+        return X, y
+
+    assert measure_data(kept()).n_rows == 48
+    assert X.flags.writeable and y.flags.writeable
+
+
 def test_images_are_rows_of_pixels():
     @dataset(rows="split", classes=True, images=(3, 4))
     def dots():
@@ -103,6 +115,45 @@ def test_images_are_rows_of_pixels():
     data = load_dataset(dots(), 0)
     assert (data.X.shape, data.X.dtype, data.divisor, data.n_classes) == ((8, 12), np.uint8, 255, 3)
     assert dots().has_images and dots().image_shape == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("facts", "divisor"),
+    [({}, 1), ({"classes": 3}, 1), ({"images": (2, 2), "pixel_range": 100}, 100)],
+)
+def test_bytes_are_numbers_unless_they_are_pixels(facts, divisor):
+    X, y = np.arange(80).reshape(20, 4).astype(np.uint8), np.arange(20) % 3
+
+    @dataset(rows="fixed", standardise=False, **facts)
+    def counts():
+        """Counts, or pixels."""
+        return X, y, X, y
+
+    data = load_dataset(counts(), 0)
+    assert (data.X.dtype, data.test_X.dtype, data.divisor) == (np.float32, np.float32, 1)
+    np.testing.assert_allclose(data.X, X / divisor, rtol=1e-6)
+    np.testing.assert_allclose(data.test_X, X / divisor, rtol=1e-6)
+
+
+def make_images(dtype, **facts):
+    """Make images of one shade each, as bytes up to 16 or as numbers up to 1."""
+    pixels = np.arange(17)[:, None] * np.ones((1, 4))
+
+    @dataset(rows="split", classes=2, images=(2, 2), pixel_range=16, **facts)
+    def shades():
+        """Shades of grey."""
+        return (pixels.astype(dtype) if dtype == np.uint8 else pixels / 16), np.arange(17) % 2
+
+    return shades
+
+
+def test_noise_keeps_pixels_in_their_range_and_standardised_ones_free():
+    for dtype in (np.uint8, float):
+        data = load_dataset(make_images(dtype)(input_noise={"kind": "normal", "scale": 5.0}), 0)
+        assert (data.X.min(), data.X.max()) == (0, data.divisor)
+        FAMILY.forget(__name__)
+    free = make_images(float, standardise=True)(input_noise={"kind": "normal", "scale": 5.0})
+    assert load_dataset(free, 0).X.min() < -2.0
 
 
 def refuse_split(function, **facts):
@@ -133,6 +184,11 @@ def holes():
     return np.array([[1.0], [np.nan]]), np.ones(2)
 
 
+def no_columns():
+    """Rows without features."""
+    return np.ones((60, 0)), np.ones(60)
+
+
 def halves_of_classes():
     """Classes that are no whole numbers."""
     return np.ones((3, 1)), np.array([0.0, 0.5, 1.0])
@@ -141,6 +197,21 @@ def halves_of_classes():
 def fourth():
     """A class too many."""
     return np.ones((3, 1)), np.array([0, 1, 3])
+
+
+def shades_to_16():
+    """Pixels that are neither bytes nor from 0 to 1."""
+    return np.arange(17.0)[:, None], np.zeros(17)
+
+
+def one_class():
+    """A class alone."""
+    return np.ones((9, 1)), np.zeros(9)
+
+
+def gaps():
+    """A class with a large number."""
+    return np.ones((9, 1)), np.array([0] * 8 + [1_000_000])
 
 
 def failing():
@@ -155,8 +226,12 @@ def failing():
         (names, {}, "as arrays of numbers"),
         (unequal, {}, "its X has 5 rows and its y 4"),
         (holes, {}, "missing or infinite"),
+        (no_columns, {}, "its X has no columns: its shape is (60, 0)"),
         (halves_of_classes, {"classes": 2}, "whole numbers from 0"),
         (fourth, {"classes": 3}, "its y has the class 3, and the last one is 2"),
+        (shades_to_16, {"images": (1, 1)}, "its pixels are from 0 to 16: give bytes (uint8)"),
+        (one_class, {"classes": True}, "its targets are all of one class"),
+        (gaps, {"classes": True}, "so 1,000,001 classes for 9 rows"),
         (failing, {}, "the data set 'failing' ends with IndexError: list index out of range"),
     ],
     ids=lambda value: getattr(value, "__name__", None),

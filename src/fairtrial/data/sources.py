@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,9 +14,9 @@ import numpy as np
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import split_rows
-from fairtrial.errors import FairtrialError, InputError
+from fairtrial.errors import InputError
 from fairtrial.kinds.datasets import Content, Shape, Stream, TaskSettings
-from fairtrial.kinds.plugins import explain_failure, find_kinds
+from fairtrial.kinds.plugins import explained, find_kinds
 from fairtrial.kinds.signature import refuse
 
 
@@ -130,14 +131,8 @@ def find_source(task: TaskSettings) -> Source:
 
 def call(task: TaskSettings, *data: Any) -> Any:
     """Call the function of a data set; an error in a user's function is said in a sentence."""
-    try:
+    with explained(task, f"the data set {task.kind!r}"):
         return task.definition.function(*data, **task.own)
-    except (FairtrialError, MemoryError):
-        raise
-    except Exception as error:
-        if not (kinds := find_kinds(task)):
-            raise
-        raise InputError(explain_failure(error, kinds, f"the data set {task.kind!r}")) from error
 
 
 def read(task: TaskSettings) -> Content:
@@ -166,7 +161,8 @@ def _read_version(task: TaskSettings, kind: object, version: tuple[float, ...]) 
     if isinstance(found, Content):
         return found
     is_fixed = task.row_origin == "fixed"
-    X, y, *test = _take_arrays(task, found, 4 if is_fixed else 2)
+    # Views, so that the user's own arrays stay writeable.
+    X, y, *test = (one.view() for one in _take_arrays(task, found, 4 if is_fixed else 2))
     if is_fixed and test[0].shape[1:] != X.shape[1:]:
         _refuse(task, "its training and test rows must have the same features")
     digest = hashlib.sha256()
@@ -219,16 +215,27 @@ def _make_dataset(
 ) -> Dataset:
     names = names or _name_classes(task, y, test_y)
     kind = np.int32 if task.has_classes else np.float32
+    pixel_range = task.definition.pixel_range if task.has_images else 1
+    # Images with classes stay bytes, which take a quarter of the memory.
+    are_bytes = task.has_images and task.has_classes and X.dtype == test_X.dtype == np.uint8
+    if not are_bytes:
+        X, test_X = (_to_floats(one, pixel_range) for one in (X, test_X))
     return Dataset(
-        X=X if X.dtype == np.uint8 else X.astype(np.float32, copy=False),
+        X=X,
         y=y.astype(kind, copy=False),
-        test_X=test_X if test_X.dtype == np.uint8 else test_X.astype(np.float32, copy=False),
+        test_X=test_X,
         test_y=test_y.astype(kind, copy=False),
         true_parameters=true_parameters,
         n_classes=len(names),
-        divisor=task.definition.pixel_range if X.dtype == np.uint8 else 1,
+        divisor=pixel_range if are_bytes else 1,
         class_names=names,
     )
+
+
+def _to_floats(X: np.ndarray, pixel_range: int) -> np.ndarray:
+    """Return features as a model sees them: numbers, and pixels from 0 to 1."""
+    values = X.astype(np.float32, copy=False)
+    return values / np.float32(pixel_range) if X.dtype == np.uint8 else values
 
 
 def _count_columns(content: Content) -> int:
@@ -245,11 +252,18 @@ def _count_classes(task: TaskSettings, content: Content) -> int:
 def _name_classes(task: TaskSettings, *targets: np.ndarray) -> tuple[str, ...]:
     """Return the names of the classes; their numbers where they have none."""
     classes = task.classes
-    if isinstance(classes, tuple | list):
-        return tuple(map(str, classes))
     if classes is True:
-        classes = 1 + int(max(y.max() for y in targets))
-    return tuple(map(str, range(classes)))
+        classes, n_rows = 1 + int(max(y.max() for y in targets)), sum(map(len, targets))
+        if classes > n_rows:
+            _refuse(
+                task,
+                f"its y has the class {classes - 1}, so {classes:,} classes for {n_rows:,} rows: "
+                "number the classes from 0 without gaps",
+            )
+    names = classes if isinstance(classes, tuple | list) else range(classes)
+    if len(names) == 1:
+        _refuse(task, "its targets are all of one class: two at least are needed")
+    return tuple(map(str, names))
 
 
 # ------------------------------------------------------------------------- what cannot be used
@@ -279,6 +293,8 @@ def _find_faults(task: TaskSettings, X: np.ndarray, y: np.ndarray) -> Iterator[s
         yield f"its y must have one value per row, and it has the shape {y.shape}"
     elif X.ndim < 2:
         yield f"its X must have rows and columns, and it has the shape {X.shape}"
+    elif 0 in X.shape[1:]:
+        yield f"its X has no columns: its shape is {X.shape}"
     elif len(X) != len(y) or len(y) < 2:
         yield f"its X has {len(X):,} rows and its y {len(y):,}: give both as many, two at least"
     elif not np.isfinite(X).all():
@@ -287,11 +303,24 @@ def _find_faults(task: TaskSettings, X: np.ndarray, y: np.ndarray) -> Iterator[s
         yield "its y has values that are missing or infinite"
     elif np.abs(X).max() > 1e30 or np.abs(y).max() > 1e30:
         yield "it has values above 1e30, and training is in float32"
-    elif task.has_classes:
-        yield from _find_wrong_labels(task, y)
-    if (shape := task.image_shape) and X.ndim > 1 and X[0].size != shape[0] * shape[1]:
+    else:
+        if task.has_images:
+            yield from _find_wrong_pixels(task, X)
+        if task.has_classes:
+            yield from _find_wrong_labels(task, y)
+
+
+def _find_wrong_pixels(task: TaskSettings, X: np.ndarray) -> Iterator[str]:
+    pixel_range, n_values = task.definition.pixel_range, prod(X.shape[1:])
+    if (shape := task.image_shape) and n_values != prod(shape):
         size = f"{shape[0]} x {shape[1]}"
-        yield f"its X has {X[0].size} values per row, and its images are {size} pixels"
+        yield f"its X has {n_values} values per row, and its images are {size} pixels"
+    highest = pixel_range if X.dtype == np.uint8 else 1
+    if not task.is_prepared and (X.min() < 0 or X.max() > highest):
+        yield (
+            f"its pixels are from {X.min():g} to {X.max():g}: give bytes (uint8) up to pixel_range "
+            f"= {pixel_range}, or numbers from 0 to 1"
+        )
 
 
 def _find_wrong_labels(task: TaskSettings, y: np.ndarray) -> Iterator[str]:

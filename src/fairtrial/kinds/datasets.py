@@ -196,7 +196,7 @@ class DataSet(Kind[P]):
     images : (H, W), bool
         Pixels of the images, down and across. True: the data shows it. False: no images.
     pixel_range : int
-        What uint8 features are divided by.
+        What the bytes of images are divided by.
     standardise : bool or None
         Whether features have mean 0 and standard deviation 1 over the rows that training sees, as
         the columns of a table. By default they do, but for images and drawn rows.

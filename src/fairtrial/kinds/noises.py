@@ -10,6 +10,7 @@ import numpy as np
 
 from fairtrial.kinds.kind import Kind, KindSettings
 from fairtrial.kinds.registry import Family, decorate
+from fairtrial.kinds.signature import refuse
 from fairtrial.kinds.tensors import tf
 from fairtrial.settings.base import NonNegative, Positive, Share
 
@@ -35,7 +36,16 @@ class NoiseSettings(KindSettings):
     def draw(self, stream: np.random.Generator, n_rows: int, X: np.ndarray) -> np.ndarray:
         """Draw the noise of rows with features X (N, D); (N,), in target units."""
         rows = X if self.definition.sees_features else n_rows
-        return self.definition.function(stream, rows, **self.own)
+        drawn = self.definition.function(stream, rows, **self.own)
+        reason = ""
+        if np.shape(drawn) != (n_rows,):
+            found = f"it draws {np.shape(drawn)} for {n_rows:,} rows"
+            reason = f"{found}, and must draw one number per row"
+        elif not np.isfinite(drawn).all():
+            reason = "it draws numbers that are not finite"
+        if reason:
+            raise refuse(self.definition.function, reason)
+        return drawn
 
     def measure_density(self, at: np.ndarray) -> np.ndarray | None:
         """Return the density at some noises, (N,), per target unit; None where it is not known."""

@@ -14,14 +14,14 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
-from fairtrial.errors import InputError
+from fairtrial.errors import FairtrialError, InputError
 from fairtrial.kinds.kind import FAMILIES, Kind, KindSettings
 from fairtrial.paths import expand_path
 
@@ -187,6 +187,32 @@ def explain_failure(error: Exception, kinds: Sequence[Kind[...]], what: str = "t
     names = ", ".join(kind.name for kind in kinds)
     place = own[-1] if own else f"{names} in {', '.join(files)}"
     return f"{place}: {what} ends with {reason}. `fairtrial check FILE` checks a file of kinds."
+
+
+@contextlib.contextmanager
+def explained(settings: object, what: str) -> Iterator[None]:
+    """Say an error in the functions of kinds from outside in a sentence.
+
+    Parameters
+    ----------
+    settings : object
+        They use the kinds.
+    what : str
+        What ends with the error, as sentences call it.
+
+    Raises
+    ------
+    InputError
+        With the file and the line.
+    """
+    try:
+        yield
+    except (FairtrialError, MemoryError):
+        raise
+    except Exception as error:
+        if not (kinds := find_kinds(settings)):
+            raise
+        raise InputError(explain_failure(error, kinds, what)) from error
 
 
 def list_kinds(plugins: Iterable[Plugin]) -> list[Kind[...]]:

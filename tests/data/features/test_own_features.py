@@ -95,6 +95,35 @@ def test_wrong_number_of_features_gives_a_sentence():
     assert any("its n_features says" in one for one in find_breaches(doubled))
 
 
+@pytest.mark.parametrize(
+    ("feature_map", "sentence"),
+    [
+        (lambda X: X[: len(X) // 2], r"its map returns an array of shape \(25, 3\) for 50 rows"),
+        (lambda X: X * np.nan, "missing or infinite"),
+        (lambda X: X[:, 9], "the map of 'made' ends with IndexError"),
+        (None, "it returns a NoneType, and must return a map"),
+    ],
+)
+def test_map_that_cannot_be_used_gives_a_sentence(feature_map, sentence):
+    @features
+    def made(X, stream):
+        """A map with a mistake."""
+        return feature_map
+
+    with pytest.raises(ft.InputError, match=rf"test_own_features\.py.*{sentence}"):
+        load_dataset(LINEAR, 0, None, made())
+
+
+def test_map_may_return_a_list():
+    @features
+    def listed(X, stream):
+        """Features as they are, in lists."""
+        return lambda X: X.tolist()
+
+    expected = load_dataset(LINEAR, 0).X
+    np.testing.assert_array_equal(load_dataset(LINEAR, 0, None, listed()).X, expected)
+
+
 def test_laws():
     @features
     def centred(X, stream):

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -14,8 +15,8 @@ from fairtrial.data.features.maps import TrainingRows, apply, on_one_core
 from fairtrial.data.features.store import keep, name_features
 from fairtrial.data.features.watch import check_in
 from fairtrial.data.split import split_rows
-from fairtrial.kinds.features import FeatureSettings
-from fairtrial.kinds.plugins import digest_source, find_kinds
+from fairtrial.kinds.features import FeatureSettings, Map
+from fairtrial.kinds.plugins import digest_source, explained, find_kinds
 from fairtrial.kinds.signature import refuse
 
 
@@ -59,10 +60,11 @@ def map_features(
 
     def make() -> Iterator[np.ndarray]:
         check_in()
-        with on_one_core:
-            feature_map = features.fit(rows)
+        with on_one_core, explained(features, f"features {features.kind!r}"):
+            fitted = features.fit(rows)
+        feature_map = partial(_map_rows, features, fitted, shape[1])
         parts = [apply(feature_map, X, dataset.divisor) for X in (dataset.X, dataset.test_X)]
-        return _check(features, itertools.chain(*parts), shape[1])
+        return itertools.chain(*parts)
 
     if keeps:
         # Where nothing is fitted, seeds with the same rows have the same features.
@@ -82,18 +84,26 @@ def map_features(
     )
 
 
-def _check(
-    features: FeatureSettings, chunks: Iterator[np.ndarray], n_features: int
-) -> Iterator[np.ndarray]:
-    """Refuse features of another number than the kind says."""
-    for chunk in chunks:
-        if np.ndim(chunk) != 2 or chunk.shape[1] != n_features:
-            raise refuse(
-                features.definition.function,
-                f"its map returns an array of shape {np.shape(chunk)}, and each row must have "
-                f"{n_features:,} features, as its n_features says",
-            )
-        yield np.asarray(chunk, np.float32)
+def _map_rows(
+    features: FeatureSettings, feature_map: Map, n_features: int, X: np.ndarray
+) -> np.ndarray:
+    """Map some rows; refuse what is not one finite number per row and feature."""
+    if not callable(feature_map):
+        reason = f"it returns a {type(feature_map).__name__}, and must return a map of rows"
+        raise refuse(features.definition.function, reason)
+    with explained(features, f"the map of {features.kind!r}"):
+        made = np.asarray(feature_map(X), np.float32)
+    reason = ""
+    if made.shape != (len(X), n_features):
+        reason = (
+            f"its map returns an array of shape {made.shape} for {len(X)} rows, and each row must "
+            f"have {n_features:,} features, as its n_features says"
+        )
+    elif not np.isfinite(made).all():
+        reason = "its map returns features that are missing or infinite"
+    if reason:
+        raise refuse(features.definition.function, reason)
+    return made
 
 
 def fingerprint_rows(dataset: Dataset) -> str:
