@@ -64,10 +64,12 @@ class MetricSettings(KindSettings):
         InputError
             If the function ends with an error, or returns no number.
         """
-        function = self.definition.function
+        function, given = self.definition.function, (truth.view(), prediction.view())
+        for one in given:
+            one.flags.writeable = False  # The next metric is of the same arrays.
         try:
             with np.errstate(all="ignore"):  # A run that diverged has infinite errors.
-                return float(function(truth, prediction, **self.own))
+                return float(function(*given, **self.own))
         except Exception as error:
             file = function.__code__.co_filename
             frames = traceback.extract_tb(error.__traceback__)
