@@ -327,8 +327,10 @@ def rmsprop(
     """RMSProp (Tieleman and Hinton 2012).
 
     Epsilon is under the root's sum, as in Keras: `g / sqrt(v + epsilon)`. With `centred` the
-    squared mean of the gradients is taken off v (Graves 2013). With `momentum` the velocity is
-    `momentum` times the last one plus this step; the rate is no part of it.
+    squared mean of the gradients is taken off v (Graves 2013). The difference is at least 0 here;
+    in Keras rounding makes it negative where gradients are constant, and the step may be NaN. With
+    `momentum` the velocity is `momentum` times the last one plus this step; the rate is no part of
+    it.
 
     References
     ----------
@@ -338,7 +340,7 @@ def rmsprop(
     new, spread = {"second": second}, second
     if centred:
         new["mean"] = rho * slots["mean"] + (1.0 - rho) * gradient
-        spread = second - tf.square(new["mean"])
+        spread = tf.maximum(second - tf.square(new["mean"]), 0.0)  # Rounding may go below 0.
     step = gradient / tf.sqrt(spread + epsilon)
     if not is_off(momentum):
         step = new["first"] = momentum * slots["first"] + step
