@@ -362,7 +362,7 @@ def newton(
     *,
     damping: NonNegative = 1e-6,
 ) -> Update:
-    """Newton's method, for linear regression on all rows and losses that are curved.
+    """Newton's method, for linear regression on all rows and losses that are convex and curved.
 
     The gradient of all weights and the intercept is divided by the matrix of second derivatives,
     `X' diag(l''(r)) X / N`, with `damping` on its diagonal (Levenberg). With a learning rate of 1
