@@ -216,7 +216,8 @@ def sgdw(
 ) -> Update:
     """Gradient descent with decoupled weight decay: `sgd`, and `-rate decay` times the parameter.
 
-    It decays weights and biases, as Keras' and PyTorch's optimizers do unless told otherwise.
+    It decays weights and biases, as Keras' SGD with `weight_decay` does unless told otherwise.
+    `weight_decay` of PyTorch's SGD is another thing, an L2 penalty in the gradient.
 
     References
     ----------
