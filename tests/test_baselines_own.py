@@ -114,6 +114,51 @@ def test_large_parameters_count_beyond_what_their_text_shows():
     assert first != second
 
 
+class Slotted:
+    """The median of the targets, without a dictionary of attributes."""
+
+    __slots__ = ("shift", "value")
+
+    def __init__(self, shift):
+        self.shift = shift
+
+    def fit(self, X, y):
+        self.value = np.median(y) + self.shift
+
+    def predict(self, X):
+        return np.full(len(X), self.value)
+
+
+def test_an_object_with_slots(tmp_path):
+    runs = ft.run(study_of(Slotted(2.0)), tmp_path).runs.filter(arm="Slotted").sort("seed")
+    expected = [fit_by_hand(lambda: Median(2.0), seed) for seed in (0, 1)]
+    assert runs["mse"].to_list() == pytest.approx(expected, rel=1e-6)
+    digests = {estimators.remember_object(Slotted(one))["digest"] for one in [1.0, 1.0, 2.0]}
+    assert len(digests) == 2
+
+
+def test_functions_without_a_name_count_by_their_content():
+    def key(shift):
+        return estimators.remember_object(Median(shift))["digest"]
+
+    def add(number):
+        return lambda x: x + number
+
+    assert key(add(1)) == key(add(1)) and key([add(1)]) == key([add(1)])
+    one, other, minus = lambda x: x + 1, lambda x: x + 2, lambda x: x - 1
+    parameters = [add(1), add(2), one, other, minus, functools.partial(one), [add(1)], [add(2)]]
+    assert len({key(each) for each in parameters}) == len(parameters)
+
+
+def test_texts_in_the_place_of_numbers_are_refused(tmp_path):
+    class Telling(Median):
+        def predict(self, X):
+            return np.array(["many"] * len(X))
+
+    with pytest.raises(ft.InputError, match="predicts values such as 'many', but targets are num"):
+        ft.run(study_of(Telling(), seeds=1), tmp_path)
+
+
 def test_a_changed_object_is_not_what_the_study_has():
     model = Median(1.0)
     (arm,) = study_of(model).list_arms()[1:]
@@ -150,7 +195,9 @@ def test_workers_get_the_object(monkeypatch):
                                           "epochs": 1, "batch_size": 256}},
             "predicts numbers, but the targets of the task are classes",
         ),
-        (HuberRegressor, {}, "baselines"),
+        (HuberRegressor, {}, "it needs fit and predict: pass an object that has both, and no"),
+        (StandardScaler(), {}, "it needs fit and predict"),
+        ({"name": "Two", "model": StandardScaler()}, {}, "model: it needs fit and predict"),
     ],
 )  # fmt: skip
 def test_mistakes_are_sentences(model, others, sentence):

@@ -76,12 +76,14 @@ def predict_test_rows(
         X.astype(np.float32) / np.float32(dataset.divisor) for X in (dataset.X, dataset.test_X)
     )
     if not baseline.is_iterative:
-        return *_predict(model.fit(X, dataset.y), test_X, dataset.n_classes), []
+        model.fit(X, dataset.y)
+        return *_predict(model, test_X, dataset.n_classes), []
     # What watches warnings is of the whole process: one fit at a time, and none hears another's.
     with _watching, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", ConvergenceWarning)
-        told, shares = _predict(model.fit(X, dataset.y), test_X, dataset.n_classes)
+        model.fit(X, dataset.y)
+        told, shares = _predict(model, test_X, dataset.n_classes)
     return told, shares, [str(one.message).splitlines()[0] for one in caught]
 
 

@@ -1,6 +1,7 @@
 """Data of any kind: its shape, its fingerprint, and its errors."""
 
 import hashlib
+from contextlib import nullcontext
 
 import pytest
 
@@ -8,6 +9,7 @@ from by_hand import recipe
 from fairtrial.data.images.sets import load_images
 from fairtrial.data.load import check_data, fingerprint_data, load_dataset, measure_data
 from fairtrial.errors import InputError
+from fairtrial.kinds.kind import find_kind
 from fairtrial.study import Arm
 from fairtrial.study.task import DigitsTask, LinearTask, LineTask, TableTask
 
@@ -34,6 +36,22 @@ def classify(path):
 def check(*tasks):
     """Check tasks as arms of one recipe."""
     check_data(Arm("a", task, recipe("mse", steps=9)) for task in tasks)
+
+
+@pytest.mark.parametrize(
+    ("metric", "sentence"),
+    [
+        ({"kind": "recall", "of": 10}, "recall has of = 10, but the 10 classes .* from 0 to 9"),
+        ({"kind": "top_k", "k": 10}, "top_k has k = 10, but there are 10 classes, so every row"),
+        ({"kind": "recall", "of": 9}, ""),
+        ({"kind": "top_k", "k": 9}, ""),
+    ],
+)
+def test_metrics_that_say_nothing_of_the_classes(metric, sentence):
+    made = find_kind("metric", metric["kind"]).settings(**metric)
+    arms = [Arm("a", task, recipe("mse", steps=9)) for task in (DIGITS, LineTask(kind="line"))]
+    with pytest.raises(InputError, match=sentence) if sentence else nullcontext():
+        check_data(arms, [made])
 
 
 def test_measure_data(path):

@@ -158,13 +158,13 @@ def test_a_run_that_never_halves_its_rate_is_the_later_one():
 
     pairs = pair(HALVED, measure)
     assert pairs.differences.tolist() == [70.0] * 8
-    assert "16 of 16 pairs have a run that never halves its rate" in pairs.remarks
+    assert "16 of 16 pairs have a run that never lowers its rate" in pairs.remarks
     assert pairs.bounds == Bounds(at_least=True, better_share=0.0, than_share=1.0)
 
 
 def test_two_runs_that_never_halve_tell_nothing():
     pairs = pair(HALVED, lambda arm, seed: {"first_rate_halving": None if seed else 5.0})
-    assert "14 of 16 pairs, neither run of which halves its rate" in pairs.problem
+    assert "14 of 16 pairs, neither run of which lowers its rate" in pairs.problem
 
 
 def test_a_diverged_run_is_not_the_later_one():

@@ -149,6 +149,22 @@ def test_error_of_a_metric_gives_a_sentence_with_its_line():
         METRICS.forget(__name__)
 
 
+def test_a_metric_cannot_change_what_the_next_one_measures():
+    @metric
+    def sorting(truth, prediction):
+        """Sorts in place."""
+        prediction.sort()
+        return 0.0
+
+    prediction = np.array([2.0, 1.0])
+    try:
+        with pytest.raises(InputError, match=r"the metric sorting ends with .*read-only"):
+            sorting().measure(np.ones(2), prediction)
+    finally:
+        METRICS.forget(__name__)
+    assert prediction.tolist() == [2.0, 1.0] and prediction.flags.writeable
+
+
 def test_which_way_is_better():
     better_higher = {kind.name for kind in METRICS if kind.higher_is_better}
     assert better_higher == {

@@ -118,3 +118,12 @@ def test_nesterov_without_momentum_is_refused():
 def test_every_kind_has_its_place():
     known = {kind.name for kind in OPTIMIZERS}
     assert {case["kind"] for case in CASES} == known == set(EXPECTED)
+
+
+def test_centred_rmsprop_survives_constant_gradients():
+    """Their spread is 0, which rounding makes a little less."""
+    gradient = tf.constant(np.linspace(1.0, 1e4, 101, dtype=np.float32))
+    slots = {name: tf.zeros_like(gradient) for name in ("second", "mean")}
+    for count in range(400):
+        change, slots = rmsprop(gradient, gradient, slots, 0.001, count, centred=True)
+        assert np.isfinite(change).all()

@@ -15,4 +15,5 @@ def test_page_is_that_of_the_registry():
 def test_starter_names_all_kinds():
     text = read_starter()
     assert "# mse | mae | huber | hybrid | cross_entropy" in text
+    assert "# normal | constant | given | uniform" in text
     assert "{loss}" not in text

@@ -1,6 +1,7 @@
 """Every registered kind keeps the laws of its family, has a source, and a reference in NumPy."""
 
 import pytest
+import tensorflow as tf
 
 from fairtrial.kinds import losses, metrics, optimizers, schedules
 from fairtrial.kinds.kind import FAMILIES
@@ -68,6 +69,11 @@ def _broken_slope_bound(residual):
     return residual * residual
 
 
+def _broken_convexity(residual):
+    """Falls less and less from its kink."""
+    return tf.sqrt(tf.abs(residual) + 1.0)
+
+
 def _broken_slots(gradient, parameter, slots, rate, count):
     """A slot that is not declared."""
     return -rate * gradient, {"memory": gradient}
@@ -119,6 +125,7 @@ def _broken_row(truth, prediction):
     [
         (losses.loss, _broken_shape, {}, "must keep the shape"),
         (losses.loss, _broken_slope_bound, {"slope_bound": 1.0}, "its slope reaches"),
+        (losses.loss, _broken_convexity, {}, "say is_convex=False"),
         (optimizers.optimizer, _broken_slots, {}, "it returns the slots memory"),
         (optimizers.optimizer, _broken_change, {}, "not finite where the gradient is 0"),
         (schedules.schedule, _broken_factor, {}, "negative or not finite"),

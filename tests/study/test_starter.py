@@ -30,7 +30,7 @@ def test_every_line_that_is_commented_out_is_right(tmp_path):
     lines = path.read_text(encoding="utf-8").splitlines()
     keys = (
         "standardise", "schedule", "stopping", "penalty", "average", "clip", "noise", "features",
-        "[[arms]]", "name", "set", "vary", "[[baselines]]", "model =",
+        "validation", "input_noise", "[[arms]]", "name", "set", "vary", "[[baselines]]", "model =",
     )  # fmt: skip
     said = [line[2:] if line[2:].startswith(keys) else line for line in lines]
     assert len(set(said) - set(lines)) == len(keys) + 1  # Two of them are names.

@@ -127,6 +127,10 @@ def test_a_run_without_curvature_diverges_and_keeps_finite_parameters():
         ("quantile", {}, "loss = 'quantile' has none"),
         ("epsilon_insensitive", {}, "has none"),
         ({"kind": "hybrid", "alpha": 0.0}, {}, "loss = 'hybrid' has none"),
+        ("welsch", {}, "below 0 for large residuals of loss = 'welsch'"),
+        ("tukey", {}, "below 0"),
+        ("cauchy", {}, "below 0"),
+        ({"kind": "barron", "shape": 0.5}, {}, "below 0"),
         ("mse", {"penalty": {"l1": 0.1}}, "penalty on absolute weights has none"),
         ("mse", {"epochs": 2, "batch_size": 8}, "needs all rows at each step"),
         ("cross_entropy", {"epochs": 2, "batch_size": 8}, "for targets that are numbers"),
@@ -136,3 +140,7 @@ def test_a_run_without_curvature_diverges_and_keeps_finite_parameters():
 def test_newton_is_refused_where_there_is_no_curvature(loss, others, sentence):
     with pytest.raises(ValueError, match=sentence):
         recipe(loss, "newton", **others)
+
+
+def test_convex_shapes_of_barrons_loss_are_newtons():
+    assert recipe({"kind": "barron", "shape": 1.0}, "newton").loss.is_convex

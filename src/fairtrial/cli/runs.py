@@ -95,7 +95,7 @@ def run(
     name_data_folder(data)
     from fairtrial.data.load import check_data
 
-    check_data(study.list_arms())
+    check_data(study.list_arms(), study.list_metrics())
     load_tensorflow(own_process=True)
     from fairtrial.evidence.account import summarise_verdicts
     from fairtrial.report.growing import GrowingPage

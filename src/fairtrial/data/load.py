@@ -11,6 +11,7 @@ from fairtrial.data.sources import find_source, read
 from fairtrial.data.targets import refuse_other_number
 from fairtrial.errors import InputError
 from fairtrial.kinds.datasets import Shape
+from fairtrial.kinds.metrics import MetricSettings
 from fairtrial.study.arm import Arm
 from fairtrial.study.features import AS_THEY_COME, AnyFeatures
 from fairtrial.study.task import AnyTask
@@ -74,13 +75,20 @@ def measure_data(task: AnyTask, features: AnyFeatures = AS_THEY_COME) -> Shape:
     return shape._replace(n_features=features.count_features(shape.n_features))
 
 
-def check_data(arms: Iterable[Arm]) -> None:
+def check_data(arms: Iterable[Arm], metrics: Iterable[MetricSettings] = ()) -> None:
     """Read and check the data files of some arms before training.
+
+    Parameters
+    ----------
+    arms : iterable of Arm
+        All of a study.
+    metrics : iterable of MetricSettings
+        Those that the study adds.
 
     Raises
     ------
     InputError
-        If there are errors in the files, or recipes do not fit them; it lists all.
+        If there are errors in the files, or recipes or metrics do not fit them; it lists all.
     """
     problems, arms = [], list(arms)
     for task, features in dict.fromkeys((arm.task, arm.features) for arm in arms):
@@ -101,9 +109,23 @@ def check_data(arms: Iterable[Arm]) -> None:
                 refuse_other_number(arm.recipe, measure_data(arm.task).n_classes)
             except InputError as error:
                 problems.append(str(error))
-    problems = problems or [text for arm in arms for text in _find_misfit_of_start(arm)]
+    problems = problems or [
+        *(text for arm in arms for text in _find_misfit_of_start(arm)),
+        *_find_misfits_of_metrics(metrics, {arm.task for arm in arms}),
+    ]
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))
+
+
+def _find_misfits_of_metrics(
+    metrics: Iterable[MetricSettings], tasks: Iterable[AnyTask]
+) -> Iterator[str]:
+    """Yield a sentence for each metric that says nothing of the classes of any task."""
+    numbers = sorted({measure_data(task).n_classes for task in tasks} - {0})
+    for one in metrics:
+        misfits = [one.find_misfit(n_classes) for n_classes in numbers]
+        if misfits and all(misfits):
+            yield misfits[-1]
 
 
 def _find_misfit_of_start(arm: Arm) -> Iterator[str]:

@@ -53,7 +53,7 @@ class Pairs:
     table : DataFrame
         One row for each seed and pair: better, than (names of arms), seed, better_value,
         than_value, difference (positive when `better` is better), better_diverged, than_diverged,
-        better_absent, than_absent (never arrived, or never halved the rate). Of a claim on effects
+        better_absent, than_absent (never arrived, or never lowered the rate). Of a claim on effects
         the values are effects, positive where the change improves the metric, or their sizes; and
         better_against and than_against are the names of the arms without the change.
     problem : str

@@ -12,6 +12,7 @@ from fairtrial.errors import InputError
 from fairtrial.kinds.datasets import Shape
 from fairtrial.kinds.estimators import (
     check_estimator,
+    check_object,
     copy_object,
     find_class,
     find_misfit,
@@ -101,7 +102,11 @@ class _Baselines(Family[BaselineSettings]):
 
     def validate(self, value: Any) -> Any:
         """Make settings of a table, a bare name, a kind, settings or an object."""
-        return describe_object(value) if is_estimator(value) else super().validate(value)
+        if is_estimator(value):
+            return describe_object(value)
+        if not isinstance(value, BaselineSettings | Kind):
+            check_object(value)
+        return super().validate(value)
 
 
 BASELINES = _Baselines("baseline", BaselineSettings)

@@ -164,8 +164,8 @@ def generalized_cross_entropy(
 ) -> Any:
     """(1 - p^q) / q, where p is the probability of the label; without a unit.
 
-    As q tends to 0 it is the cross-entropy. At q = 1 it is 1 - p, the mean absolute error of the
-    softmax. It is bounded, so wrong labels count for less.
+    As q tends to 0 it is the cross-entropy. At q = 1 it is 1 - p, half of the absolute error of
+    the softmax. It is bounded, so wrong labels count for less.
 
     References
     ----------

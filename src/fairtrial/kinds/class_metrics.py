@@ -108,11 +108,21 @@ def balanced_accuracy(truth: Any, prediction: Any) -> Any:
     return np.mean(hits[own > 0] / own[own > 0])
 
 
+def _miss_class(n_classes: int, of: int) -> str:
+    if of < n_classes:
+        return ""
+    return (
+        f"the metric recall has of = {of}, but the {n_classes} classes are numbered from 0 to "
+        f"{n_classes - 1}: name one of them."
+    )
+
+
 @metric(
     of="classes",
     higher_is_better=True,
     worst=0.0,
     undefined=NO_SUCH_CLASS,
+    misfit=_miss_class,
     also="sensitivity classrecall truepositiverate tpr",
 )
 def recall(truth: Any, prediction: Any, *, of: Annotated[int, Field(ge=0)]) -> Any:
@@ -213,10 +223,20 @@ def auc(truth: Any, prediction: Any) -> Any:
     return np.mean(areas)
 
 
+def _reach_all(n_classes: int, k: int) -> str:
+    if k < n_classes:
+        return ""
+    return (
+        f"the metric top_k has k = {k}, but there are {n_classes} classes, so every row would "
+        "count as right: take a smaller k."
+    )
+
+
 @metric(
     of="probabilities",
     higher_is_better=True,
     worst=0.0,
+    misfit=_reach_all,
     label="top-k accuracy",
     also="topkaccuracy topkaccuracyscore topkcategoricalaccuracy",
 )

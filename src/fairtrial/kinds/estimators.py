@@ -11,6 +11,7 @@ import inspect
 import pickle
 import re
 import threading
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from functools import cache
@@ -165,6 +166,18 @@ def is_estimator(value: object) -> bool:
     return not isinstance(value, type) and all(map(callable, methods))
 
 
+def check_object(value: object) -> None:
+    """Refuse an object of a program that cannot be fitted, and a class in the place of an object.
+
+    Raises
+    ------
+    ValueError
+        Not for what a study file can say.
+    """
+    if not isinstance(value, Mapping | list | bool | int | float | str | None):
+        raise ValueError("it needs fit and predict: pass an object that has both, and no class")
+
+
 def remember_object(value: Any) -> dict[str, Any]:
     """Remember an object, and return what it is known by.
 
@@ -179,9 +192,8 @@ def remember_object(value: Any) -> dict[str, Any]:
     package = kind.__module__.partition(".")[0]
     known = {"estimator": name, "version": _find_version(package)}
     digest = _digest_object(value, [*known.values(), _read_source(kind)])
-    text = repr(value) if hasattr(value, "get_params") else repr(vars(value))
-    # For readers; an address in memory is another one in every process.
-    known["parameters"] = re.sub(r" at 0x\w+", "", " ".join(text.split()))
+    text = repr(value if hasattr(value, "get_params") else _list_parameters(value))
+    known["parameters"] = _leave_out_addresses(" ".join(text.split()))  # For readers.
     _objects[digest] = deepcopy(value)  # What a program does to it afterwards is not meant.
     return {
         **known,
@@ -240,9 +252,9 @@ def _find_version(package: str) -> str:
         return ""
 
 
-def _read_source(kind: type) -> str:
-    """Read the source of a class of no package: it has no version."""
-    if _find_version(kind.__module__.partition(".")[0]):
+def _read_source(kind: Any) -> str:
+    """Read the source of a class or function of no package: it has no version."""
+    if _find_version((kind.__module__ or "__main__").partition(".")[0]):
         return ""
     try:
         return inspect.getsource(kind)
@@ -250,16 +262,57 @@ def _read_source(kind: type) -> str:
         return ""
 
 
+def _list_parameters(value: Any) -> dict[str, Any]:
+    """List the parameters of an object by name; those of any class are its attributes."""
+    if hasattr(value, "get_params"):
+        return value.get_params(deep=True)
+    state = object.__getstate__(value)
+    return dict(ChainMap(*filter(None, state if isinstance(state, tuple) else [state])))
+
+
+def _leave_out_addresses(text: str) -> str:
+    """Leave out addresses in memory, which are others in every process."""
+    return re.sub(r" at 0x\w+", "", text)
+
+
 def _digest_object(value: Any, texts: list[str]) -> str:
     """Digest an object by its parameters, whatever their size."""
+    given = _list_parameters(value)
+    content = _digest({name: given[name] for name in sorted(given)})
+    return hashlib.sha256("\0".join([*texts, content]).encode()).hexdigest()[:32]
+
+
+def _digest(value: Any, above: tuple[int, ...] = ()) -> str:
+    """Digest a value by its content, also where it has parts that cannot be pickled."""
     from joblib import hash as digest_values  # Slow to load, and seldom needed.
 
-    given = value.get_params(deep=True) if hasattr(value, "get_params") else vars(value)
     try:
-        content = str(digest_values({name: given[name] for name in sorted(given)}))
+        return str(digest_values(value))
     except (pickle.PicklingError, AttributeError, TypeError):  # Such as a function without a name.
-        content = repr(given)
-    return hashlib.sha256("\0".join([*texts, content]).encode()).hexdigest()[:32]
+        pass
+    parts = [] if id(value) in above else _take_apart(value)
+    above = (*above, id(value))
+    content = [_digest(one, above) for one in parts] or [_leave_out_addresses(repr(value))]
+    return hashlib.sha256("\0".join(content).encode()).hexdigest()
+
+
+def _take_apart(value: Any) -> list[Any]:
+    """List what makes a value what it is, where that cannot be pickled."""
+    if isinstance(value, Mapping):
+        return [part for item in value.items() for part in item]
+    if isinstance(value, list | tuple):
+        return [*value]
+    if isinstance(value, type):
+        return [value.__qualname__, _read_source(value)]
+    if inspect.isfunction(value):
+        # Two functions may stand in one line of source, and one function have other free values.
+        code, free = value.__code__, [one.cell_contents for one in value.__closure__ or ()]
+        plain = [_leave_out_addresses(repr(one)) for one in (code.co_consts, code.co_names)]
+        return [_read_source(value), code.co_code, *plain, value.__defaults__, free]
+    try:
+        return [[*one] if isinstance(one, Iterator) else one for one in value.__reduce_ex__(2)]
+    except TypeError:  # Such as a lock.
+        return []
 
 
 def _find_targets(value: Any) -> str:

@@ -89,6 +89,11 @@ class AnyLossSettings(KindSettings):
         return any(term.definition.is_curved for term, weight in self.terms if weight)
 
     @property
+    def is_convex(self) -> bool:
+        """Whether its second derivative is nowhere below 0: Newton's method would walk uphill."""
+        return all(term.ask(term.definition.is_convex) for term, weight in self.terms if weight)
+
+    @property
     def knee(self) -> float | None:
         """The residual at which it turns from half of a square into a straight line, if it does.
 
@@ -122,6 +127,8 @@ class Loss(Kind[P]):
         The residual at which it turns from half of a square into a straight line.
     is_curved : bool
         Whether it has a second derivative that is not 0 somewhere.
+    is_convex : bool or callable
+        Whether its second derivative is nowhere below 0, maybe as a function of the settings.
     """
 
     family = LOSSES
@@ -133,6 +140,7 @@ class Loss(Kind[P]):
     slope_bound: Callable[..., float] | float | None = None
     knee: Callable[..., float] | None = None
     is_curved: bool = True
+    is_convex: Callable[..., bool] | bool = True
 
     def check_facts(self, known: set[str]) -> None:
         """Refuse a bound that is neither a number nor a function of settings."""
@@ -173,6 +181,7 @@ def loss(
     slope_bound: Callable[..., float] | float | None = ...,
     knee: Callable[..., float] | None = ...,
     is_curved: bool = ...,
+    is_convex: Callable[..., bool] | bool = ...,
     label: str = ...,
     also: str = ...,
     look: int | None = ...,

@@ -49,6 +49,11 @@ class MetricSettings(KindSettings):
         }
         return " ".join([self.kind, *(f"{name}={write_bare(one)}" for name, one in named.items())])
 
+    def find_misfit(self, n_classes: int) -> str:
+        """Say in a sentence why it says nothing of so many classes; an empty text if it does."""
+        misfit = self.definition.misfit
+        return "" if misfit is None else self.ask(misfit, n_classes)
+
     def measure(self, truth: np.ndarray, prediction: np.ndarray) -> float:
         """Measure predictions.
 
@@ -64,10 +69,12 @@ class MetricSettings(KindSettings):
         InputError
             If the function ends with an error, or returns no number.
         """
-        function = self.definition.function
+        function, given = self.definition.function, (truth.view(), prediction.view())
+        for one in given:
+            one.flags.writeable = False  # The next metric is of the same arrays.
         try:
             with np.errstate(all="ignore"):  # A run that diverged has infinite errors.
-                return float(function(truth, prediction, **self.own))
+                return float(function(*given, **self.own))
         except Exception as error:
             file = function.__code__.co_filename
             frames = traceback.extract_tb(error.__traceback__)
@@ -103,10 +110,14 @@ class Metric(Kind[P]):
         Whether runs are measured by it where no study names it; for fairtrial's own metrics alone.
     undefined : str
         Why a finished run has no value, and what to do, as sentences.
+    misfit : callable or None
+        Of the number of classes and of settings: the sentence that it says nothing of so many
+        classes, or "".
     """
 
     family = METRICS
     data = ("truth", "prediction")
+    given = frozenset({"n_classes"})
     # What evidence asks of every metric; see `RunMetric`.
     of_the_end, of_objective, never = True, False, ""
 
@@ -116,6 +127,7 @@ class Metric(Kind[P]):
     unit: str = ""
     by_default: bool = False
     undefined: str = "It is not defined on these rows: claim on another metric."
+    misfit: Callable[..., str] | None = None
 
     @property
     def on_classes(self) -> bool:
@@ -163,6 +175,7 @@ def metric(
     unit: str = ...,
     by_default: bool = ...,
     undefined: str = ...,
+    misfit: Callable[..., str] | None = ...,
     label: str = ...,
     also: str = ...,
 ) -> Callable[[Measure[P]], Metric[P]]: ...

@@ -216,7 +216,8 @@ def sgdw(
 ) -> Update:
     """Gradient descent with decoupled weight decay: `sgd`, and `-rate decay` times the parameter.
 
-    It decays weights and biases, as Keras' and PyTorch's optimizers do unless told otherwise.
+    It decays weights and biases, as Keras' SGD with `weight_decay` does unless told otherwise.
+    `weight_decay` of PyTorch's SGD is another thing, an L2 penalty in the gradient.
 
     References
     ----------
@@ -327,8 +328,10 @@ def rmsprop(
     """RMSProp (Tieleman and Hinton 2012).
 
     Epsilon is under the root's sum, as in Keras: `g / sqrt(v + epsilon)`. With `centred` the
-    squared mean of the gradients is taken off v (Graves 2013). With `momentum` the velocity is
-    `momentum` times the last one plus this step; the rate is no part of it.
+    squared mean of the gradients is taken off v (Graves 2013). The difference is at least 0 here;
+    in Keras rounding makes it negative where gradients are constant, and the step may be NaN. With
+    `momentum` the velocity is `momentum` times the last one plus this step; the rate is no part of
+    it.
 
     References
     ----------
@@ -338,7 +341,7 @@ def rmsprop(
     new, spread = {"second": second}, second
     if centred:
         new["mean"] = rho * slots["mean"] + (1.0 - rho) * gradient
-        spread = second - tf.square(new["mean"])
+        spread = tf.maximum(second - tf.square(new["mean"]), 0.0)  # Rounding may go below 0.
     step = gradient / tf.sqrt(spread + epsilon)
     if not is_off(momentum):
         step = new["first"] = momentum * slots["first"] + step
@@ -360,7 +363,7 @@ def newton(
     *,
     damping: NonNegative = 1e-6,
 ) -> Update:
-    """Newton's method, for linear regression on all rows and losses that are curved.
+    """Newton's method, for linear regression on all rows and losses that are convex and curved.
 
     The gradient of all weights and the intercept is divided by the matrix of second derivatives,
     `X' diag(l''(r)) X / N`, with `damping` on its diagonal (Levenberg). With a learning rate of 1

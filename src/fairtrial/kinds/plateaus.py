@@ -93,7 +93,7 @@ def reduce_on_plateau(
 def halve_on_plateau(
     rate: Any, stall: Any, *, patience: Count = 100, floor: Positive = 1e-6
 ) -> tuple[Any, Any, Any]:
-    """Halve the learning rate after `patience` steps (epochs) without a new lowest training loss.
+    """Halve the learning rate after `patience` steps (epochs) without a new best.
 
     It is `reduce_on_plateau` with the factor 1/2.
 

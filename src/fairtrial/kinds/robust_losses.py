@@ -85,6 +85,7 @@ def epsilon_insensitive(residual: Any, *, epsilon: Distance = 0.1) -> Any:
 @loss(
     minimiser=MANY,
     slope_bound=lambda c: 16.0 * c / (25.0 * math.sqrt(5.0)),
+    is_convex=False,
     label="Tukey",
     also="bisquare biweight tukeybiweight",
 )
@@ -103,7 +104,13 @@ def tukey(residual: Any, *, c: Length = 4.685) -> Any:
     return c * c / 6.0 * (1.0 - left * left * left)
 
 
-@loss(minimiser=MANY, slope_bound=lambda scale: scale / 2.0, label="Cauchy", also="lorentzian")
+@loss(
+    minimiser=MANY,
+    slope_bound=lambda scale: scale / 2.0,
+    is_convex=False,
+    label="Cauchy",
+    also="lorentzian",
+)
 def cauchy(residual: Any, *, scale: Length = 1.0) -> Any:
     """Cauchy's loss: scale²/2 log(1 + (e/scale)²), in squared target units.
 
@@ -124,6 +131,7 @@ def cauchy(residual: Any, *, scale: Length = 1.0) -> Any:
 @loss(
     minimiser=MANY,
     slope_bound=lambda scale: scale * math.exp(-0.5) / math.sqrt(2.0),
+    is_convex=False,
     label="Welsch",
     also="leclerc correntropy",
 )
@@ -160,6 +168,7 @@ def _minimise_barron(shape: float, scale: float) -> Pieces | Smooth | str:
 
 @loss(
     minimiser=_minimise_barron,
+    is_convex=lambda shape: shape >= 1.0,
     label="Barron",
     also="generalloss generalrobustloss adaptiveloss charbonnier gemanmcclure",
 )

@@ -54,13 +54,13 @@ TO_TOLERANCE = {
 }  # fmt: skip
 RATE = {
     "n_rate_halvings": RunMetric(
-        "how often the schedule halved the learning rate; 0 where no schedule does",
+        "how often the schedule lowered the learning rate; 0 where no schedule does",
         of_the_end=False,
     ),
-    # A diverged run counts as if it had been halved at once, not as one that was never halved.
+    # A diverged run counts as if it had been lowered at once, not as one that was never lowered.
     "first_rate_halving": RunMetric(
-        "the step (epoch) after which the schedule first halved the learning rate",
-        higher_is_better=True, worst=0.0, of_the_end=False, never="halves its rate",
+        "the step (epoch) after which the schedule first lowered the learning rate",
+        higher_is_better=True, worst=0.0, of_the_end=False, never="lowers its rate",
     ),
 }  # fmt: skip
 

@@ -55,6 +55,8 @@ def _find_breaches(settings: AnyLossSettings) -> Iterator[str]:
     slopes = np.array([_differentiate(settings, one) for one in RESIDUALS])
     yield from _compare_slopes(slopes, lambda width: _difference(settings, RESIDUALS, width))
     yield from _find_extremes(settings)
+    if settings.is_convex and (np.diff(slopes) < -FINE * np.abs(slopes[1:])).any():
+        yield "its slope falls somewhere as the residual grows; say is_convex=False"
     if (bound := settings.slope_bound) is not None:
         most = max(abs(_differentiate(settings, one)) for one in (*RESIDUALS, 1e3, -1e6))
         if most > bound * (1 + 1e-6):

@@ -164,7 +164,7 @@ def run_study(
         is in use.
     """
     check_place(folder)
-    check_data(study.list_arms())
+    check_data(study.list_arms(), study.list_metrics())
     runs = [*study.list_runs(), *more]
     data, fingerprints = fingerprint_arms_data(study.list_arms()), fingerprint_runs(runs)
     wanted = dict(zip(reversed(fingerprints), reversed(runs), strict=True))

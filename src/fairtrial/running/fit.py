@@ -77,6 +77,12 @@ def _predict(
             f"The baseline {run.arm.name!r} predicts an array of shape {told.shape}, but there is "
             f"one value for each of {len(dataset.test_y):,} test rows: take another estimator."
         )
+    if told.dtype.kind not in "biuf":
+        targets = "classes are whole numbers" if dataset.n_classes else "targets are numbers"
+        raise InputError(
+            f"The baseline {run.arm.name!r} predicts values such as {told.tolist()[0]!r}, but "
+            f"{targets}: take another estimator."
+        )
     return told, shares, said
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import model_validator
 
 from fairtrial.kinds.baselines import BASELINES, BaselineSettings
-from fairtrial.kinds.estimators import is_estimator
+from fairtrial.kinds.estimators import check_object, is_estimator
 from fairtrial.settings.base import Line, Settings
 
 __all__ = ["Baseline", "BaselineEntry", "BaselineSettings"]
@@ -25,4 +25,8 @@ class BaselineEntry(Settings):
     @classmethod
     def _name_object(cls, value: Any) -> Any:
         """Give an object of a Python program the name of its class."""
-        return {"name": type(value).__name__, "model": value} if is_estimator(value) else value
+        if is_estimator(value):
+            return {"name": type(value).__name__, "model": value}
+        if not isinstance(value, BaselineEntry | BaselineSettings):
+            check_object(value)
+        return value

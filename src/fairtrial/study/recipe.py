@@ -278,6 +278,12 @@ class Recipe(Settings):
                 f"{name} divides by the curvature, and loss = {self.loss.kind!r} has none: use a "
                 "loss such as 'mse' or 'huber', or another optimizer"
             )
+        if not self.loss.is_convex:
+            return (
+                f"{name} divides by the curvature, which is below 0 for large residuals of loss = "
+                f"{self.loss.kind!r}: it would walk uphill there. Use a loss such as 'huber' or "
+                "'log_cosh', or another optimizer"
+            )
         if self.penalty.on_sizes:
             return (
                 f"{name} divides by the curvature, and a penalty on absolute weights has none: use "
