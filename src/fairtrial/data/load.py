@@ -111,7 +111,7 @@ def check_data(arms: Iterable[Arm], metrics: Iterable[MetricSettings] = ()) -> N
                 problems.append(str(error))
     problems = problems or [
         *(text for arm in arms for text in _find_misfit_of_start(arm)),
-        *_find_misfits_of_metrics(metrics, {arm.task for arm in arms}),
+        *_find_misfits_of_metrics(metrics, [arm.task for arm in arms]),
     ]
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))

@@ -266,7 +266,7 @@ def _list_parameters(value: Any) -> dict[str, Any]:
     """List the parameters of an object by name; those of any class are its attributes."""
     if hasattr(value, "get_params"):
         return value.get_params(deep=True)
-    state = object.__getstate__(value)
+    state: Any = object.__getstate__(value)
     return dict(ChainMap(*filter(None, state if isinstance(state, tuple) else [state])))
 
 
