@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         linear_svm,
         nearest_neighbours,
         random_forest,
+        sklearn,
         svm,
     )
     from fairtrial.kinds.class_losses import (
@@ -102,8 +103,8 @@ if sys.flags.optimize > 1:
 
 __version__ = "0.1.0"
 
-# The decorators of each family, and its kinds whose names no other family has; all kinds stand in
-# the family's module, as in `fairtrial.inits.normal`. Metrics stand there alone.
+# The decorators of each family, and its kinds whose names no other family has; the family's module
+# finds all of them, as in `fairtrial.inits.normal`, and metrics are found there alone.
 _KINDS = {
     "averages": ("average", "ema", "last_epoch", "tail"),
     "baselines": (
@@ -112,6 +113,7 @@ _KINDS = {
         "linear_svm",
         "nearest_neighbours",
         "random_forest",
+        "sklearn",
         "svm",
     ),
     "class_losses": (
@@ -192,7 +194,7 @@ __all__ = [
     "log_cosh", "loss", "losses", "mae", "metric", "metrics", "mixture", "mse", "nadam",
     "nearest_neighbours", "newton", "noise", "noises", "one_cycle", "optimizer", "optimizers",
     "patches", "pixels", "plots", "polynomial", "quantile", "random_forest", "reduce_on_plateau",
-    "rmsprop", "run", "schedule", "schedules", "sgd", "sgdw", "squared_hinge", "stairs",
+    "rmsprop", "run", "schedule", "schedules", "sgd", "sgdw", "sklearn", "squared_hinge", "stairs",
     "stall_schedule", "start_workers", "svm", "tail", "tasks", "tf", "tukey", "warmup", "welsch",
 ]  # fmt: skip
 

@@ -1,11 +1,14 @@
 """A kind from its function: settings, words and numbers, facts, rules, messages."""
 
+import inspect
 import pickle
+import re
 from typing import Literal
 
 import pytest
 
 import fairtrial as ft
+from fairtrial.kinds.kind import FAMILIES
 from fairtrial.kinds.losses import LOSSES
 from fairtrial.kinds.optimizers import OPTIMIZERS
 from fairtrial.study.recipe import Recipe
@@ -32,6 +35,36 @@ def tilted():
 
     yield tilted
     LOSSES.forget(__name__)
+
+
+# Where Python finds the kinds of each family; None for `fairtrial` itself.
+PLACES = {
+    "average": "averages", "input_noise": "corruptions", "label_noise": "corruptions",
+    "task": "tasks", "baseline": None, "loss": "losses", "metric": "metrics", "features": None,
+    "init": "inits", "data_noise": "injections", "weight_noise": "injections",
+    "rate_noise": "injections", "noise": "noises", "optimizer": "optimizers",
+    "schedule": "schedules",
+}  # fmt: skip
+
+
+def test_every_kind_is_found_from_python():
+    for name, family in FAMILIES.items():
+        place = getattr(ft, PLACES[name]) if PLACES[name] else ft
+        for kind in family:
+            if kind.function.__module__.startswith("fairtrial.") and kind.name != "python_object":
+                assert getattr(place, kind.name) is kind
+    with pytest.raises(AttributeError, match="there is no loss of the name 'tukeys'"):
+        ft.losses.tukeys  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["losses", "metrics", "inits", "optimizers", "schedules"])
+def test_editors_know_the_kinds_in_other_modules(name):
+    place = getattr(ft, name)
+    known = re.findall(r"^ +(?:from .* import )?(\w+) as \1,?$", inspect.getsource(place), re.M)
+    (family,) = (one for key, one in FAMILIES.items() if PLACES[key] == name)
+    kinds = [one for one in family if one.function.__module__.startswith("fairtrial.")]
+    elsewhere = {one.name for one in kinds if one.function.__module__ != place.__name__}
+    assert {*known} == elsewhere
 
 
 def test_settings_are_those_of_the_signature(tilted):

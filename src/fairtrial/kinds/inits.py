@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Concatenate, ParamSpec, overload
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, overload
 
 import numpy as np
 from pydantic import Field
@@ -48,6 +48,16 @@ class InitSettings(KindSettings):
 
 
 INITS: Family[InitSettings] = Family("init", InitSettings)
+
+if TYPE_CHECKING:  # The kinds of the family in other modules.
+    from fairtrial.kinds.scaled_inits import glorot_normal as glorot_normal
+    from fairtrial.kinds.scaled_inits import glorot_uniform as glorot_uniform
+    from fairtrial.kinds.scaled_inits import he_normal as he_normal
+    from fairtrial.kinds.scaled_inits import he_uniform as he_uniform
+    from fairtrial.kinds.scaled_inits import lecun_normal as lecun_normal
+    from fairtrial.kinds.scaled_inits import uniform as uniform
+else:
+    __getattr__ = INITS.get_attribute
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Concatenate, NamedTuple, ParamSpec, overload
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NamedTuple, ParamSpec, overload
 
 import numpy as np
 from pydantic import Field
@@ -110,6 +110,23 @@ class AnyLossSettings(KindSettings):
 Terms = list[tuple[AnyLossSettings, float]]
 """Losses, each with its weight."""
 LOSSES: Family[AnyLossSettings] = Family("loss", AnyLossSettings)
+
+if TYPE_CHECKING:  # The kinds of the family in other modules.
+    from fairtrial.kinds.class_losses import brier as brier
+    from fairtrial.kinds.class_losses import cross_entropy as cross_entropy
+    from fairtrial.kinds.class_losses import focal as focal
+    from fairtrial.kinds.class_losses import generalized_cross_entropy as generalized_cross_entropy
+    from fairtrial.kinds.class_losses import hinge as hinge
+    from fairtrial.kinds.class_losses import squared_hinge as squared_hinge
+    from fairtrial.kinds.robust_losses import barron as barron
+    from fairtrial.kinds.robust_losses import cauchy as cauchy
+    from fairtrial.kinds.robust_losses import epsilon_insensitive as epsilon_insensitive
+    from fairtrial.kinds.robust_losses import log_cosh as log_cosh
+    from fairtrial.kinds.robust_losses import quantile as quantile
+    from fairtrial.kinds.robust_losses import tukey as tukey
+    from fairtrial.kinds.robust_losses import welsch as welsch
+else:
+    __getattr__ = LOSSES.get_attribute
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -6,7 +6,7 @@ import tomllib
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Concatenate, Literal, ParamSpec, get_args, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, get_args, overload
 
 import numpy as np
 from pydantic_core import PydanticUndefined
@@ -87,6 +87,23 @@ class MetricSettings(KindSettings):
 
 
 METRICS: Family[MetricSettings] = Family("metric", MetricSettings)
+
+if TYPE_CHECKING:  # The kinds of the family in other modules.
+    from fairtrial.kinds.class_metrics import accuracy as accuracy
+    from fairtrial.kinds.class_metrics import auc as auc
+    from fairtrial.kinds.class_metrics import balanced_accuracy as balanced_accuracy
+    from fairtrial.kinds.class_metrics import brier as brier
+    from fairtrial.kinds.class_metrics import cross_entropy as cross_entropy
+    from fairtrial.kinds.class_metrics import (
+        expected_calibration_error as expected_calibration_error,
+    )
+    from fairtrial.kinds.class_metrics import log_loss as log_loss
+    from fairtrial.kinds.class_metrics import macro_f1 as macro_f1
+    from fairtrial.kinds.class_metrics import mcc as mcc
+    from fairtrial.kinds.class_metrics import recall as recall
+    from fairtrial.kinds.class_metrics import top_k as top_k
+else:
+    __getattr__ = METRICS.get_attribute
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

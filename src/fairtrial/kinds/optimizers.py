@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, overload
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
 
 from fairtrial.kinds.kind import Kind, KindSettings, Variant, list_arguments
 from fairtrial.kinds.registry import Family, decorate
@@ -54,6 +54,15 @@ class OptimizerSettings(KindSettings):
 
 
 OPTIMIZERS: Family[OptimizerSettings] = Family("optimizer", OptimizerSettings)
+
+if TYPE_CHECKING:  # The kinds of the family in other modules.
+    from fairtrial.kinds.scaled_optimizers import adadelta as adadelta
+    from fairtrial.kinds.scaled_optimizers import adagrad as adagrad
+    from fairtrial.kinds.scaled_optimizers import adamax as adamax
+    from fairtrial.kinds.scaled_optimizers import lion as lion
+    from fairtrial.kinds.scaled_optimizers import nadam as nadam
+else:
+    __getattr__ = OPTIMIZERS.get_attribute
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -42,6 +42,19 @@ class Family(Generic[OwnSettings]):
         """Return the kind of a name; None where there is none."""
         return self._kinds.get(name)
 
+    def get_attribute(self, name: str) -> Kind[...]:
+        """Return the kind of a name, for modules: `fairtrial.losses.tukey`.
+
+        Raises
+        ------
+        AttributeError
+            If there is none.
+        """
+        kind = self.get(name)
+        if kind is None:
+            raise AttributeError(f"there is no {self.name} of the name {name!r}")
+        return kind
+
     def register(self, kind: AnyKind) -> AnyKind:
         """Add a kind; a later version of the same function replaces it.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Concatenate, Literal, ParamSpec, overload
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal, ParamSpec, overload
 
 from pydantic import Field
 
@@ -58,6 +58,12 @@ class ScheduleSettings(KindSettings):
 
 
 SCHEDULES: Family[ScheduleSettings] = Family("schedule", ScheduleSettings)
+
+if TYPE_CHECKING:  # The kinds of the family in other modules.
+    from fairtrial.kinds.plateaus import halve_on_plateau as halve_on_plateau
+    from fairtrial.kinds.plateaus import reduce_on_plateau as reduce_on_plateau
+else:
+    __getattr__ = SCHEDULES.get_attribute
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
