@@ -90,6 +90,21 @@ def test_heavy_packages_are_imported_late():
     assert "replay" in run("\n".join(lines)).stdout
 
 
+READ_SHIPPED = """
+import sys
+from pathlib import Path
+import fairtrial as ft
+for path in (Path(ft.__file__).parent / "lab" / "studies").glob("*.toml"):
+    assert ft.Study.load(path).list_arms()
+heavy = {"tensorflow", "sklearn", "sklearnex", "scipy"} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+def test_studies_are_read_without_what_trains_them():
+    run(READ_SHIPPED)
+
+
 # While these are loaded, Ctrl-C is not yet heard: only what `signal` itself takes.
 IMPORT_LITTLE = """
 import sys

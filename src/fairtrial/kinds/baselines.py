@@ -60,6 +60,8 @@ class BaselineSettings(KindSettings):
     @property
     def has_probabilities(self) -> bool:
         """Whether it gives the probabilities of classes."""
+        if self.definition.has_probabilities is not None:
+            return self.definition.has_probabilities
         try:
             return hasattr(self.make_estimator(True), "predict_proba")
         except Exception:  # What is wrong with its settings is said where it is fitted.
@@ -126,6 +128,9 @@ class Baseline(Kind[P]):
         Whether it depends on the seed, which becomes its `random_state`.
     is_iterative : bool
         Whether it takes steps, of which there may be too few: its warnings are told.
+    has_probabilities : bool or None
+        Whether it gives the probabilities of classes; None to ask the estimator, whose library is
+        then loaded as soon as a study is read.
     needs_two_classes : bool
         Whether it lays planes or surfaces between classes, and so must see two of them.
     least_rows : int or callable
@@ -147,6 +152,7 @@ class Baseline(Kind[P]):
 
     is_random: Any = False
     is_iterative: bool = False
+    has_probabilities: bool | None = None
     needs_two_classes: bool = False
     least_rows: Any = 1
     author: Any = ""
@@ -162,6 +168,7 @@ def baseline(
     *,
     is_random: Any = ...,
     is_iterative: bool = ...,
+    has_probabilities: bool | None = ...,
     needs_two_classes: bool = ...,
     least_rows: Any = ...,
     author: Any = ...,
@@ -184,6 +191,7 @@ def baseline(function: Any = None, /, **facts: Any) -> Any:
 
 
 @baseline(
+    has_probabilities=True,
     is_random=True,
     # Trees are deeper where there are more rows.
     seconds=lambda shape, trees: 9e-8 * trees * shape.n_rows**1.1 * shape.n_features**0.5,
@@ -201,6 +209,7 @@ def random_forest(on_classes: bool, *, trees: Count = 100) -> Any:
 
 
 @baseline(
+    has_probabilities=False,
     needs_two_classes=True,
     # The kernel of all pairs of rows.
     seconds=lambda shape: 1.2e-11 * shape.n_rows**2 * shape.n_features,
@@ -218,6 +227,7 @@ def svm(on_classes: bool, *, C: Positive = 1.0) -> Any:
 
 
 @baseline(
+    has_probabilities=False,
     is_iterative=True,
     needs_two_classes=True,
     seconds=lambda shape: 2e-6 * shape.n_rows * shape.n_features,
@@ -235,7 +245,7 @@ def linear_svm(on_classes: bool, *, C: Positive = 1.0) -> Any:
     return make(C=C, dual="auto", random_state=0)  # It shuffles, on the way to one minimum.
 
 
-@baseline(is_iterative=True, needs_two_classes=True)
+@baseline(has_probabilities=True, is_iterative=True, needs_two_classes=True)
 def linear_model(on_classes: bool, *, C: Positive = 1.0) -> Any:
     """Logistic regression by L-BFGS, with an L2 penalty; for numbers, ridge regression.
 
@@ -249,6 +259,7 @@ def linear_model(on_classes: bool, *, C: Positive = 1.0) -> Any:
 
 
 @baseline(
+    has_probabilities=True,
     least_rows=lambda neighbours: neighbours,
     # The distance of each test row from each training row.
     seconds=lambda shape: 2e-11 * shape.n_rows * shape.n_test_rows * shape.n_features,
