@@ -207,7 +207,7 @@ def test_claim_of_another_file_on_what_is_not_measured(tmp_path):
     (tmp_path / "more.toml").write_text(CLAIM.replace("METRIC", "mape"), encoding="utf-8")
     (row,) = trial.judge(tmp_path / "more.toml")
     assert row["verdict"] == "undecided"
-    assert "These runs are not measured by it yet. Name it in metrics of the study" in row["note"]
+    assert "These runs are not measured by it yet. Run the study to its end" in row["note"]
 
 
 def test_what_is_known_is_not_measured_again(tmp_path, monkeypatch):

@@ -141,8 +141,10 @@ def test_l2_finds_ridge():
 
 
 def test_every_penalty_has_its_place():
-    names = {name for penalty in PENALTIES for name in penalty}
-    assert set(model.PENALTIES) == set(Penalty.model_fields) == names
+    given = [*PENALTIES, {"elastic_net": 0.2, "l1_share": 0.3}, {"l1": 0.4, "proximal": True}]
+    assert {name for one in given for name in one} == set(Penalty.model_fields)
+    weights = [Penalty(**one).weights for one in given]
+    assert {name for one in weights for name in one if one[name]} == set(model.PENALTIES)
 
 
 def test_restores_the_best():

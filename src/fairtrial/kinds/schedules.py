@@ -210,9 +210,10 @@ def one_cycle(
 
     def move(low: Any, high: Any, share: Any) -> Any:
         share = tf.clip_by_value(share, 0.0, 1.0)
-        return low + (high - low) * (
-            share if along == "line" else tf.square(tf.sin(math.pi / 2 * share))
-        )
+        rest, angle = 1.0 - share, math.pi / 2 * share
+        if along == "cosine":
+            share, rest = tf.square(tf.sin(angle)), tf.square(tf.cos(angle))
+        return low * rest + high * share  # So small ends keep their digits.
 
     up = move(start, 1.0, progress / tf.maximum(top, 1e-9))
     return tf.where(progress <= top, up, move(1.0, end, (progress - top) / (1.0 - rise)))
