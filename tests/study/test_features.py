@@ -7,7 +7,7 @@ from fairtrial.errors import InputError
 from fairtrial.study import Study
 from fairtrial.study.claims import Claim
 from fairtrial.study.features import (
-    AS_THEY_COME,
+    UNMAPPED,
     Features,
     HogFeatures,
     PatchFeatures,
@@ -42,9 +42,9 @@ task = {{ kind = "table", path = "a.csv", target = "y", problem = "classificatio
 def test_a_bare_name_is_a_kind():
     adapter = TypeAdapter(Features)
     assert adapter.validate_python("hog") == HogFeatures(kind="hog")
-    assert adapter.validate_python("pixels") == AS_THEY_COME
+    assert adapter.validate_python("pixels") == UNMAPPED
     (arm,) = Study.from_toml(IMAGES).list_arms()
-    assert arm.trained.features == AS_THEY_COME
+    assert arm.trained.features == UNMAPPED
     assert arm.settings["features.kind"] == "pixels"
 
 
@@ -140,4 +140,4 @@ def test_counts():
     """28 / 4 = 7 cells a side make 6 blocks; patches answer with both signs."""
     assert HogFeatures(kind="hog").count_features(784) == 6**2 * 2**2 * 9
     assert PatchFeatures(kind="patches").count_features(784) == 2 * 400 * 4**2
-    assert AS_THEY_COME.count_features(784) == 784
+    assert UNMAPPED.count_features(784) == 784

@@ -13,7 +13,7 @@ from fairtrial.errors import InputError
 from fairtrial.kinds.datasets import Shape
 from fairtrial.kinds.metrics import MetricSettings
 from fairtrial.study.arm import Arm
-from fairtrial.study.features import AS_THEY_COME, AnyFeatures
+from fairtrial.study.features import UNMAPPED, AnyFeatures
 from fairtrial.study.task import AnyTask
 
 
@@ -21,7 +21,7 @@ def load_dataset(
     task: AnyTask,
     seed: int,
     validation: float | None = None,
-    features: AnyFeatures = AS_THEY_COME,
+    features: AnyFeatures = UNMAPPED,
 ) -> Dataset:
     """Load or draw the data of a task.
 
@@ -52,12 +52,12 @@ def load_dataset(
     dataset = find_source(task).load(task, seed, validation)
     if task.has_noisy_rows:
         dataset = add_noise(task, dataset, seed)
-    if features == AS_THEY_COME:
+    if features == UNMAPPED:
         return dataset
     return map_features(features, dataset, seed, validation, task.has_images)
 
 
-def measure_data(task: AnyTask, features: AnyFeatures = AS_THEY_COME) -> Shape:
+def measure_data(task: AnyTask, features: AnyFeatures = UNMAPPED) -> Shape:
     """Return the shape of a task's data, which is the same for every seed, without preparing it.
 
     Parameters

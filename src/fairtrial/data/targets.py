@@ -28,15 +28,15 @@ class TargetUnit(NamedTuple):
         return ((np.asarray(y, np.float64) - self.centre) / self.size).astype(np.float32)
 
     def convert(self, W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return parameters for targets in this unit, of those for targets as they come."""
+        """Return parameters for targets in this unit, of those for targets in the user's unit."""
         return np.asarray(W) / self.size, (np.asarray(b) - self.centre) / self.size
 
     def restore(self, W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return parameters for targets as they come, of those for targets in this unit."""
+        """Return parameters for targets in the user's unit, of those for targets in this unit."""
         return np.asarray(W) * self.size, np.asarray(b) * self.size + self.centre
 
 
-AS_THEY_COME = TargetUnit()
+USER_UNIT = TargetUnit()
 
 
 def standardise_targets(
@@ -59,7 +59,7 @@ def standardise_targets(
         The data set that the run trains on, its true parameters in the same unit, and that unit.
     """
     if not recipe.standardise:
-        return dataset, AS_THEY_COME
+        return dataset, USER_UNIT
     y = dataset.y[split_rows(len(dataset.y), recipe.validation, seed)[0]].astype(np.float64)
     unit = TargetUnit(float(y.mean()), float(y.std()) or 1.0)
     truth = dataset.true_parameters

@@ -14,7 +14,7 @@ from fairtrial.data.load import fingerprint_data, load_dataset
 from fairtrial.errors import InputError
 from fairtrial.results.results import Results
 from fairtrial.study import Arm
-from fairtrial.study.features import AS_THEY_COME
+from fairtrial.study.features import UNMAPPED
 
 
 class Model(NamedTuple):
@@ -59,7 +59,7 @@ def load_rows(trial: Results, arm: str, seed: int) -> Dataset:
     """
     found = find_arm(trial, arm)
     trial.refuse_changed_data(found)
-    fitted: tuple[Any, ...] = (None, AS_THEY_COME)
+    fitted: tuple[Any, ...] = (None, UNMAPPED)
     if found.is_trained:
         fitted = found.recipe.validation, found.recipe.features
     # A file that has changed is the same task with other rows.
@@ -70,7 +70,7 @@ def load_rows(trial: Results, arm: str, seed: int) -> Dataset:
 def has_plain_pixels(trial: Results, arm: str) -> bool:
     """Say whether an arm trains on unmapped pixels, so that its weights are images."""
     found = find_arm(trial, arm)
-    return found.is_trained and found.features == AS_THEY_COME
+    return found.is_trained and found.features == UNMAPPED
 
 
 def is_trained(trial: Results, arm: str) -> bool:

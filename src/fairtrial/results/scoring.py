@@ -11,7 +11,7 @@ import numpy as np
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import Part, split_parts
-from fairtrial.data.targets import AS_THEY_COME, TargetUnit, resolve_recipe, standardise_targets
+from fairtrial.data.targets import USER_UNIT, TargetUnit, resolve_recipe, standardise_targets
 from fairtrial.kinds.metrics import HELD_OUT, MetricSettings
 from fairtrial.kinds.optimizers import sgd
 from fairtrial.optimum import Optimum, find_optimum, measure_objective
@@ -66,7 +66,7 @@ class Scorer:
         objective = keep_objective(recipe)
         if objective not in self._optima:
             (X, y), (stated, unit) = self._parts["train_"], self._state(objective)
-            y = y if unit == AS_THEY_COME else unit.apply(y)
+            y = y if unit == USER_UNIT else unit.apply(y)
             found = find_optimum(stated, X, y, self.dataset.n_classes)
             W, b = unit.restore(found.W, found.b)
             self._optima[objective] = replace(found, W=W, b=b)
@@ -191,7 +191,7 @@ class Scorer:
         stated, unit = self._state(recipe)
         if isinstance(stated.loss.minimiser, str):
             return None
-        y = y if unit == AS_THEY_COME else unit.apply(y)
+        y = y if unit == USER_UNIT else unit.apply(y)
         last = measure_objective(stated, X, y, *unit.convert(trace.W, trace.b))
         gaps = np.append(trace.curves["loss"][1], last) - optimum.objective
         return count_to_tolerance(gaps, TOLERANCE * gaps[0])

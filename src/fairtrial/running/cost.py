@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fairtrial.data.load import measure_data
 from fairtrial.study.baseline import BaselineSettings
-from fairtrial.study.features import AS_THEY_COME, AnyFeatures
+from fairtrial.study.features import UNMAPPED, AnyFeatures
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
 
@@ -57,7 +57,7 @@ def estimate_seconds(
 
 def estimate_mapping(task: AnyTask, features: AnyFeatures) -> float:
     """Estimate how long it takes to fit a feature map and to map all rows of a task."""
-    if features == AS_THEY_COME:
+    if features == UNMAPPED:
         return 0.0
     shape = measure_data(task, features)
     n_rows = shape.n_rows + shape.n_test_rows

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from fairtrial.data.load import measure_data
 from fairtrial.running.cost import estimate_fit, estimate_seconds
 from fairtrial.study import Arm, Run
-from fairtrial.study.features import AS_THEY_COME
+from fairtrial.study.features import UNMAPPED
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
 from fairtrial.training.programs import BLOCK, CHUNK, NOISE_PIECE, PIECE, share_lanes
@@ -196,7 +196,7 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     lane = 4 * n_classes * ((8 + 2 * n_slots) * (n_features + 1) + 6 * block)
     # The iterates that a mean may need.
     lane += 4 * n_classes * (n_features + 1) * (count_averaged(n_steps) if n_steps else 0)
-    is_mapped = task.has_images and recipe.features != AS_THEY_COME
+    is_mapped = task.has_images and recipe.features != UNMAPPED
     features = n_rows * n_features * (4 if is_mapped else value_bytes)
     if is_mapped:
         # They stay in their file, but for a piece, or for a batch that is larger.

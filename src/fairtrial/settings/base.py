@@ -99,8 +99,3 @@ def locate_data(path: str) -> str:
 
 DataPath = Annotated[str, Field(min_length=1), AfterValidator(locate_data)]
 Line = Annotated[str, Field(min_length=1), AfterValidator(check_text)]
-
-
-def expand_bare_name(value: object) -> object:
-    """Write `"mse"` as `{"kind": "mse"}`: a kind without settings may be its bare name."""
-    return {"kind": value} if isinstance(value, str) else value

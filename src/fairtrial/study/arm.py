@@ -8,7 +8,7 @@ from typing import Any
 
 from fairtrial.settings.names import flatten
 from fairtrial.study.baseline import BaselineSettings
-from fairtrial.study.features import AS_THEY_COME, AnyFeatures
+from fairtrial.study.features import UNMAPPED, AnyFeatures
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
 
@@ -108,8 +108,8 @@ class BaselineArm(Arm):
 
     @property
     def features(self) -> AnyFeatures:
-        """The rows as they come."""
-        return AS_THEY_COME
+        """The rows without a map."""
+        return UNMAPPED
 
     @property
     def is_trained(self) -> bool:

@@ -8,11 +8,11 @@ from fairtrial.kinds import maps
 from fairtrial.kinds.features import FEATURES, FeatureSettings
 from fairtrial.kinds.maps import FirstLayer
 
-__all__ = ["AS_THEY_COME", "AnyFeatures", "Features", "FirstLayer"]
+__all__ = ["UNMAPPED", "AnyFeatures", "Features", "FirstLayer"]
 
 AnyFeatures = FeatureSettings
 Features = Annotated[FeatureSettings, FEATURES]
-AS_THEY_COME = maps.pixels()
+UNMAPPED = maps.pixels()
 # The settings of the maps that fairtrial brings.
 PixelFeatures, FourierFeatures = maps.pixels.settings, maps.fourier.settings
 HogFeatures, PatchFeatures = maps.hog.settings, maps.patches.settings

@@ -27,7 +27,7 @@ from fairtrial.kinds.run_metrics import (
 )
 from fairtrial.settings.complaints import Complaint, show
 from fairtrial.study.baseline import BaselineSettings
-from fairtrial.study.features import AS_THEY_COME
+from fairtrial.study.features import UNMAPPED
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
 
@@ -76,7 +76,7 @@ def list_metrics(task: AnyTask, recipe: Recipe | BaselineSettings) -> list[str]:
 def _list_run_metrics(task: AnyTask, recipe: Recipe) -> list[str]:
     if task.has_classes:
         return [*OF_CLASSES, *WAY]
-    if task.has_truth and recipe.features == AS_THEY_COME:
+    if task.has_truth and recipe.features == UNMAPPED:
         to_tolerance = TO_TOLERANCE if recipe.steps else ["epochs_to_tolerance"]
         return [*TRUTH, *to_tolerance, *WAY]
     # Where noise is put on a table's targets, the training loss is not the objective; nor is the

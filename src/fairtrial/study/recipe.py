@@ -24,7 +24,7 @@ from fairtrial.settings.base import (
     Share,
 )
 from fairtrial.settings.complaints import show
-from fairtrial.study.features import AS_THEY_COME, Features
+from fairtrial.study.features import UNMAPPED, Features
 
 
 class Stopping(Settings):
@@ -200,7 +200,7 @@ class Recipe(Settings):
         "training rows that are not held out. Classes only.",
     )
     clip: Clip | None = None
-    features: Features = AS_THEY_COME
+    features: Features = UNMAPPED
     standardise: bool = Field(
         default=False,
         description="Train on targets minus their mean over their standard deviation (of the "

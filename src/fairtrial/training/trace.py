@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fairtrial.data.targets import AS_THEY_COME, TargetUnit
+from fairtrial.data.targets import USER_UNIT, TargetUnit
 from fairtrial.kinds.tensors import tf
 from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import Recipe
@@ -134,11 +134,11 @@ POWERS = {"slope": 1, "parameter_error": 1, "mae": 1, "mse": 2}
 
 
 def restore_unit(trace: Trace, unit: TargetUnit) -> Trace:
-    """Return the trace of a run on targets in some unit, in the unit that they come in.
+    """Return the trace of a run on targets in some unit, in the unit of the user.
 
     Its losses stay in the unit of training.
     """
-    if unit == AS_THEY_COME:
+    if unit == USER_UNIT:
         return trace
 
     def restore(end: Any) -> Any:
