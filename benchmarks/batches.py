@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fairtrial.data.synthetic.line import line_data
+from fairtrial.data.load import load_dataset
 from fairtrial.kinds.tasks import line, linear
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.stacked import Stack, train
@@ -49,7 +49,7 @@ def make_lines(length: dict[str, int]) -> Stack:
         Recipe.model_validate({"loss": loss, "optimizer": rate, **length}) for loss in LOSSES
     ]
     seeds = range(N_SEEDS)
-    return Stack(recipes, [line_data(task, seed) for seed in seeds], list(seeds))
+    return Stack(recipes, [load_dataset(task, seed) for seed in seeds], list(seeds))
 
 
 def make_planes(length: dict[str, int]) -> Stack:
@@ -62,7 +62,7 @@ def make_planes(length: dict[str, int]) -> Stack:
         for rate in np.geomspace(1e-5, 1e-3, N_RATES)
     ]
     seeds = range(N_WIDE_SEEDS)
-    return Stack(recipes, [line_data(task, seed) for seed in seeds], list(seeds))
+    return Stack(recipes, [load_dataset(task, seed) for seed in seeds], list(seeds))
 
 
 def measure_product() -> float:

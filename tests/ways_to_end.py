@@ -4,10 +4,10 @@ import numpy as np
 
 from by_hand import recipe
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.synthetic.line import line_data
+from fairtrial.data.load import load_dataset
 from fairtrial.study.task import LineTask
 
-LINE = [line_data(LineTask(kind="line", rows=64, test_rows=2), seed) for seed in (3, 8)]
+LINE = [load_dataset(LineTask(kind="line", rows=64, test_rows=2), seed) for seed in (3, 8)]
 HEAVY = {"kind": "sgd", "learning_rate": 0.2, "momentum": 0.98}
 HALVED = {"kind": "halve_on_plateau", "patience": 3, "floor": 0.02}
 NOISE = {"data": {"every": 7}, "weights": {"every": 5}, "learning_rate": {"every": 4}}

@@ -10,7 +10,6 @@ from fairtrial.data.catalog import find
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
 from fairtrial.data.split import order_rows
-from fairtrial.data.synthetic.line import line_data
 from fairtrial.parameters import draw_init
 from fairtrial.randomness import make_stream
 from fairtrial.study.recipe import Recipe
@@ -88,7 +87,7 @@ def make_line_problem(n_seeds: int, n_rows: int, n_steps: int) -> LineProblem:
     task = LineTask.model_validate(
         {"kind": "line", "rows": n_rows, "test_rows": 2, "noise": "laplace"}
     )
-    datasets = tuple(line_data(task, seed) for seed in seeds)
+    datasets = tuple(load_dataset(task, seed) for seed in seeds)
     starts = [draw_init(recipes[0].init, 1, 0, seed) for seed in seeds]
     return LineProblem(
         recipes,

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from polars.exceptions import PolarsError
 from fairtrial.errors import MachineError
 
 ASIDE = ".writing-"
+ABANDONED_SECONDS = 24 * 60 * 60
 
 
 def write_json(path: Path, value: object) -> None:
@@ -78,6 +80,14 @@ def place_aside(path: Path) -> Iterator[Path]:
         _sync(aside)
         aside.replace(path)
     _sync(path.parent)
+
+
+def clear_abandoned(folder: Path) -> None:
+    """Remove what killed processes have left half-written, but nothing that may be in use."""
+    for left in folder.glob(f"{ASIDE}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
+                shutil.rmtree(left)
 
 
 @contextlib.contextmanager

@@ -77,7 +77,7 @@ class Home:
 
 
 @pytest.fixture
-def home():
+def home(monkeypatch):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self):
             if place.hangs_up:
@@ -102,6 +102,7 @@ def home():
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     place = Home(f"http://127.0.0.1:{server.server_port}/data")
+    monkeypatch.setenv("FAIRTRIAL_DATA_URL", place.url)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield place
     server.shutdown()

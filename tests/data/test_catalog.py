@@ -21,12 +21,11 @@ def test_list_datasets_says_where_each_is(tiny, system):
 
 def test_list_datasets_counts_the_rows_of_digits():
     loaded, listed = images.load_digits(), catalog.list_datasets()[1]
-    assert len(loaded.train_labels) == listed.n_train_rows
-    assert len(loaded.test_labels) == listed.n_test_rows
+    assert len(loaded.y) == listed.n_train_rows
+    assert len(loaded.test_y) == listed.n_test_rows
 
 
-def test_find_and_fetch_data_sets(monkeypatch, tmp_path, tiny, full_home, cache):
-    monkeypatch.setenv("FAIRTRIAL_DATA_URL", full_home.url)
+def test_find_and_fetch_data_sets(tmp_path, tiny, full_home, cache):
     assert catalog.find("fashion_mnist") is None
     assert full_home.asked == []
     assert catalog.fetch("fashion_mnist") == cache

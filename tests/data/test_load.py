@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import pytest
 
 from by_hand import recipe
-from fairtrial.data.images.sets import load_images
+from fairtrial.data.images.sets import load_digits
 from fairtrial.data.load import check_data, fingerprint_data, load_dataset, measure_data
 from fairtrial.errors import InputError
 from fairtrial.kinds.kind import find_kind
@@ -67,7 +67,7 @@ def test_measure_data(path):
 def test_fingerprint_data(path):
     assert fingerprint_data(LineTask(kind="line")) == ""
     assert fingerprint_data(LinearTask(kind="linear")) == ""
-    assert fingerprint_data(DIGITS) == load_images("digits").fingerprint
+    assert fingerprint_data(DIGITS) == load_digits().fingerprint
     expected = hashlib.sha256(path.read_bytes()).hexdigest()
     assert fingerprint_data(regress(path)) == fingerprint_data(classify(path)) == expected
 

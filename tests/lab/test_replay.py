@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from by_hand import descend
-from fairtrial.data.synthetic.line import line_data
+from fairtrial.data.load import load_dataset
 from fairtrial.errors import InputError
 from fairtrial.lab.replay import SHIPPED, ReplayFile, _compare, replay
 from fairtrial.lab.shipped import open_shipped
@@ -75,7 +75,7 @@ def test_finds_what_numpy_finds(tmp_path):
     told = []
     rows = replay(file, lambda *what: told.append(what))
     assert told == [(0, 1, "a run")]
-    data = line_data(file.run[0].task, 4)
+    data = load_dataset(file.run[0].task, 4)
     expected = descend(file.run[0].recipe, data.X, data.y, [0.0], 0.0)
     values = [expected.losses[0], expected.losses[8], expected.losses[8], expected.W[0], expected.b]
     assert [row["quantity"] for row in rows] == list(file.run[0].reported)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from by_hand import recipe
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.synthetic.line import line_data
+from fairtrial.data.load import load_dataset
 from fairtrial.parameters import Parameters
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager, stacked
@@ -79,7 +79,7 @@ def lanes(draw, noisy):
 
 
 def train(recipes, seeds=SEEDS):
-    sets = [line_data(TASK, seed) for seed in seeds]
+    sets = [load_dataset(TASK, seed) for seed in seeds]
     return stacked.train(stacked.Stack(recipes, sets, seeds))
 
 
@@ -105,7 +105,7 @@ def test_stacked_equals_eager(noisy):
     @given(lanes(noisy))
     def holds(recipes):
         for seed, traces in zip(SEEDS, train(recipes), strict=True):
-            data = line_data(TASK, seed)
+            data = load_dataset(TASK, seed)
             for one, found in zip(recipes, traces, strict=True):
                 assert_close(found, eager.train(one, data, seed))
 
@@ -167,7 +167,7 @@ def test_another_seed_is_another_run(recipes, seed, apart):
 @given(st.sampled_from(LOSSES), st.floats(-8, 8), rates)
 def test_shifting_y_shifts_b(loss, shift, rate):
     """From a start that is shifted alike; by regression equivariance."""
-    data = line_data(TASK, 3)
+    data = load_dataset(TASK, 3)
     moved = dataclasses.replace(data, y=data.y + np.float32(shift), true_parameters=None)
     one = recipe(loss, {"kind": "sgd", "learning_rate": rate}, steps=20)
     start = Parameters(np.float32([0.5]), np.float32(0.5))
@@ -181,7 +181,7 @@ def test_shifting_y_shifts_b(loss, shift, rate):
 @given(lanes(noisy=False), st.floats(-4, 4))
 def test_shifting_y_and_start_in_a_stack(recipes, shift):
     """The constant start is both W's and b's, so the slope of the data moves along."""
-    sets = [line_data(TASK, seed) for seed in SEEDS]
+    sets = [load_dataset(TASK, seed) for seed in SEEDS]
     x = [data.X[:, 0] for data in sets]
     moved = [
         dataclasses.replace(data, y=data.y + np.float32(shift) * (1 + x_of), true_parameters=None)
@@ -348,7 +348,7 @@ def test_mini_batches_of_numbers(recipes, order):
     traces, again = train(recipes), train(recipes)
     moved = train([recipes[place] for place in order])
     for row, seed in enumerate(SEEDS):
-        data = line_data(TASK, seed)
+        data = load_dataset(TASK, seed)
         for place, (one, found) in enumerate(zip(recipes, traces[row], strict=True)):
             assert_close(found, eager.train(one, data, seed), 1e-4)
             assert_close(moved[row][order.index(place)], found, 1e-5)

@@ -13,7 +13,7 @@ from sklearn.metrics import confusion_matrix
 
 import fairtrial as ft
 from fairtrial import plots
-from fairtrial.data.synthetic.line import line_data
+from fairtrial.data.load import load_dataset
 from fairtrial.errors import InputError
 from fairtrial.plots.charts import claims as claim_charts
 from fairtrial.plots.charts import curves as curve_charts
@@ -287,7 +287,7 @@ def test_unknown_names_are_errors_that_list_the_known_ones(line, fashion):
 def test_noise_shows_drawn_noise_and_its_density(line):
     _, rows = unpack(plots.noise(line))
     bars = next(row for row in rows if row["role"] == "bar")
-    data = line_data(line.study.task, 0)
+    data = load_dataset(line.study.task, 0)
     drawn = data.y - 3 * data.X[:, 0].astype(float) - 2
     inside = np.mean((drawn >= bars["low"][0]) & (drawn <= bars["high"][-1]))
     widths = np.subtract(bars["high"], bars["low"])

@@ -7,7 +7,6 @@ import pytest
 from by_hand import descend, descend_softmax, softmax
 from fairtrial.data.load import load_dataset
 from fairtrial.data.split import order_rows, split_rows
-from fairtrial.data.synthetic.line import line_data
 from fairtrial.errors import InputError, MachineError
 from fairtrial.results.store import CURVES, PARAMETERS, RUNS, STUDY
 from fairtrial.running.execute import run_study
@@ -77,7 +76,7 @@ def test_every_run_is_what_numpy_makes_of_it(finished):
     study, folder, _ = finished
     rows = {row["run"]: row for row in pl.read_parquet(folder / RUNS).to_dicts()}
     for run in study.list_runs():
-        row, data = rows[run.name], line_data(run.arm.task, run.seed)
+        row, data = rows[run.name], load_dataset(run.arm.task, run.seed)
         expected = descend(run.arm.recipe, data.X, data.y, [0.0], 0.0)
         assert (row["arm"], row["seed"]) == (run.arm.name, run.seed)
         assert row["loss.kind"] == run.arm.recipe.loss.kind

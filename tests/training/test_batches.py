@@ -7,8 +7,8 @@ import pytest
 
 from by_hand import descend_batches, descend_softmax, recipe, softmax
 from fairtrial.data.dataset import Dataset
+from fairtrial.data.load import load_dataset
 from fairtrial.data.split import order_rows, split_rows
-from fairtrial.data.synthetic.line import line_data, linear_data
 from fairtrial.kinds.losses import LOSSES
 from fairtrial.parameters import draw_init
 from fairtrial.study.task import LinearTask, LineTask
@@ -24,12 +24,8 @@ FAST = {"kind": "sgd", "learning_rate": 0.1}
 NUMBER_LOSSES = [kind.name for kind in LOSSES if not kind.on_classes]
 
 
-def load(task, seed):
-    return line_data(task, seed) if task is LINE else linear_data(task, seed)
-
-
 def stack(recipes, task, seeds=SEEDS, averages=True):
-    sets = [load(task, seed) for seed in seeds]
+    sets = [load_dataset(task, seed) for seed in seeds]
     return stacked.train(stacked.Stack(recipes, sets, seeds, averages))
 
 
@@ -58,7 +54,7 @@ def test_batches_of_numbers_are_those_by_hand(task, loss):
     )
     rows = stack([one], task)
     for seed, (found,) in zip(SEEDS, rows, strict=True):
-        data = load(task, seed)
+        data = load_dataset(task, seed)
         train, validation = split_rows(50, 0.2, seed)
         orders = [order_rows(40, seed, epoch) for epoch in (1, 2, 3)]
         start = draw_init(one.init, data.X.shape[1], 0, seed)
@@ -90,14 +86,14 @@ def test_stack_of_every_loss_equals_eager_runs(task):
     ]
     for seed, row in zip(SEEDS, stack(recipes, task), strict=True):
         for one, found in zip(recipes, row, strict=True):
-            assert_alike(found, eager.train(one, load(task, seed), seed))
+            assert_alike(found, eager.train(one, load_dataset(task, seed), seed))
 
 
 def test_noise_on_targets_stays_with_its_row():
     """Drawn once, before the second step, it is another data set from then on."""
     noise = {"data": {"every": 10**6, "low": 1.0, "high": 1.0}}
     one = recipe("mse", FAST, epochs=2, batch_size=50, noise=noise)
-    data = load(LINE, 3)
+    data = load_dataset(LINE, 3)
     found = eager.train(one, data, 3)
     draws = eager.begin(one, data, 3, None, None)[-1]
     drawn = draws.normal_rows("noise.data", 0, 50).numpy()
@@ -155,7 +151,7 @@ def test_a_batch_of_all_rows_takes_full_batch_steps():
 def test_validation_rows_do_not_train_in_steps():
     """Held-out rows that are spoilt change nothing but their own metrics."""
     one = recipe("mse", FAST, steps=15, validation=0.4)
-    data = load(LINE, 3)
+    data = load_dataset(LINE, 3)
     _, held_out = split_rows(50, 0.4, 3)
     y = data.y.copy()
     y[held_out] += 100.0

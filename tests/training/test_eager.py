@@ -5,8 +5,8 @@ import pytest
 
 from by_hand import descend, descend_softmax, recipe, softmax
 from fairtrial.data.dataset import Dataset
+from fairtrial.data.load import load_dataset
 from fairtrial.data.split import order_rows, split_rows
-from fairtrial.data.synthetic.line import line_data
 from fairtrial.kinds.schedules import SCHEDULES
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.study.recipe import Penalty
@@ -14,7 +14,7 @@ from fairtrial.study.task import LineTask
 from fairtrial.training import eager, model
 
 FACTORS = [kind.name for kind in SCHEDULES if not (kind().on_stalls or kind().is_one)]
-DATA = line_data(LineTask(kind="line", rows=64, test_rows=2, noise="laplace"), 5)
+DATA = load_dataset(LineTask(kind="line", rows=64, test_rows=2, noise="laplace"), 5)
 FAST = {"kind": "sgd", "learning_rate": 0.1}
 START = Parameters(np.float32([0.5]), np.float32(-0.5))
 

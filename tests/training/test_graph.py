@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from by_hand import recipe
-from fairtrial.data.synthetic.line import line_data
+from fairtrial.data.load import load_dataset
 from fairtrial.kinds.inits import normal
 from fairtrial.kinds.losses import LOSSES as REGISTERED
 from fairtrial.kinds.optimizers import OPTIMIZERS
@@ -17,7 +17,7 @@ from fairtrial.study.task import LineTask
 from fairtrial.training import eager, graph
 
 RUNS = {run.label: run for run in ReplayFile.load(SHIPPED).run}
-DATA = line_data(LineTask(kind="line", rows=1000, test_rows=2, noise="laplace"), 5)
+DATA = load_dataset(LineTask(kind="line", rows=1000, test_rows=2, noise="laplace"), 5)
 OTHERS = {"huber": {"delta": 0.7}, "hybrid": {"alpha": 0.3}}
 LOSSES = [
     {"kind": kind.name, **OTHERS.get(kind.name, {})} for kind in REGISTERED if not kind.on_classes

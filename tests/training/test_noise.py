@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from by_hand import descend, recipe, softmax
 from fairtrial.data.dataset import Dataset
+from fairtrial.data.load import load_dataset
 from fairtrial.data.split import order_rows
-from fairtrial.data.synthetic.line import line_data
 from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import InjectedNoise
 from fairtrial.study.task import LineTask
@@ -126,7 +126,7 @@ CASES = {
     },
     "rarer than the run is long": {"weights": {"every": 99, "scale": 0.3}},
 }
-DATA = line_data(LineTask(kind="line", rows=64, test_rows=2), 3)
+DATA = load_dataset(LineTask(kind="line", rows=64, test_rows=2), 3)
 SGD = {"kind": "sgd", "learning_rate": 0.05, "momentum": 0.5}
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from by_hand import descend, recipe
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.synthetic.line import line_data
+from fairtrial.data.load import load_dataset
 from fairtrial.kinds.optimizers import sgd
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager, stacked
@@ -13,7 +13,7 @@ from fairtrial.training.trace import thin_curves
 
 HEAVY = {"kind": "sgd", "learning_rate": 0.2, "momentum": 0.98}
 WILD = {"kind": "sgd", "learning_rate": 5.0}
-DATA = line_data(LineTask(kind="line", rows=64, test_rows=2), 5)
+DATA = load_dataset(LineTask(kind="line", rows=64, test_rows=2), 5)
 # One lane for each way to end.
 LANES = [
     recipe("mse", HEAVY, steps=60, stopping={"patience": 4}),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fairtrial.data.synthetic.line import line_data
+from fairtrial.data.load import load_dataset
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import LineTask
 from fairtrial.training import programs, stacked
@@ -21,7 +21,7 @@ def train():
         for loss in ("mse", "mae")
     ]  # fmt: skip
     stacked.compile_steps.cache_clear()
-    dataset = line_data(LineTask(kind="line", rows=30, test_rows=2), 5)
+    dataset = load_dataset(LineTask(kind="line", rows=30, test_rows=2), 5)
     return stacked.train(stacked.Stack(recipes, [dataset], [5]))[0]
 
 

@@ -46,10 +46,6 @@ def _list_kinds() -> list[DataSet[...]]:
 def list_datasets() -> list[Entry]:
     """List the data sets and their places, without network access.
 
-    Returns
-    -------
-    list of Entry
-
     Raises
     ------
     InputError
@@ -68,18 +64,8 @@ def list_datasets() -> list[Entry]:
     ]
 
 
-def check_name(name: str) -> None:
-    """Check that a data set has this name.
-
-    Parameters
-    ----------
-    name : str
-
-    Raises
-    ------
-    InputError
-        If there is none; the message has all names and the nearest one.
-    """
+def _check_name(name: str) -> None:
+    """Refuse a name that no data set has, with all names and the nearest one."""
     names = [kind.name for kind in _list_kinds()]
     if name in names:
         return
@@ -106,9 +92,9 @@ def find(name: str) -> Path | None:
     InputError
         If the name is unknown, or `FAIRTRIAL_DATA` names a folder that cannot be used.
     """
-    check_name(name)
+    _check_name(name)
     if name == "digits":
-        return _digits_file()
+        return _find_digits()
     found = find_files()
     return found.folder if found else None
 
@@ -137,35 +123,20 @@ def fetch(name: str, folder: str | Path | None = None, note: Note = log_notice) 
     MachineError
         If no place has it (the message lists all), or it cannot be written.
     """
-    check_name(name)
+    _check_name(name)
     if name == "digits":
-        refuse_folder_for_digits(folder)
-        return _digits_file()
+        if folder is not None:
+            raise InputError(
+                f"folder is {folder}, but digits comes inside scikit-learn and uses no folder. "
+                "Leave it out."
+            )
+        return _find_digits()
     if folder is None:
         return obtain_files(note=note).folder
     return fill_folder(folder, note)
 
 
-def refuse_folder_for_digits(folder: str | Path | None) -> None:
-    """Refuse a folder for digits, which needs none.
-
-    Parameters
-    ----------
-    folder : str or Path or None
-
-    Raises
-    ------
-    InputError
-        If it is not None.
-    """
-    if folder is not None:
-        raise InputError(
-            f"folder is {folder}, but digits comes inside scikit-learn and uses no folder. "
-            "Leave it out."
-        )
-
-
-def _digits_file() -> Path:
+def _find_digits() -> Path:
     # Without importing scikit-learn, which takes a second.
     package = importlib.util.find_spec("sklearn")
     if package is None or not package.submodule_search_locations:

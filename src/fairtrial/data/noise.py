@@ -36,15 +36,14 @@ def add_noise(task: AnyTask, dataset: Dataset, seed: int) -> Dataset:
     X, y = dataset.X, dataset.y
     if task.input_noise is not None:
         stream = make_stream(seed, "task.input_noise")
-        if (
-            task.has_images and not task.is_prepared
-        ):  # Pixels stay in their range, and whole numbers stay whole.
+        # Pixels stay in their range, and whole numbers stay whole.
+        if task.has_images and not task.is_prepared:
             X = _blur(task.input_noise, stream, X, dataset.divisor)
         else:
-            X = _draw_features(task.input_noise, stream, X.astype(np.float64)).astype(X.dtype)
+            X = _draw(task.input_noise, stream, X.astype(np.float64)).astype(X.dtype)
     if task.label_noise is not None:
         stream = make_stream(seed, "task.label_noise")
-        y = _draw_labels(task.label_noise, stream, y, dataset.n_classes).astype(y.dtype)
+        y = _draw(task.label_noise, stream, y, dataset.n_classes).astype(y.dtype)
     return replace(dataset, X=X, y=y)
 
 
@@ -54,36 +53,30 @@ def _blur(
     blurred = np.empty_like(X)
     for first in range(0, len(X), CHUNK):
         rows = slice(first, first + CHUNK)
-        noisy = np.clip(_draw_features(noise, stream, X[rows] / divisor), 0.0, 1.0) * divisor
+        noisy = np.clip(_draw(noise, stream, X[rows] / divisor), 0.0, 1.0) * divisor
         blurred[rows] = np.rint(noisy) if X.dtype.kind == "u" else noisy
     return blurred
 
 
-def _draw_features(
-    noise: InputNoiseSettings, stream: np.random.Generator, X: np.ndarray
+def _draw(
+    noise: InputNoiseSettings | LabelNoiseSettings,
+    stream: np.random.Generator,
+    rows: np.ndarray,
+    *n_classes: int,
 ) -> np.ndarray:
+    """Draw noisy features, or, of so many classes, labels; refuse what cannot stand for them."""
     with explained(noise, f"the noise {noise.kind!r}"):
-        noisy = np.asarray(noise.draw(stream, X))
-    reason = ""
-    if noisy.shape != X.shape:
-        reason = f"it returns {noisy.shape} for features {X.shape}, and must keep the shape"
-    elif noisy.dtype.kind not in "biuf" or not np.isfinite(noisy).all():
-        reason = "it returns features that are no finite numbers"
-    if reason:
+        noisy = np.asarray(noise.draw(stream, rows, *n_classes))
+    what, rule = f"features {rows.shape}", "features that are no finite numbers"
+    if n_classes:
+        what = f"{len(rows):,} labels"
+        rule = f"labels that are no whole numbers from 0 to {n_classes[0] - 1}"
+    if noisy.shape != rows.shape:
+        reason = f"it returns {noisy.shape} for {what}, and must keep the shape"
         raise refuse(noise.definition.function, reason)
-    return noisy
-
-
-def _draw_labels(
-    noise: LabelNoiseSettings, stream: np.random.Generator, labels: np.ndarray, n_classes: int
-) -> np.ndarray:
-    with explained(noise, f"the noise {noise.kind!r}"):
-        noisy = np.asarray(noise.draw(stream, labels, n_classes))
-    reason = ""
-    if noisy.shape != labels.shape:
-        reason = f"it returns {noisy.shape} for {len(labels):,} labels, and must keep the shape"
-    elif noisy.dtype.kind not in "biuf" or not np.isin(noisy, range(n_classes)).all():
-        reason = f"it returns labels that are no whole numbers from 0 to {n_classes - 1}"
-    if reason:
-        raise refuse(noise.definition.function, reason)
+    is_number = noisy.dtype.kind in "biuf"
+    if not (
+        is_number and (np.isin(noisy, range(*n_classes)) if n_classes else np.isfinite(noisy)).all()
+    ):
+        raise refuse(noise.definition.function, f"it returns {rule}")
     return noisy

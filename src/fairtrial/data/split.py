@@ -98,7 +98,7 @@ def order_rows(n_rows: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def order_blocks(n_rows: int, n_together: int, seed: int, epoch: int) -> np.ndarray:
-    """Shuffle blocks of neighbouring rows, then the rows within groups of blocks.
+    """Shuffle blocks of neighbouring rows, then the rows within groups of blocks; (N,) of int.
 
     Parameters
     ----------
@@ -110,10 +110,6 @@ def order_blocks(n_rows: int, n_together: int, seed: int, epoch: int) -> np.ndar
         The run's seed.
     epoch : int
         Counted from 1.
-
-    Returns
-    -------
-    (N,) of int
     """
     stream = make_stream(seed, f"order.{epoch}")
     firsts = NEIGHBOURS * stream.permutation(-(-n_rows // NEIGHBOURS))

@@ -92,22 +92,17 @@ def resolve_recipe(recipe: Recipe, dataset: Dataset, seed: int) -> Recipe:
     """
     update: dict[str, Any] = {}
     if recipe.loss.is_relative:
-        update["loss"] = recipe.loss.resolve(measure_start(recipe, dataset, seed))
+        update["loss"] = recipe.loss.resolve(_measure_start(recipe, dataset, seed))
     if recipe.class_weights is not None:
-        update["class_weights"] = weigh_classes(recipe, dataset, seed)
+        update["class_weights"] = _weigh_classes(recipe, dataset, seed)
     return recipe.model_copy(update=update) if update else recipe
 
 
-def weigh_classes(recipe: Recipe, dataset: Dataset, seed: int) -> list[float]:
+def _weigh_classes(recipe: Recipe, dataset: Dataset, seed: int) -> list[float]:
     """List the weight of each class, (K,), from the rows that training sees.
 
     A class without such rows has the weight 0, which nothing uses, as in scikit-learn's
     `compute_class_weight`.
-
-    Raises
-    ------
-    InputError
-        If the recipe lists weights for another number of classes.
     """
     n_classes = dataset.n_classes
     if recipe.class_weights != "balanced":
@@ -129,14 +124,8 @@ def refuse_other_number(recipe: Recipe, n_classes: int) -> None:
         )
 
 
-def measure_start(recipe: Recipe, dataset: Dataset, seed: int) -> float:
-    """Measure the spread of the residuals at the start of a run, in the unit of its targets.
-
-    Raises
-    ------
-    InputError
-        If it is 0.
-    """
+def _measure_start(recipe: Recipe, dataset: Dataset, seed: int) -> float:
+    """Measure the spread of the residuals at the start of a run, in the unit of its targets."""
     X, y = dataset.X, dataset.y.astype(np.float64)
     if recipe.validation is not None:
         rows = split_rows(len(y), recipe.validation, seed)[0]

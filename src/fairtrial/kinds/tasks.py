@@ -116,7 +116,7 @@ def fashion_mnist() -> Content:
     """
     from fairtrial.data.images.sets import load_images_once
 
-    return load_images_once("fashion_mnist").to_content()
+    return load_images_once("fashion_mnist")
 
 
 @dataset(
@@ -137,7 +137,7 @@ def digits() -> Content:
     """
     from fairtrial.data.images.sets import load_images_once
 
-    return load_images_once("digits").to_content()
+    return load_images_once("digits")
 
 
 def check_separator(text: str) -> str:
@@ -240,4 +240,4 @@ def images(*, path: DataPath, test: Share = 0.2) -> Content:
     """
     from fairtrial.data.images.own_images import read_own_images
 
-    return read_own_images(images(path=path, test=test)).to_content()
+    return read_own_images(images(path=path, test=test))

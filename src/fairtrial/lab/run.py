@@ -26,10 +26,9 @@ from fairtrial.results.fingerprint import fingerprint_runs
 from fairtrial.results.results import Results
 from fairtrial.results.saved_stacks import copy_parts
 from fairtrial.results.store import CURVES, ENVIRONMENT, RUNS
-from fairtrial.running.environment import describe_environment
 from fairtrial.running.execute import Note, declare_study, estimate_training
 from fairtrial.running.place import check_place
-from fairtrial.running.setup import Setup
+from fairtrial.running.setup import Setup, describe_environment
 from fairtrial.running.verify import count_unlike_repeats
 from fairtrial.study import Run, Study
 
@@ -78,7 +77,7 @@ def prepare_lab(studies: dict[str, Study]) -> Lab:
             if name not in ON_LARGE_IMAGES
         }
     data = {
-        "name": images.name,
+        "name": "digits" if fallback else "fashion_mnist",
         "source": images.source,
         "fingerprint": images.fingerprint,
         "fallback": fallback,

@@ -10,7 +10,7 @@ from fairtrial.data.images.sets import load_digits
 from fairtrial.errors import InputError
 from fairtrial.study.features import FirstLayer, PatchFeatures
 
-ROWS = TrainingRows(load_digits().train_images, np.arange(0, 1437, 2), 16, 3)
+ROWS = TrainingRows(load_digits().X, np.arange(0, 1437, 2), 16, 3)
 
 
 IMAGES = patches.shape_images(ROWS.read())

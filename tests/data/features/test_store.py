@@ -11,6 +11,7 @@ from filelock import FileLock
 from fairtrial.data.features import store
 from fairtrial.data.features.watch import watch
 from fairtrial.errors import InputError, MachineError
+from fairtrial.files import ABANDONED_SECONDS
 
 TABLE = np.arange(12.0, dtype=np.float32).reshape(4, 3)
 
@@ -113,7 +114,7 @@ def test_abandoned_feature_files_are_removed(folder):
         aside = folder / f".writing-{name}"
         aside.mkdir(parents=True)
         (aside / "b.npy").write_bytes(b"half")
-        then = time.time() - age * store.ABANDONED_SECONDS
+        then = time.time() - age * ABANDONED_SECONDS
         os.utime(aside, (then, then))
     store.keep("a", (4, 3), make)
     assert [path.name for path in folder.glob(".writing-*")] == [".writing-busy"]
@@ -122,7 +123,7 @@ def test_abandoned_feature_files_are_removed(folder):
 def test_feature_files_removed_by_others_are_ignored(folder, monkeypatch):
     """As when another process finishes its file after the files were listed."""
     listed = [folder / ".writing-gone", folder / "gone.npy"]
-    monkeypatch.setattr(store.Path, "iterdir", lambda _: iter(listed))
+    monkeypatch.setattr(store.Path, "glob", lambda *_: iter(listed))
     np.testing.assert_array_equal(store.keep("a", (4, 3), make), TABLE)
 
 

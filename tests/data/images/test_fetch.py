@@ -24,20 +24,20 @@ def truncate(path: Path) -> None:
 
 
 def test_places_are_searched_in_order(tmp_path, monkeypatch, tiny, full_home, cache, system):
-    found = fetch.obtain_files(base_url=full_home.url)
+    found = fetch.obtain_files()
     assert found.folder == cache
     assert full_home.url in found.source
     assert len(full_home.asked) == 4
 
     tiny.write(system)
     (cache / LABELS).unlink()
-    found = fetch.obtain_files(base_url=full_home.url)
+    found = fetch.obtain_files()
     assert found.folder == system
     assert "Debian" in found.source
     assert len(full_home.asked) == 4
 
     tiny.write(cache)
-    assert fetch.obtain_files(base_url=full_home.url).folder == cache
+    assert fetch.obtain_files().folder == cache
 
     by_variable, by_parameter = tiny.write(tmp_path / "variable"), tiny.write(tmp_path / "given")
     monkeypatch.setenv("FAIRTRIAL_DATA", str(by_variable))
@@ -45,9 +45,10 @@ def test_places_are_searched_in_order(tmp_path, monkeypatch, tiny, full_home, ca
     assert fetch.obtain_files(by_parameter).folder == by_parameter
 
 
-def test_download_is_stored_without_temporary_files(tiny, full_home, cache):
+def test_download_is_stored_without_temporary_files(monkeypatch, tiny, full_home, cache):
+    monkeypatch.setenv("FAIRTRIAL_DATA_URL", full_home.url + "/")
     said = []
-    found = fetch.obtain_files(note=said.append, base_url=full_home.url + "/")
+    found = fetch.obtain_files(note=said.append)
     assert found.contents == tiny.contents
     assert names(cache) == sorted(full_home.bodies)
     assert {(cache / name).read_bytes() for name in full_home.bodies} == set(
@@ -57,15 +58,10 @@ def test_download_is_stored_without_temporary_files(tiny, full_home, cache):
     assert all(sentence.startswith("Downloading ") for sentence in said)
 
 
-def test_download_address_can_be_an_environment_variable(monkeypatch, full_home, cache):
-    monkeypatch.setenv("FAIRTRIAL_DATA_URL", full_home.url)
-    assert fetch.obtain_files().folder == cache
-
-
 def test_only_missing_files_are_downloaded(tiny, full_home, cache):
     tiny.write(cache)
     (cache / LABELS).unlink()
-    assert fetch.obtain_files(base_url=full_home.url).contents == tiny.contents
+    assert fetch.obtain_files().contents == tiny.contents
     assert full_home.asked == [LABELS]
 
 
@@ -119,7 +115,7 @@ def hang_up(home):
 def test_bad_download_is_reported_and_not_stored(full_home, cache, harm, reason):
     harm(full_home)
     with pytest.raises(MachineError, match=reason) as raised:
-        fetch.obtain_files(note=lambda _: None, base_url=full_home.url)
+        fetch.obtain_files(note=lambda _: None)
     sentences = str(raised.value).splitlines()
     assert len([sentence for sentence in sentences if sentence.startswith("- ")]) == 3
     assert "digits" in sentences[-1]
@@ -147,9 +143,10 @@ def test_download_gives_up_without_an_answer(monkeypatch, tiny, cache):
         ("http://:::", "not a web address"),
     ],
 )
-def test_bad_address_gives_one_sentence(tiny, url, reason):
+def test_bad_address_gives_one_sentence(monkeypatch, tiny, url, reason):
+    monkeypatch.setenv("FAIRTRIAL_DATA_URL", url)
     with pytest.raises(MachineError, match=reason):
-        fetch.obtain_files(base_url=url)
+        fetch.obtain_files()
 
 
 @pytest.mark.parametrize("path", ["~nobody-of-this-name/data", "a\0b"])
@@ -178,7 +175,7 @@ def test_bad_named_folder_is_refused_and_unchanged(tmp_path, monkeypatch, tiny, 
     truncate(folder / LABELS)
     (folder / IMAGES).unlink()
     with pytest.raises(InputError) as raised:
-        fetch.obtain_files(folder, base_url=full_home.url)
+        fetch.obtain_files(folder)
     message = str(raised.value)
     assert f"folder names {folder}" in message
     assert f"{LABELS} is refused: it is truncated" in message
@@ -199,7 +196,7 @@ def test_bad_file_in_the_cache_is_removed_and_fetched_again(tiny, full_home, cac
     assert fetch.find_files() is None
     assert LABELS in names(cache), "finding removes nothing"
     said = []
-    found = fetch.obtain_files(note=said.append, base_url=full_home.url)
+    found = fetch.obtain_files(note=said.append)
     assert found.contents == tiny.contents
     assert str(cache / LABELS) in said[0]
     assert "truncated" in said[0]
@@ -219,14 +216,14 @@ def test_bad_system_file_is_skipped(tiny, full_home, cache, system):
     tiny.write(system)
     truncate(system / LABELS)
     said = []
-    assert fetch.obtain_files(note=said.append, base_url=full_home.url).folder == cache
+    assert fetch.obtain_files(note=said.append).folder == cache
     assert str(system / LABELS) in said[0]
     assert "not used" in said[0]
     assert LABELS in names(system)
 
 
 def test_notices_go_to_the_log_by_default(caplog, full_home):
-    fetch.obtain_files(base_url=full_home.url)
+    fetch.obtain_files()
     assert f"Downloading {LABELS} from {full_home.url}." in caplog.messages
 
 
@@ -234,7 +231,7 @@ def test_cache_that_cannot_be_created_gives_one_sentence(tmp_path, full_home):
     (tmp_path / "cache").write_text("a file where the folder should be")
     sentence = r"The download from [^\n]* cannot be written \([^\n]*\).*FAIRTRIAL_CACHE\)\."
     with pytest.raises(MachineError, match=rf"^{sentence}$"):
-        fetch.obtain_files(base_url=full_home.url)
+        fetch.obtain_files()
 
 
 @pytest.mark.parametrize(
@@ -249,7 +246,7 @@ def test_full_or_protected_disk_gives_one_sentence(
 
     monkeypatch.setattr(Path, step, refuse)
     with pytest.raises(MachineError, match=reason):
-        fetch.obtain_files(base_url=full_home.url)
+        fetch.obtain_files()
     assert names(cache) == []
 
 
@@ -259,7 +256,7 @@ def test_full_disk_during_download_gives_one_sentence(monkeypatch, full_home, ca
 
     monkeypatch.setattr(download._CappedFile, "write", refuse)
     with pytest.raises(MachineError, match="No space left on device"):
-        fetch.obtain_files(base_url=full_home.url)
+        fetch.obtain_files()
     assert names(cache) == []
 
 
@@ -279,11 +276,11 @@ def test_bad_cache_file_that_cannot_be_removed_is_reported(monkeypatch, tiny, ca
 
 def test_fill_folder_from_the_network(tmp_path, tiny, full_home, cache):
     target = tmp_path / "new" / "place"
-    assert fetch.fill_folder(target, base_url=full_home.url) == target
+    assert fetch.fill_folder(target) == target
     assert fetch.obtain_files(target).contents == tiny.contents
     assert names(cache) == []
     asked = len(full_home.asked)
-    assert fetch.fill_folder(target, base_url=full_home.url) == target
+    assert fetch.fill_folder(target) == target
     assert len(full_home.asked) == asked
 
 

@@ -105,34 +105,32 @@ def test_a_folder_tells_missing_from_refused(tmp_path, tiny):
     assert len(reading.contents) == 2
 
 
-def test_a_workshop_leaves_nothing_behind_however_it_ends(tmp_path):
-    with pytest.raises(KeyboardInterrupt), files.open_workshop(tmp_path / "a" / "b") as workshop:
-        (workshop / "half.gz").write_bytes(b"half")
+def test_nothing_is_left_of_a_file_that_is_interrupted(tmp_path, tiny):
+    def write(aside):
+        aside.write_bytes(b"half")
         raise KeyboardInterrupt
-    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+    folder = tmp_path / "a" / "b"
+    with pytest.raises(KeyboardInterrupt):
+        files.put_file(folder, "half.gz", EXPECTED, write)
+    assert list(folder.iterdir()) == []
 
 
 def test_what_a_killed_process_left_is_swept_away_a_day_later(tmp_path):
-    old, young, other = (
-        tmp_path / name for name in (".fairtrial-fetch-a", ".fairtrial-fetch-b", "c")
-    )
+    old, young, other = (tmp_path / name for name in (".writing-a", ".writing-b", "c"))
     for folder in (old, young, other):
         folder.mkdir()
         (folder / "half.gz").write_bytes(b"half")
     two_days_ago = time.time() - 2 * 86_400
     for folder in (old, other):
         os.utime(folder, (two_days_ago, two_days_ago))
-    with files.open_workshop(tmp_path):
-        pass
-    assert set(tmp_path.iterdir()) == {young, other}
+    files.put_file(tmp_path, "whole.gz", EXPECTED, lambda aside: aside.write_bytes(PACKED))
+    assert set(tmp_path.iterdir()) == {young, other, tmp_path / "whole.gz"}
 
 
 def test_a_bad_file_is_never_adopted(tmp_path, tiny):
-    bad = tmp_path / "train-labels-idx1-ubyte.gz"
-    bad.write_bytes(PACKED)
-    folder = tmp_path / "folder"
-    folder.mkdir()
     expected = next(known for known in files.FILES if known.name == "train-labels-idx1-ubyte")
+    name = f"{expected.name}.gz"
     with pytest.raises(files.RefusedFileError, match=r"^train-labels-idx1-ubyte\.gz: "):
-        files.adopt_file(bad, expected, folder)
-    assert list(folder.iterdir()) == []
+        files.put_file(tmp_path, name, expected, lambda aside: aside.write_bytes(PACKED))
+    assert list(tmp_path.iterdir()) == []

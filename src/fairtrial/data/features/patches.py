@@ -180,7 +180,7 @@ def fit_layer(
 def fit_channels(responses: np.ndarray, n_channels: int) -> np.ndarray:
     """Fit principal components of responses, (N, G, G, 2 P), at each place; (2 P, C')."""
     at_places = responses.reshape(-1, responses.shape[-1])
-    return find_components(at_places, n_channels)[2].astype(np.float32)
+    return _find_components(at_places, n_channels)[2].astype(np.float32)
 
 
 def draw_windows(
@@ -290,24 +290,16 @@ def fit_whitening(windows: np.ndarray, more: float, most: int) -> tuple[np.ndarr
     whitening : (D, R) float32
         `(windows - mean) @ whitening` has the identity as covariance if `more` is 0.
     """
-    mean, values, vectors = find_components(windows, most)
+    mean, values, vectors = _find_components(windows, most)
     there = values > ROUNDING**2 * values[0]
     values, vectors = values[there], vectors[:, there]
     return mean, (vectors / np.sqrt(values + more * values[0])).astype(np.float32)
 
 
-def find_components(
+def _find_components(
     values: np.ndarray, most: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-    """Find the first principal components of values, (N, D), at most `most`.
-
-    Returns
-    -------
-    mean : (D,) float32
-    variances : (R,) float64
-        Along the components, the largest first.
-    components : (D, R) float64
-    """
+    """Find the first principal components of values, (N, D): mean, variances, (D, R) components."""
     n_values = values.shape[1]
     mean = values.mean(0, dtype=np.float64).astype(np.float32)
     covariance = np.zeros((n_values, n_values))

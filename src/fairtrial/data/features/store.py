@@ -6,8 +6,6 @@ import contextlib
 import errno
 import hashlib
 import os
-import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib import resources
@@ -20,7 +18,7 @@ from filelock import FileLock, Timeout
 from fairtrial.data.features.watch import check_in
 from fairtrial.data.images.fetch import cache_folder
 from fairtrial.errors import MachineError
-from fairtrial.files import ASIDE, place_aside
+from fairtrial.files import clear_abandoned, place_aside
 
 FOLDER_NAME = "features"
 # float32 up to this size, in bytes; float16 beyond.
@@ -30,7 +28,6 @@ MOST_KEPT = 8 * 2**30
 # What is made in memory where the folder cannot be written, in bytes.
 MOST_IN_MEMORY = 2**30
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOSPC)
-ABANDONED_SECONDS = 24 * 60 * 60
 
 
 def choose_dtype(shape: tuple[int, int]) -> np.dtype:
@@ -153,18 +150,15 @@ def _limit(chunk: np.ndarray, dtype: np.dtype) -> np.ndarray:
 def _make_room(newest: Path) -> None:
     """Remove the least recently used files until the total is at most `MOST_KEPT`."""
     ages: dict[Path, os.stat_result] = {}
-    for path in set(newest.parent.iterdir()) - {newest}:
+    clear_abandoned(newest.parent)
+    for path in set(newest.parent.glob("*.npy")) - {newest}:
         with contextlib.suppress(FileNotFoundError):  # Another process has finished or removed it.
             ages[path] = path.stat()
     room = MOST_KEPT - newest.stat().st_size
     for path, status in sorted(ages.items(), key=lambda pair: -pair[1].st_mtime):
-        is_abandoned = time.time() - status.st_mtime > ABANDONED_SECONDS
-        if path.suffix == ".npy":
-            room -= status.st_size
-        if path.suffix == ".npy" and room < 0:
+        room -= status.st_size
+        if room < 0:
             path.unlink(missing_ok=True)  # Processes that have mapped it can still read it.
-        elif path.name.startswith(ASIDE) and is_abandoned:
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def name_features(*parts: str) -> str:

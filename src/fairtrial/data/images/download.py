@@ -38,10 +38,6 @@ def check_answer(url: str) -> None:
     Without a network, the look-up of a name or connections to many addresses can take minutes, and
     no timeout of the connection covers that. A separate thread therefore sends the request.
 
-    Parameters
-    ----------
-    url : str
-
     Raises
     ------
     DownloadError

@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -61,12 +62,7 @@ class Found:
 
 
 def log_notice(sentence: str) -> None:
-    """Write a sentence to the log, for callers that do not show progress.
-
-    Parameters
-    ----------
-    sentence : str
-    """
+    """Write a sentence to the log, for callers that do not show progress."""
     logging.getLogger("fairtrial.data").warning(sentence)
 
 
@@ -96,14 +92,8 @@ def cache_folder(name: str = FOLDER_NAME) -> Path:
     return Path(pooch.os_cache("fairtrial")) / name
 
 
-def find_files(folder: str | Path | None = None) -> Found | None:
-    """Find the data set on this machine: in the named folder, the cache, the system's folder.
-
-    Parameters
-    ----------
-    folder : str or Path, optional
-        The folder that the user names; by default `FAIRTRIAL_DATA`. With a named folder, no other
-        place is searched.
+def find_files() -> Found | None:
+    """Find the data set on this machine: in `FAIRTRIAL_DATA`; else the cache, the system's folder.
 
     Returns
     -------
@@ -115,8 +105,7 @@ def find_files(folder: str | Path | None = None) -> Found | None:
     InputError
         If the named folder lacks a file, or a file in it is refused.
     """
-    named = _named_folder(folder)
-    if named:
+    if named := _find_named_folder():
         return _read_named_folder(*named)
     for place, source in ((cache_folder(), _CACHE), (SYSTEM_FOLDER, _PACKAGE)):
         reading = files.read_folder(place)
@@ -125,12 +114,8 @@ def find_files(folder: str | Path | None = None) -> Found | None:
     return None
 
 
-def obtain_files(
-    folder: str | Path | None = None,
-    note: Note = log_notice,
-    base_url: str | None = None,
-) -> Found:
-    """Find the data set, or fetch it: named folder, cache, system, public home.
+def obtain_files(folder: str | Path | None = None, note: Note = log_notice) -> Found:
+    """Find the data set, or fetch it: named folder, else cache, system, public home.
 
     Parameters
     ----------
@@ -139,12 +124,6 @@ def obtain_files(
         place is searched.
     note : callable, optional
         Called with each notice and each step as a sentence.
-    base_url : str, optional
-        Where to download from; by default `FAIRTRIAL_DATA_URL`, else the public home.
-
-    Returns
-    -------
-    Found
 
     Raises
     ------
@@ -153,22 +132,17 @@ def obtain_files(
     MachineError
         If no place has it; the message has one sentence per place.
     """
-    named = _named_folder(folder)
-    if named:
+    if named := _find_named_folder(folder):
         return _read_named_folder(*named)
     cache = cache_folder()
     return _first_found(
         lambda: _from_cache(cache, note),
         lambda: _from_system(note),
-        lambda: _from_home(base_url, cache, note),
+        lambda: _from_home(cache, note),
     )
 
 
-def fill_folder(
-    destination: str | Path,
-    note: Note = log_notice,
-    base_url: str | None = None,
-) -> Path:
+def fill_folder(destination: str | Path, note: Note = log_notice) -> Path:
     """Put the data set into a folder, from this machine or from the public home.
 
     Parameters
@@ -177,8 +151,6 @@ def fill_folder(
         Created if absent. Files in it are never overwritten.
     note : callable, optional
         Called with each notice and each step as a sentence.
-    base_url : str, optional
-        Where to download from; by default `FAIRTRIAL_DATA_URL`, else the public home.
 
     Returns
     -------
@@ -198,7 +170,7 @@ def fill_folder(
         _refuse_folder(target, "folder", present)
     if present.is_complete:
         return target
-    found = find_files() or _first_found(lambda: _from_home(base_url, target, note))
+    found = find_files() or _first_found(lambda: _from_home(target, note))
     if found.folder != target:
         note(f"Copying Fashion-MNIST from {found.folder} to {target}.")
         try:
@@ -209,7 +181,7 @@ def fill_folder(
     return target
 
 
-def _named_folder(folder: str | Path | None) -> tuple[Path, str] | None:
+def _find_named_folder(folder: str | Path | None = None) -> tuple[Path, str] | None:
     if folder is not None:
         return _user_path(folder, "folder"), "folder"
     named = os.environ.get("FAIRTRIAL_DATA")
@@ -298,20 +270,23 @@ def _from_system(note: Note) -> Found:
     raise UnavailableError(f"The system's folder {SYSTEM_FOLDER} {what}.")
 
 
-def _from_home(base_url: str | None, destination: Path, note: Note) -> Found:
-    url = base_url or os.environ.get("FAIRTRIAL_DATA_URL") or HOME_URL
+def _from_home(destination: Path, note: Note) -> Found:
+    url = os.environ.get("FAIRTRIAL_DATA_URL") or HOME_URL
     contents = files.read_folder(destination).contents
     missing = [expected for expected in files.FILES if expected.name not in contents]
-    with (
-        _explain(f"The download from {url}", destination),
-        files.open_workshop(destination) as workshop,
-    ):
-        download.check_answer(url)
+
+    def write(expected: files.DataFile, aside: Path) -> None:
+        if expected is missing[0]:  # First it is seen whether the folder can be written.
+            download.check_answer(url)
+        note(f"Downloading {aside.name} from {url}.")
+        download.download_file(url, aside.name, aside, _packed_limit(expected))
+
+    with _explain(f"The download from {url}", destination):
         for expected in missing:
             name = f"{expected.name}.gz"
-            note(f"Downloading {name} from {url}.")
-            download.download_file(url, name, workshop / name, _packed_limit(expected))
-            contents[expected.name] = files.adopt_file(workshop / name, expected, destination)
+            contents[expected.name] = files.put_file(
+                destination, name, expected, partial(write, expected)
+            )
     return Found(destination, f"{url}, kept in {destination}", contents)
 
 

@@ -8,13 +8,13 @@ import gzip
 import hashlib
 import os
 import shutil
-import tempfile
-import time
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+from fairtrial.files import clear_abandoned, place_aside
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,6 @@ FILES = (
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _IDX_MAGIC = b"\x00\x00\x08"
-_WORKSHOP_PREFIX = ".fairtrial-fetch-"
-_ABANDONED_SECONDS = 24 * 60 * 60
 
 
 class RefusedFileError(Exception):
@@ -158,10 +156,6 @@ def read_folder(folder: Path) -> Reading:
     ----------
     folder : Path
         It may be absent.
-
-    Returns
-    -------
-    Reading
     """
     contents: dict[str, bytes] = {}
     missing: list[str] = []
@@ -179,52 +173,19 @@ def read_folder(folder: Path) -> Reading:
     return Reading(contents, tuple(missing), refused)
 
 
-@contextmanager
-def open_workshop(folder: Path) -> Iterator[Path]:
-    """Create a temporary folder inside a folder, so that checked files can be renamed into place.
+def put_file(folder: Path, name: str, expected: DataFile, write: Callable[[Path], object]) -> bytes:
+    """Put a file into a folder, once its content is known to be the expected one.
 
     Parameters
     ----------
     folder : Path
         Created if absent.
-
-    Yields
-    ------
-    Path
-        Removed at the end with its content, also after an error.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be created or written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
-    with tempfile.TemporaryDirectory(
-        prefix=_WORKSHOP_PREFIX, dir=folder, ignore_cleanup_errors=True
-    ) as workshop:
-        yield Path(workshop)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove temporary folders of killed processes, but none that may still be in use."""
-    for workshop in folder.glob(f"{_WORKSHOP_PREFIX}*"):
-        with suppress(OSError):
-            if workshop.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
-                shutil.rmtree(workshop)
-
-
-def adopt_file(path: Path, expected: DataFile, folder: Path) -> bytes:
-    """Check a file, then rename it into its folder.
-
-    Parameters
-    ----------
-    path : Path
-        On the same file system as the folder, so that the rename is atomic.
+    name : str
+        The file's, which may be packed.
     expected : DataFile
         The expected content.
-    folder : Path
-        The target folder; the file keeps its name.
+    write : callable
+        Writes the file to the path that it is given.
 
     Returns
     -------
@@ -236,17 +197,19 @@ def adopt_file(path: Path, expected: DataFile, folder: Path) -> bytes:
     RefusedFileError
         If the content is another one; the message names the file.
     OSError
-        If it cannot be read or renamed.
+        If the folder or the file cannot be written.
     """
-    try:
-        content = read_content(path, expected)
-    except RefusedFileError as error:
-        raise RefusedFileError(f"{path.name}: {error}") from None
-    path.replace(folder / path.name)
-    return content
+    folder.mkdir(parents=True, exist_ok=True)
+    clear_abandoned(folder)
+    with place_aside(folder / name) as aside:
+        write(aside)
+        try:
+            return read_content(aside, expected)
+        except RefusedFileError as error:
+            raise RefusedFileError(f"{name}: {error}") from None
 
 
-def copy_files(source: Path, folder: Path) -> dict[str, bytes]:
+def copy_files(source: Path, folder: Path) -> None:
     """Copy the four files into a folder, and check each before it is renamed into place.
 
     Parameters
@@ -256,11 +219,6 @@ def copy_files(source: Path, folder: Path) -> dict[str, bytes]:
     folder : Path
         Created if absent; files in it that pass the check are kept.
 
-    Returns
-    -------
-    dict of str to bytes
-        The unpacked content by file name.
-
     Raises
     ------
     RefusedFileError
@@ -268,18 +226,15 @@ def copy_files(source: Path, folder: Path) -> dict[str, bytes]:
     OSError
         If a file cannot be read or written.
     """
-    contents = read_folder(folder).contents
-    with open_workshop(folder) as workshop:
-        for expected in FILES:
-            if expected.name in contents:
-                continue
-            path = _packed_or_plain(source, expected)
-            try:
-                copied = Path(shutil.copyfile(path, workshop / path.name))
-            except FileNotFoundError:
-                raise RefusedFileError(f"{expected.name}: it is missing") from None
-            contents[expected.name] = adopt_file(copied, expected, folder)
-    return contents
+    present = read_folder(folder).contents
+    for expected in FILES:
+        if expected.name in present:
+            continue
+        path = _packed_or_plain(source, expected)
+        try:
+            put_file(folder, path.name, expected, partial(shutil.copyfile, path))
+        except FileNotFoundError:
+            raise RefusedFileError(f"{expected.name}: it is missing") from None
 
 
 def _packed_or_plain(folder: Path, expected: DataFile) -> Path:

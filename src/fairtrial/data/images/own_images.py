@@ -7,7 +7,6 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,41 +24,6 @@ from fairtrial.settings.document import Document
 
 ENDING = ".npz"
 MOST_TOLD = 5
-
-
-@dataclass(frozen=True, eq=False)
-class OwnImages:
-    """Checked images.
-
-    Attributes
-    ----------
-    X : (N, D) uint8 or float32
-        One flattened image per row, D = H W: pixels from 0 to 255, or from 0 to 1.
-    y : (N,) int32
-        Classes.
-    class_names : tuple of str
-        K labels in the order of the classes.
-    shape : (H, W)
-        Height and width of an image in pixels.
-    fingerprint : str
-        Hexadecimal SHA-256 of sizes, pixels and labels; it does not depend on the path.
-    """
-
-    X: np.ndarray
-    y: np.ndarray
-    class_names: tuple[str, ...]
-    shape: tuple[int, int]
-    fingerprint: str
-
-    def to_content(self) -> Content:
-        """Return the rows, to be split for each seed."""
-        return Content(
-            X=self.X,
-            y=self.y,
-            class_names=self.class_names,
-            image_shape=self.shape,
-            fingerprint=self.fingerprint,
-        )
 
 
 def images(
@@ -146,24 +110,15 @@ def _keep(path: Path, X: np.ndarray, y: np.ndarray) -> None:
         ) from None
 
 
-def _holds(path: Path, expected: OwnImages) -> bool:
+def _holds(path: Path, expected: Content) -> bool:
     try:
         return _make(*_load_file(path)).fingerprint == expected.fingerprint
     except (InputError, OSError):
         return False
 
 
-def read_own_images(task: TaskSettings) -> OwnImages:
-    """Read and check images; an unchanged file or folder is read once.
-
-    Parameters
-    ----------
-    task : TaskSettings
-        The path of the images.
-
-    Returns
-    -------
-    OwnImages
+def read_own_images(task: TaskSettings) -> Content:
+    """Read and check the images of a task; an unchanged file or folder is read once.
 
     Raises
     ------
@@ -191,7 +146,7 @@ def _describe(files: list[Path]) -> tuple[tuple[str, int, int], ...]:
 
 
 @lru_cache(maxsize=4)
-def _read_version(path: Path, test: float, version: tuple) -> OwnImages:
+def _read_version(path: Path, test: float, version: tuple) -> Content:
     """Read one version of a file or folder."""
     read = _load_folder if path.is_dir() else _load_file
     try:
@@ -202,7 +157,8 @@ def _read_version(path: Path, test: float, version: tuple) -> OwnImages:
         raise InputError(f"{path}: {error}") from None
 
 
-def _make(X: np.ndarray, y: np.ndarray) -> OwnImages:
+def _make(X: np.ndarray, y: np.ndarray) -> Content:
+    """Give each class a number, and fingerprint pixels and labels, wherever they lie."""
     labels, codes = np.unique(y, return_inverse=True)
     names = tuple(str(label) for label in labels.tolist())
     codes = codes.astype(np.int32)
@@ -212,7 +168,9 @@ def _make(X: np.ndarray, y: np.ndarray) -> OwnImages:
     height, width = X.shape[1:]
     X = X.reshape(len(X), -1)
     X.flags.writeable = codes.flags.writeable = False
-    return OwnImages(X, codes, names, (height, width), digest.hexdigest())
+    return Content(
+        X, codes, class_names=names, image_shape=(height, width), fingerprint=digest.hexdigest()
+    )
 
 
 def _load_file(path: Path) -> tuple[np.ndarray, np.ndarray]:

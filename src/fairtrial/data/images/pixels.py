@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fairtrial.data.tables.columns import FEWEST_CLASS_ROWS, FEWEST_ROWS, FEWEST_SPLIT_ROWS
+from fairtrial.data.tables.columns import FEWEST_CLASS_ROWS, find_too_few
 from fairtrial.errors import InputError
 
 
@@ -133,14 +133,7 @@ def _find_in_rows(X: np.ndarray, y: np.ndarray, test: float) -> Iterator[str]:
     if len(y) != n_rows:
         yield f"There are {n_rows:,} images and {len(y):,} labels: each image needs one."
         return
-    n_test = round(n_rows * test)
-    if n_rows < FEWEST_ROWS:
-        yield f"The number of images is {n_rows}: at least {FEWEST_ROWS} are needed."
-    elif min(n_test, n_rows - n_test) < FEWEST_SPLIT_ROWS:
-        yield (
-            f"test = {test:g} divides {n_rows:,} images into {n_rows - n_test} for training and "
-            f"{n_test} for the test: each needs at least {FEWEST_SPLIT_ROWS}."
-        )
+    yield from find_too_few(n_rows, test, "images")
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) == 1:
         yield f"All labels are {classes[0].item()!r}: at least two classes are needed."

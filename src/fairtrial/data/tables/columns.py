@@ -83,7 +83,9 @@ def find_problems(task: TaskSettings, frame: pl.DataFrame) -> Iterator[str]:
     kept = keep_rows(task, frame)
     yield from _find_unknown_names(task, frame.columns)
     yield from _find_indexes(task, frame)
-    yield from _find_too_few_rows(task, frame.height, kept.height)
+    dropped = f" without missing values (of {frame.height:,})"
+    what = "rows" + (dropped if kept.height < frame.height else "")
+    yield from find_too_few(kept.height, task.test, what)
     if not (features := list_features(task, frame.columns)):
         yield "No column is left to predict from: exclude fewer."
     if frame.height:
@@ -158,15 +160,15 @@ def _list_markers(task: TaskSettings, frame: pl.DataFrame) -> list[str]:
     return list_markers(t for column in texts if column.dtype == pl.String for t in column)
 
 
-def _find_too_few_rows(task: TaskSettings, n_rows: int, n_kept: int) -> Iterator[str]:
-    dropped = "" if n_kept == n_rows else f" without missing values (of {n_rows:,})"
-    n_test = round(n_kept * task.test)
-    if n_kept < FEWEST_ROWS:
-        yield f"The number of rows{dropped} is {n_kept}: at least {FEWEST_ROWS} are needed."
-    elif min(n_test, n_kept - n_test) < FEWEST_SPLIT_ROWS:
+def find_too_few(n_rows: int, test: float, what: str) -> Iterator[str]:
+    """Yield a sentence where so many rows, or images, are too few for a test split."""
+    n_test = round(n_rows * test)
+    if n_rows < FEWEST_ROWS:
+        yield f"The number of {what} is {n_rows}: at least {FEWEST_ROWS} are needed."
+    elif min(n_test, n_rows - n_test) < FEWEST_SPLIT_ROWS:
         yield (
-            f"test = {task.test:g} divides {n_kept:,} rows{dropped} into {n_kept - n_test} for "
-            f"training and {n_test} for the test: each needs at least {FEWEST_SPLIT_ROWS}."
+            f"test = {test:g} divides {n_rows:,} {what} into {n_rows - n_test} for training and "
+            f"{n_test} for the test: each needs at least {FEWEST_SPLIT_ROWS}."
         )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from fairtrial.data.synthetic.line import line_data, linear_data
+from fairtrial.data.load import load_dataset
 from fairtrial.kinds.noises import NOISES as REGISTERED
 from fairtrial.study.task import LinearTask, LineTask
 from reference.noises import NOISES
@@ -33,7 +33,7 @@ NAMES = [str(case[0]) for case in CASES]
 def draw(noise, seed=11, **others):
     """Rows and their noise: what is left of y when the line is taken off."""
     task = LineTask(kind="line", noise=noise, **{"rows": N, "test_rows": N} | others)
-    data = line_data(task, seed)
+    data = load_dataset(task, seed)
     return data, data.y - (task.slope * data.X[:, 0].astype(float) + task.intercept)
 
 
@@ -133,7 +133,7 @@ def test_linear_data():
         test_rows=9,
         noise={"kind": "normal", "scale": 0.0},
     )
-    data = linear_data(task, 1)
+    data = load_dataset(task, 1)
     np.testing.assert_allclose(data.y, data.X.astype(float) @ [1.0, -2.0, 0.5] + 4, atol=1e-5)
     np.testing.assert_allclose(data.test_y, data.test_X @ [1.0, -2.0, 0.5] + 4, atol=1e-5)
     assert data.true_parameters is not None
@@ -145,7 +145,7 @@ def test_linear_data():
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.95])
 def test_correlation_of_features(correlation):
     task = LinearTask(kind="linear", features=4, correlation=correlation, rows=N)
-    X = linear_data(task, 1).X.astype(float)
+    X = load_dataset(task, 1).X.astype(float)
     pairs = np.corrcoef(X.T)[np.triu_indices(4, 1)]
     np.testing.assert_allclose(pairs, correlation, atol=4 / np.sqrt(N))
     np.testing.assert_allclose(X.std(0), 1, atol=0.03)
@@ -153,8 +153,8 @@ def test_correlation_of_features(correlation):
 
 def test_weights_are_drawn_for_each_seed_and_shared_by_noises():
     tasks = [LinearTask(kind="linear", features=500, rows=2, noise=kind()) for kind in REGISTERED]
-    truths = [linear_data(task, 1).true_parameters for task in tasks]
+    truths = [load_dataset(task, 1).true_parameters for task in tasks]
     for truth in truths:
         np.testing.assert_array_equal(truth, truths[0])
     assert scipy.stats.kstest(truths[0][:-1], "norm").pvalue > 0.01
-    assert not np.any(linear_data(tasks[0], 2).true_parameters[:-1] == truths[0][:-1])
+    assert not np.any(load_dataset(tasks[0], 2).true_parameters[:-1] == truths[0][:-1])

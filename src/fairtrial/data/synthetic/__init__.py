@@ -1,1 +1,0 @@
-"""Data that each seed draws."""
