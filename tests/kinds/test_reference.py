@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fairtrial.kinds.reference import format_reference
-from fairtrial.study.starter import read_starter
+from fairtrial.study.schema import read_starter
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "kinds.md"
 

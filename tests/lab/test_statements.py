@@ -18,7 +18,7 @@ from fairtrial.lab.statements import (
     summarise_statements,
 )
 from fairtrial.study import Study
-from fairtrial.study.matching import match_arms
+from fairtrial.study.claims import match_arms
 from small_lab import name_claims
 
 STUDIES = (*DECIDING, "grid", "features")

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from fairtrial.errors import InputError
 from fairtrial.study import Study
-from fairtrial.study.matching import match_arms
-from fairtrial.study.schema import make_schema
-from fairtrial.study.starter import read_starter
+from fairtrial.study.claims import match_arms
+from fairtrial.study.schema import make_schema, read_starter
 
 SHIPPED = [
     (files("fairtrial.lab") / "studies" / f"{name}.toml").read_text()

@@ -5,8 +5,7 @@ import pytest
 from fairtrial.errors import InputError
 from fairtrial.settings.names import flatten
 from fairtrial.study import Study
-from fairtrial.study.claims import Claim
-from fairtrial.study.matching import match_arms, match_claim, select_arms
+from fairtrial.study.claims import Claim, match_arms, match_claim, select_arms
 from made_up import make_study
 
 GRID = """

@@ -5,14 +5,13 @@ from pydantic import TypeAdapter
 
 from fairtrial.errors import InputError
 from fairtrial.study import Study
-from fairtrial.study.claims import Claim
+from fairtrial.study.claims import Claim, match_arms
 from fairtrial.study.features import (
     UNMAPPED,
     Features,
     HogFeatures,
     PatchFeatures,
 )
-from fairtrial.study.matching import match_arms
 
 BATCHES = """
 [recipe]

@@ -8,8 +8,7 @@ import pytest
 from fairtrial.errors import InputError
 from fairtrial.running.execute import run_study
 from fairtrial.study import Study
-from fairtrial.study.schema import make_schema
-from fairtrial.study.starter import write_starter
+from fairtrial.study.schema import make_schema, write_starter
 
 
 def test_it_loads_and_runs(tmp_path):

@@ -21,7 +21,7 @@ def new(
 
     Example: fairtrial new study.toml
     """
-    from fairtrial.study.starter import write_starter
+    from fairtrial.study.schema import write_starter
 
     schema = write_starter(file)
     print(f"{file} is a study to start from; {schema} lets editors complete and check it.")

@@ -13,8 +13,8 @@ from scipy.stats import skewtest
 
 from fairtrial.evidence.case import Case
 from fairtrial.evidence.cause import Lack
-from fairtrial.evidence.effect import describe_effect
 from fairtrial.evidence.pairs import Bounds, can_train_on
+from fairtrial.evidence.statistics.effect import describe_effect
 from fairtrial.evidence.statistics.sampling import ANYTIME, ROWS, SEEDS
 from fairtrial.evidence.statistics.seeds_needed import estimate_seeds
 from fairtrial.evidence.verdict import NARROW, WIDE, Decided, Evidence, decide
@@ -136,11 +136,11 @@ def summarise_evidence(evidence: Evidence, verdict: str) -> dict[str, Any]:
         "high": _finite(high),
         "level": NARROW if is_equivalent else WIDE,
         "over": evidence.basis.over,
-        "bound": name_bound(evidence.bounds),
+        "bound": _name_bound(evidence.bounds),
     }
 
 
-def name_bound(bounds: Bounds) -> str | None:
+def _name_bound(bounds: Bounds) -> str | None:
     """Name what absent runs leave known of a difference; None where there are none."""
     if bounds.at_least and bounds.at_most:
         return "unknown"
@@ -158,7 +158,7 @@ def _describe_effect(case: Case) -> dict[str, Any]:
 def _name_dominant(case: Case) -> str | None:
     """Name the main source of uncertainty, if there are two sources."""
     evidence = case.evidence
-    if evidence.basis.over == SEEDS or evidence.n_seeds < 2 or splits_anew(case):
+    if evidence.basis.over == SEEDS or evidence.n_seeds < 2 or _splits_anew(case):
         return None  # Seeds that split the same rows are not a separate source.
     of_seeds = evidence.spread**2 / evidence.n_seeds
     return "test rows" if evidence.basis.shared_variance > of_seeds else "seeds"
@@ -220,7 +220,7 @@ def _write_note(case: Case, decided: Decided, n_claims: int, *, is_alone: bool) 
         notes.append(_say_untrained(case))
     if _name_dominant(case) == "test rows" and case.evidence.basis.over != ROWS:
         notes.append("Most of the uncertainty comes from the test rows, not from the seeds.")
-    if splits_anew(case):
+    if _splits_anew(case):
         notes.append("Every seed splits the same rows: see docs/evidence.md on tables.")
     if is_skewed(case.pairs.differences):
         notes.append(SKEWED)
@@ -244,7 +244,7 @@ def _say_untrained(case: Case) -> str:
     )
 
 
-def splits_anew(case: Case) -> bool:
+def _splits_anew(case: Case) -> bool:
     """Say whether a claim compares runs whose seeds split the same rows."""
     return case.sampling.rows == "split"
 

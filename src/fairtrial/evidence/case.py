@@ -23,8 +23,7 @@ from fairtrial.evidence.statistics.sampling import (
 from fairtrial.evidence.tuning import Tuned, tune
 from fairtrial.evidence.verdict import Basis, Evidence, Tests, count_seeds_needed, weigh
 from fairtrial.results.results import Results
-from fairtrial.study.claims import Claim
-from fairtrial.study.matching import match_claim
+from fairtrial.study.claims import Claim, match_claim
 from fairtrial.study.study import Study
 
 METHODS = (SIGN_FLIP, ANYTIME)

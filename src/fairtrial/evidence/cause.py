@@ -30,7 +30,6 @@ from fairtrial.kinds.metrics import take_metric
 from fairtrial.results.scoring import keep_objective
 from fairtrial.study.arm import Arm, Run
 from fairtrial.study.claims import Claim
-from fairtrial.study.recipe import Recipe
 
 STAGES = ("objective", "unfinished", "noise_floor")
 """What lies before the minima, from there to the means, and from there to the ends."""
@@ -233,7 +232,7 @@ def _compare_minima(claim: Claim, pairs: Pairs, optima: Optima, changed: str) ->
     differences, rows, reaches, ends = [], [], [], []
     for better, than in pairs.arms:
         for arm in (better, than):
-            if has_many_minima(arm):
+            if _has_many_minima(arm):
                 reason = "There are fewer rows than parameters, so there is no single minimum."
                 return _Compared(None, Lack.MINIMUM, reason)
         if _is_same_objective(better, than):
@@ -288,7 +287,7 @@ def _compare_averages(
 ) -> _Compared:  # fmt: skip
     seeds = pairs.by_seed["seed"].to_list()
     arms = [arm.trained for pair in pairs.arms for arm in pair]
-    if any(recipe.noise.weights or _has_target_noise(recipe) for recipe in arms):
+    if any(recipe.noise.weights or recipe.noise.on_targets for recipe in arms):
         reason = (
             "Injected noise moves a run for as long as it trains, so unfinished training and the "
             "noise floor are not told apart."
@@ -319,11 +318,7 @@ def _get_sign(claim: Claim) -> float:
     return 1.0 if take_metric(claim.on).higher_is_better else -1.0
 
 
-def _has_target_noise(recipe: Recipe) -> bool:
-    return recipe.noise.on_targets
-
-
-def has_many_minima(arm: Arm) -> bool:
+def _has_many_minima(arm: Arm) -> bool:
     """Say whether an arm has fewer training rows than parameters, and nothing that chooses."""
     if arm.trained.penalty.on_squares:
         return False

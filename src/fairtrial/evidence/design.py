@@ -188,10 +188,8 @@ def list_notices(trial: Results) -> list[str]:
         for one in dropped
     ]
     for look in (look for look in design.looks if look.file):
-        claims = "1 claim" if look.n_claims == 1 else f"{look.n_claims} claims"
-        notices.append(f"{claims} from {look.file} {_was(look)} judged on these runs.")
+        claims, were = (
+            ("1 claim", "was") if look.n_claims == 1 else (f"{look.n_claims} claims", "were")
+        )
+        notices.append(f"{claims} from {look.file} {were} judged on these runs.")
     return notices
-
-
-def _was(look: Look) -> str:
-    return "was" if look.n_claims == 1 else "were"

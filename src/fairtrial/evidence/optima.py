@@ -190,7 +190,7 @@ def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
     if is_number and objective.validation is not None:
         X = X[split_rows(len(X), objective.validation, seed)[0]]
     is_unique = optimum.is_unique and not (
-        is_number and objective.penalty.is_none and leaves_free(X, dataset.test_X)
+        is_number and objective.penalty.is_none and _leaves_free(X, dataset.test_X)
     )
     problem = optimum.problem or ("" if is_unique else NOT_UNIQUE)
     if not problem:
@@ -223,22 +223,17 @@ def _describe_metrics(
     }
 
 
-def leaves_free(train: np.ndarray, test: np.ndarray) -> bool:
-    """Say whether test rows ask for parameters that no training row decides.
+def _leaves_free(train: np.ndarray, test: np.ndarray) -> bool:
+    """Say whether test rows, (N, D), ask for parameters that no training row decides.
 
     Such is the weight of a category that only test rows have. Parameters that no row of either
     tells apart, as of categories that sum to 1, do not count.
 
-    Parameters
-    ----------
-    train, test : (N, D)
-        Features.
-
     Examples
     --------
-    >>> leaves_free(np.array([[1.0, 0.0], [2.0, 0.0]]), np.array([[1.0, 1.0]]))
+    >>> _leaves_free(np.array([[1.0, 0.0], [2.0, 0.0]]), np.array([[1.0, 1.0]]))
     True
-    >>> leaves_free(np.array([[1.0, 2.0], [2.0, 4.0]]), np.array([[3.0, 6.0]]))
+    >>> _leaves_free(np.array([[1.0, 2.0], [2.0, 4.0]]), np.array([[3.0, 6.0]]))
     False
     """
     A, B = (np.column_stack([X, np.ones(len(X))]).astype(np.float64) for X in (train, test))

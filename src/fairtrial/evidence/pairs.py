@@ -12,8 +12,7 @@ import polars as pl
 from fairtrial.kinds.metrics import Metric, take_metric
 from fairtrial.kinds.run_metrics import TIME
 from fairtrial.study.arm import Arm
-from fairtrial.study.claims import Claim
-from fairtrial.study.matching import match_claim
+from fairtrial.study.claims import Claim, match_claim
 
 SIDES, WITHOUT = ("better", "than"), ("better_against", "than_against")
 

@@ -22,8 +22,7 @@ from fairtrial.errors import InputError
 from fairtrial.files import write_json
 from fairtrial.study import Study
 from fairtrial.study.arm import Arm
-from fairtrial.study.claims import Claim
-from fairtrial.study.matching import match_claim
+from fairtrial.study.claims import Claim, match_claim
 from fairtrial.study.seeds import Seeds, list_seeds
 
 DESIGN = "design.json"

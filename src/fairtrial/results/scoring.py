@@ -100,10 +100,10 @@ class Scorer:
                 metrics[f"{unit}_to_tolerance"] = self._count_to_truth(trace, recipe)
             elif recipe.steps and not recipe.noise.data:
                 metrics["steps_to_tolerance"] = self._count_to_minimum(trace, recipe)
-            return metrics | score_rate_and_fluctuation(trace, "parameter_error")
+            return metrics | _score_rate_and_fluctuation(trace, "parameter_error")
         return metrics | {
-            **score_way(trace.curves["accuracy"], len(self.dataset.test_y)),
-            **score_rate_and_fluctuation(trace, "accuracy"),
+            **_score_way(trace.curves["accuracy"], len(self.dataset.test_y)),
+            **_score_rate_and_fluctuation(trace, "accuracy"),
         }
 
     def measure_end(self, end: End | Trace) -> dict[str, float]:
@@ -264,7 +264,7 @@ def recount(shares: np.ndarray, n_rows: int) -> np.ndarray:
     return np.rint(np.asarray(shares, np.float64) * n_rows) / n_rows
 
 
-def score_way(accuracy: tuple[np.ndarray, np.ndarray], n_rows: int) -> Metrics:
+def _score_way(accuracy: tuple[np.ndarray, np.ndarray], n_rows: int) -> Metrics:
     """Measure a run's way by its accuracy on the test rows, of that number, after each epoch."""
     epochs, values = accuracy[0], recount(accuracy[1], n_rows)
     best = values.max()
@@ -275,16 +275,8 @@ def score_way(accuracy: tuple[np.ndarray, np.ndarray], n_rows: int) -> Metrics:
     }
 
 
-def score_rate_and_fluctuation(trace: Trace, shared: str) -> Metrics:
-    """Measure how a run's rate was halved, and how its curves fluctuate at the start and the end.
-
-    Parameters
-    ----------
-    trace : Trace
-        With all points of its curves.
-    shared : str
-        The curve of the metric that all runs of the task share, if it has one.
-    """
+def _score_rate_and_fluctuation(trace: Trace, shared: str) -> Metrics:
+    """Measure halvings of the rate, and how the loss and the `shared` metric fluctuate."""
     first = trace.first_halving
     metrics: Metrics = {
         "n_rate_halvings": float(trace.n_halvings),

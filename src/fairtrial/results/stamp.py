@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -97,18 +96,11 @@ def _digest_data(path: Path) -> str:
 @cache
 def _list_software() -> list[str]:
     package = hashlib.sha256()
-    for file in _walk(resources.files("fairtrial")):
-        package.update(file.read_bytes())
+    for file in sorted(Path(str(resources.files("fairtrial"))).rglob("*")):
+        if file.is_file() and file.suffix != ".pyc":
+            package.update(file.read_bytes())
     libraries = [f"{name} {_find_version(name)}" for name in LIBRARIES]
     return [f"python {sys.version}", package.hexdigest(), *libraries]
-
-
-def _walk(place: Traversable) -> Iterator[Traversable]:
-    for each in sorted(place.iterdir(), key=lambda each: each.name):
-        if each.is_dir():
-            yield from _walk(each)
-        elif not each.name.endswith(".pyc"):
-            yield each
 
 
 def _find_version(name: str) -> str:

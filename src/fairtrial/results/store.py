@@ -1,4 +1,4 @@
-"""The tables of a results folder, assembled from its parts."""
+"""The study of a results folder, and its tables, assembled from its parts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import tomli_w
 
-from fairtrial.files import write_file
+from fairtrial.files import write_file, write_text
+from fairtrial.kinds.plugins import list_loaded
 from fairtrial.kinds.run_metrics import WAY
 from fairtrial.results.columns import DATA, ENTRY, VARIED, list_metrics
-from fairtrial.study import Arm, Run
+from fairtrial.settings.plain import dump_given
+from fairtrial.study import Arm, Run, Study
 
 STUDY, RUNS, CURVES, PARAMETERS, TEST_ROWS, AVERAGES, ENVIRONMENT, VERDICTS, PAIRS = (
     "study.toml", "runs.parquet", "curves.parquet", "parameters.parquet", "test_rows.parquet",
@@ -27,8 +30,44 @@ PAGES, ASKED_FOR = ("report.html", "one-page.html"), ("figures", "tables")
 
 # Where a table's file says which runs it is of, so that no table of another study is read for it.
 OF_RUNS = "fairtrial.runs"
+PLUGINS = "plugins"
+"""The folder of the files of code, as they were when the study ran."""
+
 # A fixed size, so that the same rows make the same bytes.
 ROW_GROUP = 2**18
+
+
+def write_study(folder: Path, study: Study) -> None:
+    """Write a study into its results folder, and beside it the files of code that it names.
+
+    So the folder can be read when the files have changed, and on another machine.
+
+    Raises
+    ------
+    MachineError
+        If the folder cannot be written.
+    """
+    names = dict(zip(study.plugins, _name_files(study.plugins), strict=True))
+    for plugin in list_loaded(study.plugins):
+        write_text(folder / names[plugin.path], plugin.text)
+    write_text(folder / STUDY, format_study(study))
+
+
+def format_study(study: Study) -> str:
+    """Write a study as it stands in its results folder."""
+    values = dump_given(study)
+    if study.plugins:
+        values = {**values, "plugins": _name_files(study.plugins)}
+    return tomli_w.dumps(values)
+
+
+def _name_files(paths: Sequence[str]) -> list[str]:
+    """Name the files of code within the results folder; equal names are numbered."""
+    names = [Path(path).name for path in paths]
+    return [
+        f"{PLUGINS}/{name}" if names.index(name) == place else f"{PLUGINS}/{place}-{name}"
+        for place, name in enumerate(names)
+    ]
 
 
 def write_tables(
@@ -62,7 +101,7 @@ def write_tables(
     MachineError
         If the folder cannot be written.
     """
-    index = index_runs(runs, fingerprints)
+    index = pl.DataFrame({"run": [run.name for run in runs], "fingerprint": list(fingerprints)})
     place = {fingerprint: number for number, fingerprint in reversed(list(enumerate(fingerprints)))}
     ordered = sorted(parts, key=lambda path: min(place[one] for one in parts[path]))
     scanned = pl.scan_parquet(ordered, glob=False)  # Folders may have any name.
@@ -82,11 +121,6 @@ def write_tables(
     ):
         long = make(results.join(index.lazy(), on="fingerprint", maintain_order="left_right"))
         write_file(folder / name, lambda path, long=long: long.sink_parquet(path, **written))
-
-
-def index_runs(runs: Sequence[Run], fingerprints: Sequence[str]) -> pl.DataFrame:
-    """List the names of the runs beside their fingerprints."""
-    return pl.DataFrame({"run": [run.name for run in runs], "fingerprint": list(fingerprints)})
 
 
 def digest(index: pl.DataFrame) -> str:

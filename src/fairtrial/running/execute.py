@@ -25,8 +25,7 @@ from fairtrial.results.identity import NO_TABLES, fingerprint_tables
 from fairtrial.results.saved_stacks import Part, find_parts, write_part
 from fairtrial.results.scores import score_runs
 from fairtrial.results.so_far import SoFar
-from fairtrial.results.store import ASKED_FOR, PAGES, STUDY, write_tables
-from fairtrial.results.study_file import write_study
+from fairtrial.results.store import ASKED_FOR, PAGES, STUDY, write_study, write_tables
 from fairtrial.running.place import PLAN, check_place, keep_edited_study
 from fairtrial.running.plan import StackPlan, plan_stacks
 from fairtrial.running.stack_progress import StackProgress
@@ -166,23 +165,23 @@ def run_study(
     check_place(folder)
     check_data(study.list_arms(), study.list_metrics())
     runs = [*study.list_runs(), *more]
-    data, fingerprints = fingerprint_arms_data(study.list_arms()), fingerprint_runs(runs)
+    data, fingerprints = _fingerprint_arms_data(study.list_arms()), fingerprint_runs(runs)
     wanted = dict(zip(reversed(fingerprints), reversed(runs), strict=True))
     engine = engine or Here()
     with lock_folder(folder):
         parts, n_others = find_parts(folder, wanted, note)
         done = {fingerprint for here in parts.values() for fingerprint in here}
         declare(folder, study, until_decided, len(done) + n_others)
-        say_reused(len(done), len(wanted), n_others, note)
+        _say_reused(len(done), len(wanted), n_others, note)
         missing = [run for key, run in reversed(wanted.items()) if key not in done]
         plans = plan_stacks(
-            missing, remember_memory(folder, memory, engine), averages=study.needs_averages
+            missing, _remember_memory(folder, memory, engine), averages=study.needs_averages
         )
         stacks, n_left, said = StackProgress(plans, progress), len(plans), set[str]()
         with contextlib.closing(engine.train(plans, stacks)) as trained:
             for plan, finished in trained:
                 for part in finished:
-                    refuse_other_origin(part, wanted)
+                    _refuse_other_origin(part, wanted)
                     parts[write_part(folder, part)] = list(part.fingerprints)
                     for sentence in part.notes:
                         if sentence not in said:  # Stacks of other seeds say the same.
@@ -195,7 +194,7 @@ def run_study(
         stacks.tell("tables")
         scores = score_runs(folder, wanted, parts, study.list_metrics())
         before = fingerprint_tables(folder)
-        say_replaced(folder, study, note)
+        _say_replaced(folder, study, note)
         # Last of all comes the study: a folder without it has not been run to its end.
         if kept := keep_edited_study(folder):
             note(f"{folder / STUDY} was edited by hand: it is kept as {kept}.")
@@ -204,10 +203,10 @@ def run_study(
         write_tables(folder, runs, fingerprints, parts, data, scores)
         write_study(folder, study)
         if before not in (NO_TABLES, fingerprint_tables(folder)):
-            drop_pages(folder, note)
+            _drop_pages(folder, note)
 
 
-def drop_pages(folder: Path, note: Note) -> None:
+def _drop_pages(folder: Path, note: Note) -> None:
     """Remove the pages of the runs that other runs have replaced, and name what else is old."""
     with explain_write_errors(folder):
         for name in PAGES:
@@ -249,20 +248,14 @@ def estimate_training(
     return sum(plan.seconds for plan in plan_stacks(missing, stack_bytes))
 
 
-def fingerprint_arms_data(arms: Sequence[Arm]) -> dict[str, str]:
+def _fingerprint_arms_data(arms: Sequence[Arm]) -> dict[str, str]:
     """Fingerprint the data of arms by their names; "" where the settings say everything."""
     known = {task: fingerprint_data(task) for task in dict.fromkeys(arm.task for arm in arms)}
     return {arm.name: known[arm.task] for arm in arms}
 
 
-def refuse_other_origin(part: Part, wanted: Collection[str]) -> None:
-    """Refuse a part that was made with other data or code than this process has seen.
-
-    Raises
-    ------
-    MachineError
-        If its fingerprints say so.
-    """
+def _refuse_other_origin(part: Part, wanted: Collection[str]) -> None:
+    """Refuse a part that was made with other data or code than this process has seen."""
     if not all(fingerprint in wanted for fingerprint in part.fingerprints):
         raise MachineError(
             "The data changed while the study ran, or a worker has other data, or another version "
@@ -271,7 +264,7 @@ def refuse_other_origin(part: Part, wanted: Collection[str]) -> None:
         )
 
 
-def say_replaced(folder: Path, study: Study, note: Note) -> None:
+def _say_replaced(folder: Path, study: Study, note: Note) -> None:
     """Say so where the tables of another study are about to be replaced."""
     try:
         before = tomllib.loads((folder / STUDY).read_text(encoding="utf-8"))["name"]
@@ -281,7 +274,7 @@ def say_replaced(folder: Path, study: Study, note: Note) -> None:
         note(f"{folder} held the tables of {before!r}; those of {study.name!r} replace them.")
 
 
-def say_reused(n_done: int, n_wanted: int, n_others: int, note: Note) -> None:
+def _say_reused(n_done: int, n_wanted: int, n_others: int, note: Note) -> None:
     """Say what earlier calls have left, if anything."""
     if n_done:
         note(f"{n_done} of {n_wanted} runs are there already and are not trained again.")
@@ -292,7 +285,7 @@ def say_reused(n_done: int, n_wanted: int, n_others: int, note: Note) -> None:
         )
 
 
-def remember_memory(folder: Path, memory: int | None, engine: Engine) -> int:
+def _remember_memory(folder: Path, memory: int | None, engine: Engine) -> int:
     """Choose what a stack may take, in bytes; the folder remembers it.
 
     So a study that goes on is cut into the same stacks as before, whatever is free by then.

@@ -9,8 +9,7 @@ from fairtrial.errors import InputError
 from fairtrial.files import explain_write_errors
 from fairtrial.results.design import DESIGN
 from fairtrial.results.saved_stacks import PARTS
-from fairtrial.results.store import CURVES, RUNS, STUDY
-from fairtrial.results.study_file import format_study
+from fairtrial.results.store import CURVES, RUNS, STUDY, format_study
 from fairtrial.study import Study
 
 PLAN = f"{PARTS}/plan.json"

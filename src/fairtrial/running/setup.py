@@ -1,22 +1,27 @@
-"""Where the runs of a study train, and the callbacks for progress and notes."""
+"""Where the runs of a study train and with what, and the callbacks for progress and notes."""
 
 from __future__ import annotations
 
 import json
+import os
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from fairtrial.files import write_json
 from fairtrial.loading import load_tensorflow
 from fairtrial.progress import Progress, Status
-from fairtrial.results.fingerprint import fingerprint_runs
+from fairtrial.results.fingerprint import fingerprint_code, fingerprint_runs
 from fairtrial.results.results import Results
 from fairtrial.results.store import ENVIRONMENT
-from fairtrial.running.environment import describe_environment
 from fairtrial.running.execute import Engine, Grown, Note, recall_memory, run_study
 from fairtrial.study import Run, Study
+
+LIBRARIES = ("tensorflow", "numpy", "polars", "scikit-learn", "altair")
 
 
 @dataclass(frozen=True)
@@ -92,3 +97,23 @@ def recall_verification(folder: Path, runs: Sequence[Run]) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError):
         return {"largest_deviation": 0.0, "lanes": []}
     return {"largest_deviation": largest, "lanes": lanes}
+
+
+def describe_environment() -> dict[str, Any]:
+    """Describe versions and machine, and the time now in UTC, ready for JSON.
+
+    `xla` says whether programs are compiled by XLA here or run as plain graphs.
+    """
+    from fairtrial.training.programs import has_xla
+
+    return {
+        "fairtrial": version("fairtrial"),
+        "training_code": fingerprint_code(),
+        "python": platform.python_version(),
+        **{library: version(library) for library in LIBRARIES},
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "xla": has_xla(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -10,8 +10,7 @@ from fairtrial.errors import InputError
 from fairtrial.evidence.judge import judge
 from fairtrial.running.setup import Setup
 from fairtrial.study import Run, Study
-from fairtrial.study.claims import Claim
-from fairtrial.study.matching import match_claim
+from fairtrial.study.claims import match_claim
 
 # How many seeds a look adds: a quarter of those there are, so that looks stay few.
 GROWTH, FEWEST_MORE = 4, 2
@@ -95,10 +94,6 @@ def list_more_runs(
     arms = study.list_arms()
     needed: dict[str, int] = {}
     for number, claim in enumerate(study.claims):
-        for arm in _list_arms(claim, arms):
+        for arm in (arm for match in match_claim(arms, claim) for arm in match.arms):
             needed[arm.name] = max(needed.get(arm.name, 0), n_seeds[number] - n_first)
     return [Run(arm, seed) for arm in arms for seed in further[: needed.get(arm.name, 0)]]
-
-
-def _list_arms(claim: Claim, arms: Sequence[Any]) -> list[Any]:
-    return [arm for match in match_claim(arms, claim) for arm in match.arms]

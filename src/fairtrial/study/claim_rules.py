@@ -15,13 +15,14 @@ from fairtrial.settings.hints import find_elsewhere, read_number
 from fairtrial.settings.names import find_same, suggest
 from fairtrial.study.arm import Arm
 from fairtrial.study.arms import list_known_names
-from fairtrial.study.claims import Claim, list_selector_names
-from fairtrial.study.matching import (
+from fairtrial.study.claims import (
+    Claim,
     Match,
     has,
     is_named,
     is_open,
     list_conditions,
+    list_selector_names,
     match_claim,
     select_arms,
 )

@@ -1,7 +1,13 @@
-"""Claims: what a study says before it runs."""
+"""Claims: what a study says before it runs, and which arms they compare.
+
+Selectors select arms; what they leave open is matched like with like.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -9,7 +15,12 @@ from pydantic import Field
 from fairtrial.kinds.metrics import HELD_OUT, METRICS
 from fairtrial.kinds.run_metrics import RUN_METRICS
 from fairtrial.settings.base import Line, Settings
+from fairtrial.settings.document import Place
+from fairtrial.settings.names import flatten
+from fairtrial.study.arm import Arm
 from fairtrial.study.arms import list_known_names
+
+Condition = tuple[str, Any, Place]  # a dotted name, its value, and its place in the selector
 
 
 def list_selector_names() -> list[str]:
@@ -65,3 +76,225 @@ class Claim(Settings):
     where: Selector = {}
     over: Literal["seeds"] | None = None
     effect: Effect | None = None
+
+
+# ---------------------------------------------------------------------------------------- matches
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a claim compares once: two arms, or the effects of a change on two sides.
+
+    Attributes
+    ----------
+    better, than : Arm
+        The two sides; of a claim on effects, with the change.
+    better_against, than_against : Arm or None
+        The two sides without the change; None for a claim that compares arms.
+    """
+
+    better: Arm
+    than: Arm
+    better_against: Arm | None = None
+    than_against: Arm | None = None
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """All arms, two or four."""
+        every = (self.better, self.than, self.better_against, self.than_against)
+        return tuple(arm for arm in every if arm is not None)
+
+
+def select_arms(arms: Iterable[Arm], selector: Mapping[str, Any]) -> list[Arm]:
+    """Return the arms that have every setting that a selector names, defaults too.
+
+    Parameters
+    ----------
+    arms : iterable of Arm
+        The study's.
+    selector : mapping
+        Values by dotted name, or in nested tables. A bare kind selects every setting of that kind.
+        `arm` selects by name: an arm's own, or that of the hand-picked entry that its grid shares.
+
+    Returns
+    -------
+    list of Arm
+        In the order given.
+    """
+    conditions = [(name, value) for name, value, _ in list_conditions(selector)]
+    return [arm for arm in arms if all(has(arm, name, value) for name, value in conditions)]
+
+
+def match_arms(arms: Sequence[Arm], claim: Claim) -> list[tuple[Arm, Arm]]:
+    """Return the pairs of arms that a claim compares: (better, than).
+
+    The two agree in every setting that neither selector names. To name an arm is to name all that
+    its entry sets; where the name is the arm's own, also what its grid varies. A setting that only
+    one of the two has, such as Huber's `delta` beside MSE, is not compared where the selectors name
+    its table or another setting of the table, or of one that this stands in.
+
+    Parameters
+    ----------
+    arms : sequence of Arm
+        The study's.
+    claim : Claim
+        Its `where` holds for both arms.
+
+    Returns
+    -------
+    list of (Arm, Arm)
+        No arm is compared with itself.
+    """
+    return _match_sides(select_arms(arms, claim.where), claim.better, claim.than)
+
+
+def match_claim(arms: Sequence[Arm], claim: Claim) -> list[Match]:
+    """Return all that a claim compares: pairs of arms, or pairs of effects.
+
+    The four arms of two effects agree in all that no selector between them names: the two sides as
+    in `match_arms`, with the change and without it, and so each side with its own change.
+
+    Parameters
+    ----------
+    arms : sequence of Arm
+        The study's.
+    claim : Claim
+        Its `where` holds for all arms.
+
+    Returns
+    -------
+    list of Match
+        In the order of the study's arms.
+    """
+    if claim.effect is None:
+        return [Match(*pair) for pair in match_arms(arms, claim)]
+    arms = select_arms(arms, claim.where)
+    of, against = claim.effect.of, claim.effect.against
+    changed = _match_sides(arms, claim.better | of, claim.than | of)
+    without = _match_sides(arms, claim.better | against, claim.than | against)
+    unchanged = {(better.name, than.name) for better, than in without}
+    sides = [
+        _group_by_first(_match_sides(arms, side | of, side | against))
+        for side in (claim.better, claim.than)
+    ]
+    return [
+        Match(better, than, better_against, than_against)
+        for better, than in changed
+        for better_against in sides[0].get(better.name, [])
+        for than_against in sides[1].get(than.name, [])
+        if (better_against.name, than_against.name) in unchanged
+    ]
+
+
+def _match_sides(
+    arms: Sequence[Arm], one: Mapping[str, Any], other: Mapping[str, Any]
+) -> list[tuple[Arm, Arm]]:
+    return [*iterate_pairs(select_arms(arms, one), select_arms(arms, other), one, other)]
+
+
+def _group_by_first(pairs: Iterable[tuple[Arm, Arm]]) -> dict[str, list[Arm]]:
+    """Group the second arms of pairs by the name of the first."""
+    groups: defaultdict[str, list[Arm]] = defaultdict(list)
+    for one, other in pairs:
+        groups[one.name].append(other)
+    return groups
+
+
+# -------------------------------------------------------------------------------------- selectors
+
+
+def list_conditions(selector: Mapping[str, Any]) -> list[Condition]:
+    """Return what a selector asks for, nested tables by dotted name, bare kinds as kinds."""
+    conditions: list[Condition] = []
+    for place, value in _list_leaves(selector):
+        name = ".".join(map(str, place))
+        if isinstance(value, list) and list_known_names().get(name):  # Several kinds.
+            tables = {
+                str(at): {"kind": one} if isinstance(one, str) else one
+                for at, one in enumerate(value)
+            }
+            conditions += [(f"{name}.{key}", one, place) for key, one in flatten(tables).items()]
+            continue
+        if isinstance(value, str) and list_known_names().get(name):
+            name += ".kind"
+        conditions.append((name, value, place))
+    return conditions
+
+
+def _list_leaves(selector: Mapping[str, Any]) -> Iterator[tuple[Place, Any]]:
+    for key, value in selector.items():
+        if isinstance(value, Mapping) and value:
+            yield from (((key, *place), leaf) for place, leaf in _list_leaves(value))
+        else:
+            yield (key,), value
+
+
+def has(arm: Arm, name: str, value: Any) -> bool:
+    """Say whether an arm has a setting of this value."""
+    if name == "arm":
+        return value in (arm.name, arm.entry)
+    found = arm.settings.get(name)
+    # In Python true equals 1.
+    return found == value and isinstance(found, bool) == isinstance(value, bool)
+
+
+# ----------------------------------------------------------------------------------------- pairs
+
+
+def iterate_pairs(
+    better: Iterable[Arm],
+    than: Iterable[Arm],
+    better_selector: Mapping[str, Any],
+    than_selector: Mapping[str, Any],
+) -> Iterator[tuple[Arm, Arm]]:
+    """Join the arms of both sides on what they must agree in, without trying every pair."""
+    than_groups = _group_arms(than, than_selector)
+    for (better_named, better_names), better_arms in _group_arms(better, better_selector).items():
+        for (than_named, than_names), than_arms in than_groups.items():
+            named = better_named | than_named
+            if any(is_open(name, named) for name in better_names ^ than_names):
+                continue
+            shared = sorted(n for n in better_names & than_names if not is_named(n, named))
+            partners: defaultdict[tuple[Any, ...], list[Arm]] = defaultdict(list)
+            for arm in than_arms:
+                partners[_make_key(arm, shared)].append(arm)
+            for arm in better_arms:
+                others = partners.get(_make_key(arm, shared), [])
+                yield from ((arm, other) for other in others if other is not arm)
+
+
+def _group_arms(
+    arms: Iterable[Arm], selector: Mapping[str, Any]
+) -> dict[tuple[frozenset[str], frozenset[str]], list[Arm]]:
+    """Group arms by what the selector names of them, and by the settings that they have."""
+    groups: defaultdict[tuple[frozenset[str], frozenset[str]], list[Arm]] = defaultdict(list)
+    conditions = [(name, value) for name, value, _ in list_conditions(selector)]
+    plain = frozenset(name for name, _ in conditions if name != "arm")
+    by_name = [value for name, value in conditions if name == "arm"]
+    for arm in arms:
+        named = plain
+        if by_name:
+            named = named | arm.picked
+        if arm.name in by_name:
+            named = named.union(arm.varied)
+        groups[named, frozenset(arm.settings)].append(arm)
+    return groups
+
+
+def is_named(name: str, named: frozenset[str]) -> bool:
+    """Say whether a selector names a setting, or the table that it stands in."""
+    parts = name.split(".")
+    return any(".".join(parts[:length]) in named for length in range(1, len(parts) + 1))
+
+
+def is_open(name: str, named: frozenset[str]) -> bool:
+    """Say whether a setting that one arm lacks tells the two apart."""
+    parts = name.split(".")
+    tables = {".".join(parts[:length]) for length in range(1, len(parts))}
+    beside = any(other.rpartition(".")[0] in tables for other in named)
+    return not (beside or is_named(name, named))
+
+
+def _make_key(arm: Arm, names: list[str]) -> tuple[Any, ...]:
+    values = (arm.settings[name] for name in names)
+    return tuple(tuple(value) if isinstance(value, list) else value for value in values)

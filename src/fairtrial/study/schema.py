@@ -1,8 +1,9 @@
-"""The JSON Schema of study files: what editors complete and check while a study is written."""
+"""The JSON Schema of study files, which editors read, and a study file to start from."""
 
 from __future__ import annotations
 
 import json
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,11 @@ from pydantic_core import core_schema
 
 from fairtrial.errors import InputError
 from fairtrial.files import place_aside
+from fairtrial.kinds.kind import FAMILIES
+from fairtrial.kinds.reference import list_names
 from fairtrial.study import Study
+
+SCHEMA_NAME = "fairtrial.schema.json"  # The first line of starter.toml names it.
 
 
 class _StudySchema(GenerateJsonSchema):
@@ -100,3 +105,42 @@ def write_schema(path: Path, text: str = "") -> None:
         raise InputError(
             f"{path} cannot be written: {error.strerror or error}. Name another file."
         ) from None
+
+
+def read_starter() -> str:
+    """Read the study file that `write_starter` writes, with the names of all kinds."""
+    text = (resources.files("fairtrial.study") / "starter.toml").read_text(encoding="utf-8")
+    for family in FAMILIES:
+        text = text.replace(f"{{{family}}}", list_names(family))
+    return text
+
+
+def write_starter(path: Path) -> Path:
+    """Write a study file to start from, and the schema beside it.
+
+    Parameters
+    ----------
+    path : Path
+        Where; nothing may be there yet.
+
+    Returns
+    -------
+    Path
+        The schema.
+
+    Raises
+    ------
+    InputError
+        If there is something already, or it cannot be written.
+    """
+    schema = path.parent / SCHEMA_NAME
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(read_starter())
+    except FileExistsError:
+        raise InputError(f"{path} is there already, and stays: name another file.") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path.
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} cannot be written: {reason}. Name another file.") from None
+    write_schema(schema)
+    return schema

@@ -129,7 +129,7 @@ def list_seeds(seeds: Any, count: int | None = None) -> list[int]:
     if isinstance(seeds, str):
         seeds = NamedSeeds(name=seeds)
     if isinstance(seeds, NamedSeeds):
-        return draw_seeds(seeds.name, count or seeds.count)
+        return _draw_seeds(seeds.name, count or seeds.count)
     listed = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     if count is None:
         return listed
@@ -137,29 +137,17 @@ def list_seeds(seeds: Any, count: int | None = None) -> list[int]:
     return [*listed, *range(above, above + count - len(listed))][:count]
 
 
-def draw_seeds(name: str, count: int) -> list[int]:
-    """Draw seeds from a name.
+def _draw_seeds(name: str, count: int) -> list[int]:
+    """Draw seeds from a name that is not empty.
 
     The first seed is the sum of the name's code points, as in the lab report. Each further one is
     above the one before by 1 plus the highest 16 bits of the next 32-bit word of NumPy's
     `SeedSequence` of that sum. So the seeds are all different, in ascending order, and a larger
-    count begins with the seeds of a smaller one.
-
-    Parameters
-    ----------
-    name : str
-        Not empty.
-    count : int
-        1 or more.
-
-    Returns
-    -------
-    list of int
-        Names with the same sum have the same seeds.
+    count begins with the seeds of a smaller one. Names with the same sum have the same seeds.
 
     Examples
     --------
-    >>> draw_seeds("Ada", 3)[:1] == [ord("A") + ord("d") + ord("a")]
+    >>> _draw_seeds("Ada", 3)[:1] == [ord("A") + ord("d") + ord("a")]
     True
     """
     first = sum(map(ord, name))

@@ -27,8 +27,7 @@ from fairtrial.study.arm import Arm, Run
 from fairtrial.study.arms import ArmEntry, Grid, make_arms
 from fairtrial.study.baseline import BaselineEntry
 from fairtrial.study.claim_rules import find_claim_problems
-from fairtrial.study.claims import Claim
-from fairtrial.study.matching import match_claim
+from fairtrial.study.claims import Claim, match_claim
 from fairtrial.study.metrics import NamedMetrics, find_idle_metrics, list_wanted
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.seeds import Seeds, list_seeds
@@ -123,7 +122,7 @@ class Study(Settings):
         """
         document = parse_toml(read_text(path), str(path))
         values = _resolve_paths(document.values, locate(path).parent)
-        return check_study(Document(document.source, values, document.text), allow_code)
+        return _check_study(Document(document.source, values, document.text), allow_code)
 
     @classmethod
     def from_toml(cls, text: str, source: str = "study", allow_code: bool = False) -> Study:
@@ -134,7 +133,7 @@ class Study(Settings):
         InputError
             With every error of the text.
         """
-        return check_study(parse_toml(text, source), allow_code)
+        return _check_study(parse_toml(text, source), allow_code)
 
     def replace(self, **changes: object) -> Study:
         """Return the study with some fields changed, checked as a whole.
@@ -144,7 +143,7 @@ class Study(Settings):
         InputError
             If a change breaks a rule.
         """
-        return check_study(Document(self.name, dump_given(self) | changes))
+        return _check_study(Document(self.name, dump_given(self) | changes))
 
     def list_seeds(self, count: int | None = None) -> list[int]:
         """Return the seeds themselves; with `count`, so many: those that follow come after them.
@@ -227,16 +226,8 @@ class Study(Settings):
         return tomli_w.dumps(dump_given(self))
 
 
-def check_study(document: Document, allow_code: bool = False) -> Study:
-    """Make a study of a document's values, with every rule checked.
-
-    With `allow_code`, plugins may run that were never allowed before.
-
-    Raises
-    ------
-    InputError
-        With every error: of the settings, of the arms, of the claims.
-    """
+def _check_study(document: Document, allow_code: bool = False) -> Study:
+    """Make a study of a document's values, with every rule of settings, arms and claims checked."""
     values = _make_canonical(document.values)
     return _check(Document(document.source, values, document.text), allow_code)
 

@@ -11,12 +11,7 @@ Misfits = Iterator[tuple[tuple[str, ...], str]]
 
 
 def find_misfits_of_targets(task: AnyTask, recipe: Recipe) -> Misfits:
-    """Yield the place of each setting that does not fit the targets or rows, with a sentence.
-
-    Parameters
-    ----------
-    task, recipe : AnyTask, Recipe
-    """
+    """Yield the place of each setting that does not fit the targets or rows, with a sentence."""
     on_classes, name = task.has_classes, task.title
     if on_classes and recipe.standardise:
         yield (

@@ -9,7 +9,7 @@ import scipy.stats
 
 from fairtrial.evidence.statistics.sampling import ANYTIME, BOTH, ROWS, SEEDS, Sampling, is_joint
 from fairtrial.evidence.verdict import decide, weigh
-from fairtrial.study.matching import match_arms
+from fairtrial.study.claims import match_arms
 from made_up import make_study
 
 ROOT = Path(__file__).parents[2]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fairtrial.evidence.effect import Effect, describe_effect
+from fairtrial.evidence.statistics.effect import Effect, describe_effect
 
 
 def test_against_numpy():
