@@ -149,18 +149,3 @@ def assign_looks(series: Sequence[str], given: Looks = MappingProxyType({})) -> 
     strangers = [name for name in series if name not in fixed]
     others = {name: free[i % len(free)] for i, name in enumerate(strangers)}
     return {name: fixed.get(name) or others[name] for name in series}
-
-
-def colour_scale(looks: Looks, series: Sequence[str]) -> dict[str, Any]:
-    """Return the scale that gives each series its colour."""
-    return {"domain": list(series), "range": [looks[name].colour for name in series]}
-
-
-def dash_scale(looks: Looks, series: Sequence[str]) -> dict[str, Any]:
-    """Return the scale that gives each series its dash."""
-    return {"domain": list(series), "range": [list(looks[name].dash) for name in series]}
-
-
-def shape_scale(looks: Looks, series: Sequence[str]) -> dict[str, Any]:
-    """Return the scale that gives each series its shape."""
-    return {"domain": list(series), "range": [looks[name].shape for name in series]}
