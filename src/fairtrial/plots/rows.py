@@ -59,23 +59,11 @@ def load_rows(trial: Results, arm: str, seed: int) -> Dataset:
     """
     found = find_arm(trial, arm)
     trial.refuse_changed_data(found)
-    fitted: tuple[Any, ...] = (None, UNMAPPED)
+    validation, features = None, UNMAPPED
     if found.is_trained:
-        fitted = found.recipe.validation, found.recipe.features
+        validation, features = found.recipe.validation, found.recipe.features
     # A file that has changed is the same task with other rows.
-    version = fingerprint_data(found.task)
-    return _load(found.task, version, seed, *fitted)  # pyright: ignore[reportArgumentType]
-
-
-def has_plain_pixels(trial: Results, arm: str) -> bool:
-    """Say whether an arm trains on unmapped pixels, so that its weights are images."""
-    found = find_arm(trial, arm)
-    return found.is_trained and found.features == UNMAPPED
-
-
-def is_trained(trial: Results, arm: str) -> bool:
-    """Say whether an arm is trained; baselines are fitted and have no parameters."""
-    return find_arm(trial, arm).is_trained
+    return _load(found.task, fingerprint_data(found.task), seed, validation, features)
 
 
 # A page asks for the same rows arm after arm.

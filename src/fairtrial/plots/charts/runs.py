@@ -188,13 +188,11 @@ def draw_outcomes(runs: pl.DataFrame, unit: str, description: str) -> Chart:
     Parameters
     ----------
     runs : table
-        `setting`, `series`, `seed`, `outcome` (in words) and `ended_at`.
+        `arm` (its title), `seed`, `outcome` (in words) and `ended_at`.
     unit : str
         The unit of `ended_at`, "step" or "epoch".
     """
-    shown = runs.select(
-        "seed", "outcome", "ended_at", arm=join_words(pl.col("setting"), pl.col("series"))
-    )
+    shown = runs.select("arm", "seed", "outcome", "ended_at")
     known = [name for name in OUTCOME_LOOKS if name in set(shown["outcome"])]
     order, toggle = list_unique(shown, "arm"), make_toggle(known, "outcome")
     chart = {
@@ -218,12 +216,6 @@ def draw_outcomes(runs: pl.DataFrame, unit: str, description: str) -> Chart:
         "height": 15 * len(order),
     }  # fmt: skip
     return lay_out(chart, description)
-
-
-def join_words(*words: pl.Expr) -> pl.Expr:
-    """Join the words that are not empty, with a dot between them."""
-    parts = [pl.when(word != "").then(word) for word in words]
-    return pl.concat_str(parts, separator=" · ", ignore_nulls=True)
 
 
 def draw_sensitivity(
