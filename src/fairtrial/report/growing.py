@@ -60,7 +60,7 @@ class GrowingPage:
 def write_page_so_far(folder: Path, so_far: SoFar, left: float | None) -> None:
     """Write the page of the finished runs; `left` is the estimated seconds that are left."""
     with tempfile.TemporaryDirectory() as place:
-        so_far.write(Path(place))
+        so_far.write(Path(place), folder)
         document = make_study_page(Results(place))
     n_left = len(so_far.runs) - so_far.n_finished
     took = "" if left is None else f"about {show_duration(left)}"
