@@ -47,9 +47,9 @@ def lab(
         count_matches,
         is_lab_done,
         list_studies,
-        read_rows,
         stamp_lab,
     )
+    from fairtrial.report.folder import read_json
     from fairtrial.running.place import check_place
 
     name_data_folder(data)
@@ -71,14 +71,14 @@ def lab(
         with stoppable(GO_ON), show_progress(quiet) as progress:
             run_lab(prepared, out, progress, say, verify, to_bytes(memory))
             stamp_lab(studies, out, verify, bool(prepared.data["fallback"]))
-    conclusions = read_rows(out, CONCLUSIONS)
+    conclusions = read_json(out / CONCLUSIONS)
     if as_json:
         print_json(conclusions)
         return
     from fairtrial.lab.statements import summarise_statements
 
     print_table(summarise_statements(conclusions))
-    replayed = read_rows(out, REPLAY)
+    replayed = read_json(out / REPLAY)
     matches = f"{count_matches(replayed)} of {len(replayed)} match"
     print(f"The numbers that the lab report printed, replayed: {matches}.")
     print(f"All 42 statements, with their evidence: {out / PAGE}")

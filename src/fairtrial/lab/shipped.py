@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -43,11 +42,6 @@ def list_studies(seeds: int | None = None, full: bool = False) -> dict[str, Stud
     if seeds is not None:
         studies = {name: study.take_seeds(seeds) for name, study in studies.items()}
     return studies
-
-
-def read_rows(folder: Path, name: str) -> list[dict[str, Any]]:
-    """Read what a lab has left: `CONCLUSIONS` (see `statements.judge_statements`) or `REPLAY`."""
-    return json.loads((folder / name).read_text(encoding="utf-8"))
 
 
 def count_matches(replay: Sequence[Mapping[str, Any]]) -> int:

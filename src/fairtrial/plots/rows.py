@@ -59,11 +59,12 @@ def load_rows(trial: Results, arm: str, seed: int) -> Dataset:
     """
     found = find_arm(trial, arm)
     trial.refuse_changed_data(found)
-    validation, features = None, UNMAPPED
+    fitted: tuple[Any, ...] = (None, UNMAPPED)
     if found.is_trained:
-        validation, features = found.recipe.validation, found.recipe.features
+        fitted = found.recipe.validation, found.recipe.features
     # A file that has changed is the same task with other rows.
-    return _load(found.task, fingerprint_data(found.task), seed, validation, features)
+    version = fingerprint_data(found.task)
+    return _load(found.task, version, seed, *fitted)  # pyright: ignore[reportArgumentType]
 
 
 # A page asks for the same rows arm after arm.

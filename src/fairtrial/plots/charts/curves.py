@@ -119,7 +119,7 @@ def _draw_layers(
     layers = []
     if of_arms["n_seeds"].max() != 1:
         opacity = 0.14 if toggle else 0.22
-        fade = {"opacity": toggle.fade(opacity)} if toggle else {}
+        fade: Specification = {"opacity": toggle.fade(opacity)} if toggle else {}
         band = mark("area", opacity=opacity)
         layers.append(layer(band, of="arm", y=y["low"], y2={"field": "high"}, **colour, **fade))
     if "reference" in roles:
@@ -135,7 +135,7 @@ def _draw_layers(
             opacity=opacity,
         )  # fmt: skip
         layers.append(single)
-    fade = {"opacity": toggle.fade()} if toggle else {}
+    fade: Specification = {"opacity": toggle.fade()} if toggle else {}
     mean = mark("line", strokeWidth=2)
     layers.append(layer(mean, of="arm", y=y["mean"], **colour, **dash, tooltip=tooltip, **fade))
     return layers

@@ -180,7 +180,7 @@ def _repeat(
 
 def _draw_pixels(colour: Specification) -> Specification:
     """Draw a square for each pixel, row by row from the upper left corner."""
-    places = {
+    places: Specification = {
         channel: {"field": field, "type": "ordinal", "axis": None, "scale": {"padding": 0}}
         for channel, field in (("x", "column"), ("y", "row"))
     }
