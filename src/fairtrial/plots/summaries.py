@@ -360,7 +360,8 @@ def summarise_rates(
         at which some run did not diverge are left out.
     """
     others = [name for name in _list_settings(runs) if name != RATE]
-    lists = [name for name in others if isinstance(runs.schema[name], pl.List)]  # No keys.
+    # A list is not a key of a group, but its text is.
+    lists = [name for name in others if isinstance(runs.schema[name], pl.List)]
     value, is_diverged = pl.col(metric).cast(pl.Float64), pl.col("outcome") == "diverged"
     sound = value.filter(value.is_finite() & ~is_diverged)
     said = pl.format("{} of {} runs diverged", is_diverged.sum(), pl.len())
