@@ -10,6 +10,7 @@ from fairtrial.data.load import load_dataset
 from fairtrial.errors import InputError
 from fairtrial.lab.replay import SHIPPED, ReplayFile, _compare, replay
 from fairtrial.lab.shipped import open_shipped
+from fairtrial.progress import Status
 from fairtrial.study import Study
 
 RUN = """
@@ -73,8 +74,8 @@ def test_finds_what_numpy_finds(tmp_path):
         "seed = 4",
     )
     told = []
-    rows = replay(file, lambda *what: told.append(what))
-    assert told == [(0, 1, "a run")]
+    rows = replay(file, told.append)
+    assert told == [Status("replay: a run", 0.0, 1, 0, 1)]
     data = load_dataset(file.run[0].task, 4)
     expected = descend(file.run[0].recipe, data.X, data.y, [0.0], 0.0)
     values = [expected.losses[0], expected.losses[8], expected.losses[8], expected.W[0], expected.b]

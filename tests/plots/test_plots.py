@@ -22,7 +22,7 @@ from fairtrial.plots.charts import runs as run_charts
 from fairtrial.plots.charts.appearance import DARK_SHADES, THEME, assign_looks, capitalise
 from fairtrial.plots.of_runs import name_series
 from fairtrial.plots.rows import load_rows, read_model, scale_rows
-from fairtrial.plots.summaries import summarise_curves
+from fairtrial.plots.summaries import split_curves, summarise_curves
 from small_lab import LOSSES, OPTIMIZERS, SETTINGS
 
 N_SEEDS = 3
@@ -124,7 +124,7 @@ def test_log_axis_omits_values_that_are_not_positive():
 
 def test_curves_draw_a_reference_behind(line):
     runs, looks = name_series(line)
-    bands = summarise_curves(line.curves, runs, "loss")
+    bands = summarise_curves(split_curves(line.curves, "loss"), runs)
     arm, base = (bands.filter(setting=setting) for setting in (SETTINGS[2], SETTINGS[1]))
     chart = curve_charts.draw_curves(
         arm, looks, "d", facet="series", y_title="loss", reference=base

@@ -12,6 +12,7 @@ from fairtrial.plots.summaries import (
     format_number,
     format_spread,
     list_single_curves,
+    split_curves,
     summarise_curves,
     summarise_metrics,
 )
@@ -55,7 +56,7 @@ def test_mean_curve_keeps_last_value_of_ended_runs():
     curves = pl.DataFrame(
         {"run": ["r0", "r0", "r0", "r1"], "at": [0, 1, 2, 0], "value": [3.0, 2.0, 1.0, 5.0]}
     ).with_columns(quantity=pl.lit("loss"))
-    bands = summarise_curves(curves, runs, "loss")
+    bands = summarise_curves(split_curves(curves, "loss"), runs)
     assert bands["mean"].to_list() == [4.0, 3.5, 3.0]
     assert bands["low"].to_list() == [3.0, 2.0, 1.0]
     assert bands["high"].to_list() == [5.0, 5.0, 5.0]
@@ -63,7 +64,7 @@ def test_mean_curve_keeps_last_value_of_ended_runs():
 
 
 def test_curves_are_thinned_with_both_ends(line):
-    bands = summarise_curves(line.curves, line.runs, "loss", n_points=50)
+    bands = summarise_curves(split_curves(line.curves, "loss"), line.runs, n_points=50)
     counts = bands.group_by("setting", "series").len()["len"]
     assert counts.max() == 50
     first = bands.filter(setting="learning rate 0.001", series="MSE")
@@ -71,7 +72,7 @@ def test_curves_are_thinned_with_both_ends(line):
 
 
 def test_mean_curve_agrees_with_numpy(line):
-    bands = summarise_curves(line.curves, line.runs, "loss", n_points=1000)
+    bands = summarise_curves(split_curves(line.curves, "loss"), line.runs, n_points=1000)
     got = bands.filter(setting="learning rate 0.001", series="MSE")["mean"].to_numpy()
     at = np.arange(400)
     expected = np.mean([np.exp(-at / 90) + 1 + 0.1 * seed for seed in range(3)], axis=0)
@@ -79,7 +80,7 @@ def test_mean_curve_agrees_with_numpy(line):
 
 
 def test_single_curves_are_thinned_with_both_ends(line):
-    single = list_single_curves(line.curves, line.runs, "loss", n_points=10)
+    single = list_single_curves(split_curves(line.curves, "loss"), line.runs, n_points=10)
     one = single.filter(setting="halved", series="MSE", seed=2)
     assert (one["at"][0], one["at"][-1]) == (0, 399)
     assert 10 <= one.height <= 11

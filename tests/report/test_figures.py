@@ -13,7 +13,6 @@ from fairtrial.errors import InputError
 from fairtrial.lab.report import make_document, write_report
 from fairtrial.report.blocks import Figure, Part, Section
 from fairtrial.report.figures import write_figures
-from fairtrial.report.files import name_blocks
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -39,7 +38,7 @@ def test_svg_figures_have_a_white_background(hostile_lab, tmp_path):
 
 
 def test_figure_names_are_plain_unique_and_stable(hostile_lab):
-    names = [list(name_blocks(make_document(hostile_lab), Figure)) for _ in range(2)]
+    names = [list(make_document(hostile_lab).name_blocks(Figure)) for _ in range(2)]
     assert names[0] == names[1]
     assert len(set(names[0])) == len(names[0])
     assert all(re.fullmatch(r"[a-z0-9-]{1,120}", name) for name in names[0])
@@ -48,9 +47,9 @@ def test_figure_names_are_plain_unique_and_stable(hostile_lab):
 
 
 def test_equal_figure_names_are_numbered(few):
-    figure = next(iter(name_blocks(few, Figure).values()))
+    figure = next(iter(few.name_blocks(Figure).values()))
     twice = Section("results", "Results", "", [Part("One", [figure]), Part("Two", [figure])])
-    names = list(name_blocks(replace(few, sections=[twice]), Figure))
+    names = list(replace(few, sections=[twice]).name_blocks(Figure))
     assert names == [f"results-{figure.name}", f"results-{figure.name}-2"]
 
 

@@ -13,6 +13,7 @@ from fairtrial.study import Study
 TEXT = """
 name = "Growing"
 seeds = 2
+metrics = ["median_absolute_error"]
 task = { kind = "line", rows = 20, test_rows = 20 }
 [recipe]
 loss = "mse"
@@ -49,6 +50,11 @@ def test_page_exists_after_the_first_stack(seen):
     (page,), _ = seen
     assert "2 of 4 runs, and the verdicts" in page and "Still to come" in page
     assert re.search(r'<meta http-equiv="refresh" content="\d+">', page)
+
+
+def test_growing_page_has_the_metrics_that_the_study_adds(seen):
+    (page,), _ = seen
+    assert '<th scope="col">median absolute error</th>' in page
 
 
 def test_incomplete_page_stops_reloading_after_the_run(seen):

@@ -9,7 +9,6 @@ from markdown_it import MarkdownIt
 
 from fairtrial.lab.report import make_document
 from fairtrial.report.blocks import Cell, Rows, Table
-from fairtrial.report.files import name_blocks
 from fairtrial.report.tables import escape_latex, to_csv, to_latex, to_markdown, write_tables
 
 NASTY = Table(
@@ -28,7 +27,7 @@ NASTY = Table(
 @pytest.fixture(scope="module")
 def tables(hostile_lab):
     """Every table of a lab with hostile names, and one more hostile table."""
-    return name_blocks(make_document(hostile_lab), Table) | {"nasty": NASTY}
+    return make_document(hostile_lab).name_blocks(Table) | {"nasty": NASTY}
 
 
 def flatten(text):
@@ -156,7 +155,7 @@ def test_markdown_has_the_texts_of_the_cells(tables):
 def test_write_tables_writes_one_file_per_table(form, ending, lab, tmp_path):
     document = make_document(lab)
     paths = write_tables(document, tmp_path, form)
-    names = [f"{name}.{ending}" for name in name_blocks(document, Table)]
+    names = [f"{name}.{ending}" for name in document.name_blocks(Table)]
     assert [path.name for path in paths] == names
     assert sorted(names) == sorted(path.name for path in (tmp_path / "tables").iterdir())
     assert f"claims-statements.{ending}" in names

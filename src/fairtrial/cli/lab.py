@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +41,15 @@ def lab(
 
     Example: fairtrial lab --out out/lab
     """
-    from fairtrial.lab.shipped import is_lab_done, list_studies, read_conclusions, stamp_lab
+    from fairtrial.lab.shipped import (
+        CONCLUSIONS,
+        REPLAY,
+        count_matches,
+        is_lab_done,
+        list_studies,
+        stamp_lab,
+    )
+    from fairtrial.report.folder import read_json
     from fairtrial.running.place import check_place
 
     name_data_folder(data)
@@ -64,22 +71,17 @@ def lab(
         with stoppable(GO_ON), show_progress(quiet) as progress:
             run_lab(prepared, out, progress, say, verify, to_bytes(memory))
             stamp_lab(studies, out, verify, bool(prepared.data["fallback"]))
-    conclusions = read_conclusions(out)
+    conclusions = read_json(out / CONCLUSIONS)
     if as_json:
         print_json(conclusions)
         return
     from fairtrial.lab.statements import summarise_statements
 
     print_table(summarise_statements(conclusions))
-    n_match, n_reported = count_matches(out / "replay.json")
-    print(f"The numbers that the lab report printed, replayed: {n_match} of {n_reported} match.")
+    replayed = read_json(out / REPLAY)
+    matches = f"{count_matches(replayed)} of {len(replayed)} match"
+    print(f"The numbers that the lab report printed, replayed: {matches}.")
     print(f"All 42 statements, with their evidence: {out / PAGE}")
-
-
-def count_matches(path: Path) -> tuple[int, int]:
-    """Count the matching and all comparisons of a lab's `replay.json`."""
-    rows = json.loads(path.read_text(encoding="utf-8"))
-    return sum(row["match"] for row in rows), len(rows)
 
 
 def replay(
@@ -100,12 +102,9 @@ def replay(
     reported = ReplayFile.load(file or SHIPPED)
     load_tensorflow(own_process=True)
     from fairtrial.lab.replay import replay as replay_file
-    from fairtrial.progress import Status
 
     with stoppable(), show_progress() as progress:
-        comparisons = replay_file(
-            reported, lambda done, of, label: progress(Status(label, done / of, 1, done, of))
-        )
+        comparisons = replay_file(reported, progress)
     if as_json:
         print_json(comparisons)
     else:

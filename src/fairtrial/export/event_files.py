@@ -28,20 +28,6 @@ def write_event_files(trial: Results, place: Path, progress: Progress) -> None:
 
     Scalars are `curves/QUANTITY` at its steps or epochs, and `scoreboard/METRIC` at the end of the
     run, in float32. Hyperparameters are the settings that differ between arms, and the seed.
-
-    Parameters
-    ----------
-    trial : Results
-        The trial to write.
-    place : Path
-        An empty folder.
-    progress : callable
-        Called with the progress.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be written.
     """
     load_tensorflow()
     runs = flatten_lists(trial.runs)

@@ -24,7 +24,8 @@ class Format:
     Attributes
     ----------
     write : callable
-        Writes a trial to an empty folder.
+        Writes a trial to an empty folder, and calls a third argument with the progress; OSError if
+        the folder cannot be written.
     packages : tuple of str
         The import names of the packages that must be installed.
     on_tensorflow : bool
@@ -114,7 +115,8 @@ def prepare_export(folder: Path, to: str, out: Path | None = None) -> Export:
             f"Exporting to {to} needs packages that are not installed. Install them with: "
             f"pip install 'fairtrial[{to}]'"
         )
-    trial = open_trial(folder)
+    trial = Results(folder)
+    _ = trial.study, trial.runs, trial.curves, trial.parameters  # Damage is found early.
     place = folder / to if out is None else out
     check_place(place)
     return Export(trial, FORMATS[to], place)
@@ -124,16 +126,3 @@ def _is_installed(package: str) -> bool:
     spec = importlib.util.find_spec(package)
     # A plain folder of that name, such as an earlier export, is also found, but has no origin.
     return spec is not None and spec.origin is not None
-
-
-def open_trial(folder: Path) -> Results:
-    """Open a results folder and read all of its tables, so that damage is found early.
-
-    Raises
-    ------
-    InputError
-        If it is not a results folder, contains several, or cannot be read.
-    """
-    trial = Results(folder)
-    _ = trial.study, trial.runs, trial.curves, trial.parameters
-    return trial

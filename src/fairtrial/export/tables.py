@@ -15,15 +15,6 @@ def write_csv(trial: Results, place: Path, progress: Progress) -> None:
     """Write `runs.csv`, `curves.csv` and `parameters.csv`.
 
     Numbers have all their digits, so reading them gives the same values; null is an empty cell.
-
-    Parameters
-    ----------
-    trial : Results
-        The trial to write.
-    place : Path
-        An empty folder.
-    progress : callable
-        Called with the progress.
     """
     tables = {
         "runs": flatten_lists(trial.runs),

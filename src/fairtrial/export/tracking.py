@@ -33,22 +33,12 @@ def write_store(trial: Results, place: Path, progress: Progress) -> None:
 
     A run has its settings as parameters, `curves/QUANTITY` with steps, `scoreboard/METRIC`, the
     tags study, arm, seed and outcome, and `study.toml` as an artifact. The network is not used.
-
-    Parameters
-    ----------
-    trial : Results
-        The trial to write.
-    place : Path
-        An empty folder. MLflow finds artifacts only while the folder is not moved.
-    progress : callable
-        Called with the progress.
+    MLflow finds artifacts only while the folder is not moved.
 
     Raises
     ------
     InputError
         If the path has characters that a database address cannot have.
-    OSError
-        If the folder cannot be written.
     """
     place = place.absolute()
     if {"?", "%"} & set(str(place)):

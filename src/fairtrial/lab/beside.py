@@ -9,6 +9,7 @@ import polars as pl
 
 from fairtrial import plots
 from fairtrial.evidence.accuracy import measure_accuracies
+from fairtrial.lab.shipped import count_matches
 from fairtrial.plots.charts import runs as run_charts
 from fairtrial.plots.of_runs import name_series
 from fairtrial.plots.summaries import (
@@ -40,7 +41,6 @@ def build_replayed(
     """
     runs, curves = list_weights(trial.runs, trial.parameters), trial.curves
     arms = {row["label"]: row["arm"] for row in replayed}
-    n_match = sum(bool(entry["match"]) for entry in replay)
     groups: dict[str, list[list[Cell]]] = {}
     for entry in replay:
         match = Cell("✓ same", "yes") if entry["match"] else Cell("✗ differs", "no")
@@ -59,9 +59,9 @@ def build_replayed(
         [Rows(rows, label) for label, rows in groups.items()],
     )
     said = (
-        f"{n_match} of {len(replay)} reported figures match to every printed digit when they are "
-        "replayed with the random draws of the report. The last column has new draws; it shows how "
-        "much one run depends on its draws."
+        f"{count_matches(replay)} of {len(replay)} reported figures match to every printed digit "
+        "when they are replayed with the random draws of the report. The last column has new "
+        "draws; it shows how much one run depends on its draws."
     )
     return Part("Comparison with the report", [Text(said), table])
 
@@ -78,22 +78,16 @@ def _find_own(arm: pl.DataFrame, curves: pl.DataFrame, quantity: str) -> str:
     if quantity == "stopped_at":
         values = arm.filter(pl.col("outcome") != "completed")["ended_at"]
     elif quantity == "loss":
-        of_arm = curves.filter(pl.col("quantity") == "loss").join(arm, on="run", how="semi")
-        if step:
-            values = of_arm.filter(pl.col("at") == int(step))["value"]
-        else:
-            values = of_arm.sort("at").group_by("run").last()["value"]
+        losses = curves.filter(quantity="loss").join(arm, on="run", how="semi")
+        is_wanted = pl.col("at") == (int(step) if step else pl.col("at").max().over("run"))
+        values = losses.filter(is_wanted)["value"]
     else:
-        values = (
-            arm[quantity] if quantity in ("slope", "intercept") else pl.Series([], dtype=pl.Float64)
-        )
+        values = arm[quantity]
     if values.is_empty():
         return "—"
-    mean, sd = values.cast(pl.Float64).to_frame("v").select(
-        mean=pl.col("v").mean(), sd=pl.col("v").std()
-    ).row(0)  # fmt: skip
-    text = format_spread(mean, sd)
-    n, n_runs = len(values), arm.height
+    found = pl.DataFrame({"value": values.cast(pl.Float64)})
+    text = format_spread(*found.select(mean=pl.mean("value"), sd=pl.std("value")).row(0))
+    n, n_runs = found.height, arm.height
     return text if n == n_runs else f"{text} ({n} of {n_runs} runs)"
 
 
@@ -108,12 +102,8 @@ def build_reported(trial: Results, values: Sequence[Mapping[str, str]]) -> Part:
         The `value` entries of `reported.toml`.
     """
     runs, looks = name_series(trial)
-    task = trial.study.task.kind
     of_arm = dict(runs.group_by("arm").agg(pl.col("accuracy")).iter_rows())
-    summary = {
-        row["arm"]: row | {"values": of_arm[row["arm"]]}
-        for row in summarise_metrics(runs, ["accuracy"]).to_dicts()
-    }
+    summary = {row["arm"]: row for row in summarise_metrics(runs, ["accuracy"]).to_dicts()}
     rows: list[list[Cell]] = []
     reported: dict[str, dict[str, float]] = {}
     for value in values:
@@ -122,20 +112,20 @@ def build_reported(trial: Results, values: Sequence[Mapping[str, str]]) -> Part:
             continue
         share = float(value["reported"]) / 100
         reported.setdefault(row["setting"], {})[row["series"]] = share
-        names = [Cell(value["table"]), Cell(row["series"], "word")]
-        rows.append([*names, Cell(value["reported"]), *_compare(row, share)])
+        names = [Cell(value["table"]), Cell(row["series"], "word"), Cell(value["reported"])]
+        rows.append([*names, *_compare(row, of_arm[row["arm"]], share)])
+    heading = "Comparison with the report"
     if not rows:
-        return Part(
-            "Comparison with the report", [Text("The report has no figures for these arms.")]
-        )
+        return Part(heading, [Text("The report has no figures for these arms.")])
     n_seeds = runs["seed"].n_unique()
-    many = n_seeds > 1
-    over = ["mean", "sd", "smallest–largest"] if many else ["one seed"]
-    here = f"here over {n_seeds} seeds" if many else "here from one seed"
+    over, here = ["one seed"], "here from one seed"
+    if n_seeds > 1:
+        over = ["mean", "sd", "smallest–largest", "place of the reported figure"]
+        here = f"here over {n_seeds} seeds"
     table = Table(
         "reported",
         f"Test accuracy after the last epoch, in per cent; in the report from one run, {here}",
-        ["table", "model", "reported", *over, *(["place of the reported figure"] if many else [])],
+        ["table", "model", "reported", *over],
         [Rows(rows)],
     )
     figures: list[Block] = [
@@ -153,20 +143,20 @@ def build_reported(trial: Results, values: Sequence[Mapping[str, str]]) -> Part:
         for setting, shares in reported.items()
     ]  # fmt: skip
     blocks: list[Block] = [table, *figures]
-    if task != FASHION:
+    if trial.study.task.kind != FASHION:
         other = (
             "The report used Fashion-MNIST; these runs use the digits, so their figures cannot be "
             "compared."
         )
         blocks.insert(0, Text(other, notice=True))
-    return Part("Comparison with the report", blocks)
+    return Part(heading, blocks)
 
 
-def _compare(row: Mapping[str, Any], reported: float) -> list[Cell]:
+def _compare(row: Mapping[str, Any], values: Sequence[float], reported: float) -> list[Cell]:
     mean, low, high = (100 * row[name] for name in ("mean", "low", "high"))
     if row["n_seeds"] == 1:
         return [Cell(f"{mean:.2f}")]
-    place = say_place(row["values"], reported)
+    place = say_place(values, reported)
     sd = f"{100 * row['sd']:.2f}" if row["sd"] is not None else "—"
     return [Cell(f"{mean:.2f}"), Cell(sd), Cell(f"{low:.2f}–{high:.2f}"), Cell(place, "text")]
 

@@ -14,6 +14,7 @@ from fairtrial.errors import InputError
 from fairtrial.evidence.design import list_notices
 from fairtrial.lab.beside import build_race, build_replayed, build_reported
 from fairtrial.lab.conclusions import build_statements, list_statement_headlines
+from fairtrial.lab.shipped import CONCLUSIONS, REPLAY, count_matches
 from fairtrial.plots.remember import remember
 from fairtrial.report.blocks import Part, Section, Text, fold_part
 from fairtrial.report.folder import read_json
@@ -29,7 +30,6 @@ from fairtrial.results.store import ENVIRONMENT, RUNS, VERDICTS
 
 LINE, FASHION, MODELS = "line", "fashion", "models"
 GRID, FEATURES, CHALLENGE = "grid", "features", "challenge"
-CONCLUSIONS, REPLAY = "conclusions.json", "replay.json"
 LEAD = (
     "A course report drew conclusions from single runs on two problems: a line fitted by gradient "
     "descent with four losses, and softmax regression with three optimizers. This page runs the "
@@ -129,7 +129,7 @@ def make_lab_page(folder: Path) -> Document:
         facts=_summarise_lab(environment, list(trials.values()), replay),
         headlines=list_statement_headlines(statements),
         notices=[
-            *_list_notices(data),
+            *([("Not Fashion-MNIST", data["fallback"])] if data.get("fallback") else []),
             *([("Conclusions", STALE)] if is_stale else []),
             *say_one_seed([trial for trial in trials.values() if trial.study.claims]),
             *(("Claims", text) for trial in trials.values() for text in list_notices(trial)),
@@ -207,7 +207,7 @@ def _build_replay_note(replay: Sequence[Mapping[str, Any]]) -> list[Part]:
     if not replay:
         return []
     said = (
-        f"{_count_matches(replay)} of {len(replay)} figures of the report match to every printed "
+        f"{count_matches(replay)} of {len(replay)} figures of the report match to every printed "
         "digit when they are replayed with its random draws: see Problem 1. `fairtrial replay` "
         "checks them again."
     )
@@ -218,10 +218,6 @@ def _list_numbers(numbers: Sequence[int]) -> str:
     """List numbers: 1, 7 and 20."""
     *first, last = map(str, numbers)
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def _count_matches(replay: Sequence[Mapping[str, Any]]) -> int:
-    return sum(bool(entry["match"]) for entry in replay)
 
 
 def _summarise_lab(
@@ -236,7 +232,7 @@ def _summarise_lab(
         ("runs", f"{sum(trial.runs.height for trial in trials):,}"),
     ]
     if replay:
-        facts.append(("reported figures replayed", f"{_count_matches(replay)} of {len(replay)}"))
+        facts.append(("reported figures replayed", f"{count_matches(replay)} of {len(replay)}"))
     if "seconds" in environment:
         facts.append(("time", _show_seconds(float(environment["seconds"]))))
     return facts
@@ -247,10 +243,6 @@ def _show_seconds(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
-
-
-def _list_notices(data: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [("Not Fashion-MNIST", str(data["fallback"]))] if data.get("fallback") else []
 
 
 def _say_source(data: Mapping[str, Any]) -> str:

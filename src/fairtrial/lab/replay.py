@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from decimal import Context, Decimal
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from fairtrial.kinds.noises import NOISES
 from fairtrial.kinds.tasks import line
+from fairtrial.progress import Progress, Status
 from fairtrial.settings.base import Settings
 from fairtrial.settings.complaints import check
 from fairtrial.settings.document import parse_toml, read_text
 from fairtrial.study.arms import find_conflicts
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import Task
+
+if TYPE_CHECKING:
+    from fairtrial.training.trace import Trace
 
 NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
 # Enough for the digits of the largest float and for the most decimals that NUMBER allows.
@@ -66,18 +69,16 @@ class ReportedRun(Settings):
         conflicts = [each.text.rstrip(".") for each in find_conflicts(self.task, self.recipe)]
         if conflicts:
             raise ValueError("; ".join(conflicts))
-        noise = self.task.noise
+        noise, init = self.task.noise, self.recipe.init
+        cannot = "cannot be drawn from TensorFlow's generator: use"
         if self.draws == "tensorflow" and not noise.is_replayed:
             known = ", ".join(kind.name for kind in NOISES if kind().is_replayed)
             raise ValueError(
-                f"task.noise = {noise.kind!r} cannot be drawn from TensorFlow's generator: use one "
-                f"of {known}, or leave out draws"
+                f"task.noise = {noise.kind!r} {cannot} one of {known}, or leave out draws"
             )
-        init = self.recipe.init
         if self.draws == "tensorflow" and not init.is_replayed:
             raise ValueError(
-                f"recipe.init = {init.kind!r} cannot be drawn from TensorFlow's generator: use "
-                "'normal' or 'constant', or leave out draws"
+                f"recipe.init = {init.kind!r} {cannot} 'normal' or 'constant', or leave out draws"
             )
         return self
 
@@ -110,9 +111,7 @@ class Comparison:
     match: bool
 
 
-def replay(
-    file: ReplayFile, progress: Callable[[int, int, str], None] = lambda done, of, label: None
-) -> list[dict[str, Any]]:
+def replay(file: ReplayFile, progress: Progress = lambda status: None) -> list[dict[str, Any]]:
     """Train every run of a replay file, bit by bit as the eager driver does, and compare.
 
     Parameters
@@ -120,7 +119,7 @@ def replay(
     file : ReplayFile
         What to replay.
     progress : callable
-        Told before each run how many are done, how many there are, and its label.
+        Called before each run with how far the work is.
 
     Returns
     -------
@@ -128,17 +127,18 @@ def replay(
         `label`, `quantity`, `reported`, `replayed` (text) and `match`.
     """
     comparisons = []
+    n_runs = len(file.run)
     for done, run in enumerate(file.run):
-        progress(done, len(file.run), run.label)
-        found = _train(run)
+        progress(Status(f"replay: {run.label}", done / n_runs, 1, done, n_runs))
+        trace = _train(run)
         comparisons += [
-            _compare(run.label, quantity, reported, found(quantity))
+            _compare(run.label, quantity, reported, _find(trace, quantity))
             for quantity, reported in run.reported.items()
         ]
     return [asdict(comparison) for comparison in comparisons]
 
 
-def _train(run: ReportedRun) -> Callable[[str], float | None]:
+def _train(run: ReportedRun) -> Trace:
     # TensorFlow takes seconds to load, and a file's errors should not wait for it.
     from fairtrial.data.load import load_dataset
     from fairtrial.lab.stateful import StatefulDraws, draw_line
@@ -146,24 +146,21 @@ def _train(run: ReportedRun) -> Callable[[str], float | None]:
 
     if run.draws == "tensorflow":
         dataset, start = draw_line(run.task, run.recipe.init, run.seed)
-        trace = graph.train(run.recipe, dataset, run.seed, start, StatefulDraws())
-    else:
-        trace = graph.train(run.recipe, load_dataset(run.task, run.seed), run.seed)
-    losses = trace.curves["loss"][1]
+        return graph.train(run.recipe, dataset, run.seed, start, StatefulDraws())
+    return graph.train(run.recipe, load_dataset(run.task, run.seed), run.seed)
 
-    def find(quantity: str) -> float | None:
-        if quantity == "slope":
-            return float(trace.W[0])
-        if quantity == "intercept":
-            return float(trace.b)
-        if quantity == "stopped_at":
-            return None if trace.outcome == "completed" else trace.ended_at
-        step = quantity.partition("@")[2]
-        if not step:
-            return float(losses[-1])
-        return float(losses[int(step)]) if int(step) < len(losses) else None
 
-    return find
+def _find(trace: Trace, quantity: str) -> float | None:
+    """Find a quantity in what a run has left; None if it did not get so far."""
+    if quantity == "slope":
+        return float(trace.W[0])
+    if quantity == "intercept":
+        return float(trace.b)
+    if quantity == "stopped_at":
+        return None if trace.outcome == "completed" else trace.ended_at
+    losses, step = trace.curves["loss"][1], quantity.partition("@")[2]
+    place = int(step) if step else len(losses) - 1
+    return float(losses[place]) if place < len(losses) else None
 
 
 def _compare(label: str, quantity: str, reported: str, value: float | None) -> Comparison:

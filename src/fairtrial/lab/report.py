@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from fairtrial.errors import InputError
+from fairtrial.files import write_text
 from fairtrial.lab.conclusions import build_statement_table
 from fairtrial.lab.page import is_lab, make_lab_page, open_trials, read_statements_judged
-from fairtrial.progress import Progress
-from fairtrial.report import report
+from fairtrial.progress import Progress, Status
+from fairtrial.report import page
+from fairtrial.report.figures import DRAW, write_figures
+from fairtrial.report.figures import FOLDER as FIGURES
 from fairtrial.report.folder import read_json
 from fairtrial.report.one_page import make_one_page
 from fairtrial.report.page import Document
 from fairtrial.report.sections.claims import build_verdicts
 from fairtrial.report.study_page import make_study_page
+from fairtrial.report.tables import FOLDER as TABLES
+from fairtrial.report.tables import FORMATS, write_tables
 from fairtrial.results.results import Results
 from fairtrial.results.store import ENVIRONMENT, STUDY
+
+ONE_PAGE = "one-page.html"
 
 
 def make_document(folder: Path) -> Document:
@@ -40,18 +48,17 @@ def shorten(folder: Path, document: Document) -> Document:
     if is_lab(folder):
         statements = read_statements_judged(folder, open_trials(folder))
         verdicts = [build_statement_table(statements)] if statements else []
-        return make_one_page(
-            document, verdicts, read_json(folder / ENVIRONMENT), "fairtrial lab"
-        )  # fmt: skip
+        environment = read_json(folder / ENVIRONMENT)
+        return make_one_page(document, verdicts, environment, "fairtrial lab")
     trial = Results(folder)
     claims = trial.list_verdicts()
     verdicts = [build_verdicts(claims, why=True)] if claims else []
     return make_one_page(document, verdicts, trial.environment, f"fairtrial run {STUDY}")
 
 
-def write_page(folder: str | Path, pending: Sequence[tuple[str, str]] = ()) -> Path:
-    """Write `report.html` of a lab or of a study; see `report.report.write_page`."""
-    return report.write_page(folder, make_document(Path(folder)), pending)
+def write_page(folder: Path, pending: Sequence[tuple[str, str]] = ()) -> Path:
+    """Write `report.html` of a lab or of a study; see `report.page.write_page`."""
+    return page.write_page(folder, make_document(folder), pending)
 
 
 def write_report(
@@ -68,10 +75,14 @@ def write_report(
     ----------
     folder : str or Path
         A results folder, or the lab's.
-    figures, tables, progress
-        As of `report.report.write_report`.
+    figures : str, optional
+        "svg", "pdf" or "png": write every figure of the page to `figures/`.
+    tables : str, optional
+        "latex", "csv" or "markdown": write every table of the page to `tables/`.
     one_page : bool
         Whether to write the short version, `one-page.html`.
+    progress : callable
+        Called with how far the work is.
 
     Returns
     -------
@@ -86,10 +97,19 @@ def write_report(
     MachineError
         If a file cannot be written.
     """
-    report.check_formats(figures, tables)
+    for given, known, what in ((figures, DRAW, "figures"), (tables, FORMATS, "tables")):
+        if given is not None and given not in known:
+            choices = ", ".join(known)
+            raise InputError(f"{given!r} is not a format of {what}: choose one of {choices}.")
     folder = Path(folder)
     document = make_document(folder)
-    pages = {report.PAGE: document}
+    progress(Status("report page", 0.0))
+    written = {page.write_page(folder, document): 1}
     if one_page:
-        pages[report.ONE_PAGE] = shorten(folder, document)
-    return report.write_report(folder, pages, figures, tables, progress)
+        written[folder / ONE_PAGE] = 1
+        write_text(folder / ONE_PAGE, page.render_page(shorten(folder, document)))
+    if figures is not None:
+        written[folder / FIGURES] = len(write_figures(document, folder, figures, progress))
+    if tables is not None:
+        written[folder / TABLES] = len(write_tables(document, folder, tables))
+    return written

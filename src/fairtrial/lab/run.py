@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from fairtrial.evidence.judge import judge
 from fairtrial.files import write_file, write_json
 from fairtrial.lab.replay import SHIPPED, ReplayFile, replay
 from fairtrial.lab.report import write_page
-from fairtrial.lab.shipped import CONCLUSIONS
+from fairtrial.lab.shipped import CONCLUSIONS, REPLAY
 from fairtrial.lab.statements import judge_statements
-from fairtrial.progress import Phases, Progress, Status, show_duration
+from fairtrial.progress import Phases, Progress, show_duration
 from fairtrial.report.growing import stop_refresh
 from fairtrial.results.fingerprint import fingerprint_runs
 from fairtrial.results.results import Results
@@ -38,7 +38,6 @@ VERIFIED = ("line", "fashion")
 """One study of each problem: the others are trained by the same programs."""
 CHALLENGE = 0.9
 """The test accuracy that the lab report set as its challenge."""
-REPLAY = "replay.json"
 REPLAY_PHASE = "replay"
 # Seconds on two cores of an AMD EPYC: of a verified lane, of a claim, of the replay, and of the
 # page, by itself and for each arm.
@@ -165,9 +164,9 @@ def _run_studies(
         phases.begin(name_verdicts(name))
         verdicts[name] = judge(folder / name) if study.claims else []
         if name == "line":
-            comparisons = replay(ReplayFile.load(SHIPPED), _tell_counts(phases.begin(REPLAY_PHASE)))
+            comparisons = replay(ReplayFile.load(SHIPPED), phases.begin(REPLAY_PHASE))
             write_json(folder / REPLAY, comparisons)
-            checks["repeats"] = check_repeats(study)
+            checks["repeats"] = _check_repeats(study)
         if name == "challenge":
             checks["challenge"] = check_challenge(trial)
         write_json(folder / CONCLUSIONS, judge_statements(verdicts, checks))
@@ -223,10 +222,6 @@ def _add_up(seconds: Mapping[str, float], study: str) -> float:
     return sum(seconds[name] for name in (study, name_verdicts(study), name_page(study)))
 
 
-def _tell_counts(progress: Progress) -> Callable[[int, int, str], None]:
-    return lambda done, of, label: progress(Status(f"replay: {label}", done / of, 1, done, of))
-
-
 def _join_verifications(folder: Path, names: Sequence[str]) -> dict[str, Any]:
     """Join what the studies' folders say of the lanes that were verified."""
     found = [Results(folder / name).environment["verification"] for name in names]
@@ -239,14 +234,8 @@ def _join_verifications(folder: Path, names: Sequence[str]) -> dict[str, Any]:
 # ------------------------------------------------------------------- statements that are no claims
 
 
-def check_repeats(study: Study) -> dict[str, Any]:
-    """Check that a run with a fixed seed can be had again exactly.
-
-    Returns
-    -------
-    dict
-        `verdict` (`holds` or `reversed`) and `note`.
-    """
+def _check_repeats(study: Study) -> dict[str, Any]:
+    """Check that a run with a fixed seed can be had again exactly: a verdict and a note."""
     arms = study.list_arms()
     runs = [Run(arm, study.list_seeds()[0]) for arm in arms if arm.entry == arms[0].entry]
     n_unlike = count_unlike_repeats(runs)

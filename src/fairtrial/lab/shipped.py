@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ STUDIES = ("line", "fashion", "models", "challenge")
 MORE_STUDIES = ("grid", "features")
 """What takes long, and goes beyond the report."""
 FULL_SEEDS = 20
-CONCLUSIONS = "conclusions.json"
+CONCLUSIONS, REPLAY = "conclusions.json", "replay.json"
 
 
 def open_shipped(name: str) -> Path:
@@ -44,9 +44,9 @@ def list_studies(seeds: int | None = None, full: bool = False) -> dict[str, Stud
     return studies
 
 
-def read_conclusions(folder: Path) -> list[dict[str, Any]]:
-    """Read what a lab has left of the report's statements; see `statements.judge_statements`."""
-    return json.loads((folder / CONCLUSIONS).read_text(encoding="utf-8"))
+def count_matches(replay: Sequence[Mapping[str, Any]]) -> int:
+    """Count the reported figures that a replay matches."""
+    return sum(bool(entry["match"]) for entry in replay)
 
 
 def is_lab_done(studies: dict[str, Study], folder: Path, n_verified: int) -> bool:

@@ -298,19 +298,6 @@ def shorten(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
-def count_verdicts(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Count the statements by their verdicts, as a sentence.
-
-    Examples
-    --------
-    >>> count_verdicts([{"verdict": "holds"}, {"verdict": "reversed"}, {"verdict": "holds"}])
-    '3 statements: 1 reversed, 2 holds.'
-    """
-    counts = Counter(row["verdict"] for row in rows)
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ORDER if counts[verdict])
-    return f"{len(rows)} statements: {told}."
-
-
 def summarise_statements(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:
     """Make the rows of a short table for the terminal, of what `judge_statements` returns.
 

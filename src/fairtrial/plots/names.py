@@ -13,13 +13,17 @@ from typing import Any
 
 import polars as pl
 
-from fairtrial.plots.charts.appearance import show_kind
+from fairtrial.kinds.registry import label_kind
 from fairtrial.plots.summaries import list_unique
 from fairtrial.results.columns import ENTRY, VARIED
 from fairtrial.settings.complaints import write_bare
 
 FAMILIES = ("loss", "optimizer", "features")
 """What makes the series, if it varies."""
+
+_WORDS = [pl.when(pl.col(part) != "").then(part) for part in ("setting", "series")]
+TITLE = pl.concat_str(_WORDS, separator=" · ", ignore_nulls=True)
+"""An arm's name on charts in one: its setting and its series, if they are not empty."""
 
 Parts = Mapping[str, str]
 """What an arm's name on charts is made of: `entry`, then each varied setting; each in words."""
@@ -38,6 +42,11 @@ def name_runs(runs: pl.DataFrame) -> pl.DataFrame:
     rows = [(arm, *(("", arm) if counts[one] > 1 else one)) for arm, one in named.items()]
     schema = {"arm": pl.String, "setting": pl.String, "series": pl.String}
     return runs.join(pl.DataFrame(rows, schema, orient="row"), on="arm", how="left")
+
+
+def title_arms(runs: pl.DataFrame) -> dict[str, str]:
+    """Join the two parts of each arm's name, of the result of `name_runs`."""
+    return dict(runs.select("arm", title=TITLE).unique(maintain_order=True).iter_rows())
 
 
 def join_parts(parts: Parts) -> tuple[str, str]:
@@ -98,14 +107,14 @@ def _show_varied(arm: Mapping[str, Any], name: str, values: Values) -> str:
     """Show a varied setting of an arm; of a table its kind, and what tells it from others."""
     if (value := arm.get(name)) is not None:
         shown = _show_value(name, value)
-        return show_kind(shown) if isinstance(value, str) else f"{_show_name(name)} {shown}"
+        return label_kind(shown) if isinstance(value, str) else f"{_show_name(name)} {shown}"
     kind = arm.get(f"{name}.kind")
     settings = [
         f"{column.removeprefix(f'{name}.')}={_show_value(column, arm[column])}"
         for column, found in values[arm[ENTRY], name, kind].items()
         if len(found) > 1 and arm[column] is not None and column not in arm[VARIED]
     ]
-    return " ".join([show_kind(kind) if kind else _show_name(name), *settings])
+    return " ".join([label_kind(kind) if kind else _show_name(name), *settings])
 
 
 def _show_name(name: str) -> str:

@@ -21,7 +21,7 @@ from fairtrial.plots.charts.layout import Chart
 from fairtrial.plots.names import list_parts
 from fairtrial.plots.of_runs import find_unit, list_quantities, name_series, read_curves
 from fairtrial.plots.remember import remember
-from fairtrial.plots.summaries import list_single_curves, list_unique, summarise_curves
+from fairtrial.plots.summaries import list_single_curves, summarise_curves
 from fairtrial.results.results import Results
 from fairtrial.results.store import PAIRS, VERDICTS
 from fairtrial.results.verdicts import PARTS
@@ -52,12 +52,14 @@ class Judged(NamedTuple):
         return self.pairs.group_by("seed", maintain_order=True).agg(values)
 
     @property
+    def arms(self) -> list[tuple[str, str]]:
+        """The pairs of arms, better and than."""
+        return self.pairs.select("better", "than").unique(maintain_order=True).rows()
+
+    @property
     def names(self) -> tuple[str, str]:
         """The names of the sides: their arms if each has one arm, else "better" and "than"."""
-        sides = [list_unique(self.pairs, side) for side in ("better", "than")]
-        if all(len(side) == 1 for side in sides):
-            return sides[0][0], sides[1][0]
-        return "better", "than"
+        return self.arms[0] if len(self.arms) == 1 else ("better", "than")
 
 
 def read_claim(trial: Results, claim: int = 1) -> Judged:
@@ -101,16 +103,13 @@ def _read_claims(trial: Results, *stamps: tuple[int, int]) -> list[Judged]:
     """Read all judged claims; new stamps mean that the files were written again."""
     verdicts = trial.list_verdicts()
     pairs = trial.pairs if verdicts else pl.DataFrame()
-    return [
-        Judged(row, _select_pairs(pairs, place, is_effect=row["change"] is not None))
-        for place, row in enumerate(verdicts)
-    ]
-
-
-def _select_pairs(pairs: pl.DataFrame, place: int, *, is_effect: bool) -> pl.DataFrame:
-    """Select the pairs of one claim; only effects have arms without the change."""
-    own = pairs.filter(pl.col("claim") == place)
-    return own if is_effect else own.drop(WITHOUT, strict=False)
+    judged = []
+    for place, row in enumerate(verdicts):
+        # Only effects have arms without the change.
+        absent = [] if row["change"] is not None else WITHOUT
+        own = pairs.filter(pl.col("claim") == place).drop(absent, strict=False)
+        judged.append(Judged(row, own))
+    return judged
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -219,18 +218,17 @@ def curves_of_claim(trial: Results, claim: int = 1) -> Chart | None:
     quantity = _choose_quantity(trial, judged.row["on"])
     if quantity is None:
         return None
-    pairs = judged.pairs.select("better", "than").unique(maintain_order=True)
     bands, singles, order = [], [], []
-    found = read_curves(trial, quantity)
-    for better, than in pairs.head(MOST_PAIRS_OF_CURVES).iter_rows():
-        label = label_pair(trial, better, than)
+    found, is_one = read_curves(trial, quantity), len(judged.arms) == 1
+    for better, than in judged.arms[:MOST_PAIRS_OF_CURVES]:
+        label = _label_pair(trial, better, than)
         for side, arm in (("better", better), ("than", than)):
             runs = _split_arms(trial)[arm]
-            series = arm if pairs.height == 1 else side
+            series = arm if is_one else side
             own = runs.with_columns(setting=pl.lit(label), series=pl.lit(series))
             order.append((series, side, looks[runs["series"][0]]))
-            bands.append(summarise_curves(found, own, quantity, N_POINTS))
-            singles.append(list_single_curves(found, own, quantity))
+            bands.append(summarise_curves(found, own, N_POINTS))
+            singles.append(list_single_curves(found, own))
     bands = [table for table in bands if not table.is_empty()]
     if not bands:
         return None
@@ -242,7 +240,7 @@ def curves_of_claim(trial: Results, claim: int = 1) -> Chart | None:
         facet="setting",
         y_title=title,
         x_title=find_unit(named),
-        singles=pl.concat(singles) if pairs.height == 1 and named["seed"].n_unique() > 1 else None,
+        singles=pl.concat(singles) if is_one and named["seed"].n_unique() > 1 else None,
         log="accuracy" not in quantity,
     )
 
@@ -270,7 +268,7 @@ def _split_arms(trial: Results) -> dict[str, pl.DataFrame]:
     return {arm: runs for (arm,), runs in named.partition_by("arm", as_dict=True).items()}
 
 
-def label_pair(trial: Results, better: str, than: str) -> str:
+def _label_pair(trial: Results, better: str, than: str) -> str:
     """Name a pair of arms by what the two share: their setting, or their series."""
     one, other = (_split_arms(trial)[arm] for arm in (better, than))
     for part in ("setting", "series"):
@@ -300,13 +298,16 @@ def where_it_holds(trial: Results, claim: int = 1) -> Chart | None:
         If there is no such claim, or it has no difference.
     """
     judged = _read_difference(trial, claim)
-    if judged.pairs.select("better", "than").n_unique() < 2:
+    if len(judged.arms) < 2:
         return None
     margins = list_margins(judged.row["margin"], judged.row["difference"])
     cells = weigh_cells(judged.pairs, margins, _recall_sampling(trial, claim, judged))
-    shown = _show_cells(cells, trial).with_columns(column=pl.col("margin").map_elements(
-        lambda margin: f"{margin:.3g}", return_dtype=pl.String
-    ))  # fmt: skip
+    shown = cells.with_columns(
+        row=pl.Series(
+            [_label_pair(trial, *pair) for pair in cells.select("better", "than").rows()]
+        ),
+        column=pl.Series([f"{margin:.3g}" for margin in cells["margin"]]),
+    )
     metric = show_metric(judged.row["on"])
     said = f"The verdict of each pair of arms by itself, at each of {len(margins)} margins."
     return claim_charts.draw_grid(shown, (f"margin, in {metric}", ""), said)
@@ -333,15 +334,13 @@ def grid_of_claim(trial: Results, claim: int = 1) -> Chart | None:
         If there is no such claim, or it has no difference.
     """
     judged = _read_difference(trial, claim)
-    pairs = judged.pairs.select("better", "than").unique(maintain_order=True)
-    if (words := _list_grid(trial, list(pairs.iter_rows()))) is None:
+    if (words := _list_grid(trial, judged.arms)) is None:
         return None
-    cells = weigh_cells(
-        judged.pairs, [judged.row["margin"]], _recall_sampling(trial, claim, judged)
-    )
+    margin = judged.row["margin"]
+    cells = weigh_cells(judged.pairs, [margin], _recall_sampling(trial, claim, judged))
     rows, columns = zip(*words, strict=True)
     cells = cells.with_columns(row=pl.Series(rows), column=pl.Series(columns))
-    said = f"The verdict of each pair of arms by itself, at the margin {judged.row['margin']:g}."
+    said = f"The verdict of each pair of arms by itself, at the margin {margin:g}."
     return claim_charts.draw_grid(cells, ("", ""), said)
 
 
@@ -360,14 +359,5 @@ def _list_grid(trial: Results, pairs: Sequence[tuple[str, str]]) -> list[tuple[s
 
 def _recall_sampling(trial: Results, claim: int, judged: Judged) -> Sampling:
     """Recall how the runs of a judged claim were drawn."""
-    names = judged.pairs.select("better", "than").unique(maintain_order=True)
-    arms = [(trial.arms[better], trial.arms[than]) for better, than in names.iter_rows()]
+    arms = [(trial.arms[better], trial.arms[than]) for better, than in judged.arms]
     return find_sampling(trial.study.claims[claim - 1], arms, judged.row["method"], trial)
-
-
-def _show_cells(cells: pl.DataFrame, trial: Results) -> pl.DataFrame:
-    labels = [
-        label_pair(trial, better, than)
-        for better, than in cells.select("better", "than").iter_rows()
-    ]
-    return cells.with_columns(row=pl.Series(labels, dtype=pl.String))

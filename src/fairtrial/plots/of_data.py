@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import polars as pl
 
+from fairtrial.data.dataset import Dataset
 from fairtrial.plots.charts import fits as fit_charts
+from fairtrial.plots.charts.appearance import Looks
 from fairtrial.plots.charts.layout import Chart
 from fairtrial.plots.of_runs import name_series
-from fairtrial.plots.rows import is_trained, load_rows, read_model, scale_rows
-from fairtrial.plots.summaries import (
-    bin_numbers,
-    drop_diverged,
-    find_ends,
-    list_unique,
-    list_weights,
-)
+from fairtrial.plots.rows import Model, find_arm, load_rows, read_model, scale_rows
+from fairtrial.plots.summaries import bin_numbers, drop_diverged, find_ends, list_weights
 from fairtrial.results.results import Results
 from fairtrial.study.task import AnyTask
 
@@ -68,11 +66,8 @@ def noise(trial: Results, seed: int | None = None) -> Chart | None:
         at = np.linspace(low, high, 120)
         if (density := task.noise.measure_density(at)) is None:
             continue
-        bars.append(
-            bin_numbers(drawn, N_BINS, (low, high)).select(
-                pl.lit(name).alias("setting"), "low", "high", "share"
-            )
-        )
+        counted = bin_numbers(drawn, N_BINS, (low, high))
+        bars.append(counted.select(pl.lit(name).alias("setting"), "low", "high", "share"))
         lines.append(pl.DataFrame({"setting": name, "at": at, "density": density}))
     if not bars:
         return None
@@ -109,15 +104,12 @@ def fits(trial: Results, seed: int | None = None) -> Chart | None:
     chart or None
         One panel per setting; None if the task is not a line, or the seed has no runs.
     """
-    named, looks = name_series(trial)
-    runs = drop_diverged(named)
-    seed = trial.study.list_seeds()[0] if seed is None else seed
-    lines = runs.filter((pl.col("seed") == seed) & (pl.col("task.kind") == "line"))
-    if lines.is_empty():
-        return None
-    lines = list_weights(lines, trial.parameters).filter(pl.col("slope").is_not_null())
+    runs, looks, seed = _take_seed(trial, seed)
+    lines = list_weights(runs.filter(pl.col("task.kind") == "line"), trial.parameters)
+    lines = lines.filter(pl.col("slope").is_not_null())
+    firsts = lines.unique("setting", keep="first", maintain_order=True)
     samples = []
-    for setting, arm in _list_settings(lines):
+    for setting, arm in firsts.select("setting", "arm").iter_rows():
         data = load_rows(trial, arm, seed)
         x, y = data.X[:N_DOTS, 0].astype(float), data.y[:N_DOTS].astype(float)
         samples.append(pl.DataFrame({"setting": setting, "x": x, "y": y}))
@@ -129,10 +121,21 @@ def fits(trial: Results, seed: int | None = None) -> Chart | None:
     )  # fmt: skip
 
 
-def _list_settings(runs: pl.DataFrame) -> list[tuple[str, str]]:
-    """List the settings of runs, each with its first arm."""
-    firsts = runs.unique("setting", keep="first", maintain_order=True)
-    return list(firsts.select("setting", "arm").iter_rows())
+def _take_seed(trial: Results, seed: int | None) -> tuple[pl.DataFrame, Looks, int]:
+    """Take the runs of a seed that did not diverge, all looks, and the seed: the first if None."""
+    runs, looks = name_series(trial)
+    seed = trial.study.list_seeds()[0] if seed is None else seed
+    return drop_diverged(runs).filter(pl.col("seed") == seed), looks, seed
+
+
+def _list_models(
+    trial: Results, runs: pl.DataFrame, seed: int
+) -> Iterator[tuple[str, Dataset, Model]]:
+    """List the series, rows and models of the runs that are trained on numbers."""
+    for run, arm, series in runs.select("run", "arm", "series").iter_rows():
+        data = load_rows(trial, arm, seed)
+        if not data.n_classes and find_arm(trial, arm).is_trained:
+            yield series, data, read_model(trial, run)
 
 
 def residuals(trial: Results, seed: int | None = None) -> Chart | None:
@@ -150,19 +153,13 @@ def residuals(trial: Results, seed: int | None = None) -> Chart | None:
     chart or None
         One panel per setting, one line per series; None for classes.
     """
-    named, looks = name_series(trial)
-    runs = drop_diverged(named)
-    seed = trial.study.list_seeds()[0] if seed is None else seed
+    runs, looks, seed = _take_seed(trial, seed)
     parts = []
-    for (setting,), of_setting in runs.filter(pl.col("seed") == seed).group_by(
-        "setting", maintain_order=True
-    ):
-        found = {}
-        for run, arm, series in of_setting.select("run", "arm", "series").iter_rows():
-            data = load_rows(trial, arm, seed)
-            if data.n_classes or not is_trained(trial, arm):
-                continue
-            found[series] = data.y - read_model(trial, run).tell(scale_rows(data.X, data))
+    for (setting,), of_setting in runs.group_by("setting", maintain_order=True):
+        found = {
+            series: data.y - model.tell(scale_rows(data.X, data))
+            for series, data, model in _list_models(trial, of_setting, seed)
+        }
         if found:
             ends = find_ends(np.concatenate(list(found.values())))
             parts += [
@@ -193,23 +190,13 @@ def predicted_against_true(trial: Results, seed: int | None = None) -> Chart | N
     chart or None
         One panel per series of the first setting; None for classes.
     """
-    named, looks = name_series(trial)
-    runs = drop_diverged(named)
-    seed = trial.study.list_seeds()[0] if seed is None else seed
-    if runs.is_empty():
-        return None
-    first = list_unique(runs, "setting")[0]
+    runs, looks, seed = _take_seed(trial, seed)
     parts = []
-    shown = runs.filter((pl.col("seed") == seed) & (pl.col("setting") == first))
-    for run, arm, series in shown.select("run", "arm", "series").iter_rows():
-        data = load_rows(trial, arm, seed)
-        if data.n_classes or not is_trained(trial, arm):
-            continue
-        X, y = data.test_X[:N_DOTS], data.test_y[:N_DOTS]
-        values = read_model(trial, run).tell(scale_rows(X, data))
-        parts.append(
-            pl.DataFrame({"series": series, "truth": y.astype(float), "predicted": values})
-        )
+    of_first = runs.join(runs.head(1), on="setting", how="semi", maintain_order="left")
+    for series, data, model in _list_models(trial, of_first, seed):
+        predicted = model.tell(scale_rows(data.test_X[:N_DOTS], data))
+        truth = data.test_y[:N_DOTS].astype(float)
+        parts.append(pl.DataFrame({"series": series, "truth": truth, "predicted": predicted}))
     if not parts:
         return None
     said = "Predictions for test rows against their true targets, one panel per series."

@@ -14,16 +14,10 @@ from fairtrial.errors import InputError
 from fairtrial.plots.charts import images as image_charts
 from fairtrial.plots.charts.layout import Chart
 from fairtrial.plots.of_runs import name_series
-from fairtrial.plots.rows import (
-    Model,
-    find_arm,
-    has_plain_pixels,
-    load_rows,
-    read_model,
-    scale_rows,
-)
+from fairtrial.plots.rows import Model, find_arm, load_rows, read_model, scale_rows
 from fairtrial.plots.summaries import list_unique
 from fairtrial.results.results import Results
+from fairtrial.study.features import UNMAPPED
 
 N_SHOWN = 9
 """Images with their predictions, in a square grid."""
@@ -40,34 +34,18 @@ class ImageModel(NamedTuple):
     data: Dataset
 
 
-def choose_model(trial: Results, arm: str | None = None, seed: int | None = None) -> ImageModel:
-    """Return an arm trained on plain pixels, with its model and rows.
-
-    Parameters
-    ----------
-    trial : Results
-        A results folder.
-    arm : str, optional
-        By default the first that is trained on plain pixels.
-    seed : int, optional
-        By default the first of the study.
-
-    Raises
-    ------
-    InputError
-        If the arm is not trained on plain pixels, or its rows are not images.
-    """
+def _choose_model(trial: Results, arm: str | None = None, seed: int | None = None) -> ImageModel:
+    """Return an arm (None: the first) trained on plain pixels, with its model and rows."""
     runs, _ = name_series(trial)
     seed = trial.study.list_seeds()[0] if seed is None else seed
     chosen = _choose_arm(trial, arm)
     data = _load_images(trial, chosen, seed)
-    series = runs.filter(pl.col("arm") == chosen)["series"][0]
+    series = runs.filter(arm=chosen)["series"][0]
     return ImageModel(chosen, series, seed, read_model(trial, f"{chosen} #{seed}"), data)
 
 
 def _choose_arm(trial: Results, arm: str | None) -> str:
-    arms = list_unique(trial.runs, "arm")
-    trained = [name for name in arms if has_plain_pixels(trial, name)]
+    trained = _list_pixel_arms(trial)
     if not trained:
         raise InputError(f"{trial.folder} has no arms that are trained on plain pixels.")
     chosen = next(iter(list_image_arms(trial)), trained[0]) if arm is None else arm
@@ -78,13 +56,12 @@ def _choose_arm(trial: Results, arm: str | None) -> str:
 
 def _load_images(trial: Results, arm: str, seed: int) -> Dataset:
     data = load_rows(trial, arm, seed)
-    if not find_arm(trial, arm).task.has_images or not is_square(data.X.shape[1]):
+    if not find_arm(trial, arm).task.has_images or not _is_square(data.X.shape[1]):
         raise InputError(f"The rows of {arm!r} are not square images with classes.")
     return data
 
 
-def is_square(n_features: int) -> bool:
-    """Say whether a number of features is that of a square image."""
+def _is_square(n_features: int) -> bool:
     return math.isqrt(n_features) ** 2 == n_features
 
 
@@ -96,13 +73,18 @@ def list_image_arms(trial: Results) -> list[str]:
     InputError
         If images of the user cannot be used.
     """
-    pixels = [arm for arm in list_unique(trial.runs, "arm") if has_plain_pixels(trial, arm)]
-    tasks = {arm: find_arm(trial, arm).task for arm in pixels}
+    tasks = {arm: find_arm(trial, arm).task for arm in _list_pixel_arms(trial)}
     return [
         arm
         for arm, task in tasks.items()
-        if task.has_images and is_square(measure_data(task).n_features)
+        if task.has_images and _is_square(measure_data(task).n_features)
     ]
+
+
+def _list_pixel_arms(trial: Results) -> list[str]:
+    """List the arms that train on unmapped pixels, so that their weights are images."""
+    arms = [find_arm(trial, name) for name in list_unique(trial.runs, "arm")]
+    return [arm.name for arm in arms if arm.is_trained and arm.features == UNMAPPED]
 
 
 def samples(trial: Results) -> Chart:
@@ -137,7 +119,7 @@ def predictions(trial: Results, arm: str | None = None, seed: int | None = None)
     InputError
         If the arm is not trained on plain pixels, or its rows are not images.
     """
-    chosen = choose_model(trial, arm, seed)
+    chosen = _choose_model(trial, arm, seed)
     return _draw_told(chosen, np.arange(min(N_SHOWN, len(chosen.data.test_y))))
 
 
@@ -156,7 +138,7 @@ def mistakes(trial: Results, arm: str | None = None, seed: int | None = None) ->
     InputError
         If the arm is not trained on plain pixels, or its rows are not images.
     """
-    chosen = choose_model(trial, arm, seed)
+    chosen = _choose_model(trial, arm, seed)
     classes, confidence = chosen.model.tell_classes(scale_rows(chosen.data.test_X, chosen.data))
     wrong = np.flatnonzero(classes != chosen.data.test_y)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:N_SHOWN]
@@ -198,14 +180,14 @@ def weights(trial: Results, arm: str | None = None, seed: int | None = None) -> 
     InputError
         If the arm is not trained on plain pixels, or its rows are not images.
     """
-    chosen = choose_model(trial, arm, seed)
+    chosen = _choose_model(trial, arm, seed)
     names = list(chosen.data.class_names)
     table = pl.DataFrame({"name": names, "values": chosen.model.W.T.tolist()})
     said = f"{chosen.series}: the weights of each of {len(names)} classes, as images."
-    return image_charts.draw_weights(table, find_limit(trial, chosen.seed), said)
+    return image_charts.draw_weights(table, _find_limit(trial, chosen.seed), said)
 
 
-def find_limit(trial: Results, seed: int) -> float:
+def _find_limit(trial: Results, seed: int) -> float:
     """Find the end of the scale of weights: 99.5 % of the weights of a seed are within it."""
     ends = pl.col("run").str.ends_with(f" #{seed}") & (pl.col("parameter") == "W")
     sizes = np.abs(trial.parameters.filter(ends)["values"].explode().to_numpy())
@@ -227,7 +209,7 @@ def confusion(trial: Results, arm: str | None = None) -> Chart:
     InputError
         If the arm is not trained on plain pixels, or its rows are not images.
     """
-    chosen = choose_model(trial, arm)
+    chosen = _choose_model(trial, arm)
     data = chosen.data
     X, n = scale_rows(data.test_X, data), data.n_classes
     counts = np.zeros((n, n))

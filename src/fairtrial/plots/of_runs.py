@@ -12,7 +12,7 @@ from fairtrial.plots.charts import curves as curve_charts
 from fairtrial.plots.charts import runs as run_charts
 from fairtrial.plots.charts.appearance import N_LOOKS, Looks, assign_looks, capitalise, show_metric
 from fairtrial.plots.charts.layout import Chart
-from fairtrial.plots.names import join_parts, list_parts, name_runs
+from fairtrial.plots.names import TITLE, join_parts, list_parts, name_runs, title_arms
 from fairtrial.plots.remember import remember
 from fairtrial.plots.summaries import (
     OUTCOMES,
@@ -131,7 +131,7 @@ def curves(
     named, looks = name_series(trial, arms)
     runs = drop_diverged(named)
     found = read_curves(trial, quantity)
-    bands = summarise_curves(found, runs, quantity)
+    bands = summarise_curves(found, runs)
     if bands.is_empty():
         known = ", ".join(list_quantities(trial))
         raise InputError(
@@ -141,11 +141,10 @@ def curves(
     unlike = quantity == "loss" and runs["loss.kind"].n_unique() > 1
     single = None
     if singles and runs["seed"].n_unique() > 1 and runs.height <= MOST_SINGLE:
-        single = list_single_curves(found, runs, quantity)
+        single = list_single_curves(found, runs)
     if unlike and runs["setting"].n_unique() > 1:
-        own = {"setting": run_charts.join_words(pl.col("setting"), pl.col("series"))}
-        bands = bands.with_columns(**own)
-        single = None if single is None else single.with_columns(**own)
+        bands = bands.with_columns(setting=TITLE)
+        single = None if single is None else single.with_columns(setting=TITLE)
     title = show_metric(quantity)
     of_one = bands["setting"].n_unique() == 1
     facet = "series" if of_one and (unlike or bands["series"].n_unique() > N_LOOKS) else "setting"
@@ -203,12 +202,13 @@ def train_and_validation(
     noted = list(read_curves(trial, f"train_{metric}"))
     runs = runs.filter(pl.col("run").is_in(noted))
     if runs["setting"].n_unique() > 1:
-        own = run_charts.join_words(pl.col("setting"), pl.col("series"))
-        runs = runs.with_columns(series=own, of=pl.col("series"), setting=pl.lit(""))
+        runs = runs.with_columns(series=TITLE, of=pl.col("series"), setting=pl.lit(""))
         looks = {name: looks[of] for name, of in runs.select("series", "of").iter_rows()}
     parts = [
-        summarise_curves(read_curves(trial, name), runs, name).with_columns(rows=pl.lit(rows))
-        for rows, name in ((rows, f"{rows}_{metric}") for rows in ("train", "validation"))
+        summarise_curves(read_curves(trial, f"{rows}_{metric}"), runs).with_columns(
+            rows=pl.lit(rows)
+        )
+        for rows in ("train", "validation")
     ]
     found = [part for part in parts if not part.is_empty()]
     if not found:
@@ -233,11 +233,7 @@ def accuracy_against_time(trial: Results) -> Chart:
     """
     points = measure_accuracies(trial)
     named, _ = name_series(trial)
-    names = {
-        arm: " · ".join(filter(None, (setting, series)))
-        for arm, setting, series in named.select("arm", "setting", "series").unique().iter_rows()
-    }
-    points = points.with_columns(name=pl.col("arm").replace_strict(names))
+    points = points.with_columns(name=pl.col("arm").replace_strict(title_arms(named)))
     best = points.row(0, named=True)
     return run_charts.draw_race(
         points,
@@ -250,7 +246,9 @@ def outcomes(trial: Results, arms: Sequence[str] | None = None) -> Chart:
     """Draw how each run ended, and at which step or epoch."""
     runs, _ = name_series(trial, arms)
     length = pl.coalesce([name for name in ("steps", "epochs") if name in runs.columns])
-    runs = runs.filter(length.is_not_null()).with_columns(pl.col("outcome").replace(OUTCOMES))
+    runs = runs.filter(length.is_not_null()).with_columns(
+        pl.col("outcome").replace(OUTCOMES), arm=TITLE
+    )
     counts = runs["outcome"].value_counts(sort=True).iter_rows()
     said = ", ".join(f"{count} {outcome}" for outcome, count in counts)
     return run_charts.draw_outcomes(
@@ -282,7 +280,7 @@ def final_values(
     named, looks = name_series(trial, arms)
     runs, metric = drop_diverged(named), choose_metric(trial, metric)
     title = show_metric(metric)
-    log = is_on_log_scale(runs, metric)
+    log = _is_on_log_scale(runs, metric)
     return run_charts.draw_final_values(
         runs,
         metric,
@@ -293,7 +291,7 @@ def final_values(
     )
 
 
-def is_on_log_scale(runs: pl.DataFrame, metric: str) -> bool:
+def _is_on_log_scale(runs: pl.DataFrame, metric: str) -> bool:
     """Say whether a metric has a log scale: errors that are nowhere 0."""
     is_error = metric in ("parameter_error", "mse", "excess_risk")
     return is_error and not (runs[metric] <= 0).any()
@@ -318,7 +316,7 @@ def sensitivity(trial: Results, metric: str | None = None) -> Chart | None:
         arm: join_parts({name: part for name, part in parts.items() if name != RATE})
         for arm, parts in list_parts(trial.runs).items()
     }
-    points = summarise_rates(runs, metric, names)
+    points = summarise_rates(runs, metric, names) if RATE in runs.columns else pl.DataFrame()
     if points.is_empty():
         return None
     title = show_metric(metric)
@@ -328,5 +326,5 @@ def sensitivity(trial: Results, metric: str | None = None) -> Chart | None:
         assign_looks(list_unique(points, "series"), looks),
         f"{capitalise(title)} against the learning rate, mean over the seeds; vertical lines "
         "from the smallest to the largest value.",
-        log=is_on_log_scale(runs, metric),
+        log=_is_on_log_scale(runs, metric),
     )

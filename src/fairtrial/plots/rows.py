@@ -67,17 +67,6 @@ def load_rows(trial: Results, arm: str, seed: int) -> Dataset:
     return _load(found.task, version, seed, *fitted)  # pyright: ignore[reportArgumentType]
 
 
-def has_plain_pixels(trial: Results, arm: str) -> bool:
-    """Say whether an arm trains on unmapped pixels, so that its weights are images."""
-    found = find_arm(trial, arm)
-    return found.is_trained and found.features == UNMAPPED
-
-
-def is_trained(trial: Results, arm: str) -> bool:
-    """Say whether an arm is trained; baselines are fitted and have no parameters."""
-    return find_arm(trial, arm).is_trained
-
-
 # A page asks for the same rows arm after arm.
 @functools.lru_cache(maxsize=4)
 def _load(task: Any, version: str, seed: int, validation: float | None, features: Any) -> Dataset:

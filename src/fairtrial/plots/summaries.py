@@ -16,6 +16,9 @@ from fairtrial.results.columns import list_settings
 
 RATE = "optimizer.learning_rate"
 
+TEXTS = {"setting": pl.String, "series": pl.String}
+"""The columns that name an arm."""
+
 N_POINTS = 150
 """Points that a curve keeps."""
 
@@ -58,21 +61,17 @@ def split_curves(curves: pl.DataFrame, quantity: str) -> Curves:
     }
 
 
-def summarise_curves(
-    curves: pl.DataFrame | Curves, runs: pl.DataFrame, quantity: str, n_points: int = N_POINTS
-) -> pl.DataFrame:
+def summarise_curves(curves: Curves, runs: pl.DataFrame, n_points: int = N_POINTS) -> pl.DataFrame:
     """Average the curves of each arm over its seeds.
 
     A run that ended keeps its last value, so every mean is over the same seeds.
 
     Parameters
     ----------
-    curves : table or mapping
-        `run`, `at`, `quantity`, `value`; or the result of `split_curves`.
+    curves : mapping
+        The result of `split_curves`.
     runs : table
         The result of `name_runs`.
-    quantity : str
-        The quantity to select.
     n_points : int
         The most points of a curve, evenly spaced, including the first and the last.
 
@@ -82,19 +81,20 @@ def summarise_curves(
         `setting`, `series`, `at`, `mean`, `low`, `high` (smallest and largest over the seeds) and
         `n_seeds`; sorted by `at` within an arm, arms as in `runs`.
     """
-    found = split_curves(curves, quantity) if isinstance(curves, pl.DataFrame) else curves
     arms: dict[tuple[str, str], list[tuple[np.ndarray, np.ndarray]]] = {}
     for run, setting, series in runs.select("run", "setting", "series").iter_rows():
-        if run in found:
-            arms.setdefault((setting, series), []).append(found[run])
+        if run in curves:
+            arms.setdefault((setting, series), []).append(curves[run])
+    columns = ["setting", "series", "at", "mean", "low", "high", "n_seeds"]
+    if not arms:
+        return pl.DataFrame(schema=dict.fromkeys(columns, pl.Float64) | TEXTS)
     parts = [
         _average(arm, n_points).with_columns(
             setting=pl.lit(setting), series=pl.lit(series or "all arms")
         )
         for (setting, series), arm in arms.items()
     ]
-    columns = ["setting", "series", "at", "mean", "low", "high", "n_seeds"]
-    return pl.concat(parts).select(columns) if parts else _no_curves()
+    return pl.concat(parts).select(columns)
 
 
 def _average(curves: Sequence[tuple[np.ndarray, np.ndarray]], n_points: int) -> pl.DataFrame:
@@ -115,11 +115,6 @@ def _average(curves: Sequence[tuple[np.ndarray, np.ndarray]], n_points: int) -> 
     )
 
 
-def _no_curves() -> pl.DataFrame:
-    numbers = dict.fromkeys(("at", "mean", "low", "high", "n_seeds"), pl.Float64)
-    return pl.DataFrame(schema={"setting": pl.String, "series": pl.String, **numbers})
-
-
 def thin(values: np.ndarray, n: int) -> np.ndarray:
     """Keep at most n values, evenly spaced, including the first and the last.
 
@@ -135,10 +130,7 @@ def thin(values: np.ndarray, n: int) -> np.ndarray:
 
 
 def list_single_curves(
-    curves: pl.DataFrame | Curves,
-    runs: pl.DataFrame,
-    quantity: str,
-    n_points: int = N_SINGLE_POINTS,
+    curves: Curves, runs: pl.DataFrame, n_points: int = N_SINGLE_POINTS
 ) -> pl.DataFrame:
     """Return the curve of each run, thinned.
 
@@ -147,17 +139,14 @@ def list_single_curves(
     table
         `setting`, `series`, `seed`, `at`, `value`.
     """
-    found = split_curves(curves, quantity) if isinstance(curves, pl.DataFrame) else curves
     rows = []
     for run, *named in runs.select("run", "setting", "series", "seed").iter_rows():
-        at, value = found.get(run, (np.empty(0, int), np.empty(0)))
-        step = max(math.ceil(len(at) / n_points), 1)
-        kept = [*range(0, max(len(at) - 1, 0), step), *([len(at) - 1] if len(at) else [])]
-        rows += [(*named, at[place], value[place]) for place in kept]
-    schema = {
-        "setting": pl.String, "series": pl.String, "seed": pl.Int64, "at": pl.Int64,
-        "value": pl.Float64,
-    }  # fmt: skip
+        if run in curves:
+            at, value = curves[run]
+            step = math.ceil(len(at) / n_points)
+            kept = sorted({*range(0, len(at), step), len(at) - 1})
+            rows += [(*named, at[place], value[place]) for place in kept]
+    schema = TEXTS | {"seed": pl.Int64, "at": pl.Int64, "value": pl.Float64}
     return pl.DataFrame(rows, schema, orient="row")
 
 
@@ -186,14 +175,11 @@ def find_changes(curves: pl.DataFrame, runs: pl.DataFrame, quantity: str) -> pl.
 
 def list_weights(runs: pl.DataFrame, parameters: pl.DataFrame) -> pl.DataFrame:
     """Return `runs` with the final `slope` and `intercept` of each line."""
-    weights = parameters.filter(pl.col("parameter").is_in(["W", "b"])).select(
-        "run", "parameter", value=pl.col("values").list.first().cast(pl.Float64)
-    )
-    if weights.is_empty():
-        nothing = pl.lit(None, pl.Float64)
-        return runs.with_columns(slope=nothing, intercept=nothing)
-    wide = weights.pivot(on="parameter", index="run", values="value")
-    return runs.join(wide.rename({"W": "slope", "b": "intercept"}), on="run", maintain_order="left")
+    value = pl.col("values").list.first().cast(pl.Float64)
+    for parameter, column in (("W", "slope"), ("b", "intercept")):
+        own = parameters.filter(parameter=parameter).select("run", value.alias(column))
+        runs = runs.join(own, on="run", how="left", maintain_order="left")
+    return runs
 
 
 def _list_settings(runs: pl.DataFrame) -> list[str]:
@@ -360,7 +346,7 @@ def summarise_rates(
     Parameters
     ----------
     runs : table
-        The result of `name_runs`.
+        The result of `name_runs`, with learning rates.
     metric : str
         The metric.
     names : mapping
@@ -373,34 +359,33 @@ def summarise_rates(
         no run diverged), in ascending order of the learning rate. Series with fewer than two rates
         at which some run did not diverge are left out.
     """
-    words = [(name, pl.String) for name in ("setting", "series", "diverged")]
-    numbers = [(name, pl.Float64) for name in ("learning_rate", "mean", "low", "high")]
-    nothing = pl.DataFrame(schema=[*words, *numbers])
-    if RATE not in runs.columns or metric not in runs.columns:
-        return nothing
     others = [name for name in _list_settings(runs) if name != RATE]
-    value = pl.col(metric).cast(pl.Float64)
-    sound = value.is_finite() & (pl.col("outcome") != "diverged")
-    n_diverged = (pl.col("outcome") == "diverged").sum()
-    said = pl.format("{} of {} runs diverged", n_diverged, pl.len())
-    parts = []
+    # A list is not a key of a group, but its text is.
     lists = [name for name in others if isinstance(runs.schema[name], pl.List)]
-    runs = runs.with_columns(pl.col(lists).cast(pl.List(pl.String)).list.join(", "))
-    for _, group in runs.filter(pl.col(RATE).is_not_null()).group_by(others, maintain_order=True):
-        if group[RATE].n_unique() < 2:
-            continue
-        points = group.group_by(RATE, maintain_order=True).agg(
-            mean=value.filter(sound).mean(), low=value.filter(sound).min(),
-            high=value.filter(sound).max(), diverged=pl.when(n_diverged > 0).then(said),
-        )  # fmt: skip
-        if points["mean"].count() < 2:
-            continue  # A rate at which every run diverged has no mean to draw.
-        setting, series = names[group["arm"][0]]
-        parts.append(
-            points.sort(RATE).select(
-                pl.lit(setting).alias("setting"), pl.lit(series or "all arms").alias("series"),
-                pl.col(RATE).cast(pl.Float64).alias("learning_rate"), "mean", "low", "high",
-                pl.col("diverged").fill_null(""),
-            )
-        )  # fmt: skip
-    return pl.concat(parts) if parts else nothing
+    value, is_diverged = pl.col(metric).cast(pl.Float64), pl.col("outcome") == "diverged"
+    sound = value.filter(value.is_finite() & ~is_diverged)
+    said = pl.format("{} of {} runs diverged", is_diverged.sum(), pl.len())
+    points = (
+        runs.with_columns(pl.col(lists).cast(pl.List(pl.String)).list.join(", "))
+        .filter(pl.col(RATE).is_not_null())
+        .group_by(*others, RATE, maintain_order=True)
+        .agg(
+            pl.col("arm").first(), mean=sound.mean(), low=sound.min(), high=sound.max(),
+            diverged=pl.when(is_diverged.any()).then(said).otherwise(pl.lit("")),
+        )
+        .with_row_index("place")
+        # A rate at which every run diverged has no mean to draw.
+        .filter(pl.col("mean").count().over(others) > 1)
+        .sort(pl.col("place").min().over(others), RATE)
+    )  # fmt: skip
+    firsts = points.select(pl.col("arm").sort_by("place").first().over(others))["arm"]
+    named = [(names[arm][0], names[arm][1] or "all arms") for arm in firsts]
+    return pl.concat(
+        [
+            pl.DataFrame(named, TEXTS, orient="row"),
+            points.select(
+                "mean", "low", "high", "diverged", learning_rate=pl.col(RATE).cast(pl.Float64)
+            ),
+        ],
+        how="horizontal",
+    )

@@ -11,7 +11,6 @@ import vl_convert
 from fairtrial.files import write_bytes
 from fairtrial.progress import Progress, Status
 from fairtrial.report.blocks import Figure
-from fairtrial.report.files import check_format, name_blocks
 from fairtrial.report.page import Document
 
 FOLDER = "figures"
@@ -49,22 +48,15 @@ def write_figures(
 
     Raises
     ------
-    InputError
-        If there is no such format.
     MachineError
         If the files cannot be written.
     """
-    check_format(form, DRAW, "figures")
-    named = name_blocks(document, Figure)
+    named = document.name_blocks(Figure)
     paths = []
     for done, (name, figure) in enumerate(named.items()):
         progress(Status(f"figures: {name}", done / len(named)))
         path = folder / FOLDER / f"{name}.{form}"
-        write_bytes(path, DRAW[form](put_on_paper(figure)))
+        # On the page, which has a colour, the background is transparent.
+        write_bytes(path, DRAW[form](figure.specification | {"background": "white"}))
         paths.append(path)
     return paths
-
-
-def put_on_paper(figure: Figure) -> dict[str, Any]:
-    """Return a figure's specification with a white background; on the page it is transparent."""
-    return figure.specification | {"background": "white"}

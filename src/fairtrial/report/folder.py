@@ -18,20 +18,9 @@ def read_json(path: Path) -> Any:
         If it is missing or not JSON.
     """
     try:
-        return json.loads(_read_text(path))
+        return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise InputError(f"{path} is not valid JSON: {error}.") from None
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path} cannot be read: {_say(error)}. Is this a results folder?"
-        ) from None
-
-
-def _say(error: Exception) -> str:
-    reason = error.strerror if isinstance(error, OSError) else None
-    return reason or str(error).splitlines()[0].rstrip(".")
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0].rstrip(".")
+        raise InputError(f"{path} cannot be read: {reason}. Is this a results folder?") from None

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from fairtrial.files import write_text
 from fairtrial.progress import Clock, Progress, Status, show_duration
-from fairtrial.report.page import render_page
-from fairtrial.report.report import PAGE
+from fairtrial.report.page import PAGE, write_page
 from fairtrial.report.study_page import make_study_page
 from fairtrial.results.results import Results
 from fairtrial.results.so_far import SoFar
@@ -26,7 +24,7 @@ class GrowingPage:
     Parameters
     ----------
     folder : Path
-        The results folder; only the page is written to it.
+        The results folder; only the page, and scores that the end needs too, are written to it.
     progress : callable
         Called with the progress of the study.
     """
@@ -60,27 +58,15 @@ class GrowingPage:
 
 
 def write_page_so_far(folder: Path, so_far: SoFar, left: float | None) -> None:
-    """Write the page of the finished runs.
-
-    Parameters
-    ----------
-    folder : Path
-        The results folder.
-    so_far : SoFar
-        The study and its finished runs.
-    left : float or None
-        The estimated seconds that are left; None if not known yet.
-    """
+    """Write the page of the finished runs; `left` is the estimated seconds that are left."""
     with tempfile.TemporaryDirectory() as place:
-        so_far.write(Path(place))
+        so_far.write(Path(place), folder)
         document = make_study_page(Results(place))
     n_left = len(so_far.runs) - so_far.n_finished
     took = "" if left is None else f"about {show_duration(left)}"
-    header = replace(
-        document.header,
-        pending=[(f"{n_left:,} of {len(so_far.runs):,} runs, and the verdicts", took)],
+    write_page(
+        folder, document, [(f"{n_left:,} of {len(so_far.runs):,} runs, and the verdicts", took)]
     )
-    write_text(folder / PAGE, render_page(replace(document, header=header)))
 
 
 def stop_refresh(folder: Path) -> None:

@@ -7,18 +7,21 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import altair as alt
 import jinja2
 import vl_convert
 from markupsafe import Markup
 
+from fairtrial.files import write_text
 from fairtrial.plots.charts.appearance import DARK_SHADES, THEME
-from fairtrial.report.blocks import Figure, Headline, Section
+from fairtrial.report.blocks import Figure, Headline, Section, Table
 
+PAGE = "report.html"
 LIBRARY = "window.vegaEmbed = vegaEmbed;"
 """The part of the bundle that the script of the page uses."""
 GROUPS = {
@@ -33,6 +36,9 @@ GROUPS = {
 """Groups of headlines, in order, with their headings."""
 MOST_HEADLINES = 4
 """Headlines that each group shows; the others are in a fold."""
+
+
+Named = TypeVar("Named", Figure, Table)
 
 
 @dataclass(frozen=True)
@@ -62,12 +68,61 @@ class Document:
     sections: Sequence[Section]
     short: bool = False
 
+    def name_blocks(self, kind: type[Named]) -> dict[str, Named]:
+        """Name each figure, or table, by its section and its own name.
+
+        The names are the same in every call; equal names are numbered.
+        """
+        named: dict[str, Named] = {}
+        for section in self.sections:
+            for block in section.list_blocks():
+                if not isinstance(block, kind):
+                    continue
+                name = first = f"{section.name}-{block.name}"
+                number = 1
+                while name in named:
+                    number += 1
+                    name = f"{first}-{number}"
+                named[name] = block
+        return named
+
 
 def say_origin(environment: Mapping[str, Any]) -> str:
     """Say which version wrote the page, and when its runs started."""
     version = f" {environment['fairtrial']}" if "fairtrial" in environment else ""
     started = f" from runs started {environment['started']}" if "started" in environment else ""
     return f"Written by fairtrial{version}{started}. The page loads nothing."
+
+
+def write_page(
+    folder: str | Path, document: Document, pending: Sequence[tuple[str, str]] = ()
+) -> Path:
+    """Write `report.html` into a folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A results folder, or the lab's.
+    document : Document
+        Its page.
+    pending : sequence of (str, str)
+        The results that are missing, each with its expected time. An open page reloads itself while
+        there are any.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    MachineError
+        If the page cannot be written.
+    """
+    header = replace(document.header, pending=pending)
+    page = Path(folder) / PAGE
+    write_text(page, render_page(replace(document, header=header)))
+    return page
 
 
 def render_page(document: Document) -> str:

@@ -33,7 +33,7 @@ def make_study_page(trial: Results) -> Document:
     InputError
         If a file of the folder cannot be read.
     """
-    is_finished = has_all_runs(trial)
+    is_finished = {run.name for run in trial.study.list_runs()} <= set(trial.runs["run"])
     entries, why = [], NOT_JUDGED if is_finished else NOT_FINISHED
     try:
         entries = list_entries(trial) if is_finished else []
@@ -74,11 +74,6 @@ def make_study_page(trial: Results) -> Document:
         footer=say_origin(trial.environment),
     )
     return Document(header, sections)
-
-
-def has_all_runs(trial: Results) -> bool:
-    """Say whether the folder has every run of its study."""
-    return {run.name for run in trial.study.list_runs()} <= set(trial.runs["run"])
 
 
 def count_runs(trial: Results) -> list[tuple[str, str]]:

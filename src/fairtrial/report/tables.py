@@ -10,7 +10,6 @@ from pathlib import Path
 
 from fairtrial.files import write_text
 from fairtrial.report.blocks import Cell, Table
-from fairtrial.report.files import check_format, name_blocks
 from fairtrial.report.page import Document
 
 FOLDER = "tables"
@@ -49,15 +48,12 @@ def write_tables(document: Document, folder: Path, form: str) -> list[Path]:
 
     Raises
     ------
-    InputError
-        If there is no such format.
     MachineError
         If the files cannot be written.
     """
-    check_format(form, FORMATS, "tables")
     ending, convert = FORMATS[form]
     paths = []
-    for name, table in name_blocks(document, Table).items():
+    for name, table in document.name_blocks(Table).items():
         path = folder / FOLDER / f"{name}.{ending}"
         write_text(path, convert(table, name))
         paths.append(path)

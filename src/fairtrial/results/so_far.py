@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fairtrial.files import write_text
+from fairtrial.results.scores import score_runs
 from fairtrial.results.store import STUDY, write_tables
 from fairtrial.study import Run, Study
 
@@ -37,12 +38,17 @@ class SoFar:
         """How many runs have finished."""
         return len(self._find_finished())
 
-    def write(self, folder: Path) -> None:
-        """Write the tables of the runs that have finished, and the study, to another folder."""
+    def write(self, folder: Path, results: Path) -> None:
+        """Write the tables of the runs that have finished, and the study, to another folder.
+
+        The study's results folder keeps the scores, so that each run is measured once.
+        """
         finished = self._find_finished()
         runs = [self.runs[place] for place in finished]
         fingerprints = [self.fingerprints[place] for place in finished]
-        write_tables(folder, runs, fingerprints, self.parts, self.data)
+        wanted = dict(zip(fingerprints, runs, strict=True))
+        scores = score_runs(results, wanted, self.parts, self.study.list_metrics())
+        write_tables(folder, runs, fingerprints, self.parts, self.data, scores)
         write_text(folder / STUDY, self.study.to_toml())
 
     def _find_finished(self) -> list[int]:

@@ -51,7 +51,7 @@ class Trial(Results):
         MachineError
             If the page cannot be written.
         """
-        from fairtrial.report.report import write_page
+        from fairtrial.report.page import write_page
         from fairtrial.report.study_page import make_study_page
 
         self._judge()

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from fairtrial.kinds.metrics import METRICS, PREFIXES
-from fairtrial.kinds.registry import label_kind, list_looks
+from fairtrial.kinds.registry import list_looks
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"
@@ -89,40 +89,21 @@ class Look(NamedTuple):
     shape: str
 
 
-COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 DASHES = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3), (12, 4), (10, 3, 2, 3, 2, 3))
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
-N_LOOKS = len(COLOURS) * len(DASHES)
-"""The most series that lines or marks can distinguish; more need names beside them."""
 _PALETTE = (
     (BLUE, 0, 0), (VERMILLION, 1, 1), (GREEN, 2, 2), (PURPLE, 3, 3), (ORANGE, 0, 0), (SKY, 0, 1),
     (BLACK, 0, 2),
 )  # fmt: skip
 """Colours, each with the places of its first dash and shape; kinds name a place in here."""
-
-
-def _make_look(colour: str, dash: int, shape: int) -> Look:
-    return Look(colour, DASHES[dash % len(DASHES)], SHAPES[shape % len(SHAPES)])
-
-
 # A colour that is used again has another dash and another shape.
 _LOOKS = [
-    _make_look(colour, dash + turn, shape + turn)
+    Look(colour, DASHES[(dash + turn) % len(DASHES)], SHAPES[(shape + turn) % len(SHAPES)])
     for turn in range(len(DASHES))
     for colour, dash, shape in _PALETTE
 ]
-
-
-def show_kind(kind: str) -> str:
-    """Return the name of a kind for readers.
-
-    Examples
-    --------
-    >>> show_kind("mse"), show_kind("rmsprop"), show_kind("something new")
-    ('MSE', 'RMSProp', 'something new')
-    """
-    return label_kind(kind)
-
+N_LOOKS = len(_LOOKS)
+"""The most series that lines or marks can distinguish; more need names beside them."""
 
 Looks = Mapping[str, Look]
 """The look of each series of a study."""
@@ -149,18 +130,3 @@ def assign_looks(series: Sequence[str], given: Looks = MappingProxyType({})) -> 
     strangers = [name for name in series if name not in fixed]
     others = {name: free[i % len(free)] for i, name in enumerate(strangers)}
     return {name: fixed.get(name) or others[name] for name in series}
-
-
-def colour_scale(looks: Looks, series: Sequence[str]) -> dict[str, Any]:
-    """Return the scale that gives each series its colour."""
-    return {"domain": list(series), "range": [looks[name].colour for name in series]}
-
-
-def dash_scale(looks: Looks, series: Sequence[str]) -> dict[str, Any]:
-    """Return the scale that gives each series its dash."""
-    return {"domain": list(series), "range": [list(looks[name].dash) for name in series]}
-
-
-def shape_scale(looks: Looks, series: Sequence[str]) -> dict[str, Any]:
-    """Return the scale that gives each series its shape."""
-    return {"domain": list(series), "range": [looks[name].shape for name in series]}

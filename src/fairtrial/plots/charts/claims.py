@@ -17,16 +17,17 @@ from fairtrial.plots.charts.appearance import (
     SKY,
     VERMILLION,
     Looks,
-    colour_scale,
-    shape_scale,
     show_metric,
 )
 from fairtrial.plots.charts.layout import (
+    MARK_LEGEND,
     SIGNIFICANT,
     Chart,
     Specification,
     embed,
+    encode_looks,
     lay_out,
+    layer,
     list_rows,
     mark,
     nominal,
@@ -57,24 +58,18 @@ def draw_differences(by_seed: pl.DataFrame, row: Mapping[str, Any]) -> Chart:
     order = [*shown["seed"], "mean"]
     y = nominal("seed", title="seed", sort=order, axis={"labelOverlap": True})
     tooltip = [nominal("seed"), quantity("difference", format=f".{SIGNIFICANT}g")]
-    points = {
-        "data": embed(shown),
-        "mark": mark("point", filled=True, size=45, opacity=1),
-        "encoding": {"x": x, "y": y, "color": {"value": BLUE}, "tooltip": tooltip},
-    }
+    dots = mark("point", filled=True, size=45, opacity=1)
+    points = layer(dots, x=x, y=y, color={"value": BLUE}, tooltip=tooltip)
     ends = {"low": row["low"], "high": row["high"]}
-    mean = {"values": [{"seed": "mean", "difference": row["difference"], **ends}]}
-    interval = {
-        "data": mean,
-        "mark": mark("rule", strokeWidth=5, opacity=0.5, color=INK),
-        "encoding": {"x": quantity("low"), "x2": {"field": "high"}, "y": y},
-    }
+    mean = {"data": {"values": [{"seed": "mean", "difference": row["difference"], **ends}]}}
+    bar = mark("rule", strokeWidth=5, opacity=0.5, color=INK)
+    interval = layer(bar, x=quantity("low"), x2={"field": "high"}, y=y)
     layers = [
         *([_draw_margin(row["margin"])] if row["margin"] else []),
         _draw_zero(strokeDash=[3, 3]),
-        *([interval] if None not in ends.values() else []),
-        points,
-        {"data": mean, "mark": DIAMOND, "encoding": {"x": x, "y": y}},
+        *([mean | interval] if None not in ends.values() else []),
+        points | {"data": embed(shown)},
+        mean | layer(DIAMOND, x=x, y=y),
     ]
     n_against = (shown["difference"] < 0).sum()
     said = (
@@ -85,19 +80,14 @@ def draw_differences(by_seed: pl.DataFrame, row: Mapping[str, Any]) -> Chart:
 
 
 def _draw_margin(margin: float) -> Specification:
-    return {
-        "data": {"values": [{"from": -margin, "to": margin}]},
-        "mark": mark("rect", color=MUTED, opacity=0.15),
-        "encoding": {"x": quantity("from"), "x2": {"field": "to"}},
-    }
+    band = mark("rect", color=MUTED, opacity=0.15)
+    drawn = layer(band, x=quantity("from"), x2={"field": "to"})
+    return drawn | {"data": {"values": [{"from": -margin, "to": margin}]}}
 
 
 def _draw_zero(**more: Any) -> Specification:
-    return {
-        "data": {"values": [{"at": 0}]},
-        "mark": mark("rule", color=MUTED, **more),
-        "encoding": {"x": quantity("at")},
-    }
+    drawn = layer(mark("rule", color=MUTED, **more), x=quantity("at"))
+    return drawn | {"data": {"values": [{"at": 0}]}}
 
 
 def draw_sides(by_seed: pl.DataFrame, row: Mapping[str, Any], looks: Looks) -> Chart:
@@ -119,32 +109,27 @@ def draw_sides(by_seed: pl.DataFrame, row: Mapping[str, Any], looks: Looks) -> C
     order = shown["seed"].to_list()
     y = nominal("seed", title="seed", sort=order, axis={"labelOverlap": True})
     axis, scale = {"format": "~g", "tickCount": 5}, {"zero": False}
-    joined = {
-        "mark": mark("rule", color=MUTED, strokeWidth=2, opacity=0.5),
-        "encoding": {
-            "x": quantity("better", title=metric, axis=axis, scale=scale),
-            "x2": {"field": "than"},
-            "y": y,
-        },
-    }
+    joined = layer(
+        mark("rule", color=MUTED, strokeWidth=2, opacity=0.5),
+        x=quantity("better", title=metric, axis=axis, scale=scale),
+        x2={"field": "than"},
+        y=y,
+    )
     said_name = f"datum.side == 'better' ? {json.dumps(names[0])} : {json.dumps(names[1])}"
-    legend = {"title": None, "symbolOpacity": 1, "labelLimit": 260, "columns": 1}
-    ends = {
-        "transform": [
-            {"fold": ["better", "than"], "as": ["side", "value"]},
-            {"calculate": said_name, "as": "name"},
+    legend = MARK_LEGEND | {"labelLimit": 260, "columns": 1}
+    fold = [
+        {"fold": ["better", "than"], "as": ["side", "value"]},
+        {"calculate": said_name, "as": "name"},
+    ]
+    ends = {"transform": fold} | layer(
+        mark("point", filled=True, size=48, opacity=1),
+        x=quantity("value", title=metric, scale=scale),
+        y=y,
+        **encode_looks(looks, names, "color", "shape", legend=legend, field="name"),
+        tooltip=[
+            nominal("seed"), nominal("name"), quantity("value", format=f".{SIGNIFICANT + 1}g")
         ],
-        "mark": mark("point", filled=True, size=48, opacity=1),
-        "encoding": {
-            "x": quantity("value", title=metric, scale=scale),
-            "y": y,
-            "color": nominal("name", scale=colour_scale(looks, names), legend=legend),
-            "shape": nominal("name", scale=shape_scale(looks, names), legend=legend),
-            "tooltip": [
-                nominal("seed"), nominal("name"), quantity("value", format=f".{SIGNIFICANT + 1}g")
-            ],
-        },
-    }  # fmt: skip
+    )  # fmt: skip
     layered = {
         "data": list_rows(shown), "layer": [joined, ends], "height": ROW_HEIGHT * len(order)
     }  # fmt: skip
@@ -180,29 +165,23 @@ def draw_cause(row: Mapping[str, Any]) -> Chart:
     )  # fmt: skip
     y = nominal("part", title=None, sort=shown["part"].to_list(), axis={"labelLimit": 260})
     colours = {"domain": labels, "range": [PART_COLOURS[name] for name in names]}
-    bars = {
-        "data": list_rows(shown.filter(of_parts)),
-        "mark": mark("bar", opacity=0.85, height=12),
-        "encoding": {
-            "x": x,
-            "y": y,
-            "color": nominal("part", scale=colours, legend=None),
-            "tooltip": [nominal("part"), quantity("value"), quantity("low"), quantity("high")],
-        },
-    }
+    bars = layer(
+        mark("bar", opacity=0.85, height=12),
+        x=x,
+        y=y,
+        color=nominal("part", scale=colours, legend=None),
+        tooltip=[nominal("part"), quantity("value"), quantity("low"), quantity("high")],
+    )
     known = shown.drop_nulls()
-    intervals = {
-        "data": list_rows(known),
-        "mark": mark("rule", strokeWidth=2, color=INK),
-        "encoding": {"x": quantity("low"), "x2": {"field": "high"}, "y": y},
-    }
-    whole = {
-        "data": list_rows(shown.filter(~of_parts)),
-        "mark": DIAMOND,
-        "encoding": {"x": x, "y": y},
-    }
+    rule = mark("rule", strokeWidth=2, color=INK)
+    intervals = layer(rule, x=quantity("low"), x2={"field": "high"}, y=y)
+    layers = [
+        bars | {"data": list_rows(shown.filter(of_parts))},
+        _draw_zero(),
+        *([intervals | {"data": list_rows(known)}] if known.height else []),
+        layer(DIAMOND, x=x, y=y) | {"data": list_rows(shown.filter(~of_parts))},
+    ]
     said = "; ".join(f"{part} {value:.3g}" for part, value in shown.select("part", "value").rows())
-    layers = [bars, _draw_zero(), *([intervals] if known.height else []), whole]
     return lay_out({"layer": layers, "height": 20 * shown.height}, f"{said}.")
 
 
@@ -233,20 +212,16 @@ def draw_grid(cells: pl.DataFrame, titles: tuple[str, str], description: str) ->
     cells = cells.with_columns(sign=pl.col("verdict").replace_strict(signs))
     domain = [f"{sign} {name}" for name, (_, sign) in VERDICT_LOOKS.items()]
     colours = [colour for colour, _ in VERDICT_LOOKS.values()]
-    legend = {
-        "title": None, "symbolType": "square", "symbolOpacity": 1, "symbolStrokeWidth": 0
-    }  # fmt: skip
-    squares = {
-        "transform": [{"calculate": "datum.sign + ' ' + datum.verdict", "as": "named"}],
-        "mark": mark("rect", opacity=0.55, cornerRadius=2),
-        "encoding": {
-            "color": nominal("named", scale={"domain": domain, "range": colours}, legend=legend),
-            "tooltip": [
-                *(nominal(field) for field in ("row", "column", "verdict")),
-                *(quantity(field) for field in ("difference", "low", "high")),
-            ],
-        },
-    }
+    legend = MARK_LEGEND | {"symbolType": "square", "symbolStrokeWidth": 0}
+    squares = layer(
+        mark("rect", opacity=0.55, cornerRadius=2),
+        color=nominal("named", scale={"domain": domain, "range": colours}, legend=legend),
+        tooltip=[
+            *(nominal(field) for field in ("row", "column", "verdict")),
+            *(quantity(field) for field in ("difference", "low", "high")),
+        ],
+    )
+    named = [{"calculate": "datum.sign + ' ' + datum.verdict", "as": "named"}]
     layered = {
         "data": list_rows(cells),
         "height": 26 * len(rows),
@@ -257,7 +232,7 @@ def draw_grid(cells: pl.DataFrame, titles: tuple[str, str], description: str) ->
             "y": nominal("row", title=titles[1], sort=rows),
         },
         "layer": [
-            squares, {"mark": mark("text", fontSize=13), "encoding": {"text": nominal("sign")}}
+            {"transform": named} | squares, layer(mark("text", fontSize=13), text=nominal("sign"))
         ],
     }  # fmt: skip
     return lay_out(layered, description)

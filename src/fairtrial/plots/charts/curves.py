@@ -1,26 +1,27 @@
 """Specifications of the charts of curves: metrics and learning rates during training.
 
 Every function is pure and returns one chart that contains its data: one row per line, with its
-points in arrays. `usermeta.layout` tells a page how to fit panels into its width.
+points in arrays. `usermeta.layout` tells a page how to fit panels into its width. `looks` has the
+look of each series, and `description` is the text alternative.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import cast
 
 import polars as pl
 
-from fairtrial.plots.charts.appearance import INK, MUTED, Looks, colour_scale, dash_scale
+from fairtrial.plots.charts.appearance import INK, MUTED, Looks
 from fairtrial.plots.charts.layout import (
+    LINE_LEGEND,
     PANEL_HEIGHT,
     Chart,
     Specification,
     Toggle,
-    keep,
-    lay_out,
-    line_legend,
-    make_panels,
+    encode_looks,
+    lay_out_panels,
+    layer,
     make_toggle,
     make_zoom,
     mark,
@@ -51,10 +52,6 @@ def draw_curves(
     ----------
     bands : table
         The result of `summarise_curves`; colour, dash and legend show the series.
-    looks : mapping
-        The look of each series.
-    description : str
-        The text alternative.
     facet : str
         What a panel shows, "setting" or "series".
     y_title, x_title : str
@@ -74,12 +71,23 @@ def draw_curves(
     if log:
         values = pl.col("mean", "low", "high")
         shown = shown.with_columns(pl.when(values > 0).then(values))
-    series, order = list_unique(bands, "series"), list_unique(bands, facet)
-    legend = None if facet == "series" else line_legend()
-    toggle = make_toggle(series) if legend else None
-    keys = ["setting", "series", "role", *(["seed"] if singles is not None else [])]
+    legend = None if facet == "series" else LINE_LEGEND
+    toggle = make_toggle(list_unique(bands, "series")) if legend else None
+    parameters = [make_zoom(), *(toggle.parameters if toggle else [])]
+    keys = ["setting", "series", "role"]
+    if singles is not None:
+        keys.append("seed")
+        box = {"input": "checkbox", "name": "show single seeds"}
+        parameters.append({"name": "single_seeds", "value": False, "bind": box})
+    axis = {"tickCount": 4, "labelFlush": 7, "format": "~g" if log else ""}
+    scale = {"type": "log", "nice": False} if log else {"zero": False}
+    y = {
+        "mean": quantity("mean", scale=scale, title=y_title, axis=axis),
+        "low": quantity("low", scale=scale),
+    }
+    layers = _draw_layers(shown, looks, y, toggle)
     layered = {
-        "data": pack(shown, keys),
+        "data": pack(shown.drop("n_seeds"), keys),
         "transform": [{"flatten": ["at", "mean", "low", "high"]}],
         "encoding": {
             "x": quantity(
@@ -87,106 +95,50 @@ def draw_curves(
                 axis={"tickCount": 4, "tickMinStep": 1, "labelFlush": 12},
             )
         },
-        "layer": [
-            *([_draw_band(looks, series, legend, toggle, log)] if _has_bands(bands) else []),
-            *([_draw_reference(log, y_title)] if reference is not None else []),
-            *([_draw_singles(shown, looks, series, legend, log, y_title)]
-              if singles is not None else []),
-            _draw_means(shown, looks, series, legend, toggle, log, y_title),
-        ],
+        "layer": layers,
         "height": PANEL_HEIGHT,
         "width": 200,
     }  # fmt: skip
-    parameters = [make_zoom(), *(toggle.parameters if toggle else [])]
-    chart = make_panels(layered, facet, order, panels, 58, parameters)
-    if singles is not None:
-        box = {"input": "checkbox", "name": "show single seeds"}
-        chart["params"].append({"name": "single_seeds", "value": False, "bind": box})
-    if not share_y:
-        chart["resolve"]["scale"] = {"y": "independent"}
-    return lay_out(chart, description, panels=min(panels, len(order)), axes=58)
+    return lay_out_panels(
+        layered, facet, list_unique(bands, facet), description, panels=panels,
+        parameters=parameters, own_scales="" if share_y else "y",
+    )  # fmt: skip
 
 
-Legend = Specification | None
-
-
-def _has_bands(bands: pl.DataFrame) -> bool:
-    return bands["n_seeds"].max() != 1
-
-
-def _measure(field: str, log: bool, **more: Any) -> Specification:
-    scale = {"type": "log", "nice": False} if log else {"zero": False}
-    return quantity(field, scale=scale, **more)
-
-
-def _measure_mean(log: bool, title: str) -> Specification:
-    axis = {"tickCount": 4, "labelFlush": 7, "format": "~g" if log else ""}
-    return _measure("mean", log, title=title, axis=axis)
-
-
-def _name_line(shown: pl.DataFrame) -> list[Specification]:
-    """Return the tooltip of a line."""
-    names = ["setting", "series"] if shown["setting"].n_unique() > 1 else ["series"]
-    return [nominal(name) for name in names]
-
-
-def _draw_band(
-    looks: Looks, series: list[str], legend: Legend, toggle: Toggle | None, log: bool
-) -> Specification:
-    opacity = 0.14 if legend else 0.22
-    encoding = {
-        "y": _measure("low", log),
-        "y2": {"field": "high"},
-        "color": nominal("series", scale=colour_scale(looks, series), legend=legend),
-    }
-    return {
-        "transform": keep("arm"),
-        "mark": mark("area", opacity=opacity),
-        "encoding": encoding | ({"opacity": toggle.fade(opacity)} if toggle else {}),
-    }
-
-
-def _draw_reference(log: bool, title: str) -> Specification:
-    return {
-        "transform": keep("reference"),
-        "mark": mark("line", strokeWidth=1.5, color=MUTED),
-        "encoding": {"y": _measure_mean(log, title)},
-    }
-
-
-def _draw_singles(
-    shown: pl.DataFrame, looks: Looks, series: list[str], legend: Legend, log: bool, title: str
-) -> Specification:
-    # Hidden curves still include one invisible seed, because a scale needs data.
-    shown_seeds = f"(single_seeds || datum.seed === {shown['seed'].min()})"
-    return {
-        "transform": [{"filter": f"datum.role == 'seed' && {shown_seeds}"}],
-        "mark": mark("line", strokeWidth=0.8),
-        "encoding": {
-            "y": _measure_mean(log, title),
-            "color": nominal("series", scale=colour_scale(looks, series), legend=legend),
-            "detail": nominal("seed"),
-            "tooltip": [*_name_line(shown), nominal("seed")],
-            "opacity": {"condition": {"test": "!single_seeds", "value": 0}, "value": 0.6},
-        },
-    }
-
-
-def _draw_means(
-    shown: pl.DataFrame, looks: Looks, series: list[str], legend: Legend, toggle: Toggle | None,
-    log: bool, title: str,
-) -> Specification:  # fmt: skip
-    encoding = {
-        "y": _measure_mean(log, title),
-        "color": nominal("series", scale=colour_scale(looks, series), legend=legend),
-        "strokeDash": nominal("series", scale=dash_scale(looks, series), legend=legend),
-        "tooltip": _name_line(shown),
-    }
-    return {
-        "transform": keep("arm"),
-        "mark": mark("line", strokeWidth=2),
-        "encoding": encoding | ({"opacity": toggle.fade()} if toggle else {}),
-    }
+def _draw_layers(
+    shown: pl.DataFrame, looks: Looks, y: dict[str, Specification], toggle: Toggle | None
+) -> list[Specification]:
+    """Draw bands, references, single seeds and means, of those that there are."""
+    of_arms = shown.filter(pl.col("role") == "arm")
+    series, roles = list_unique(of_arms, "series"), set(shown["role"])
+    legend = LINE_LEGEND if toggle else None
+    colour = encode_looks(looks, series, "color", legend=legend)
+    dash = encode_looks(looks, series, "strokeDash", legend=legend)
+    several = shown["setting"].n_unique() > 1
+    tooltip = [*([nominal("setting")] if several else []), nominal("series")]
+    layers = []
+    if of_arms["n_seeds"].max() != 1:
+        opacity = 0.14 if toggle else 0.22
+        fade: Specification = {"opacity": toggle.fade(opacity)} if toggle else {}
+        band = mark("area", opacity=opacity)
+        layers.append(layer(band, of="arm", y=y["low"], y2={"field": "high"}, **colour, **fade))
+    if "reference" in roles:
+        grey = mark("line", strokeWidth=1.5, color=MUTED)
+        layers.append(layer(grey, of="reference", y=y["mean"]))
+    if "seed" in roles:
+        # Hidden curves still include one invisible seed, because a scale needs data.
+        shown_seeds = f"(single_seeds || datum.seed === {shown['seed'].min()})"
+        opacity = {"condition": {"test": "!single_seeds", "value": 0}, "value": 0.6}
+        single = layer(
+            mark("line", strokeWidth=0.8), where=f"datum.role == 'seed' && {shown_seeds}",
+            y=y["mean"], **colour, detail=nominal("seed"), tooltip=[*tooltip, nominal("seed")],
+            opacity=opacity,
+        )  # fmt: skip
+        layers.append(single)
+    fade: Specification = {"opacity": toggle.fade()} if toggle else {}
+    mean = mark("line", strokeWidth=2)
+    layers.append(layer(mean, of="arm", y=y["mean"], **colour, **dash, tooltip=tooltip, **fade))
+    return layers
 
 
 def _stack_roles(
@@ -195,11 +147,10 @@ def _stack_roles(
     """Stack the tables of a chart of curves, each with its role."""
     tables = [bands.with_columns(role=pl.lit("arm"))]
     if singles is not None:
-        single = singles.rename({"value": "mean"}).with_columns(role=pl.lit("seed"))
-        tables.append(single)
+        tables.append(singles.rename({"value": "mean"}).with_columns(role=pl.lit("seed")))
     if reference is not None:
         tables.append(reference.with_columns(role=pl.lit("reference")))
-    return pl.concat(tables, how="diagonal_relaxed").drop("n_seeds")
+    return pl.concat(tables, how="diagonal_relaxed")
 
 
 def draw_learning_rates(
@@ -211,10 +162,6 @@ def draw_learning_rates(
     ----------
     changes : table
         The result of `find_changes`.
-    looks : mapping
-        The look of each series.
-    description : str
-        The text alternative.
     unit : str
         The unit of `at`, "step" or "epoch".
     """
@@ -229,23 +176,18 @@ def draw_learning_rates(
         "x": quantity(
             "at", title=unit, axis={"tickCount": 4, "labelFlush": 12}, scale={"nice": False}
         ),
-        "color": nominal("series", scale=colour_scale(looks, series), legend=line_legend()),
+        **encode_looks(looks, series, "color", legend=LINE_LEGEND),
         "detail": nominal("seed"),
         "opacity": toggle.fade(0.45 if many else 1.0),
         "tooltip": [nominal("series"), nominal("seed"), quantity("at"), quantity("value")],
     }
     axis = {"tickCount": 4, "format": "~e", "labelFlush": 7}
-    dots = {
-        "mark": mark("point", filled=True, size=7),
-        "encoding": {"y": quantity("changed", scale=scale)},
-    }
-    lines = {
-        "mark": mark("line", interpolate="step-after", strokeWidth=1 if many else 2),
-        "encoding": {
-            "y": quantity("value", title="learning rate", axis=axis, scale=scale),
-            "strokeDash": nominal("series", scale=dash_scale(looks, series), legend=line_legend()),
-        },
-    }
+    dots = layer(mark("point", filled=True, size=7), y=quantity("changed", scale=scale))
+    lines = layer(
+        mark("line", interpolate="step-after", strokeWidth=1 if many else 2),
+        y=quantity("value", title="learning rate", axis=axis, scale=scale),
+        **encode_looks(looks, series, "strokeDash", legend=LINE_LEGEND),
+    )
     layered = {
         "data": pack(changes, ["setting", "series", "seed"]),
         "transform": [{"flatten": ["at", "value", "changed"]}],
@@ -254,8 +196,8 @@ def draw_learning_rates(
         "height": 120,
         "width": 200,
     }
-    chart = make_panels(layered, "setting", order, 3, 62, [*toggle.parameters, make_zoom()])
-    return lay_out(chart, description, panels=min(3, len(order)), axes=62)
+    selections = [*toggle.parameters, make_zoom()]
+    return lay_out_panels(layered, "setting", order, description, axes=62, parameters=selections)
 
 
 def draw_shares(
@@ -267,10 +209,6 @@ def draw_shares(
     ----------
     curves : table
         The result of `summarise_curves` with a column `rows`, "train" or "validation".
-    looks : mapping
-        The look of each series.
-    description : str
-        The text alternative.
     y_title, x_title : str
         Titles of the axes.
     """
@@ -280,19 +218,20 @@ def draw_shares(
     axis = {
         "tickCount": 5, "format": ".0%" if y_title == "accuracy" else "~g", "labelFlush": 7
     }  # fmt: skip
-    y = quantity("mean", title=y_title, scale={"zero": False}, axis=axis)
-    rows = nominal("rows")
+    scale = {"zero": False}
+    y, rows = quantity("mean", title=y_title, scale=scale, axis=axis), nominal("rows")
     dash = nominal(
         "rows",
         scale={"domain": kinds, "range": [[1, 0], [5, 3]]},
-        legend=line_legend(symbolStrokeColor=INK),
+        legend=LINE_LEGEND | {"symbolStrokeColor": INK},
     )
-    band = {
-        "mark": mark("area", opacity=0.2),
-        "encoding": {
-            "y": quantity("low", scale={"zero": False}), "y2": {"field": "high"}, "detail": rows
-        },
-    }  # fmt: skip
+    layers = [
+        layer(mark("line", strokeWidth=2), y=y, strokeDash=dash),
+        layer(mark("point", filled=True, size=22, opacity=1), y=y, detail=rows),
+    ]
+    if curves["n_seeds"].max() != 1:
+        low, high = quantity("low", scale=scale), {"field": "high"}
+        layers.insert(0, layer(mark("area", opacity=0.2), y=low, y2=high, detail=rows))
     layered = {
         "data": pack(curves.drop("n_seeds", "setting"), ["series", "rows"]),
         "transform": [{"flatten": ["at", "mean", "low", "high"]}],
@@ -300,18 +239,10 @@ def draw_shares(
             "x": quantity(
                 "at", title=x_title, scale={"nice": False}, axis={"values": ticks, "format": "d"}
             ),
-            "color": nominal("series", scale=colour_scale(looks, order), legend=None),
+            **encode_looks(looks, order, "color", legend=None),
         },
-        "layer": [
-            *([band] if _has_bands(curves) else []),
-            {"mark": mark("line", strokeWidth=2), "encoding": {"y": y, "strokeDash": dash}},
-            {
-                "mark": mark("point", filled=True, size=22, opacity=1),
-                "encoding": {"y": y, "detail": rows},
-            },
-        ],
+        "layer": layers,
         "height": 190,
         "width": 240,
     }
-    chart = make_panels(layered, "series", order, 3, 58)
-    return lay_out(chart, description, panels=min(3, len(order)), narrowest=220, axes=58)
+    return lay_out_panels(layered, "series", order, description, narrowest=220)

@@ -1,4 +1,7 @@
-"""Specifications of the charts of data: rows, noise, targets, fits and residuals."""
+"""Specifications of the charts of data: rows, noise, targets, fits and residuals.
+
+`looks` has the look of each series, and `description` is the text alternative.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,16 @@ from typing import cast
 
 import polars as pl
 
-from fairtrial.plots.charts.appearance import BLUE, INK, MUTED, Looks, colour_scale, dash_scale
+from fairtrial.plots.charts.appearance import BLUE, INK, MUTED, Looks
 from fairtrial.plots.charts.layout import (
+    LINE_LEGEND,
     PANEL_HEIGHT,
     Chart,
-    keep,
+    encode_looks,
     lay_out,
-    line_legend,
+    lay_out_panels,
+    layer,
     list_rows,
-    make_panels,
     make_toggle,
     make_zoom,
     mark,
@@ -34,10 +38,6 @@ def draw_fits(rows: pl.DataFrame, lines: pl.DataFrame, looks: Looks, description
         `setting`, `x`, `y`: a sample of the data.
     lines : table
         `setting`, `series`, `slope`, `intercept`, `task.slope`, `task.intercept`.
-    looks : mapping
-        The look of each series.
-    description : str
-        The text alternative.
     """
     series, order = list_unique(lines, "series"), list_unique(lines, "setting")
     ends = cast("tuple[float, float]", (rows["x"].min(), rows["x"].max()))
@@ -52,22 +52,15 @@ def draw_fits(rows: pl.DataFrame, lines: pl.DataFrame, looks: Looks, description
         "setting", pl.lit("row").alias("role"), pl.lit("data").alias("series"), "x", "y"
     )
     table = pl.concat([dots, drawn.select(dots.columns)])
-    points = {
-        "transform": keep("row"),
-        "mark": mark("circle", size=8, color=MUTED, opacity=0.45),
-    }
-    true_line = {
-        "transform": keep("truth"),
-        "mark": mark("line", color=INK, strokeWidth=5, opacity=0.3),
-    }
-    fit = {
-        "transform": keep("fit"),
-        "mark": mark("line", strokeWidth=1.75),
-        "encoding": {
-            "color": nominal("series", scale=colour_scale(looks, series), legend=line_legend()),
-            "strokeDash": nominal("series", scale=dash_scale(looks, series), legend=line_legend()),
-        },
-    }
+    layers = [
+        layer(mark("circle", size=8, color=MUTED, opacity=0.45), of="row"),
+        layer(mark("line", color=INK, strokeWidth=5, opacity=0.3), of="truth"),
+        layer(
+            mark("line", strokeWidth=1.75),
+            of="fit",
+            **encode_looks(looks, series, "color", "strokeDash", legend=LINE_LEGEND),
+        ),
+    ]
     layered = {
         "data": pack(table, ["setting", "role", "series"]),
         "transform": [{"flatten": ["x", "y"]}],
@@ -75,13 +68,12 @@ def draw_fits(rows: pl.DataFrame, lines: pl.DataFrame, looks: Looks, description
             "x": quantity("x", axis={"tickCount": 5}, scale={"nice": False}),
             "y": quantity("y", axis={"tickCount": 5, "labelFlush": 7}),
         },
-        "layer": [points, true_line, fit],
+        "layer": layers,
         "height": PANEL_HEIGHT,
         "width": 200,
     }
-    chart = make_panels(layered, "setting", order, 4, 46)
-    return lay_out(
-        chart, description, panels=min(4, len(order)), narrowest=190, axes=46, renderer="canvas"
+    return lay_out_panels(
+        layered, "setting", order, description, panels=4, narrowest=190, axes=46, renderer="canvas"
     )
 
 
@@ -94,8 +86,6 @@ def draw_noise(bars: pl.DataFrame, density: pl.DataFrame, description: str) -> C
         `setting`, `low`, `high` (the ends of a bin, in target units), `share` (of rows, per unit).
     density : table
         `setting`, `at`, `density` (per target unit).
-    description : str
-        The text alternative.
     """
     order = list_unique(bars, "setting")
     table = pl.concat(
@@ -105,12 +95,9 @@ def draw_noise(bars: pl.DataFrame, density: pl.DataFrame, description: str) -> C
         ],
         how="diagonal_relaxed",
     )
-    bar = {
-        "transform": keep("bar"),
-        "mark": mark("rect", color=MUTED, opacity=0.45),
-        "encoding": {"x2": {"field": "high"}, "y2": {"datum": 0}},
-    }
-    line = {"transform": keep("line"), "mark": mark("line", color=BLUE, strokeWidth=2)}
+    grey = mark("rect", color=MUTED, opacity=0.45)
+    bar = layer(grey, of="bar", x2={"field": "high"}, y2={"datum": 0})
+    line = layer(mark("line", color=BLUE, strokeWidth=2), of="line")
     layered = {
         "data": pack(table, ["setting", "role"]),
         "transform": [{"flatten": ["low", "high", "share"]}],
@@ -124,9 +111,7 @@ def draw_noise(bars: pl.DataFrame, density: pl.DataFrame, description: str) -> C
         "height": 120,
         "width": 200,
     }
-    chart = make_panels(layered, "setting", order, 3, 52)
-    chart["resolve"]["scale"] = {"x": "independent", "y": "independent"}
-    return lay_out(chart, description, panels=min(3, len(order)), axes=52)
+    return lay_out_panels(layered, "setting", order, description, axes=52, own_scales="xy")
 
 
 def draw_residuals(outlines: pl.DataFrame, looks: Looks, description: str) -> Chart:
@@ -137,10 +122,6 @@ def draw_residuals(outlines: pl.DataFrame, looks: Looks, description: str) -> Ch
     outlines : table
         `setting`, `series`, `at` (the left end of a bin, in target units), `share` (of rows, per
         unit).
-    looks : mapping
-        The look of each series.
-    description : str
-        The text alternative.
     """
     series, order = list_unique(outlines, "series"), list_unique(outlines, "setting")
     toggle = make_toggle(series)
@@ -154,17 +135,17 @@ def draw_residuals(outlines: pl.DataFrame, looks: Looks, description: str) -> Ch
                 scale={"nice": False},
             ),
             "y": quantity("share", title="density", axis={"tickCount": 4}),
-            "color": nominal("series", scale=colour_scale(looks, series), legend=line_legend()),
-            "strokeDash": nominal("series", scale=dash_scale(looks, series), legend=line_legend()),
+            **encode_looks(looks, series, "color", "strokeDash", legend=LINE_LEGEND),
             "opacity": toggle.fade(),
             "tooltip": [nominal("series")],
         },
         "height": 120,
         "width": 200,
     }  # fmt: skip
-    chart = make_panels(lines, "setting", order, 4, 46, toggle.parameters)
-    chart["resolve"]["scale"] = {"x": "independent", "y": "independent"}
-    return lay_out(chart, description, panels=min(4, len(order)), narrowest=190, axes=46)
+    return lay_out_panels(
+        lines, "setting", order, description, panels=4, narrowest=190, axes=46,
+        parameters=toggle.parameters, own_scales="xy",
+    )  # fmt: skip
 
 
 def draw_targets(bars: pl.DataFrame, title: str, description: str) -> Chart:
@@ -176,34 +157,26 @@ def draw_targets(bars: pl.DataFrame, title: str, description: str) -> Chart:
         `rows` and `name` (a class), or `rows`, `low` and `high` (the ends of a bin).
     title : str
         Title of the axis of targets.
-    description : str
-        The text alternative.
     """
-    data, count = list_rows(bars), quantity("rows", title="rows", axis={"tickCount": 4})
+    count, grey = quantity("rows", title="rows", axis={"tickCount": 4}), {"color": MUTED}
     if "name" in bars.columns:
-        chart = {
-            "data": data,
-            "mark": mark("bar", color=MUTED),
-            "encoding": {
-                "x": count | {"axis": {"tickCount": 5}},
-                "y": nominal("name", title=title, sort=list_unique(bars, "name")),
-                "tooltip": [nominal("name"), quantity("rows")],
-            },
-            "height": 20 * bars.height,
-        }
-        return lay_out(chart, description)
-    chart = {
-        "data": data,
-        "mark": mark("rect", color=MUTED),
-        "encoding": {
-            "x": quantity("low", title=title, scale={"nice": False, "zero": False}),
-            "x2": {"field": "high"},
-            "y": count,
-            "y2": {"datum": 0},
-        },
-        "height": PANEL_HEIGHT,
-    }
-    return lay_out(chart, description)
+        drawn = layer(
+            mark("bar", **grey),
+            x=count | {"axis": {"tickCount": 5}},
+            y=nominal("name", title=title, sort=list_unique(bars, "name")),
+            tooltip=[nominal("name"), quantity("rows")],
+        )
+        height = 20 * bars.height
+    else:
+        drawn = layer(
+            mark("rect", **grey),
+            x=quantity("low", title=title, scale={"nice": False, "zero": False}),
+            x2={"field": "high"},
+            y=count,
+            y2={"datum": 0},
+        )
+        height = PANEL_HEIGHT
+    return lay_out({"data": list_rows(bars), **drawn, "height": height}, description)
 
 
 def draw_told(points: pl.DataFrame, looks: Looks, description: str) -> Chart:
@@ -213,28 +186,16 @@ def draw_told(points: pl.DataFrame, looks: Looks, description: str) -> Chart:
     ----------
     points : table
         `series`, `truth`, `predicted`, in target units.
-    looks : mapping
-        The look of each series.
-    description : str
-        The text alternative.
     """
     order = list_unique(points, "series")
-    low, high = points["truth"].min(), points["truth"].max()
-    same = pl.DataFrame({"series": order, "truth": low, "predicted": low})
-    same = pl.concat([same, pl.DataFrame({"series": order, "truth": high, "predicted": high})])
-    roles = [points.with_columns(role=pl.lit("row")), same.with_columns(role=pl.lit("same"))]
+    ends = pl.DataFrame({"truth": [points["truth"].min(), points["truth"].max()]})
+    same = pl.DataFrame({"series": order}).join(ends, how="cross")
+    same = same.with_columns(predicted="truth", role=pl.lit("same"))
+    roles = [points.with_columns(role=pl.lit("row")), same]
     table = pl.concat(roles, how="vertical_relaxed")
-    line = {
-        "transform": keep("same"),
-        "mark": mark("line", color=INK, strokeWidth=1.5, opacity=0.5),
-    }
-    dots = {
-        "transform": keep("row"),
-        "mark": mark("circle", size=10, opacity=0.5),
-        "encoding": {
-            "color": nominal("series", scale=colour_scale(looks, order), legend=None)
-        },
-    }  # fmt: skip
+    diagonal = layer(mark("line", color=INK, strokeWidth=1.5, opacity=0.5), of="same")
+    colour = encode_looks(looks, order, "color", legend=None)
+    dots = layer(mark("circle", size=10, opacity=0.5), of="row", **colour)
     layered = {
         "data": pack(table, ["series", "role"]),
         "transform": [{"flatten": ["truth", "predicted"]}],
@@ -248,11 +209,11 @@ def draw_told(points: pl.DataFrame, looks: Looks, description: str) -> Chart:
                 scale={"zero": False},
             ),
         },
-        "layer": [line, dots],
+        "layer": [diagonal, dots],
         "height": PANEL_HEIGHT,
         "width": 200,
     }  # fmt: skip
-    chart = make_panels(layered, "series", order, 4, 46, [make_zoom()])
-    return lay_out(
-        chart, description, panels=min(4, len(order)), narrowest=190, axes=46, renderer="canvas"
-    )
+    return lay_out_panels(
+        layered, "series", order, description, panels=4, narrowest=190, axes=46,
+        parameters=[make_zoom()], renderer="canvas",
+    )  # fmt: skip

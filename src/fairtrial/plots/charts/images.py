@@ -1,8 +1,9 @@
-"""Specifications of the charts of images: weights of classes, images with labels."""
+"""Specifications of the charts of images: weights of classes, images with labels.
+
+Their `description` is the text alternative.
+"""
 
 from __future__ import annotations
-
-from typing import Any
 
 import polars as pl
 
@@ -12,6 +13,7 @@ from fairtrial.plots.charts.layout import (
     Specification,
     embed,
     lay_out,
+    layer,
     list_rows,
     mark,
     nominal,
@@ -34,12 +36,8 @@ def draw_weights(table: pl.DataFrame, limit: float, description: str) -> Chart:
         `name`: the class; `values`: its weights, a list of side × side, row by row.
     limit : float
         The scale runs from -`limit` to `limit`; weights beyond have the colour of its end.
-    description : str
-        The text alternative.
     """
-    side = _find_side(table)
     values = pl.col("values").list.eval(pl.element().cast(pl.Float64).round_sig_figs(WEIGHT_DIGITS))
-    rows = table.select("name", values=values)
     scale = {
         "type": "symlog", "constant": limit / 30, "domain": [-limit, 0, limit],
         "range": [BLUE, NEUTRAL, VERMILLION], "interpolate": "lab", "clamp": True,
@@ -49,15 +47,12 @@ def draw_weights(table: pl.DataFrame, limit: float, description: str) -> Chart:
         "title": "weight", "padding": 10, "gradientLength": 220, "values": sorted([0.0, *ticks]),
         "format": "~g",
     }  # fmt: skip
-    pixels = _draw_pixels(quantity("weight", scale=scale, legend=legend))
-    chart = _repeat(
-        pixels | {"width": 168, "height": 168}, embed(rows), "weight",
+    return _repeat(
+        _draw_pixels(quantity("weight", scale=scale, legend=legend)), "weight",
+        table.select("name", values=values), description,
         facet=nominal("name", sort=list_unique(table, "name"), header=HEADER),
-        columns=5, spacing={"row": 26, "column": 14}, side=side,
+        size=168, columns=5, gaps=(26, 14), narrowest=130,
     )  # fmt: skip
-    return lay_out(
-        chart, description, panels=5, narrowest=130, axes=14, cells=side, renderer="canvas"
-    )
 
 
 def draw_samples(table: pl.DataFrame, description: str) -> Chart:
@@ -68,21 +63,12 @@ def draw_samples(table: pl.DataFrame, description: str) -> Chart:
     table : table
         `values`: grey levels of an image from 0 to 1, a list of side × side, row by row; `name`:
         its label.
-    description : str
-        The text alternative.
     """
-    side = _find_side(table)
-    rows = table.select("name", values=_round_levels())
-    chart = _repeat(
-        _draw_pixels(GREY_LEVEL) | {"width": 84, "height": 84}, embed(rows), "level",
-        facet=nominal(
-            "name", sort=list_unique(table, "name"), header=HEADER | {"labelLimit": 100}
-        ),
-        columns=10, spacing={"row": 26, "column": 20}, side=side,
+    names = nominal("name", sort=list_unique(table, "name"), header=HEADER | {"labelLimit": 100})
+    return _repeat(
+        _draw_pixels(GREY_LEVEL), "level", table.select("name", values=_round_levels()),
+        description, facet=names, size=84, columns=10, gaps=(26, 20), narrowest=100,
     )  # fmt: skip
-    return lay_out(
-        chart, description, panels=10, narrowest=100, axes=20, cells=side, renderer="canvas"
-    )
 
 
 def _round_levels() -> pl.Expr:
@@ -97,36 +83,31 @@ def draw_predictions(table: pl.DataFrame, description: str) -> Chart:
     table : table
         `values`: grey levels of an image from 0 to 1, a list of side × side, row by row; `truth`
         and `predicted`: names of classes. A correct prediction has a tick, a wrong one a cross.
-    description : str
-        The text alternative.
     """
-    side = _find_side(table)
     is_right = pl.col("truth") == pl.col("predicted")
     verdict = pl.when(is_right).then(pl.lit("✓ ")).otherwise(pl.lit("✗ ")) + pl.col("predicted")
     rows = table.with_row_index("place").select(
         "place", "truth", verdict.alias("verdict"), is_right.alias("right"), values=_round_levels()
     )
     place = {"align": "left", "baseline": "top", "x": 0, "y": "height", "limit": 108}
-    under = {"transform": [{"filter": "datum.rank == 1"}]}
-    truth = under | {
-        "mark": mark("text", **place, dy=5),
-        "encoding": {"text": nominal("truth")},
-    }
     colour = {"condition": {"test": "datum.right", "value": BLUE}, "value": VERMILLION}
-    verdicts = under | {
-        "mark": mark("text", **place, dy=19, fontWeight="bold"),
-        "encoding": {"text": nominal("verdict"), "color": colour},
-    }
-    layers = [_draw_pixels(GREY_LEVEL), truth, verdicts]
+    under = "datum.rank == 1"
+    layers = [
+        _draw_pixels(GREY_LEVEL),
+        layer(mark("text", **place, dy=5), where=under, text=nominal("truth")),
+        layer(
+            mark("text", **place, dy=19, fontWeight="bold"),
+            where=under,
+            text=nominal("verdict"),
+            color=colour,
+        ),
+    ]
     header = {"title": None, "labelExpr": "''", "labelFontSize": 0, "labelPadding": 0}
-    chart = _repeat(
-        {"layer": layers, "width": 84, "height": 84}, embed(rows), "level",
+    return _repeat(
+        {"layer": layers}, "level", rows, description,
         facet={"field": "place", "type": "ordinal", "header": header},
-        columns=3, spacing={"row": 46, "column": 20}, side=side,
+        size=84, columns=3, gaps=(46, 20), narrowest=1,
     )  # fmt: skip
-    return lay_out(
-        chart, description, panels=3, narrowest=1, axes=20, cells=side, renderer="canvas"
-    )
 
 
 def draw_confusion(table: pl.DataFrame, description: str) -> Chart:
@@ -136,8 +117,6 @@ def draw_confusion(table: pl.DataFrame, description: str) -> Chart:
     ----------
     table : table
         `truth`, `predicted` (names of classes, in order) and `share` of the rows of the true class.
-    description : str
-        The text alternative.
     """
     names = list_unique(table, "truth")
     is_right = pl.col("truth") == pl.col("predicted")
@@ -149,15 +128,15 @@ def draw_confusion(table: pl.DataFrame, description: str) -> Chart:
     )
     largest = max(float(shown["wrong"].fill_null(0.0).to_numpy().max()), 0.01)
     scale = {"domain": [0, largest], "range": [NEUTRAL, VERMILLION]}
-    wrong = {
-        "transform": [{"filter": "datum.wrong !== null"}],
-        "mark": mark("rect"),
-        "encoding": {"color": quantity("wrong", scale=scale, legend=None)},
-    }
-    right = {
-        "transform": [{"filter": "datum.wrong === null"}],
-        "mark": mark("rect", color=BLUE, opacity=0.25),
-    }
+    layers = [
+        layer(
+            mark("rect"),
+            where="datum.wrong !== null",
+            color=quantity("wrong", scale=scale, legend=None),
+        ),
+        layer(mark("rect", color=BLUE, opacity=0.25), where="datum.wrong === null"),
+        layer(mark("text", fontSize=11), text=nominal("text")),
+    ]
     angle = 0 if max(map(len, names)) < 3 else -45
     shares = [nominal("truth"), nominal("predicted"), quantity("share", format=".1%")]
     chart = {
@@ -167,37 +146,42 @@ def draw_confusion(table: pl.DataFrame, description: str) -> Chart:
             "y": nominal("truth", title="true class", sort=names),
             "tooltip": shares,
         },
-        "layer": [
-            wrong, right, {"mark": mark("text", fontSize=11), "encoding": {"text": nominal("text")}}
-        ],
+        "layer": layers,
         "height": 30 * len(names),
-    }  # fmt: skip
+    }
     return lay_out(chart, description)
 
 
 def _repeat(
-    image: Specification, data: Specification, level: str, *, facet: Specification, side: int,
-    **layout: Any,
-) -> Specification:  # fmt: skip
+    image: Specification, level: str, rows: pl.DataFrame, description: str, *,
+    facet: Specification, size: int, columns: int, gaps: tuple[int, int], narrowest: int,
+) -> Chart:  # fmt: skip
     """Draw an image for each row: each of its `values` becomes a pixel with row and column."""
+    side = round(len(rows["values"][0]) ** 0.5)
     transform = [
         {"flatten": ["values"], "as": [level]},
         {"window": [{"op": "row_number", "as": "rank", "field": ""}], "groupby": [facet["field"]]},
         {"calculate": f"(datum.rank - 1) % {side}", "as": "column"},
         {"calculate": f"floor((datum.rank - 1) / {side})", "as": "row"},
     ]
-    spec = image | {"transform": transform}
-    return {"data": data, "facet": facet, "spec": spec, "bounds": "flush", **layout}
+    chart = {
+        "data": embed(rows),
+        "facet": facet,
+        "spec": image | {"transform": transform, "width": size, "height": size},
+        "columns": columns,
+        "bounds": "flush",
+        "spacing": dict(zip(("row", "column"), gaps, strict=True)),
+    }
+    return lay_out(
+        chart, description, panels=columns, narrowest=narrowest, axes=gaps[1], cells=side,
+        renderer="canvas",
+    )  # fmt: skip
 
 
 def _draw_pixels(colour: Specification) -> Specification:
     """Draw a square for each pixel, row by row from the upper left corner."""
-    places = {
+    places: Specification = {
         channel: {"field": field, "type": "ordinal", "axis": None, "scale": {"padding": 0}}
         for channel, field in (("x", "column"), ("y", "row"))
     }
-    return {"mark": mark("rect", strokeWidth=0), "encoding": places | {"color": colour}}
-
-
-def _find_side(table: pl.DataFrame) -> int:
-    return round(len(table["values"][0]) ** 0.5)
+    return layer(mark("rect", strokeWidth=0), **places, color=colour)

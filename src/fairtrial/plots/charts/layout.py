@@ -6,14 +6,14 @@ charts takes seconds. `Chart` becomes an Altair chart when one of Altair's metho
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 import altair as alt
 import polars as pl
 
-from fairtrial.plots.charts.appearance import THEME
+from fairtrial.plots.charts.appearance import THEME, Look, Looks
 from fairtrial.plots.charts.headings import label_panels
 
 Specification: TypeAlias = dict[str, Any]
@@ -124,15 +124,39 @@ def mark(kind: str, **more: Any) -> Specification:
     return {"type": kind, **more}
 
 
-def keep(role: str, field: str = "role") -> list[Specification]:
-    """Keep the rows with one role, in a layer that shares its data with others."""
-    return [{"filter": f"datum.{field} == '{role}'"}]
+def layer(drawn: Specification, *, of: str = "", where: str = "", **encoding: Any) -> Specification:
+    """Make a layer of one mark: of rows with the role `of`, or `where` a test holds, or of all."""
+    test = f"datum.role == '{of}'" if of else where
+    kept = {"transform": [{"filter": test}]} if test else {}
+    return kept | {"mark": drawn} | ({"encoding": encoding} if encoding else {})
 
 
-def line_legend(**more: Any) -> Specification:
-    """Make a legend of lines."""
-    looks = {"symbolType": "stroke", "symbolOpacity": 1, "symbolStrokeWidth": 2}
-    return {"title": None, **looks, **more}
+MARK_LEGEND = {"title": None, "symbolOpacity": 1}
+"""A legend of marks."""
+LINE_LEGEND = MARK_LEGEND | {"symbolType": "stroke", "symbolStrokeWidth": 2}
+"""A legend of lines."""
+CHANNELS: Mapping[str, Callable[[Look], object]] = {
+    "color": lambda look: look.colour,
+    "strokeDash": lambda look: list(look.dash),
+    "shape": lambda look: look.shape,
+}
+"""The channels that show a look, each with the part of the look that it shows."""
+
+
+def encode_looks(
+    looks: Looks,
+    series: Sequence[str],
+    *channels: str,
+    legend: Specification | None,
+    field: str = "series",
+) -> Specification:
+    """Encode a column of series by some of the `CHANNELS`."""
+    encoding = {}
+    for channel in channels:
+        shown = [CHANNELS[channel](looks[name]) for name in series]
+        scale = {"domain": list(series), "range": shown}
+        encoding[channel] = nominal(field, scale=scale, legend=legend)
+    return encoding
 
 
 # ------------------------------------------------------------------------------------- parameters
@@ -178,31 +202,41 @@ def make_zoom() -> Specification:
 # ----------------------------------------------------------------------------------------- charts
 
 
-def make_panels(
+def lay_out_panels(
     inner: Specification,
     field: str,
     order: Sequence[str],
-    panels: int,
-    axes: int,
+    description: str,
+    *,
+    panels: int = 3,
+    axes: int = 58,
     parameters: Sequence[Specification] = (),
-) -> Specification:
-    """Make one panel per value of a field.
+    own_scales: Sequence[str] = (),
+    **layout: Any,
+) -> Chart:
+    """Complete a chart with one panel per value of a field.
 
     Parameters
     ----------
     inner : dict
         The content of a panel. Its data becomes the data of the whole chart; its last layer carries
-        the parameters.
+        the selections.
     field : str
         The column whose values are the panels.
     order : sequence of str
         The values of that column, in the order of the panels.
+    description : str
+        The text alternative.
     panels : int
         The most panels side by side.
     axes : int
         Room to the left of each panel, in pixels.
     parameters : sequence of dict
-        Selections that work in any panel.
+        Selections that work in any panel, and inputs of the whole chart.
+    own_scales : sequence of str
+        The axes, "x" or "y", that have a scale for each panel; the others share one.
+    layout : dict
+        See `lay_out`.
     """
     spec = {key: value for key, value in inner.items() if key != "data"}
     if parameters:
@@ -210,16 +244,19 @@ def make_panels(
         carrier["name"] = VIEW
     labels, n_lines = label_panels(order)
     header = {"title": None, "labelAnchor": "start", "labelFontWeight": "bold", "labelPadding": 6}
-    return {
+    scales = {"scale": dict.fromkeys(own_scales, "independent")} if own_scales else {}
+    side_by_side = min(panels, len(order))
+    chart = {
         "data": inner["data"],
         "facet": nominal(field, sort=list(order), header=header | labels),
         "spec": spec,
-        "columns": min(panels, len(order)),
+        "columns": side_by_side,
         "bounds": "flush",
         "spacing": {"row": 64 + LINE_HEIGHT * (n_lines - 1), "column": axes},
-        "resolve": {"axis": {"x": "independent", "y": "independent"}},
-        "params": [parameter | {"views": [VIEW]} for parameter in parameters],
+        "resolve": {"axis": dict.fromkeys("xy", "independent"), **scales},
+        "params": [one | ({"views": [VIEW]} if "select" in one else {}) for one in parameters],
     }
+    return lay_out(chart, description, panels=side_by_side, axes=axes, **layout)
 
 
 def lay_out(

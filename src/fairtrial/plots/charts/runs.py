@@ -1,4 +1,7 @@
-"""Specifications of the charts of runs: final metrics and outcomes."""
+"""Specifications of the charts of runs: final metrics and outcomes.
+
+`looks` has the look of each series, and `description` is the text alternative.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +19,21 @@ from fairtrial.plots.charts.appearance import (
     INK,
     MUTED,
     VERMILLION,
+    Look,
     Looks,
-    colour_scale,
-    dash_scale,
-    shape_scale,
 )
 from fairtrial.plots.charts.headings import shorten_apart
 from fairtrial.plots.charts.layout import (
+    CHANNELS,
+    MARK_LEGEND,
     Chart,
     Specification,
     embed,
-    keep,
+    encode_looks,
     lay_out,
+    lay_out_panels,
+    layer,
     list_rows,
-    make_panels,
     make_toggle,
     make_zoom,
     mark,
@@ -61,10 +65,6 @@ def draw_final_values(
         Name of the column.
     title : str
         Title of the axis.
-    looks : mapping
-        The look of each series.
-    description : str
-        The text alternative.
     log : bool
         Logarithmic axis; values that are not positive are left out.
     """
@@ -79,19 +79,16 @@ def draw_final_values(
     scale = {"type": "log", "nice": False, "padding": 8} if log else {"zero": False}
     # Many arms of one setting get one row each, because a legend of all of them is hard to read.
     by_row = len(order) == 1 and len(series) > MOST_IN_LEGEND
-    legend = None if by_row else {"title": None, "symbolOpacity": 1}
-    ticks = {"data": list_rows(each), "mark": mark("tick", thickness=1, opacity=0.65, bandSize=8)}
-    marks = {
-        "data": list_rows(mean),
-        "mark": mark("point", filled=True, size=55, opacity=1),
-        "encoding": {
-            "shape": nominal("series", scale=shape_scale(looks, series), legend=legend),
-            "tooltip": [
-                nominal("setting"), nominal("series"),
-                quantity("value", title=metric.replace("_", " ")),
-            ],
-        },
-    }  # fmt: skip
+    legend = None if by_row else MARK_LEGEND
+    ticks = layer(mark("tick", thickness=1, opacity=0.65, bandSize=8))
+    marks = layer(
+        mark("point", filled=True, size=55, opacity=1),
+        **encode_looks(looks, series, "shape", legend=legend),
+        tooltip=[
+            nominal("setting"), nominal("series"),
+            quantity("value", title=metric.replace("_", " ")),
+        ],
+    )  # fmt: skip
     chart = {
         "encoding": {
             "x": quantity("value", title=title, axis={"tickCount": 6, "format": "~g"}, scale=scale),
@@ -101,9 +98,12 @@ def draw_final_values(
                 scale={"paddingInner": 0.2, "paddingOuter": 0.1},
             ),
             **({} if by_row else {"yOffset": nominal("series", sort=series)}),
-            "color": nominal("series", scale=colour_scale(looks, series), legend=legend),
+            **encode_looks(looks, series, "color", legend=legend),
         },
-        "layer": [*([ticks] if usable.height > mean.height else []), marks],
+        "layer": [
+            *([ticks | {"data": list_rows(each)}] if each.height > mean.height else []),
+            marks | {"data": list_rows(mean)},
+        ],
         "height": (18 if by_row else 12) * len(order) * len(series),
     }  # fmt: skip
     return lay_out(chart, description)
@@ -127,34 +127,25 @@ def draw_reported(
         The reported value of each series, in the metric's unit.
     metric, title : str
         Name of the column, and title of the axis.
-    looks : mapping
-        The look of each series.
-    description : str
-        The text alternative.
     """
     one, mean, told = "one seed", "mean", "reported"
     value = pl.col(metric).cast(pl.Float64)
     each = runs.filter(value.is_finite()).select("series", pl.lit(one).alias("what"), value=value)
     means = each.group_by("series", maintain_order=True).agg(pl.col("value").mean())
     many = each.height > means.height
-    shapes = {one: "M0,-1V1" if many else "circle"}
-    tables = [each]
-    if many:
-        shapes[mean] = "circle"
-        tables.append(means.select("series", pl.lit(mean).alias("what"), "value"))
-    shapes[told] = "diamond"
-    claims = [(name, told, float(value)) for name, value in reported.items()]
-    tables.append(pl.DataFrame(claims, schema=each.schema, orient="row"))
-    table, order = pl.concat(tables), list_unique(runs, "series")
-    legend = {"title": None, "symbolStrokeColor": INK, "symbolOpacity": 1}
-    colour = {"color": nominal("series", scale=colour_scale(looks, order), legend=None)}
+    given = pl.DataFrame({"series": list(reported), "value": list(reported.values())})
+    table = pl.concat([
+        each,
+        means.select("series", pl.lit(mean).alias("what"), "value").filter(pl.lit(many)),
+        given.select("series", pl.lit(told).alias("what"), pl.col("value").cast(pl.Float64)),
+    ])  # fmt: skip
+    shapes = {one: "M0,-1V1" if many else "circle", mean: "circle", told: "diamond"}
+    shapes = {what: shape for what, shape in shapes.items() if many or what != mean}
+    order = list_unique(runs, "series")
+    colour = encode_looks(looks, order, "color", legend=None)
 
     def draw(what: str, size: int, encoding: Specification, **more: Any) -> Specification:
-        return {
-            "transform": keep(what, "what"),
-            "mark": mark("point", size=size, **more),
-            "encoding": encoding,
-        }
+        return layer(mark("point", size=size, **more), where=f"datum.what == '{what}'", **encoding)
 
     chart = {
         "data": embed(table),
@@ -166,7 +157,7 @@ def draw_reported(
             "y": nominal("series", title=None, sort=order),
             "shape": nominal(
                 "what", scale={"domain": list(shapes), "range": list(shapes.values())},
-                legend=legend,
+                legend=MARK_LEGEND | {"symbolStrokeColor": INK},
             ),
             "tooltip": [
                 nominal("series"), nominal("what"), quantity("value", title=title, format=".2%")
@@ -183,10 +174,10 @@ def draw_reported(
 
 
 OUTCOME_LOOKS = {
-    "completed": (MUTED, "circle"),
-    "stopped early": (BLUE, "square"),
-    "reached the rate floor": (GREEN, "triangle-down"),
-    "diverged": (VERMILLION, "cross"),
+    "completed": Look(MUTED, (), "circle"),
+    "stopped early": Look(BLUE, (), "square"),
+    "reached the rate floor": Look(GREEN, (), "triangle-down"),
+    "diverged": Look(VERMILLION, (), "cross"),
 }
 """Colour and shape of each outcome."""
 
@@ -197,19 +188,13 @@ def draw_outcomes(runs: pl.DataFrame, unit: str, description: str) -> Chart:
     Parameters
     ----------
     runs : table
-        `setting`, `series`, `seed`, `outcome` (in words) and `ended_at`.
+        `arm` (its title), `seed`, `outcome` (in words) and `ended_at`.
     unit : str
         The unit of `ended_at`, "step" or "epoch".
-    description : str
-        The text alternative.
     """
-    shown = runs.select(
-        "seed", "outcome", "ended_at", arm=join_words(pl.col("setting"), pl.col("series"))
-    )
+    shown = runs.select("arm", "seed", "outcome", "ended_at")
     known = [name for name in OUTCOME_LOOKS if name in set(shown["outcome"])]
     order, toggle = list_unique(shown, "arm"), make_toggle(known, "outcome")
-    colours, shapes = ([OUTCOME_LOOKS[outcome][part] for outcome in known] for part in (0, 1))
-    legend = {"title": None, "symbolOpacity": 1}
     chart = {
         "data": list_rows(shown),
         "mark": mark("point", filled=True, size=42),
@@ -218,8 +203,9 @@ def draw_outcomes(runs: pl.DataFrame, unit: str, description: str) -> Chart:
                 "ended_at", title=f"{unit} at which the run ended", axis={"tickCount": 6}
             ),
             "y": nominal("arm", title=None, sort=order, axis={"grid": True}),
-            "color": nominal("outcome", scale={"domain": known, "range": colours}, legend=legend),
-            "shape": nominal("outcome", scale={"domain": known, "range": shapes}, legend=legend),
+            **encode_looks(
+                OUTCOME_LOOKS, known, "color", "shape", legend=MARK_LEGEND, field="outcome"
+            ),
             "opacity": toggle.fade(0.75),
             "tooltip": [
                 nominal("arm"), nominal("seed"), nominal("outcome"),
@@ -230,12 +216,6 @@ def draw_outcomes(runs: pl.DataFrame, unit: str, description: str) -> Chart:
         "height": 15 * len(order),
     }  # fmt: skip
     return lay_out(chart, description)
-
-
-def join_words(*words: pl.Expr) -> pl.Expr:
-    """Join the words that are not empty, with a dot between them."""
-    parts = [pl.when(word != "").then(word) for word in words]
-    return pl.concat_str(parts, separator=" · ", ignore_nulls=True)
 
 
 def draw_sensitivity(
@@ -250,42 +230,24 @@ def draw_sensitivity(
         seeds) and `diverged` (a sentence; "" if no run diverged).
     title : str
         Title of the y axis.
-    looks : mapping
-        The look of each series.
-    description : str
-        The text alternative.
     log : bool
         Logarithmic y axis.
     """
     series, order = list_unique(points, "series"), list_unique(points, "setting")
     toggle = make_toggle(series)
-    legend = {"title": None, "symbolOpacity": 1}
     scale = {"type": "log", "nice": False} if log else {"zero": False}
     y = quantity(
         "mean", title=title, scale=scale, axis={"tickCount": 5, "labelFlush": 7, "format": "~g"}
     )
-    rules = {
-        "mark": mark("rule", strokeWidth=1.5),
-        "encoding": {
-            "y": quantity("low", scale=scale), "y2": {"field": "high"}, "opacity": toggle.fade(0.6)
-        },
-    }  # fmt: skip
-    lines = {
-        "mark": mark("line", strokeWidth=1.5),
-        "encoding": {
-            "y": y,
-            "opacity": toggle.fade(),
-            "strokeDash": nominal("series", scale=dash_scale(looks, series), legend=legend),
-        },
-    }
-    marks = {
-        "mark": mark("point", filled=True, size=45),
-        "encoding": {
-            "y": y,
-            "opacity": toggle.fade(),
-            "shape": nominal("series", scale=shape_scale(looks, series), legend=legend),
-        },
-    }
+    colour, dash, shape = (
+        encode_looks(looks, series, channel, legend=MARK_LEGEND) for channel in CHANNELS
+    )
+    rules = layer(
+        mark("rule", strokeWidth=1.5), y=quantity("low", scale=scale), y2={"field": "high"},
+        opacity=toggle.fade(0.6),
+    )  # fmt: skip
+    lines = layer(mark("line", strokeWidth=1.5), y=y, opacity=toggle.fade(), **dash)
+    marks = layer(mark("point", filled=True, size=45), y=y, opacity=toggle.fade(), **shape)
     rates = points["learning_rate"].unique().sort().to_list()
     layered = {
         "data": list_rows(points),
@@ -294,7 +256,7 @@ def draw_sensitivity(
                 "learning_rate", title="learning rate", axis={"format": "~g", "values": rates},
                 scale={"type": "log", "padding": 12, "nice": False},
             ),
-            "color": nominal("series", scale=colour_scale(looks, series), legend=legend),
+            **colour,
             "tooltip": [
                 nominal("series"), quantity("learning_rate"), quantity("mean", format=".4g"),
                 quantity("low"), quantity("high"), nominal("diverged"),
@@ -304,8 +266,10 @@ def draw_sensitivity(
         "height": 190,
         "width": 240,
     }  # fmt: skip
-    chart = make_panels(layered, "setting", order, 3, 58, [*toggle.parameters, make_zoom()])
-    return lay_out(chart, description, panels=min(3, len(order)), narrowest=220, axes=58)
+    return lay_out_panels(
+        layered, "setting", order, description, narrowest=220,
+        parameters=[*toggle.parameters, make_zoom()],
+    )  # fmt: skip
 
 
 def draw_race(points: pl.DataFrame, description: str) -> Chart:
@@ -317,8 +281,6 @@ def draw_race(points: pl.DataFrame, description: str) -> Chart:
     ----------
     points : table
         `name`, `accuracy`, `low`, `high`, `seconds`.
-    description : str
-        The text alternative.
     """
     low, high = _find_domain(points)
     named = points if points.height <= MOST_LABELS else _find_unbeaten(points)
@@ -332,30 +294,24 @@ def draw_race(points: pl.DataFrame, description: str) -> Chart:
     y = quantity(
         "accuracy", title="test accuracy", scale=scale, axis={"format": "~%", "tickCount": 6}
     )
-    at_right, has_name = {"value": "width"}, [{"filter": "datum.label !== null"}]
-    leaders = {
-        "transform": has_name,
-        "mark": mark("rule", color=FAINT, strokeWidth=1),
-        "encoding": {"y": y, "x2": at_right, "y2": {"field": "label_at"}},
-    }
-    rules = {
-        "mark": mark("rule", color=MUTED, strokeWidth=2),
-        "encoding": {"y": quantity("low", scale=scale), "y2": {"field": "high"}},
-    }
-    marks = {
-        "mark": mark("point", filled=True, size=60, color=BLUE, opacity=1),
-        "encoding": {"y": y},
-        "params": [make_zoom()],
-    }
-    labels = {
-        "transform": has_name,
-        "mark": mark("text", align="left", baseline="middle", dx=5, fontSize=12, clip=False),
-        "encoding": {
-            "x": at_right,
-            "y": quantity("label_at", scale=scale),
-            "text": nominal("label"),
-        },
-    }
+    at_right, has_name = {"value": "width"}, "datum.label !== null"
+    leaders = layer(
+        mark("rule", color=FAINT, strokeWidth=1), where=has_name, y=y, x2=at_right,
+        y2={"field": "label_at"},
+    )  # fmt: skip
+    rules = layer(
+        mark("rule", color=MUTED, strokeWidth=2),
+        y=quantity("low", scale=scale),
+        y2={"field": "high"},
+    )
+    marks = layer(mark("point", filled=True, size=60, color=BLUE, opacity=1), y=y)
+    labels = layer(
+        mark("text", align="left", baseline="middle", dx=5, fontSize=12, clip=False),
+        where=has_name,
+        x=at_right,
+        y=quantity("label_at", scale=scale),
+        text=nominal("label"),
+    )
     chart = {
         "data": list_rows(shown),
         "encoding": {
@@ -368,7 +324,7 @@ def draw_race(points: pl.DataFrame, description: str) -> Chart:
                 quantity("high"), quantity("seconds"),
             ],
         },
-        "layer": [leaders, rules, marks, labels],
+        "layer": [leaders, rules, marks | {"params": [make_zoom()]}, labels],
         "height": height,
     }  # fmt: skip
     return lay_out(chart, description)

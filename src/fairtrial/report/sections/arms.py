@@ -11,7 +11,7 @@ from fairtrial.evidence.accuracy import measure_accuracies
 from fairtrial.evidence.statistics.sampling import Sampling, sample_arm
 from fairtrial.kinds.metrics import HELD_OUT, Metric, find_metric
 from fairtrial.plots.charts.appearance import show_metric
-from fairtrial.plots.names import name_runs
+from fairtrial.plots.names import name_runs, title_arms
 from fairtrial.plots.of_runs import find_unit
 from fairtrial.plots.summaries import (
     describe_outcomes,
@@ -58,26 +58,7 @@ def build_arms(trial: Results) -> Part:
     if "accuracy" in sound.columns and not (sound.is_empty() or trial.test_rows.is_empty()):
         measured = measure_accuracies(trial).select("arm", "low", "high")
         accuracies = {arm: (low, high) for arm, low, high in measured.iter_rows()}
-    return Part("Every arm", [build_arm_table(trial.runs, samplings, accuracies)])
-
-
-def build_arm_table(
-    runs: pl.DataFrame,
-    samplings: Mapping[str, Sampling],
-    accuracies: Mapping[str, tuple[float, float]],
-) -> Table:
-    """Build the table.
-
-    Parameters
-    ----------
-    runs : table
-        `runs.parquet`.
-    samplings : mapping
-        How the runs of each arm were drawn, by its name.
-    accuracies : mapping
-        The interval of each arm's test accuracy (`measure_accuracies`); empty where there is none.
-    """
-    runs = name_runs(runs)
+    runs = name_runs(trial.runs)
     *titles, last = METRICS.items()
     known = {
         name: title
@@ -88,32 +69,36 @@ def build_arm_table(
     for row in summarise_metrics(runs, list(known)).to_dicts():
         rows_of.setdefault(row["arm"], {})[row["metric"]] = row
     outcomes = describe_outcomes(runs)
-    arms = runs.select("arm", "setting", "series").unique(maintain_order=True)
     rows = [
         [
-            Cell(" · ".join(filter(None, (setting, series)))),
+            Cell(title),
             *(
                 _show_metric(rows_of[arm][name], samplings[arm], accuracies.get(arm))
                 for name in known
             ),
             Cell(outcomes[arm], "text"),
         ]
-        for arm, setting, series in arms.iter_rows()
+        for arm, title in title_arms(runs).items()
     ]
-    n_seeds = runs["seed"].n_unique()
-    over = (
-        "One seed"
-        if n_seeds == 1
-        else f"Mean over {n_seeds} seeds with the 95 % interval of the mean over the seeds "
-        "(Student's t)"
-    )
-    if n_seeds > 1 and any(one.rows == "split" for one in samplings.values()):
-        over += ", corrected for the rows that all splits share (Nadeau and Bengio)"
-    elif n_seeds > 1 and accuracies:
-        over += "; that of the test accuracy is over seeds and test rows"
-    caption = f"{over}; outcome: how the runs ended, and at which {find_unit(runs)}"
+    caption = _say_over(runs["seed"].n_unique(), samplings, bool(accuracies))
+    caption += f"; outcome: how the runs ended, and at which {find_unit(runs)}"
     columns = ["arm", *known.values(), "outcome"]
-    return Table("arms", caption, columns, [Rows(rows)], sorts=True)
+    table = Table("arms", caption, columns, [Rows(rows)], sorts=True)
+    return Part("Every arm", [table])
+
+
+def _say_over(n_seeds: int, samplings: Mapping[str, Sampling], has_accuracies: bool) -> str:
+    """Say what the means and their intervals are over."""
+    if n_seeds == 1:
+        return "One seed"
+    over = (
+        f"Mean over {n_seeds} seeds with the 95 % interval of the mean over the seeds (Student's t)"
+    )
+    if any(one.rows == "split" for one in samplings.values()):
+        return f"{over}, corrected for the rows that all splits share (Nadeau and Bengio)"
+    if has_accuracies:
+        return f"{over}; that of the test accuracy is over seeds and test rows"
+    return over
 
 
 def _list_added(runs: pl.DataFrame) -> Iterator[tuple[str, str]]:

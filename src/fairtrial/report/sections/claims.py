@@ -115,21 +115,17 @@ def say_found(row: Mapping[str, Any]) -> str:
     if row.get("difference") is None:
         return row["note"]
     shown, metric = show_difference(dict(row)), show_metric(row["on"])
+    seeds = row["seeds"]
     found = {
         "holds": f"The difference is {shown} in {metric}.",
         "reversed": f"The opposite is true: the difference is {shown} in {metric}.",
         "equivalent": f"No difference that matters: {shown} in {metric}, within a margin of "
         f"{row['margin']:g}.",
-        "undecided": say_undecided(row, shown, metric),
+        "undecided": f"One seed shows {shown} in {metric}."
+        if seeds == 1
+        else f"{seeds} seeds cannot tell them apart: {shown} in {metric}.",
     }[row["verdict"]]
     return f"{found} {OF_TRAINING[row['largest_part']]}" if is_of_training(row) else found
-
-
-def say_undecided(row: Mapping[str, Any], shown: str, metric: str) -> str:
-    """Say what the seeds show about a claim that they do not decide."""
-    if row["seeds"] == 1:
-        return f"One seed shows {shown} in {metric}."
-    return f"{row['seeds']} seeds cannot tell them apart: {shown} in {metric}."
 
 
 # --------------------------------------------------------------------------------------- evidence
@@ -193,13 +189,13 @@ def build_fold(entry: Entry) -> Fold:
     if (why := explain(dict(row))) and why != row.get("note"):
         blocks.append(Paragraph(why))
     if trial is not None and row.get("difference") is not None:
-        blocks += _build_figures(entry, trial)
-        blocks += [_build_recipes(entry, trial), Facts(_list_facts(row))]
-        blocks += _build_pairs(entry)
+        again = "To train and judge only this claim again, run this in the folder of the page:"
         blocks += [
-            Paragraph(
-                "To train and judge only this claim again, run this in the folder of the page:"
-            ),
+            *_build_figures(entry, trial),
+            _build_recipes(entry, trial),
+            Facts(_list_facts(row)),
+            *_build_pairs(entry),
+            Paragraph(again),
             Code(_write_command(entry, trial)),
         ]
     return Fold(row["say"], blocks, entry.name, row["verdict"])
@@ -217,11 +213,7 @@ def _build_figures(entry: Entry, trial: Results) -> list[Block]:
     row, number, name = entry.row, entry.number, entry.name
     metric = show_metric(row["on"])
     margin = ", the grey band the margin" if row["margin"] else ""
-    interval = (
-        ""
-        if row["low"] is None and row["high"] is None
-        else f" and its {_show_level(row)} interval"
-    )
+    interval = f" and its {_show_level(row)} interval" if _has_interval(row) else ""
     differences = Figure(
         f"{name}-differences",
         f"Difference in {metric}, seed by seed",
@@ -235,49 +227,48 @@ def _build_figures(entry: Entry, trial: Results) -> list[Block]:
         plots.sides(trial, number),
         "A line joins the two marks of a seed. The seeds are sorted by their difference.",
     )
-    blocks: list[Block] = [Row([differences, sides])]
-    if any(row[part] is not None for part in PARTS):
-        caption = (
-            "The parts of the difference, as means over the seeds with their 95 % intervals. The "
-            f"diamond shows the whole difference{interval}."
-        )
-        chart = plots.cause(trial, number)
-        blocks.append(Figure(f"{name}-split", "The parts of the difference", chart, caption))
-    curves = plots.curves_of_claim(trial, number)
-    if curves is not None:
-        caption = "Lines: mean over the seeds. Bands: smallest to largest value."
-        blocks.append(Figure(f"{name}-curves", "Both sides during training", curves, caption))
+    is_split = any(row[part] is not None for part in PARTS)
+    of_parts = (
+        "The parts of the difference, as means over the seeds with their 95 % intervals. The "
+        f"diamond shows the whole difference{interval}."
+    )
+    of_curves = "Lines: mean over the seeds. Bands: smallest to largest value."
     where = "Each cell is tested alone over the seeds, without correction for the number of cells."
-    holds = plots.where_it_holds(trial, number)
-    if holds is not None:
-        blocks.append(Figure(f"{name}-margins", "Where the claim holds, by margin", holds, where))
-    grid = plots.grid_of_claim(trial, number)
-    if grid is not None:
-        blocks.append(Figure(f"{name}-grid", "Where the claim holds, over the grid", grid, where))
-    return blocks
+    more = [
+        ("split", "The parts of the difference", of_parts,
+         plots.cause(trial, number) if is_split else None),
+        ("curves", "Both sides during training", of_curves, plots.curves_of_claim(trial, number)),
+        ("margins", "Where the claim holds, by margin", where, plots.where_it_holds(trial, number)),
+        ("grid", "Where the claim holds, over the grid", where, plots.grid_of_claim(trial, number)),
+    ]  # fmt: skip
+    return [
+        Row([differences, sides]),
+        *(
+            Figure(f"{name}-{end}", title, chart, caption)
+            for end, title, caption, chart in more
+            if chart is not None
+        ),
+    ]
 
 
 def _build_recipes(entry: Entry, trial: Results) -> Table:
     """Build the table of the settings in which the two sides differ."""
-    pairs = (
-        read_claim(trial, entry.number).pairs.select("better", "than").unique(maintain_order=True)
-    )
-    arms = {
-        side: [find_arm(trial, name) for name in pairs[side].unique(maintain_order=True)]
-        for side in ("better", "than")
-    }
-    names = dict.fromkeys(name for side in arms.values() for arm in side for name in arm.settings)
+    pairs = read_claim(trial, entry.number).arms
+    sides = [
+        [find_arm(trial, name) for name in dict.fromkeys(side)] for side in zip(*pairs, strict=True)
+    ]
+    names = dict.fromkeys(name for side in sides for arm in side for name in arm.settings)
     rows = []
     for name in names:
         better, than = (
-            ", ".join(dict.fromkeys(_show_setting(arm.settings.get(name)) for arm in arms[side]))
-            for side in ("better", "than")
+            ", ".join(dict.fromkeys(_show_setting(arm.settings.get(name)) for arm in side))
+            for side in sides
         )
         if better != than:
             rows.append([Cell(name), Cell(better, "word"), Cell(than, "word")])
     caption = "The settings in which the two sides differ; they share all others"
-    if pairs.height > 1:
-        caption += f" ({pairs.height} pairs of arms)"
+    if len(pairs) > 1:
+        caption += f" ({len(pairs)} pairs of arms)"
     return Table(f"{entry.name}-recipes", caption, ["setting", "better", "than"], [Rows(rows)])
 
 
@@ -289,21 +280,19 @@ def _build_pairs(entry: Entry) -> list[Block]:
     pairs = entry.row["pairs"]
     if len(pairs) < 2:
         return []
-    rows = [_make_pair_row(pair) for pair in pairs]
-    return [
-        Table(
-            f"{entry.name}-pairs",
-            "Mean difference of each pair of arms",
-            ["better", "than", "seeds", "difference"],
-            [Rows(rows)],
-        )
+    rows = [
+        [
+            Cell(pair["better"]),
+            Cell(pair["than"], "text"),
+            Cell(str(pair["seeds"])),
+            Cell(_show(pair["difference"], ".4g") or "—"),
+        ]
+        for pair in pairs
     ]
-
-
-def _make_pair_row(pair: Mapping[str, Any]) -> list[Cell]:
-    difference = "—" if pair["difference"] is None else f"{pair['difference']:.4g}"
-    than = Cell(pair["than"], "text")
-    return [Cell(pair["better"]), than, Cell(str(pair["seeds"])), Cell(difference)]
+    columns = ["better", "than", "seeds", "difference"]
+    return [
+        Table(f"{entry.name}-pairs", "Mean difference of each pair of arms", columns, [Rows(rows)])
+    ]
 
 
 def _list_facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -311,9 +300,9 @@ def _list_facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = {
         "seeds": row["seeds"],
         "test": row["method"],
-        "interval": None
-        if row["low"] is None and row["high"] is None
-        else f"{_show_level(row)}, over {row['over']}, for this claim alone",
+        "interval": f"{_show_level(row)}, over {row['over']}, for this claim alone"
+        if _has_interval(row)
+        else None,
         "margin": row["margin"] or None,
         f"p-value, adjusted by {row.get('adjustment')}": _show(row["p_adjusted"]),
         "seeds that agree with the claim": _show(row["beats"], ".0%"),
@@ -346,6 +335,10 @@ def list_tuned(tuned: Mapping[str, Any]) -> dict[str, str]:
         for side in ("better", "than")
     }
     return chosen | {"best settings chosen by": show_metric(tuned["chosen_on"])}
+
+
+def _has_interval(row: Mapping[str, Any]) -> bool:
+    return row["low"] is not None or row["high"] is not None
 
 
 def _show_level(row: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fairtrial import plots
 from fairtrial.errors import FairtrialError
 from fairtrial.plots.charts.layout import Chart
+from fairtrial.plots.names import title_arms
 from fairtrial.plots.of_data import N_DOTS
 from fairtrial.plots.of_images import list_image_arms
 from fairtrial.plots.of_runs import name_series
@@ -53,13 +54,7 @@ def _build_fits(trial: Results, seed: int) -> list[Part]:
 def _build_images(trial: Results, seed: int) -> list[Part]:
     named, _ = name_series(trial)
     shown = list_image_arms(trial)
-    arms = {
-        arm: " · ".join(filter(None, (setting, series)))
-        for arm, setting, series in named.select("arm", "setting", "series")
-        .unique(maintain_order=True)
-        .iter_rows()
-        if arm in shown
-    }
+    arms = {arm: title for arm, title in title_arms(named).items() if arm in shown}
     if not arms:
         return []
 

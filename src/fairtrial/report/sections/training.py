@@ -7,9 +7,16 @@ import polars as pl
 from fairtrial import plots
 from fairtrial.plots.charts import curves as curve_charts
 from fairtrial.plots.charts.appearance import capitalise, show_metric
-from fairtrial.plots.of_runs import choose_metric, find_unit, name_series, read_curves
+from fairtrial.plots.of_runs import (
+    choose_metric,
+    find_unit,
+    list_quantities,
+    name_series,
+    read_curves,
+)
 from fairtrial.plots.summaries import (
     OUTCOMES,
+    TEXTS,
     drop_diverged,
     find_injections,
     list_unique,
@@ -25,13 +32,6 @@ AT_THE_END = "-at-the-end"
 """End of the name of the figure with the final results of all arms."""
 
 
-def say_band(n_seeds: int) -> str:
-    """Explain lines and bands."""
-    if n_seeds == 1:
-        return "Lines: one seed."
-    return f"Lines: mean over {n_seeds} seeds. Bands: smallest to largest value."
-
-
 def build_results(trial: Results) -> Part:
     """Build the part about the final results of every arm."""
     metric = choose_metric(trial)
@@ -43,25 +43,15 @@ def build_results(trial: Results) -> Part:
         text = f"All {n_diverged} runs diverged, so there are no final results to show."
         return Part("Final results", [Text(text, notice=True), *_build_outcomes(trial)])
     marks += f" Diverged runs are left out ({n_diverged})." if n_diverged else ""
-    blocks: list[Block] = [
-        Figure(
-            f"{make_name(metric)}{AT_THE_END}",
-            f"Final {title} of every arm",
-            plots.final_values(trial, metric),
-            marks,
-        )
-    ]
+    final = plots.final_values(trial, metric)
+    name = f"{make_name(metric)}{AT_THE_END}"
+    blocks: list[Block] = [Figure(name, f"Final {title} of every arm", final, marks)]
     sensitivity = plots.sensitivity(trial, metric)
     if sensitivity is not None:
-        blocks.append(
-            Figure(
-                "learning-rate-sensitivity",
-                f"{capitalise(title)} against the learning rate",
-                sensitivity,
-                "Arms that differ only in their learning rate."
-                + (" Mean over the seeds; lines: smallest to largest value." if many else ""),
-            )
-        )
+        means = " Mean over the seeds; lines: smallest to largest value." if many else ""
+        caption = f"Arms that differ only in their learning rate.{means}"
+        title = f"{capitalise(title)} against the learning rate"
+        blocks.append(Figure("learning-rate-sensitivity", title, sensitivity, caption))
     return Part("Final results", [*blocks, *_build_outcomes(trial)])
 
 
@@ -71,23 +61,23 @@ def _build_outcomes(trial: Results) -> list[Block]:
     n_runs = trial.runs.height
     if counts.height == 1 and trial.runs["outcome"][0] == "completed":
         return [Text(f"All {n_runs:,} runs completed; none stopped early or diverged.")]
-    figure = Figure(
-        "outcomes",
-        "Outcome of each run",
-        plots.outcomes(trial),
-        f"One mark per run: {said}.",
-    )
-    return [figure]
+    marks = f"One mark per run: {said}."
+    return [Figure("outcomes", "Outcome of each run", plots.outcomes(trial), marks)]
 
 
 def build_curves(trial: Results) -> list[Part]:
     """Build the parts about the course of training."""
-    said = "A run that ended keeps its last value. Diverged runs are left out."
-    blocks: list[Block] = [Text(f"{say_band(count_seeds(trial))} {said}")]
     if drop_diverged(trial.runs).is_empty():
         return []
-    quantities = set(trial.curves["quantity"].unique())
-    if "parameter_error" in quantities:
+    n_seeds = count_seeds(trial)
+    lines = (
+        "Lines: one seed."
+        if n_seeds == 1
+        else f"Lines: mean over {n_seeds} seeds. Bands: smallest to largest value."
+    )
+    said = "A run that ended keeps its last value. Diverged runs are left out."
+    blocks: list[Block] = [Text(f"{lines} {said}")]
+    if "parameter_error" in list_quantities(trial):
         blocks.append(
             Figure(
                 "parameter-error-on-the-way",
@@ -104,8 +94,7 @@ def build_curves(trial: Results) -> list[Part]:
         parts.append(injections)
     rates = plots.learning_rates(trial)
     if rates is not None:
-        many = count_seeds(trial) > 1
-        caption = "One line per run" if many else "One seed"
+        caption = "One line per run" if n_seeds > 1 else "One seed"
         figure = Figure(
             "learning-rates",
             f"Learning rate at each {find_unit(trial.runs)}",
@@ -137,8 +126,8 @@ def _build_losses(trial: Results) -> list[Block]:
     """Build the loss curves, one figure per setting; all but the first are folded."""
     named, _ = name_series(trial)
     injected = set(named.filter(pl.col("arm").is_in(list(find_injections(named))))["setting"])
-    with_loss = trial.curves.filter(pl.col("quantity") == "loss")["run"].unique()
-    named = drop_diverged(named.filter(pl.col("run").is_in(with_loss.implode())))
+    with_loss = list(read_curves(trial, "loss"))
+    named = drop_diverged(named.filter(pl.col("run").is_in(with_loss)))
     settings = [name for name in list_unique(named, "setting") if name not in injected]
     unlike = named["loss.kind"].n_unique() > 1 if "loss.kind" in named.columns else False
     figures = [
@@ -161,33 +150,29 @@ def _build_injections(trial: Results) -> Part | None:
     bases = find_injections(named)
     if not bases:
         return None
-    losses = summarise_curves(trial.curves, named, "loss")
-    places = {
-        arm: (setting, series)
-        for arm, setting, series in named.select("arm", "setting", "series").unique().iter_rows()
+    losses, unit = summarise_curves(read_curves(trial, "loss"), named), find_unit(named)
+    firsts = named.unique("arm", keep="first", maintain_order=True)
+    arms = {
+        arm: (setting, series) for arm, setting, series in firsts.select("arm", *TEXTS).iter_rows()
     }
-    settings: dict[str, list[str | None]] = {}
+    settings: dict[str, list[tuple[str, str]]] = {}
     for arm, base in bases.items():
-        settings.setdefault(places[arm][0], []).append(base)
+        settings.setdefault(arms[arm][0], []).extend([arms[base]] if base else [])
     figures: list[Block] = []
-    for setting, arms in settings.items():
-        wanted = pl.DataFrame(
-            [places[arm] for arm in arms if arm],
-            schema={"setting": pl.String, "series": pl.String},
-            orient="row",
+    for setting, wanted in settings.items():
+        plain = pl.DataFrame(wanted, TEXTS, orient="row")
+        reference = losses.join(plain, on=list(TEXTS), how="semi").with_columns(
+            setting=pl.lit(setting)
         )
-        reference = losses.join(wanted, on=["setting", "series"], how="semi")
-        names = ", ".join(sorted(set(wanted["setting"])))
+        names = ", ".join(sorted(set(plain["setting"])))
         chart = curve_charts.draw_curves(
             losses.filter(setting=setting),
             looks,
-            f"Training loss at each {find_unit(named)} for {setting}, one panel per series.",
+            f"Training loss at each {unit} for {setting}, one panel per series.",
             facet="series",
             y_title="loss",
-            x_title=find_unit(named),
-            reference=None
-            if reference.is_empty()
-            else reference.with_columns(setting=pl.lit(setting)),
+            x_title=unit,
+            reference=None if reference.is_empty() else reference,
             share_y=False,
             panels=4,
         )
