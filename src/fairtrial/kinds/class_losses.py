@@ -14,6 +14,7 @@ from fairtrial.kinds.losses import (
     NO_MINIMISER,
     AnyLossSettings,
     CrossEntropy,
+    Hinge,
     Terms,
 )
 from fairtrial.kinds.registry import decorate
@@ -22,7 +23,7 @@ from fairtrial.settings.base import NonNegative
 
 P = ParamSpec("P")
 
-NOT_SEARCHED = "the exact minimiser of its loss is not searched for"
+ClassMinimiser = CrossEntropy | Hinge
 MANY = "its loss may have several minima"
 
 
@@ -32,9 +33,9 @@ class ClassLoss(Kind[P]):
 
     Attributes
     ----------
-    minimiser : CrossEntropy, callable or str
-        `CrossEntropy()` if the loss is that, maybe as a function of settings; else the reason why
-        no exact minimiser is known.
+    minimiser : CrossEntropy, Hinge, callable or str
+        `CrossEntropy()` or `Hinge()` if the loss is that, maybe as a function of settings; else the
+        reason why no exact minimiser is known.
     """
 
     family = LOSSES
@@ -43,7 +44,7 @@ class ClassLoss(Kind[P]):
     on_classes = True
     slope_bound = knee = None
 
-    minimiser: CrossEntropy | Callable[..., CrossEntropy | str] | str = NO_MINIMISER
+    minimiser: ClassMinimiser | Callable[..., ClassMinimiser | str] | str = NO_MINIMISER
 
     def list_terms(self, settings: AnyLossSettings) -> Terms:
         """Return the losses that it is the sum of: itself."""
@@ -55,7 +56,7 @@ def class_loss(function: Callable[Concatenate[Any, Any, P], Any], /) -> ClassLos
 @overload
 def class_loss(
     *,
-    minimiser: CrossEntropy | Callable[..., CrossEntropy | str] | str = ...,
+    minimiser: ClassMinimiser | Callable[..., ClassMinimiser | str] | str = ...,
     label: str = ...,
     also: str = ...,
     look: int | None = ...,
@@ -129,7 +130,7 @@ def brier(logits: Any, labels: Any) -> Any:
     return tf.reduce_sum(tf.square(_predict(logits) - _mark_labels(logits, labels)), 1)
 
 
-@class_loss(minimiser=NOT_SEARCHED, label="hinge", also="svm multiclasshinge")
+@class_loss(minimiser=Hinge(), label="hinge", also="svm multiclasshinge")
 def hinge(logits: Any, labels: Any) -> Any:
     """How far the label's logit is from 1 above the largest other one; 0 where it is further.
 
@@ -146,7 +147,7 @@ def hinge(logits: Any, labels: Any) -> Any:
     return tf.maximum(1.0 + others - own, 0.0)
 
 
-@class_loss(minimiser=NOT_SEARCHED, label="squared hinge", also="squaredsvm l2svm")
+@class_loss(minimiser=Hinge(is_squared=True), label="squared hinge", also="squaredsvm l2svm")
 def squared_hinge(logits: Any, labels: Any) -> Any:
     """Square of `hinge`, which has no kink where the label's logit is 1 above the others.
 
@@ -158,7 +159,9 @@ def squared_hinge(logits: Any, labels: Any) -> Any:
     return tf.square(hinge.function(logits, labels))
 
 
-@class_loss(minimiser=MANY, label="generalized cross-entropy", also="gce lq truncatedlq")
+@class_loss(
+    minimiser=MANY, label="generalized cross-entropy", also="gce lq truncatedlq"
+)
 def generalized_cross_entropy(
     logits: Any, labels: Any, *, q: Annotated[float, Field(gt=0, le=1)] = 0.7
 ) -> Any:

@@ -55,7 +55,13 @@ class CrossEntropy(NamedTuple):
     label_smoothing: float = 0.0
 
 
-Minimiser = list[Pieces] | Smooth | CrossEntropy | str
+class Hinge(NamedTuple):
+    """The loss is the hinge loss of Crammer and Singer or its square, for `optimum`."""
+
+    is_squared: bool = False
+
+
+Minimiser = list[Pieces] | Smooth | CrossEntropy | Hinge | str
 """How an exact minimiser is found, or the reason why none is known."""
 
 

@@ -21,6 +21,7 @@ from fairtrial.kinds.losses import (
     mse,
 )
 from fairtrial.laws.examples import make_example, make_recipe
+from fairtrial.optimum import measure_objective
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 
 RESIDUALS = np.array([-7.5, -1.2, -0.31, -0.2, 0.05, 0.29, 0.6, 0.99, 1.01, 40.0])
@@ -162,6 +163,11 @@ def _find_breaches_on_classes(settings: AnyLossSettings) -> Iterator[str]:
         yield f"it returns {values.shape} for {len(LABELS)} rows, and must return one loss per row"
         return
     slopes = np.asarray(tape.gradient(total, logits))
+    if not isinstance(settings.minimiser, str):
+        recipe = make_recipe(loss=settings, steps=None, epochs=1, batch_size=2)
+        stated = measure_objective(recipe, LOGITS, LABELS, np.eye(LOGITS.shape[1]), np.zeros(1))
+        if not np.isclose(stated, np.mean(values), rtol=1e-9):
+            yield "its minimiser is that of another loss"
 
     def difference(width: float) -> np.ndarray:
         found = np.zeros_like(LOGITS)
