@@ -243,8 +243,8 @@ def exponential(progress: Any, step: Any, *, factor: Share = 0.96, every: Count 
     return tf.pow(factor, step / tf.cast(every, tf.float32))
 
 
-@schedule(needs_length=False, raises_rate=False, also="step stepdecay steplr piecewise staircase")
-def stairs(progress: Any, step: Any, *, factor: Share = 0.1, every: Count = 1000) -> Any:
+@schedule(needs_length=False, raises_rate=False, also="stairs stepdecay steplr piecewise staircase")
+def step(progress: Any, step: Any, *, factor: Share = 0.1, every: Count = 1000) -> Any:
     """Multiply the learning rate by `factor` after every `every` steps (batches).
 
     References
