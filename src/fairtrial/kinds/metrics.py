@@ -137,6 +137,7 @@ class Metric(Kind[P]):
     given = frozenset({"n_classes"})
     # What evidence asks of every metric; see `RunMetric`.
     of_the_end, of_objective, never = True, False, ""
+    of_predictions = True
 
     of: Form = "numbers"
     higher_is_better: bool = False
@@ -150,6 +151,11 @@ class Metric(Kind[P]):
     def on_classes(self) -> bool:
         """Whether it is about classes; else about numbers."""
         return self.of != "numbers"
+
+    @property
+    def about(self) -> str:
+        """What targets it is about: `"numbers"` or `"classes"`."""
+        return "classes" if self.on_classes else "numbers"
 
     @property
     def remark(self) -> str:
@@ -210,15 +216,14 @@ def metric(function: Any = None, /, **facts: Any) -> Any:
 
 def list_kinds() -> list[Metric[...]]:
     """List all metrics of predictions."""
-    return [kind for kind in METRICS if isinstance(kind, Metric)]
+    return [*METRICS]
 
 
 def find_metric(name: str) -> Metric[...] | RunMetric | None:
     """Find what is known of a metric by its name in tables and claims; None if there is none."""
     if name in RUN_METRICS:
         return RUN_METRICS[name]
-    found = METRICS.get(name.removeprefix(HELD_OUT).partition(" ")[0])
-    return found if isinstance(found, Metric) else None
+    return METRICS.get(name.removeprefix(HELD_OUT).partition(" ")[0])
 
 
 def read_metric(name: str) -> MetricSettings | None:

@@ -52,6 +52,11 @@ class ScheduleSettings(KindSettings):
         return self.definition.is_one
 
     @property
+    def lowers_by(self) -> float:
+        """What a schedule that acts on stalls multiplies the rate by each time."""
+        return self.ask(self.definition.lowers_by)
+
+    @property
     def lowest_rate(self) -> float:
         """The rate below which it ends the run; 0 if it never does."""
         return getattr(self, "floor", 0.0) if self.on_stalls else 0.0
@@ -85,6 +90,7 @@ class Schedule(Kind[P]):
     data = ("progress", "step")
     compiled = True
     on_stalls = False
+    lowers_by = 1.0
 
     needs_length: bool = True
     is_one: bool = False
