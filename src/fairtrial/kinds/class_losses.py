@@ -43,6 +43,7 @@ class ClassLoss(Kind[P]):
     compiled = True
     on_classes = True
     slope_bound = knee = None
+    near = far = ""
 
     minimiser: ClassMinimiser | Callable[..., ClassMinimiser | str] | str = NO_MINIMISER
 
@@ -59,6 +60,7 @@ def class_loss(
     minimiser: ClassMinimiser | Callable[..., ClassMinimiser | str] | str = ...,
     label: str = ...,
     also: str = ...,
+    reference: str = ...,
     look: int | None = ...,
     off_at_zero: tuple[str, ...] = ...,
 ) -> Callable[[Callable[Concatenate[Any, Any, P], Any]], ClassLoss[P]]: ...
@@ -78,6 +80,7 @@ def class_loss(function: Any = None, /, **facts: Any) -> Any:
     minimiser=lambda label_smoothing: CrossEntropy(label_smoothing),
     label="cross-entropy",
     also="logloss softmax nll categoricalcrossentropy sparsecategoricalcrossentropy ce",
+    reference="Keras",
     off_at_zero=("label_smoothing",),
 )
 def cross_entropy(
@@ -117,7 +120,7 @@ def _predict(logits: Any) -> Any:
     return odds / tf.reduce_sum(odds, 1, keepdims=True)
 
 
-@class_loss(minimiser=MANY, label="Brier", also="brierscore squarederror")
+@class_loss(minimiser=MANY, reference="SciPy", label="Brier", also="brierscore squarederror")
 def brier(logits: Any, labels: Any) -> Any:
     """Sum over the classes of the squared error of the softmax; without a unit, from 0 to 2.
 
@@ -160,7 +163,7 @@ def squared_hinge(logits: Any, labels: Any) -> Any:
 
 
 @class_loss(
-    minimiser=MANY, label="generalized cross-entropy", also="gce lq truncatedlq"
+    minimiser=MANY, reference="SciPy", label="generalized cross-entropy", also="gce lq truncatedlq"
 )
 def generalized_cross_entropy(
     logits: Any, labels: Any, *, q: Annotated[float, Field(gt=0, le=1)] = 0.7
@@ -177,7 +180,7 @@ def generalized_cross_entropy(
     return -tf.math.expm1(-q * cross_entropy.function(logits, labels)) / q
 
 
-@class_loss(minimiser=MANY, label="focal", also="focalloss")
+@class_loss(minimiser=MANY, reference="Keras", label="focal", also="focalloss")
 def focal(logits: Any, labels: Any, *, gamma: NonNegative = 2.0) -> Any:
     """Cross-entropy times (1 - p)^gamma, where p is the probability of the label; in nats.
 

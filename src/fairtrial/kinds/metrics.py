@@ -139,6 +139,7 @@ class Metric(Kind[P]):
     of_the_end, of_objective, never = True, False, ""
     of_predictions = True
 
+    reference: str = "scikit-learn"
     of: Form = "numbers"
     higher_is_better: bool = False
     worst: float | None = None
@@ -201,6 +202,7 @@ def metric(
     misfit: Callable[..., str] | None = ...,
     label: str = ...,
     also: str = ...,
+    reference: str = ...,
 ) -> Callable[[Measure[P]], Metric[P]]: ...
 def metric(function: Any = None, /, **facts: Any) -> Any:
     """Make a metric of a function of the truth and the prediction; the facts are `Metric`'s.

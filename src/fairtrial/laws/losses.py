@@ -20,7 +20,7 @@ from fairtrial.kinds.losses import (
     measure_rows,
     mse,
 )
-from fairtrial.laws.examples import make_example, make_recipe
+from fairtrial.laws.examples import list_examples, make_recipe
 from fairtrial.optimum import measure_objective
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 
@@ -33,8 +33,9 @@ FINE, COARSE = 1e-6, 1e-5  # Widths of finite differences; where they disagree t
 
 def find_breaches(kind: Loss[...]) -> Iterator[str]:
     """Yield what breaks the laws of a loss."""
-    settings = make_example(kind)
-    yield from _find_breaches_on_classes(settings) if kind.on_classes else _find_breaches(settings)
+    find = _find_breaches_on_classes if kind.on_classes else _find_breaches
+    for settings in list_examples(kind):
+        yield from find(settings)
 
 
 def _find_breaches(settings: AnyLossSettings) -> Iterator[str]:
