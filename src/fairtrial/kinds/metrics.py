@@ -218,14 +218,16 @@ def metric(function: Any = None, /, **facts: Any) -> Any:
 
 def list_kinds() -> list[Metric[...]]:
     """List all metrics of predictions."""
-    return [*METRICS]
+    kinds: Any = METRICS
+    return [*kinds]
 
 
 def find_metric(name: str) -> Metric[...] | RunMetric | None:
     """Find what is known of a metric by its name in tables and claims; None if there is none."""
     if name in RUN_METRICS:
         return RUN_METRICS[name]
-    return METRICS.get(name.removeprefix(HELD_OUT).partition(" ")[0])
+    found: Any = METRICS.get(name.removeprefix(HELD_OUT).partition(" ")[0])
+    return found
 
 
 def read_metric(name: str) -> MetricSettings | None:

@@ -34,7 +34,8 @@ def list_examples(kind: Kind[...]) -> list[Any]:
     In all but the first, numbers whose default is 0, such as momentum, are 1/2. Each bool and each
     word has every value in one of them, unless a rule of the kind forbids it.
     """
-    first, make = make_example(kind), kind.settings
+    first = make_example(kind)
+    make: Any = kind.settings
     awake = {name: 0.5 for name in kind.numbers if getattr(first, name) == 0}
     given = {name: getattr(first, name) for name in make.model_fields}
     examples = [first]
