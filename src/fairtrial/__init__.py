@@ -85,7 +85,7 @@ if TYPE_CHECKING:
         one_cycle,
         polynomial,
         schedule,
-        stairs,
+        step,
         warmup,
     )
     from fairtrial.kinds.tensors import tf
@@ -161,7 +161,7 @@ _KINDS = {
         "one_cycle",
         "polynomial",
         "schedule",
-        "stairs",
+        "step",
         "warmup",
     ),
     "tasks": (),
@@ -194,8 +194,9 @@ __all__ = [
     "log_cosh", "loss", "losses", "mae", "metric", "metrics", "mixture", "mse", "nadam",
     "nearest_neighbours", "newton", "noise", "noises", "one_cycle", "optimizer", "optimizers",
     "patches", "pixels", "plots", "polynomial", "quantile", "random_forest", "reduce_on_plateau",
-    "rmsprop", "run", "schedule", "schedules", "sgd", "sgdw", "sklearn", "squared_hinge", "stairs",
-    "stall_schedule", "start_workers", "svm", "tail", "tasks", "tf", "tukey", "warmup", "welsch",
+    "rmsprop", "run", "schedule", "schedules", "sgd", "sgdw", "sklearn", "squared_hinge",
+    "stall_schedule", "start_workers", "step", "svm", "tail", "tasks", "tf", "tukey", "warmup",
+    "welsch",
 ]  # fmt: skip
 
 

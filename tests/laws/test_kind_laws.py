@@ -1,20 +1,25 @@
 """Every registered kind keeps the laws of its family, has a source, and a reference in NumPy."""
 
+from collections import defaultdict
+
 import pytest
 import tensorflow as tf
 
-from fairtrial.kinds import losses, metrics, optimizers, schedules
+from fairtrial.kinds import losses, metrics, optimizers, plateaus, schedules
 from fairtrial.kinds.kind import FAMILIES
 from fairtrial.laws import LAWS, find_breaches
+from kinds import test_losses_keras, test_optimizers_keras
 from reference import averages, corruptions, inits, injections, noises
 from reference.baselines import BASELINES
 from reference.features import FEATURES
+from reference.libraries import name_library
 from reference.losses import CLASS_LOSSES, LOSSES
 from reference.metrics import METRICS
 from reference.optimizers import OPTIMIZERS
 from reference.schedules import FACTORS
 from reference.tasks import TASKS
 
+SKLEARN = "scikit-learn: tests/test_baselines_by_name.py"
 KINDS = [kind for family in FAMILIES.values() for kind in family]
 NAMES = [f"{kind.family.name} {kind.name}" for kind in KINDS]
 REFERENCES = {
@@ -33,8 +38,12 @@ REFERENCES = {
     "task": TASKS,
     "features": FEATURES,
     # By name or object: beside scikit-learn in tests/test_baselines_by_name.py.
-    "baseline": {**BASELINES, "sklearn": None, "python_object": None},
+    "baseline": {**BASELINES, **dict.fromkeys(["sklearn", "python_object"], SKLEARN)},
 }
+# Kinds whose steps are compared with those of Keras.
+IN_KERAS = defaultdict(list)
+IN_KERAS["loss"] = [one for one, *_ in test_losses_keras.CASES]
+IN_KERAS["optimizer"] = [one for one, *_ in test_optimizers_keras.CASES]
 
 
 def test_every_family_has_laws_and_references():
@@ -49,6 +58,13 @@ def test_kind_keeps_the_laws_of_its_family(kind):
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
 def test_kind_has_a_reference(kind):
     assert kind.name in REFERENCES[kind.family.name]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=NAMES)
+def test_kind_names_the_library_of_its_reference(kind):
+    reference = REFERENCES[kind.family.name][kind.name]
+    names = {one if isinstance(one, str) else one["kind"] for one in IN_KERAS[kind.family.name]}
+    assert kind.reference == ("Keras" if kind.name in names else name_library(reference))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
@@ -94,6 +110,21 @@ def _broken_length(progress, step):
     return progress
 
 
+def _broken_lowering(rate, stall, *, floor: float = 1e-6):
+    """A third of the rate."""
+    return rate / 3.0, 0 * stall, rate < floor
+
+
+def _broken_momentum(gradient, parameter, slots, rate, count, *, momentum: float = 0.0):
+    """Not finite with momentum."""
+    return -rate * gradient / tf.maximum(0.25 - momentum, 0.0), {}
+
+
+def _broken_word(gradient, parameter, slots, rate, count, *, fast: bool = False):
+    """A slot that is not declared, with a bool that is not the default."""
+    return -rate * gradient, {"memory": gradient} if fast else {}
+
+
 def _broken_number(truth, prediction):
     """One number a row."""
     return truth - prediction
@@ -130,6 +161,9 @@ def _broken_row(truth, prediction):
         (optimizers.optimizer, _broken_change, {}, "not finite where the gradient is 0"),
         (schedules.schedule, _broken_factor, {}, "negative or not finite"),
         (schedules.schedule, _broken_length, {"needs_length": False}, "depends on progress"),
+        (plateaus.stall_schedule, _broken_lowering, {}, "say lowers_by=0.333333"),
+        (optimizers.optimizer, _broken_momentum, {}, "not finite"),
+        (optimizers.optimizer, _broken_word, {}, "it returns the slots memory"),
         (metrics.metric, _broken_number, {}, "must return one number"),
         (metrics.metric, _broken_way, {"of": "classes"}, "says that lower is better"),
         (

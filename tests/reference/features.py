@@ -12,7 +12,7 @@ def standardise(X, X_train):
 FEATURES = {
     "pixels": standardise,
     # Beside the kernel, scikit-image, and NumPy.
-    "fourier": "tests/data/features/test_maps.py",
-    "hog": "tests/data/features/test_maps.py",
-    "patches": "tests/data/features/test_patches.py",
+    "fourier": "NumPy: tests/data/features/test_maps.py",
+    "hog": "scikit-image: tests/data/features/test_maps.py",
+    "patches": "NumPy: tests/data/features/test_patches.py",
 }

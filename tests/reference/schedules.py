@@ -61,7 +61,7 @@ FACTORS = {
     "linear": lambda progress, step, _: 1.0 - progress,
     "warmup": lambda progress, step, one: np.minimum((step + 1) / one.steps, 1.0),
     "exponential": lambda progress, step, one: one.factor ** (step / one.every),
-    "stairs": lambda progress, step, one: one.factor ** (step // one.every),
+    "step": lambda progress, step, one: one.factor ** (step // one.every),
     "inverse_time": lambda progress, step, one: 1 / (1 + one.decay * step / one.every),
     "polynomial": lambda progress, step, one: (1 - one.end) * (1 - progress) ** one.power + one.end,
     "reduce_on_plateau": lambda progress, step, _: 1.0,

@@ -37,7 +37,7 @@ TASKS = {
     "linear": draw_linear,
     "digits": load_digits,
     # Read from files, and checked there.
-    "fashion_mnist": "tests/data/images/test_sets.py",
-    "table": "tests/data/tables/test_table.py",
-    "images": "tests/data/images/test_own_images.py",
+    "fashion_mnist": "NumPy: tests/data/images/test_sets.py",
+    "table": "NumPy: tests/data/tables/test_table.py",
+    "images": "NumPy: tests/data/images/test_own_images.py",
 }

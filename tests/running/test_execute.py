@@ -147,15 +147,28 @@ def test_digits(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("scale", "delta", "said"),
-    [(1e5, 1.0, "nearly all residuals"), (1.0, 1.0, ""), (1.0, 20.0, "hardly any residuals")],
+    ("scale", "loss", "said"),
+    [
+        (1e5, {"kind": "huber"}, "delta of its loss, 1, so its loss is 1 times the MAE"),
+        (1.0, {"kind": "huber"}, ""),
+        (1.0, {"kind": "huber", "delta": 20.0}, "its loss is half of the MSE. Choose a delta"),
+        (
+            1e5,
+            {"kind": "tukey"},
+            "are larger than the c of its loss, 4.685, so its loss is constant for them",
+        ),
+        (1.0, {"kind": "tukey"}, ""),
+        (1e5, {"kind": "barron", "shape": 2.0}, ""),
+        (1e5, {"kind": "barron", "shape": 1.0}, "as in scale = { times_mad = 1.345 }."),
+        (1.0, {"kind": "epsilon_insensitive", "epsilon": 90.0}, "its loss is 0 for them"),
+    ],
 )
-def test_a_delta_that_no_residual_crosses_is_told_once(scale, delta, said, tmp_path):
+def test_length_that_no_residual_crosses_gives_one_note(scale, loss, said, tmp_path):
     study = Study(
         name="Deltas",
         seeds=3,
         task={"kind": "line", "rows": 200, "noise": {"kind": "normal", "scale": scale}},
-        recipe={"loss": {"kind": "huber", "delta": delta}, "optimizer": "sgd", "steps": 300},
+        recipe={"loss": loss, "optimizer": "sgd", "steps": 300},
     )
     told = []
     run_study(study, tmp_path / "out", note=told.append, memory=1)

@@ -134,7 +134,7 @@ WRONG = [
     (GOOD + "[grid]\nsteps = [5]", "did you mean 'vary'?"),
     (swap("steps = 50", "steps = 50\nearly_stopping = 5"), "did you mean 'stopping'?"),
     (swap("steps = 50", 'steps = 50\nscheduler = "cosine"'), "did you mean 'schedule'?"),
-    (swap("steps = 50", 'steps = 50\nschedule = "step"'), "did you mean 'stairs'?"),
+    (swap("steps = 50", 'steps = 50\nschedule = "stairs"'), "did you mean 'step'?"),
     (swap("steps = 50", "steps = 50\nweight_decay = 0.1"), "did you mean 'penalty'?"),
     (swap('"mse"', '"MSE"'), "did you mean 'mse'?"),
     (swap('"mse"', '"mean_squared_error"'), "did you mean 'mse'?"),

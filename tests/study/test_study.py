@@ -291,7 +291,8 @@ def test_all_errors_at_once():
         ),
         (
             'validation = 0.2\nstopping = { monitor = "validation_accuracy" }',
-            "'validation_accuracy', but line has numbers as targets: use e.g. 'validation_mse'.",
+            "'validation_accuracy', but line has numbers as targets: use 'loss' or one of "
+            "'validation_mse', 'validation_mae', 'validation_rmse'.",
         ),
         (
             'validation = 0.2\n[recipe.schedule]\nkind = "reduce_on_plateau"\n'
@@ -314,7 +315,8 @@ def test_one_error(text, expected):
         ("noise = { data = {} }", "noise.data without scale acts on targets that are numbers"),
         (
             'validation = 0.1\nstopping = { monitor = "validation_mae" }',
-            "'validation_mae', but digits has classes: use e.g. 'validation_accuracy'.",
+            "'validation_mae', but digits has classes: use 'loss' or one of "
+            "'validation_cross_entropy', 'validation_accuracy'.",
         ),
     ],
 )

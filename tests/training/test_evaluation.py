@@ -53,3 +53,6 @@ def test_choose_monitored():
     numbers = {"stopping.monitor": tf.constant([0, 1, 2])}
     np.testing.assert_allclose(choose_monitored(loss, scores, numbers), [1.0, 5.0, -0.3])
     np.testing.assert_allclose(choose_monitored(loss, {}, numbers), loss)
+    scores = {name: tf.constant([4.0, 9.0, 16.0]) for name in ("validation_mse", "validation_mae")}
+    numbers = {"stopping.monitor": tf.constant([3, 4, 5])}
+    np.testing.assert_allclose(choose_monitored(loss, scores, numbers), [4.0, 9.0, 4.0])

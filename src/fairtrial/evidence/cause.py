@@ -133,7 +133,7 @@ def find_cause(
     means = _compare_averages(claim, pairs, averages, has_rows=bool(marks))
     ends = _Compared(pairs.differences, rows=subtract_rows(pairs.table, marks) if marks else None)
     parts, rows = _subtract_points([minima, means, ends])
-    if all(arm.trained.average.kind == "last_epoch" for pair in pairs.arms for arm in pair):
+    if all(arm.trained.average.is_last_mean for pair in pairs.arms for arm in pair):
         rows.pop("noise_floor", None)  # The runs end with their means.
     lacking = [side for side in (minima, means) if side.lack is not None]
     return Cause(

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from fairtrial.kinds.metrics import Metric, take_metric
+from fairtrial.kinds.metrics import take_metric
 from fairtrial.kinds.run_metrics import TIME
 from fairtrial.study.arm import Arm
 from fairtrial.study.claims import Claim, match_claim
@@ -240,7 +240,7 @@ def _find_problem(claim: Claim, table: pl.DataFrame, *, is_measured: bool) -> st
         trained = pl.col("better_diverged", "than_diverged").is_not_null()
         are_there = lacking.select(pl.all_horizontal(trained).all()).item()
         remedy = take_metric(claim.on).undefined if are_there else "Run the study to its end."
-        if are_there and not is_measured and isinstance(take_metric(claim.on), Metric):
+        if are_there and not is_measured and take_metric(claim.on).of_predictions:
             remedy = (
                 "These runs are not measured by it yet. Run the study to its end, with the metric "
                 "in its metrics or its claims: nothing trains again for it."

@@ -11,7 +11,7 @@ import polars as pl
 
 from fairtrial.evidence.pairs import Pairs
 from fairtrial.evidence.wording import name_sides
-from fairtrial.kinds.metrics import HELD_OUT, Metric, take_metric
+from fairtrial.kinds.metrics import HELD_OUT, take_metric
 from fairtrial.settings.complaints import write_setting
 from fairtrial.study.arm import Arm
 from fairtrial.study.claims import Claim
@@ -223,8 +223,7 @@ def _choose_judge(metric: str, runs: pl.DataFrame) -> str:
     held_out = f"{HELD_OUT}{metric}"
     if held_out in runs.columns and runs[held_out].is_not_null().any():
         return held_out
-    found = take_metric(metric)
-    if isinstance(found, Metric) and found.on_classes:
+    if take_metric(metric).about == "classes":
         return ""
     # Test rows of images are the same for every seed: to choose by them would be to peek.
     return metric if "mse" in runs.columns and runs["mse"].is_not_null().any() else ""

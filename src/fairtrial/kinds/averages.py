@@ -27,6 +27,16 @@ class AverageSettings(KindSettings):
         """Whether it depends on how long the run is."""
         return self.definition.needs_length
 
+    @property
+    def is_last(self) -> bool:
+        """Whether the run ends with its last parameters."""
+        return self.definition.is_last
+
+    @property
+    def is_last_mean(self) -> bool:
+        """Whether the run ends with the mean of its last iterates, as the cause compares them."""
+        return self.definition.is_last_mean
+
 
 AVERAGES: Family[AverageSettings] = Family("average", AverageSettings)
 
@@ -45,18 +55,28 @@ class Average(Kind[P]):
     data = ("step", "n_steps")
     compiled = True
     is_running = True
+    is_last = is_last_mean = False
 
     needs_length: bool = False
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class End(Kind[P]):
-    """What a run ends with that nothing has to be made on the way for."""
+    """What a run ends with that nothing has to be made on the way for.
+
+    Attributes
+    ----------
+    is_last, is_last_mean : bool
+        Whether it is the last parameters, or the mean of the last iterates.
+    """
 
     family = AVERAGES
     data = ()
     is_running = False
     needs_length = False
+
+    is_last: bool = False
+    is_last_mean: bool = False
 
 
 @overload
@@ -78,11 +98,11 @@ def average(function: Any = None, /, **facts: Any) -> Any:
     return decorate(Average, function, facts)
 
 
-def _end(function: Callable[P, None]) -> End[P]:
-    return decorate(End, function, {})
+def _end(**facts: bool) -> Callable[[Callable[P, None]], End[P]]:
+    return decorate(End, None, facts)
 
 
-@_end
+@_end(is_last=True)
 def none() -> None:
     """End with the last parameters.
 
@@ -93,7 +113,7 @@ def none() -> None:
     """
 
 
-@_end
+@_end(is_last_mean=True)
 def last_epoch() -> None:
     """End with the mean of the parameters after each batch of the last epoch.
 

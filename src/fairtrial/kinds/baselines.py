@@ -150,6 +150,7 @@ class Baseline(Kind[P]):
     data = ("on_classes",)
     given = frozenset({"shape", "on_classes"})
 
+    reference: str = "scikit-learn"
     is_random: Any = False
     is_iterative: bool = False
     has_probabilities: bool | None = None
@@ -177,6 +178,7 @@ def baseline(
     misfit: Callable[..., str] | None = ...,
     label: str = ...,
     also: str = ...,
+    reference: str = ...,
     rule: Callable[..., str] | None = ...,
 ) -> Callable[[Callable[Concatenate[bool, P], Any]], Baseline[P]]: ...
 def baseline(function: Any = None, /, **facts: Any) -> Any:

@@ -14,6 +14,7 @@ from fairtrial.kinds.losses import (
     NO_MINIMISER,
     AnyLossSettings,
     CrossEntropy,
+    Hinge,
     Terms,
 )
 from fairtrial.kinds.registry import decorate
@@ -22,7 +23,7 @@ from fairtrial.settings.base import NonNegative
 
 P = ParamSpec("P")
 
-NOT_SEARCHED = "the exact minimiser of its loss is not searched for"
+ClassMinimiser = CrossEntropy | Hinge
 MANY = "its loss may have several minima"
 
 
@@ -32,9 +33,9 @@ class ClassLoss(Kind[P]):
 
     Attributes
     ----------
-    minimiser : CrossEntropy, callable or str
-        `CrossEntropy()` if the loss is that, maybe as a function of settings; else the reason why
-        no exact minimiser is known.
+    minimiser : CrossEntropy, Hinge, callable or str
+        `CrossEntropy()` or `Hinge()` if the loss is that, maybe as a function of settings; else the
+        reason why no exact minimiser is known.
     """
 
     family = LOSSES
@@ -42,8 +43,9 @@ class ClassLoss(Kind[P]):
     compiled = True
     on_classes = True
     slope_bound = knee = None
+    near = far = ""
 
-    minimiser: CrossEntropy | Callable[..., CrossEntropy | str] | str = NO_MINIMISER
+    minimiser: ClassMinimiser | Callable[..., ClassMinimiser | str] | str = NO_MINIMISER
 
     def list_terms(self, settings: AnyLossSettings) -> Terms:
         """Return the losses that it is the sum of: itself."""
@@ -55,9 +57,10 @@ def class_loss(function: Callable[Concatenate[Any, Any, P], Any], /) -> ClassLos
 @overload
 def class_loss(
     *,
-    minimiser: CrossEntropy | Callable[..., CrossEntropy | str] | str = ...,
+    minimiser: ClassMinimiser | Callable[..., ClassMinimiser | str] | str = ...,
     label: str = ...,
     also: str = ...,
+    reference: str = ...,
     look: int | None = ...,
     off_at_zero: tuple[str, ...] = ...,
 ) -> Callable[[Callable[Concatenate[Any, Any, P], Any]], ClassLoss[P]]: ...
@@ -77,6 +80,7 @@ def class_loss(function: Any = None, /, **facts: Any) -> Any:
     minimiser=lambda label_smoothing: CrossEntropy(label_smoothing),
     label="cross-entropy",
     also="logloss softmax nll categoricalcrossentropy sparsecategoricalcrossentropy ce",
+    reference="Keras",
     off_at_zero=("label_smoothing",),
 )
 def cross_entropy(
@@ -116,7 +120,7 @@ def _predict(logits: Any) -> Any:
     return odds / tf.reduce_sum(odds, 1, keepdims=True)
 
 
-@class_loss(minimiser=MANY, label="Brier", also="brierscore squarederror")
+@class_loss(minimiser=MANY, reference="SciPy", label="Brier", also="brierscore squarederror")
 def brier(logits: Any, labels: Any) -> Any:
     """Sum over the classes of the squared error of the softmax; without a unit, from 0 to 2.
 
@@ -129,7 +133,7 @@ def brier(logits: Any, labels: Any) -> Any:
     return tf.reduce_sum(tf.square(_predict(logits) - _mark_labels(logits, labels)), 1)
 
 
-@class_loss(minimiser=NOT_SEARCHED, label="hinge", also="svm multiclasshinge")
+@class_loss(minimiser=Hinge(), label="hinge", also="svm multiclasshinge")
 def hinge(logits: Any, labels: Any) -> Any:
     """How far the label's logit is from 1 above the largest other one; 0 where it is further.
 
@@ -146,7 +150,7 @@ def hinge(logits: Any, labels: Any) -> Any:
     return tf.maximum(1.0 + others - own, 0.0)
 
 
-@class_loss(minimiser=NOT_SEARCHED, label="squared hinge", also="squaredsvm l2svm")
+@class_loss(minimiser=Hinge(is_squared=True), label="squared hinge", also="squaredsvm l2svm")
 def squared_hinge(logits: Any, labels: Any) -> Any:
     """Square of `hinge`, which has no kink where the label's logit is 1 above the others.
 
@@ -158,7 +162,9 @@ def squared_hinge(logits: Any, labels: Any) -> Any:
     return tf.square(hinge.function(logits, labels))
 
 
-@class_loss(minimiser=MANY, label="generalized cross-entropy", also="gce lq truncatedlq")
+@class_loss(
+    minimiser=MANY, reference="SciPy", label="generalized cross-entropy", also="gce lq truncatedlq"
+)
 def generalized_cross_entropy(
     logits: Any, labels: Any, *, q: Annotated[float, Field(gt=0, le=1)] = 0.7
 ) -> Any:
@@ -174,7 +180,7 @@ def generalized_cross_entropy(
     return -tf.math.expm1(-q * cross_entropy.function(logits, labels)) / q
 
 
-@class_loss(minimiser=MANY, label="focal", also="focalloss")
+@class_loss(minimiser=MANY, reference="Keras", label="focal", also="focalloss")
 def focal(logits: Any, labels: Any, *, gamma: NonNegative = 2.0) -> Any:
     """Cross-entropy times (1 - p)^gamma, where p is the probability of the label; in nats.
 

@@ -61,8 +61,12 @@ def cross_entropy(truth: Any, prediction: Any) -> Any:
 
 
 @metric(
-    of="confidence", worst=1.0, by_default=True, also="ece calibration calibrationerror"
-)  # fmt: skip
+    of="confidence",
+    worst=1.0,
+    by_default=True,
+    reference="NumPy",
+    also="ece calibration calibrationerror",
+)
 def expected_calibration_error(truth: Any, prediction: Any) -> Any:
     """Mean gap between confidence and accuracy, over 15 equal bins of confidence.
 

@@ -53,6 +53,7 @@ class InputNoise(Kind[P]):
     family = INPUT_NOISES
     data = ("stream", "X")
 
+    reference: str = "SciPy"
     on_images: bool | None = None
 
 

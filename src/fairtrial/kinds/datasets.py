@@ -244,6 +244,11 @@ class DataSet(Kind[P]):
         """What the function is called with, beside settings."""
         return DATA[self.rows]
 
+    @property
+    def refused(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Wrong labels, where targets are numbers whatever the settings."""
+        return () if self.classes else ("label_noise",)
+
     def add_fields(self) -> dict[str, Any]:
         """Let studies set how many rows are drawn, or the share of test rows."""
         rows = (Rows, Field(10_000, description="Training rows."))
@@ -282,6 +287,7 @@ def dataset(
     licence: str = ...,
     label: str = ...,
     also: str = ...,
+    reference: str = ...,
     rule: Callable[..., str] | None = ...,
 ) -> Callable[[Callable[P, Any]], DataSet[P]]: ...
 @overload

@@ -143,6 +143,7 @@ def features(
     seconds: float = ...,
     label: str = ...,
     also: str = ...,
+    reference: str = ...,
     rule: Callable[..., str] | None = ...,
 ) -> Callable[[Fit[P]], Features[P]]: ...
 def features(function: Any = None, /, **facts: Any) -> Any:

@@ -79,6 +79,7 @@ class Init(Kind[P]):
     data = ("stream", "shape")
     given = frozenset({"stream", "shape"})
 
+    reference: str = "SciPy"
     biases: Callable[..., Any] | None = None
     replay: Callable[..., tuple[Any, Any]] | None = None
     n_features: Callable[..., int] | None = None
@@ -94,6 +95,7 @@ def init(
     n_features: Callable[..., int] | None = ...,
     label: str = ...,
     also: str = ...,
+    reference: str = ...,
 ) -> Callable[[Draw[P]], Init[P]]: ...
 def init(function: Any = None, /, **facts: Any) -> Any:
     """Make a start of a function that draws weights; the facts are those of `Init`.
@@ -143,6 +145,7 @@ def normal(
 
 
 @init(
+    reference="NumPy",
     biases=lambda stream, shape, value: np.full(shape, value),
     replay=lambda value: (tf.constant(value), tf.constant(value)),
     also="zeros zero ones",
@@ -158,6 +161,7 @@ def constant(stream: np.random.Generator, shape: Shape, *, value: Number = 0.0) 
 
 
 @init(
+    reference="NumPy",
     biases=lambda stream, shape, intercept: np.full(shape, intercept),
     n_features=lambda weights: len(weights),
     also="fixed vector warmstart custom",

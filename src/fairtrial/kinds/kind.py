@@ -54,6 +54,8 @@ class Kind(Generic[P]):
         A function of its settings: the sentence of a rule between them that is broken, or "".
     look : int or None
         The place in the palette of charts of what its series look like, the same in every chart.
+    reference : str
+        The library that the tests of fairtrial's own kinds compare it with.
     off_at_zero : tuple of str
         Settings that are numbers, and no part of a program where they are 0: there the function is
         given the float 0.0, and `is_off` says so.
@@ -63,6 +65,8 @@ class Kind(Generic[P]):
     data: ClassVar[tuple[str, ...]]
     # Data of which facts are functions, beside settings.
     given: ClassVar[frozenset[str]] = frozenset()
+    # Settings of the family that it always refuses; they are there for a sentence that says why.
+    refused: ClassVar[tuple[str, ...]] = ()
     compiled: ClassVar[bool] = False  # Whether its function is a part of compiled programs.
 
     function: Callable[..., Any]
@@ -70,6 +74,7 @@ class Kind(Generic[P]):
     also: str = ""
     rule: Callable[..., str] | None = None
     look: int | None = None
+    reference: str = "NumPy"
     off_at_zero: tuple[str, ...] = ()
     settings: type[KindSettings] = field(init=False)
     numbers: tuple[str, ...] = field(init=False)

@@ -55,7 +55,13 @@ class CrossEntropy(NamedTuple):
     label_smoothing: float = 0.0
 
 
-Minimiser = list[Pieces] | Smooth | CrossEntropy | str
+class Hinge(NamedTuple):
+    """The loss is the hinge loss of Crammer and Singer or its square, for `optimum`."""
+
+    is_squared: bool = False
+
+
+Minimiser = list[Pieces] | Smooth | CrossEntropy | Hinge | str
 """How an exact minimiser is found, or the reason why none is known."""
 
 
@@ -95,11 +101,21 @@ class AnyLossSettings(KindSettings):
 
     @property
     def knee(self) -> float | None:
-        """The residual at which it turns from half of a square into a straight line, if it does.
+        """The residual at which it turns from what it is near 0 into what it is far away, if any.
 
         None before it is resolved.
         """
         return None if self.is_relative else self.ask(self.definition.knee)
+
+    @property
+    def near(self) -> str:
+        """What it is where all residuals are within its knee."""
+        return self.definition.near
+
+    @property
+    def far(self) -> str:
+        """What it is where all residuals are beyond its knee."""
+        return self.ask(self.definition.far)
 
     @property
     def terms(self) -> Terms:
@@ -141,7 +157,10 @@ class Loss(Kind[P]):
     slope_bound : callable, float or None
         The largest slope; a loss with one is finite at every finite residual.
     knee : callable or None
-        The residual at which it turns from half of a square into a straight line.
+        The residual at which it turns from `near` into `far`.
+    near, far : str
+        What it is where all residuals are within its knee, and beyond. "": nothing simple. `far`
+        may be a function of the settings.
     is_curved : bool
         Whether it has a second derivative that is not 0 somewhere.
     is_convex : bool or callable
@@ -155,7 +174,9 @@ class Loss(Kind[P]):
 
     minimiser: Callable[..., Pieces | Minimiser] | str = NO_MINIMISER
     slope_bound: Callable[..., float] | float | None = None
-    knee: Callable[..., float] | None = None
+    knee: Callable[..., float | None] | None = None
+    near: str = "half of the MSE"
+    far: Callable[..., str] | str = "a multiple of the MAE"
     is_curved: bool = True
     is_convex: Callable[..., bool] | bool = True
 
@@ -196,11 +217,14 @@ def loss(
     *,
     minimiser: Callable[..., Pieces | Minimiser] | str = ...,
     slope_bound: Callable[..., float] | float | None = ...,
-    knee: Callable[..., float] | None = ...,
+    knee: Callable[..., float | None] | None = ...,
+    near: str = ...,
+    far: Callable[..., str] | str = ...,
     is_curved: bool = ...,
     is_convex: Callable[..., bool] | bool = ...,
     label: str = ...,
     also: str = ...,
+    reference: str = ...,
     look: int | None = ...,
     off_at_zero: tuple[str, ...] = ...,
 ) -> Callable[[Callable[Concatenate[Any, P], Any]], Loss[P]]: ...
@@ -230,6 +254,7 @@ def mixture(
 
 @loss(
     minimiser=lambda: Pieces(1.0, 0.0, 0.0),
+    reference="Keras",
     label="MSE",
     also="meansquarederror squarederror l2 leastsquares quadratic",
     look=0,
@@ -248,6 +273,7 @@ def mse(residual: Any) -> Any:
     minimiser=lambda: Pieces(0.0, 1.0, 0.0),
     slope_bound=1.0,
     is_curved=False,
+    reference="Keras",
     label="MAE",
     also="meanabsoluteerror absoluteerror l1",
     look=1,
@@ -266,7 +292,9 @@ def mae(residual: Any) -> Any:
     minimiser=lambda delta: Pieces(0.0, delta, delta),
     slope_bound=lambda delta: delta,
     knee=lambda delta: delta,
+    far=lambda delta: f"{delta:g} times the MAE",
     also="smoothl1",
+    reference="Keras",
     label="Huber",
     look=2,
 )

@@ -97,6 +97,7 @@ def _fit_blocks_in(task: str, shape: tuple[int, int], cell: int, block: int) -> 
 
 
 @features(
+    reference="scikit-image",
     n_features=_count_blocks,
     needs_images=True,
     misfits=_fit_blocks_in,

@@ -137,7 +137,9 @@ class Metric(Kind[P]):
     given = frozenset({"n_classes"})
     # What evidence asks of every metric; see `RunMetric`.
     of_the_end, of_objective, never = True, False, ""
+    of_predictions = True
 
+    reference: str = "scikit-learn"
     of: Form = "numbers"
     higher_is_better: bool = False
     worst: float | None = None
@@ -150,6 +152,11 @@ class Metric(Kind[P]):
     def on_classes(self) -> bool:
         """Whether it is about classes; else about numbers."""
         return self.of != "numbers"
+
+    @property
+    def about(self) -> str:
+        """What targets it is about: `"numbers"` or `"classes"`."""
+        return "classes" if self.on_classes else "numbers"
 
     @property
     def remark(self) -> str:
@@ -195,6 +202,7 @@ def metric(
     misfit: Callable[..., str] | None = ...,
     label: str = ...,
     also: str = ...,
+    reference: str = ...,
 ) -> Callable[[Measure[P]], Metric[P]]: ...
 def metric(function: Any = None, /, **facts: Any) -> Any:
     """Make a metric of a function of the truth and the prediction; the facts are `Metric`'s.
@@ -210,15 +218,16 @@ def metric(function: Any = None, /, **facts: Any) -> Any:
 
 def list_kinds() -> list[Metric[...]]:
     """List all metrics of predictions."""
-    return [kind for kind in METRICS if isinstance(kind, Metric)]
+    kinds: Any = METRICS
+    return [*kinds]
 
 
 def find_metric(name: str) -> Metric[...] | RunMetric | None:
     """Find what is known of a metric by its name in tables and claims; None if there is none."""
     if name in RUN_METRICS:
         return RUN_METRICS[name]
-    found = METRICS.get(name.removeprefix(HELD_OUT).partition(" ")[0])
-    return found if isinstance(found, Metric) else None
+    found: Any = METRICS.get(name.removeprefix(HELD_OUT).partition(" ")[0])
+    return found
 
 
 def read_metric(name: str) -> MetricSettings | None:

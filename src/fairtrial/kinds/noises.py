@@ -82,6 +82,7 @@ class Noise(Kind[P]):
     given = frozenset({"at", "n_rows"})
     sees_features: ClassVar[bool] = False
 
+    reference: str = "SciPy"
     density: Callable[..., np.ndarray] | None = None
     replay: Callable[..., Any] | None = None
 
@@ -103,6 +104,7 @@ def noise(
     sees_features: bool = ...,
     label: str = ...,
     also: str = ...,
+    reference: str = ...,
 ) -> Callable[[Callable[..., np.ndarray]], Noise[...]]: ...
 def noise(function: Any = None, /, *, sees_features: bool = False, **facts: Any) -> Any:
     """Make noise of a task of a function that draws it; the facts are those of `Noise`.

@@ -95,6 +95,7 @@ class Optimizer(Kind[P]):
     data = ("gradient", "parameter", "slots", "rate", "count")
     compiled = True
 
+    reference: str = "Keras"
     slots: tuple[str, ...] | Callable[..., tuple[str, ...]] = ()
     learning_rate: float = 0.01
     moves_at_most: Callable[..., float] | None = None
@@ -146,6 +147,7 @@ def optimizer(
     rule: Callable[..., str] = ...,
     label: str = ...,
     also: str = ...,
+    reference: str = ...,
     look: int | None = ...,
 ) -> Callable[[Rule[P]], Optimizer[P]]: ...
 def optimizer(function: Any = None, /, **facts: Any) -> Any:
@@ -358,6 +360,7 @@ def rmsprop(
 
 
 @optimizer(
+    reference="NumPy",
     learning_rate=1.0,
     needs_curvature=True,
     label="Newton",

@@ -28,6 +28,11 @@ class StallSchedule(Kind[P]):
 
     One of its settings is `floor`, the rate below which it ends the run. All of them also have
     `monitor`, `threshold` and `cooldown`.
+
+    Attributes
+    ----------
+    lowers_by : callable or float
+        What it multiplies the rate by each time, maybe as a function of the settings.
     """
 
     family = SCHEDULES
@@ -37,6 +42,8 @@ class StallSchedule(Kind[P]):
     needs_length = False
     is_one = False
     raises_rate = False
+
+    lowers_by: Callable[..., float] | float = 0.5
 
     def add_fields(self) -> dict[str, Any]:
         """Return what counts as a stall, which all of them have."""
@@ -51,7 +58,7 @@ class StallSchedule(Kind[P]):
 def stall_schedule(function: Callable[Concatenate[Any, Any, P], Any], /) -> StallSchedule[P]: ...
 @overload
 def stall_schedule(
-    *, label: str = ..., also: str = ...
+    *, lowers_by: Callable[..., float] | float = ..., label: str = ..., also: str = ...
 ) -> Callable[[Callable[Concatenate[Any, Any, P], Any]], StallSchedule[P]]: ...
 def stall_schedule(function: Any = None, /, **facts: Any) -> Any:
     """Make a schedule of what happens when the loss stalls.
@@ -65,7 +72,7 @@ def stall_schedule(function: Any = None, /, **facts: Any) -> Any:
     return decorate(StallSchedule, function, facts)
 
 
-@stall_schedule(also="reducelronplateau")
+@stall_schedule(lowers_by=lambda factor: factor, also="reducelronplateau")
 def reduce_on_plateau(
     rate: Any,
     stall: Any,

@@ -15,7 +15,8 @@ from fairtrial.kinds.run_metrics import RUN_METRICS
 HEAD = """# Kinds
 
 Every kind that a study may name, by family. A kind without settings may be its bare name. This page
-is made from the registry. [own_kinds.md](own_kinds.md) says how to add your own.
+is made from the registry. [own_kinds.md](own_kinds.md) says how to add your own. The reference of a
+kind is the library that the tests compare it with: a function of it, or its formula written there.
 """
 TITLES = {
     "loss": "Losses", "optimizer": "Optimizers", "schedule": "Schedules", "init": "Starts",
@@ -57,12 +58,12 @@ def list_names(family: str) -> str:
 def _list(family: Family) -> Iterator[str]:
     yield f"## {TITLES[family.name]}\n"
     more = ["exact minimiser"] if family is LOSSES else []
-    heads = ["kind", "settings (defaults)", "meaning", "source", *more]
+    heads = ["kind", "settings (defaults)", "meaning", "source", "reference", *more]
     yield f"| {' | '.join(heads)} |"
     yield "|---" * len(heads) + "|"
     for kind in family:
         meaning = " ".join(f"{kind.description} {kind.remark}".split())
-        cells = [kind.name, _list_settings(kind), meaning, _source(kind)]
+        cells = [kind.name, _list_settings(kind), meaning, _source(kind), kind.reference]
         cells += [_name_minimiser(kind)] if more else []
         yield "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
     yield ""
@@ -74,7 +75,7 @@ def _list_settings(kind: Kind[...]) -> str:
         if one.default in (None, PydanticUndefined)
         else f"`{name}` ({getattr(one.default, 'kind', one.default)})"
         for name, one in kind.settings.model_fields.items()
-        if name != "kind"
+        if name not in ("kind", *kind.refused)
     )
 
 

@@ -28,7 +28,9 @@ def _smooth_log_cosh() -> Smooth:
     )
 
 
-@loss(minimiser=_smooth_log_cosh, slope_bound=1.0, label="log-cosh", also="logcosh")
+@loss(
+    minimiser=_smooth_log_cosh, slope_bound=1.0, reference="Keras", label="log-cosh", also="logcosh"
+)
 def log_cosh(residual: Any) -> Any:
     """Logarithm of the hyperbolic cosine of the residual in target units, without a unit.
 
@@ -68,6 +70,9 @@ def quantile(residual: Any, *, tau: Tau = 0.5) -> Any:
 @loss(
     minimiser=lambda epsilon: [Pieces(0.0, 0.5, 0.0, shift=one) for one in (epsilon, -epsilon)],
     slope_bound=1.0,
+    knee=lambda epsilon: epsilon or None,
+    near="0 for them",
+    far=lambda epsilon: f"the MAE less {epsilon:g}",
     is_curved=False,
     label="epsilon-insensitive",
     also="svr epsiloninsensitiveloss",
@@ -85,6 +90,9 @@ def epsilon_insensitive(residual: Any, *, epsilon: Distance = 0.1) -> Any:
 @loss(
     minimiser=MANY,
     slope_bound=lambda c: 16.0 * c / (25.0 * math.sqrt(5.0)),
+    knee=lambda c: c,
+    near="",
+    far="constant for them, so they have no slope",
     is_convex=False,
     label="Tukey",
     also="bisquare biweight tukeybiweight",
@@ -107,6 +115,9 @@ def tukey(residual: Any, *, c: Length = 4.685) -> Any:
 @loss(
     minimiser=MANY,
     slope_bound=lambda scale: scale / 2.0,
+    knee=lambda scale: scale,
+    near="",
+    far="about a mean of logarithms, whose slope falls with the residual",
     is_convex=False,
     label="Cauchy",
     also="lorentzian",
@@ -131,6 +142,9 @@ def cauchy(residual: Any, *, scale: Length = 1.0) -> Any:
 @loss(
     minimiser=MANY,
     slope_bound=lambda scale: scale * math.exp(-0.5) / math.sqrt(2.0),
+    knee=lambda scale: scale,
+    near="",
+    far="almost constant for them, so they have hardly any slope",
     is_convex=False,
     label="Welsch",
     also="leclerc correntropy",
@@ -166,8 +180,17 @@ def _minimise_barron(shape: float, scale: float) -> Pieces | Smooth | str:
     )
 
 
+def _describe_far_barron(shape: float) -> str:
+    if shape <= 0.0:
+        return "about a mean of logarithms or less, whose slope falls with the residual"
+    return f"about a mean of sizes to the power of {shape:g}"
+
+
 @loss(
     minimiser=_minimise_barron,
+    knee=lambda shape, scale: None if shape == 2.0 else scale,
+    near="",
+    far=_describe_far_barron,
     is_convex=lambda shape: shape >= 1.0,
     label="Barron",
     also="generalloss generalrobustloss adaptiveloss charbonnier gemanmcclure",

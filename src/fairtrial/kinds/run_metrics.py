@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class RunMetric:
     undefined : str
         Why a finished run has no value, and what to do, as sentences.
     """
+
+    # What `Metric` says of metrics of predictions.
+    of_predictions: ClassVar[bool] = False
+    about: ClassVar[str] = ""  # It may be of runs on numbers and on classes.
+    by_default: ClassVar[bool] = True
 
     meaning: str
     higher_is_better: bool = False

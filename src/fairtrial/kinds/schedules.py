@@ -52,6 +52,11 @@ class ScheduleSettings(KindSettings):
         return self.definition.is_one
 
     @property
+    def lowers_by(self) -> float:
+        """What a schedule that acts on stalls multiplies the rate by each time."""
+        return self.ask(self.definition.lowers_by)
+
+    @property
     def lowest_rate(self) -> float:
         """The rate below which it ends the run; 0 if it never does."""
         return getattr(self, "floor", 0.0) if self.on_stalls else 0.0
@@ -85,6 +90,7 @@ class Schedule(Kind[P]):
     data = ("progress", "step")
     compiled = True
     on_stalls = False
+    lowers_by = 1.0
 
     needs_length: bool = True
     is_one: bool = False
@@ -243,8 +249,8 @@ def exponential(progress: Any, step: Any, *, factor: Share = 0.96, every: Count 
     return tf.pow(factor, step / tf.cast(every, tf.float32))
 
 
-@schedule(needs_length=False, raises_rate=False, also="step stepdecay steplr piecewise staircase")
-def stairs(progress: Any, step: Any, *, factor: Share = 0.1, every: Count = 1000) -> Any:
+@schedule(needs_length=False, raises_rate=False, also="stairs stepdecay steplr piecewise staircase")
+def step(progress: Any, step: Any, *, factor: Share = 0.1, every: Count = 1000) -> Any:
     """Multiply the learning rate by `factor` after every `every` steps (batches).
 
     References

@@ -120,6 +120,7 @@ def fashion_mnist() -> Content:
 
 
 @dataset(
+    reference="scikit-learn",
     rows="fixed",
     classes=10,
     images=(8, 8),

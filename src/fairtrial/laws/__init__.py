@@ -44,7 +44,7 @@ def find_breaches(kind: Kind[...]) -> list[str]:
     Parameters
     ----------
     kind : Kind
-        Any; with its default settings.
+        Any; with its default settings, and in some families with others too.
 
     Returns
     -------
@@ -55,7 +55,8 @@ def find_breaches(kind: Kind[...]) -> list[str]:
     if not (kind.function.__doc__ or "").strip():
         found.append("it has no docstring: say in one what it is, with its unit")
     try:
-        found += LAWS[kind.family.name](kind)
+        for sentence in LAWS[kind.family.name](kind):
+            found += [sentence] if sentence not in found else []
     except Exception as error:
         found.append(f"it ends with {type(error).__name__}: {str(error).strip().splitlines()[0]}")
     return [f"{kind.name}: {one}." for one in found]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import Any, get_args
 
 from fairtrial.errors import InputError
 from fairtrial.kinds.kind import Kind
@@ -26,6 +26,34 @@ def make_example(kind: Kind[...]) -> Any:
         with contextlib.suppress(InputError):
             return make(**dict.fromkeys(required, guess))
     return make(**dict.fromkeys(required, GUESSES[-1]))
+
+
+def list_examples(kind: Kind[...]) -> list[Any]:
+    """Make settings of a kind: an example, and others for what its defaults leave out.
+
+    In all but the first, numbers whose default is 0, such as momentum, are 1/2. Each bool and each
+    word has every value in one of them, unless a rule of the kind forbids it.
+    """
+    first = make_example(kind)
+    make: Any = kind.settings
+    awake = {name: 0.5 for name in kind.numbers if getattr(first, name) == 0}
+    given = {name: getattr(first, name) for name in make.model_fields}
+    examples = [first]
+    for more in [{}, *_list_other_words(kind, given)] if awake else _list_other_words(kind, given):
+        with contextlib.suppress(InputError):
+            examples.append(make(**(given | awake | more)))
+    return examples
+
+
+def _list_other_words(kind: Kind[...], given: dict[str, Any]) -> list[dict[str, Any]]:
+    """List the values of bools and words that are not the given ones, each alone."""
+    values = {
+        name: get_args(kind.settings.model_fields[name].annotation) or (True, False)
+        for name in kind.words
+    }
+    return [
+        {name: value} for name in values for value in values[name] if value != given[name]
+    ]  # fmt: skip
 
 
 def make_recipe(**settings: Any) -> Recipe:

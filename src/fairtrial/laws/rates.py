@@ -11,7 +11,7 @@ import tensorflow as tf
 from fairtrial.kinds.averages import weigh_newest
 from fairtrial.kinds.plateaus import apply_stalls
 from fairtrial.kinds.schedules import cosine, schedule_rate
-from fairtrial.laws.examples import make_example, make_recipe
+from fairtrial.laws.examples import list_examples, make_recipe
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 
 N_STEPS = 40
@@ -19,8 +19,8 @@ N_STEPS = 40
 
 def find_breaches(kind: Any) -> Iterator[str]:
     """Yield what breaks the laws of a schedule."""
-    settings = make_example(kind)
-    yield from _find_breaches_on_stalls(settings) if kind.on_stalls else _find_breaches(settings)
+    for settings in list_examples(kind):
+        yield from (_find_breaches_on_stalls if kind.on_stalls else _find_breaches)(settings)
 
 
 def _find_breaches(settings: Any) -> Iterator[str]:
@@ -49,9 +49,12 @@ def _find_breaches(settings: Any) -> Iterator[str]:
 
 def find_breaches_of_average(kind: Any) -> Iterator[str]:
     """Yield what breaks the laws of an average."""
-    settings = make_example(kind)
-    if not settings.is_running:
-        return
+    for settings in list_examples(kind):
+        if settings.is_running:
+            yield from _find_breaches_of_average(settings)
+
+
+def _find_breaches_of_average(settings: Any) -> Iterator[str]:
     recipes = [make_recipe(steps=N_STEPS, average=one) for one in (settings, "none")]
     averages, numbers = list_kinds(recipes).running, make_numbers(recipes, (2,))
     compiled = tf.function(lambda step: weigh_newest(averages, numbers, step), jit_compile=True)
@@ -89,3 +92,5 @@ def _find_breaches_on_stalls(settings: Any) -> Iterator[str]:
         yield "in a stack it changes lanes that do not have it"
     if not 0.0 < float(found[0]) <= float(rate[0]):
         yield "after a million stalls its rate is not between 0 and the rate before"
+    elif not np.isclose(share := float(found[0] / rate[0]), settings.lowers_by, rtol=1e-5):
+        yield f"it multiplies the rate by {share:g}; say lowers_by={share:g}, or of which settings"

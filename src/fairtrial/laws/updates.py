@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.kinds.optimizers import Optimizer, OptimizerSettings, adam, sgd
-from fairtrial.laws.examples import make_example, make_recipe
+from fairtrial.laws.examples import list_examples, make_recipe
 from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.updates import apply_updates, init_slots
@@ -20,7 +20,12 @@ GRADIENTS = np.random.default_rng(7).normal(size=(N_STEPS, 3)) * np.array([1.0, 
 
 def find_breaches(kind: Optimizer[...]) -> Iterator[str]:
     """Yield what breaks the laws of an optimizer."""
-    settings = make_example(kind)
+    for settings in list_examples(kind):
+        yield from _find_breaches(settings)
+
+
+def _find_breaches(settings: OptimizerSettings) -> Iterator[str]:
+    kind: Optimizer[...] = settings.definition
     ones, zeros = tf.ones(3), {name: tf.zeros(3) for name in settings.slots}
     change, slots = kind.function(ones, ones, zeros, 0.01, 1.0, **settings.own)
     if np.shape(change) != (3,):

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from scipy import special
 from threadpoolctl import ThreadpoolController
 
-from fairtrial.kinds.losses import CrossEntropy, Smooth, measure_rows
+from fairtrial.kinds.losses import CrossEntropy, Hinge, Smooth, measure_rows
+from fairtrial.optimum.margins import solve_margins
 from fairtrial.optimum.residuals import solve_residuals
 from fairtrial.optimum.smooth import solve_smooth
 from fairtrial.optimum.softmax import solve_softmax
@@ -41,8 +43,9 @@ class Optimum:
         The largest component of the smallest subgradient found, with respect to weights of features
         that are centred and of root mean square 1. For regression it has no unit: it is a share of
         the slope of the loss at a residual equal to the spread of the targets about their median
-        (root mean square if residuals are squared, else the median). For classes it is in nats. It
-        is infinite if the search ended before there was one.
+        (root mean square if residuals are squared, else the median). For classes it is in nats, or
+        for hinge losses without a unit, and there at least the duality gap. It is infinite if the
+        search ended before there was one.
     tolerance : float
         The largest certificate that a minimiser may have.
     problem : str
@@ -96,12 +99,11 @@ def find_optimum(
     # On one core, because many small products are slower on several cores, and so that the result
     # does not depend on the number of cores.
     with _find_libraries().limit(limits=1, user_api="blas"):
-        if isinstance(minimiser, CrossEntropy):
+        if isinstance(minimiser, CrossEntropy | Hinge):
             labels = np.asarray(y, np.intp)
             weights = _weigh_rows(recipe, labels)
-            point = solve_softmax(
-                minimiser, recipe.penalty, X, labels, n_classes, weights, clock
-            )  # fmt: skip
+            solve: Any = solve_margins if isinstance(minimiser, Hinge) else solve_softmax
+            point = solve(minimiser, recipe.penalty, X, labels, n_classes, weights, clock)
         elif isinstance(minimiser, Smooth):
             point = solve_smooth(minimiser, recipe.penalty, X, np.asarray(y, float), clock)
         else:
@@ -143,7 +145,7 @@ def measure_objective(
     recipe : Recipe
         Only its loss and penalty matter.
     X, y : (N, D), (N,)
-        Features as in training; targets, or classes from 0 for cross-entropy.
+        Features as in training; targets, or classes from 0.
     W, b : (D,) and (), or (D, K) and (K,)
         The parameters.
 
@@ -155,14 +157,24 @@ def measure_objective(
     W = np.asarray(W, float)
     prediction = np.asarray(X, float) @ W + np.asarray(b, float)
     if recipe.loss.on_classes:
-        minimiser, labels = recipe.loss.minimiser, np.asarray(y)
-        assert isinstance(minimiser, CrossEntropy)
-        chosen = np.take_along_axis(prediction, labels[:, None], 1)[:, 0]
-        chosen = chosen + minimiser.label_smoothing * (prediction.mean(1) - chosen)
-        losses = _weigh_rows(recipe, labels) * (special.logsumexp(prediction, axis=1) - chosen)
+        labels = np.asarray(y)
+        losses = _weigh_rows(recipe, labels) * _measure_labels(recipe, prediction, labels)
     else:
         losses = measure_rows(recipe.loss, np.asarray(y, float) - prediction)
     penalty = recipe.penalty
     return float(
         losses.mean() + penalty.on_squares * (W**2).sum() + penalty.on_sizes * np.abs(W).sum()
     )
+
+
+def _measure_labels(recipe: Recipe, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the loss of each row, (N,), from logits (N, K)."""
+    minimiser = recipe.loss.minimiser
+    own = np.take_along_axis(logits, labels[:, None], 1)
+    if isinstance(minimiser, Hinge):
+        others = 1.0 + logits - own
+        np.put_along_axis(others, labels[:, None], 0.0, 1)
+        return others.max(1) ** (2 if minimiser.is_squared else 1)
+    assert isinstance(minimiser, CrossEntropy)
+    chosen = own[:, 0] + minimiser.label_smoothing * (logits.mean(1) - own[:, 0])
+    return special.logsumexp(logits, axis=1) - chosen

@@ -135,37 +135,42 @@ def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list
     notes = [
         note
         for place, run in enumerate(plan.runs[0])
-        for note in describe_delta(run, datasets[0], traces[0][place])
+        for note in describe_knee(run, datasets[0], traces[0][place])
     ]
     return results, notes
 
 
-def describe_delta(run: Run, dataset: Dataset, trace: Trace) -> Iterator[str]:
-    """Say where Huber's delta lies outside of the residuals that training ends with.
+def describe_knee(run: Run, dataset: Dataset, trace: Trace) -> Iterator[str]:
+    """Say where the knee of the loss lies outside of the residuals that training ends with.
 
     Parameters
     ----------
     run : Run
-        Any; only losses such as Huber's have such a delta, and one relative to the data fits it.
+        Any; only losses such as Huber's have such a knee, and one relative to the data fits it.
     dataset, trace : Dataset, Trace
         Its training rows, and what it left.
     """
     recipe, name = run.arm.trained, run.arm.name
-    delta = recipe.loss.knee
-    if delta is None or trace.outcome == OUTCOMES[DIVERGED]:
+    loss, knee = recipe.loss, recipe.loss.knee
+    if knee is None or trace.outcome == OUTCOMES[DIVERGED]:
         return
     _, unit = standardise_targets(recipe, dataset, run.seed)
     residuals = dataset.y - np.asarray(dataset.X, np.float64) @ trace.W - trace.b
-    share = float(np.mean(np.abs(residuals) > delta * unit.size))
+    share = float(np.mean(np.abs(residuals) > knee * unit.size))
     if share > MOST_BEYOND:
-        which, loss = "nearly all", f"{delta:g} times the MAE"
+        which, same = "nearly all", loss.far
     elif share < LEAST_BEYOND:
-        which, loss = "hardly any", "half of the MSE"
+        which, same = "hardly any", loss.near
     else:
         return
+    if not same:
+        return
+    length = next(iter(loss.definition.lengths), "knee")
+    relative = ""
+    if length in loss.definition.lengths:
+        relative = f", or relative to the data, as in {length} = {{ times_mad = 1.345 }}"
     yield (
-        f"Note: {which} residuals of {name!r} are larger than Huber's delta of {delta:g}, so "
-        f"its loss is {loss}. Choose a delta of the size of the residuals, in "
-        f"{'standard deviations' if recipe.standardise else 'the unit of the target'}, or relative "
-        "to the data, as in delta = { times_mad = 1.345 }."
+        f"Note: {which} residuals of {name!r} are larger than the {length} of its loss, {knee:g}, "
+        f"so its loss is {same}. Choose a {length} of the size of the residuals, in "
+        f"{'standard deviations' if recipe.standardise else 'the unit of the target'}{relative}."
     )

@@ -75,6 +75,7 @@ Monitor = Literal[
     "validation_accuracy",
     "validation_mse",
     "validation_mae",
+    "validation_rmse",
 ]
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import Field
 
-from fairtrial.kinds.metrics import Metric, find_metric
+from fairtrial.kinds.metrics import find_metric
 from fairtrial.kinds.registry import count_kinds
-from fairtrial.settings.base import Line, Settings
+from fairtrial.settings.base import Line, Monitor, Settings
 from fairtrial.settings.complaints import LONGEST_NAME, Complaint, show, validate, write_bare
 from fairtrial.settings.document import Place
 from fairtrial.settings.names import list_names, set_at
@@ -331,14 +331,21 @@ def _find_alien_monitors(recipe: Recipe, name: str, on_classes: bool) -> Iterato
     """Yield a complaint where stopping or a schedule watches a metric of another sort of task."""
     for place, one in [("stopping", recipe.stopping), *(("schedule", s) for s in recipe.schedules)]:
         monitor = getattr(one, "monitor", "loss")
-        metric = find_metric(monitor)
-        if isinstance(metric, Metric) and metric.on_classes != on_classes:
-            other = "'validation_accuracy'" if on_classes else "'validation_mse'"
+        about, there = ("classes" if on_classes else "numbers"), _list_monitors()
+        if there.get(monitor, about) != about:
+            known = ", ".join(repr(one) for one in there if there[one] == about)
+            targets = "has classes" if on_classes else "has numbers as targets"
             yield _conflict(
                 f"{place}.monitor",
-                f"recipe.{place}.monitor = {monitor!r}, but {name} "
-                f"{'has classes' if on_classes else 'has numbers as targets'}: use e.g. {other}.",
+                f"recipe.{place}.monitor = {monitor!r}, but {name} {targets}: use 'loss' or one of "
+                f"{known}.",
             )
+
+
+def _list_monitors() -> dict[str, str]:
+    """List the validation metrics that may be watched: what targets each is about."""
+    metrics = {name: find_metric(name) for name in get_args(Monitor)}
+    return {name: metric.about for name, metric in metrics.items() if metric}
 
 
 def _conflict(name: str, text: str) -> Complaint:

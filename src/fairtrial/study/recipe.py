@@ -252,7 +252,7 @@ class Recipe(Settings):
     @property
     def lowers_by(self) -> float:
         """The factor on the rate where a schedule acts on stalls."""
-        return next((getattr(one, "factor", 0.5) for one in self.schedules if one.on_stalls), 0.5)
+        return next((one.lowers_by for one in self.schedules if one.on_stalls), 0.5)
 
     @property
     def restores_best(self) -> bool:
@@ -346,7 +346,7 @@ class Recipe(Settings):
     @model_validator(mode="after")
     def _check_average(self) -> Recipe:
         average = self.average.kind
-        if average != "none" and self.restores_best:
+        if not self.average.is_last and self.restores_best:
             raise ValueError(
                 f"average = {average!r} and stopping.restore_best = true both say what the "
                 "run ends with: choose one of them"

@@ -263,7 +263,9 @@ def choose_monitored(
     (...)
         The loss, or a metric on validation rows; accuracy with its sign turned.
     """
-    chosen = loss
+    chosen, scores = loss, {**scores}
+    if "validation_mse" in scores:
+        scores["validation_rmse"] = tf.sqrt(scores["validation_mse"])
     for position, name in enumerate(MONITORS[1:], start=1):
         # Only recipes with validation rows may monitor them.
         if name in scores and monitor in numbers:

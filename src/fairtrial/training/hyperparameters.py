@@ -83,7 +83,7 @@ def list_kinds(recipes: Sequence[Recipe]) -> Kinds:
         ),
         frozenset(penalties),
         any(recipe.restores_best for recipe in recipes),
-        any(recipe.average.kind == "last_epoch" for recipe in recipes),
+        any(recipe.average.is_last_mean for recipe in recipes),
         weighs_classes=any(recipe.class_weights is not None for recipe in recipes),
         clips=frozenset(clips),
         running=AVERAGES.sort(

@@ -122,7 +122,7 @@ def make_trace(
     """
     if outcome == OUTCOMES[DIVERGED] or recipe.restores_best:
         mean = None
-    final = mean if mean is not None and recipe.average.kind == "last_epoch" else last
+    final = mean if mean is not None and recipe.average.is_last_mean else last
     return Trace(
         final.W, final.b, outcome, ended_at, curves, final.scores, final.predictions, n_halvings,
         first_halving, mean,

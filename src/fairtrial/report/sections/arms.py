@@ -9,7 +9,7 @@ import polars as pl
 
 from fairtrial.evidence.accuracy import measure_accuracies
 from fairtrial.evidence.statistics.sampling import Sampling, sample_arm
-from fairtrial.kinds.metrics import HELD_OUT, Metric, find_metric
+from fairtrial.kinds.metrics import HELD_OUT, find_metric
 from fairtrial.plots.charts.appearance import show_metric
 from fairtrial.plots.names import name_runs, title_arms
 from fairtrial.plots.of_runs import find_unit
@@ -105,7 +105,7 @@ def _list_added(runs: pl.DataFrame) -> Iterator[tuple[str, str]]:
     """List the metrics that the study adds, on the test rows: name and title."""
     for name in list_metrics(runs):
         found = find_metric(name)
-        is_added = isinstance(found, Metric) and not found.by_default
+        is_added = found is not None and not found.by_default
         if is_added and not name.startswith(HELD_OUT):
             yield name, show_metric(name)
 

@@ -1,0 +1,315 @@
+"""The exact minimisers of the hinge loss of Crammer and Singer, and of its square.
+
+The hinge loss is the largest of one linear function per class, so the objective is a linear or
+quadratic program. With an L1 penalty, the size of a weight is the larger of it and its negative.
+
+References
+----------
+Crammer and Singer (2001), Journal of Machine Learning Research 2, 265-292.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from fairtrial.kinds.losses import Hinge
+from fairtrial.optimum.maxima import Change, Maxima, settle
+from fairtrial.optimum.newton import TOLERANCE, find_subgradient
+from fairtrial.optimum.standard import FLAT, Clock, OutOfTimeError, Point, standardise
+from fairtrial.study.recipe import Penalty
+
+MOST_PARAMETERS = 2000  # Each step solves a dense linear system of this size.
+MOST_STEPS, FEWEST_STEPS = 100, 10
+AIM = 1e-12  # The certificate at which the search ends early; else it ends once certificates,
+PATIENCE = 5  # good enough already, are this many times no better.
+# How far a class must be above the others, as a share of the largest logit, to be separated.
+CLEAR = 1e-6
+SHORT = 0.995  # The share of the way to the border of what is valid.
+RIDGES = (1e-15, 1e-13, 1e-11, 1e-9, 1e-7)
+RANK = 1e-11  # Eigenvalues below this share of the largest count as 0.
+
+
+@dataclass(frozen=True)
+class Margins:
+    """The objective: weighted mean of the hinge loss or of its square, plus the penalties.
+
+    Attributes
+    ----------
+    A : (N, P)
+        Features and a column of ones.
+    own : (N, K)
+        1 at the class of each row, else 0.
+    weight : (N,)
+        What the loss of each row is multiplied by, over N.
+    l2, l1 : (P, 1)
+        The penalties on squares and sizes of parameters.
+    loss : Hinge
+    clock : Clock
+    """
+
+    A: np.ndarray
+    own: np.ndarray
+    weight: np.ndarray
+    l2: np.ndarray
+    l1: np.ndarray
+    loss: Hinge
+    clock: Clock
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """P and K."""
+        return self.A.shape[1], self.own.shape[1]
+
+    def move_edges(self, theta: np.ndarray) -> np.ndarray:
+        """Return each class's logit above that of the row's class at θ (P, K), (N, K)."""
+        logits = self.A @ theta
+        return logits - (logits * self.own).sum(1, keepdims=True)
+
+    def find_edges(self, theta: np.ndarray) -> np.ndarray:
+        """Return the linear functions whose largest is the loss, (N, K)."""
+        return 1.0 - self.own + self.move_edges(theta)
+
+    def pull_back(self, multiplier: np.ndarray) -> np.ndarray:
+        """Return what multipliers (N, K) of edges add to the gradient, (P, K)."""
+        return self.A.T @ (multiplier - self.own * multiplier.sum(1, keepdims=True))
+
+    def certify(self, rows: Maxima, theta: np.ndarray) -> float:
+        """Return the larger of the duality gap and the largest component of a subgradient."""
+        multiplier, gap = settle(rows, self.find_edges(theta))
+        gradient = self.pull_back(multiplier) + 2.0 * self.l2 * theta
+        missed = find_subgradient(gradient, theta, np.broadcast_to(self.l1, theta.shape))
+        return max(gap, float(np.abs(missed).max()))
+
+    def mirror(self, theta: np.ndarray) -> np.ndarray:
+        """Return the weights with an L1 penalty, and their negatives, (M, 2)."""
+        kinked = theta[np.broadcast_to(self.l1, theta.shape) > 0]
+        return np.stack([kinked, -kinked], 1)
+
+    def spread(self, sizes: np.ndarray) -> np.ndarray:
+        """Return numbers (M,) of weights with an L1 penalty for all parameters, (P, K)."""
+        full = np.zeros(self.shape)
+        full[np.broadcast_to(self.l1, full.shape) > 0] = sizes
+        return full
+
+    def slope(self, theta: np.ndarray, rows: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        """Return the gradient (P, K) at multipliers of the rows' edges and of the weights'."""
+        return self.pull_back(rows) + 2.0 * self.l2 * theta + self.spread(sizes[:, 0] - sizes[:, 1])
+
+    def bend(self, stiffness: np.ndarray, on_parameters: np.ndarray) -> np.ndarray:
+        """Return the matrix of second derivatives, (PK, PK).
+
+        Parameters
+        ----------
+        stiffness : (N, K)
+            Of edges; of a row's class, with the curvature of its level.
+        on_parameters : (P, K)
+            What is added on the diagonal.
+        """
+        P, K = self.shape
+        matrix = np.empty((P, K, P, K))
+        total = stiffness.sum(1)
+        total = np.where(total > 0, total, 1.0)
+        for k in range(K):
+            self.clock.check()
+            for j in range(k + 1):
+                weight = stiffness[:, k] * ((k == j) - stiffness[:, j] / total)
+                matrix[:, k, :, j] = matrix[:, j, :, k] = (self.A.T * weight) @ self.A
+        # The same number added to a parameter of every class changes no loss.
+        free = np.flatnonzero(~self.l2.ravel().astype(bool) & ~self.l1.ravel().astype(bool))
+        diagonal = matrix.reshape(P * K, -1).diagonal().reshape(P, K)
+        matrix[free, :, free, :] += diagonal[free].mean(1)[:, None, None]
+        matrix = matrix.reshape(P * K, -1)
+        matrix[np.diag_indices(P * K)] += on_parameters.ravel()
+        return matrix
+
+
+def solve_margins(
+    loss: Hinge,
+    penalty: Penalty,
+    X: np.ndarray,
+    y: np.ndarray,
+    n_classes: int,
+    weights: np.ndarray,
+    clock: Clock,
+) -> Point:
+    """Find the minimiser of the hinge loss or of its square.
+
+    Parameters
+    ----------
+    loss, penalty, X, y, n_classes, weights, clock
+        As `solve_softmax` has them.
+
+    Returns
+    -------
+    Point
+        The certificate is the larger of the duality gap and the largest component of the
+        subgradient that the multipliers give, with respect to weights of features that are centred
+        and of unit size.
+    """
+    D, N = X.shape[1], len(y)
+    present = np.unique(y)
+    W, b = np.zeros((D, n_classes)), np.zeros(n_classes)
+    n_parameters = (D + 1) * len(present)
+    if n_parameters > MOST_PARAMETERS:
+        sentence = f"it is not searched for with more than {MOST_PARAMETERS:,} parameters"
+        sentence = f"{sentence}, and there are {n_parameters:,}"
+        return Point(W, b, np.inf, TOLERANCE, sentence)
+    standard = standardise(X)
+    on_weights = np.append(1.0 / standard.size, 0.0)[:, None]
+    basis = _find_basis(standard.A) if penalty.is_none else np.eye(D + 1)
+    problem = Margins(
+        A=standard.A @ basis,
+        own=(y[:, None] == present).astype(float),
+        weight=weights / N,
+        l2=(penalty.on_squares * on_weights**2)[: basis.shape[1]],
+        l1=(penalty.on_sizes * on_weights)[: basis.shape[1]],
+        loss=loss,
+        clock=clock,
+    )
+    theta, certificate, is_unique = _minimise(problem)
+    late = clock.say() if certificate > TOLERANCE and clock.left < 0.0 else ""
+    W[:, present], b[present] = standard.restore(basis @ theta)
+    if len(present) < n_classes:
+        # A class without rows adds to no loss if its bias is low enough.
+        logits = X @ W[:, present] + b[present]
+        own = np.take_along_axis(logits, np.searchsorted(present, y)[:, None], 1)[:, 0]
+        b[np.setdiff1d(np.arange(n_classes), present)] = own.min() - 1.0
+        is_unique = False
+    return Point(W, b, certificate, TOLERANCE, late, is_unique)
+
+
+def _find_basis(A: np.ndarray) -> np.ndarray:
+    """Return parameters (P, R) that change predictions, each by 1 in root mean square."""
+    _, size, V = linalg.svd(A, full_matrices=False)
+    keep = size > FLAT * size[0]
+    return V[keep].T / size[keep] * np.sqrt(len(A))
+
+
+def _minimise(problem: Margins) -> tuple[np.ndarray, float, bool]:
+    """Return the best θ (P, K) found, its certificate, and whether it is unique."""
+    state = State.start(problem)
+    best, certificate, there, n_worse = state.theta, np.inf, state, 0
+    try:
+        for _ in range(MOST_STEPS):
+            begin = time.monotonic()
+            theta = state.round(problem)
+            if (separating := _separate(problem, theta)) is not None:
+                return separating, 0.0, False
+            n_worse += 1
+            if (found := problem.certify(state.rows, theta)) < certificate:
+                best, certificate, there, n_worse = theta, found, state, 0
+            if certificate <= AIM or (certificate <= TOLERANCE and n_worse == PATIENCE):
+                break
+            state = state.step(problem)
+            if FEWEST_STEPS * (time.monotonic() - begin) > problem.clock.budget:
+                raise OutOfTimeError
+    except (OutOfTimeError, linalg.LinAlgError):
+        pass  # What was found is judged by its certificate.
+    return best, certificate, certificate <= TOLERANCE and there.is_unique(problem)
+
+
+@dataclass(frozen=True)
+class State:
+    """Where the search is: θ (P, K), the maxima of the rows, and those of penalised weights."""
+
+    theta: np.ndarray
+    rows: Maxima
+    sizes: Maxima
+
+    @classmethod
+    def start(cls, problem: Margins) -> State:
+        """Start with parameters of 0."""
+        theta = np.zeros(problem.shape)
+        rows = Maxima.start(problem.weight, problem.loss.is_squared, problem.find_edges(theta))
+        kinks = np.broadcast_to(problem.l1, theta.shape)
+        return cls(theta, rows, Maxima.start(kinks[kinks > 0], False, problem.mirror(theta)))
+
+    def round(self, problem: Margins) -> np.ndarray:
+        """Return θ (P, K) with weights at the kink of their penalty at 0."""
+        theta, kinks = self.theta.copy(), np.broadcast_to(problem.l1, problem.shape) > 0
+        theta[kinks] *= np.abs(theta[kinks]) > self.sizes.multiplier.min(1) / self.sizes.weight
+        return theta
+
+    def step(self, problem: Margins) -> State:
+        """Take a step of Newton's method towards smaller gaps."""
+        parts = self.rows, self.sizes
+        curvature = problem.spread(_bend_between(self.sizes.stiffness)) + 2.0 * problem.l2
+        stiffness = self.rows.stiffness + problem.own * self.rows.bend[:, None]
+        factor = _factor(problem.bend(stiffness, curvature))
+        missed = problem.slope(self.theta, *(one.multiplier for one in parts))
+
+        def aim(*goals: np.ndarray | float) -> tuple[np.ndarray, Change, Change]:
+            pulls = (one.pull(goal) for one, goal in zip(parts, goals, strict=True))
+            theta = -_solve(factor, missed + problem.slope(0.0 * missed, *pulls))
+            rows = self.rows.move(goals[0], problem.move_edges(theta))
+            return theta, rows, self.sizes.move(goals[1], problem.mirror(theta))
+
+        def reach(changes: Iterable[Change]) -> float:
+            return min(one.reach(by) for one, by in zip(parts, changes, strict=True))
+
+        mean = _average_gap(*parts)
+        _, *changes = aim(0.0, 0.0)
+        step = reach(changes)
+        after = _average_gap(*(one.take(by, step) for one, by in zip(parts, changes, strict=True)))
+        goal = mean * (after / mean) ** 3
+        theta, *changes = aim(*(goal - one.slack * one.multiplier for one in changes))
+        step = min(1.0, SHORT * reach(changes))
+        moved = (one.take(by, step) for one, by in zip(parts, changes, strict=True))
+        return State(self.theta + step * theta, *moved)
+
+    def is_unique(self, problem: Margins) -> bool:
+        """Say whether every change of θ leaves an edge that must stay at its level."""
+        held, fixed = self.rows.find_held(), self.sizes.find_held()
+        # The level of a square must stay, too.
+        held = np.maximum(held, problem.own) if problem.loss.is_squared else held
+        curvature = problem.spread(_bend_between(fixed)) + (problem.l2 > 0)
+        matrix = problem.bend(held / len(held), curvature)
+        least, most = linalg.eigvalsh(matrix)[[0, -1]]
+        return bool(least > RANK * most)
+
+
+def _average_gap(*parts: Maxima) -> float:
+    """Return the mean gap of all edges."""
+    return sum(one.gaps.sum() for one in parts) / sum(one.slack.size for one in parts)
+
+
+def _bend_between(stiffness: np.ndarray) -> np.ndarray:
+    """Return the curvature of sizes by their weights, from the stiffness of both edges, (M,)."""
+    total = stiffness.sum(1)
+    return 4.0 * stiffness[:, 0] * (stiffness[:, 1] / np.where(total > 0, total, 1.0))
+
+
+def _factor(matrix: np.ndarray) -> tuple[tuple[np.ndarray, bool], np.ndarray]:
+    """Return the Cholesky factor of a matrix scaled to a diagonal of 1, and the scale (PK,)."""
+    diagonal = matrix.diagonal()
+    scale = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    matrix = matrix * scale * scale[:, None]
+    if not np.isfinite(matrix).all():
+        raise linalg.LinAlgError
+    for ridge in RIDGES:
+        matrix[np.diag_indices(len(matrix))] += ridge
+        try:
+            return linalg.cho_factor(matrix), scale
+        except linalg.LinAlgError:
+            continue
+    raise linalg.LinAlgError
+
+
+def _solve(factor: tuple[tuple[np.ndarray, bool], np.ndarray], by: np.ndarray) -> np.ndarray:
+    """Solve the linear system of a factor for a right side (P, K)."""
+    cholesky, scale = factor
+    return (scale * linalg.cho_solve(cholesky, scale * by.ravel())).reshape(by.shape)
+
+
+def _separate(problem: Margins, theta: np.ndarray) -> np.ndarray | None:
+    """Return parameters without any loss, if θ (P, K) separates the classes without a penalty."""
+    if problem.l2.any() or problem.l1.any():
+        return None
+    edges = problem.move_edges(theta)
+    margin = -float(np.where(problem.own > 0, -np.inf, edges).max())
+    return theta / margin if margin > CLEAR * np.abs(edges).max() else None
