@@ -162,7 +162,7 @@ def residuals(trial: Results, seed: int | None = None) -> Chart | None:
             data = load_rows(trial, arm, seed)
             if data.n_classes or not is_trained(trial, arm):
                 continue
-            found[series] = data.y - read_model(trial, run).tell(scale_rows(data.X, data))
+            found[series] = data.y - read_model(trial, run).predict(scale_rows(data.X, data))
         if found:
             ends = find_ends(np.concatenate(list(found.values())))
             parts += [
@@ -206,11 +206,11 @@ def predicted_against_true(trial: Results, seed: int | None = None) -> Chart | N
         if data.n_classes or not is_trained(trial, arm):
             continue
         X, y = data.test_X[:N_DOTS], data.test_y[:N_DOTS]
-        values = read_model(trial, run).tell(scale_rows(X, data))
+        values = read_model(trial, run).predict(scale_rows(X, data))
         parts.append(
             pl.DataFrame({"series": series, "truth": y.astype(float), "predicted": values})
         )
     if not parts:
         return None
     said = "Predictions for test rows against their true targets, one panel per series."
-    return fit_charts.draw_told(pl.concat(parts), looks, said)
+    return fit_charts.draw_predicted(pl.concat(parts), looks, said)
