@@ -220,7 +220,7 @@ def _write_note(case: Case, decided: Decided, n_claims: int, *, is_alone: bool) 
         notes.append(_say_untrained(case))
     if _name_dominant(case) == "test rows" and case.evidence.basis.over != ROWS:
         notes.append("Most of the uncertainty comes from the test rows, not from the seeds.")
-    if splits_anew(case):
+    if splits_anew(case) and case.is_own:
         notes.append("Every seed splits the same rows: see docs/evidence.md on tables.")
     if is_skewed(case.pairs.differences):
         notes.append(SKEWED)
