@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fairtrial import plots
     from fairtrial.data.images.own_images import images
     from fairtrial.errors import FairtrialError, InputError, MachineError
-    from fairtrial.evidence.judge import judge
+    from fairtrial.evidence.frame import judge
     from fairtrial.kinds import (
         averages,
         class_losses,
@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     )
     from fairtrial.kinds.tensors import tf
     from fairtrial.running.cluster import connect, start_workers
+    from fairtrial.running.forecast import plan
     from fairtrial.running.run import run
     from fairtrial.running.trial import Trial
     from fairtrial.study.claims import Claim
@@ -178,7 +179,8 @@ _PLACES = {
     "Trial": "running.trial",
     "connect": "running.cluster",
     "images": "data.images.own_images",
-    "judge": "evidence.judge",
+    "judge": "evidence.frame",
+    "plan": "running.forecast",
     "run": "running.run",
     "start_workers": "running.cluster",
 }
@@ -193,10 +195,10 @@ __all__ = [
     "judge", "label_noise", "last_epoch", "lecun_normal", "linear_model", "linear_svm", "lion",
     "log_cosh", "loss", "losses", "mae", "metric", "metrics", "mixture", "mse", "nadam",
     "nearest_neighbours", "newton", "noise", "noises", "one_cycle", "optimizer", "optimizers",
-    "patches", "pixels", "plots", "polynomial", "quantile", "random_forest", "reduce_on_plateau",
-    "rmsprop", "run", "schedule", "schedules", "sgd", "sgdw", "sklearn", "squared_hinge",
-    "stall_schedule", "start_workers", "step", "svm", "tail", "tasks", "tf", "tukey", "warmup",
-    "welsch",
+    "patches", "pixels", "plan", "plots", "polynomial", "quantile", "random_forest",
+    "reduce_on_plateau", "rmsprop", "run", "schedule", "schedules", "sgd", "sgdw", "sklearn",
+    "squared_hinge", "stall_schedule", "start_workers", "step", "svm", "tail", "tasks", "tf",
+    "tukey", "warmup", "welsch",
 ]  # fmt: skip
 
 

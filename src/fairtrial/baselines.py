@@ -45,7 +45,7 @@ def make_model(baseline: BaselineSettings, n_classes: int, seed: int) -> Any:
 def predict_test_rows(
     baseline: BaselineSettings, dataset: Dataset, seed: int
 ) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
-    """Fit a baseline on all training rows, and tell the test rows.
+    """Fit a baseline on all training rows, and predict the test rows.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def predict_test_rows(
 
     Returns
     -------
-    told : (N,)
+    predicted : (N,)
         Classes, or numbers in target units.
     probabilities : (N, K) of float32, or None
         Those of the classes; None for numbers, and where the model gives none.
@@ -83,19 +83,19 @@ def predict_test_rows(
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", ConvergenceWarning)
         model.fit(X, dataset.y)
-        told, shares = _predict(model, test_X, dataset.n_classes)
-    return told, shares, [str(one.message).splitlines()[0] for one in caught]
+        predicted, shares = _predict(model, test_X, dataset.n_classes)
+    return predicted, shares, [str(one.message).splitlines()[0] for one in caught]
 
 
 def _predict(model: Any, X: np.ndarray, n_classes: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Predict rows, and where the model can the probabilities of all classes, (N, K)."""
-    told = np.asarray(model.predict(X))
+    predicted = np.asarray(model.predict(X))
     if not n_classes or not hasattr(model, "predict_proba"):
-        return told, None
+        return predicted, None
     shares = np.zeros((len(X), n_classes), np.float32)
     seen = getattr(model, "classes_", np.arange(n_classes))
     shares[:, np.asarray(seen, int)] = model.predict_proba(X)
-    return told, shares
+    return predicted, shares
 
 
 def _refuse_too_few(baseline: BaselineSettings, dataset: Dataset, seed: int) -> None:

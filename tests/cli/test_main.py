@@ -42,6 +42,7 @@ reported = { slope = "SLOPE", intercept = "2.00" }
     "command",
     [
         ["lab"],
+        ["plan"],
         ["run"],
         ["new"],
         ["schema"],
@@ -270,3 +271,36 @@ def test_claims_without_a_margin_are_told_before_the_run(tmp_path):
     assert done.returncode == 0, done.stderr
     said = "Note: 2 of 2 claims state no margin: any difference will count, however small.\n"
     assert done.stderr.count(said) == 1
+
+
+# ------------------------------------------------------------------------------------------ plan
+
+CLAIM = """
+[[claims]]
+say = "MSE gets closer to the truth than MAE"
+better = { loss = "mse" }
+than = { loss = "mae" }
+on = "parameter_error"
+"""
+
+
+def test_plan_trains_nothing_and_fits_80_columns(tmp_path, monkeypatch):
+    (tmp_path / "study.toml").write_text(STUDY + CLAIM)
+    monkeypatch.setenv("COLUMNS", "80")
+    done = call("plan", "study.toml", "--seeds", "10", cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr == ""
+    assert "Two losses: 2 arms with 10 seeds, 20 runs." in done.stdout
+    assert "a difference of 1.02 standard deviations" in done.stdout
+    assert max(map(len, done.stdout.splitlines()[:-2])) <= 80
+    assert [path.name for path in tmp_path.iterdir()] == ["study.toml"]
+    few = call("plan", "study.toml", "--json", cwd=tmp_path)
+    found = json.loads(few.stdout)
+    assert (found["runs"], found["claims"][0]["seeds_needed"]) == (4, 6)
+
+
+def test_plan_refuses_what_run_refuses(tmp_path):
+    (tmp_path / "study.toml").write_text(STUDY)
+    for command in ("plan", "run"):
+        done = call(command, "study.toml", "--max-seeds", "9", cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "--max-seeds goes with --until-decided" in done.stderr

@@ -7,7 +7,7 @@ import fairtrial as ft
 from fairtrial.data.load import check_data, fingerprint_data, load_dataset, measure_data
 from fairtrial.data.split import split_rows
 from fairtrial.kinds.datasets import TASKS as FAMILY
-from fairtrial.kinds.datasets import dataset
+from fairtrial.kinds.datasets import Content, dataset
 from fairtrial.kinds.plugins import activate
 from fairtrial.laws import find_breaches
 from fairtrial.running.cluster import pack, train_packed
@@ -239,6 +239,38 @@ def failing():
 def test_rows_that_cannot_be_used_give_a_sentence(function, facts, sentence):
     assert sentence in refuse_split(function, **facts)
     assert any(sentence in one for one in find_breaches(FAMILY.get(function.__name__)))
+
+
+def test_content_of_the_user_is_checked_as_arrays_are():
+    X, y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+
+    @dataset(rows="split", classes=True)
+    def leaves():
+        """Made-up leaves."""
+        return Content(X, y, class_names=("oak", "elm"))
+
+    data = load_dataset(leaves(), 1)
+    assert data.class_names == ("oak", "elm") and abs(data.X.mean(0)).max() < 1e-6
+    assert fingerprint_data(leaves()) != ""
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (Content(np.full((9, 2), np.nan), np.zeros(9)), "missing or infinite"),
+        (Content(np.ones((9, 2)), np.zeros(8)), "9 rows and its y 8"),
+        (Content(np.ones((9, 2)), np.arange(9), class_names=("a", "b")), "names 2 classes"),
+        (Content(np.ones((9, 2)), np.arange(9), prepare=lambda seen: None), "has prepare"),
+    ],
+)
+def test_content_that_cannot_be_used_gives_a_sentence(content, sentence):
+    @dataset(rows="split", classes=True)
+    def leaves():
+        """Made-up leaves."""
+        return content
+
+    with pytest.raises(ft.InputError, match=sentence):
+        load_dataset(leaves(), 1)
 
 
 def test_wrong_facts_give_a_sentence():

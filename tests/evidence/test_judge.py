@@ -16,6 +16,7 @@ from fairtrial.evidence.account import (
     explain,
     is_skewed,
     list_verdicts,
+    make_frame,
     summarise_verdicts,
 )
 from fairtrial.evidence.case import ANYTIME, SIGN_FLIP, Case, weigh_pairs
@@ -123,7 +124,7 @@ def test_claims_of_another_file(folder, tmp_path):
         "than": {"optimizer.learning_rate": 0.1}, "on": "mse",
     }  # fmt: skip
     for claims in ([same], (ft.Claim(**same),)):
-        assert ft.Trial(folder).judge(claims) == [row]
+        assert ft.Trial(folder).judge(claims).equals(make_frame([row]))
     assert (folder / "verdicts.json").read_bytes() == before
     other.write_text(other.read_text().replace('"mse"', '"loss"'))
     with pytest.raises(InputError, match="objectives of different runs are not comparable"):
@@ -140,7 +141,8 @@ def test_claims_of_another_file(folder, tmp_path):
 
 
 def test_the_python_interface(folder):
-    assert ft.judge(folder) == ft.Trial(folder).list_verdicts() == read(folder)
+    assert judge(folder) == ft.Trial(folder).list_verdicts() == read(folder)
+    assert ft.judge(folder).equals(ft.Trial(folder).verdicts)
 
 
 def test_the_same_recipe_under_two_names_is_equivalent_with_difference_0(tmp_path):

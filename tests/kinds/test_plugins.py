@@ -159,7 +159,7 @@ def test_results_folder_keeps_the_code_as_run(study_file, tmp_path, monkeypatch)
     page = trial.report().read_text(encoding="utf-8")
     digest = hashlib.sha256(as_run.encode()).hexdigest()
     assert f"my_kinds.py: SHA-256 {digest}" in page
-    assert ft.judge(moved)[0]["difference"] == found[0]
+    assert ft.judge(moved)["difference"][0] == found[0]
     notes = []
     ft.run(trial.study, moved, note=notes.append)
     assert not any("edited by hand" in note for note in notes)

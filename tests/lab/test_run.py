@@ -56,10 +56,10 @@ def finished(tmp_path_factory):
     folder, told, pages = tmp_path_factory.mktemp("lab"), [], []
     with pytest.MonkeyPatch.context() as patch:
 
-        def load(name):
+        def load(name, path):
             if name == "fashion_mnist":
                 raise MachineError("No source had it.")
-            return load_images_once(name)
+            return load_images_once(name, path)
 
         def write_page(folder, pending):
             page = write(folder, pending)

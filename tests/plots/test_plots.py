@@ -334,7 +334,7 @@ def test_told_shows_predictions_of_test_rows(line):
     found = next(row for row in rows if (row["series"], row["role"]) == ("MAE", "row"))
     model = read_model(line, "learning rate 0.001 · mae #0")
     data = load_rows(line, "learning rate 0.001 · mae", 0)
-    np.testing.assert_allclose(found["predicted"], model.tell(data.test_X), rtol=0.02, atol=0.01)
+    np.testing.assert_allclose(found["predicted"], model.predict(data.test_X), rtol=0.02, atol=0.01)
 
 
 # ---------------------------------------------------------------------------------------- images
@@ -370,7 +370,9 @@ def test_confusion_agrees_with_scikit_learn(fashion):
     data = load_rows(fashion, "Table 3 · adam", 0)
     X = data.test_X / data.divisor
     counts = sum(
-        confusion_matrix(data.test_y, read_model(fashion, f"Table 3 · adam #{s}").tell(X).argmax(1))
+        confusion_matrix(
+            data.test_y, read_model(fashion, f"Table 3 · adam #{s}").predict(X).argmax(1)
+        )
         for s in range(N_SEEDS)
     )
     expected = counts / counts.sum(1, keepdims=True)
@@ -383,7 +385,7 @@ def test_mistakes_are_wrong_and_sorted_by_confidence(fashion):
     assert not any(row["right"] for row in rows)
     data = load_rows(fashion, "Table 3 · sgd", 0)
     model = read_model(fashion, "Table 3 · sgd #0")
-    classes, confidence = model.tell_classes(scale_rows(data.test_X, data))
+    classes, confidence = model.predict_classes(scale_rows(data.test_X, data))
     surest = np.argmax(np.where(classes != data.test_y, confidence, 0))
     assert rows[0]["truth"] == data.class_names[data.test_y[surest]]
     accuracy = fashion.runs.filter(run="Table 3 · sgd #0")["accuracy"][0]

@@ -1,5 +1,6 @@
 """Fingerprints: alike for what trains alike, different for all else."""
 
+import inspect
 import itertools
 import shutil
 import subprocess
@@ -17,6 +18,8 @@ from fairtrial.results.fingerprint import (
     fingerprint_runs,
 )
 from fairtrial.study import Arm, Run
+from fairtrial.study import recipe as recipe_module
+from fairtrial.study.recipe import Penalty
 from fairtrial.study.task import DigitsTask, LineTask
 
 LINE = LineTask(kind="line")
@@ -137,3 +140,24 @@ def test_the_libraries_count(library, monkeypatch):
         fingerprint, "version", lambda name: "0.0" if name == library else real(name)
     )
     assert fingerprint_code.__wrapped__() != before
+
+
+def test_what_settings_compute_counts_by_its_value(monkeypatch):
+    """The source of the settings does not count, so the factors that they compute do."""
+    plain, ridge = recipe(), recipe(penalty={"l2": 0.5})
+    before = [fingerprint_arm(LINE, one) for one in (plain, ridge)]
+    monkeypatch.setattr(Penalty, "on_squares", property(lambda self: 2.0 * self.l2))
+    after = [fingerprint_arm(LINE, one) for one in (plain, ridge)]
+    assert after[0] == before[0] and after[1] != before[1]
+
+
+def test_settings_compute_by_properties_alone():
+    """Of a method with arguments no value can count."""
+    classes = [one for one in vars(recipe_module).values() if isinstance(one, type)]
+    own = [one for one in classes if one.__module__ == recipe_module.__name__]
+    assert Penalty in own
+    methods = [
+        name for one in own for name, value in vars(one).items()
+        if inspect.isfunction(value) and not name.startswith("_")
+    ]  # fmt: skip
+    assert methods == []

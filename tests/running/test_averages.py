@@ -32,7 +32,7 @@ def test_means_of_lines_are_measured_as_ends_are(tmp_path):
         assert ended == kept == trial.averages.filter(run=f"mean #{seed}")["parameter_error"].item()
         last = trial.runs.filter(arm="last", seed=seed)["parameter_error"].item()
         assert abs(last - kept) > 0.1
-    (row,) = ft.judge(tmp_path)
+    (row,) = ft.judge(tmp_path).to_dicts()
     assert (row["objective"], row["unfinished"]) == (0.0, 0.0)
     assert row["noise_floor"] == row["difference"]
 

@@ -205,7 +205,7 @@ def test_changed_metric_of_a_file_trains_nothing(tmp_path, monkeypatch):
 def test_claim_of_another_file_on_what_is_not_measured(tmp_path):
     trial = run(LINE, tmp_path / "out")
     (tmp_path / "more.toml").write_text(CLAIM.replace("METRIC", "mape"), encoding="utf-8")
-    (row,) = trial.judge(tmp_path / "more.toml")
+    (row,) = trial.judge(tmp_path / "more.toml").to_dicts()
     assert row["verdict"] == "undecided"
     assert "These runs are not measured by it yet. Run the study to its end" in row["note"]
 

@@ -16,7 +16,6 @@ from fairtrial.cli.options import (
     Quiet,
     Seeds,
     Verify,
-    name_data_folder,
     say_platform,
     to_bytes,
 )
@@ -52,8 +51,9 @@ def lab(
     from fairtrial.report.folder import read_json
     from fairtrial.running.place import check_place
 
-    name_data_folder(data)
     studies = list_studies(seeds, full)
+    if data is not None:
+        studies = {name: study.take_data(data) for name, study in studies.items()}
     check_place(out, tuple(studies))
     if is_lab_done(studies, out, verify):
         say("Nothing to do: every study of the lab has been run and judged.")

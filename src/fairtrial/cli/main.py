@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from typing import Annotated
@@ -13,7 +12,7 @@ from fairtrial import __version__
 from fairtrial.cli.data import app as data_app
 from fairtrial.cli.lab import lab, replay
 from fairtrial.cli.results import export, judge, report
-from fairtrial.cli.runs import run
+from fairtrial.cli.runs import plan, run
 from fairtrial.cli.studies import check, new, schema
 from fairtrial.cli.terminal import StoppedError, leave, make_streams_safe, say
 from fairtrial.errors import FairtrialError, MachineError
@@ -24,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (lab, new, check, run, judge, replay, report, export, schema):
+for command in (lab, new, check, plan, run, judge, replay, report, export, schema):
     app.command()(command)
 app.add_typer(data_app, name="data")
 
@@ -45,9 +44,11 @@ def show_version(
 def main() -> None:
     """Run the command line; errors are sentences and exit codes, never tracebacks."""
     make_streams_safe()
-    if not sys.warnoptions:  # What libraries warn of is said in sentences, where it matters.
+    if not {*sys.warnoptions} - {"ignore"}:
+        # What libraries warn of is said in sentences, where it matters; also in worker processes,
+        # which start with the options of this one.
         warnings.simplefilter("ignore")
-        os.environ["PYTHONWARNINGS"] = "ignore"  # In workers too.
+        sys.warnoptions[:] = ["ignore"]
     try:
         try:
             app()

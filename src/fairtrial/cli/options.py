@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,12 +60,6 @@ def allow_plugins(folder: Path, allow_code: bool) -> None:
         from fairtrial.study import Study
 
         Study.load(study_file, allow_code)
-
-
-def name_data_folder(folder: Path | None) -> None:
-    """Have images looked for in this folder first."""
-    if folder is not None:
-        os.environ["FAIRTRIAL_DATA"] = str(folder)
 
 
 def say_platform(has_xla: bool) -> None:

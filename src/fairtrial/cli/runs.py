@@ -1,7 +1,8 @@
-"""`fairtrial run`."""
+"""`fairtrial plan` and `fairtrial run`."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,6 @@ from fairtrial.cli.options import (
     Seeds,
     Verify,
     Workers,
-    name_data_folder,
     open_engine,
     say_platform,
     to_bytes,
@@ -33,36 +33,107 @@ if TYPE_CHECKING:
     from fairtrial.study import Study
 
 
+WIDTH = 80
+StudyFile = Annotated[
+    Path, typer.Argument(metavar="STUDY.toml", help="The study file.", parser=expand_path)
+]
+OutOfStudy = Annotated[
+    Path | None,
+    typer.Option("--out", help="The results folder.", metavar="DIR", parser=expand_path),
+]
+UntilDecided = Annotated[
+    bool, typer.Option("--until-decided", help="Add seeds to claims that are undecided.")
+]
+MaxSeeds = Annotated[
+    int | None,
+    typer.Option("--max-seeds", help="How many seeds an arm may have then (100).", min=1),
+]
+OneClaim = Annotated[
+    int | None,
+    typer.Option("--claim", help="Claim N alone, counted from 1.", metavar="N"),
+]
+
+
+def plan(
+    study_file: StudyFile,
+    out: OutOfStudy = None,
+    seeds: Seeds = None,
+    data: Data = None,
+    memory: Memory = None,
+    until_decided: UntilDecided = False,
+    max_seeds: MaxSeeds = None,
+    allow_code: AllowCode = False,
+    claim: OneClaim = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a study will take and what its claims can detect; nothing is trained.
+
+    Example: fairtrial plan study.toml --seeds 20
+    """
+    from fairtrial.cli.tables import wrap
+    from fairtrial.evidence.power import say_power
+    from fairtrial.running.forecast import plan as plan_study
+
+    study, most = read_study(study_file, seeds, data, claim, until_decided, max_seeds, allow_code)
+    forecast = plan_study(
+        study, choose_folder(out, study_file), until_decided=until_decided, max_seeds=most,
+        memory=to_bytes(memory),
+    )  # fmt: skip
+    if as_json:
+        print_json(asdict(forecast))
+        return
+    print("\n".join(wrap(line, WIDTH) for line in str(forecast).splitlines()))
+    if forecast.claims:
+        print_table([
+            {"claim": row["say"], "on": row["on"], "detects": say_power(row)}
+            for row in forecast.claims
+        ])  # fmt: skip
+
+
+def read_study(
+    study_file: Path,
+    seeds: int | None,
+    data: Path | None,
+    claim: int | None,
+    until_decided: bool,
+    max_seeds: int | None,
+    allow_code: bool,
+) -> tuple[Study, int]:
+    """Read a study as the options say, and the most seeds that an arm may have."""
+    from fairtrial.study import Study
+
+    if max_seeds is not None and not until_decided:
+        raise InputError("--max-seeds goes with --until-decided: give both, or neither.")
+    study = Study.load(study_file, allow_code)
+    if seeds is not None:
+        study = study.take_seeds(seeds)
+    if data is not None:
+        study = study.take_data(data)
+    return study if claim is None else study.narrow(claim), max_seeds or 100
+
+
+def choose_folder(out: Path | None, study_file: Path) -> Path:
+    """Choose the results folder of a study file."""
+    return Path("out") / study_file.stem if out is None else out
+
+
 def run(
-    study_file: Annotated[
-        Path, typer.Argument(metavar="STUDY.toml", help="The study file.", parser=expand_path)
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", help="The results folder.", metavar="DIR", parser=expand_path),
-    ] = None,
+    study_file: StudyFile,
+    out: OutOfStudy = None,
     seeds: Seeds = None,
     data: Data = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
     verify: Verify = 0,
     memory: Memory = None,
-    until_decided: Annotated[
-        bool, typer.Option("--until-decided", help="Add seeds to claims that are undecided.")
-    ] = False,
-    max_seeds: Annotated[
-        int | None,
-        typer.Option("--max-seeds", help="How many seeds an arm may have then (100).", min=1),
-    ] = None,
+    until_decided: UntilDecided = False,
+    max_seeds: MaxSeeds = None,
     allow_code: AllowCode = False,
     counterfactual: Annotated[
         bool,
         typer.Option("--counterfactual", help="Keep training the arms that are not finished."),
     ] = False,
-    claim: Annotated[
-        int | None,
-        typer.Option("--claim", help="Train and judge claim N alone, counted from 1.", metavar="N"),
-    ] = None,
+    claim: OneClaim = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -72,16 +143,9 @@ def run(
     """
     from fairtrial.results.stamp import digest_inputs, is_current, write_stamp
     from fairtrial.running.place import check_place
-    from fairtrial.study import Study
 
-    if max_seeds is not None and not until_decided:
-        raise InputError("--max-seeds goes with --until-decided: give both, or neither.")
-    study, most = Study.load(study_file, allow_code), max_seeds or 100
-    if seeds is not None:
-        study = study.take_seeds(seeds)
-    if claim is not None:
-        study = study.narrow(claim)
-    folder = Path("out") / study_file.stem if out is None else out
+    study, most = read_study(study_file, seeds, data, claim, until_decided, max_seeds, allow_code)
+    folder = choose_folder(out, study_file)
     check_place(folder)
     options = {
         "verify": verify,
@@ -92,7 +156,6 @@ def run(
     if is_current(folder, inputs):
         say_done(study, folder, as_json)
         return
-    name_data_folder(data)
     from fairtrial.data.load import check_data
 
     check_data(study.list_arms(), study.list_metrics())

@@ -76,7 +76,7 @@ class Fixed:
         assert content.test_X is not None and content.test_y is not None
         X, test_X, n_rows = content.X, content.test_X, len(content.y)
         if content.prepare is not None:
-            seen = split_rows(n_rows, validation, seed)[0]
+            seen = list_seen_rows(task, n_rows, seed, validation)
             made = _prepare_all(content) if validation is None else content.prepare(seen)
             X, test_X = made[:n_rows], made[n_rows:]
         return _make_dataset(task, X, content.y, test_X, content.test_y, names=content.class_names)
@@ -102,7 +102,7 @@ class Split:
         train, test = split_rows(len(content.y), task.test, seed, f"{task.kind}.test")
         X = content.X
         if content.prepare is not None:
-            X = content.prepare(train[split_rows(len(train), validation, seed)[0]])
+            X = content.prepare(list_seen_rows(task, len(content.y), seed, validation))
         y, names = content.y, content.class_names
         return _make_dataset(task, X[train], y[train], X[test], y[test], names=names)
 
@@ -116,6 +116,16 @@ class Split:
     def fingerprint(self, task: TaskSettings) -> str:
         """Fingerprint what is read."""
         return read(task).fingerprint
+
+
+def list_seen_rows(
+    task: TaskSettings, n_rows: int, seed: int, validation: float | None
+) -> np.ndarray:
+    """List which of the rows that are read training sees: no test rows, no validation rows."""
+    train = np.arange(n_rows)
+    if task.row_origin == "split":
+        train = split_rows(n_rows, task.test, seed, f"{task.kind}.test")[0]
+    return train[split_rows(len(train), validation, seed)[0]]
 
 
 SOURCES: dict[str, Source] = {"drawn": Drawn(), "fixed": Fixed(), "split": Split()}
@@ -157,10 +167,13 @@ def read(task: TaskSettings) -> Content:
 @lru_cache(maxsize=4)
 def _read_version(task: TaskSettings, kind: object, version: tuple[float, ...]) -> Content:
     """Read what a user's function returns, once for each version of the function and its file."""
-    found = call(task)
+    found, is_fixed, facts = call(task), task.row_origin == "fixed", Content(None, np.empty(0))
     if isinstance(found, Content):
-        return found
-    is_fixed = task.row_origin == "fixed"
+        facts = found
+        if found.prepare is not None:
+            _refuse(task, "its Content has prepare, which is for data sets that fairtrial brings")
+        of_test = (found.test_X, found.test_y) if is_fixed else ()
+        found = (found.X, found.y, *of_test)
     # Views, so that the user's own arrays stay writeable.
     X, y, *test = (one.view() for one in _take_arrays(task, found, 4 if is_fixed else 2))
     if is_fixed and test[0].shape[1:] != X.shape[1:]:
@@ -171,7 +184,12 @@ def _read_version(task: TaskSettings, kind: object, version: tuple[float, ...]) 
         digest.update(np.ascontiguousarray(one).data)
         one.flags.writeable = False
     test_X, test_y = test if is_fixed else (None, None)
-    content = Content(X, y, test_X, test_y, fingerprint=digest.hexdigest())
+    _refuse_wrong_names(task, facts.class_names, [y] if test_y is None else [y, test_y])
+    digest.update("\0".join(facts.class_names).encode())
+    content = Content(
+        X, y, test_X, test_y, class_names=facts.class_names, image_shape=facts.image_shape,
+        fingerprint=digest.hexdigest(),
+    )  # fmt: skip
     if not task.is_prepared:
         return content
     whole = np.concatenate([X, test[0]]) if is_fixed else X
@@ -308,6 +326,16 @@ def _find_faults(task: TaskSettings, X: np.ndarray, y: np.ndarray) -> Iterator[s
             yield from _find_wrong_pixels(task, X)
         if task.has_classes:
             yield from _find_wrong_labels(task, y)
+
+
+def _refuse_wrong_names(
+    task: TaskSettings, names: tuple[str, ...], targets: list[np.ndarray]
+) -> None:
+    """Refuse names of classes that do not fit the targets; no names always do."""
+    if names and not task.has_classes:
+        _refuse(task, "its Content names classes, but its targets are numbers")
+    if names and (highest := int(max(y.max() for y in targets))) >= len(names):
+        _refuse(task, f"its Content names {len(names)} classes, and its y has the class {highest}")
 
 
 def _find_wrong_pixels(task: TaskSettings, X: np.ndarray) -> Iterator[str]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.randomness import make_stream
+from fairtrial.study.recipe import Recipe
 
 # Rows of a block that stays together when a large file is shuffled.
 NEIGHBOURS = 64
@@ -43,6 +44,16 @@ class Part:
         features = np.empty((len(rows), self.source.shape[1]), self.source.dtype)
         features[order] = self.source[rows[order]]
         return features
+
+
+def count_batch_rows(recipe: Recipe, n_rows: int) -> int:
+    """Count the rows of a batch, where so many rows train."""
+    return min(recipe.batch_size or n_rows, n_rows)
+
+
+def count_batches(recipe: Recipe, n_rows: int) -> int:
+    """Count the batches of an epoch, where so many rows train; 1 for runs by steps."""
+    return -(-n_rows // count_batch_rows(recipe, n_rows))
 
 
 def split_rows(

@@ -19,7 +19,7 @@ from fairtrial.evidence.statistics.sampling import ANYTIME, ROWS, SEEDS
 from fairtrial.evidence.statistics.seeds_needed import estimate_seeds
 from fairtrial.evidence.verdict import NARROW, WIDE, Decided, Evidence, decide
 from fairtrial.evidence.wording import find_largest, tell_cause
-from fairtrial.results.verdicts import OF_PARTS
+from fairtrial.results.verdicts import OF_PARTS, dump_verdicts, make_table
 
 FEWEST_FOR_SKEWNESS = 8  # Below, the test of skewness does not hold its level.
 SKEWED = (
@@ -220,7 +220,7 @@ def _write_note(case: Case, decided: Decided, n_claims: int, *, is_alone: bool) 
         notes.append(_say_untrained(case))
     if _name_dominant(case) == "test rows" and case.evidence.basis.over != ROWS:
         notes.append("Most of the uncertainty comes from the test rows, not from the seeds.")
-    if _splits_anew(case):
+    if _splits_anew(case) and case.is_own:
         notes.append("Every seed splits the same rows: see docs/evidence.md on tables.")
     if is_skewed(case.pairs.differences):
         notes.append(SKEWED)
@@ -264,7 +264,8 @@ def is_skewed(differences: np.ndarray) -> bool:
 def advise(case: Case, n_claims: int) -> str:
     """Estimate how many more seeds would decide a claim."""
     if case.method == ANYTIME:
-        return "More seeds may decide it: --until-decided adds them, up to --max-seeds."
+        more = ": --until-decided adds them, up to --max-seeds" * case.is_own
+        return f"More seeds may decide it{more}."
     evidence = case.evidence
     if evidence.basis.over == ROWS:
         return (
@@ -274,17 +275,23 @@ def advise(case: Case, n_claims: int) -> str:
     if needed is None and estimate_seeds(evidence, n_claims, 0.0) is not None:
         return "More seeds alone will probably not decide it; it needs more test rows."
     if needed is None:
-        return (
-            "These results do not show how many seeds would decide it; --until-decided adds some "
-            "until they do, or there are --max-seeds."
-        )
+        more = "; --until-decided adds some until they do, or there are --max-seeds" * case.is_own
+        return f"These results do not show how many seeds would decide it{more}."
     low, high = (max(1, one - evidence.n_seeds) for one in needed)
     range_of = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     seeds = "seed" if high == 1 else "seeds"
-    return (
-        f"About {range_of} more {seeds} would probably decide it, if they are like these: "
-        "--until-decided adds them."
-    )
+    more = ": --until-decided adds them" * case.is_own
+    return f"About {range_of} more {seeds} would probably decide it, if they are like these{more}."
+
+
+FIRST = ("say", "verdict", "difference", "low", "high", "on", "why")
+"""The columns of a frame of verdicts that people read first."""
+
+
+def make_frame(verdicts: Sequence[dict[str, Any]]) -> pl.DataFrame:
+    """Make a frame of verdicts: the columns of `verdicts.parquet`, and why."""
+    why = pl.Series("why", [explain(row) for row in verdicts], pl.String)
+    return make_table(dump_verdicts(verdicts)).with_columns(why).select(*FIRST, pl.exclude(FIRST))
 
 
 def summarise_verdicts(verdicts: Sequence[dict[str, Any]]) -> list[dict[str, object]]:

@@ -49,6 +49,8 @@ class Case:
         Their parts; without any where there is a problem.
     tuned : Tuned or None
         The same claim with the best settings of each side.
+    is_own : bool
+        Whether fairtrial trained the runs, so that it can add seeds.
     """
 
     claim: Claim
@@ -56,7 +58,8 @@ class Case:
     sampling: Sampling
     evidence: Evidence
     cause: Cause
-    tuned: Tuned | None
+    tuned: Tuned | None = None
+    is_own: bool = True
 
     @property
     def method(self) -> str:
@@ -183,7 +186,7 @@ def weigh_claims(
 
 def _weigh_claim(claim: Claim, trial: Results, study: Study, optima: Optima, method: str) -> Case:
     arms = study.list_arms()
-    pairs = _refuse_overflow(pair_runs(claim, arms, trial.runs, study.list_seeds()))
+    pairs = refuse_overflow(pair_runs(claim, arms, trial.runs, study.list_seeds()))
     nothing = weigh(np.array([]), claim.margin)
     if pairs.problem:
         return Case(claim, pairs, Sampling(method), nothing, Cause({}), None)
@@ -199,7 +202,7 @@ def _weigh_claim(claim: Claim, trial: Results, study: Study, optima: Optima, met
     return Case(claim, pairs, sampling, evidence, cause, tuned)
 
 
-def _refuse_overflow(pairs: Pairs) -> Pairs:
+def refuse_overflow(pairs: Pairs) -> Pairs:
     """Say that differences which are too large to be squared cannot be judged."""
     largest = pairs.table["difference"].abs().max()
     if pairs.problem or not isinstance(largest, float) or largest <= LARGEST:

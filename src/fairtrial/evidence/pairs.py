@@ -9,11 +9,13 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from fairtrial.kinds.metrics import take_metric
-from fairtrial.kinds.run_metrics import TIME
+from fairtrial.kinds.metrics import Metric, take_metric
+from fairtrial.kinds.run_metrics import TIME, RunMetric
 from fairtrial.study.arm import Arm
 from fairtrial.study.claims import Claim, match_claim
 
+# What is known of a metric.
+Measure = Metric[...] | RunMetric
 SIDES, WITHOUT = ("better", "than"), ("better_against", "than_against")
 
 
@@ -71,7 +73,7 @@ class Pairs:
 
     @cached_property
     def by_seed(self) -> pl.DataFrame:
-        """A row a seed: seed, better_value, than_value, difference; means over its pairs."""
+        """One row per seed: seed, better_value, than_value, difference; means over its pairs."""
         values = pl.col("better_value", "than_value", "difference").mean()
         return self.table.group_by("seed", maintain_order=True).agg(values)
 
@@ -86,7 +88,13 @@ class Pairs:
         return self.by_seed["difference"].to_numpy()
 
 
-def pair_runs(claim: Claim, arms: Sequence[Arm], runs: pl.DataFrame, seeds: Sequence[int]) -> Pairs:
+def pair_runs(
+    claim: Claim,
+    arms: Sequence[Arm],
+    runs: pl.DataFrame,
+    seeds: Sequence[int],
+    metric: Measure | None = None,
+) -> Pairs:
     """Pair the runs that a claim compares.
 
     Parameters
@@ -100,17 +108,19 @@ def pair_runs(claim: Claim, arms: Sequence[Arm], runs: pl.DataFrame, seeds: Sequ
     seeds : sequence of int
         The seeds that every arm must have. Further ones count, after them and in ascending order,
         where all arms of the claim have them.
+    metric : Measure, optional
+        What is known of the metric; by default what the registry knows of its name.
 
     Returns
     -------
     Pairs
         Every pair of every seed, those that cannot be compared too.
     """
-    matched = match_claim(arms, claim)
+    matched, metric = match_claim(arms, claim), metric or take_metric(claim.on)
     values = runs.select(
         "arm",
         pl.col("seed").cast(pl.Int64),
-        value=_take_values(claim.on, runs),
+        value=_take_values(claim.on, metric, runs),
         diverged=pl.col("outcome") == "diverged",
         length=pl.coalesce([name for name in ("steps", "epochs") if name in runs.columns]),
     )
@@ -128,17 +138,17 @@ def pair_runs(claim: Claim, arms: Sequence[Arm], runs: pl.DataFrame, seeds: Sequ
         columns = {name: f"{side}_{name}" for name in ("value", "diverged", "length")}
         side_values = values.rename({"arm": side} | columns)
         table = table.join(side_values, on=[side, "seed"], how="left", maintain_order="left")
-    if take_metric(claim.on).never and claim.effect is None:
+    if metric.never and claim.effect is None:
         table = _count_absent(table)
-    sign = 1.0 if take_metric(claim.on).higher_is_better else -1.0
+    sign = 1.0 if metric.higher_is_better else -1.0
     if claim.effect is not None:
         table = _take_effects(table, sign, is_size=claim.effect.size is not None)
         sign = -1.0 if claim.effect.size == "smaller" else 1.0
     table = table.with_columns(difference=sign * (pl.col("better_value") - pl.col("than_value")))
     every = [match.arms for match in matched]
-    bounds = _find_bounds(claim, table)
-    problem = _find_problem(claim, table, is_measured=claim.on in runs.columns)
-    return Pairs(every, table, problem, _remark(claim, table, bounds), bounds)
+    bounds = _find_bounds(claim, metric, table)
+    problem = _find_problem(claim, metric, table, is_measured=claim.on in runs.columns)
+    return Pairs(every, table, problem, _remark(claim, metric, table, bounds), bounds)
 
 
 def _take_effects(table: pl.DataFrame, sign: float, *, is_size: bool) -> pl.DataFrame:
@@ -178,13 +188,13 @@ def _find_more_seeds(
     return counts.filter(pl.col("arm") == len(names))["seed"].sort().to_list()
 
 
-def _take_values(metric: str, runs: pl.DataFrame) -> pl.Expr:
+def _take_values(name: str, metric: Measure, runs: pl.DataFrame) -> pl.Expr:
     """Take a metric; the worst there is where a run diverged and the metric has a worst."""
-    if metric not in runs.columns:
+    if name not in runs.columns:
         return pl.lit(None, pl.Float64)
     diverged = pl.col("outcome") == "diverged"
-    worst = pl.lit(take_metric(metric).worst, pl.Float64)
-    return pl.when(diverged).then(worst).otherwise(pl.col(metric))
+    worst = pl.lit(metric.worst, pl.Float64)
+    return pl.when(diverged).then(worst).otherwise(pl.col(name))
 
 
 def _count_absent(table: pl.DataFrame) -> pl.DataFrame:
@@ -209,18 +219,18 @@ def _count_absent(table: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _find_bounds(claim: Claim, table: pl.DataFrame) -> Bounds:
-    if not take_metric(claim.on).never or claim.effect is not None or table.is_empty():
+def _find_bounds(claim: Claim, metric: Measure, table: pl.DataFrame) -> Bounds:
+    if not metric.never or claim.effect is not None or table.is_empty():
         return NO_BOUNDS
     better, than = (bool(table[f"{side}_absent"].any()) for side in SIDES)
     # Where later is better, an absent run is better than its whole length.
-    at_least, at_most = (better, than) if take_metric(claim.on).higher_is_better else (than, better)
+    at_least, at_most = (better, than) if metric.higher_is_better else (than, better)
     shares = [1.0 - float(np.mean(table[f"{side}_absent"].to_numpy())) for side in SIDES]
     return Bounds(at_least, at_most, *shares)
 
 
-def _find_problem(claim: Claim, table: pl.DataFrame, *, is_measured: bool) -> str:
-    n_pairs, never = table.height, take_metric(claim.on).never if claim.effect is None else ""
+def _find_problem(claim: Claim, metric: Measure, table: pl.DataFrame, *, is_measured: bool) -> str:
+    n_pairs, never = table.height, metric.never if claim.effect is None else ""
     n_diverged = table.filter(pl.col("better_diverged") | pl.col("than_diverged")).height
     lacking = table.filter(~pl.col("difference").is_finite().fill_null(value=False))
     if never and lacking.height:
@@ -230,7 +240,7 @@ def _find_problem(claim: Claim, table: pl.DataFrame, *, is_measured: bool) -> st
             f"Cannot be judged: {lacking.height} of {n_pairs} pairs, {how} within the steps that "
             "it has. Give them more, or claim on another metric."
         )
-    if n_diverged and take_metric(claim.on).worst is None and not never:
+    if n_diverged and metric.worst is None and not never:
         return (
             f"Cannot be judged: {n_diverged} of {n_pairs} pairs have a run that diverged, and "
             f"{claim.on} has no worst value that could stand for it. Leave those settings out, or "
@@ -239,14 +249,14 @@ def _find_problem(claim: Claim, table: pl.DataFrame, *, is_measured: bool) -> st
     if lacking.height:
         trained = pl.col("better_diverged", "than_diverged").is_not_null()
         are_there = lacking.select(pl.all_horizontal(trained).all()).item()
-        remedy = take_metric(claim.on).undefined if are_there else "Run the study to its end."
-        if are_there and not is_measured and take_metric(claim.on).of_predictions:
+        remedy = metric.undefined if are_there else "Run the study to its end."
+        if are_there and not is_measured and metric.of_predictions:
             remedy = (
                 "These runs are not measured by it yet. Run the study to its end, with the metric "
                 "in its metrics or its claims: nothing trains again for it."
             )
         return f"Cannot be judged: {lacking.height} of {n_pairs} pairs lack {claim.on}. {remedy}"
-    return _find_shared_time(table) if claim.on in TIME else ""
+    return _find_shared_time(table) if metric is TIME.get(claim.on) else ""
 
 
 def _find_shared_time(table: pl.DataFrame) -> str:
@@ -265,11 +275,11 @@ def _find_shared_time(table: pl.DataFrame) -> str:
     )
 
 
-def _remark(claim: Claim, table: pl.DataFrame, bounds: Bounds) -> str:
+def _remark(claim: Claim, metric: Measure, table: pl.DataFrame, bounds: Bounds) -> str:
     n_pairs, remarks = table.height, []
     n_diverged = table.filter(pl.col("better_diverged") | pl.col("than_diverged")).height
-    if n_diverged and take_metric(claim.on).worst is not None:
-        worst = f"{take_metric(claim.on).worst:g}"
+    if n_diverged and metric.worst is not None:
+        worst = f"{metric.worst:g}"
         remarks.append(f"{n_diverged} of {n_pairs} pairs have a diverged run, counted as {worst}.")
     if claim.on in TIME:
         remarks.append(
@@ -282,7 +292,7 @@ def _remark(claim: Claim, table: pl.DataFrame, bounds: Bounds) -> str:
         else:
             known = f"the difference is at {'least' if bounds.at_least else 'most'} this"
         remarks.append(
-            f"{n_absent} of {n_pairs} pairs have a run that never {take_metric(claim.on).never}, "
+            f"{n_absent} of {n_pairs} pairs have a run that never {metric.never}, "
             f"counted as its whole length, so {known}. The share of runs that do: "
             f"{bounds.better_share:.0%} of `better`, {bounds.than_share:.0%} of `than`."
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fairtrial.data.load import measure_data
-from fairtrial.data.split import count_kept
+from fairtrial.data.split import count_batch_rows, count_batches, count_kept
 from fairtrial.evidence.optima import Minimum
 from fairtrial.parameters import draw_init
 from fairtrial.study.arm import Arm
@@ -93,6 +93,6 @@ def _count_steps(arm: Arm) -> int | None:
     if recipe.steps is not None:
         return recipe.steps
     n_rows = count_kept(measure_data(arm.task, recipe.features).n_rows, recipe.validation)
-    if n_rows % recipe.count_batch_rows(n_rows):
+    if n_rows % count_batch_rows(recipe, n_rows):
         return None
-    return recipe.length * recipe.count_batches(n_rows)
+    return recipe.length * count_batches(recipe, n_rows)

@@ -18,12 +18,12 @@ NO_SUCH_CLASS = (
 
 
 def _count(truth: Any, prediction: Any) -> tuple[Any, Any, Any]:
-    """Count for each class the rows that are right, that are of it, and that are told to be."""
+    """Count for each class the rows that are correct, that are of it, and that are predicted."""
     n_classes = int(max(truth.max(), prediction.max())) + 1
     right = truth[truth == prediction]
     counted = (np.bincount(one, minlength=n_classes) for one in (right, truth, prediction))
-    hits, own, told = (one.astype(np.float64) for one in counted)
-    return hits, own, told
+    hits, own, predicted = (one.astype(np.float64) for one in counted)
+    return hits, own, predicted
 
 
 @metric(
@@ -74,9 +74,9 @@ def expected_calibration_error(truth: Any, prediction: Any) -> Any:
     ----------
     Guo, Pleiss, Sun and Weinberger (2017), "On calibration of modern neural networks".
     """
-    told, confidence = prediction.T
+    predicted, confidence = prediction.T
     bins = np.minimum((confidence * N_BINS).astype(int), N_BINS - 1)
-    surplus = np.bincount(bins, confidence - (truth == told), minlength=N_BINS)
+    surplus = np.bincount(bins, confidence - (truth == predicted), minlength=N_BINS)
     return np.abs(surplus).sum() / len(truth)
 
 
@@ -95,9 +95,9 @@ def macro_f1(truth: Any, prediction: Any) -> Any:
     ----------
     `f1_score` of scikit-learn, with `average="macro"`.
     """
-    hits, own, told = _count(truth, prediction)
-    there = own + told > 0
-    return np.mean(2.0 * hits[there] / (own + told)[there])
+    hits, own, predicted = _count(truth, prediction)
+    there = own + predicted > 0
+    return np.mean(2.0 * hits[there] / (own + predicted)[there])
 
 
 @metric(of="classes", higher_is_better=True, worst=0.0, also="balancedaccuracyscore macrorecall")
@@ -156,10 +156,10 @@ def mcc(truth: Any, prediction: Any) -> Any:
     ----------
     Gorodkin (2004), doi:10.1016/j.compbiolchem.2004.09.006; `matthews_corrcoef` of scikit-learn.
     """
-    hits, own, told = _count(truth, prediction)
+    hits, own, predicted = _count(truth, prediction)
     n_rows = float(len(truth))
-    shared = hits.sum() * n_rows - own @ told
-    size = np.sqrt((n_rows**2 - own @ own) * (n_rows**2 - told @ told))
+    shared = hits.sum() * n_rows - own @ predicted
+    size = np.sqrt((n_rows**2 - own @ own) * (n_rows**2 - predicted @ predicted))
     return shared / size if size else 0.0
 
 

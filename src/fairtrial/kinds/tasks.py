@@ -107,8 +107,11 @@ def _draw(
     licence="MIT, Zalando SE",
     also="mnist fashion",
 )
-def fashion_mnist() -> Content:
+def fashion_mnist(*, path: DataPath | None = None) -> Content:
     """Fashion-MNIST: 60,000 training and 10,000 test images of 28 x 28 pixels, ten classes.
+
+    `path` is a folder with its four files; without it they are looked for, and downloaded where
+    they are not found.
 
     References
     ----------
@@ -116,7 +119,7 @@ def fashion_mnist() -> Content:
     """
     from fairtrial.data.images.sets import load_images_once
 
-    return load_images_once("fashion_mnist")
+    return load_images_once("fashion_mnist", path)
 
 
 @dataset(
@@ -138,7 +141,7 @@ def digits() -> Content:
     """
     from fairtrial.data.images.sets import load_images_once
 
-    return load_images_once("digits")
+    return load_images_once("digits", None)
 
 
 def check_separator(text: str) -> str:
@@ -223,7 +226,7 @@ def table(
     task = table(**locals())
     from fairtrial.data.tables.table import read_table
 
-    return read_table(task).to_content()
+    return read_table(task)
 
 
 @dataset(rows="split", classes=True, images=True)

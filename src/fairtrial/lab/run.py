@@ -64,9 +64,10 @@ def prepare_lab(studies: dict[str, Study]) -> Lab:
     """Find the images; where Fashion-MNIST cannot be had, scikit-learn's digits stand in."""
     fallback = None
     try:
-        images = load_images_once("fashion_mnist")
+        paths = (getattr(study.task, "path", None) for study in studies.values())
+        images = load_images_once("fashion_mnist", next(filter(None, paths), None))
     except MachineError as error:
-        images = load_images_once("digits")
+        images = load_images_once("digits", None)
         fallback = f"scikit-learn's digits stand in for Fashion-MNIST, which cannot be had. {error}"
         studies = {
             name: study

@@ -28,12 +28,15 @@ def find_breaches(kind: Baseline[...]) -> Iterator[str]:
     for on_classes in targets:
         what = "classes" if on_classes else "numbers"
         data = _make_rows(on_classes)
-        told, same = (predict_test_rows(settings, data, 3)[0] for _ in range(2))
-        if told.shape != (N_TEST_ROWS,):
-            yield f"for {what} it predicts an array of shape {told.shape}, not one value per row"
-        elif not np.isin(told, data.y).all() if on_classes else not np.isfinite(told).all():
+        predicted, same = (predict_test_rows(settings, data, 3)[0] for _ in range(2))
+        if predicted.shape != (N_TEST_ROWS,):
+            shape = predicted.shape
+            yield f"for {what} it predicts an array of shape {shape}, not one value per row"
+        elif (
+            not np.isin(predicted, data.y).all() if on_classes else not np.isfinite(predicted).all()
+        ):
             yield f"for {what} it predicts values that are no {what}"
-        elif not np.array_equal(told, same):
+        elif not np.array_equal(predicted, same):
             yield (
                 f"for {what} it predicts other values when it is fitted again with the same seed: "
                 "take the seed as random_state, and declare is_random=True"

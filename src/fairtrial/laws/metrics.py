@@ -66,13 +66,13 @@ def _predict(form: str, *, error: float) -> Rows:
         truth = 10.0 + stream.normal(size=N_ROWS)
         return truth, truth + error * noise[:, 0]
     truth = np.arange(N_ROWS) % N_CLASSES
-    return truth, _tell(
+    return truth, _predict(
         form, 40.0 * np.eye(N_CLASSES)[truth] / (1.0 + 20.0 * error) + error * noise
     )
 
 
-def _tell(form: str, logits: np.ndarray) -> np.ndarray:
-    """Tell what follows from logits, (N, K), in a form of predictions of classes."""
+def _predict(form: str, logits: np.ndarray) -> np.ndarray:
+    """Describe what logits, (N, K), predict, in a form of predictions of classes."""
     logs = logits - logits.max(1, keepdims=True)
     logs -= np.log(np.exp(logs).sum(1, keepdims=True))
     shares = np.exp(logs)
@@ -92,5 +92,5 @@ def _list_odd_rows(form: str) -> Iterator[Rows]:
         yield np.ones(3), np.full(3, np.inf)
         return
     logits = np.eye(N_CLASSES)[[0, 0, 1]]
-    yield np.zeros(3, np.int64), _tell(form, logits)
-    yield np.array([2]), _tell(form, logits[:1])
+    yield np.zeros(3, np.int64), _predict(form, logits)
+    yield np.array([2]), _predict(form, logits[:1])

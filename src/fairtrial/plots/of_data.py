@@ -157,7 +157,7 @@ def residuals(trial: Results, seed: int | None = None) -> Chart | None:
     parts = []
     for (setting,), of_setting in runs.group_by("setting", maintain_order=True):
         found = {
-            series: data.y - model.tell(scale_rows(data.X, data))
+            series: data.y - model.predict(scale_rows(data.X, data))
             for series, data, model in _list_models(trial, of_setting, seed)
         }
         if found:
@@ -194,10 +194,10 @@ def predicted_against_true(trial: Results, seed: int | None = None) -> Chart | N
     parts = []
     of_first = runs.join(runs.head(1), on="setting", how="semi", maintain_order="left")
     for series, data, model in _list_models(trial, of_first, seed):
-        predicted = model.tell(scale_rows(data.test_X[:N_DOTS], data))
+        predicted = model.predict(scale_rows(data.test_X[:N_DOTS], data))
         truth = data.test_y[:N_DOTS].astype(float)
         parts.append(pl.DataFrame({"series": series, "truth": truth, "predicted": predicted}))
     if not parts:
         return None
     said = "Predictions for test rows against their true targets, one panel per series."
-    return fit_charts.draw_told(pl.concat(parts), looks, said)
+    return fit_charts.draw_predicted(pl.concat(parts), looks, said)

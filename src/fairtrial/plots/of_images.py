@@ -120,7 +120,7 @@ def predictions(trial: Results, arm: str | None = None, seed: int | None = None)
         If the arm is not trained on plain pixels, or its rows are not images.
     """
     chosen = _choose_model(trial, arm, seed)
-    return _draw_told(chosen, np.arange(min(N_SHOWN, len(chosen.data.test_y))))
+    return _draw_predicted(chosen, np.arange(min(N_SHOWN, len(chosen.data.test_y))))
 
 
 def mistakes(trial: Results, arm: str | None = None, seed: int | None = None) -> Chart:
@@ -139,16 +139,16 @@ def mistakes(trial: Results, arm: str | None = None, seed: int | None = None) ->
         If the arm is not trained on plain pixels, or its rows are not images.
     """
     chosen = _choose_model(trial, arm, seed)
-    classes, confidence = chosen.model.tell_classes(scale_rows(chosen.data.test_X, chosen.data))
+    classes, confidence = chosen.model.predict_classes(scale_rows(chosen.data.test_X, chosen.data))
     wrong = np.flatnonzero(classes != chosen.data.test_y)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:N_SHOWN]
-    return _draw_told(chosen, worst)
+    return _draw_predicted(chosen, worst)
 
 
-def _draw_told(chosen: ImageModel, places: np.ndarray) -> Chart:
+def _draw_predicted(chosen: ImageModel, places: np.ndarray) -> Chart:
     data = chosen.data
     images = scale_rows(data.test_X[places], data)
-    classes, confidence = chosen.model.tell_classes(images)
+    classes, confidence = chosen.model.predict_classes(images)
     table = pl.DataFrame(
         {
             "values": images.tolist(),
@@ -214,8 +214,8 @@ def confusion(trial: Results, arm: str | None = None) -> Chart:
     X, n = scale_rows(data.test_X, data), data.n_classes
     counts = np.zeros((n, n))
     for run in trial.runs.filter(pl.col("arm") == chosen.arm)["run"]:
-        told = read_model(trial, run).tell(X).argmax(1)
-        counts += np.bincount(data.test_y * n + told, minlength=n * n).reshape(n, n)
+        predicted = read_model(trial, run).predict(X).argmax(1)
+        counts += np.bincount(data.test_y * n + predicted, minlength=n * n).reshape(n, n)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1.0)
     names = list(data.class_names)
     table = pl.DataFrame(

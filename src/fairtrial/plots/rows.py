@@ -24,13 +24,13 @@ class Model(NamedTuple):
     W: np.ndarray
     b: np.ndarray
 
-    def tell(self, X: np.ndarray) -> np.ndarray:
+    def predict(self, X: np.ndarray) -> np.ndarray:
         """Predict scores or numbers: (N, D) to (N, K) or (N,), in float32 as in training."""
         return X @ self.W + self.b
 
-    def tell_classes(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def predict_classes(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Predict the class of each row, and its probability: (N, D) to (N,) and (N,)."""
-        chances = scipy.special.softmax(self.tell(X), axis=1)
+        chances = scipy.special.softmax(self.predict(X), axis=1)
         return chances.argmax(1), chances.max(1)
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
 
 from fairtrial.data.load import fingerprint_data
 from fairtrial.kinds.kind import Kind
 from fairtrial.kinds.plugins import digest_source, find_kinds
-from fairtrial.results.sources import find_sources
+from fairtrial.results.sources import find_sources, is_stopped
 from fairtrial.study import Run
 from fairtrial.study.baseline import BaselineSettings
 from fairtrial.study.metrics import list_defaults
@@ -24,7 +28,7 @@ ROOTS = (
     "training.stacked", "training.eager", "data.load", "baselines", "results.scoring",
     "running.stack", "running.fit",
 )  # fmt: skip
-# What changes no number: settings count by their values and data by its digest.
+# What changes no number: settings count by their values, given or computed, data by its digest.
 STOPS = (
     "study", "settings", "data.images.fetch", "results", "running", "files", "loading", "errors",
     "paths", "kinds.metrics", "kinds.class_metrics", "kinds.run_metrics",
@@ -75,10 +79,41 @@ def fingerprint_arm(task: AnyTask, recipe: Recipe | BaselineSettings) -> str:
 
     The source of kinds from outside is part of it. The arm's name is not, nor where the data lies.
     """
-    settings = task.model_dump_json(exclude={"path"}), recipe.model_dump_json()
+    computed = json.dumps(list_computed(recipe), sort_keys=True)
+    settings = task.model_dump_json(exclude={"path"}), recipe.model_dump_json(), computed
     sources = [digest_source(kind) for one in (task, recipe) for kind in find_kinds(one)]
     texts = (*settings, *sources, fingerprint_data(task), fingerprint_code())
     return _digest(text.encode() for text in texts)
+
+
+def list_computed(settings: BaseModel) -> dict[str, Any]:
+    """List what settings compute: the properties of classes whose source does not count.
+
+    Examples
+    --------
+    >>> from fairtrial.study.recipe import Penalty
+    >>> list_computed(Penalty(elastic_net=0.5, l1_share=0.25))["on_sizes"]
+    0.125
+    """
+    names = {
+        name
+        for one in type(settings).__mro__
+        if is_stopped(one.__module__.partition(".")[2], STOPS)
+        for name, value in vars(one).items()
+        if isinstance(value, property)
+    }
+    inner = {name: value for name, value in settings if isinstance(value, BaseModel)}
+    return {name: _make_plain(getattr(settings, name)) for name in names} | {
+        f"{name}.{key}": one
+        for name, value in inner.items()
+        for key, one in list_computed(value).items()
+    }
+
+
+def _make_plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_make_plain(one) for one in value]
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
 
 def fingerprint_run(arm: str, seed: int) -> str:

@@ -145,7 +145,7 @@ def find_parts(
     wanted : collection of str
         Fingerprints of runs.
     note : callable
-        Told of each part that is damaged; it is removed, so that its runs train again.
+        Predicted of each part that is damaged; it is removed, so that its runs train again.
 
     Returns
     -------

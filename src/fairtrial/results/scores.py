@@ -24,11 +24,11 @@ from fairtrial.files import write_file
 from fairtrial.kinds.metrics import MetricSettings
 from fairtrial.results.fingerprint import fingerprint_defaults, fingerprint_metric
 from fairtrial.results.predictions import (
-    Told,
+    Predicted,
+    describe_baseline,
+    describe_logits,
+    describe_numbers,
     score,
-    tell_baseline,
-    tell_logits,
-    tell_numbers,
 )
 from fairtrial.results.saved_stacks import ROWS
 from fairtrial.study import Run
@@ -190,19 +190,19 @@ def _measure_rows(
     dataset: Dataset,
 ) -> Iterator[_Score]:
     """Measure what runs of one part's file predict of a part of the data."""
-    for row, told, mean in _tell(rows, prefix, part, dataset):
+    for row, forms, mean in _describe(rows, prefix, part, dataset):
         one = wanted[row["fingerprint"]]
-        values = score(one.metrics, part.y, told, prefix)
+        values = score(one.metrics, part.y, forms, prefix)
         averages = {} if mean is None else score(one.metrics, part.y, mean, prefix)
         for metric in one.metrics:
             name, source = prefix + metric.column, fingerprint_metric(metric.definition)
             yield one.fingerprint, name, source, values.get(name), averages.get(name)
 
 
-def _tell(
+def _describe(
     rows: Sequence[Mapping[str, Any]], prefix: str, part: Part, dataset: Dataset
-) -> Iterator[tuple[Mapping[str, Any], Told, Told | None]]:
-    """Tell what each run predicts of a part of the data, and what the mean of its iterates does."""
+) -> Iterator[tuple[Mapping[str, Any], Predicted, Predicted | None]]:
+    """Describe what each run, and the mean of its iterates, predicts of a part of the data."""
     fields = ("parameter_values", "average_parameters")
     parameters = [row[field] for row in rows for field in fields if row[field]]
     outputs = iter(_predict(parameters, part, dataset))
@@ -211,11 +211,11 @@ def _tell(
         predicted = {name: np.frombuffer(one, form) for name, form, one in kept}.get(ROWS[prefix])
         if not row["parameter_values"]:
             assert predicted is not None, "a baseline leaves what it predicts"
-            yield row, _tell_baseline(predicted, row["probabilities"], dataset), None
+            yield row, _describe_baseline(predicted, row["probabilities"], dataset), None
             continue
-        told = _tell_outputs(next(outputs), dataset, predicted)
-        mean = _tell_outputs(next(outputs), dataset) if row["average_parameters"] else None
-        yield row, told, mean
+        forms = _describe_outputs(next(outputs), dataset, predicted)
+        mean = _describe_outputs(next(outputs), dataset) if row["average_parameters"] else None
+        yield row, forms, mean
 
 
 def _predict(
@@ -232,15 +232,17 @@ def _predict(
     return [np.concatenate(block) for block in blocks]
 
 
-def _tell_outputs(outputs: np.ndarray, dataset: Dataset, classes: np.ndarray | None = None) -> Told:
-    """Tell what outputs of parameters say; the classes are those that training predicted."""
+def _describe_outputs(
+    outputs: np.ndarray, dataset: Dataset, classes: np.ndarray | None = None
+) -> Predicted:
+    """Describe what outputs predict; the classes are those that training predicted."""
     if not dataset.n_classes:
-        return tell_numbers(outputs)
-    return tell_logits(outputs, None if classes is None else classes.astype(np.int64))
+        return describe_numbers(outputs)
+    return describe_logits(outputs, None if classes is None else classes.astype(np.int64))
 
 
-def _tell_baseline(predicted: np.ndarray, kept: bytes | None, dataset: Dataset) -> Told:
+def _describe_baseline(predicted: np.ndarray, kept: bytes | None, dataset: Dataset) -> Predicted:
     shares = None
     if kept is not None:
         shares = np.frombuffer(kept, "<f4").reshape(-1, dataset.n_classes)
-    return tell_baseline(predicted, shares, dataset.n_classes > 0)
+    return describe_baseline(predicted, shares, dataset.n_classes > 0)

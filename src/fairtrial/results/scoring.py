@@ -15,7 +15,7 @@ from fairtrial.data.targets import USER_UNIT, TargetUnit, resolve_recipe, standa
 from fairtrial.kinds.metrics import HELD_OUT, MetricSettings
 from fairtrial.kinds.optimizers import sgd
 from fairtrial.optimum import Optimum, find_optimum, measure_objective
-from fairtrial.results.predictions import score, tell_classes, tell_logits, tell_numbers
+from fairtrial.results.predictions import describe_classes, describe_logits, describe_numbers, score
 from fairtrial.study.metrics import list_defaults
 from fairtrial.study.recipe import Penalty, Recipe
 
@@ -112,9 +112,9 @@ class Scorer:
             return self._measure_numbers(end.W, end.b)
         scores = self._recount(end.scores)
         metrics = dict(scores)
-        for prefix, told in end.predictions.items():
+        for prefix, predicted in end.predictions.items():
             truth = self._split[prefix].y
-            forms = tell_classes(told.classes, told.confidence)
+            forms = describe_classes(predicted.classes, predicted.confidence)
             metrics |= score(list_defaults(True), truth, forms, prefix)
         gap = scores["train_accuracy"] - scores["accuracy"]
         return metrics | {"generalization_gap": gap}
@@ -125,8 +125,8 @@ class Scorer:
         found = score_regression(W, b, self.dataset, metrics)
         if self._validation is not None:
             X, y = self._parts[HELD_OUT]
-            told = tell_numbers(X @ np.asarray(W, np.float64) + b)
-            found |= score(metrics or list_defaults(False), y, told, HELD_OUT)
+            forms = describe_numbers(X @ np.asarray(W, np.float64) + b)
+            found |= score(metrics or list_defaults(False), y, forms, HELD_OUT)
         return found
 
     def _recount(self, scores: Mapping[str, float]) -> dict[str, float]:
@@ -160,10 +160,10 @@ class Scorer:
             return self._measure_numbers(W, b, metrics)
         found = {}
         for prefix, (X, labels) in self._parts.items():
-            told = tell_logits(X @ np.asarray(W, np.float64) + b)
+            forms = describe_logits(X @ np.asarray(W, np.float64) + b)
             names = {"accuracy", "cross_entropy"} if prefix == "train_" else None
             chosen = [one for one in metrics if names is None or one.column in names]
-            found |= score(chosen, labels, told, prefix)
+            found |= score(chosen, labels, forms, prefix)
         gap = found["train_accuracy"] - found["accuracy"]
         return found | {"generalization_gap": gap}
 
@@ -244,8 +244,8 @@ def score_regression(
     """
     parameters = np.append(W, b).astype(np.float64)
     test_X = dataset.test_X.astype(np.float64)
-    told = tell_numbers(test_X @ parameters[:-1] + parameters[-1])
-    found = score(metrics or list_defaults(False), dataset.test_y, told)
+    forms = describe_numbers(test_X @ parameters[:-1] + parameters[-1])
+    found = score(metrics or list_defaults(False), dataset.test_y, forms)
     if dataset.true_parameters is not None:
         gap = parameters - dataset.true_parameters
         found["parameter_error"] = float(np.linalg.norm(gap))

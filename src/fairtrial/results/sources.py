@@ -39,7 +39,7 @@ def find_sources(package: Path, roots: Iterable[str], stops: Collection[str]) ->
     while waiting:
         name = waiting.pop()
         place = _locate(package, name)
-        if name in found or place is None or (name not in kept and _is_stopped(name, stops)):
+        if name in found or place is None or (name not in kept and is_stopped(name, stops)):
             continue
         found[name] = place
         waiting += _list_imports(place, package.name)
@@ -55,7 +55,8 @@ def _locate(package: Path, name: str) -> Path | None:
     return module if module.is_file() else None
 
 
-def _is_stopped(name: str, stops: Collection[str]) -> bool:
+def is_stopped(name: str, stops: Collection[str]) -> bool:
+    """Say whether a module is one of those that are left out, or in such a package."""
     return any(name == stop or name.startswith(f"{stop}.") for stop in stops)
 
 

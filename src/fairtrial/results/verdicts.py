@@ -174,9 +174,14 @@ def write_verdicts(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
     A row that is not a `Verdict` is a fault of this program.
     """
-    verdicts = FORM.dump_python(FORM.validate_python([dict(row) for row in rows]), mode="json")
+    verdicts = dump_verdicts(rows)
     write_file(folder / VERDICT_TABLE, make_table(verdicts).write_parquet)
     write_json(folder / VERDICTS, verdicts)
+
+
+def dump_verdicts(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return verdicts as plain data, as `read_verdicts` does."""
+    return FORM.dump_python(FORM.validate_python([dict(row) for row in rows]), mode="json")
 
 
 COLUMN_TYPES = {

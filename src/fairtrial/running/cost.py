@@ -8,6 +8,7 @@ are much the same.
 from __future__ import annotations
 
 from fairtrial.data.load import measure_data
+from fairtrial.data.split import count_batches
 from fairtrial.study.baseline import BaselineSettings
 from fairtrial.study.features import UNMAPPED, AnyFeatures
 from fairtrial.study.recipe import Recipe
@@ -41,7 +42,7 @@ def estimate_seconds(
     shape = measure_data(task, recipes[0].features)
     steps = sum(recipe.length for recipe in recipes) * n_datasets
     longest = max(recipe.length for recipe in recipes)
-    n_batches = recipes[0].count_batches(shape.n_rows) * longest
+    n_batches = count_batches(recipes[0], shape.n_rows) * longest
     if not shape.n_classes:
         values = STEP_VALUE * steps * shape.n_rows * (shape.n_features + 1)
         if not recipes[0].is_evaluated:

@@ -239,13 +239,26 @@ def estimate_training(
     They are those of two cores of an AMD EPYC; on others the proportions are much the same. Runs
     with the fingerprints that are `known` count as trained.
     """
-    runs = study.list_runs()
-    wanted = dict(zip(fingerprint_runs(runs), runs, strict=True))
-    parts, _ = find_parts(folder, wanted, note)
-    done = {fingerprint for here in parts.values() for fingerprint in here} | {*known}
-    missing = [run for key, run in wanted.items() if key not in done]
-    stack_bytes = recall_memory(folder) or (memory or Here().measure_free_memory()) // cpu_count()
-    return sum(plan.seconds for plan in plan_stacks(missing, stack_bytes))
+    return sum(plan.seconds for plan in plan_missing(study, folder, note, memory, known))
+
+
+def plan_missing(
+    study: Study,
+    folder: Path | None,
+    note: Note = lambda sentence: None,
+    memory: int | None = None,
+    known: Collection[str] = (),
+) -> list[StackPlan]:
+    """Plan the stacks of what a folder lacks of a study; of all its runs where there is none."""
+    missing, stack_bytes = study.list_runs(), None
+    if folder is not None and folder.is_dir():
+        wanted = dict(zip(fingerprint_runs(missing), missing, strict=True))
+        parts, _ = find_parts(folder, wanted, note)
+        done = {fingerprint for here in parts.values() for fingerprint in here} | {*known}
+        missing = [run for key, run in wanted.items() if key not in done]
+        stack_bytes = recall_memory(folder)
+    stack_bytes = stack_bytes or (memory or Here().measure_free_memory()) // cpu_count()
+    return plan_stacks(missing, stack_bytes)
 
 
 def _fingerprint_arms_data(arms: Sequence[Arm]) -> dict[str, str]:

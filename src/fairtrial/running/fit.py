@@ -11,7 +11,7 @@ from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
 from fairtrial.errors import FairtrialError, InputError
 from fairtrial.results.fingerprint import fingerprint_defaults, fingerprint_runs
-from fairtrial.results.predictions import score, tell_baseline
+from fairtrial.results.predictions import describe_baseline, score
 from fairtrial.results.saved_stacks import Part, Result, make_part
 from fairtrial.running.plan import StackPlan
 from fairtrial.study import Run
@@ -35,12 +35,12 @@ def fit_parts(plan: StackPlan) -> list[Part]:
         baseline, dataset = run.arm.fitted, load_dataset(run.arm.task, run.seed)
         if known is None or baseline.is_random or not _has_same_rows(known[0], dataset):
             began = time.perf_counter()
-            told, shares, said = _predict(run, baseline, dataset)
-            known = dataset, told, shares, time.perf_counter() - began
+            predicted, shares, said = _predict(run, baseline, dataset)
+            known = dataset, predicted, shares, time.perf_counter() - began
             notes += [f"{run.name}: {sentence}" for sentence in said]
-        _, told, shares, seconds = known
+        _, predicted, shares, seconds = known
         on_classes = dataset.n_classes > 0
-        forms = tell_baseline(told, shares, on_classes)
+        forms = describe_baseline(predicted, shares, on_classes)
         (fingerprint,) = fingerprint_runs([run])
         results.append(
             Result(
@@ -48,8 +48,8 @@ def fit_parts(plan: StackPlan) -> list[Part]:
                 None,
                 seconds / plan.n_runs,
                 {**score(list_defaults(on_classes), dataset.test_y, forms)},
-                told == dataset.test_y if on_classes else None,
-                predicted={"": told},
+                predicted == dataset.test_y if on_classes else None,
+                predicted={"": predicted},
                 probabilities=shares,
                 metric_source=fingerprint_defaults(on_classes),
             )
@@ -62,7 +62,7 @@ def _predict(
 ) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
     """Fit the baseline of a run; what scikit-learn refuses is said in a sentence."""
     try:
-        told, shares, said = predict_test_rows(baseline, dataset, run.seed)
+        predicted, shares, said = predict_test_rows(baseline, dataset, run.seed)
     except (FairtrialError, MemoryError):
         raise
     except Exception as error:  # Each estimator has its own.
@@ -72,18 +72,19 @@ def _predict(
             f"The baseline {run.arm.name!r} cannot be fitted with seed {run.seed}. {author} says: "
             f"{last.rstrip('.')}. Change its settings, or take another baseline."
         ) from error
-    if told.shape != dataset.test_y.shape:
+    if predicted.shape != dataset.test_y.shape:
         raise InputError(
-            f"The baseline {run.arm.name!r} predicts an array of shape {told.shape}, but there is "
-            f"one value for each of {len(dataset.test_y):,} test rows: take another estimator."
+            f"The baseline {run.arm.name!r} predicts an array of shape {predicted.shape}, but "
+            f"there is one value for each of {len(dataset.test_y):,} test rows: take another "
+            "estimator."
         )
-    if told.dtype.kind not in "biuf":
+    if predicted.dtype.kind not in "biuf":
         targets = "classes are whole numbers" if dataset.n_classes else "targets are numbers"
         raise InputError(
-            f"The baseline {run.arm.name!r} predicts values such as {told.tolist()[0]!r}, but "
+            f"The baseline {run.arm.name!r} predicts values such as {predicted.tolist()[0]!r}, but "
             f"{targets}: take another estimator."
         )
-    return told, shares, said
+    return predicted, shares, said
 
 
 def _has_same_rows(one: Dataset, other: Dataset) -> bool:

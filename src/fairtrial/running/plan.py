@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from fairtrial.data.load import measure_data
+from fairtrial.data.split import count_batch_rows
 from fairtrial.running.cost import estimate_fit, estimate_seconds
 from fairtrial.study import Arm, Run
 from fairtrial.study.features import UNMAPPED
@@ -188,7 +189,7 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
         return 4 * values + source, 4 * lane
     # Features: as loaded, split, as tensors, and in the epoch's order. Parameters: the state before
     # and after the step with their slots, gradient, start, best and mean.
-    block = BLOCK + recipe.count_batch_rows(n_train_rows)
+    block = BLOCK + count_batch_rows(recipe, n_train_rows)
     recipes = [run.arm.trained for run in row]
     # A mean of the way is remembered like a slot.
     n_slots = max(len(one.optimizer.slots) + one.average.is_running for one in recipes)
@@ -200,7 +201,7 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     features = n_rows * n_features * (4 if is_mapped else value_bytes)
     if is_mapped:
         # They stay in their file, but for a piece, or for a batch that is larger.
-        batch = 4 * recipe.count_batch_rows(n_train_rows) * n_features
+        batch = 4 * count_batch_rows(recipe, n_train_rows) * n_features
         features = min(features, max(PIECE, batch))
         # What they are made of: images as read, and split.
         source = 2 * n_rows * n_columns * value_bytes
@@ -257,7 +258,7 @@ def _count_useful_lanes(arm: Arm) -> int:
     """Return how many lanes a stack may have before more of them stop to pay (docs/speed.md)."""
     if arm.task.has_classes:
         return USEFUL_LANES
-    n_rows = arm.trained.count_batch_rows(measure_data(arm.task).n_rows)
+    n_rows = count_batch_rows(arm.trained, measure_data(arm.task).n_rows)
     return max(USEFUL_LANES, min(8 * USEFUL_LANES, USEFUL_RESIDUALS // n_rows))
 
 

@@ -91,7 +91,7 @@ def run(
     """
     if not isinstance(study, Study):
         raise InputError(f"{study!r} is not a study: load one with Study.load(path).")
-    _check_amounts(verify=verify, memory=memory, max_seeds=max_seeds)
+    check_amounts(verify=verify, memory=memory, max_seeds=max_seeds)
     looks = (ANYTIME, max_seeds) if until_decided else (SIGN_FLIP, None)
     for warning in filter(None, (find_undecidable(study, *looks), find_marginless(study))):
         note(f"Note: {warning}")
@@ -107,7 +107,7 @@ def run(
     return Trial(folder)
 
 
-def _check_amounts(*, verify: int, memory: int | None, max_seeds: int) -> None:
+def check_amounts(*, verify: int = 0, memory: int | None, max_seeds: int) -> None:
     """Refuse amounts that are not whole numbers, or too small."""
     amounts = {"verify": (verify, 0), "max_seeds": (max_seeds, 1)}
     if memory is not None:

@@ -128,7 +128,7 @@ def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list
                     if trace.average
                     else None,
                     scorer.mark_test_rows(trace.average) if trace.average else None,
-                    {prefix: told.classes for prefix, told in trace.predictions.items()},
+                    {prefix: predicted.classes for prefix, predicted in trace.predictions.items()},
                     metric_source=fingerprint_defaults(dataset.n_classes > 0),
                 )
             )

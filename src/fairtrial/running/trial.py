@@ -7,16 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from types import MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from fairtrial.results.results import Results
-from fairtrial.results.verdicts import make_table
 from fairtrial.study.claims import Claim
 
-FIRST = ("say", "verdict", "difference", "low", "high", "on", "why")
-"""The columns of the table of verdicts that people read first."""
+if TYPE_CHECKING:
+    from fairtrial.results.models import LinearModel
 
 
 class Trial(Results):
@@ -65,20 +64,40 @@ class Trial(Results):
         metric) and why. Ends of intervals that are infinite are null; empty where nothing is
         claimed.
         """
-        from fairtrial.evidence.account import explain
+        from fairtrial.evidence.account import make_frame
 
-        rows = self._judge()
-        why = pl.Series("why", [explain(row) for row in rows], pl.String)
-        return make_table(rows).with_columns(why).select(*FIRST, pl.exclude(FIRST))
+        return make_frame(self._judge())
+
+    def model(self, arm: str, seed: int | None = None) -> LinearModel:
+        """Return the trained model of a run, which predicts new rows in the units of the data.
+
+        Parameters
+        ----------
+        arm : str
+            The name of an arm that is trained on the data itself, without a feature map.
+        seed : int, optional
+            The seed of the run; the study's first if absent.
+
+        Returns
+        -------
+        LinearModel
+            With `predict`, `predict_proba` for classes, `coef_` and `intercept_`.
+
+        Raises
+        ------
+        InputError
+            If there is no such run, it has no model, or its data cannot be used.
+        """
+        from fairtrial.results.models import read_model
+
+        return read_model(self, arm, seed)
 
     @property
     def plot(self) -> Plot:
         """Every function of `fairtrial.plots`, of this trial: `trial.plot.curves("loss")`."""
         return Plot(self)
 
-    def judge(
-        self, claims: str | Path | Sequence[Claim | Mapping[str, Any]]
-    ) -> list[dict[str, Any]]:
+    def judge(self, claims: str | Path | Sequence[Claim | Mapping[str, Any]]) -> pl.DataFrame:
         """Judge other claims on these runs; no verdict is kept.
 
         Parameters
@@ -88,15 +107,15 @@ class Trial(Results):
 
         Returns
         -------
-        list of dict
-            One for each claim, as in `verdicts.json`.
+        DataFrame
+            One row per claim: the columns of `verdicts`.
 
         Raises
         ------
         InputError
             If there are no claims, or they break a rule.
         """
-        from fairtrial.evidence.judge import judge
+        from fairtrial.evidence.frame import judge
 
         return judge(self.folder, claims)
 
@@ -117,9 +136,9 @@ class Trial(Results):
             "run": self.runs.height,
             "claim": len(self.study.claims),
         }
-        told = ", ".join(f"{n:,} {name if n == 1 else f'{name}s'}" for name, n in counts.items())
+        held = ", ".join(f"{n:,} {name if n == 1 else f'{name}s'}" for name, n in counts.items())
         name, folder = escape(self.study.name), escape(str(self.folder))
-        return f"<p><strong>{name}</strong><br>{told}<br><code>{folder}</code></p>"
+        return f"<p><strong>{name}</strong><br>{held}<br><code>{folder}</code></p>"
 
 
 class Plot:

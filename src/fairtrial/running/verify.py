@@ -10,6 +10,7 @@ import numpy as np
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
+from fairtrial.data.split import count_batch_rows
 from fairtrial.errors import FairtrialError
 from fairtrial.randomness import make_stream
 from fairtrial.results.fingerprint import fingerprint_runs
@@ -209,7 +210,7 @@ def _last_before(at: np.ndarray, step: int) -> int:
 
 def _take_rows(dataset: Dataset, recipe: Recipe) -> Dataset:
     """Take the first rows of a data set, so many that an epoch has no more than `MOST_STEPS`."""
-    n_rows = MOST_STEPS * recipe.count_batch_rows(len(dataset.y))
+    n_rows = MOST_STEPS * count_batch_rows(recipe, len(dataset.y))
     return replace(dataset, X=dataset.X[:n_rows], y=dataset.y[:n_rows])
 
 

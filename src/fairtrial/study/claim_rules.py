@@ -51,13 +51,13 @@ def find_claim_problems(
         Those that the study names.
     """
     here: Place = ("claims", position)
-    selectors = _list_selectors(claim)
+    selectors = list_selectors(claim)
     wrong = [
         complaint
         for place, selector in selectors.items()
         for complaint in _find_unknown_names(selector, (*here, *place))
     ]
-    wrong += _find_twice_named(claim, here)
+    wrong += find_twice_named(claim, here)
     yield from wrong
     if arms is None:
         if find_metric(claim.on) is None:
@@ -67,7 +67,7 @@ def find_claim_problems(
         yield from _find_idle_parts(claim, here, arms, metrics)
 
 
-def _list_selectors(claim: Claim) -> dict[Place, Mapping[str, Any]]:
+def list_selectors(claim: Claim) -> dict[Place, Mapping[str, Any]]:
     """List the selectors of a claim by their places in it."""
     selectors: dict[Place, Mapping[str, Any]] = {
         ("better",): claim.better, ("than",): claim.than, ("where",): claim.where,
@@ -78,7 +78,7 @@ def _list_selectors(claim: Claim) -> dict[Place, Mapping[str, Any]]:
     return selectors
 
 
-def _find_twice_named(claim: Claim, here: Place) -> Iterator[Complaint]:
+def find_twice_named(claim: Claim, here: Place) -> Iterator[Complaint]:
     """Yield a complaint where a side and the effect name the same setting."""
     if claim.effect is None:
         return
@@ -131,27 +131,35 @@ def _find_idle_parts(
     claim: Claim, here: Place, arms: Sequence[Arm], metrics: Sequence[MetricSettings]
 ) -> Iterator[Complaint]:
     """Yield what is wrong with a claim of known names: it selects nothing, or compares nothing."""
+    idle = [*find_idle_selectors(claim, here, arms)]
+    yield from idle
     within = select_arms(arms, claim.where)
-    if not within:
-        yield _complain_nothing(claim.where, (*here, "where"), arms)
-    empty = [
-        _complain_nothing(selector, (*here, *place), within)
-        for place, selector in _list_selectors(claim).items()
-        if within and not select_arms(within, selector)
-    ]
-    yield from empty
     better, than = (select_arms(within, side) for side in (claim.better, claim.than))
     for arm in [*better, *than] or arms:
         named = [*metrics, *filter(None, [read_metric(claim.on)])]
         if claim.on not in (known := list_claimable(arm.task, arm.model, named)):
             yield _complain_metric(claim, here, known, arm.name)
             break
-    if within and not empty:
+    if not idle and (found := find_metric(claim.on)) and found.of_objective:
         matches = match_claim(arms, claim)
-        if not matches:
-            yield _complain_unmatched(claim, here, better, than)
-        elif (found := find_metric(claim.on)) and found.of_objective:
-            yield from itertools.islice(_find_unlike_objectives(claim, here, matches), 1)
+        yield from itertools.islice(_find_unlike_objectives(claim, here, matches), 1)
+
+
+def find_idle_selectors(claim: Claim, here: Place, arms: Sequence[Arm]) -> Iterator[Complaint]:
+    """Yield a complaint for each selector of a claim that selects no arm, or if no arms match."""
+    within = select_arms(arms, claim.where)
+    if not within:
+        yield _complain_nothing(claim.where, (*here, "where"), arms)
+        return
+    empty = [
+        _complain_nothing(selector, (*here, *place), within)
+        for place, selector in list_selectors(claim).items()
+        if not select_arms(within, selector)
+    ]
+    yield from empty
+    if not empty and not match_claim(arms, claim):
+        better, than = (select_arms(within, side) for side in (claim.better, claim.than))
+        yield _complain_unmatched(claim, here, better, than)
 
 
 def _list_objective(recipe: Recipe) -> dict[str, Any]:

@@ -227,14 +227,6 @@ class Recipe(Settings):
         """
         return self.steps is None or self.loss.on_classes or self.validation is not None
 
-    def count_batch_rows(self, n_rows: int) -> int:
-        """Count the rows of a batch, where so many rows train."""
-        return min(self.batch_size or n_rows, n_rows)
-
-    def count_batches(self, n_rows: int) -> int:
-        """Count the batches of an epoch, where so many rows train; 1 for runs by steps."""
-        return -(-n_rows // self.count_batch_rows(n_rows))
-
     @property
     def course(self) -> Recipe:
         """What the recipe has in common with those whose runs take the same steps.

@@ -163,6 +163,12 @@ class Study(Settings):
         name = self.seeds if isinstance(self.seeds, str) else getattr(self.seeds, "name", None)
         return self.replace(seeds=count if name is None else {"name": name, "count": count})
 
+    def take_data(self, folder: str | Path) -> Study:
+        """Return the study with Fashion-MNIST read from a folder; others do not read it."""
+        if self.task.kind != "fashion_mnist":
+            return self
+        return self.replace(task={**dump_given(self.task), "path": str(folder)})
+
     def list_arms(self) -> list[Arm]:
         """Expand the grid and the hand-picked arms; with `only_claimed` those that claims compare.
 

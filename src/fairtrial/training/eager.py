@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.split import split_rows
+from fairtrial.data.split import count_batches, split_rows
 from fairtrial.data.targets import resolve_recipe, standardise_targets
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.study.recipe import Recipe
@@ -82,7 +82,7 @@ def begin(
     n_rows = len(split_rows(len(dataset.y), recipe.validation, seed)[0])
     recipe = resolve_recipe(recipe, dataset, seed)
     kinds = list_kinds([recipe])._replace(averages=True)
-    numbers = make_numbers([recipe], (), recipe.count_batches(n_rows))
+    numbers = make_numbers([recipe], (), count_batches(recipe, n_rows))
     state = init_state(kinds, start, numbers, n_rows)
     return kinds, numbers, state, draws or NamedDraws(make_keys([seed], ()))
 

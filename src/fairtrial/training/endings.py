@@ -71,15 +71,15 @@ class Ends:
         self,
         parameters: Parameters,
         scores: dict[str, Any],
-        told: dict[str, Predictions],
+        predicted: dict[str, Predictions],
         lanes: list[int],
     ):
         self._W, self._b = (np.asarray(value)[..., lanes] for value in parameters)
         self._scores = {name: np.asarray(values)[..., lanes] for name, values in scores.items()}
         # Copies, or each run would keep what all lanes tell.
-        self._told = {
+        self._predicted = {
             prefix: Predictions(*(values[..., lanes] for values in one))
-            for prefix, one in told.items()
+            for prefix, one in predicted.items()
         }
 
     def read(self, place: tuple[int, ...]) -> End:
@@ -91,7 +91,7 @@ class Ends:
             {name: float(values[own]) for name, values in self._scores.items()},
             {
                 prefix: Predictions(*(values[own] for values in one))
-                for prefix, one in self._told.items()
+                for prefix, one in self._predicted.items()
             },
         )
 

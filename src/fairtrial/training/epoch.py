@@ -13,7 +13,14 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.split import Part, order_blocks, order_rows, split_parts
+from fairtrial.data.split import (
+    Part,
+    count_batch_rows,
+    count_batches,
+    order_blocks,
+    order_rows,
+    split_parts,
+)
 from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.evaluation import (
@@ -82,8 +89,8 @@ class Epochs:
             prefix: hold_sets([split[prefix] for split in splits]) if self._has_sets else hold(part)
             for prefix, part in self._parts.items()
         }
-        self._batch_size = recipe.count_batch_rows(len(self._train[0]))
-        self._n_batches = recipe.count_batches(len(self._train[0]))
+        self._batch_size = count_batch_rows(recipe, len(self._train[0]))
+        self._n_batches = count_batches(recipe, len(self._train[0]))
         self._rows: list[tuple[Any, ...]] = []
         truths = [one.true_parameters for one in datasets if one.true_parameters is not None]
         self._truth = stack_truths(truths) if self._has_sets else next(iter(truths), None)

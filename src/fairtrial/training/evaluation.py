@@ -182,7 +182,7 @@ def predict_blocks(
     parameters: Parameters,
     parts: Mapping[str, Part],
 ) -> dict[str, Predictions]:
-    """Tell the classes of the validation and test rows, block by block.
+    """Predict the classes of the validation and test rows, block by block.
 
     Parameters
     ----------
@@ -198,16 +198,16 @@ def predict_blocks(
     dict of str to Predictions
         (N, ...) each; without the training rows.
     """
-    told = {}
+    predicted = {}
     for prefix, part in parts.items():
         if prefix != "train_":
             slices = [slice(first, first + BLOCK) for first in range(0, len(part), BLOCK)]
             blocks = [predict_block(parameters, part.read(rows), part.y[rows]) for rows in slices]
-            told[prefix] = Predictions(*(
+            predicted[prefix] = Predictions(*(
                 np.concatenate([np.asarray(values) for values in side])
                 for side in zip(*blocks, strict=True)
             ))  # fmt: skip
-    return told
+    return predicted
 
 
 def assess(
@@ -231,15 +231,15 @@ def assess(
     known : dict of str to (...), optional
         The metrics, where they are known already.
     """
-    told = predict_blocks(predict_block, parameters, parts)
+    predicted = predict_blocks(predict_block, parameters, parts)
     if known is not None:
-        return known, told
+        return known, predicted
     scores = score_parts(evaluate_piece, parameters, {"train_": held["train_"]})
-    for prefix, one in told.items():
+    for prefix, one in predicted.items():
         truth = parts[prefix].y.reshape(-1, *[1] * (one.classes.ndim - 1))
         scores[f"{prefix}cross_entropy"] = one.losses.mean(0, np.float64)
         scores[f"{prefix}accuracy"] = (one.classes == truth).mean(0)
-    return scores, told
+    return scores, predicted
 
 
 def choose_monitored(

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.split import split_rows
+from fairtrial.data.split import count_batches, split_rows
 from fairtrial.data.targets import resolve_recipe, standardise_targets
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.study.recipe import Recipe
@@ -195,7 +195,7 @@ def _make_shape(stack: Stack, n_lanes: int) -> tuple[int, ...]:
 def _make_numbers(
     stack: Stack, longest: Sequence[Recipe], lanes: tuple[int, ...]
 ) -> dict[str, Any]:
-    n_batches = longest[0].count_batches(stack.n_train_rows)
+    n_batches = count_batches(longest[0], stack.n_train_rows)
     recipes = [
         resolve_recipe(recipe, dataset, seed)
         for dataset, seed in zip(stack.datasets, stack.seeds, strict=True)

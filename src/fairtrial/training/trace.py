@@ -73,7 +73,7 @@ class Trace:
         What only the driver can measure of the final parameters: for classes accuracy and
         cross-entropy on each part of the data.
     predictions : dict of str to Predictions
-        For classes, by the prefix of its metrics: what is told of the validation and test rows.
+        For classes, by the prefix of its metrics: what is predicted of validation and test rows.
     n_halvings : int
         How often the schedule halved the rate.
     first_halving : int or None

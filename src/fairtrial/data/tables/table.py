@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -51,22 +52,33 @@ class Table:
         of categories, each numbered from 0 in sorted order, a missing one last.
     n_numbers : int
         How many of the columns hold numbers.
-    n_categories : tuple of int
-        How many categories each of the other columns has.
+    categories : tuple of tuple of str
+        The categories of each of the other columns, in the order of their numbers.
+    columns : tuple of str
+        The names of all these columns.
     y : (N,)
         Targets: float32 numbers in their own units, or int32 classes.
     class_names : tuple of str
         K names in the order of the classes, which is the values' own; none for regression.
+    class_values : tuple
+        The same as the file has them: texts, numbers, or true and false.
     fingerprint : str
         Hexadecimal SHA-256 of the file's bytes.
     """
 
     features: np.ndarray
     n_numbers: int
-    n_categories: tuple[int, ...]
+    categories: tuple[tuple[str, ...], ...]
+    columns: tuple[str, ...]
     y: np.ndarray
     class_names: tuple[str, ...]
+    class_values: tuple[str | float | bool, ...]
     fingerprint: str
+
+    @property
+    def n_categories(self) -> tuple[int, ...]:
+        """How many categories each column of categories has."""
+        return tuple(map(len, self.categories))
 
     @property
     def n_features(self) -> int:
@@ -140,11 +152,14 @@ def _refuse(path: Path, reason: str | None) -> InputError:
 def _make_table(task: TaskSettings, frame: pl.DataFrame, fingerprint: str) -> Table:
     features = list_features(task, frame.columns)
     numbers = [name for name in features if name not in task.categorical]
-    coded = [number_categories(frame[name]) for name in features if name in task.categorical]
+    of_words = [name for name in features if name in task.categorical]
+    coded = [number_categories(frame[name]) for name in of_words]
     target = frame[task.target]
     class_names: tuple[str, ...] = ()
+    class_values: tuple[str | float | bool, ...] = ()
     if task.problem == "classification":
         classes, class_names = number_categories(target)
+        class_values = tuple(target.drop_nulls().unique().sort())
         y = classes.astype(np.int32)
     else:
         y = target.cast(pl.Float64).to_numpy().astype(np.float32)
@@ -154,9 +169,11 @@ def _make_table(task: TaskSettings, frame: pl.DataFrame, fingerprint: str) -> Ta
             *(codes for codes, _ in coded),
         ]),
         n_numbers=len(numbers),
-        n_categories=tuple(len(names) for _, names in coded),
+        categories=tuple(names for _, names in coded),
+        columns=(*numbers, *of_words),
         y=y,
         class_names=class_names,
+        class_values=class_values,
         fingerprint=fingerprint,
     )  # fmt: skip
 
@@ -207,6 +224,17 @@ def prepare_features(table: Table, rows: np.ndarray) -> np.ndarray:
     (N, D) float32
         For each column of numbers one feature, then one for each category of each other column.
     """
+    return np.asarray(fit_columns(table, rows).transform(table.features), np.float32)
+
+
+def fit_columns(table: Table, rows: np.ndarray) -> Any:
+    """Fit what makes features of a table's columns: scikit-learn's transformer of columns.
+
+    Parameters
+    ----------
+    table, rows
+        As of `prepare_features`.
+    """
     # It takes a second to load.
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
@@ -222,5 +250,4 @@ def prepare_features(table: Table, rows: np.ndarray) -> np.ndarray:
         ("numbers", make_pipeline(imputer, StandardScaler()), positions[: table.n_numbers]),
         ("categories", one_hot, positions[table.n_numbers :]),
     ])  # fmt: skip
-    columns.fit(table.features[rows])
-    return np.asarray(columns.transform(table.features), np.float32)
+    return columns.fit(table.features[rows])

@@ -223,7 +223,7 @@ def find_sampling(
     trial : Results
         Whose runs they are.
     """
-    tasks = _list_tasks(arms)
+    tasks = list_tasks(arms)
     origins = {task.row_origin for task in tasks}
     rows: RowOrigin = "split" if "split" in origins else tasks[0].row_origin
     marks = index_marks(trial.test_rows) if _has_marks(claim, tasks) else {}
@@ -242,12 +242,13 @@ def is_joint(claim: Claim, arms: Sequence[tuple[Arm, ...]]) -> bool:
 
     Its differences must be independent from seed to seed, with no variance that they share.
     """
-    tasks = _list_tasks(arms)
+    tasks = list_tasks(arms)
     is_split = any(task.row_origin == "split" for task in tasks)
     return claim.over == "seeds" or not (is_split or _has_marks(claim, tasks))
 
 
-def _list_tasks(arms: Sequence[tuple[Arm, ...]]) -> list[AnyTask]:
+def list_tasks(arms: Sequence[tuple[Arm, ...]]) -> list[AnyTask]:
+    """List the tasks of the arms that a claim compares."""
     return [arm.task for pair in arms for arm in pair]
 
 

@@ -179,7 +179,7 @@ def draw_targets(bars: pl.DataFrame, title: str, description: str) -> Chart:
     return lay_out({"data": list_rows(bars), **drawn, "height": height}, description)
 
 
-def draw_told(points: pl.DataFrame, looks: Looks, description: str) -> Chart:
+def draw_predicted(points: pl.DataFrame, looks: Looks, description: str) -> Chart:
     """Draw predictions for test rows against the true targets, one panel per series.
 
     Parameters
