@@ -86,8 +86,7 @@ def build_curves(trial: Results) -> list[Part]:
     blocks: list[Block] = [Text(f"{say_band(count_seeds(trial))} {said}")]
     if drop_diverged(trial.runs).is_empty():
         return []
-    quantities = set(trial.curves["quantity"].unique())
-    if "parameter_error" in quantities:
+    if read_curves(trial, "parameter_error"):
         blocks.append(
             Figure(
                 "parameter-error-on-the-way",
