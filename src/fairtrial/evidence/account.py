@@ -275,8 +275,8 @@ def advise(case: Case, n_claims: int) -> str:
         return "More seeds alone will probably not decide it; it needs more test rows."
     if needed is None:
         return (
-            "These results do not show how many seeds would decide it; --until-decided adds some "
-            "until they do, or there are --max-seeds."
+            "These results do not show how many seeds would decide it: --until-decided adds seeds "
+            "until it is decided, up to --max-seeds."
         )
     low, high = (max(1, one - evidence.n_seeds) for one in needed)
     range_of = f"{low:,}" if low == high else f"{low:,} to {high:,}"

@@ -291,7 +291,7 @@ def _compare_averages(
     if any(recipe.noise.weights or _has_target_noise(recipe) for recipe in arms):
         reason = (
             "Injected noise moves a run for as long as it trains, so unfinished training and the "
-            "noise floor are not told apart."
+            "noise floor are known as a sum only."
         )
         return _Compared(None, Lack.CALM, reason)
     if any(recipe.restores_best for recipe in arms):

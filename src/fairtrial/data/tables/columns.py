@@ -32,7 +32,7 @@ FEWEST_CLASS_ROWS = 5
 FEWEST_SPLIT_ROWS = 2
 # The rule for the numbers of a study: training is in float32.
 LARGEST = 1e30
-# Of the spread of a feature: float64, in which files are read, may not round it by more.
+# Of a feature's spread: float64, in which files are read, may not round it by more.
 COARSEST_STEP = 1e-2
 # What pandas, readr and Polars call a column without a name, or a name that is there twice.
 UNNAMED = r"Unnamed: \d+(?:[._]\w+)*|\.\.\.\d+|__index_level_\d+__|.*_duplicated_\d+"
