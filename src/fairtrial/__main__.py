@@ -15,6 +15,9 @@ def main() -> None:
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:  # Not where Ctrl-C is ignored, as with nohup.
         signal.signal(signal.SIGINT, _stop)
+    from fairtrial.loading import open_closed_streams
+
+    open_closed_streams()
     from fairtrial.cli.main import main as run
 
     signal.signal(signal.SIGINT, before)

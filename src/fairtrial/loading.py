@@ -85,6 +85,18 @@ def keep_docstrings(*packages: str) -> None:
     sys.meta_path.insert(0, _DocumentedFinder(packages))
 
 
+def open_closed_streams() -> None:
+    """Open the null device in the place of an input, output or error stream that is closed.
+
+    The next file would take its number, and libraries would write their messages into that file.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # It takes the lowest number that is free.
+
+
 def refuse_small_limit() -> None:
     """Refuse a limit on memory under which TensorFlow ends the process without a sentence.
 
@@ -129,7 +141,9 @@ def load_tensorflow(own_process: bool = False) -> None:
     if own_process:
         sys.modules.setdefault("keras", None)  # pyright: ignore[reportArgumentType]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
+    open_closed_streams()
+    if sys.stderr is not None:
+        sys.stderr.flush()
     kept = os.dup(2)
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fairtrial.errors import InputError
 
+LONGEST_SHOWN = 60  # Letters of a value that is no path.
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -36,7 +37,9 @@ def expand_path(path: str | Path) -> Path:
             "whole path."
         ) from None
     except TypeError:
-        raise InputError(f"{path!r} is no path: give the path of a file or folder.") from None
+        shown, _, more = repr(path).partition("\n")
+        shown = shown[:LONGEST_SHOWN] + ("..." if more else "")
+        raise InputError(f"{shown} is no path: give the path of a file or folder.") from None
 
 
 def locate(path: str | Path) -> Path:

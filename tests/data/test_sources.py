@@ -372,3 +372,42 @@ def test_file_of_a_data_set_is_read_again_when_it_changes(tmp_path):
     path.unlink()
     with pytest.raises(ft.InputError, match=r"numbers\.txt cannot be read"):
         measure_data(numbers(path=str(path)))
+
+
+def test_values_that_float32_rounds_are_refused():
+    """Time stamps and the like, whether a user's function returns them or a task is set so."""
+
+    @dataset(rows="split")
+    def stamps():
+        return make_numbers()[0], 1.7e9 + make_numbers()[1]
+
+    @dataset(rows="drawn")
+    def far(stream, n_rows):
+        X = 1e9 + stream.open("x").standard_normal((n_rows, 1))
+        return X, X[:, 0] - 1e9
+
+    said = r"stamps: its y has values near 1\.7e\+09 that differ by about .*, and training is in"
+    with pytest.raises(ft.InputError, match=said):
+        load_dataset(stamps(), 0)
+    with pytest.raises(ft.InputError, match=r"far: its X has values near 1e\+09 that differ by a"):
+        load_dataset(far(rows=50, test_rows=50), 0)
+    said = r"^The data set 'line', as the task sets it: its y has values near 1e\+09 .*: subtract a"
+    with pytest.raises(ft.InputError, match=said):
+        load_dataset(ft.tasks.line(rows=50, intercept=1e9), 0)
+    said = r"^The data set 'linear', as the task sets it: it has values above 1e30"
+    with pytest.raises(ft.InputError, match=said):
+        load_dataset(ft.tasks.linear(rows=50, features=1, weights=[1e30]), 0)
+
+
+def test_far_features_are_standardised_before_float32_rounds_them():
+    draws = np.random.default_rng(0).integers(-3000, 3000, 80) / 1024.0  # Exact after the shift.
+
+    @dataset(rows="split")
+    def far():
+        X = np.column_stack([1e9 + draws, np.full(80, 0.1)])
+        return X, draws
+
+    data, train = load_dataset(far(), 3), split_rows(80, 0.2, 3, "far.test")[0]
+    expected = (draws - draws[train].mean()) / draws[train].std()
+    np.testing.assert_allclose(data.X[:, 0], expected[train], rtol=0, atol=1e-5)
+    assert not data.X[:, 1].any()

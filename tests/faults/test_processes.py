@@ -1,11 +1,13 @@
 """What processes, streams and interpreters can do to a command: a sentence each time."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 COMMAND = [sys.executable, "-m", "fairtrial"]
@@ -104,6 +106,25 @@ def test_warnings_of_numpy_are_not_shown_unless_asked_for(options, is_shown):
     assert done.stdout == "-inf\n"
     assert ("divide by zero" in done.stderr) == is_shown
     assert is_shown or not done.stderr
+
+
+CLOSED = """
+import os, sys
+for number in map(int, sys.argv[2:]):
+    os.close(number)
+os.execv(sys.executable, [sys.executable, "-m", "fairtrial", "run", sys.argv[1], "--out", "o"])
+"""
+
+
+@pytest.mark.parametrize("closed", [[2], [0, 1, 2]], ids=str)
+def test_closed_streams(closed, tmp_path):
+    (tmp_path / "study.toml").write_text(STUDY)
+    command = [sys.executable, "-c", CLOSED, "study.toml", *map(str, closed)]
+    assert subprocess.run(command, cwd=tmp_path, stdout=subprocess.DEVNULL).returncode == 0
+    # Nothing that was meant for the terminal is in a file.
+    assert pl.read_parquet(tmp_path / "o" / "runs.parquet").height == 2
+    for path in (tmp_path / "o").rglob("*.json"):
+        json.loads(path.read_text())
 
 
 def test_ctrl_c_while_the_commands_are_loaded(tmp_path):

@@ -8,6 +8,7 @@ from fairtrial.plots.names import name_runs
 from fairtrial.plots.summaries import (
     bin_numbers,
     find_changes,
+    find_ends,
     find_injections,
     format_number,
     format_spread,
@@ -92,6 +93,12 @@ def test_bins_count_every_number_once():
     bars = bin_numbers(values, 2, (0.0, 1.0))
     assert bars["rows"].to_list() == [3, 1]
     np.testing.assert_allclose(bars["share"], [3 / 5 / 0.5, 1 / 5 / 0.5])
+
+
+@pytest.mark.parametrize("values", [[1e9, 1e9 + 1e-7], [1e20] * 3, [0.0] * 3, [-1e300, -1e300]])
+def test_bins_of_numbers_that_are_almost_equal(values):
+    ends = find_ends(np.array(values))
+    assert bin_numbers(np.array(values), 50, ends)["rows"].sum() == len(values)
 
 
 def test_changes_have_every_halving_and_no_constant_setting(line):

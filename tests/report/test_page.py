@@ -271,6 +271,21 @@ def test_page_of_a_study_whose_runs_all_diverged(tmp_path):
     assert "All 2 runs diverged" in parsed.words
 
 
+def test_page_of_a_study_whose_curves_are_beyond_float32(tmp_path):
+    study = ft.Study.from_toml(
+        """
+        name = "Too large"
+        seeds = 2
+        task = { kind = "line", rows = 40, test_rows = 10, slope = 1e20 }
+        recipe = { loss = "mae", optimizer = { kind = "sgd", learning_rate = 0.1 }, steps = 20 }
+        """
+    )
+    ft.run(study, tmp_path / "out")
+    _, parsed = build(tmp_path / "out")
+    assert "All 2 runs completed" in parsed.words
+    assert "Parameter error during training" not in parsed.words
+
+
 @pytest.mark.parametrize(
     ("breakage", "words"),
     [

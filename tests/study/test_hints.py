@@ -52,6 +52,13 @@ def swap(old, new, text=GOOD):
     return text.replace(old, new, 1)
 
 
+def name_arms(one, other):
+    arms = "".join(
+        f'[[arms]]\nname = "{name}"\nset = {{ steps = {len(name)} }}\n' for name in (one, other)
+    )
+    return GOOD + arms
+
+
 RATE = "learning_rate = 0.1"
 WRONG = [
     # Brackets and places.
@@ -210,6 +217,23 @@ WRONG = [
     (swap('path = "a.csv"', 'path = "C:\\data\\a.csv"', TABLE), "write paths with /, or in single"),
     (swap("steps = 50", "batch size = 50"), "a name has no spaces"),
     (swap("steps = 50", "steps"), "write name = value"),
+    (swap("rows = 100", "slope = \u22123"), "write the minus as '-'"),
+    (swap("seeds =", "seeds \uff1d"), "write = and the other marks as on an English keyboard"),
+    (swap("rows = 100", "\u03b1 = 3"), "a name with letters beyond a to z goes in quotes"),
+    (swap("seeds = 3", "seeds = 3,"), "leave out the comma at the end of the line"),
+    (swap("seeds = 3\n", "seeds = 3 "), "begin a new line after each value"),
+    (swap("seeds = 3\n", "seeds = 3 only_claimed = true\n"), "begin a new line after each value"),
+    ("import fairtrial as ft\n" + GOOD, "the file is a Python program, not a study"),
+    (swap('on = "mse"', 'on = ["mse", "mae"]', CLAIM), "one metric: write a claim for each"),
+    (swap("seeds = 3", 'seeds = "0-9"'), "written without quotes, as in 10 or [0, 1, 2]"),
+    (swap("seeds = 3", 'seeds = "1, 2, 3"'), "'1, 2, 3' has no letters: numbers are written"),
+    (swap("seeds = 3", 'seeds = "1e3"'), "written without quotes, as in 10 or [0, 1, 2]"),
+    (swap("seeds = 3", 'seeds = "3.0"'), "written without quotes, as in 10 or [0, 1, 2]"),
+    (swap('"x"', '" "'), "' ' must have a letter or another sign that can be seen"),
+    (name_arms(" a ", "a"), "arms ' a ' and 'a' look the same: give one of them another name"),
+    (name_arms("a\u200b", "a"), "arms 'a\\u200b' and 'a' look the same: give one of them"),
+    (name_arms("e\u0301", "\u00e9"), "look the same: give one of them another name."),
+    ("study.toml", "'study.toml' is not the text of a study: read a file with Study.load(path)."),
 ]
 
 

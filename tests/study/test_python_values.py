@@ -1,6 +1,12 @@
 """Values from Python: the same study, and the same sentences, as from a file."""
 
-from pathlib import Path
+from array import array
+from collections import ChainMap, deque
+from decimal import Decimal
+from fractions import Fraction
+from itertools import count
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -31,6 +37,16 @@ SAME = [
     ({"seeds": [np.int32(4), 5]}, {"seeds": [4, 5]}),
     ({"seeds": pl.Series([4, 5])}, {"seeds": [4, 5]}),
     ({"seeds": np.str_("Ada")}, {"seeds": "Ada"}),
+    ({"seeds": lambda: (seed for seed in (3, 1))}, {"seeds": [3, 1]}),
+    ({"seeds": lambda: map(int, "31")}, {"seeds": [3, 1]}),
+    ({"seeds": {3: "a", 1: "b"}.keys()}, {"seeds": [3, 1]}),
+    ({"seeds": {"a": 3, "b": 1}.values()}, {"seeds": [3, 1]}),
+    ({"seeds": deque([3, 1])}, {"seeds": [3, 1]}),
+    ({"seeds": array("i", [3, 1])}, {"seeds": [3, 1]}),
+    ({"seeds": np.array([3, 1], object)}, {"seeds": [3, 1]}),
+    ({"task": MappingProxyType(TASK)}, {}),
+    ({"task": ChainMap(TASK)}, {}),
+    ({"name": PurePosixPath("x")}, {}),
     ({"name": np.str_("x")}, {}),
     ({"only_claimed": np.bool_(False)}, {"only_claimed": False}),
     ({"recipe": ft.Recipe(**RECIPE | {"steps": np.int64(50)})}, {}),
@@ -45,6 +61,12 @@ SAME = [
             tuple(RATES),
             pl.Series(RATES),
             [np.float64(0.001), 0.1],
+            [Decimal("0.001"), Fraction(1, 10)],
+            np.float32(RATES),
+            [np.float32(0.001), np.float32(0.1)],
+            pl.Series(RATES, dtype=pl.Float32),
+            lambda: (rate for rate in RATES),
+            {"a": 0.001, "b": 0.1}.values(),
         )
     ),
     (
@@ -58,10 +80,17 @@ SAME = [
 ]
 
 
+def open_iterators(given):
+    """Make each generator for the one time that it can be read."""
+    if isinstance(given, dict):
+        return {name: open_iterators(value) for name, value in given.items()}
+    return given() if callable(given) else given
+
+
 @pytest.mark.parametrize(("given", "plain"), SAME)
 def test_values_of_python(given, plain):
-    study, expected = make(**given), make(**plain)
-    assert study == expected == make().replace(**given)
+    study, expected = make(**open_iterators(given)), make(**plain)
+    assert study == expected == make().replace(**open_iterators(given))
     assert study.to_toml() == expected.to_toml()
     assert ft.Study.from_toml(study.to_toml()) == study
     assert [arm.name for arm in study.list_arms()] == [arm.name for arm in expected.list_arms()]
@@ -108,6 +137,22 @@ def test_claims_of_python():
         (lambda: make().replace(sedes=3), "sedes is not a known name; did you mean 'seeds'?"),
         (lambda: TableTask(kind="table", path="", target="y", problem="regression"), "path = ''"),
         (lambda: ft.Study.load(3), "3 is no path"),
+        (lambda: ft.Study.load(pl.DataFrame({"a": [1]})), "shape: (1, 1)... is no path: give the"),
+        (lambda: ft.Study.from_toml(None), "'None' is not the text of a study: read a file with"),
+        (lambda: ft.Study.from_toml(b"name"), "\"b'name'\" is not the text of a study"),
+        (lambda: make(seeds=count()), "An iterator gives more than 1,000,000 values: give a list."),
+        (
+            lambda: make(vary={"optimizer.learning_rate": [Decimal("sNaN")]}),
+            "recipe.optimizer.learning_rate = nan: it must be a finite number.",
+        ),
+        (
+            lambda: make(vary={"optimizer.learning_rate": [Fraction(10) ** 400]}),
+            "recipe.optimizer.learning_rate = inf: it must be a finite number.",
+        ),
+        (
+            lambda: make(vary={1: [2]}),
+            "vary has the name 1: names are text; write it in quotes.",
+        ),
         (lambda: ft.Trial(None), "None is no path"),
         (lambda: ft.Study.load("~nobody-of-this-name/study.toml"), "a user who is not known"),
         (lambda: ft.run(PLAIN, "out"), "is not a study"),

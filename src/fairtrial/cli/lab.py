@@ -27,7 +27,7 @@ from fairtrial.paths import expand_path
 def lab(
     out: Out = Path("out/lab"),
     full: Annotated[
-        bool, typer.Option("--full", help="Add what takes long: more seeds, features, grids.")
+        bool, typer.Option("--full", help="Add the long parts: more seeds, features and grids.")
     ] = False,
     seeds: Seeds = None,
     data: Data = None,

@@ -22,7 +22,9 @@ Out = Annotated[
 ]
 Seeds = Annotated[
     int | None,
-    typer.Option("--seeds", help="The number of seeds: from 0 on, or of the study's name.", min=1),
+    typer.Option(
+        "--seeds", help="The number of seeds: 0, 1, ... or those of the study's name.", min=1
+    ),
 ]
 Verify = Annotated[
     int,
@@ -31,7 +33,10 @@ Verify = Annotated[
 Memory = Annotated[
     float | None,
     typer.Option(
-        "--memory", help="GiB for training; half of what is free if absent.", min=0.01, max=1e6
+        "--memory",
+        help="Memory for training, in GiB; by default half of the free memory.",
+        min=0.01,
+        max=1e6,
     ),
 ]
 Workers = Annotated[

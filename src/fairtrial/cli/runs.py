@@ -46,7 +46,7 @@ UntilDecided = Annotated[
 ]
 MaxSeeds = Annotated[
     int | None,
-    typer.Option("--max-seeds", help="How many seeds an arm may have then (100).", min=1),
+    typer.Option("--max-seeds", help="The most seeds of an arm with --until-decided (100).", min=1),
 ]
 OneClaim = Annotated[
     int | None,
@@ -179,9 +179,9 @@ def run(
         write_stamp(folder, inputs)
     if counterfactual and not any(row["counterfactual"] for row in verdicts):
         say(
-            "Note: longer training is offered for no claim. It is offered where the difference "
-            "matters, most of it is unfinished training, and the runs are full batch, without "
-            "noise on data or weights."
+            "Note: --counterfactual trains no arm longer here. It is for claims whose difference "
+            "matters and is mostly unfinished training, on runs that are full batch, without noise "
+            "on data or weights."
         )
     if as_json:
         print_json(verdicts)

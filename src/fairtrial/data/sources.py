@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from math import prod
@@ -13,11 +13,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from fairtrial.data.dataset import Dataset
+from fairtrial.data.scale import OF_FEATURES, OF_TARGETS, find_coarse_step, standardise
 from fairtrial.data.split import split_rows
 from fairtrial.errors import InputError
 from fairtrial.kinds.datasets import Content, Shape, Stream, TaskSettings
 from fairtrial.kinds.plugins import explained, find_kinds
 from fairtrial.kinds.signature import refuse
+
+FEWEST_SPREAD = 10  # Rows: of fewer, two that are nearly equal say nothing of the spread.
 
 
 class Source(Protocol):
@@ -193,19 +196,7 @@ def _read_version(task: TaskSettings, kind: object, version: tuple[float, ...]) 
     if not task.is_prepared:
         return content
     whole = np.concatenate([X, test[0]]) if is_fixed else X
-    return replace(content, prepare=_standardise(whole))
-
-
-def _standardise(X: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Give features mean 0 and standard deviation 1 over some rows."""
-
-    def prepare(seen: np.ndarray) -> np.ndarray:
-        known = X[seen].astype(np.float64)
-        spread = known.std(0)
-        spread[spread == 0.0] = 1.0  # A constant feature becomes 0.
-        return ((X - known.mean(0)) / spread).astype(np.float32)
-
-    return prepare
+    return replace(content, prepare=lambda seen: standardise(whole, seen).astype(np.float32))
 
 
 @lru_cache(maxsize=2)
@@ -322,10 +313,33 @@ def _find_faults(task: TaskSettings, X: np.ndarray, y: np.ndarray) -> Iterator[s
     elif np.abs(X).max() > 1e30 or np.abs(y).max() > 1e30:
         yield "it has values above 1e30, and training is in float32"
     else:
-        if task.has_images:
-            yield from _find_wrong_pixels(task, X)
-        if task.has_classes:
-            yield from _find_wrong_labels(task, y)
+        yield from _find_wrong_values(task, X, y)
+
+
+def _find_wrong_values(task: TaskSettings, X: np.ndarray, y: np.ndarray) -> Iterator[str]:
+    if task.has_images:
+        yield from _find_wrong_pixels(task, X)
+    elif find_kinds(task) and not task.is_prepared:  # Others are draws about 0, or of one unit.
+        yield from _find_coarse(X, "X", OF_FEATURES)
+    if task.has_classes:
+        yield from _find_wrong_labels(task, y)
+    else:
+        yield from _find_coarse(y[:, None], "y", OF_TARGETS)
+
+
+def _find_coarse(columns: np.ndarray, name: str, most: float) -> Iterator[str]:
+    """Yield a fault for the first column that float32 would round too much."""
+    if len(columns) < FEWEST_SPREAD:
+        return
+    largest, spreads = np.abs(columns).max(0), columns.std(0, dtype=np.float64)
+    for column, large, spread in zip(columns.T, largest.tolist(), spreads.tolist(), strict=True):
+        if step := find_coarse_step(large, spread, most):
+            yield (
+                f"its {name} has values near {np.median(column):.6g} that differ by about "
+                f"{spread:.3g}, and training is in float32, whose numbers there are {step:.1g} "
+                "apart: subtract a constant from them"
+            )
+            return
 
 
 def _refuse_wrong_names(
@@ -360,4 +374,6 @@ def _find_wrong_labels(task: TaskSettings, y: np.ndarray) -> Iterator[str]:
 
 
 def _refuse(task: TaskSettings, reason: str) -> None:
+    if not find_kinds(task):  # Its code is not the user's, its settings are.
+        raise InputError(f"The data set {task.kind!r}, as the task sets it: {reason}.")
     raise refuse(task.definition.function, reason)

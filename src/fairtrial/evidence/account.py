@@ -275,7 +275,8 @@ def advise(case: Case, n_claims: int) -> str:
     if needed is None and estimate_seeds(evidence, n_claims, 0.0) is not None:
         return "More seeds alone will probably not decide it; it needs more test rows."
     if needed is None:
-        more = "; --until-decided adds some until they do, or there are --max-seeds" * case.is_own
+        more = ": --until-decided adds seeds until it is decided, up to --max-seeds"
+        more *= case.is_own
         return f"These results do not show how many seeds would decide it{more}."
     low, high = (max(1, one - evidence.n_seeds) for one in needed)
     range_of = f"{low:,}" if low == high else f"{low:,} to {high:,}"

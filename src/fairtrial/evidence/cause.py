@@ -290,7 +290,7 @@ def _compare_averages(
     if any(recipe.noise.weights or recipe.noise.on_targets for recipe in arms):
         reason = (
             "Injected noise moves a run for as long as it trains, so unfinished training and the "
-            "noise floor are not told apart."
+            "noise floor are known as a sum only."
         )
         return _Compared(None, Lack.CALM, reason)
     if any(recipe.restores_best for recipe in arms):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import unicodedata
 from typing import Annotated, Literal
 
 import numpy as np
@@ -170,6 +171,8 @@ def check_encoding(name: str) -> str:
 
 # Python counts them as encodings of text, but no file is written in them.
 NOT_FILES = ("idna", "punycode", "unicode-escape", "unicode_escape", "raw-unicode-escape", "utf-7")
+# Letters with accents have two spellings that look the same; names of columns are read in this one.
+ColumnName = Annotated[str, AfterValidator(lambda name: unicodedata.normalize("NFC", name))]
 SEPARATOR = Field(json_schema_extra={"minLength": 1, "maxLength": 1})
 
 
@@ -198,10 +201,10 @@ def _check_columns(
 def table(
     *,
     path: DataPath,
-    target: str,
+    target: ColumnName,
     problem: Literal["regression", "classification"],
-    categorical: list[str] = [],  # noqa: B006 - settings are frozen.
-    exclude: list[str] = [],  # noqa: B006
+    categorical: list[ColumnName] = [],  # noqa: B006 - settings are frozen.
+    exclude: list[ColumnName] = [],  # noqa: B006
     missing: Literal["refuse", "drop", "impute"] = "refuse",
     missing_values: list[Annotated[str, Field(min_length=1)]] | None = None,
     separator: Annotated[str, AfterValidator(check_separator), SEPARATOR] = ",",

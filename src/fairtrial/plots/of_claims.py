@@ -75,8 +75,8 @@ def read_claim(trial: Results, claim: int = 1) -> Judged:
     if not 1 <= claim <= len(judged):
         many = f"{len(judged)} judged claims" if judged else "no judged claims"
         raise InputError(
-            f"There is no claim {claim}: {trial.folder} has {many}. Judge them with: fairtrial "
-            f"claims {trial.folder}"
+            f"There is no claim {claim}: {trial.folder} has {many}. Judge those of its study with: "
+            f"fairtrial judge {trial.folder}"
         )
     pairs = judged[claim - 1].pairs
     if not (_are_of(judged[claim - 1]) and {*pairs["better"], *pairs["than"]} <= trial.arms.keys()):

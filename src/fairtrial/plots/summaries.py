@@ -334,8 +334,11 @@ def bin_numbers(values: np.ndarray, n_bins: int, ends: tuple[float, float]) -> p
 
 def find_ends(values: np.ndarray) -> tuple[float, float]:
     """Find the range of some numbers without the outermost thousandth at either end."""
-    low, high = np.quantile(values, [0.001, 0.999])
-    return (float(low), float(high)) if low < high else (float(low) - 0.5, float(high) + 0.5)
+    low, high = map(float, np.quantile(values, [0.001, 0.999]))
+    room = 1e-12 * max(abs(low), abs(high))  # Bins need numbers between their edges.
+    if high - low > room:
+        return low, high
+    return low - max(0.5, room), high + max(0.5, room)
 
 
 def summarise_rates(

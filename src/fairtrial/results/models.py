@@ -10,8 +10,9 @@ import numpy as np
 import polars as pl
 from scipy.special import softmax
 
+from fairtrial.data.scale import measure_scale
 from fairtrial.data.sources import list_seen_rows, read
-from fairtrial.data.tables.table import Table, fit_columns, read_table
+from fairtrial.data.tables.table import Table, find_medians, read_table
 from fairtrial.errors import InputError
 from fairtrial.results.results import Results
 from fairtrial.settings.complaints import show
@@ -151,25 +152,24 @@ def _find_units(arm: Arm, seed: int, n_features: int) -> Units:
     if task.is_prepared:
         X = read(task).X
         seen = list_seen_rows(task, len(X), seed, arm.trained.validation)
-        known = X[seen].astype(np.float64)
-        spread = known.std(0)
-        return Units(known.mean(0), np.where(spread == 0.0, 1.0, spread), nothing)
+        measured = measure_scale(X[seen])
+        return Units(measured.first + measured.mean, measured.spread, nothing)
     return Units(centre, scale, nothing)
 
 
 def _find_units_of_table(table: Table, arm: Arm, seed: int) -> Units:
     seen = list_seen_rows(arm.task, len(table.y), seed, arm.trained.validation)
-    fitted = fit_columns(table, seen)
     n, n_words = table.n_numbers, sum(table.n_categories)
-    centre, scale, fill = np.zeros(n + n_words), np.ones(n + n_words), np.full(n + n_words, np.nan)
+    centre, scales, fill = (np.full(n + n_words, value) for value in (0.0, 1.0, np.nan))
     if n:
-        imputer, scaler = (step for _, step in fitted.named_transformers_["numbers"].steps)
-        centre[:n], scale[:n] = scaler.mean_, scaler.scale_
+        medians, numbers = find_medians(table, seen), table.features[seen, :n]
+        measured = measure_scale(np.where(np.isnan(numbers), medians, numbers))
+        centre[:n], scales[:n] = measured.first + measured.mean, measured.spread
         if arm.task.missing == "impute":
-            fill[:n] = imputer.statistics_
+            fill[:n] = medians
     words = zip(table.columns[n:], table.categories, strict=True)
     of_words = (f"{name}={one}" for name, categories in words for one in categories)
-    return Units(centre, scale, fill, (*table.columns[:n], *of_words), table)
+    return Units(centre, scales, fill, (*table.columns[:n], *of_words), table)
 
 
 def _list_classes(arm: Arm, units: Units, n_classes: int) -> np.ndarray:

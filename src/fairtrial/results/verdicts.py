@@ -24,7 +24,7 @@ PARTS = (
     "objective", "unfinished", "noise_floor", "objective_and_unfinished",
     "unfinished_and_noise_floor",
 )  # fmt: skip
-"""The parts of a difference. Each of the last two stands for two that are told together."""
+"""The parts of a difference. Each of the last two stands for two that are known as a sum only."""
 OF_PARTS = tuple(f"{name}{end}" for name in PARTS for end in ("", "_low", "_high", "_over"))
 
 Word = Literal["holds", "reversed", "equivalent", "undecided"]
@@ -51,7 +51,7 @@ class Difference:
     over: Annotated[Over, _say("what the interval counts as a sample")]
     bound: Annotated[
         Literal["at least", "at most", "unknown"] | None,
-        _say("where runs never come to what is counted: what the difference is then"),
+        _say("which bound the difference is, where some runs never reach a tolerance"),
     ]
 
 
@@ -95,8 +95,8 @@ def _list_parts() -> dict[str, Any]:
         "objective": "the difference between the two minima",
         "unfinished": "what more steps would still change",
         "noise_floor": "what more steps at the same rate would not change",
-        "objective_and_unfinished": "the first two parts told together",
-        "unfinished_and_noise_floor": "the last two parts told together",
+        "objective_and_unfinished": "the sum of the first two parts",
+        "unfinished_and_noise_floor": "the sum of the last two parts",
     }
     parts: dict[str, Any] = {}
     for name in PARTS:

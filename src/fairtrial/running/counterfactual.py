@@ -208,7 +208,7 @@ def _describe(
 
 def _tell(steps: Any, unfinished: Sequence[str], unknown: Sequence[str]) -> str:
     if unknown:
-        return f"No minimum is known by which to tell when they are there: {'; '.join(unknown)}."
+        return f"No minimum is known that they could reach: {'; '.join(unknown)}."
     if unfinished:
         return (
             f"Even with {steps:,} steps these have not come within 1 % of the difference from "

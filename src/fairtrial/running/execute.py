@@ -293,8 +293,8 @@ def _say_reused(n_done: int, n_wanted: int, n_others: int, note: Note) -> None:
         note(f"{n_done} of {n_wanted} runs are there already and are not trained again.")
     if n_others:
         note(
-            f"{n_others} runs that this study does not have, by other settings, seeds, data or "
-            "training code, are there too: they are left alone."
+            f"{n_others} runs that this study does not have are in the folder too, from other "
+            "settings, seeds, data or training code: they stay there and are not used."
         )
 
 

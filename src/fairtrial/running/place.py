@@ -63,7 +63,7 @@ def _refuse_file(path: Path) -> None:
     if path.exists():
         what = "is a file"
     elif path.is_symlink():
-        what = f"is a link to {path.readlink()}, which is not there"
+        what = f"is a link to {path.readlink()}, which does not exist"
     else:
         return
     raise InputError(f"{path.absolute()} {what}: choose a new or an empty folder with --out.")

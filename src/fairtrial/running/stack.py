@@ -72,8 +72,8 @@ def train_parts(
     halves = plan.halve()
     if len(halves) == 1:
         raise MachineError(
-            f"The memory does not hold the run {name!r}, alone: take fewer rows or features, or a "
-            "machine with more memory."
+            f"The memory does not hold the run {name!r} alone: take fewer rows or features, or "
+            "a machine with more memory."
         )
     note = f"The memory did not hold a stack of {plan.n_runs} runs ({name!r} and on): halved it."
     first, second = halves

@@ -81,12 +81,14 @@ Count = Annotated[int, Field(ge=1, lt=2**31)]
 
 
 def check_text(text: str) -> str:
-    """Refuse what would tear tables and terminals apart."""
+    """Refuse what would tear tables and terminals apart, and what cannot be seen."""
     if find_control(text):
         raise ValueError(
             f"{text!r} must be one line, without tabs, control characters or characters that turn "
             "the direction of text"
         )
+    if not text.strip():
+        raise ValueError(f"{text!r} must have a letter or another sign that can be seen")
     return text
 
 

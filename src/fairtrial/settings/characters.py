@@ -24,6 +24,20 @@ def find_control(text: str) -> str:
     )
 
 
+def find_look(text: str) -> str:
+    r"""Return what of a text can be seen, in one spelling.
+
+    Examples
+    --------
+    >>> find_look(" e\u0301\u200b") == find_look("\u00e9")
+    True
+    """
+    if text.isascii():
+        return " ".join(text.split())
+    seen = (letter for letter in text if unicodedata.category(letter) != "Cf")
+    return " ".join(unicodedata.normalize("NFC", "".join(seen)).split())
+
+
 def show_controls(text: str, keep: str = "") -> str:
     r"""Write characters that would change how a terminal shows the rest as their escapes.
 

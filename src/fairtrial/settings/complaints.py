@@ -165,6 +165,12 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> Complaint:
     context, value = detail.get("ctx", {}), detail["input"]
     place, known = _locate(detail["loc"], model)
     name, places = name_place(place), (place,)
+    if place[-1:] == ("[key]",):
+        table = place[:-2]
+        text = (
+            f"{name_place(table)} has the name {show(value)}: names are text; write it in quotes."
+        )
+        return Complaint(text, (table,))
     match detail["type"]:
         case "missing":
             text = f"{name} is missing: give it a value."

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 MOST_LEVELS = 40  # Settings need five; recursion elsewhere is safe below this.
+LONGEST_SHOWN = 60  # Letters.
 LONG_NUMBER = 1000  # Digits; Python itself reads up to 4,300.
 
 # Keys and positions from the top: ("arms", 1, "set", "optimizer.learning_rate").
@@ -75,6 +76,8 @@ def read_text(path: str | Path) -> str:
         reason = getattr(error, "strerror", None) or "it cannot be read"
         raise InputError(f"{path} cannot be read: {reason}. Check the path.") from None
     try:
+        if content.count(0) * 3 > len(content):  # UTF-16 without a mark.
+            raise UnicodeDecodeError("utf-8", content, 0, 1, "a null")
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
@@ -89,9 +92,14 @@ def parse_toml(text: str, source: str) -> Document:
     Raises
     ------
     InputError
-        With the line where the text stops being TOML, or has a number beyond 64 bits, or is nested
-        beyond 40 levels.
+        If it is no text; with the line where the text stops being TOML, or has a number beyond 64
+        bits, or is nested beyond 40 levels.
     """
+    if not isinstance(text, str) or re.fullmatch(r"\S+\.toml", text):
+        raise InputError(
+            f"{source}: {str(text)[:LONGEST_SHOWN]!r} is not the text of a study: read a file with "
+            "Study.load(path)."
+        )
     try:
         document = Document(source, tomllib.loads(text), text)
     except tomllib.TOMLDecodeError as error:

@@ -41,6 +41,8 @@ def hint_value(wanted: str, value: object, name: str) -> str:
         return _hint_number(value, wanted == "int_type")
     if wanted == "bool_type":
         return "; write true or false, in small letters and without quotes"
+    if wanted == "string_type" and isinstance(value, list) and name == "on":
+        return "; a claim has one metric: write a claim for each"
     if wanted == "string_type" and isinstance(value, bytes):
         return "; write it as text, without b before the quotes"
     if wanted == "string_type" and isinstance(value, bool | int | float | date | time):
@@ -178,6 +180,15 @@ SLIPS: tuple[tuple[str, str], ...] = (
     (
         r"[\u00a0\u2000-\u200d\u202f\u2060\u3000\ufeff]",
         "a space or a mark in it is not a plain space",
+    ),
+    (r"^\s*(import|from)\s+\w", "the file is a Python program, not a study"),
+    (r"=\s*[\u2010-\u2015\u2212]\s*\d", "write the minus as '-'"),
+    (r"[\uff01-\uff5e]", "write = and the other marks as on an English keyboard"),
+    (r"^\s*[\w.-]*[^\W\x00-\x7f][\w.-]*\s*=", "a name with letters beyond a to z goes in quotes"),
+    (r"^[^=\[{\"']*=[^=\[{\"',]*,\s*(#.*)?$", "leave out the comma at the end of the line"),
+    (
+        r"^[^=\[{\"']*=[^=\[{\"',]*\w\s+(\[|[A-Za-z_][\w.]*\s*=)",
+        "begin a new line after each value",
     ),
     (r"^\s*[{]\s*$|^\s*[{]\s*\"", "a study file is TOML, not JSON: write name = value"),
     (r"[\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb]", 'write straight quotes: "'),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import itertools
+import math
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from decimal import Decimal
 from enum import Enum
+from numbers import Integral, Real
 from typing import Any
 
 from pydantic import BaseModel
@@ -12,19 +17,20 @@ from pydantic import BaseModel
 from fairtrial.errors import InputError
 
 MOST_NESTED = 50  # More than any setting; a list that holds itself is nested without an end.
+MOST_LISTED = 1_000_000  # As many seeds as a study may have; some iterators never end.
 
 
 def make_plain(value: Any, depth: int = 0) -> Any:
     """Make plain values of what Python programs have at hand.
 
-    NumPy's numbers and arrays, columns of tables, tuples, ranges and sets become numbers and lists;
-    paths become text; settings become tables of what was given. All else stays as it is, and is
-    checked as the values of a file are.
+    NumPy's numbers and arrays, columns of tables, tuples, ranges, sets and generators become
+    numbers and lists; decimals and fractions become floats; paths become text; settings become
+    tables of what was given. All else stays as it is, and is checked as the values of a file are.
 
     Raises
     ------
     InputError
-        If values are nested too deeply.
+        If values are nested too deeply, or an iterator does not end.
 
     Examples
     --------
@@ -58,18 +64,46 @@ def _make_key(key: Any) -> Any:
 
 def _list_values(value: Any) -> Any:
     """Make a list, a number or a text of one thing; it stays as it is where it is none of them."""
+    if str(getattr(value, "dtype", "")).lower() == "float32":
+        return _list_float32(value)
     for method in ("tolist", "to_list"):  # NumPy's and pandas', then Polars'.
         if callable(make := getattr(value, method, None)):
             return make()
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    for kind in (str, int, float):  # A subclass prints as something else.
-        if isinstance(value, kind):
-            return kind(value)
+    if isinstance(value, str):  # A subclass prints as something else.
+        return str(value)
+    if isinstance(value, Real | Decimal):
+        return int(value) if isinstance(value, Integral) else _make_float(value)
     if isinstance(value, set | frozenset):
         return sorted(value, key=repr)
+    if isinstance(value, Iterator) and not isinstance(value, io.IOBase):
+        return _list_iterated(value)
     is_text = isinstance(value, bytes | bytearray)
     return list(value) if isinstance(value, Collection) and not is_text else value
+
+
+def _list_float32(value: Any) -> Any:
+    """Make the shortest decimals: 0.1 in float32 is 0.1, not 0.10000000149011612."""
+    import numpy as np
+
+    return np.asarray(value, np.float32).astype(str).astype(float).tolist()
+
+
+def _make_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+    except ValueError:  # A NaN of `Decimal` that signals.
+        return math.nan
+
+
+def _list_iterated(values: Iterator[Any]) -> list[Any]:
+    listed = list(itertools.islice(values, MOST_LISTED + 1))
+    if len(listed) > MOST_LISTED:
+        raise InputError(f"An iterator gives more than {MOST_LISTED:,} values: give a list.")
+    return listed
 
 
 def dump_given(settings: BaseModel) -> dict[str, Any]:

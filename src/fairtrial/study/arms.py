@@ -15,6 +15,7 @@ from pydantic import Field
 from fairtrial.kinds.metrics import find_metric
 from fairtrial.kinds.registry import count_kinds
 from fairtrial.settings.base import Line, Monitor, Settings
+from fairtrial.settings.characters import find_look
 from fairtrial.settings.complaints import LONGEST_NAME, Complaint, show, validate, write_bare
 from fairtrial.settings.document import Place
 from fairtrial.settings.names import list_names, set_at
@@ -211,20 +212,21 @@ def _count(vary: Mapping[str, list[Any]]) -> int:
 
 
 def _find_twins(cells: Sequence[_Cell]) -> Iterator[Complaint]:
-    """Yield a complaint for each name that more than one arm has."""
+    """Yield a complaint for each name that more than one arm has, or seems to have."""
     first: dict[str, _Cell] = {}
     told: set[str] = set()
     for cell in cells:
-        twin = first.setdefault(cell.name, cell)
-        if twin is cell or cell.name in told:
+        look = find_look(cell.name)
+        twin = first.setdefault(look, cell)
+        if twin is cell or look in told:
             continue
-        told.add(cell.name)
+        told.add(look)
         moved = [place for name, place in cell.places.items() if twin.places.get(name) != place]
-        yield Complaint(
-            f"arm {show(cell.name, LONGEST_NAME)} is there twice: give each arm a name, and list "
-            "each value once.",
-            tuple(moved) if cell.origin == twin.origin else (cell.origin,),
-        )
+        names = [show(one.name, LONGEST_NAME) for one in (twin, cell)]
+        text = f"arms {names[0]} and {names[1]} look the same: give one of them another name."
+        if twin.name == cell.name:
+            text = f"arm {names[0]} is there twice: give each arm a name, and list each value once."
+        yield Complaint(text, tuple(moved) if cell.origin == twin.origin else (cell.origin,))
 
 
 def _find_alike(cells: Sequence[_Cell], arms: Sequence[Arm]) -> Iterator[Complaint]:

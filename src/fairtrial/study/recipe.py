@@ -179,13 +179,13 @@ class Recipe(Settings):
     loss: Annotated[AnyLossSettings, LOSSES]
     optimizer: Annotated[OptimizerSettings, OPTIMIZERS]
     schedule: Annotated[ScheduleSettings | list[ScheduleSettings], Several(SCHEDULES)] = Field(
-        default=constant_rate(), description="Of several schedules the factors are multiplied."
+        default=constant_rate(), description="The factors of several schedules are multiplied."
     )
     stopping: Stopping | None = None
     init: Annotated[InitSettings, INITS] = constant_start()
     average: Annotated[AverageSettings, AVERAGES] = Field(
         default=none(),
-        description="What the run ends with: its last parameters, or a mean of those on its way.",
+        description="What the run ends with: its last parameters, or a mean on the way.",
     )
     steps: Count | None = None
     epochs: Count | None = None

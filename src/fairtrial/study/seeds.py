@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -68,6 +69,12 @@ def _check_name(name: object) -> None:
     if name.strip().lstrip("+-").isdecimal():
         raise ValueError(
             f"the name {show(name)} is a number: a whole number of seeds is written without quotes"
+        )
+    without_exponent = re.sub(r"(?<=[0-9])[eE](?=[+-]?[0-9])", "", name)
+    if re.search(r"\d", name) and not any(letter.isalpha() for letter in without_exponent):
+        raise ValueError(
+            f"the name {show(name)} has no letters: numbers are written without quotes, as in 10 "
+            "or [0, 1, 2]"
         )
     check_text(name)
 

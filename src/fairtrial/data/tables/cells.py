@@ -40,6 +40,7 @@ ADVICE: tuple[tuple[str, str], ...] = (
     (r"[+-]?[0-9.]+[+-][0-9.]+[ij]", "write the parts of a complex number as two columns"),
     (r"[+-]?[0-9.]+/[0-9.]+", "write a fraction in decimal digits"),
     (r"[+-]?[0-9.,\s]+%", "write the number without the sign %"),
+    (r"[+-]?[0-9.,\s]+[‰°](?:[CF])?", "write the number without the sign after it"),
     (
         r"[+-]?(?:[$€£¥₹₽]|[A-Z]{3})\s?[+-]?[0-9][0-9.,' \u00a0]*|"
         r"[+-]?[0-9][0-9.,' \u00a0]*\s?(?:[$€£¥₹₽]|[A-Z]{3})",
@@ -47,18 +48,18 @@ ADVICE: tuple[tuple[str, str], ...] = (
     ),
     (
         r"[0-9]{1,4}([-/.])[0-9]{1,2}\1[0-9]{1,4}(?:[ T].*)?",
-        "a date is no number: write the days since a fixed date, or exclude the column",
+        "a date is no number: write the days since a fixed date, or {leave_out}",
     ),
     (
         r"[0-9]{1,2}:[0-9]{2}(?::[0-9.]+)?",
-        "a time is no number: write it in one unit, such as minutes, or exclude the column",
+        "a time is no number: write it in one unit, such as minutes, or {leave_out}",
     ),
     (r"[\u2212\u2010-\u2015].*", "write the minus as '-'"),
     (r"\([0-9.,]+\)|[0-9.,]+-", "write a negative number with '-' before it"),
     (r"[\w.]*[(\[{]+[0-9.eE+-]+[)\]}]+", "write the number without brackets"),
     (r"[+-]?[0-9.]+[dD][+-]?[0-9]+", "write the exponent with e, as in 1.5e3"),
     (r"[<>~≈≤≥].*", "write one number, or leave the cell empty"),
-    (r"(?i:yes|no|y|n|t|f|on|off)", "write true and false, or name the column in categorical"),
+    (r"(?i:yes|no|y|n|t|f|on|off)", "{as_truth}"),
     (r"[+-]?[0-9.,]+\s*[^\W\d_]+[²³]?", "write the number alone, without a unit"),
 )
 
@@ -124,6 +125,11 @@ def _convert(column: pl.Series, read: type[int] | type[float], dtype: type) -> p
     return pl.Series(column.name, values, dtype)
 
 
+def is_mixed(texts: pl.Series) -> bool:
+    """Say whether some numbers have decimal points and others decimal commas."""
+    return all(texts.str.contains(rf"^[+-]?[0-9]*{mark}[0-9]+$").any() for mark in (r"\.", ","))
+
+
 def is_number(texts: pl.Series, decimal: str) -> pl.Series:
     """Say of each text whether it is a number, an infinite one, or NaN; null stays null."""
     return (
@@ -143,7 +149,17 @@ def advise_missing(markers: Iterable[str]) -> str:
     return f"missing_values = {json.dumps([*markers], ensure_ascii=False)}"
 
 
-def advise_number(text: str, task: TaskSettings) -> str | None:
+OF_FEATURES = {
+    "leave_out": "exclude the column",
+    "as_truth": "write true and false, or name the column in categorical",
+}
+OF_TARGETS = {
+    "leave_out": "choose another column",
+    "as_truth": "set problem to 'classification'",
+}
+
+
+def advise_number(text: str, task: TaskSettings, is_target: bool = False) -> str | None:
     """Say what to write in place of a text that is no number; None where it is just text."""
     other = "," if task.decimal == "." else "."
     is_grouped = GROUPED.fullmatch(text) is not None
@@ -158,8 +174,8 @@ def advise_number(text: str, task: TaskSettings) -> str | None:
         return f"write numbers without separators of thousands, as in {_ungroup(text)}"
     for pattern, advice in ADVICE:
         if re.fullmatch(pattern, text):
-            return advice
-    if text[:1].isdecimal() and not text.isascii():
+            return advice.format_map(OF_TARGETS if is_target else OF_FEATURES)
+    if any(letter.isdecimal() and not letter.isascii() for letter in text):
         return "write it with the digits 0 to 9"
     return None
 

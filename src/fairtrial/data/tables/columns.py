@@ -13,8 +13,15 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from fairtrial.data.tables.cells import advise_missing, advise_number, is_number, list_markers
-from fairtrial.data.tables.csv_text import shorten
+from fairtrial.data.scale import find_coarse_step
+from fairtrial.data.tables.cells import (
+    advise_missing,
+    advise_number,
+    is_mixed,
+    is_number,
+    list_markers,
+)
+from fairtrial.data.tables.csv_text import DECIMALS, shorten
 from fairtrial.kinds.datasets import TaskSettings
 from fairtrial.settings.characters import find_control
 
@@ -25,11 +32,14 @@ FEWEST_CLASS_ROWS = 5
 FEWEST_SPLIT_ROWS = 2
 # The rule for the numbers of a study: training is in float32.
 LARGEST = 1e30
-# Of the targets' spread: float32 may not round them by more.
-SMALLEST_STEP = 1e-4
+# Of a feature's spread: float64, in which files are read, may not round it by more.
+COARSEST_STEP = 1e-2
 # What pandas, readr and Polars call a column without a name, or a name that is there twice.
 UNNAMED = r"Unnamed: \d+(?:[._]\w+)*|\.\.\.\d+|__index_level_\d+__|.*_duplicated_\d+"
-INDEXES = ("index", "level_0", "rownames", "row.names", "row_names", "rowname")
+INDEXES = (
+    "index", "level_0", "rownames", "row.names", "row_names", "rowname", "row", "no", "no.",
+    "nr", "#", "obs", "observation",
+)  # fmt: skip
 # What R makes of a column without a name; also a good name of a feature.
 OF_R = ("X", "X.1")
 
@@ -94,7 +104,8 @@ def find_problems(task: TaskSettings, frame: pl.DataFrame) -> Iterator[str]:
             yield from _find_in_feature(task, frame[name], kept[name], markers)
         if task.target in frame.columns:
             yield from _find_in_target(task, frame[task.target], kept[task.target], markers)
-            yield from _find_copies(features, task.target, kept)
+            is_classes = task.problem == "classification"
+            yield from _find_copies(features, task.target, kept, is_classes)
 
 
 def _find_unknown_names(task: TaskSettings, columns: list[str]) -> Iterator[str]:
@@ -106,7 +117,8 @@ def _find_unknown_names(task: TaskSettings, columns: list[str]) -> Iterator[str]
                 hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
                 yield (
                     f"{setting}: {name!r} is not a column{hint} "
-                    f"(columns: {', '.join(columns[:20])}{', ...' if len(columns) > 20 else ''})."
+                    f"(columns: {', '.join(map(shorten, columns[:20]))}"
+                    f"{', ...' if len(columns) > 20 else ''}){_advise_names(columns)}."
                 )
     if len(columns) == 1:
         yield (
@@ -114,6 +126,13 @@ def _find_unknown_names(task: TaskSettings, columns: list[str]) -> Iterator[str]
             "other column. Where another character separates the values, write it, as in "
             'separator = ";".'
         )
+
+
+def _advise_names(columns: list[str]) -> str:
+    """Say what to do where the first line seems to hold values in place of names."""
+    if not any(re.fullmatch(DECIMALS, name) for name in columns):
+        return ""
+    return "; if the first line holds values, write a line of names above it"
 
 
 def _find_indexes(task: TaskSettings, frame: pl.DataFrame) -> Iterator[str]:
@@ -144,13 +163,31 @@ def _counts_rows(column: pl.Series) -> bool:
     return column[0] in (0, 1) and bool((column.diff().drop_nulls() > 0).all())
 
 
-def _find_copies(features: list[str], target: str, kept: pl.DataFrame) -> Iterator[str]:
+def _find_copies(
+    features: list[str], target: str, kept: pl.DataFrame, is_classes: bool
+) -> Iterator[str]:
     for name in features:
-        if kept.height and kept[name].equals(kept[target]):
+        if not kept.height:
+            continue
+        both = kept.select(name, target).drop_nulls()
+        if both[name].equals(both[target]) and both.height > kept.height / 2:
             yield (
                 f"Column {name!r} has the value of the target {target!r} in every row, so that "
                 "there is nothing to learn: exclude it."
             )
+        elif is_classes and _name_alike(both[name], both[target]):
+            yield (
+                f"Column {name!r} names the classes of the target {target!r} in another way, so "
+                "that there is nothing to learn: exclude it."
+            )
+
+
+def _name_alike(column: pl.Series, target: pl.Series) -> bool:
+    """Say whether each class has one value of a column, and each value one class."""
+    n_classes = target.n_unique()
+    if column.n_unique() != n_classes or n_classes < 2:
+        return False
+    return pl.DataFrame([column.alias("a"), target.alias("b")]).n_unique() == n_classes
 
 
 def _list_markers(task: TaskSettings, frame: pl.DataFrame) -> list[str]:
@@ -194,6 +231,7 @@ def _find_in_feature(
         yield f"{name} holds values of the type {column.dtype}, which cannot be used: exclude it."
     elif not is_category:
         yield from _find_wrong_sizes(name, column)
+        yield from _find_rounded(name, kept)
     n_values = kept.n_unique() if is_category and task.missing == "impute" else _count_values(kept)
     if n_values == 1:
         yield f"{name} is {_show(kept)} in every row and can tell nothing: exclude it."
@@ -235,7 +273,10 @@ def _find_in_classes(name: str, kept: pl.Series) -> Iterator[str]:
     if counts.height == 1:
         yield f"{name} has the one class {_show(kept)}: at least two are needed."
     if (few := counts.filter(pl.col("rows") < FEWEST_CLASS_ROWS)).height:
-        listed = [f"{value!r}: {rows}" for value, rows in few.head(5).iter_rows()]
+        listed = [
+            f"{shorten(value) if isinstance(value, str) else value!r}: {rows}"
+            for value, rows in few.head(5).iter_rows()
+        ]
         more = f", and {few.height - 5} more" if few.height > 5 else ""
         yield (
             f"{name} has classes with fewer than {FEWEST_CLASS_ROWS} rows ({', '.join(listed)}"
@@ -251,12 +292,26 @@ def _find_too_narrow(name: str, kept: pl.Series) -> Iterator[str]:
         return
     if not 1.0 / LARGEST <= largest <= LARGEST:
         return  # That is said already.
-    step = largest * 2.0**-23
-    if step > SMALLEST_STEP * spread:
+    if step := find_coarse_step(largest, spread):
         yield (
             f"{name} has values near {middle:.6g} that differ by about {spread:.3g}: training is "
             f"in float32, whose numbers there are {step:.1g} apart. Subtract a constant from the "
             f"column, such as {middle:.6g}."
+        )
+
+
+def _find_rounded(name: str, kept: pl.Series) -> Iterator[str]:
+    """Yield a complaint where float64, in which files are read, rounds the differences away."""
+    values = kept.drop_nulls().cast(pl.Float64)
+    largest, spread, middle = values.abs().max(), values.std(), values.median()
+    if not (isinstance(largest, float) and isinstance(spread, float)) or largest > LARGEST:
+        return
+    step = largest * 2.0**-52
+    if _count_values(kept) > 1 and step > COARSEST_STEP * spread:
+        yield (
+            f"{name} has values near {middle:.6g} that differ by about {spread:.3g}: files are "
+            f"read in float64, whose numbers there are {step:.1g} apart. Subtract a constant from "
+            "the column, or exclude it."
         )
 
 
@@ -295,7 +350,8 @@ def _count_values(column: pl.Series) -> int:
 
 
 def _show(column: pl.Series) -> str:
-    return repr(column.drop_nulls()[0])
+    value = column.drop_nulls()[0]
+    return repr(shorten(value) if isinstance(value, str) else value)
 
 
 def _word_text(
@@ -308,15 +364,22 @@ def _word_text(
     numbers = is_number(column, task.decimal)
     row = int((~numbers).fill_null(False).arg_true()[0])
     text = column[row]
-    if text in markers:
+    if text.strip("\ufeff") == column.name:
+        advice = "the line of names is there again: remove that row"
+    elif text in markers:
         advice = f"write {advise_missing(markers)} if it stands for a missing value"
     elif find_control(text):
         advice = "there is a line break or a control character in it; close the quotes before it"
-    elif numbers.any() or advise_number(text, task):
-        advice = advise_number(text, task) or f"correct it, leave the cell empty, or {advice}"
+    elif known := advise_number(text, task, is_target=column.name == task.target):
+        advice = known
+    elif numbers.any():
+        advice = f"correct it, leave the cell empty, or {advice}"
     else:
         return f"{name} holds text, such as {shorten(text)!r} in row {row + 1}, {rule}: {advice}."
-    return f"{name} holds {shorten(text)!r} in row {row + 1}, {rule}: {advice}."
+    told = f"{name} holds {shorten(text)!r} in row {row + 1}, {rule}: {advice}."
+    if re.fullmatch(r"[+-]?[0-9]*[.,][0-9]+", text) and is_mixed(column):
+        told += " Some numbers of the column have decimal points, others commas: use one of them."
+    return told
 
 
 def _find_in_texts(

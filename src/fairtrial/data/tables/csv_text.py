@@ -12,7 +12,8 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -25,6 +26,7 @@ SEPARATORS = ";\t|, "
 # Rows that become columns at once: Python's texts take far more memory than Polars' do.
 CHUNK = 20_000
 LONGEST_SHOWN = 40
+MOST_LISTED = 20  # Sentences about one file.
 LONGEST_CELL = 131_072  # What Python's reader takes at most; a cell that is longer is a mistake.
 
 MARKS = {  # The longer ones first: one is the beginning of another.
@@ -42,6 +44,13 @@ NO_TEXT = {
     b"\xfd7zXZ": "an xz archive: unpack it",
     b"\x28\xb5\x2f\xfd": "a zstd archive: unpack it",
     b"\x93NUMPY": "an array of NumPy: save it as CSV",
+    b"ARROW1\0": "an Arrow file: save its table as CSV or Parquet",
+    b"FEA1\0": "a Feather file: save its table as CSV or Parquet",
+    b"Obj\x01": "an Avro file: save its table as CSV or Parquet",
+    b"RDX3\n": "a file of R: save its table with write.csv(..., row.names = FALSE)",
+    b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive: unpack it",
+    b"Rar!\x1a\x07": "a RAR archive: unpack it",
+    b"{\\rtf": "a text document: save its table as CSV",
     b"\x89HDF": "an HDF5 file: save its table as CSV",
     b"\x89PNG": "a picture: name a table",
     b"\xff\xd8\xff": "a picture: name a table",
@@ -54,8 +63,10 @@ NO_TABLE = {
     re.compile(rb"\s*<(!doctype|html)", re.IGNORECASE): "a web page: download the table itself",
     re.compile(rb"\s*<\?xml"): "an XML file: save its table as CSV",
     re.compile(rb'\s*(\{\s*"|\[\s*[\[{])'): "a JSON file: save its table as CSV",
+    re.compile(rb"[+-]?[0-9.]+ [0-9]+:[0-9.eE+-]+\s"): "a LIBSVM file: save its table as CSV",
     re.compile(rb"\s*@relation", re.IGNORECASE): "an ARFF file: save its table as CSV",
 }
+DECIMALS = r"[+-]?[0-9]*\.[0-9]+"  # In a line of names, a sign that it holds values.
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 
 Record = tuple[int, list[str]]  # The line that a row begins on, and its cells.
@@ -127,7 +138,8 @@ def decode(content: bytes, encoding: str, path: Path) -> str:
         raise InputError(_word_undecodable(content, encoding, path, error)) from None
     if "\0" in text:
         raise InputError(_word_null(content, path))
-    return text.removeprefix("\ufeff")
+    # Letters with accents have two spellings that look the same.
+    return unicodedata.normalize("NFC", text.removeprefix("\ufeff"))
 
 
 def _word_undecodable(content: bytes, encoding: str, path: Path, error: UnicodeError) -> str:
@@ -287,8 +299,13 @@ def _advise_separator(text: str, task: TaskSettings) -> str:
 
 def _name_columns(names: list[str], frame: pl.DataFrame, path: Path) -> pl.DataFrame:
     """Name the columns, without those that have neither a name nor a value."""
+    if all(re.fullmatch(DECIMALS, name) for name in names):
+        raise InputError(
+            f"{path}, line 1 has numbers, {', '.join(names[:3])}, where the names of the columns "
+            "are expected: write a line of names above it."
+        )
     if problems := list(_find_wrong_names(names)):
-        raise InputError("\n  ".join([f"{path} cannot be used:", *problems]))
+        raise make_refusal(path, problems)
     kept = [
         position
         for position, name in enumerate(names)
@@ -332,6 +349,14 @@ def _split(line: str, separator: str) -> list[str]:
 
 def _write(separator: str) -> str:
     return json.dumps(separator, ensure_ascii=False)
+
+
+def make_refusal(path: Path, problems: Sequence[str]) -> InputError:
+    """Make one error of all that is wrong with a file; only the first sentences of very many."""
+    told = [*problems[:MOST_LISTED]]
+    if len(problems) > MOST_LISTED:
+        told.append(f"There are {len(problems) - MOST_LISTED:,} more such problems.")
+    return InputError("\n  ".join([f"{path} cannot be used:", *told]))
 
 
 def shorten(text: str) -> str:

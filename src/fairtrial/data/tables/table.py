@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import io
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
+from fairtrial.data.scale import standardise
 from fairtrial.data.tables.cells import interpret
 from fairtrial.data.tables.columns import find_problems, keep_rows, list_features, tidy
-from fairtrial.data.tables.csv_text import read_csv
+from fairtrial.data.tables.csv_text import make_refusal, read_csv
 from fairtrial.errors import InputError
 from fairtrial.kinds.datasets import Content, TaskSettings
 
@@ -30,7 +31,8 @@ def read_parquet(task: TaskSettings, path: Path, content: bytes) -> pl.DataFrame
                 f"{path} is a Parquet file, and {setting} = {value!r} is for CSV files: leave it "
                 "out."
             )
-    return pl.read_parquet(io.BytesIO(content))
+    frame = pl.read_parquet(io.BytesIO(content))
+    return frame.rename(lambda name: unicodedata.normalize("NFC", name))
 
 
 READERS: dict[str, Reader] = {
@@ -141,7 +143,7 @@ def _read_version(task: TaskSettings, path: Path, modified: int, size: int) -> T
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise _refuse(path, str(error).partition("\n")[0]) from None
     if problems := list(find_problems(task, frame)):
-        raise InputError("\n  ".join([f"{path} cannot be used:", *problems]))
+        raise make_refusal(path, problems)
     return _make_table(task, keep_rows(task, frame), hashlib.sha256(content).hexdigest())
 
 
@@ -224,30 +226,17 @@ def prepare_features(table: Table, rows: np.ndarray) -> np.ndarray:
     (N, D) float32
         For each column of numbers one feature, then one for each category of each other column.
     """
-    return np.asarray(fit_columns(table, rows).transform(table.features), np.float32)
+    numbers, codes = np.split(table.features, [table.n_numbers], axis=1)
+    filled = np.where(np.isnan(numbers), find_medians(table, rows), numbers)
+    one_hot = [
+        column[:, None] == np.arange(n)
+        for column, n in zip(codes.T, table.n_categories, strict=True)
+    ]
+    return np.hstack([standardise(filled, rows), *one_hot]).astype(np.float32)
 
 
-def fit_columns(table: Table, rows: np.ndarray) -> Any:
-    """Fit what makes features of a table's columns: scikit-learn's transformer of columns.
-
-    Parameters
-    ----------
-    table, rows
-        As of `prepare_features`.
-    """
-    # It takes a second to load.
-    from sklearn.compose import ColumnTransformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    positions = list(range(table.features.shape[1]))
-    # A column whose training rows are all missing must still be a feature.
-    imputer = SimpleImputer(strategy="median", keep_empty_features=True)
-    categories = [np.arange(n, dtype=np.float64) for n in table.n_categories]
-    one_hot = OneHotEncoder(categories=categories, sparse_output=False)  # pyright: ignore[reportArgumentType]
-    columns = ColumnTransformer([
-        ("numbers", make_pipeline(imputer, StandardScaler()), positions[: table.n_numbers]),
-        ("categories", one_hot, positions[table.n_numbers :]),
-    ])  # fmt: skip
-    return columns.fit(table.features[rows])
+def find_medians(table: Table, rows: np.ndarray) -> np.ndarray:
+    """Find the median of each column of numbers over some rows; 0 where all values are missing."""
+    numbers = table.features[rows, : table.n_numbers]
+    known = [column[~np.isnan(column)] for column in numbers.T]
+    return np.array([float(np.median(column)) if column.size else 0.0 for column in known])

@@ -10,7 +10,6 @@ from fairtrial.plots.charts.appearance import capitalise, show_metric
 from fairtrial.plots.of_runs import (
     choose_metric,
     find_unit,
-    list_quantities,
     name_series,
     read_curves,
 )
@@ -77,7 +76,7 @@ def build_curves(trial: Results) -> list[Part]:
     )
     said = "A run that ended keeps its last value. Diverged runs are left out."
     blocks: list[Block] = [Text(f"{lines} {said}")]
-    if "parameter_error" in list_quantities(trial):
+    if read_curves(trial, "parameter_error"):
         blocks.append(
             Figure(
                 "parameter-error-on-the-way",

@@ -1,0 +1,82 @@
+"""Features in one unit: mean 0 and standard deviation 1 over the rows that training sees."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+# A spread below so many units in the last place is that of rounding.
+ROUNDING = 4 * np.finfo(np.float64).eps
+# Of the spread: float32, in which training runs, may not round targets or features by more.
+OF_TARGETS, OF_FEATURES = 1e-4, 1e-2
+
+
+def find_coarse_step(largest: float, spread: float, most: float = OF_TARGETS) -> float | None:
+    """Return how far apart float32's numbers are, where they would round values too much.
+
+    Parameters
+    ----------
+    largest, spread : float
+        Of the values: the largest size, and the standard deviation; 0 where they are constant.
+    most : float
+        The share of the spread that they may be rounded by.
+
+    Examples
+    --------
+    >>> find_coarse_step(500.0, 1.0), find_coarse_step(2.0**24, 1.0)
+    (None, 2.0)
+    """
+    step = largest * 2.0**-23
+    return step if 0.0 < most * spread < step else None
+
+
+class Scale(NamedTuple):
+    """Means and standard deviations of features, (D,) float64 each.
+
+    Attributes
+    ----------
+    first : array
+        The first row. Without it, equal numbers are exactly 0, and so is their mean.
+    mean : array
+        The means of what is left.
+    spread : array
+        1 for a feature that is constant, but for rounding.
+    """
+
+    first: np.ndarray
+    mean: np.ndarray
+    spread: np.ndarray
+
+
+def measure_scale(known: np.ndarray) -> Scale:
+    """Measure the scale of features, (N, D), over all rows."""
+    known = known.astype(np.float64)
+    shifted = known - known[0]
+    spread = shifted.std(0)
+    spread[spread <= ROUNDING * np.abs(known).max(0)] = 1.0
+    return Scale(known[0], shifted.mean(0), spread)
+
+
+def standardise(X: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Give features mean 0 and standard deviation 1 over some rows.
+
+    Parameters
+    ----------
+    X : (N, D)
+        Finite numbers.
+    seen : array of int
+        The rows that training sees.
+
+    Returns
+    -------
+    (N, D) float64
+        A feature that is constant over these rows, but for rounding, has a spread of 1 instead.
+
+    Examples
+    --------
+    >>> standardise(np.array([[1.0, 5.0], [3.0, 5.0], [7.0, 5.0]]), np.array([0, 1])).tolist()
+    [[-1.0, 0.0], [1.0, 0.0], [5.0, 0.0]]
+    """
+    scale = measure_scale(X[seen])
+    return (X - scale.first - scale.mean) / scale.spread
