@@ -30,8 +30,7 @@ from fairtrial.settings.plain import make_plain
 from fairtrial.study.arm import Arm
 from fairtrial.study.arms import list_known_names
 from fairtrial.study.claim_rules import find_idle_selectors, find_twice_named, list_selectors
-from fairtrial.study.claims import Claim
-from fairtrial.study.matching import list_conditions, match_claim
+from fairtrial.study.claims import Claim, list_conditions, match_claim
 from fairtrial.study.task import RowOrigin
 
 Claims = Sequence[Claim | Mapping[str, Any]]

@@ -12,8 +12,7 @@ from fairtrial.evidence.statistics.anytime import count_seeds_needed_anytime
 from fairtrial.evidence.statistics.sampling import SIGN_FLIP, find_sampling, list_tasks
 from fairtrial.evidence.statistics.seeds_needed import find_smallest
 from fairtrial.results.results import Results
-from fairtrial.study.claims import Claim
-from fairtrial.study.matching import match_claim
+from fairtrial.study.claims import Claim, match_claim
 from fairtrial.study.study import Study
 
 
