@@ -66,12 +66,12 @@ def _predict(form: str, *, error: float) -> Rows:
         truth = 10.0 + stream.normal(size=N_ROWS)
         return truth, truth + error * noise[:, 0]
     truth = np.arange(N_ROWS) % N_CLASSES
-    return truth, _predict(
+    return truth, _take_form(
         form, 40.0 * np.eye(N_CLASSES)[truth] / (1.0 + 20.0 * error) + error * noise
     )
 
 
-def _predict(form: str, logits: np.ndarray) -> np.ndarray:
+def _take_form(form: str, logits: np.ndarray) -> np.ndarray:
     """Describe what logits, (N, K), predict, in a form of predictions of classes."""
     logs = logits - logits.max(1, keepdims=True)
     logs -= np.log(np.exp(logs).sum(1, keepdims=True))
