@@ -9,7 +9,13 @@ from fairtrial.data.images.sets import load_images_once
 from fairtrial.errors import MachineError
 from fairtrial.evidence.judge import find_undecidable
 from fairtrial.lab import run as lab_module
-from fairtrial.lab.run import Lab, check_challenge, prepare_lab, run_lab
+from fairtrial.lab.run import (
+    Lab,
+    check_challenge,
+    prepare_lab,
+    read_earlier_seconds,
+    run_lab,
+)
 from fairtrial.lab.shipped import FULL_SEEDS, is_lab_done, list_studies, open_shipped, stamp_lab
 from fairtrial.results.results import Results
 from fairtrial.study import Study
@@ -169,3 +175,13 @@ def test_the_challenge_is_decided_by_an_interval_over_test_images(n_right, verdi
     assert check["verdict"] == verdict
     assert check["why"].startswith(f"{share:.4f} [")
     assert "(1 seed; 95 % interval over test rows)" in check["note"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [('{"seconds": 12.5}', 12.5), (None, 0.0), ("{}", 0.0), ("[", 0.0), ('{"seconds": []}', 0.0)],
+)
+def test_the_time_of_earlier_calls_is_counted(text, seconds, tmp_path):
+    if text is not None:
+        (tmp_path / "environment.json").write_text(text)
+    assert read_earlier_seconds(tmp_path) == seconds

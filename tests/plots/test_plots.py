@@ -536,3 +536,19 @@ def test_predictions_of_fewer_test_images_than_are_shown(tmp_path):
     trial = ft.run(ft.Study(name="Few", seeds=1, task=task, recipe=recipe), tmp_path / "out")
     assert len(trial.plot.predictions().to_dict()) > 0
     trial.plot.mistakes()
+
+
+def test_confusion_counts_each_seed_on_its_own_test_rows(tmp_path):
+    random = np.random.default_rng(0)
+    task = ft.images(random.random((40, 4, 4)), np.arange(40) % 2, file=tmp_path / "drawn.npz")
+    recipe = {"loss": "cross_entropy", "optimizer": "sgd", "epochs": 1, "batch_size": 4}
+    trial = ft.run(ft.Study(name="Drawn", seeds=5, task=task, recipe=recipe), tmp_path / "out")
+    (arm,) = trial.arms
+    counts = np.zeros((2, 2))
+    for seed in range(5):
+        data = load_rows(trial, arm, seed)
+        predicted = read_model(trial, f"{arm} #{seed}").predict(scale_rows(data.test_X, data))
+        counts += confusion_matrix(data.test_y, predicted.argmax(1), labels=[0, 1])
+    _, rows = unpack(plots.confusion(trial))
+    expected = counts / counts.sum(1, keepdims=True)
+    np.testing.assert_allclose([row["share"] for row in rows], expected.ravel(), atol=1e-3)

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from fairtrial.data.images.sets import load_images_once
-from fairtrial.errors import MachineError
+from fairtrial.errors import InputError, MachineError
 from fairtrial.evidence.accuracy import measure_accuracies
 from fairtrial.evidence.case import count_seeds_for
 from fairtrial.evidence.judge import judge
@@ -21,6 +21,7 @@ from fairtrial.lab.report import write_page
 from fairtrial.lab.shipped import CONCLUSIONS, REPLAY
 from fairtrial.lab.statements import judge_statements
 from fairtrial.progress import Phases, Progress, show_duration
+from fairtrial.report.folder import read_json
 from fairtrial.report.growing import stop_refresh
 from fairtrial.results.fingerprint import fingerprint_runs
 from fairtrial.results.results import Results
@@ -152,6 +153,7 @@ def _run_studies(
     lab: Lab, folder: Path, phases: Phases, note: Note, n_verified: int, memory: int | None
 ) -> Path:
     began, checks, page = time.monotonic(), dict[str, Any](), folder
+    earlier = read_earlier_seconds(folder)
     environment = describe_environment() | {"data": lab.data}
     verdicts: dict[str, list[dict[str, Any]]] = {}
     for name, study in lab.studies.items():
@@ -172,11 +174,19 @@ def _run_studies(
             checks["challenge"] = check_challenge(trial)
         write_json(folder / CONCLUSIONS, judge_statements(verdicts, checks))
         environment["verification"] = _join_verifications(folder, list(verdicts))
-        environment["seconds"] = round(time.monotonic() - began, 1)
+        environment["seconds"] = round(earlier + time.monotonic() - began, 1)
         write_json(folder / ENVIRONMENT, environment)
         phases.begin(name_page(name))
         page = write_page(folder, _list_pending(lab, phases, name, began))
     return page
+
+
+def read_earlier_seconds(folder: Path) -> float:
+    """Return how long earlier calls worked on a folder: runs of theirs are not trained again."""
+    try:
+        return float(read_json(folder / ENVIRONMENT)["seconds"])
+    except (InputError, KeyError, TypeError, ValueError):
+        return 0.0
 
 
 def name_verdicts(study: str) -> str:

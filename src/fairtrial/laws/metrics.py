@@ -92,5 +92,5 @@ def _list_odd_rows(form: str) -> Iterator[Rows]:
         yield np.ones(3), np.full(3, np.inf)
         return
     logits = np.eye(N_CLASSES)[[0, 0, 1]]
-    yield np.zeros(3, np.int64), _predict(form, logits)
-    yield np.array([2]), _predict(form, logits[:1])
+    yield np.zeros(3, np.int64), _take_form(form, logits)
+    yield np.array([2]), _take_form(form, logits[:1])

@@ -210,12 +210,14 @@ def confusion(trial: Results, arm: str | None = None) -> Chart:
         If the arm is not trained on plain pixels, or its rows are not images.
     """
     chosen = _choose_model(trial, arm)
-    data = chosen.data
-    X, n = scale_rows(data.test_X, data), data.n_classes
+    data, n = chosen.data, chosen.data.n_classes
     counts = np.zeros((n, n))
-    for run in trial.runs.filter(pl.col("arm") == chosen.arm)["run"]:
-        predicted = read_model(trial, run).predict(X).argmax(1)
-        counts += np.bincount(data.test_y * n + predicted, minlength=n * n).reshape(n, n)
+    runs = trial.runs.filter(arm=chosen.arm).select("run", "seed")
+    kept = runs.join(trial.predictions.filter(rows="test"), on="run", maintain_order="left")
+    for seed, form, predicted in kept.select("seed", "type", "predicted").iter_rows():
+        truth = load_rows(trial, chosen.arm, seed).test_y.astype(np.int64)
+        pairs = truth * n + np.frombuffer(predicted, form)
+        counts += np.bincount(pairs, minlength=n * n).reshape(n, n)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1.0)
     names = list(data.class_names)
     table = pl.DataFrame(

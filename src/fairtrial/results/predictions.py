@@ -46,8 +46,8 @@ def describe_baseline(
 def describe_logits(logits: np.ndarray, classes: np.ndarray | None = None) -> Predicted:
     """Describe what logits, (N, K), predict; the classes are the largest if not given."""
     logs = scipy.special.log_softmax(logits, axis=1)
-    classes = logits.argmax(1) if classes is None else classes
-    return {**describe_probabilities(np.exp(logs), classes), "log_probabilities": logs}
+    found = logits.argmax(1) if classes is None else classes
+    return {**describe_probabilities(np.exp(logs), found), "log_probabilities": logs}
 
 
 def score(
