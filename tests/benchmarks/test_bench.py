@@ -252,6 +252,7 @@ def check(rows):
             assert row.seconds_per_lane == pytest.approx(row.seconds / row.lanes)
 
 
+@pytest.mark.long
 def test_growth_says_memory_and_share_of_the_best_matrix_product(monkeypatch):
     monkeypatch.setattr(growth, "LIBRARIES", {"NumPy": "numpy", "also NumPy": "numpy"})
     rows = workloads.run_bench("growth", TINY, 1, ignore, ignore)

@@ -123,7 +123,11 @@ def visit(browser) -> Iterator[Callable[..., Visit]]:
         visit.page.context.close()
 
 
-@pytest.fixture(scope="module", params=list(PAGES))
+# Names that mean harm are looked at in `test_hostile.py` too.
+SEEN = [pytest.param(name, marks=[pytest.mark.long] * (name == "hostile")) for name in PAGES]
+
+
+@pytest.fixture(scope="module", params=SEEN)
 def opened(request, browser, files) -> Iterator[Visit]:
     """Each page in turn, all folds open, for tests that look at it and change only its size."""
     visit = open_file(browser, files(request.param))

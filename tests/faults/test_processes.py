@@ -116,7 +116,7 @@ os.execv(sys.executable, [sys.executable, "-m", "fairtrial", "run", sys.argv[1],
 """
 
 
-@pytest.mark.parametrize("closed", [[2], [0, 1, 2]], ids=str)
+@pytest.mark.parametrize("closed", [[2], pytest.param([0, 1, 2], marks=pytest.mark.long)], ids=str)
 def test_closed_streams(closed, tmp_path):
     (tmp_path / "study.toml").write_text(STUDY)
     command = [sys.executable, "-c", CLOSED, "study.toml", *map(str, closed)]

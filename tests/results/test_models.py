@@ -21,7 +21,7 @@ recipe = { RECIPE }
 vary = { "optimizer.learning_rate" = [0.3, 0.2] }
 """
 LEAST_SQUARES = 'loss = "mse", optimizer = "sgd", steps = 3000'
-CLASSES = 'loss = "cross_entropy", optimizer = "sgd", steps = 3000, penalty.l2 = 0.05'
+CLASSES = 'loss = "cross_entropy", optimizer = "sgd", steps = 400, penalty.l2 = 0.05'
 ARM = "optimizer.learning_rate=0.3"
 
 

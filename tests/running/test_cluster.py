@@ -14,7 +14,7 @@ import dask
 import polars as pl
 import psutil
 import pytest
-from dask.distributed import Client, LocalCluster
+from dask.distributed import Client, LocalCluster, default_client
 
 from fairtrial.errors import MachineError
 from fairtrial.results.store import CURVES, PARAMETERS, RUNS
@@ -58,6 +58,7 @@ def assert_same_tables(one, other):
     assert first.equals(second)
 
 
+@pytest.mark.long
 def test_two_workers_one_of_them_killed(here, tmp_path):
     """The first finished stack is the moment at which a worker is killed."""
     killed = []
@@ -131,7 +132,7 @@ def read_address(file, scheduler):
     pytest.fail("The scheduler did not start.")
 
 
-def test_a_scheduler_that_dies_is_told(tmp_path):
+def test_a_scheduler_that_dies_is_told(tmp_path, monkeypatch):
     """A scheduler and a worker in processes of their own; the scheduler is killed."""
     address = tmp_path / "scheduler.json"
     begin = lambda *words: subprocess.Popen(  # noqa: E731
@@ -150,6 +151,8 @@ def test_a_scheduler_that_dies_is_told(tmp_path):
             pytest.raises(MachineError, match="The scheduler is gone"),
             connect(read_address(address, scheduler)) as engine,
         ):
+            # For so long Dask tries to reach the one that is dead.
+            monkeypatch.setattr(default_client(), "_timeout", 20)
             run_study(STUDY, tmp_path / "out", kill, memory=1, engine=engine)
     finally:
         scheduler.kill(), worker.kill()

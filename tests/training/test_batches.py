@@ -77,7 +77,9 @@ def test_batches_of_numbers_are_those_by_hand(task, loss):
             assert trace.curves["loss"][0].tolist() == [1, 2, 3]
 
 
-@pytest.mark.parametrize("task", [LINE, PLANE], ids=["line", "plane"])
+@pytest.mark.parametrize(
+    "task", [pytest.param(LINE, marks=pytest.mark.long), PLANE], ids=["line", "plane"]
+)
 def test_stack_of_every_loss_equals_eager_runs(task):
     noise = {"data": {"every": 3}, "weights": {"every": 4, "scale": 0.1}, "learning_rate": {}}
     recipes = [
@@ -170,7 +172,7 @@ def test_validation_rows_do_not_train_in_steps():
 # ------------------------------------------------------------------------------ classes in steps
 
 
-@pytest.mark.parametrize("n_steps", [5, 230])
+@pytest.mark.parametrize("n_steps", [5, pytest.param(230, marks=pytest.mark.long)])
 def test_steps_of_classes_are_epochs_of_one_batch(n_steps):
     data = make_pixels()
     one = recipe("cross_entropy", ADAM, steps=n_steps, validation=0.2)

@@ -56,6 +56,11 @@ SETTINGS = {
 }  # fmt: skip
 
 
+def mostly_long(names, *kept):
+    """Take all of them at length, and in short those that stand for the others."""
+    return [name if name in kept else pytest.param(name, marks=pytest.mark.long) for name in names]
+
+
 def shorten(run, n_steps):
     return run.recipe.model_copy(update={"steps": n_steps})
 
@@ -80,11 +85,12 @@ def compare_shipped(run, one):
     assert_same_bits(train_stateful(graph, run, one), train_stateful(eager, run, one))
 
 
-@pytest.mark.parametrize("label", RUNS)
+@pytest.mark.parametrize("label", mostly_long(RUNS, "Table 1, MSE", "Table 2, Hybrid"))
 def test_shipped_settings(label):
     compare_shipped(RUNS[label], shorten(RUNS[label], 200))
 
 
+@pytest.mark.long
 def test_a_shipped_setting_that_stops_early_to_its_end():
     run = RUNS["Learning rate 0.01, MSE"]
     compare_shipped(run, run.recipe)
@@ -96,13 +102,15 @@ def test_a_shipped_setting_of_full_length_to_its_end():
     compare_shipped(run, run.recipe)
 
 
-@pytest.mark.parametrize("kind", LOSSES, ids=str)
+@pytest.mark.parametrize("kind", mostly_long(LOSSES, *LOSSES[:4]), ids=str)
 def test_losses(kind):
     one = recipe(kind, "adam", steps=200, init=NORMAL)
     assert_same_bits(graph.train(one, DATA, 5), eager.train(one, DATA, 5))
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize(
+    "name", mostly_long(SETTINGS, "adam", "floor", "best", "penalties", "diverging", "one step")
+)
 def test_other_settings(name):
     settings, outcome = SETTINGS[name]
     defaults = {"loss": "huber", "optimizer": {"kind": "sgd", "learning_rate": 0.1}, "steps": 200}
@@ -112,13 +120,13 @@ def test_other_settings(name):
     assert_same_bits(graph.train(one, DATA, 5), expected)
 
 
-@pytest.mark.parametrize("name", INJECTED)
+@pytest.mark.parametrize("name", mostly_long(INJECTED, "all"))
 def test_injected_noise_from_named_streams(name):
     one = recipes.Recipe(loss="hybrid", optimizer="adam", steps=200, noise=INJECTED[name])
     assert_same_bits(graph.train(one, DATA, 5), eager.train(one, DATA, 5))
 
 
-@pytest.mark.parametrize("name", INJECTED)
+@pytest.mark.parametrize("name", mostly_long(INJECTED, "all"))
 def test_injected_noise_from_the_stateful_generator(name):
     one = recipes.Recipe(
         loss="mse", optimizer="sgd", steps=200, init=NORMAL, noise=INJECTED[name], schedule=HALVE

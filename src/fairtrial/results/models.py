@@ -180,7 +180,9 @@ def _list_classes(arm: Arm, units: Units, n_classes: int) -> np.ndarray:
     names = names if isinstance(names, tuple | list) else ()
     if not names and arm.task.row_origin != "drawn":
         names = read(arm.task).class_names
-    return np.array(names) if names else np.arange(n_classes)
+    numbers = np.arange(n_classes)
+    # Digits are called by their numbers, and are numbers in the data.
+    return np.array(names) if names and list(names) != [*map(str, numbers)] else numbers
 
 
 # -------------------------------------------------------------------------------------- new rows

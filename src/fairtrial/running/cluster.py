@@ -32,6 +32,10 @@ from fairtrial.running.stack_progress import StackProgress
 # How long a scheduler may take to answer, and a cluster may be without workers.
 SECONDS_TO_CONNECT = 30
 SECONDS_WITHOUT_WORKERS = 60
+GONE = (
+    "The scheduler is gone. Stacks that have finished are kept: start it, then run the same "
+    "command again."
+)
 UNPACKING = threading.Lock()
 
 
@@ -105,10 +109,7 @@ class Cluster:
                         yield plan, parts
                 time.sleep(0.05)
         except (FutureCancelledError, OSError):  # A connection that breaks is an OSError.
-            raise MachineError(
-                "The scheduler is gone. Stacks that have finished are kept: start it, then run the "
-                "same command again."
-            ) from None
+            raise MachineError(GONE) from None
         if failures:
             raise failures[0]
 
@@ -128,7 +129,10 @@ class Cluster:
         return bool(running)
 
     def _list_workers(self) -> list[dict[str, Any]]:
-        return list(self._client.scheduler_info(n_workers=-1)["workers"].values())
+        known = self._client.scheduler_info(n_workers=-1)
+        if "workers" not in known:  # The client has tried to connect again, and is closed now.
+            raise MachineError(GONE)
+        return list(known["workers"].values())
 
 
 class Threads(WorkerPlugin):
