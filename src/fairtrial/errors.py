@@ -21,3 +21,11 @@ class MachineError(FairtrialError):
     """The machine would not do it: disk, memory, network."""
 
     exit_code = 3
+
+
+def describe_object(value: object) -> str:
+    """Describe an object of Python as it does itself, or by its type where it fails to."""
+    try:
+        return repr(value)
+    except Exception:  # Its own error must not take the place of the sentence about it.
+        return f"an object of the type {type(value).__name__}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
-from fairtrial.errors import InputError
+from fairtrial.errors import InputError, describe_object
 
 LONGEST_SHOWN = 60  # Letters of a value that is no path.
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -24,6 +25,10 @@ def expand_path(path: str | Path) -> Path:
     >>> expand_path("~/results") == Path.home() / "results"
     True
     """
+    if not isinstance(path, str | os.PathLike):
+        shown, _, more = describe_object(path).partition("\n")
+        shown = shown[:LONGEST_SHOWN] + ("..." if more else "")
+        raise InputError(f"{shown} is no path: give the path of a file or folder.")
     text = str(path)
     if ADDRESS.match(text):
         raise InputError(f"{text!r} is an address and no path: name what is on this machine.")
@@ -36,10 +41,6 @@ def expand_path(path: str | Path) -> Path:
             f"{text!r} begins with the home folder of a user who is not known: write the "
             "whole path."
         ) from None
-    except TypeError:
-        shown, _, more = repr(path).partition("\n")
-        shown = shown[:LONGEST_SHOWN] + ("..." if more else "")
-        raise InputError(f"{shown} is no path: give the path of a file or folder.") from None
 
 
 def locate(path: str | Path) -> Path:

@@ -200,6 +200,23 @@ def test_the_home_folder_in_study_files(tmp_path, monkeypatch):
     assert ft.Study.load("~/study.toml").task.path == f"{tmp_path}/p"
 
 
+class Shy:
+    """An object that fails to describe itself."""
+
+    def __repr__(self):
+        raise ValueError
+
+
+@pytest.mark.parametrize("call", [
+    lambda: make(seeds=Shy()), lambda: make(task={"kind": "line", "rows": Shy()}),
+    lambda: ft.plan(Shy()), lambda: ft.run(Shy(), "out"), lambda: ft.run(make(), Shy()),
+    lambda: ft.judge(Shy()), lambda: ft.Trial(Shy()), lambda: ft.Study.load(Shy()),
+])  # fmt: skip
+def test_objects_that_fail_to_describe_themselves_are_named_by_their_type(call):
+    with pytest.raises(ft.InputError, match="an object of the type Shy"):
+        call()
+
+
 def test_without_a_working_directory(tmp_path, monkeypatch):
     """Whole paths do; relative ones lead nowhere."""
     gone = tmp_path / "gone"

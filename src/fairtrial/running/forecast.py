@@ -10,7 +10,7 @@ from typing import Any
 from joblib import cpu_count
 
 from fairtrial.data.load import check_data
-from fairtrial.errors import InputError
+from fairtrial.errors import InputError, describe_object
 from fairtrial.evidence.judge import find_marginless, find_undecidable
 from fairtrial.evidence.power import list_powers
 from fairtrial.evidence.statistics.sampling import ANYTIME, SIGN_FLIP
@@ -120,7 +120,9 @@ def plan(
     (20, 1)
     """
     if not isinstance(study, Study):
-        raise InputError(f"{study!r} is not a study: load one with Study.load(path).")
+        raise InputError(
+            f"{describe_object(study)} is not a study: load one with Study.load(path)."
+        )
     check_amounts(memory=memory, max_seeds=max_seeds)
     study, folder = study.replace(), None if out is None else locate(out)
     if folder is not None:

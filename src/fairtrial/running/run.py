@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbers import Integral
 from pathlib import Path
 
-from fairtrial.errors import InputError
+from fairtrial.errors import InputError, describe_object
 from fairtrial.evidence.judge import find_marginless, find_undecidable, judge
 from fairtrial.evidence.statistics.sampling import ANYTIME, SIGN_FLIP
 from fairtrial.paths import locate
@@ -90,7 +90,9 @@ def run(
     ['optimizer.learning_rate=0.01', 'optimizer.learning_rate=0.1']
     """
     if not isinstance(study, Study):
-        raise InputError(f"{study!r} is not a study: load one with Study.load(path).")
+        raise InputError(
+            f"{describe_object(study)} is not a study: load one with Study.load(path)."
+        )
     check_amounts(verify=verify, memory=memory, max_seeds=max_seeds)
     looks = (ANYTIME, max_seeds) if until_decided else (SIGN_FLIP, None)
     for warning in filter(None, (find_undecidable(study, *looks), find_marginless(study))):
@@ -115,4 +117,6 @@ def check_amounts(*, verify: int = 0, memory: int | None, max_seeds: int) -> Non
     for name, (value, least) in amounts.items():
         if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
             unit = " of bytes" if name == "memory" else ""
-            raise InputError(f"{name} = {value!r}: give a whole number{unit}, at least {least}.")
+            raise InputError(
+                f"{name} = {describe_object(value)}: give a whole number{unit}, at least {least}."
+            )

@@ -12,7 +12,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from fairtrial.errors import InputError
+from fairtrial.errors import InputError, describe_object
 from fairtrial.settings.characters import show_controls
 from fairtrial.settings.document import Document, Place
 from fairtrial.settings.hints import hint_name, hint_value
@@ -154,7 +154,7 @@ def write_value(value: object) -> str:
         case datetime.date() | datetime.time():
             return value.isoformat()
         case _:
-            return repr(value)
+            return describe_object(value)
 
 
 # ----------------------------------------------------------------------------- Pydantic's errors
