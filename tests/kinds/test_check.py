@@ -1,5 +1,8 @@
 """`fairtrial check` runs a file of kinds and says in sentences what breaks the laws."""
 
+import subprocess
+import sys
+
 import pytest
 
 from fairtrial.cli.studies import check
@@ -106,3 +109,13 @@ def test_metric_of_a_file(tmp_path, capsys):
     path.write_text(METRIC.replace("=True, worst=0.0", "=False"), encoding="utf-8")
     with pytest.raises(InputError, match="lowest_recall: it is 1 where every prediction is right"):
         check(path)
+
+
+def test_tensorflow_writes_nothing_where_the_file_imports_it(tmp_path):
+    path = tmp_path / "my_kinds.py"
+    text = GOOD.replace("from fairtrial import tf", "import tensorflow as tf")
+    path.write_text(text.partition("@ft.class_loss")[0], encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "fairtrial", "check", path], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -146,6 +146,11 @@ def _broken_arrays(truth, prediction):
     return (prediction**2).mean()
 
 
+def _broken_branch(residual):
+    """Choose with Python's if what a compiled program must choose."""
+    return residual**2 if tf.reduce_max(residual) > 1.0 else tf.abs(residual)
+
+
 def _broken_row(truth, prediction):
     """An error that one row alone has not."""
     return abs(truth - prediction)[1:].max()
@@ -156,6 +161,12 @@ def _broken_row(truth, prediction):
     [
         (losses.loss, _broken_shape, {}, "must keep the shape"),
         (losses.loss, _broken_slope_bound, {"slope_bound": 1.0}, "its slope reaches"),
+        (
+            losses.loss,
+            _broken_branch,
+            {"slope_bound": 1.0},
+            "on a tensor, which cannot be",
+        ),
         (losses.loss, _broken_convexity, {}, "say is_convex=False"),
         (optimizers.optimizer, _broken_slots, {}, "it returns the slots memory"),
         (optimizers.optimizer, _broken_change, {}, "not finite where the gradient is 0"),

@@ -23,6 +23,7 @@ from types import ModuleType
 
 from fairtrial.errors import FairtrialError, InputError
 from fairtrial.kinds.kind import FAMILIES, Kind, KindSettings
+from fairtrial.loading import load_tensorflow
 from fairtrial.paths import expand_path
 
 GROUP = "fairtrial.kinds"
@@ -139,6 +140,8 @@ def _activate(plugin: Plugin) -> None:
 
 def _run(plugin: Plugin) -> list[Kind[...]]:
     """Run a file as a module of its own name, and return its kinds."""
+    if "tensorflow" in plugin.text:
+        load_tensorflow()  # Quietly, which an import of its own is not.
     module = ModuleType(plugin.module)
     module.__file__ = plugin.path
     sys.modules[plugin.module] = module
@@ -168,16 +171,16 @@ def _explain(error: BaseException, plugin: Plugin) -> str:
 
 
 def explain_failure(error: Exception, kinds: Sequence[Kind[...]], what: str = "training") -> str:
-    """Say what went wrong in kinds from outside, with the line where that is known.
+    """Say what went wrong in kinds from outside, with the line where that is known."""
+    return f"{locate_failure(error, kinds, what)}. `fairtrial check FILE` checks a file of kinds."
+
+
+def locate_failure(error: Exception, kinds: Sequence[Kind[...]], what: str) -> str:
+    """Say where and why something ends, without a full stop.
 
     TensorFlow puts the lines and the error of a traced function into the text of its own error.
     """
     text = str(error).strip()
-    errors = re.findall(r"^\s*(\w*(?:Error|Exception): .*)", text, re.M)
-    reason = errors[-1] if errors else f"{type(error).__name__}: {text.partition(chr(10))[0]}"
-    if len(reason) > 200:
-        reason = reason.partition(". ")[0]
-    reason = reason.rstrip(".")
     files = dict.fromkeys(kind.function.__code__.co_filename for kind in kinds)
     lines = [
         *re.findall(r'File "(.*)", line (\d+)', text),
@@ -186,7 +189,20 @@ def explain_failure(error: Exception, kinds: Sequence[Kind[...]], what: str = "t
     own = [f"{file}, line {line}" for file, line in lines if file in files]
     names = ", ".join(kind.name for kind in kinds)
     place = own[-1] if own else f"{names} in {', '.join(files)}"
-    return f"{place}: {what} ends with {reason}. `fairtrial check FILE` checks a file of kinds."
+    return f"{place}: {what} ends with {_give_reason(error, text)}"
+
+
+def _give_reason(error: Exception, text: str) -> str:
+    if type(error).__name__ == "OperatorNotAllowedInGraphError":
+        return (
+            "a Python if, for, while, and, or, not on a tensor, which cannot be compiled: "
+            "use tf.where, tf.cond or tf.while_loop"
+        )
+    errors = re.findall(r"^\s*(\w*(?:Error|Exception): .*)", text, re.M)
+    reason = errors[-1] if errors else f"{type(error).__name__}: {text.partition(chr(10))[0]}"
+    if len(reason) > 200:
+        reason = reason.partition(". ")[0]
+    return reason.rstrip(".")
 
 
 @contextlib.contextmanager

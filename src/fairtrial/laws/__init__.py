@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fairtrial.kinds.kind import Kind
+from fairtrial.kinds.plugins import locate_failure
 from fairtrial.laws import (
     baselines,
     datasets,
@@ -58,5 +59,5 @@ def find_breaches(kind: Kind[...]) -> list[str]:
         for sentence in LAWS[kind.family.name](kind):
             found += [sentence] if sentence not in found else []
     except Exception as error:
-        found.append(f"it ends with {type(error).__name__}: {str(error).strip().splitlines()[0]}")
+        found.append(locate_failure(error, [kind], "it"))
     return [f"{kind.name}: {one}." for one in found]

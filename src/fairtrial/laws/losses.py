@@ -23,6 +23,7 @@ from fairtrial.kinds.losses import (
 from fairtrial.laws.examples import list_examples, make_recipe
 from fairtrial.optimum import measure_objective
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
+from fairtrial.training.programs import compile_program
 
 RESIDUALS = np.array([-7.5, -1.2, -0.31, -0.2, 0.05, 0.29, 0.6, 0.99, 1.01, 40.0])
 EXTREMES = np.array([0.0, 1e-20, -1e-20, 1e20, -1e20, np.inf], np.float32)
@@ -137,7 +138,7 @@ def _compare_lanes(settings: AnyLossSettings) -> Iterator[str]:
     terms, numbers = _state(lanes, (1, len(lanes)))
     shifted = [RESIDUALS + lane for lane in range(len(lanes))]
     residuals = np.array(shifted, np.float32)[None]
-    compiled = tf.function(lambda at, numbers: average_losses(terms, at, numbers), jit_compile=True)
+    compiled = compile_program(lambda at, numbers: average_losses(terms, at, numbers))
     found = compiled(tf.constant(residuals), numbers).numpy()[0]
     for lane, one in enumerate(lanes):
         own, own_numbers = _state([one], ())
@@ -191,9 +192,8 @@ def _compare_class_lanes(settings: AnyLossSettings) -> Iterator[str]:
     recipes = [make_recipe(loss=loss, steps=None, epochs=1, batch_size=2) for loss in losses]
     terms, numbers = list_kinds(recipes).losses, make_numbers(recipes, (len(losses),))
     logits = np.stack([LOGITS, LOGITS * 0.5], -1).astype(np.float32)
-    compiled = tf.function(
-        lambda at, numbers: measure_labels(terms, at, tf.constant(LABELS), numbers),
-        jit_compile=True,
+    compiled = compile_program(
+        lambda at, numbers: measure_labels(terms, at, tf.constant(LABELS), numbers)
     )
     found = compiled(tf.constant(logits), numbers).numpy()
     for lane, one in enumerate(losses):

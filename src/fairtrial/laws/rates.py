@@ -13,6 +13,7 @@ from fairtrial.kinds.plateaus import apply_stalls
 from fairtrial.kinds.schedules import cosine, schedule_rate
 from fairtrial.laws.examples import list_examples, make_recipe
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
+from fairtrial.training.programs import compile_program
 
 N_STEPS = 40
 
@@ -26,9 +27,7 @@ def find_breaches(kind: Any) -> Iterator[str]:
 def _find_breaches(settings: Any) -> Iterator[str]:
     recipes = [make_recipe(steps=N_STEPS, schedule=one) for one in (settings, "cosine")]
     kinds, numbers = list_kinds(recipes).schedules, make_numbers(recipes, (2,))
-    compiled = tf.function(
-        lambda step: schedule_rate(kinds, tf.ones(2), numbers, step), jit_compile=True
-    )
+    compiled = compile_program(lambda step: schedule_rate(kinds, tf.ones(2), numbers, step))
     rates = np.array([compiled(tf.constant(step)).numpy() for step in range(N_STEPS)])
     steps = np.arange(N_STEPS, dtype=np.float32)
     alone = [
@@ -57,7 +56,7 @@ def find_breaches_of_average(kind: Any) -> Iterator[str]:
 def _find_breaches_of_average(settings: Any) -> Iterator[str]:
     recipes = [make_recipe(steps=N_STEPS, average=one) for one in (settings, "none")]
     averages, numbers = list_kinds(recipes).running, make_numbers(recipes, (2,))
-    compiled = tf.function(lambda step: weigh_newest(averages, numbers, step), jit_compile=True)
+    compiled = compile_program(lambda step: weigh_newest(averages, numbers, step))
     weights = np.array([compiled(tf.constant(step)).numpy() for step in range(N_STEPS)])
     alone = [
         _call(settings, tf.constant(step), tf.constant(float(N_STEPS)))

@@ -12,6 +12,7 @@ from fairtrial.kinds.optimizers import Optimizer, OptimizerSettings, adam, sgd
 from fairtrial.laws.examples import list_examples, make_recipe
 from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
+from fairtrial.training.programs import compile_program
 from fairtrial.training.updates import apply_updates, init_slots
 
 N_STEPS = 20
@@ -60,7 +61,7 @@ def _walk(
     def step(at: Parameters, gradients: Parameters, slots: Any, count: Any) -> Any:
         return apply_updates(kinds, at, gradients, slots, rate, numbers, count)
 
-    take = tf.function(step, jit_compile=True) if compiled else step
+    take = compile_program(step) if compiled else step
     for number, gradient in enumerate(GRADIENTS.astype(np.float32)):
         lanes = np.broadcast_to(gradient.reshape(3, *[1] * len(shape)), (3, *shape))
         gradients = Parameters(tf.constant(lanes), tf.constant(lanes[0]))
