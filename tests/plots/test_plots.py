@@ -552,3 +552,19 @@ def test_confusion_counts_each_seed_on_its_own_test_rows(tmp_path):
     _, rows = unpack(plots.confusion(trial))
     expected = counts / counts.sum(1, keepdims=True)
     np.testing.assert_allclose([row["share"] for row in rows], expected.ravel(), atol=1e-3)
+
+
+def test_charts_of_the_data_show_rows_without_features_that_they_are_mapped_to(tmp_path):
+    noise = {"kind": "normal", "scale": 0.5}
+    recipe = {"loss": "mse", "optimizer": "adam", "features": "fourier", "steps": 5}
+    study = ft.Study(
+        name="Mapped", seeds=1, task={"kind": "line", "rows": 50, "noise": noise}, recipe=recipe
+    )
+    trial = ft.run(study, tmp_path / "out")
+    trial.report()
+    assert "cannot be shown" not in (trial.folder / "report.html").read_text(encoding="utf-8")
+    data = load_dataset(study.task, 0)
+    drawn = data.y - 3 * data.X[:, 0].astype(float) - 2
+    bars = next(row for row in unpack(plots.noise(trial))[1] if row["role"] == "bar")
+    assert drawn.min() <= bars["low"][0] <= bars["high"][-1] <= drawn.max()
+    assert plots.fits(trial) is None

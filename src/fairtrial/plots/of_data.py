@@ -59,7 +59,7 @@ def noise(trial: Results, seed: int | None = None) -> Chart | None:
         if not task.has_noise or name in seen or not getattr(task.noise, "scale", 1.0):
             continue
         seen.add(name)
-        data = load_rows(trial, arm, seed)
+        data = load_rows(trial, arm, seed, mapped=False)
         assert data.true_parameters is not None
         drawn = data.y - data.X.astype(float) @ data.true_parameters[:-1] - data.true_parameters[-1]
         low, high = find_ends(drawn)
@@ -78,7 +78,7 @@ def noise(trial: Results, seed: int | None = None) -> Chart | None:
 def targets(trial: Results, seed: int | None = None) -> Chart:
     """Draw the number of training rows of each class, or a histogram of numeric targets."""
     seed = trial.study.list_seeds()[0] if seed is None else seed
-    data = load_rows(trial, next(iter(trial.arms)), seed)
+    data = load_rows(trial, next(iter(trial.arms)), seed, mapped=False)
     said = "The number of training rows with each target."
     if data.n_classes:
         counts = np.bincount(data.y, minlength=data.n_classes)

@@ -215,7 +215,7 @@ def confusion(trial: Results, arm: str | None = None) -> Chart:
     runs = trial.runs.filter(arm=chosen.arm).select("run", "seed")
     kept = runs.join(trial.predictions.filter(rows="test"), on="run", maintain_order="left")
     for seed, form, predicted in kept.select("seed", "type", "predicted").iter_rows():
-        truth = load_rows(trial, chosen.arm, seed).test_y.astype(np.int64)
+        truth = load_rows(trial, chosen.arm, seed, mapped=False).test_y.astype(np.int64)
         pairs = truth * n + np.frombuffer(predicted, form)
         counts += np.bincount(pairs, minlength=n * n).reshape(n, n)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1.0)

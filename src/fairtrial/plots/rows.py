@@ -47,8 +47,18 @@ def find_arm(trial: Results, name: str) -> Arm:
     return trial.arms[name]
 
 
-def load_rows(trial: Results, arm: str, seed: int) -> Dataset:
+def load_rows(trial: Results, arm: str, seed: int, *, mapped: bool = True) -> Dataset:
     """Load or draw the rows that a run was trained and tested on.
+
+    Parameters
+    ----------
+    trial : Results
+        A results folder.
+    arm, seed
+        The run.
+    mapped : bool
+        Whether its models see the rows so; if not, without the features that they are mapped to,
+        which take minutes to compute.
 
     Raises
     ------
@@ -61,7 +71,7 @@ def load_rows(trial: Results, arm: str, seed: int) -> Dataset:
     trial.refuse_changed_data(found)
     fitted: tuple[Any, ...] = (None, UNMAPPED)
     if found.is_trained:
-        fitted = found.recipe.validation, found.recipe.features
+        fitted = found.recipe.validation, found.recipe.features if mapped else UNMAPPED
     # A file that has changed is the same task with other rows.
     version = fingerprint_data(found.task)
     return _load(found.task, version, seed, *fitted)  # pyright: ignore[reportArgumentType]
