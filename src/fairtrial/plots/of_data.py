@@ -15,6 +15,7 @@ from fairtrial.plots.of_runs import name_series
 from fairtrial.plots.rows import Model, find_arm, load_rows, read_model, scale_rows
 from fairtrial.plots.summaries import bin_numbers, drop_diverged, find_ends, list_weights
 from fairtrial.results.results import Results
+from fairtrial.study.features import UNMAPPED
 from fairtrial.study.task import AnyTask
 
 N_DOTS = 250
@@ -102,10 +103,13 @@ def fits(trial: Results, seed: int | None = None) -> Chart | None:
     Returns
     -------
     chart or None
-        One panel per setting; None if the task is not a line, or the seed has no runs.
+        One panel per setting; None if the task is not a line, the seed has no runs, or the rows are
+        mapped to features.
     """
     runs, looks, seed = _take_seed(trial, seed)
-    lines = list_weights(runs.filter(pl.col("task.kind") == "line"), trial.parameters)
+    plain = [arm.name for arm in trial.arms.values() if arm.features == UNMAPPED]
+    of_lines = runs.filter(pl.col("task.kind") == "line", pl.col("arm").is_in(plain))
+    lines = list_weights(of_lines, trial.parameters)
     lines = lines.filter(pl.col("slope").is_not_null())
     firsts = lines.unique("setting", keep="first", maintain_order=True)
     samples = []
