@@ -23,6 +23,7 @@ from fairtrial.evidence.statistics.sampling import (
 from fairtrial.evidence.tuning import Tuned, tune
 from fairtrial.evidence.verdict import Basis, Evidence, Tests, count_seeds_needed, weigh
 from fairtrial.results.results import Results
+from fairtrial.study import Arm
 from fairtrial.study.claims import Claim, match_claim
 from fairtrial.study.study import Study
 
@@ -174,9 +175,9 @@ def weigh_claims(
     list of Case
         One a claim.
     """
-    optima = Optima(trial.folder)
+    optima, arms = Optima(trial.folder), study.list_arms()
     try:
-        return [_weigh_claim(claim, trial, study, optima, method) for claim in study.claims]
+        return [_weigh_claim(claim, trial, study, arms, optima, method) for claim in study.claims]
     finally:  # Also what was found before Ctrl-C.
         try:
             optima.write()
@@ -184,8 +185,9 @@ def weigh_claims(
             note(f"The minimisers are not kept: {trial.folder} cannot be written.")
 
 
-def _weigh_claim(claim: Claim, trial: Results, study: Study, optima: Optima, method: str) -> Case:
-    arms = study.list_arms()
+def _weigh_claim(
+    claim: Claim, trial: Results, study: Study, arms: list[Arm], optima: Optima, method: str
+) -> Case:
     pairs = refuse_overflow(pair_runs(claim, arms, trial.runs, study.list_seeds()))
     nothing = weigh(np.array([]), claim.margin)
     if pairs.problem:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import (
     Annotated,
     Any,
@@ -292,6 +293,7 @@ class KindSettings(Settings):
         return restore_settings, (self.definition.family.name, dump_given(self))
 
 
+@cache
 def list_arguments(function: Callable[..., Any], without: tuple[str, ...] = ()) -> list[str]:
     """List the names of a function's arguments, without some."""
     return [name for name in inspect.signature(function).parameters if name not in without]

@@ -67,8 +67,8 @@ def verify_runs(
     """Train some runs again with the eager driver and compare the parameters.
 
     Each is trained in the stack that it belongs to, cut to 200 steps (with classes 10) or to one
-    epoch, which for numbers has at most 200 batches. Where rounding
-    makes the two drivers count a stall on different steps, they are compared just before.
+    epoch of at most 200 batches. Where rounding makes the two drivers count a stall on different
+    steps, they are compared just before.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def verify_lane(plan: StackPlan, row: int, lane: int) -> Verification:
     datasets = [load_dataset(run.arm.task, run.seed, validation, features) for run in firsts]
     one = recipes[lane]
     in_epochs = one.epochs is not None
-    if in_epochs and not one.loss.on_classes:
+    if in_epochs:
         datasets = [_take_rows(dataset, one) for dataset in datasets]
     most = MOST_STEPS_OF_CLASSES if one.loss.on_classes else MOST_STEPS
 
