@@ -25,6 +25,7 @@ from fairtrial.report.sections.models import build_models
 from fairtrial.report.sections.reproducibility import build_reproducibility
 from fairtrial.report.sections.seeds import say_one_seed
 from fairtrial.report.sections.training import build_curves, build_results
+from fairtrial.report.study_page import count_runs
 from fairtrial.results.results import Results
 from fairtrial.results.store import ENVIRONMENT, RUNS, VERDICTS
 
@@ -197,10 +198,8 @@ def _build_problem(trial: Results, name: str, replayed: str) -> Section:
     of_arms = [build_results(trial), *build_curves(trial), *build_models(trial), build_arms(trial)]
     parts += [build_data(trial), *(fold_part(part, n_arms) for part in of_arms)]
     link, heading, lead = PROBLEMS[name]
-    n_seeds = trial.runs["seed"].n_unique()
-    seeds = "one seed" if n_seeds == 1 else f"{n_seeds} seeds"
-    fold = f"The study “{trial.study.name}”: {n_arms} arms, {seeds}, {trial.runs.height:,} runs"
-    return Section(link, heading, lead, parts, fold)
+    counts = ", ".join(f"{number} {what}" for what, number in count_runs(trial))
+    return Section(link, heading, lead, parts, f"The study “{trial.study.name}”: {counts}")
 
 
 def _build_replay_note(replay: Sequence[Mapping[str, Any]]) -> list[Part]:

@@ -6,6 +6,7 @@ import base64
 import functools
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 import altair as alt
 import jinja2
 import vl_convert
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from fairtrial.files import write_text
 from fairtrial.plots.charts.appearance import DARK_SHADES, THEME
@@ -130,6 +131,7 @@ def render_page(document: Document) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["prose"] = mark_code
     template = environment.from_string(_read("report.html"))
     scripts = [make_inert(load_library()), make_inert(_read("report.js"))]
     style = _read("report.css")
@@ -146,6 +148,17 @@ def render_page(document: Document) -> str:
         theme=Markup(dump_json(THEME)),
         specify=lambda figure: Markup(dump_json(strip(figure))),
     )
+
+
+def mark_code(text: str) -> Markup:
+    """Escape a text, and mark what stands between backticks as code.
+
+    Examples
+    --------
+    >>> str(mark_code("Call `fairtrial plan` <first>."))
+    'Call <code>fairtrial plan</code> &lt;first&gt;.'
+    """
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def group_headlines(headlines: Sequence[Headline]) -> list[tuple[str, str, list[Headline]]]:
