@@ -17,15 +17,7 @@ FRAME = 3  # Columns of the screen that each column's frame takes; one more for 
 
 @dataclass(frozen=True)
 class Fit:
-    """What of a table a terminal can show.
-
-    Attributes
-    ----------
-    widths : dict of str to int
-        Of the columns that fit, in their order.
-    left_out : list of str
-        The names of the others.
-    """
+    """What a terminal can show of a table: the widths of the columns that fit, and the others."""
 
     widths: dict[str, int]
     left_out: list[str]
@@ -34,19 +26,8 @@ class Fit:
 def fit_table(rows: Sequence[Mapping[str, object]], names: Sequence[str], width: int) -> Fit | None:
     """Choose columns and their widths: texts are divided between words, numbers never.
 
-    Parameters
-    ----------
-    rows : sequence of mapping
-        The values by the names of the columns.
-    names : sequence of str
-        The columns; those of numbers are left out from the last one on where not all fit.
-    width : int
-        Columns of the terminal.
-
-    Returns
-    -------
-    Fit or None
-        None where not even the texts fit.
+    Columns of numbers are left out from the last one on where not all fit; None where not even the
+    texts fit.
     """
     shown = list(names)
     while True:

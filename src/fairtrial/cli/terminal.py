@@ -36,11 +36,7 @@ def stoppable(kept: str = "Nothing is kept.") -> Iterator[None]:
     """Turn Ctrl-C, the system's wish to end, and a lack of memory into a sentence.
 
     What the code of plugins prints meanwhile goes to the error stream: the output is for results.
-
-    Parameters
-    ----------
-    kept : str
-        What is kept then, and how to go on, as a sentence.
+    `kept` says what is kept then, and how to go on.
 
     Raises
     ------
@@ -173,14 +169,8 @@ def print_json(value: object) -> None:
 def print_table(rows: list[dict[str, object]], apart: str = "", rest: str = "") -> None:
     """Print rows as a table: drawn on a terminal, tab-separated in a pipe.
 
-    Parameters
-    ----------
-    rows : list of dict
-        With the same names each.
-    apart : str
-        A column of long texts, which a narrow terminal shows below the table.
-    rest : str
-        Where the columns stand for which a terminal is too narrow.
+    A narrow terminal shows the column `apart`, of long texts, below the table; `rest` says where
+    the columns stand for which it is too narrow.
     """
     rows = [{name: show_controls(str(value)) for name, value in row.items()} for row in rows]
     if sys.stdout is None or not sys.stdout.isatty():

@@ -40,21 +40,11 @@ UNDECIDED = Decided("undecided", None, None)
 
 
 def list_verdicts(cases: Sequence[Case], n_stated: int = 0) -> list[dict[str, Any]]:
-    """Decide all claims of a study together.
+    """Decide all claims of a study together: one dict a claim, ready for JSON.
 
-    Parameters
-    ----------
-    cases : sequence of Case
-        All of the study's.
-    n_stated : int
-        How many claims verdicts are adjusted for, where the cases are fewer than the study stated.
-
-    Returns
-    -------
-    list of dict
-        One a claim, ready for JSON; what there is not is None. A claim that cannot be judged is
-        `undecided`, and its note says why; it does not count among those that Holm's procedure
-        adjusts for.
+    What there is not is None. A claim that cannot be judged is `undecided`, and its note says why;
+    it does not count among those that Holm's procedure adjusts for. `n_stated` is how many claims
+    verdicts are adjusted for, where the cases are fewer than the study stated.
     """
     judged = {place: case for place, case in enumerate(cases) if not case.pairs.problem}
     n_more = max(0, n_stated - len(cases))

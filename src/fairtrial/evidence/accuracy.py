@@ -14,18 +14,12 @@ from fairtrial.results.results import Results
 def measure_accuracies(trial: Results) -> pl.DataFrame:
     """Measure the test accuracy of each arm; runs that diverged are left out.
 
-    Parameters
-    ----------
-    trial : Results
-        Of classes.
-
     Returns
     -------
     table
         `arm`, `accuracy` (mean over the seeds), `low`, `high` (its 95 % interval), `over` (what the
         interval is over: `test rows`, or `seeds and test rows`), `seeds`, `seconds` (of a run, mean
         over the seeds); the most accurate first.
-
         The interval of one seed, and of arms that no seed changes, is over the test rows alone.
         That of more takes Student's factors for the seeds, so that it covers from two seeds on
         (`Sampling.measure_arm`).

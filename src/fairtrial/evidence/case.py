@@ -36,22 +36,9 @@ LARGEST = 1e150
 class Case:
     """A claim with all that there is to say of it.
 
-    Attributes
-    ----------
-    claim : Claim
-        What is claimed.
-    pairs : Pairs
-        Its matched runs.
-    sampling : Sampling
-        How they were drawn, which decides how differences are tested.
-    evidence : Evidence
-        What its differences say, alone.
-    cause : Cause
-        Their parts; without any where there is a problem.
-    tuned : Tuned or None
-        The same claim with the best settings of each side.
-    is_own : bool
-        Whether fairtrial trained the runs, so that it can add seeds.
+    `sampling` decides how differences are tested; `evidence` is what they say alone; `cause` has no
+    parts where there is a problem; `tuned` is the same claim with the best settings of each side;
+    `is_own` says whether fairtrial trained the runs, so that it can add seeds.
     """
 
     claim: Claim
@@ -70,13 +57,8 @@ class Case:
     def weigh_part(self, values: np.ndarray, rows: np.ndarray | None = None) -> Basis:
         """Find the tests of a part of the difference, or of a sum of parts, by its own variance.
 
-        Parameters
-        ----------
-        values : (n,)
-            One for each seed.
-        rows : (n, N), optional
-            The same by test row. Where it is not known, the interval of the part is over the seeds
-            alone, and says so.
+        The values (n,) are one for each seed; `rows` (n, N) are the same by test row. Where these
+        are not known, the interval of the part is over the seeds alone, and says so.
         """
         is_whole = np.array_equal(values, self.pairs.differences)
         return self.evidence.basis if is_whole else self.sampling.find_basis(values, rows)
@@ -107,14 +89,8 @@ def weigh_pairs(
 ) -> Evidence:
     """Weigh the differences of pairs of runs by how these were drawn.
 
-    Parameters
-    ----------
-    differences, margin, is_same, bounds
-        As of `weigh`, for each seed of the table in its order.
-    sampling : Sampling
-        How the runs were drawn.
-    pairs : table
-        `better`, `than`, `seed`, and, where known, `better_value` and `than_value`.
+    `pairs` has `better`, `than`, `seed`, and, where known, `better_value` and `than_value`; the
+    other parameters are those of `weigh`, for each of its seeds in its order.
     """
     values = pairs.select(pl.col("^(better|than)_value$")).to_numpy()
     basis = sampling.find_basis(
@@ -157,23 +133,11 @@ def weigh_claims(
     method: str = SIGN_FLIP,
     note: Callable[[str], None] = lambda sentence: None,
 ) -> list[Case]:
-    """Weigh every claim of a study on what its runs have left.
+    """Weigh every claim of the trial's study, maybe with other claims, on what its runs have left.
 
-    Parameters
-    ----------
-    trial : Results
-        A results folder. Exact minimisers that it does not have yet are found, and kept there.
-    study : Study
-        The trial's, maybe with other claims.
-    method : str
-        `SIGN_FLIP`, or `ANYTIME` where the number of seeds depends on what earlier ones showed.
-    note : callable
-        Told, in a sentence, where the folder cannot be written.
-
-    Returns
-    -------
-    list of Case
-        One a claim.
+    Exact minimisers that the folder does not have yet are found, and kept there; `note` is called
+    where it cannot be written. The method is `ANYTIME` where the number of seeds depends on what
+    earlier ones showed.
     """
     optima, arms = Optima(trial.folder), study.list_arms()
     try:

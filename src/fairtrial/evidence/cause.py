@@ -104,28 +104,18 @@ def find_cause(
     changed: str = "",
     marks: Marks = NO_MARKS,
 ) -> Cause:
-    """Split a claim's difference into its parts.
+    """Split a claim's difference into its parts: all three where minimisers and means are known.
+
+    Two that are not told apart are one part.
 
     Parameters
     ----------
-    claim : Claim
-        What is claimed.
-    pairs : Pairs
-        Its matched runs, without a problem.
-    optima : Optima
-        Finds exact minimisers.
     averages : DataFrame
         `averages.parquet`: `run`, and metrics at the means of the runs' last iterates.
     changed : str
         What keeps the runs' data from being read again, as a sentence; "" if nothing does.
     marks : mapping
         Which test rows each run has right, if rows count as a sample; else empty.
-
-    Returns
-    -------
-    Cause
-        With all three parts where minimisers and means are known. Two that are not told apart are
-        one part.
     """
     if obstacle := _find_obstacle(claim, pairs):
         return obstacle
@@ -204,19 +194,10 @@ def _find_obstacle(claim: Claim, pairs: Pairs) -> Cause | None:
 class _Compared:
     """The difference of the two sides at other parameters than those that the runs end with.
 
-    Attributes
-    ----------
-    difference : (n,) or None
-        One for each seed, positive where it favours `better`; None where it is not known.
-    lack, reason : Lack or None, str
-        Why not.
-    reach : Reach or None
-        The shortest, where one is known.
-    sides : ((n,), (n,)) or None
-        The metric of each side there.
-    rows : (n, N) or None
-        The difference by test row, where that is known; one column of 0 where both sides are the
-        same point.
+    `difference` (n,) is positive where it favours `better`; where it is not known, `lack` and
+    `reason` say why. `reach` is the shortest, where one is known. `sides` has the metric (n,) of
+    each side there. `rows` (n, N) is the difference by test row, where that is known; one column of
+    0 where both sides are the same point.
     """
 
     difference: np.ndarray | None

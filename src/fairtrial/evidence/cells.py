@@ -24,16 +24,9 @@ def list_margins(margin: float, difference: float) -> list[float]:
 def weigh_cells(
     pairs: pl.DataFrame, margins: Sequence[float], sampling: Sampling
 ) -> pl.DataFrame:  # fmt: skip
-    """Weigh each pair of arms by itself, over the seeds, at each margin.
+    """Weigh each pair of arms by itself, over the seeds, at each margin (in the metric's unit).
 
-    Parameters
-    ----------
-    pairs : table
-        `better`, `than`, `seed` and `difference` of one claim, a row for each seed and pair.
-    margins : sequence of float
-        In the metric's unit.
-    sampling : Sampling
-        How the claim's runs were drawn.
+    The pairs have `better`, `than`, `seed` and `difference` of one claim.
 
     Returns
     -------

@@ -44,14 +44,8 @@ def choose_method(trial: Results) -> tuple[str, str]:
     """Choose the test that fits how the seeds of a folder were chosen.
 
     The sign-flip test is for the seeds that were declared before the first run, all of them and no
-    others. Bets are for everything else.
-
-    Returns
-    -------
-    method : str
-        `SIGN_FLIP` or `ANYTIME`.
-    why : str
-        Why it is not the one that a user would expect, as a sentence; "" where nothing is unusual.
+    others. Bets are for everything else. Second comes why it is not the one that a user would
+    expect, as a sentence; "" where nothing is unusual.
     """
     design, declared = read_design(trial.folder), set(trial.study.list_seeds())
     seeds = declared | set(trial.runs["seed"])
@@ -92,20 +86,8 @@ def _say_extended(design: Design) -> str:
 def note_judging(trial: Results, study: Study, file: str = "") -> Design | None:
     """Note in a folder's design that claims are judged, and which of them are new.
 
-    Parameters
-    ----------
-    trial : Results
-        What is judged.
-    study : Study
-        The trial's, maybe with the claims of a file.
-    file : str
-        The name of that file, or where else the claims come from.
-
-    Returns
-    -------
-    Design or None
-        With the claims of this study; those of a file are not kept. None where the folder has no
-        design, which judging does not make.
+    `file` names where the claims come from, if not from the trial's study; those of a file are not
+    kept. None where the folder has no design, which judging does not make.
 
     Raises
     ------

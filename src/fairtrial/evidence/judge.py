@@ -201,21 +201,10 @@ def join_pairs(cases: Sequence[Case]) -> pl.DataFrame:
 
 
 def find_undecidable(study: Study, method: str = SIGN_FLIP, n_seeds: int | None = None) -> str:
-    """Say, before a study runs, which claims its seeds are too few to decide.
+    """Say, before a study runs, which claims its seeds are too few to decide; "" if they suffice.
 
-    Parameters
-    ----------
-    study : Study
-        Whose first look is at all its seeds.
-    method : str
-        By which it will be judged.
-    n_seeds : int, optional
-        How many there may be in the end; the study's if absent.
-
-    Returns
-    -------
-    str
-        A sentence; "" where the seeds suffice.
+    The first look is at all its seeds. `n_seeds` is how many there may be in the end; the study's
+    if absent.
     """
     n_claims = study.n_claims
     n_seeds = n_seeds or len(study.list_seeds())

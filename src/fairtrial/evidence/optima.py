@@ -86,10 +86,7 @@ class Minimum:
 class Optima:
     """Exact minimisers, found when asked for; what a folder has is not searched again.
 
-    Parameters
-    ----------
-    folder : Path, optional
-        A results folder; without one nothing is kept.
+    Without a folder nothing is kept.
     """
 
     def __init__(self, folder: Path | None = None):
@@ -107,20 +104,9 @@ class Optima:
     def find(self, arm: Arm, seeds: Sequence[int], metric: str = "") -> list[Minimum]:
         """Find the minimisers of an arm's objective, one a seed.
 
-        Parameters
-        ----------
-        arm : Arm
-            The arm.
-        seeds : sequence of int
-            Its seeds.
-        metric : str
-            The name of a metric that they are measured by, beside those that every run has.
-
-        Returns
-        -------
-        list of Minimum
-            Where one seed's has a problem, only that: the claim cannot be split, and the other
-            seeds would take as long.
+        They are measured by the named metric too, beside those that every run has. Where one seed's
+        has a problem, only that is returned: the claim cannot be split, and the other seeds would
+        take as long.
         """
         objective = keep_objective(arm.trained)
         try:

@@ -95,26 +95,11 @@ def pair_runs(
     seeds: Sequence[int],
     metric: Measure | None = None,
 ) -> Pairs:
-    """Pair the runs that a claim compares.
+    """Pair the runs of `runs.parquet` that a claim compares: every pair of every seed.
 
-    Parameters
-    ----------
-    claim : Claim
-        What is claimed.
-    arms : sequence of Arm
-        The study's.
-    runs : DataFrame
-        `runs.parquet`.
-    seeds : sequence of int
-        The seeds that every arm must have. Further ones count, after them and in ascending order,
-        where all arms of the claim have them.
-    metric : Measure, optional
-        What is known of the metric; by default what the registry knows of its name.
-
-    Returns
-    -------
-    Pairs
-        Every pair of every seed, those that cannot be compared too.
+    Those that cannot be compared are there too. Every arm must have the seeds; further ones count,
+    after them and in ascending order, where all arms of the claim have them. What is known of the
+    metric is by default what the registry knows of its name.
     """
     matched, metric = match_claim(arms, claim), metric or take_metric(claim.on)
     values = runs.select(

@@ -18,16 +18,10 @@ from fairtrial.study.study import Study
 
 @dataclass(frozen=True)
 class Spread:
-    """How much the differences of a claim vary, as earlier runs show it.
+    """How much the differences of a claim vary, as `n_seeds` earlier seeds show it.
 
-    Attributes
-    ----------
-    over_seeds : float
-        Standard deviation over the seeds, in the metric's unit.
-    shared_variance : float
-        Of what all seeds share; more seeds do not lessen it.
-    n_seeds : int
-        How many seeds show it.
+    `over_seeds` is their standard deviation, in the metric's unit. More seeds do not lessen the
+    `shared_variance`.
     """
 
     over_seeds: float
@@ -40,14 +34,7 @@ def list_powers(
 ) -> list[dict[str, Any]]:
     """List for each claim of a study what its seeds can detect.
 
-    Parameters
-    ----------
-    study : Study
-        What is planned.
-    method : str
-        By which it will be judged.
-    trial : Results, optional
-        Earlier runs of the same arms, which show how much differences vary.
+    Earlier runs of the same arms show how much differences vary.
 
     Returns
     -------

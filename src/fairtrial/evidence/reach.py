@@ -15,14 +15,9 @@ from fairtrial.study.arm import Arm
 
 @dataclass(frozen=True)
 class Reach:
-    """How far a parameter can get at most, and how far it had to go.
+    """How far a parameter can get at most, as a share below 1 of how far it had to go.
 
-    Attributes
-    ----------
-    share : float
-        The one over the other, below 1.
-    sentence : str
-        What that means.
+    The sentence says what that means.
     """
 
     share: float
@@ -30,28 +25,16 @@ class Reach:
 
 
 def find_reach(arm: Arm, seeds: list[int], minima: list[Minimum]) -> Reach | None:
-    """Find whether an arm's steps, all in one direction, would not have led to its minimum.
+    """Find whether an arm's steps, all in one direction, would not have led to its minima.
 
     Where the slope of a loss is bounded, as that of MAE and of Huber's loss is, the slope of a
     weight is at most that bound times the mean absolute value of its feature, and the slope of the
     intercept at most the bound. So gradient descent moves no further than learning rate times steps
     times that.
 
-    Parameters
-    ----------
-    arm : Arm
-        The recipe.
-    seeds : list of int
-        For each of which there is a minimum.
-    minima : list of Minimum
-        Of its objective.
-
-    Returns
-    -------
-    Reach or None
-        Of the parameter that falls shortest; None where the slope has no bound, noise or a penalty
-        moves the weights too, a schedule may raise the rate, targets are standardised, or all
-        parameters could have got there.
+    The reach is that of the parameter that falls shortest; None where the slope has no bound, noise
+    or a penalty moves the weights too, a schedule may raise the rate, targets are standardised, or
+    all parameters could have got there.
     """
     recipe = arm.trained
     bound = recipe.loss.slope_bound

@@ -69,29 +69,16 @@ def tune(
     """Give each side of a claim its best settings of those that the study tries.
 
     Tuned are the learning rate and all other numbers and words of a recipe that a grid of the study
-    varies, but not the kinds (of loss, optimizer, ...) nor what the two sides differ in. Settings
-    are chosen on validation rows where the recipes hold some out; the test rows of synthetic data
-    and of tables differ from seed to seed, so there they are chosen by the claim's metric itself.
+    varies, but not the kinds (of loss, optimizer, ...) nor what the two sides differ in. Candidates
+    are the arms that are like an arm of the claim but for tuned settings. Settings are chosen on
+    validation rows where the recipes hold some out; the test rows of synthetic data and of tables
+    differ from seed to seed, so there they are chosen by the claim's metric itself.
 
-    Parameters
-    ----------
-    claim : Claim
-        What is claimed.
-    pairs : Pairs
-        Its matched runs.
-    arms : sequence of Arm
-        The study's: those that are like an arm of the claim but for tuned settings are candidates.
-    runs : DataFrame
-        `runs.parquet`.
-    by_earlier_seeds : bool
-        Whether the choice for a seed is made by the seeds before it, as bets require; the first
-        seed then has no difference. If not, there is one choice, by the mean over all seeds.
+    With `by_earlier_seeds` the choice for a seed is made by the seeds before it, as bets require;
+    the first seed then has no difference. Else there is one choice, by the mean over all seeds.
 
-    Returns
-    -------
-    Tuned or None
-        None unless a side has two candidates or more, and every run of them has the metric; also
-        for a claim on effects, which compares four arms.
+    None unless a side has two candidates or more, and every run of them has the metric; also for a
+    claim on effects, which compares four arms.
     """
     if claim.effect is not None:
         return None
@@ -128,20 +115,10 @@ def tune(
 
 
 def choose_candidates(scores: np.ndarray, by_earlier_seeds: bool = False) -> np.ndarray:
-    """Choose one of several candidates.
+    """Choose for each of n seeds one candidate by scores (candidates, n), lower is better; (n,).
 
-    Parameters
-    ----------
-    scores : (candidates, n)
-        Lower is better; infinite where a candidate lost that seed's run.
-    by_earlier_seeds : bool
-        See `tune`.
-
-    Returns
-    -------
-    (n,)
-        The position of each seed's candidate: that of the lowest mean over all seeds, or over the
-        seeds before.
+    It is that of the lowest mean over all seeds, or over the seeds before. A score is infinite
+    where a candidate lost that seed's run.
 
     Examples
     --------

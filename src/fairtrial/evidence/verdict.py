@@ -126,29 +126,13 @@ def weigh(
     is_same: bool = False,
     bounds: Bounds = NO_BOUNDS,
 ) -> Evidence:
-    """Test a claim by its differences.
+    """Test a claim by its finite differences (n,), positive when `better` is better.
 
-    Parameters
-    ----------
-    differences : (n,)
-        One for each seed, positive when `better` is better; finite.
-    margin : float
-        Smaller differences do not matter.
-    basis : Basis, optional
-        By what; the sign-flip test of the differences if absent.
-    family : hashable, optional
-        The seeds, where the claim is to be judged jointly with others of the same seeds.
-    is_same : bool
-        Whether both sides are the same computation. Then they are equivalent within any margin,
-        however small, as soon as there are enough seeds.
-    bounds : Bounds, optional
-        What is known of the differences where runs are absent.
-
-    Returns
-    -------
-    Evidence
-        The one-sided tests: better by more than the margin, worse by more, and within it (both
-        one-sided tests at once).
+    The one-sided tests are: better by more than the margin, worse by more, and within it (both
+    one-sided tests at once). They are by the sign-flip test of the differences if no basis is
+    given. `family` is the seeds, where the claim is to be judged jointly with others of the same
+    seeds. Where both sides are the same computation, they are equivalent within any margin, however
+    small, as soon as there are enough seeds.
     """
     if not len(differences):
         none = Basis(list_subset_means(differences))
@@ -212,19 +196,9 @@ class Decided:
 def decide(evidence: Sequence[Evidence], n_more: int = 0) -> list[Decided]:
     """Give the claims of a study their verdicts, together.
 
-    Parameters
-    ----------
-    evidence : sequence of Evidence
-        One for each claim. Those of one family are adjusted jointly, by step-down min-P with joint
-        flips of the seeds; the families among each other, and claims without one, by Holm's
-        procedure.
-    n_more : int
-        How many further claims the p-values are adjusted for, which are not judged here.
-
-    Returns
-    -------
-    list of Decided
-        One for each claim.
+    Those of one family are adjusted jointly, by step-down min-P with joint flips of the seeds; the
+    families among each other, and claims without one, by Holm's procedure. The p-values are also
+    adjusted for `n_more` further claims, which are not judged here.
     """
     families = [one.family for one in evidence]
     n_joint = Counter(family for family in families if family is not None)
@@ -280,15 +254,8 @@ def _make_equivalence_column(one: Evidence) -> Column:
 def count_seeds_needed(n_claims: int, n_joint: int = 1) -> int:
     """Return with how many seeds the first of so many claims can be decided at all.
 
-    The smallest two-sided p-value of n seeds is 2 / 2^n. Joint flips leave it as it is where the
-    claims of a family point the same way in each seed; the rest is Holm's procedure.
-
-    Parameters
-    ----------
-    n_claims : int
-        Of the study.
-    n_joint : int
-        How many of them are judged jointly.
+    The smallest two-sided p-value of n seeds is 2 / 2^n. Joint flips of `n_joint` claims leave it
+    as it is where these point the same way in each seed; the rest is Holm's procedure.
 
     Examples
     --------

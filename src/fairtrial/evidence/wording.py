@@ -19,22 +19,10 @@ from fairtrial.study.claims import Claim
 def find_largest(
     parts: Mapping[str, np.ndarray], test: Callable[[np.ndarray], Tests]
 ) -> str | None:  # fmt: skip
-    """Find the part that is larger in size than each of the others.
+    """Find the part, (n,) or (n, N), that tests show to be larger in size than each of the others.
 
     |a| > |b| where both a - b and a + b have the sign of a. Each is tested, so that together they
     hold the level of one (Berger 1982).
-
-    Parameters
-    ----------
-    parts : mapping of str to (n,) or (n, N)
-        One value for each seed, or for each seed and test row.
-    test : callable
-        Makes the tests of differences, as `Case.test`.
-
-    Returns
-    -------
-    str or None
-        Its name; None where no test shows it.
 
     References
     ----------
@@ -65,18 +53,8 @@ def tell_cause(
 ) -> str:
     """Tell a cause in sentences that say no more than what is tested.
 
-    Parameters
-    ----------
-    claim : Claim
-        What is claimed.
-    pairs : Pairs
-        Its matched runs.
-    cause : Cause
-        The parts.
-    largest : str or None
-        The part that a test has found to be the largest.
-    is_decided : bool
-        Whether the claim is; the parts of an undecided difference are not listed.
+    `largest` is the part that a test has found to be the largest. The parts of an undecided
+    difference are not listed.
     """
     if not cause.parts:
         return " ".join(cause.reasons)

@@ -13,12 +13,7 @@ CURVE, METRIC = "curves/", "scoreboard/"
 
 
 def list_varied(runs: pl.DataFrame) -> list[str]:
-    """List the settings that differ between rows; null counts as a value.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        `runs.parquet` without nested columns.
+    """List the settings of `runs.parquet` that differ between rows; null counts as a value.
 
     Examples
     --------

@@ -21,15 +21,9 @@ from fairtrial.results.results import Results
 class Format:
     """A format of exports.
 
-    Attributes
-    ----------
-    write : callable
-        Writes a trial to an empty folder, and calls a third argument with the progress; OSError if
-        the folder cannot be written.
-    packages : tuple of str
-        The import names of the packages that must be installed.
-    on_tensorflow : bool
-        Whether writing needs TensorFlow.
+    `write` writes a trial to an empty folder, and calls a third argument with the progress; OSError
+    if the folder cannot be written. `packages` are the import names of the packages that must be
+    installed.
     """
 
     write: Callable[[Results, Path, Progress], None]
@@ -91,12 +85,7 @@ def export(folder: str | Path, to: str, out: str | Path | None = None) -> Path:
 
 
 def prepare_export(folder: Path, to: str, out: Path | None = None) -> Export:
-    """Check everything that an export needs, before slow imports.
-
-    Parameters
-    ----------
-    folder, to, out
-        See `export`.
+    """Check everything that an export needs, before slow imports; parameters as of `export`.
 
     Raises
     ------

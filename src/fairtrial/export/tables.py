@@ -29,16 +29,8 @@ def write_csv(trial: Results, place: Path, progress: Progress) -> None:
 def flatten_parameters(parameters: pl.DataFrame) -> pl.DataFrame:
     """Return one row per parameter.
 
-    Parameters
-    ----------
-    parameters : DataFrame
-        run, parameter, shape, values (row-major): W is (D,) or (D, K), b is () or (K,).
-
-    Returns
-    -------
-    DataFrame
-        run, parameter, feature (0 to D - 1, null for b), class (0 to K - 1, null for regression),
-        value.
+    Its columns are run, parameter, feature (0 to D - 1, null for b), class (0 to K - 1, null for
+    regression) and value. The values given are row-major: W is (D,) or (D, K), b is () or (K,).
 
     Examples
     --------

@@ -30,14 +30,8 @@ def build_replayed(
 ) -> Part:
     """Build the part about the figures replayed with the random draws of the report.
 
-    Parameters
-    ----------
-    trial : Results
-        The line study, whose seeds are shown beside them.
-    replay : list of dict
-        The entries of `replay.json`.
-    replayed : list of dict
-        The `replayed` entries of `reported.toml`.
+    The trial is the line study, whose seeds are shown beside the entries of `replay.json` and the
+    `replayed` entries of `reported.toml`.
     """
     runs, curves = list_weights(trial.runs, trial.parameters), trial.curves
     arms = {row["label"]: row["arm"] for row in replayed}
@@ -94,12 +88,8 @@ def _find_own(arm: pl.DataFrame, curves: pl.DataFrame, quantity: str) -> str:
 def build_reported(trial: Results, values: Sequence[Mapping[str, str]]) -> Part:
     """Build the part about accuracies that the report took from single runs.
 
-    Parameters
-    ----------
-    trial : Results
-        The image study, whose seeds they are compared with.
-    values : list of dict
-        The `value` entries of `reported.toml`.
+    The trial is the image study, with whose seeds the `value` entries of `reported.toml` are
+    compared.
     """
     runs, looks = name_series(trial)
     of_arm = dict(runs.group_by("arm").agg(pl.col("accuracy")).iter_rows())
@@ -182,13 +172,7 @@ def say_place(values: Sequence[float], reported: float) -> str:
 
 
 def build_race(trial: Results) -> Part:
-    """Build the part that compares the accuracy of features and baselines with their time.
-
-    Parameters
-    ----------
-    trial : Results
-        A study of classes.
-    """
+    """Build the part that compares the accuracy of features and baselines with their time."""
     shown = measure_accuracies(trial)
     rows = [
         [

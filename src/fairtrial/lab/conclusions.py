@@ -44,12 +44,7 @@ def _choose_group(row: Mapping[str, Any]) -> str:
 def build_statements(rows: Sequence[Mapping[str, Any]], trials: Mapping[str, Results]) -> Section:
     """Build the section of all statements, in the report's order, each with its evidence.
 
-    Parameters
-    ----------
-    rows : sequence of mapping
-        The entries of `conclusions.json`: see `fairtrial.lab.statements.judge_statements`.
-    trials : mapping of str to Results
-        The lab's studies by name, with the evidence for the claims.
+    The rows are those of `judge_statements`; the trials are the lab's studies by name.
     """
     counts = Counter(row["verdict"] for row in rows)
     counted = ", ".join(f"{count} “{verdict}”" for verdict, count in counts.most_common())

@@ -95,13 +95,7 @@ def is_lab(folder: Path) -> bool:
 
 
 def make_lab_page(folder: Path) -> Document:
-    """Make the page of a lab from its folder.
-
-    Parameters
-    ----------
-    folder : Path
-        Has `environment.json`, optionally `replay.json` and `conclusions.json`, and the results
-        folders of its studies, any of which may be missing.
+    """Make the page of a lab from its folder, of whose parts any may be missing.
 
     Raises
     ------

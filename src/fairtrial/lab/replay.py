@@ -90,13 +90,7 @@ class ReplayFile(Settings):
 
     @classmethod
     def load(cls, path: str | Path) -> ReplayFile:
-        """Read and check a replay file.
-
-        Raises
-        ------
-        InputError
-            With every error of the file.
-        """
+        """Read and check a replay file; an `InputError` has every error of it."""
         return check(cls, parse_toml(read_text(path), str(path)))
 
 
@@ -114,17 +108,7 @@ class Comparison:
 def replay(file: ReplayFile, progress: Progress = lambda status: None) -> list[dict[str, Any]]:
     """Train every run of a replay file, bit by bit as the eager driver does, and compare.
 
-    Parameters
-    ----------
-    file : ReplayFile
-        What to replay.
-    progress : callable
-        Called before each run with how far the work is.
-
-    Returns
-    -------
-    list of dict
-        `label`, `quantity`, `reported`, `replayed` (text) and `match`.
+    Returns for each figure `label`, `quantity`, `reported`, `replayed` (text) and `match`.
     """
     comparisons = []
     n_runs = len(file.run)

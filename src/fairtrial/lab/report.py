@@ -71,23 +71,9 @@ def write_report(
 ) -> dict[Path, int]:
     """Write the page of a lab or of a study, and other files on request, into its folder.
 
-    Parameters
-    ----------
-    folder : str or Path
-        A results folder, or the lab's.
-    figures : str, optional
-        "svg", "pdf" or "png": write every figure of the page to `figures/`.
-    tables : str, optional
-        "latex", "csv" or "markdown": write every table of the page to `tables/`.
-    one_page : bool
-        Whether to write the short version, `one-page.html`.
-    progress : callable
-        Called with how far the work is.
-
-    Returns
-    -------
-    dict of Path to int
-        The pages and folders that were written, with their numbers of files.
+    On request every figure goes to `figures/` as "svg", "pdf" or "png", every table to `tables/` as
+    "latex", "csv" or "markdown", and the short version to `one-page.html`. Returns the pages and
+    folders that were written, with their numbers of files.
 
     Raises
     ------

@@ -25,15 +25,9 @@ def open_shipped(name: str) -> Path:
 
 
 def list_studies(seeds: int | None = None, full: bool = False) -> dict[str, Study]:
-    """Load the shipped studies that the lab runs.
+    """Load the shipped studies that the lab runs, with so many seeds instead of what they say.
 
-    Parameters
-    ----------
-    seeds : int, optional
-        How many seeds, instead of what the studies say.
-    full : bool
-        Whether to add the studies that take long, and to run those of the two problems with 20
-        seeds.
+    `full` adds the studies that take long, and gives those of the two problems 20 seeds.
     """
     names = STUDIES + MORE_STUDIES if full else STUDIES
     studies = {name: Study.load(open_shipped(name)) for name in names}

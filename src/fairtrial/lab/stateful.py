@@ -17,21 +17,10 @@ from fairtrial.study.task import AnyTask
 
 
 def draw_line(task: AnyTask, init: InitSettings, seed: int) -> tuple[Dataset, Parameters]:
-    """Seed the generator and draw a line's rows and the start, in the report's order.
+    """Seed TensorFlow's generator and draw a line's rows and the start, in the report's order.
 
-    Parameters
-    ----------
-    task : AnyTask
-        Its noise is of a kind that the report drew.
-    init : InitSettings
-        Of a kind that the report drew too.
-    seed : int
-        For `tf.random.set_seed`.
-
-    Returns
-    -------
-    dataset, start
-        `X` (N, 1) and `y` (N,) without test rows; `W` (1,) and `b` ().
+    Noise and init are of a kind that the report drew. `X` is (N, 1) and `y` (N,), without test
+    rows; `W` is (1,) and `b` ().
     """
     tf.random.set_seed(seed)
     x = tf.random.normal([task.rows])

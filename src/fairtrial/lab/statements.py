@@ -78,7 +78,7 @@ def judge_statements(
     checks: Mapping[str, Mapping[str, Any]],
     statements: Sequence[Statement] | None = None,
 ) -> list[dict[str, Any]]:
-    """Say what the evidence says of every statement of the report.
+    """Say what the evidence says of every statement of the report, or of the given ones.
 
     Parameters
     ----------
@@ -88,8 +88,6 @@ def judge_statements(
         What tests a statement in place of claims, by its name, `repeats` or `challenge`: `verdict`
         of the statement (`holds`, `reversed` or `undecided`), `note` (sentences), and maybe `why`
         (the same in at most 34 letters).
-    statements : sequence of Statement, optional
-        By default those of `lab/statements.toml`, which names the claims of each.
 
     Returns
     -------
@@ -125,13 +123,8 @@ def judge_statements(
 def read_outcome(verdict: str, expects: str = HOLDS) -> str:
     """Say what a claim's verdict says of its statement.
 
-    Parameters
-    ----------
-    verdict : str
-        The claim's.
-    expects : str
-        The verdict that agrees with the statement: `holds`, or `equivalent` where the statement
-        says that nothing changes. A difference of either sign speaks against that.
+    With `expects` it agrees: `holds`, or `equivalent` where the statement says that nothing
+    changes. A difference of either sign speaks against that.
 
     Examples
     --------
@@ -301,12 +294,9 @@ def shorten(text: str, most: int) -> str:
 def summarise_statements(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:
     """Make the rows of a short table for the terminal, of what `judge_statements` returns.
 
-    Returns
-    -------
-    list of dict
-        `the report concluded`, `verdict` and `why`: at most 20 rows. Statements that are wrong, or
-        compare different things, are all there; the other verdicts have about as many rows each.
-        Where there are more statements, the last row counts them. The rows fit in 100 columns.
+    They have `the report concluded`, `verdict` and `why`: at most 20 rows. Statements that are
+    wrong, or compare different things, are all there; the other verdicts have about as many rows
+    each. Where there are more statements, the last row counts them. The rows fit in 100 columns.
     """
     shown = _choose_rows(rows, MOST_ROWS if len(rows) <= MOST_ROWS else MOST_ROWS - 1)
     table: list[dict[str, object]] = [

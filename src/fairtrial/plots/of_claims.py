@@ -63,13 +63,7 @@ class Judged(NamedTuple):
 
 
 def read_claim(trial: Results, claim: int = 1) -> Judged:
-    """Read a judged claim by its number, from 1.
-
-    Raises
-    ------
-    InputError
-        If there is no such claim, or the trial is not judged.
-    """
+    """Read a judged claim by its number, from 1; an error if there is none, or none is judged."""
     # The files may change while the trial is open, when it is judged again.
     judged = _read_claims(trial, *(_stamp(trial.folder / name) for name in (VERDICTS, PAIRS)))
     if not 1 <= claim <= len(judged):

@@ -38,12 +38,8 @@ MOST_SINGLE = 4_000
 def name_series(trial: Results, arms: Sequence[str] | None = None) -> tuple[pl.DataFrame, Looks]:
     """Return the runs of some arms (all if None) with setting and series, and all looks.
 
-    The look of a series does not depend on the arms that are shown.
-
-    Raises
-    ------
-    InputError
-        If there are no such arms.
+    The look of a series does not depend on the arms that are shown. It is an error if there are no
+    such arms.
     """
     runs, looks = _name_all(trial)
     if arms is None:
@@ -73,13 +69,7 @@ def list_quantities(trial: Results) -> list[str]:
 
 
 def choose_metric(trial: Results, metric: str | None = None) -> str:
-    """Return the named metric, or the default metric of the runs.
-
-    Raises
-    ------
-    InputError
-        If the runs do not have it.
-    """
+    """Return the named metric, or the runs' default metric; an error if the runs do not have it."""
     known = list_metrics(trial.runs)
     wanted = [metric] if metric else METRICS_TO_SHOW
     found = [name for name in wanted if name in known]

@@ -35,13 +35,7 @@ class Model(NamedTuple):
 
 
 def find_arm(trial: Results, name: str) -> Arm:
-    """Find an arm of a trial by its name.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
+    """Find an arm of a trial by its name; an error if there is none."""
     if name not in trial.arms:
         raise InputError(f"{trial.folder} has no arm {name!r}: it has {', '.join(trial.arms)}.")
     return trial.arms[name]
@@ -50,15 +44,8 @@ def find_arm(trial: Results, name: str) -> Arm:
 def load_rows(trial: Results, arm: str, seed: int, *, mapped: bool = True) -> Dataset:
     """Load or draw the rows that a run was trained and tested on.
 
-    Parameters
-    ----------
-    trial : Results
-        A results folder.
-    arm, seed
-        The run.
-    mapped : bool
-        Whether its models see the rows so; if not, without the features that they are mapped to,
-        which take minutes to compute.
+    They are as its models see them if `mapped`; if not, without the features that they are mapped
+    to, which take minutes to compute.
 
     Raises
     ------
@@ -89,13 +76,7 @@ def scale_rows(X: np.ndarray, dataset: Dataset) -> np.ndarray:
 
 
 def read_model(trial: Results, run: str) -> Model:
-    """Read the final parameters of a run.
-
-    Raises
-    ------
-    InputError
-        If the run has no parameters, such as that of a baseline.
-    """
+    """Read the final parameters of a run; an error if it has none, as a baseline."""
     found = {
         name: np.asarray(values, np.float32).reshape(shape)
         for name, shape, values in trial.parameters.filter(pl.col("run") == run)

@@ -46,12 +46,7 @@ Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]
 def split_curves(curves: pl.DataFrame, quantity: str) -> Curves:
     """Split the curves of a quantity by run, without values that are not finite.
 
-    Parameters
-    ----------
-    curves : table
-        `run`, `at`, `quantity`, `value`; `at` ascending within a run.
-    quantity : str
-        The quantity to select.
+    They have `run`, `at`, `quantity`, `value`; `at` ascending within a run.
     """
     wanted = curves.filter(pl.col("quantity") == quantity, pl.col("value").is_finite())
     lists = wanted.group_by("run", maintain_order=True).agg("at", "value")
@@ -62,18 +57,10 @@ def split_curves(curves: pl.DataFrame, quantity: str) -> Curves:
 
 
 def summarise_curves(curves: Curves, runs: pl.DataFrame, n_points: int = N_POINTS) -> pl.DataFrame:
-    """Average the curves of each arm over its seeds.
+    """Average the curves of each arm over its seeds, at `n_points` evenly spaced points at most.
 
-    A run that ended keeps its last value, so every mean is over the same seeds.
-
-    Parameters
-    ----------
-    curves : mapping
-        The result of `split_curves`.
-    runs : table
-        The result of `name_runs`.
-    n_points : int
-        The most points of a curve, evenly spaced, including the first and the last.
+    A run that ended keeps its last value, so every mean is over the same seeds. The first and the
+    last point are kept. The runs are those of `name_runs`.
 
     Returns
     -------
@@ -132,13 +119,7 @@ def thin(values: np.ndarray, n: int) -> np.ndarray:
 def list_single_curves(
     curves: Curves, runs: pl.DataFrame, n_points: int = N_SINGLE_POINTS
 ) -> pl.DataFrame:
-    """Return the curve of each run, thinned.
-
-    Returns
-    -------
-    table
-        `setting`, `series`, `seed`, `at`, `value`.
-    """
+    """Return the curve of each run, thinned: `setting`, `series`, `seed`, `at`, `value`."""
     rows = []
     for run, *named in runs.select("run", "setting", "series", "seed").iter_rows():
         if run in curves:
@@ -153,10 +134,8 @@ def list_single_curves(
 def find_changes(curves: pl.DataFrame, runs: pl.DataFrame, quantity: str) -> pl.DataFrame:
     """Keep the points of each curve where its value changes, and the last one.
 
-    Returns
-    -------
-    table
-        `setting`, `series`, `seed`, `at`, `value`, for settings in which any curve changes.
+    The table has `setting`, `series`, `seed`, `at`, `value`, for settings in which any curve
+    changes.
     """
     points = curves.filter(pl.col("quantity") == quantity, pl.col("value").is_finite())
     points = runs.select("run", "setting", "series", "seed").join(points, on="run")
@@ -187,13 +166,7 @@ def _list_settings(runs: pl.DataFrame) -> list[str]:
 
 
 def find_injections(runs: pl.DataFrame) -> dict[str, str | None]:
-    """Find the arms with injected noise, each with the same arm without that noise.
-
-    Returns
-    -------
-    dict
-        The name of the arm, and that of the arm without noise or None if there is none.
-    """
+    """Find the arms with injected noise, each with the same arm without that noise, or None."""
     noise = [name for name in runs.columns if name.startswith("noise.")]
     others = [name for name in _list_settings(runs) if name not in noise]
     arms = runs.unique("arm", keep="first", maintain_order=True)
@@ -212,12 +185,8 @@ def find_injections(runs: pl.DataFrame) -> dict[str, str | None]:
 def summarise_metrics(runs: pl.DataFrame, metrics: Sequence[str]) -> pl.DataFrame:
     """Summarise each metric of each arm over its seeds.
 
-    Returns
-    -------
-    table
-        One row per arm and metric: `arm`, `setting`, `series`, `metric`, `mean`, `sd` (null with
-        fewer than two seeds), `low`, `high`, `n` (runs that did not diverge and have a finite
-        metric) and `n_seeds`.
+    The table has `arm`, `setting`, `series`, `metric`, `mean`, `sd` (null with fewer than two
+    seeds), `low`, `high`, `n` (runs that did not diverge and have a finite metric) and `n_seeds`.
     """
     long = runs.unpivot(
         on=list(metrics), index=["arm", "setting", "series", "outcome"], variable_name="metric"
@@ -311,21 +280,9 @@ def format_spread(mean: float | None, sd: float | None) -> str:
 
 
 def bin_numbers(values: np.ndarray, n_bins: int, ends: tuple[float, float]) -> pl.DataFrame:
-    """Count numbers in equal bins.
+    """Count numbers in equal bins: `low`, `high`, `rows` and `share` (of all numbers, per unit).
 
-    Parameters
-    ----------
-    values : (N,)
-        Numbers; those beyond the ends are in no bin, but count in the total.
-    n_bins : int
-        Number of bins.
-    ends : (float, float)
-        Start of the first bin and end of the last.
-
-    Returns
-    -------
-    table
-        `low`, `high`, `rows` and `share` (of all numbers, per unit).
+    Numbers beyond the ends are in no bin, but count in the total.
     """
     counts, edges = np.histogram(values, n_bins, ends)
     share = counts / (len(values) * np.diff(edges))
@@ -346,14 +303,8 @@ def summarise_rates(
 ) -> pl.DataFrame:
     """Summarise a metric over the seeds, for arms that differ only in their learning rate.
 
-    Parameters
-    ----------
-    runs : table
-        The result of `name_runs`, with learning rates.
-    metric : str
-        The metric.
-    names : mapping
-        Setting and series of each arm, named without its learning rate.
+    The runs are those of `name_runs`, with learning rates; `names` are setting and series of each
+    arm, named without its learning rate.
 
     Returns
     -------

@@ -28,23 +28,7 @@ DRAW: Mapping[str, Callable[[dict[str, Any]], bytes]] = {
 def write_figures(
     document: Document, folder: Path, form: str, progress: Progress = lambda status: None
 ) -> list[Path]:
-    """Write every figure of a document into the folder `figures`.
-
-    Parameters
-    ----------
-    document : Document
-        A page before it is rendered.
-    folder : Path
-        The folder of the page.
-    form : str
-        "svg", "pdf" or "png".
-    progress : callable
-        Called with the progress.
-
-    Returns
-    -------
-    list of Path
-        The files, in the order of the page.
+    """Write every figure of a document as svg, pdf or png into the folder `figures`; their paths.
 
     Raises
     ------

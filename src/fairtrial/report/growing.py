@@ -21,12 +21,7 @@ LEAST_SECONDS, LARGEST_SHARE = 10.0, 0.1
 class GrowingPage:
     """Writes the page after the first finished stack, and again at intervals.
 
-    Parameters
-    ----------
-    folder : Path
-        The results folder; only the page, and scores that the end needs too, are written to it.
-    progress : callable
-        Called with the progress of the study.
+    Only the page, and scores that the end needs too, are written to the folder.
     """
 
     def __init__(self, folder: Path, progress: Progress):

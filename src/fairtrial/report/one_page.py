@@ -17,18 +17,9 @@ VERSIONS = ("fairtrial", "python", "tensorflow")
 def make_one_page(
     document: Document, verdicts: Sequence[Block], environment: Mapping[str, Any], command: str
 ) -> Document:
-    """Shorten a page.
+    """Shorten a page to its verdicts and their reasons, and how to make the results again.
 
-    Parameters
-    ----------
-    document : Document
-        The whole page.
-    verdicts : sequence of Block
-        All verdicts and their reasons; none where nothing is claimed.
-    environment : mapping
-        What the results were made with.
-    command : str
-        What makes them again.
+    `environment` is what they were made with, and `command` makes them again.
     """
     parts = []
     if verdicts:

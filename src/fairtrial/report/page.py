@@ -98,22 +98,10 @@ def say_origin(environment: Mapping[str, Any]) -> str:
 def write_page(
     folder: str | Path, document: Document, pending: Sequence[tuple[str, str]] = ()
 ) -> Path:
-    """Write `report.html` into a folder.
+    """Write `report.html`, the page of a study or of the lab, into its folder; return its path.
 
-    Parameters
-    ----------
-    folder : str or Path
-        A results folder, or the lab's.
-    document : Document
-        Its page.
-    pending : sequence of (str, str)
-        The results that are missing, each with its expected time. An open page reloads itself while
-        there are any.
-
-    Returns
-    -------
-    Path
-        The page.
+    `pending` lists the results that are missing, each with its expected time. An open page reloads
+    itself while there are any.
 
     Raises
     ------

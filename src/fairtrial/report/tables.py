@@ -30,21 +30,7 @@ MARKDOWN = re.compile(r"[\\`*_\[\]<>|&~$]")
 
 
 def write_tables(document: Document, folder: Path, form: str) -> list[Path]:
-    """Write every table of a document into the folder `tables`.
-
-    Parameters
-    ----------
-    document : Document
-        A page before it is rendered.
-    folder : Path
-        The folder of the page.
-    form : str
-        "latex", "csv" or "markdown".
-
-    Returns
-    -------
-    list of Path
-        The files, in the order of the page.
+    """Write every table of a document as latex, csv or markdown into the folder `tables`.
 
     Raises
     ------

@@ -33,18 +33,8 @@ FIXED, UNTIL_DECIDED, UNKNOWN = "fixed", "until decided", "unknown"
 class Look:
     """A judging of claims, which lets the user see what the runs show.
 
-    Attributes
-    ----------
-    time : str
-        When, in UTC; "" where that is not known.
-    seeds, runs : int
-        How many there were.
-    n_claims : int
-        How many claims were judged.
-    claims : str
-        A digest of them.
-    file : str
-        The name of the file that states them; "" for the study's own.
+    The time is in UTC, "" where it is not known; `claims` is a digest of the `n_claims` that were
+    judged; `file` names the file that states them, "" for the study's own.
     """
 
     time: str
@@ -57,22 +47,16 @@ class Look:
 
 @dataclass(frozen=True)
 class Statement:
-    """A claim as it was first stated in the folder.
+    """A claim as it was first stated in the folder, at a time in UTC, when it had so many runs.
 
     Attributes
     ----------
-    say, margin
-        As in the claim.
     seeds : int, list of int, str or NamedSeeds
         Those of the study, as it gives them.
     digest : str
         Of the whole claim, these seeds, and the settings of the arms that it compares.
     compares : str
         A digest of what it compares alone: two claims that differ in text or margin share it.
-    time : str
-        When it was first stated, in UTC.
-    runs : int
-        How many runs the folder had then.
     """
 
     say: str
@@ -146,18 +130,8 @@ def write_design(folder: Path, design: Design) -> None:
 def declare(folder: Path, study: Study, until_decided: bool, n_runs: int) -> None:
     """Write down, before anything trains, how the seeds are chosen and what is claimed.
 
-    Once claims have been judged, the declared seeds stay what they were.
-
-    Parameters
-    ----------
-    folder : Path
-        The results folder, held by this process.
-    study : Study
-        What is about to be trained.
-    until_decided : bool
-        Whether seeds may be added until the claims are decided.
-    n_runs : int
-        How many runs the folder has.
+    Once claims have been judged, the declared seeds stay what they were. `n_runs` is how many runs
+    the folder has, which this process holds.
 
     Raises
     ------
@@ -250,13 +224,8 @@ def find_statement(design: Design, claim: Claim, arms: Sequence[Arm]) -> Stateme
 def list_others(design: Design, study: Study) -> Iterator[tuple[Statement, int | None]]:
     """List the claims that were stated and that the study does not have as they were.
 
-    Yields
-    ------
-    statement : Statement
-        The claim as it was stated.
-    place : int or None
-        The place among the study's claims, from 0, of the one that compares the same, with another
-        text or margin; None where the claim was dropped.
+    With each goes the place among the study's claims, from 0, of the one that compares the same,
+    with another text or margin; None where the claim was dropped.
     """
     arms = study.list_arms()
     found = [find_statement(design, claim, arms) for claim in study.claims]

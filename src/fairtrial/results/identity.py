@@ -56,12 +56,7 @@ def fingerprint_verdict(tables: str, claim: Claim) -> str:
 def find_other_setting(study: Study, runs: pl.DataFrame) -> str:
     """Find a setting of a study that its runs were not trained with, as a clause; "" if none.
 
-    Parameters
-    ----------
-    study : Study
-        What the folder says was run.
-    runs : DataFrame
-        `runs.parquet`. Columns that either lacks, as another version does, are not compared.
+    `runs` is `runs.parquet`. Columns that either lacks, as another version does, are not compared.
     """
     trained = runs.unique("arm", keep="first", maintain_order=True)
     had = {row["arm"]: row for row in trained.to_dicts()}
@@ -76,13 +71,6 @@ def find_other_setting(study: Study, runs: pl.DataFrame) -> str:
 
 def find_changed_data(arm: Arm, runs: pl.DataFrame) -> str:
     """Say that the data that an arm was trained on is not as it was; "" if it is.
-
-    Parameters
-    ----------
-    arm : Arm
-        Of the study.
-    runs : DataFrame
-        `runs.parquet`.
 
     Raises
     ------

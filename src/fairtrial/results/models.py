@@ -25,16 +25,9 @@ from fairtrial.study.features import UNMAPPED
 class Units:
     """How features of the data become those that training saw: (x - centre) / scale.
 
-    Attributes
-    ----------
-    centre, scale : (D,)
-        In the units of the data; 0 and 1 for categories.
-    fill : (D,)
-        What stands for a missing value; NaN where none may be missing.
-    names : tuple of str
-        Of the features; empty where they have none.
-    table : Table or None
-        The table that they are columns of.
+    All are (D,), in the units of the data; centre and scale are 0 and 1 for categories; `fill`
+    stands for a missing value, NaN where none may be missing. `names` is empty where features have
+    none; `table` is the table that they are columns of.
     """
 
     centre: np.ndarray

@@ -53,23 +53,10 @@ def describe_logits(logits: np.ndarray, classes: np.ndarray | None = None) -> Pr
 def score(
     metrics: Iterable[MetricSettings], truth: np.ndarray, forms: Predicted, prefix: str = ""
 ) -> dict[str, float]:
-    """Measure what is predicted of some rows.
+    """Measure what is predicted of some rows; NaN where a metric is not defined.
 
-    Parameters
-    ----------
-    metrics : iterable of MetricSettings
-        Those whose form of prediction is not known are left out.
-    truth : (N,)
-        Numbers, or classes.
-    forms : Predicted
-        What is predicted.
-    prefix : str
-        What the names of the metrics begin with.
-
-    Returns
-    -------
-    dict of str to float
-        NaN where a metric is not defined.
+    Metrics whose form of prediction is not known are left out. The truth (N,) has numbers or
+    classes; `prefix` is what the names of the metrics begin with.
     """
     truth = truth.astype(np.float64 if "numbers" in forms else np.int64)
     return {

@@ -47,21 +47,7 @@ NEEDED = {
 
 
 class Results:
-    """A results folder, read when asked.
-
-    Parameters
-    ----------
-    folder : str or Path
-        What `run`, or the command of that name, has written.
-    allow_code : bool
-        Whether files of code that the study names as plugins may run, if they were never allowed
-        before.
-
-    Raises
-    ------
-    InputError
-        If it is not a finished results folder.
-    """
+    """A results folder, read when asked; parameters and errors are those of `Trial`."""
 
     def __init__(self, folder: str | Path, allow_code: bool = False):
         self.folder, self._allow_code = locate(folder), allow_code

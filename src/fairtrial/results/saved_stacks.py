@@ -65,20 +65,14 @@ class Result:
 
     Attributes
     ----------
-    fingerprint : str
-        Which.
     trace : Trace or None
         What it left; None for a baseline, which leaves its metrics alone.
     seconds : float
         Its share of its stack's time.
-    metrics : dict of str to (float or None)
-        Its metrics.
-    right : (N,) of bool or None
-        For classes: which test rows it predicted correctly.
+    right, average_right : (N,) of bool or None
+        For classes: which test rows it, and the mean of its last iterates, predicts correctly.
     average : dict of str to float, or None
         The metrics of the end at the mean of its last iterates; None where there is no mean.
-    average_right : (N,) of bool or None
-        For classes: which test rows the mean predicts correctly.
     predicted : dict of str to (N,)
         By the prefix of the names of metrics: predicted classes, and of a baseline numbers too. The
         numbers that parameters predict follow from them.
@@ -102,16 +96,9 @@ class Result:
 
 @dataclass(frozen=True)
 class Part:
-    """A finished stack, ready to be written.
+    """A finished stack, ready to be written: Parquet with a row for each run.
 
-    Attributes
-    ----------
-    fingerprints : tuple of str
-        Of its runs.
-    contents : bytes
-        Parquet with a row for each run.
-    notes : tuple of str
-        What the user should know of how it came about.
+    The notes are what the user should know of how it came about.
     """
 
     fingerprints: tuple[str, ...]
@@ -136,16 +123,9 @@ def write_part(folder: Path, part: Part) -> Path:
 def find_parts(
     folder: Path, wanted: Collection[str], note: Callable[[str], None]
 ) -> tuple[dict[Path, list[str]], int]:
-    """Find what earlier calls have left of the wanted runs.
+    """Find what earlier calls have left of the runs with the wanted fingerprints.
 
-    Parameters
-    ----------
-    folder : Path
-        The results folder.
-    wanted : collection of str
-        Fingerprints of runs.
-    note : callable
-        Predicted of each part that is damaged; it is removed, so that its runs train again.
+    Each part that is damaged is noted and removed, so that its runs train again.
 
     Returns
     -------
@@ -176,16 +156,7 @@ def find_parts(
 def copy_parts(
     source: Path, folder: Path, wanted: Collection[str], note: Callable[[str], None]
 ) -> None:
-    """Copy what another results folder has of the wanted runs, and this one lacks.
-
-    Parameters
-    ----------
-    source, folder : Path
-        Results folders; `source` may be absent.
-    wanted : collection of str
-        Fingerprints of runs.
-    note : callable
-        As of `find_parts`.
+    """Copy what another results folder, if there is one, has of wanted runs that this one lacks.
 
     Raises
     ------

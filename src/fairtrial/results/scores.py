@@ -75,16 +75,8 @@ def score_runs(
 ) -> pl.DataFrame:
     """Measure what parts do not hold: metrics that a study names, and metrics that have changed.
 
-    Parameters
-    ----------
-    folder : Path
-        The results folder, which keeps what is measured.
-    runs : dict of str to Run
-        By their fingerprints.
-    parts : mapping of Path to sequence of str
-        Each part, and which of its runs count.
-    named : sequence of MetricSettings
-        The metrics of predictions beside those that every run has.
+    Runs go by their fingerprints; each part lists which of its runs count. The folder keeps what is
+    measured.
 
     Returns
     -------

@@ -33,16 +33,9 @@ Metrics = dict[str, float | None]
 
 
 class Scorer:
-    """Measures the runs on one data set.
+    """Measures the runs of one seed on one data set, whose test rows have no injected noise.
 
-    Parameters
-    ----------
-    dataset : Dataset
-        Its test rows are fresh, without any injected noise.
-    seed : int
-        The runs' seed.
-    validation : float or None
-        The share of validation rows that their recipes hold out.
+    `validation` is the share of validation rows that their recipes hold out.
     """
 
     def __init__(self, dataset: Dataset, seed: int, validation: float | None):
@@ -78,20 +71,10 @@ class Scorer:
         return resolve_recipe(recipe, dataset, self._seed), unit
 
     def measure_run(self, trace: Trace, recipe: Recipe) -> Metrics:
-        """Measure what a run left.
+        """Measure what a run left, with all points of its curves.
 
-        Parameters
-        ----------
-        trace : Trace
-            With all points of its curves.
-        recipe : Recipe
-            What was trained.
-
-        Returns
-        -------
-        dict of str to (float or None)
-            The metrics that `study.metrics.list_metrics` names. None where a run never came
-            within the tolerance.
+        Returns the metrics that `study.metrics.list_metrics` names; None where a run never came
+        within the tolerance.
         """
         metrics: Metrics = {**self.measure_end(trace), **score_sparsity(recipe, trace.W)}
         if not self.dataset.n_classes:
@@ -225,22 +208,10 @@ def score_sparsity(recipe: Recipe, W: np.ndarray) -> dict[str, float]:
 def score_regression(
     W: np.ndarray, b: np.ndarray, dataset: Dataset, metrics: Sequence[MetricSettings] = ()
 ) -> dict[str, float]:
-    """Measure linear regression in float64.
+    """Measure linear regression in float64, by the metrics that every run has if none are given.
 
-    Parameters
-    ----------
-    W, b : (D,) and ()
-        The parameters.
-    dataset : Dataset
-        Its test rows, and its true parameters if there are any.
-    metrics : sequence of MetricSettings
-        Those of predictions; if there are none, those that every run has.
-
-    Returns
-    -------
-    dict of str to float
-        The metrics; with true parameters also `parameter_error`, and `excess_risk` (squared target
-        units).
+    W is (D,) and b (). With true parameters there are also `parameter_error`, and `excess_risk` in
+    squared target units.
     """
     parameters = np.append(W, b).astype(np.float64)
     test_X = dataset.test_X.astype(np.float64)

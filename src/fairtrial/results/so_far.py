@@ -16,15 +16,8 @@ from fairtrial.study import Run, Study
 class SoFar:
     """What there is of a study that is still being run.
 
-    Attributes
-    ----------
-    study : Study
-    runs, fingerprints : sequence of Run, of str
-        All runs that the study will have, each with its fingerprint.
-    parts : mapping of Path to sequence of str
-        The stacks that have finished, and the fingerprints of their runs.
-    data : mapping of str to str
-        The fingerprint of each arm's data, by the arm's name.
+    `runs` are all that it will have, each with its fingerprint; `parts` are the stacks that have
+    finished, with the fingerprints of their runs; `data` has the fingerprint of each arm's data.
     """
 
     study: Study

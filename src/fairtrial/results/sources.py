@@ -16,23 +16,11 @@ FOR_TYPES = re.compile(r"^if TYPE_CHECKING:\n(?:[ ]+.*\n|\n)+", re.MULTILINE)
 
 
 def find_sources(package: Path, roots: Iterable[str], stops: Collection[str]) -> list[Path]:
-    """Find the source files of modules of a package, and of all that they import from it.
+    """Find the source files of modules of a package, and of all that they import from it, sorted.
 
-    Imports within functions count, those for type checkers do not.
-
-    Parameters
-    ----------
-    package : Path
-        The folder of the package.
-    roots : iterable of str
-        Modules, as in `"training.stacked"`.
-    stops : collection of str
-        Modules and packages that are left out, unless they are roots, with what only they import.
-
-    Returns
-    -------
-    list of Path
-        In the order of their names.
+    Imports within functions count, those for type checkers do not. Roots are modules, as in
+    `"training.stacked"`; stops are modules and packages that are left out, unless they are roots,
+    with what only they import.
     """
     waiting, found = [*roots], dict[str, Path]()
     kept = set(waiting)

@@ -28,22 +28,10 @@ LIBRARIES = (
 
 
 def digest_inputs(studies: Iterable[Study], options: Mapping[str, Any]) -> str:
-    """Digest all that the results of studies depend on.
+    """Digest all that the results of studies depend on, as a hexadecimal SHA-256.
 
-    That is the studies, the options of the command, the contents of data files that the studies
-    name, the whole package, and the versions of the libraries that it stands on.
-
-    Parameters
-    ----------
-    studies : iterable of Study
-        What is to be run.
-    options : mapping
-        What the command was given beside them, ready for JSON.
-
-    Returns
-    -------
-    str
-        A hexadecimal SHA-256.
+    That is the studies, the options of the command, ready for JSON, the contents of data files that
+    the studies name, the whole package, and the versions of the libraries that it stands on.
     """
     studies = list(studies)
     texts = [

@@ -41,11 +41,6 @@ def write_study(folder: Path, study: Study) -> None:
     """Write a study into its results folder, and beside it the files of code that it names.
 
     So the folder can be read when the files have changed, and on another machine.
-
-    Raises
-    ------
-    MachineError
-        If the folder cannot be written.
     """
     names = dict(zip(study.plugins, _name_files(study.plugins), strict=True))
     for plugin in list_loaded(study.plugins):
@@ -85,8 +80,6 @@ def write_tables(
 
     Parameters
     ----------
-    folder : Path
-        Where they go.
     runs, fingerprints : sequence of Run, of str
         Every run with its fingerprint; runs that are alike have the same one.
     parts : mapping of Path to sequence of str
@@ -278,11 +271,8 @@ def make_prediction_table(results: pl.LazyFrame) -> pl.LazyFrame:
 def summarise_arms(folder: Path) -> list[dict[str, Any]]:
     """Summarise a results folder for the terminal: each arm's outcomes and mean metrics.
 
-    Returns
-    -------
-    list of dict
-        `arm`, `runs`, `outcomes`, then each metric's mean over the runs that did not
-        diverge, as text; without rate and fluctuation, for which terminals are too narrow.
+    A row has `arm`, `runs`, `outcomes`, then each metric's mean over the runs that did not diverge,
+    as text; without rate and fluctuation, for which terminals are too narrow.
     """
     runs = pl.read_parquet(folder / RUNS, glob=False)
     metrics = [name for name in list_metrics(runs) if name not in WAY]

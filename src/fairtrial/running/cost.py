@@ -29,15 +29,9 @@ READ_VALUE = 7e-9
 def estimate_seconds(
     task: AnyTask, recipes: list[Recipe], n_datasets: int
 ) -> float:  # fmt: skip
-    """Estimate how long a stack of runs trains.
+    """Estimate how long a stack of runs trains: one recipe a lane, on each data set.
 
-    Parameters
-    ----------
-    task : AnyTask
-    recipes : list of Recipe
-        One a lane of a data set; alike in features and batch size.
-    n_datasets : int
-        How many data sets there are, each with those lanes.
+    The recipes are alike in features and batch size.
     """
     shape = measure_data(task, recipes[0].features)
     steps = sum(recipe.length for recipe in recipes) * n_datasets

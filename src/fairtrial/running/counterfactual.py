@@ -35,27 +35,15 @@ Goals = dict[tuple[str, str], tuple[Arm, float]]  # by arm and metric: how near 
 def run_counterfactuals(folder: Path, setup: Setup) -> list[dict[str, Any]]:
     """Train the arms of claims that are not finished to their ends, and judge those claims again.
 
-    Parameters
-    ----------
-    folder : Path
-        A results folder whose claims have been judged. The extra runs go to `counterfactual/` in
-        it: the same recipes and seeds without early stopping, four times as long, and again, until
-        each arm's metric is within 1 % of the difference from that of its exact minimiser. Seeds
-        that were added by looking have no part in it.
-    setup : Setup
-        Where the runs train, and the callbacks.
-
-    Returns
-    -------
-    list of dict
-        What `verdicts.json` holds then: `counterfactual` is filled in where it was offered.
+    The extra runs go to `counterfactual/` in the folder: the same recipes and seeds without early
+    stopping, four times as long, and again, until each arm's metric is within 1 % of the difference
+    from that of its exact minimiser. Seeds that were added by looking have no part in it. Returns
+    what `verdicts.json` holds then: `counterfactual` is filled in where it was offered.
 
     Raises
     ------
     InputError
         If the claims have not been judged, or the data has changed since the runs.
-    FairtrialError
-        As of `run`.
     """
     trial, optima = Results(folder), Optima(folder)
     study, rows = trial.study, trial.list_verdicts()

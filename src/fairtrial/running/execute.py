@@ -130,28 +130,9 @@ def run_study(
     """Train the runs of a study that its folder lacks, and assemble the tables.
 
     Every finished stack is safe on the disk at once. Whatever stops this, the same call goes on
-    where it was, and ends with the same tables.
-
-    Parameters
-    ----------
-    study : Study
-        What to train.
-    folder : Path
-        Where the results go, and where those of earlier calls are looked for.
-    progress : callable
-        Told how far the study is, about every second.
-    note : callable
-        Told, in sentences, what is reused, damaged, or had to be done another way.
-    memory : int, optional
-        What all stacks that train at once may take, in bytes; half of what is free if absent.
-    engine : Engine, optional
-        Where stacks train; `Here` if absent.
-    more : sequence of Run
-        Runs of the study's arms with further seeds.
-    grown : callable
-        Is given what there is after each finished stack but the last.
-    until_decided : bool
-        Whether seeds may be added for claims that are undecided; `design.json` keeps it.
+    where it was, and ends with the same tables. Parameters are as in `run`; `more` has runs of the
+    study's arms with further seeds, and `until_decided` says whether seeds may be added for claims
+    that are undecided; `design.json` keeps it.
 
     Raises
     ------

@@ -27,12 +27,7 @@ def is_made(folder: Path) -> bool:
 def check_place(folder: Path, parts: tuple[str, ...] = ()) -> None:
     """See that results replace nothing that fairtrial did not write.
 
-    Parameters
-    ----------
-    folder : Path
-        Where results are to go. Hidden files and empty folders in it do not count.
-    parts : tuple of str
-        Of a lab: the names of its results folders.
+    Hidden files and empty folders do not count; `parts` are the names of a lab's results folders.
 
     Raises
     ------
@@ -82,15 +77,7 @@ def _list_names(folder: Path) -> list[str]:
 def keep_edited_study(folder: Path) -> Path | None:
     """Keep a `study.toml` that was edited by hand under another name, before it is replaced.
 
-    Returns
-    -------
-    Path or None
-        Where it is kept; None where the file is as fairtrial wrote it, or there is none.
-
-    Raises
-    ------
-    MachineError
-        If it cannot be renamed.
+    Returns where; None where the file is as fairtrial wrote it, or there is none.
     """
     path = folder / STUDY
     with explain_write_errors(path):

@@ -27,14 +27,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)  # Plans are told apart as objects: comparing them is slow.
 class StackPlan:
-    """Runs that train as one program: a row of runs for each data set, alike in their recipes.
+    """Runs that train as one program: a row of R runs, alike in their recipes, for each data set.
 
-    Attributes
-    ----------
-    runs : tuple of tuple of Run
-        S rows of R runs: one task and seed in each row, one recipe in each column.
-    averages : bool
-        Whether the means of the runs' last iterates are kept.
+    A row has one task and seed, a column one recipe. `averages` says whether the means of the runs'
+    last iterates are kept.
     """
 
     runs: tuple[tuple[Run, ...], ...]
@@ -98,7 +94,7 @@ class StackPlan:
 def plan_stacks(
     runs: Sequence[Run], memory: int = 2**30, *, averages: bool = False
 ) -> list[StackPlan]:
-    """Arrange runs in stacks that fit in memory.
+    """Arrange runs in stacks that take at most `memory` bytes, by `estimate_memory`.
 
     Runs on the same rows share a data set; data sets that carry the same recipes share a stack.
     Runs of a seed that take the same steps are one lane, trained once. Full-batch lanes of
@@ -106,21 +102,8 @@ def plan_stacks(
     which each need targets of their own. Baselines are fitted apart. Stacks are not wider than
     pays: several of them train at once.
 
-    What is left after some stacks have been trained is arranged in the same stacks again.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-        In any order.
-    memory : int
-        What a stack may take, in bytes, by `estimate_memory`.
-    averages : bool
-        Whether the means of the runs' last iterates are kept.
-
-    Returns
-    -------
-    list of StackPlan
-        Every run in exactly one of them. A run that alone takes more than `memory` stands alone.
+    What is left after some stacks have been trained is arranged in the same stacks again. A run
+    that alone takes more than `memory` stands alone.
     """
     fits = [run for run in runs if not run.arm.is_trained]
     runs = [run for run in runs if run.arm.is_trained]
@@ -155,17 +138,9 @@ def plan_fits(runs: Sequence[Run]) -> list[StackPlan]:
 
 
 def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
-    """Estimate what a data set takes, and what each of its lanes adds.
+    """Estimate what a data set takes, and what each of its lanes adds, in bytes.
 
-    Parameters
-    ----------
-    row : sequence of Run
-        The runs on the data set.
-
-    Returns
-    -------
-    dataset, lane : int
-        Bytes, both on the generous side: every copy that is alive at once, counted.
+    Both are on the generous side: every copy that is alive at once, counted.
     """
     task, recipe = row[0].arm.task, row[0].arm.trained
     n_steps = max(run.arm.trained.steps or 0 for run in row)

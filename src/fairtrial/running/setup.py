@@ -46,18 +46,9 @@ class Setup:
     ) -> Results:
         """Train every run that the folder does not have yet; nothing is judged.
 
-        Parameters
-        ----------
-        study : Study
-            What to train.
-        folder : Path
-            The results folder.
-        more : sequence of Run
-            Runs of the study's arms with further seeds.
-        until_decided : bool
-            Whether `more` depends on what earlier runs showed; the folder keeps it.
-        is_first : bool
-            Whether what the folder has already is news to the user.
+        `more` has runs of the study's arms with further seeds; `until_decided` says whether they
+        depend on what earlier runs showed, which the folder keeps. `is_first` says whether what the
+        folder has already is news to the user.
         """
         study = study.replace()  # Another study may have put away the kinds of its files.
         load_tensorflow()

@@ -32,18 +32,9 @@ Progress = Callable[[int, int], None]
 def train_parts(
     plan: StackPlan, progress: Progress = lambda lanes, at: None, notes: tuple[str, ...] = ()
 ) -> list[Part]:
-    """Train a stack, or fit a baseline.
+    """Train a stack, or fit a baseline; `notes` go to the first part.
 
     A stack that the memory does not hold is halved, and each half tried again.
-
-    Parameters
-    ----------
-    plan : StackPlan
-        What to train.
-    progress : callable
-        Told how many lanes are still training, and the step or epoch.
-    notes : tuple of str
-        What the first part should say of how it came about.
 
     Raises
     ------
@@ -81,14 +72,7 @@ def train_parts(
 
 
 def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list[str]]:
-    """Load a stack's data, train it, and measure every run.
-
-    Returns
-    -------
-    results : list of Result
-        One for each run.
-    notes : list of str
-        What the user should know of them.
+    """Load a stack's data, train it, and measure every run; with notes for the user.
 
     Raises
     ------
@@ -143,12 +127,7 @@ def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list
 def describe_knee(run: Run, dataset: Dataset, trace: Trace) -> Iterator[str]:
     """Say where the knee of the loss lies outside of the residuals that training ends with.
 
-    Parameters
-    ----------
-    run : Run
-        Any; only losses such as Huber's have such a knee, and one relative to the data fits it.
-    dataset, trace : Dataset, Trace
-        Its training rows, and what it left.
+    Only losses such as Huber's have such a knee, and one relative to the data fits it.
     """
     recipe, name = run.arm.trained, run.arm.name
     loss, knee = recipe.loss, recipe.loss.knee

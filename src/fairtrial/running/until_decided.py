@@ -22,30 +22,12 @@ def run_until_decided(
     """Train a study, and go on with further seeds for the claims that it leaves undecided.
 
     Each look is legal: claims are judged by bets that are valid at any time, and only the arms of
-    undecided claims get more seeds.
-
-    Parameters
-    ----------
-    study : Study
-        With claims; its own seeds are the first look.
-    folder : Path
-        The results folder.
-    max_seeds : int
-        How many seeds an arm may have in the end.
-    setup : Setup
-        Where the runs train, and the callbacks.
-
-    Returns
-    -------
-    list of dict
-        What `verdicts.json` holds.
+    undecided claims get more seeds, up to `max_seeds` each. Returns what `verdicts.json` holds.
 
     Raises
     ------
     InputError
         If the study has no claims, or more seeds than allowed.
-    FairtrialError
-        As of `run`.
     """
     first = study.list_seeds()
     if not study.claims:
@@ -80,16 +62,8 @@ def list_more_runs(
 ) -> list[Run]:
     """List the runs beyond the study's own: for each arm, as many as its neediest claim has.
 
-    Parameters
-    ----------
-    study : Study
-        With claims.
-    n_seeds : dict of int to int
-        How many seeds each claim has, by its number.
-    further : sequence of int
-        Seeds beyond the study's own, in order.
-    n_first : int
-        How many seeds the study has.
+    `n_seeds` counts the seeds of each claim, by its number; `further` are seeds beyond the study's
+    own, in order, which has `n_first`.
     """
     arms = study.list_arms()
     needed: dict[str, int] = {}

@@ -68,24 +68,9 @@ def verify_runs(
 
     Each is trained in the stack that it belongs to, cut to 200 steps (with classes 10) or to one
     epoch of at most 200 batches. Where rounding makes the two drivers count a stall on different
-    steps, they are compared just before.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-        All runs.
-    n_lanes : int
-        How many to draw, by a stream of their own: the same ones for the same runs.
-    progress : callable
-        Told before each lane how many are done, how many there are, and its name.
-    memory : int, optional
-        What a stack may take, in bytes, as for `plan_stacks`: what it took when the runs were
-        trained, so that each is verified in its own stack.
-
-    Returns
-    -------
-    dict
-        `largest_deviation`, and `lanes`: the verifications.
+    steps, they are compared just before. A stream draws which, the same for the same runs. `memory`
+    is what a stack may take in bytes when the runs were trained, so that each is verified in its
+    own stack. Returns `largest_deviation`, and `lanes`, the verifications.
     """
     places = [
         (plan, row, lane)
@@ -110,12 +95,7 @@ def verify_runs(
 def count_unlike_repeats(runs: Sequence[Run], memory: int | None = None) -> int:
     """Train some runs twice and count those that are not the same to the last bit.
 
-    Parameters
-    ----------
-    runs : sequence of Run
-        Which.
-    memory : int, optional
-        What a stack may take, in bytes, as for `plan_stacks`.
+    `memory` is what a stack may take, in bytes, as for `plan_stacks`.
     """
     n_unlike = 0
     for plan in plan_stacks(runs, memory or 2**30):
@@ -138,13 +118,7 @@ def _is_alike(one: Trace | None, other: Trace | None) -> bool:
 
 
 def refuse_deviation(verification: dict[str, Any]) -> None:
-    """Refuse results whose verified lanes differ from the eager driver.
-
-    Raises
-    ------
-    DeviationError
-        If a lane is beyond its tolerance.
-    """
+    """Raise a `DeviationError` where a verified lane is beyond its tolerance."""
     for lane in verification["lanes"]:
         if not lane["deviation"] <= lane["tolerance"]:
             raise DeviationError(

@@ -40,23 +40,9 @@ def train(
 ) -> Trace:
     """Train one run.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        What to do.
-    dataset : Dataset
-        What to train on.
-    seed : int
-        The run's seed.
-    start : Parameters, optional
-        Where to start instead of the recipe's init; in the unit of training.
-    draws : Draws, optional
-        Where injected noise comes from, instead of the seed's named streams.
-
-    Returns
-    -------
-    Trace
-        With every step's (epoch's) values, and with the mean of the last iterates.
+    It may start elsewhere than the recipe's init, in the unit of training, and `draws` may give the
+    injected noise instead of the seed's named streams. The trace has every step's (epoch's) values,
+    and the mean of the last iterates.
     """
     dataset, unit = standardise_targets(recipe, dataset, seed)
     begun = begin(recipe, dataset, seed, start, draws)
@@ -70,12 +56,9 @@ def train(
 def begin(
     recipe: Recipe, dataset: Dataset, seed: int, start: Parameters | None, draws: Draws | None
 ) -> tuple[Kinds, dict[str, Any], State, Draws]:
-    """Make what the steps of one run need; parameters as in `train`, targets in its unit.
+    """Make what the steps of one run need; the state is that before the first step.
 
-    Returns
-    -------
-    kinds, numbers, state, draws
-        The state is that before the first step.
+    Parameters are as in `train`, with targets in its unit.
     """
     start = start or draw_init(recipe.init, dataset.X.shape[1], dataset.n_classes, seed)
     start = Parameters(*map(tf.convert_to_tensor, start))
@@ -111,18 +94,10 @@ def trace_steps(
     rates: Any,
     path: Parameters,
 ) -> Trace:
-    """Make the trace of a full-batch run.
+    """Make the trace of a full-batch run, from its state at the end.
 
-    Parameters
-    ----------
-    recipe, dataset, numbers
-        What it trained by, on and with.
-    state : State
-        At its end.
-    losses, rates : (T,)
-        Of each step, before its update.
-    path : Parameters
-        `W` (D, T) and `b` (T,), before each step.
+    Losses and rates (T,) and the path, `W` (D, T) and `b` (T,), are those before each step's
+    update.
     """
     truth = dataset.true_parameters
     curves = {

@@ -105,17 +105,9 @@ def cut_traces(
 ) -> list[list[Trace]]:
     """Cut the runs that end out of a stack: for each data set a trace of each run.
 
-    Parameters
-    ----------
-    left : Left
-        What they leave.
-    curves : mapping of str to (T, ...)
-        Theirs.
-    first : int
-        The number of the first step (epoch).
-    find_last, find_mean : callable
-        Find the end of a run by its place among those that end, and the mean of its last iterates,
-        where means are kept.
+    Their curves (T, ...) begin with step (epoch) `first`. `find_last` and `find_mean` find the end
+    of a run by its place among those that end, and the mean of its last iterates, where means are
+    kept.
     """
 
     def cut(place: tuple[int, ...]) -> Trace:

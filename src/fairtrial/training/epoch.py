@@ -54,16 +54,9 @@ Compile = Callable[[Callable[..., Any]], Callable[..., Any]]
 class Epochs:
     """The epochs of one run, or of all runs of a stack.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        Any of the runs': they share rows, features, and batches.
-    datasets, seeds : sequence of Dataset, of int
-        One; for a stack of regressions S of them, alike in shape.
-    kinds, numbers : Kinds, Numbers
-        What the programs contain, and what they are given.
-    compiled : callable, optional
-        Makes the programs; without it every operation is eager.
+    The runs share rows, features, and batches; `recipe` is that of any of them. A stack of
+    regressions has S data sets, alike in shape. Without `compiled`, which makes the programs, every
+    operation is eager.
     """
 
     def __init__(
@@ -104,20 +97,12 @@ class Epochs:
     ) -> tuple[State, dict[str, Any]]:  # fmt: skip
         """Take one epoch of every lane that is still training.
 
-        Parameters
-        ----------
-        state : State
-            Before it.
-        draws : Draws or dict
-            Where injected noise comes from; for compiled programs the keys of `NamedDraws`.
-        needs_mean : bool
-            Whether a run may end with this epoch, so that the mean of its iterates is needed.
+        `draws` gives the injected noise; for compiled programs it has the keys of `NamedDraws`.
+        `needs_mean` says whether a run may end with this epoch, so that the mean of its iterates is
+        needed.
 
-        Returns
-        -------
-        state, values
-            The state after it, and what the curves show, (...) each. Runs by epochs are measured
-            after their epochs, and runs by steps before their steps, as their loss is.
+        Returns the state, and what the curves show, (...) each. Runs by epochs are measured after
+        their epochs, and runs by steps before their steps, as their loss is.
         """
         self.n_done += 1
         start, step = state, (self.n_done - 1) * self._n_batches
@@ -149,12 +134,7 @@ class Epochs:
     ) -> tuple[dict[str, Any], dict[str, Predictions]]:
         """Measure parameters that a run may end with; nothing for numbers, whose metrics follow.
 
-        Parameters
-        ----------
-        parameters : Parameters
-            Of all lanes.
-        known : dict of str to (...), optional
-            What `take` returned, if it measured these parameters.
+        `known` is what `take` returned, if it measured these parameters.
         """
         if self._is_regression:
             return {}, {}
@@ -213,16 +193,10 @@ def take_batches(
 
     Parameters
     ----------
-    kinds : Kinds
-        What the program contains.
-    batch_size, divisor : int
-        Rows of a batch, and what their features are divided by.
-    state, start : State
-        Now, and at the start of the epoch.
+    start : State
+        At the start of the epoch.
     rows : tuple of tensor
         What `lay_out_epoch` gives.
-    numbers, draws : Numbers, Draws
-        As in `update`.
     at, first_step : ()
         The epoch, and the number of the first of these steps.
     n_before : ()
@@ -321,24 +295,10 @@ def compile_prediction(divisor: int, compiled: Compile | None) -> Callable[..., 
 
 
 def order_epoch(part: Part, seed: int, epoch: int) -> np.ndarray:
-    """Shuffle the training rows for one epoch, the same for every recipe on these features.
+    """Shuffle the N training rows for one epoch, alike for every recipe on these features; (N,).
 
     Features in a file that is larger than `PIECE` are shuffled in blocks: a piece of the epoch then
     has whole blocks of the file, which is read in long stretches.
-
-    Parameters
-    ----------
-    part : Part
-        The N training rows.
-    seed : int
-        The run's seed.
-    epoch : int
-        Counted from 1.
-
-    Returns
-    -------
-    (N,) of int
-        Positions in the part.
     """
     most = PIECE // (part.source.dtype.itemsize * part.source.shape[1])
     if not isinstance(part.source, np.memmap) or len(part) <= most:
@@ -357,24 +317,13 @@ def lay_out_epoch(
 ) -> Iterator[tuple[Any, ...]]:
     """Yield rows in the epoch's order, in whole batches: all at once, or in pieces if too much.
 
-    Parameters
-    ----------
-    parts, orders : sequence of Part, of (N,)
-        The training rows of each data set, and their order.
-    batch_size : int
-        Rows of weight 0 fill up the last batch.
-    noise : Generator, optional
-        Of noise on the features.
-    has_sets : bool
-        Whether there is an axis for data sets.
-    is_numbered : bool
-        Whether the positions of the rows among the training rows are needed.
+    Rows of weight 0 fill up the last batch.
 
     Yields
     ------
     X, y, weights, *more
-        (B, D), (B,) and (B,), with data sets (S, 1, B, D), (S, 1, B) and (B,); then the noise
-        (B, D), or the positions, like y.
+        (B, D), (B,) and (B,), with data sets (S, 1, B, D), (S, 1, B) and (B,); then the noise on
+        the features (B, D), or if `is_numbered` the positions among the training rows, like y.
     """
     n_rows, n_features = len(orders[0]), parts[0].source.shape[1]
     n_filled = -n_rows % batch_size

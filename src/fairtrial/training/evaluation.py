@@ -49,21 +49,9 @@ def hold_sets(parts: Sequence[Part]) -> Read:
 def score_parts(
     evaluate_piece: Evaluate, parameters: Parameters, parts: Mapping[str, Read]
 ) -> dict[str, Any]:
-    """Evaluate parameters on all parts of the data.
+    """Evaluate parameters on all parts of the data: metrics (...), by prefix and name.
 
-    Parameters
-    ----------
-    evaluate_piece : callable
-        `evaluate` for one piece.
-    parameters : Parameters
-        `W` (D, K, ...) and `b` (K, ...).
-    parts : mapping of str to Read
-        By the prefix of their metrics' names.
-
-    Returns
-    -------
-    dict of str to (...)
-        The metrics of `evaluate`, by prefix and name.
+    `W` is (D, K, ...) and `b` (K, ...); `evaluate_piece` is `evaluate` for one piece.
     """
     scores: dict[str, Any] = {}
     for prefix, read in parts.items():
@@ -85,12 +73,7 @@ def evaluate(parameters: Parameters, X: Any, y: Any, divisor: int) -> dict[str, 
 def evaluate_numbers(parameters: Parameters, X: Any, y: Any) -> dict[str, Any]:
     """Measure `mse` and `mae`, in squared target units and in target units; (...).
 
-    Parameters
-    ----------
-    parameters, X : Parameters, tensor
-        As in `predict_numbers`.
-    y : (N,) or (S, 1, N)
-        Targets.
+    Parameters and X are as in `predict_numbers`; y is (N,) or (S, 1, N).
     """
     residual = y - predict_numbers(parameters, X)
     return {
@@ -100,23 +83,10 @@ def evaluate_numbers(parameters: Parameters, X: Any, y: Any) -> dict[str, Any]:
 
 
 def evaluate_classes(parameters: Parameters, X: Any, labels: Any, divisor: int) -> dict[str, Any]:
-    """Measure mean cross-entropy and accuracy.
+    """Measure mean `cross_entropy` in nats, and `accuracy` as a share; (...).
 
-    Parameters
-    ----------
-    parameters : Parameters
-        `W` (D, K, ...) and `b` (K, ...); lane axes last.
-    X : (N, D)
-        Features, of any type of numbers.
-    labels : (N,)
-        Classes.
-    divisor : int
-        What features are divided by.
-
-    Returns
-    -------
-    dict of str to (...)
-        `cross_entropy` in nats, and `accuracy` as a share.
+    `W` is (D, K, ...) and `b` (K, ...); X (N, D), of any type of numbers, is divided by `divisor`;
+    labels are (N,).
     """
     n_rows = labels.shape[0]
     n_whole = n_rows // BLOCK
@@ -152,23 +122,9 @@ def evaluate_classes(parameters: Parameters, X: Any, labels: Any, divisor: int) 
 def predict(
     parameters: Parameters, X: Any, labels: Any, divisor: int
 ) -> tuple[Any, Any, Any]:  # fmt: skip
-    """Predict the class of each row, with its probability, and measure the loss.
+    """Predict the class of each row, with its probability, and the cross-entropy in nats.
 
-    Parameters
-    ----------
-    parameters : Parameters
-        `W` (D, K, ...) and `b` (K, ...); lane axes last.
-    X : (B, D)
-        Features, of any type of numbers.
-    labels : (B,)
-        Classes.
-    divisor : int
-        What features are divided by.
-
-    Returns
-    -------
-    classes, confidence, losses : (B, ...)
-        The most probable class, its probability, and the cross-entropy of the row in nats.
+    Parameters and X are as in `evaluate_classes`; what is returned is (B, ...) each.
     """
     logits = predict_logits(parameters, tf.cast(X, tf.float32) / divisor)
     shifted = logits - tf.reduce_max(logits, 1, keepdims=True)
@@ -182,21 +138,9 @@ def predict_blocks(
     parameters: Parameters,
     parts: Mapping[str, Part],
 ) -> dict[str, Predictions]:
-    """Predict the classes of the validation and test rows, block by block.
+    """Predict the classes (N, ...) of the validation and test rows, block by block.
 
-    Parameters
-    ----------
-    predict_block : callable
-        `predict` for one block of rows.
-    parameters : Parameters
-        `W` (D, K, ...) and `b` (K, ...).
-    parts : mapping of str to Part
-        All parts of the data, by the prefix of their metrics' names.
-
-    Returns
-    -------
-    dict of str to Predictions
-        (N, ...) each; without the training rows.
+    `predict_block` is `predict` for one block of rows; `parts` has all parts of the data.
     """
     predicted = {}
     for prefix, part in parts.items():
@@ -221,15 +165,7 @@ def assess(
     """Measure parameters that a run may end with: the metrics of `score_parts`, and predictions.
 
     No row is predicted twice: what is not of the training rows follows from the predictions.
-
-    Parameters
-    ----------
-    evaluate_piece, parameters, held
-        As in `score_parts`.
-    predict_block, parts
-        As in `predict_blocks`.
-    known : dict of str to (...), optional
-        The metrics, where they are known already.
+    `known` has the metrics, where they are known already.
     """
     predicted = predict_blocks(predict_block, parameters, parts)
     if known is not None:
@@ -245,23 +181,11 @@ def assess(
 def choose_monitored(
     loss: Any, scores: Mapping[str, Any], numbers: Numbers, monitor: str = "stopping.monitor"
 ) -> Any:
-    """Take what each lane's stopping, or schedule, looks at, turned so that lower is better.
+    """Take what each lane's stopping, or schedule, looks at, turned so that lower is better; (...).
 
-    Parameters
-    ----------
-    loss : (...)
-        The epoch's mean training loss.
-    scores : mapping of str to (...)
-        The epoch's metrics by name.
-    numbers : Numbers
-        `monitor` (...), a position in `MONITORS`.
-    monitor : str
-        `"stopping.monitor"` or `"plateau.monitor"`; the loss where the program has no such number.
-
-    Returns
-    -------
-    (...)
-        The loss, or a metric on validation rows; accuracy with its sign turned.
+    That is the epoch's mean training loss, or a metric on validation rows, accuracy with its sign
+    turned. `monitor` names the number that has the position in `MONITORS`; where the program has no
+    such number, it is the loss.
     """
     chosen, scores = loss, {**scores}
     if "validation_mse" in scores:

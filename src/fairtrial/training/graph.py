@@ -37,19 +37,9 @@ def train(
     start: Parameters | None = None,
     draws: Draws | None = None,
 ) -> Trace:
-    """Train one run to the trace that `eager.train` gives, bit by bit.
+    """Train one run to the trace that `eager.train` gives, bit by bit; parameters as there.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        What to do. A run whose rows are evaluated while it trains is eager if it has noise.
-    dataset, seed, start, draws
-        As in `eager.train`.
-
-    Returns
-    -------
-    Trace
-        With every step's values.
+    A run whose rows are evaluated while it trains is eager if it has noise.
     """
     if recipe.is_evaluated and recipe.noise.kinds:
         return eager.train(recipe, dataset, seed, start, draws)

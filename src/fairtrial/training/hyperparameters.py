@@ -96,12 +96,10 @@ def list_kinds(recipes: Sequence[Recipe]) -> Kinds:
 def make_numbers(
     recipes: Sequence[Recipe], shape: tuple[int, ...], n_batches: int = 1
 ) -> dict[str, Any]:
-    """Make the tensors of all numbers of the recipes, by dotted name.
+    """Make the tensors of all numbers of the recipes, one for each lane, by dotted name.
 
     Parameters
     ----------
-    recipes : sequence of Recipe
-        One for each lane.
     shape : tuple of int
         The lane axes: () for one run, (L,) or (S, L) for a stack.
     n_batches : int

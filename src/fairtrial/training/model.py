@@ -19,19 +19,9 @@ Numbers = Mapping[str, Any]
 
 
 def predict_numbers(parameters: Parameters, X: Any) -> Any:
-    """Predict with linear regression.
+    """Predict with linear regression: (N,) or (S, L, N), in target units.
 
-    Parameters
-    ----------
-    parameters : Parameters
-        `W` (D,) and `b` () of one run, or (D, S, L) and (S, L) of a stack.
-    X : (N, D) or (S, 1, N, D)
-        Features of the one run, or of the stack's S data sets.
-
-    Returns
-    -------
-    (N,) or (S, L, N)
-        Predictions, in target units.
+    One run has `W` (D,), `b` () and X (N, D); a stack has (D, S, L), (S, L) and (S, 1, N, D).
     """
     W, b = parameters
     if X.shape[-1] == 1:  # An elementwise product: faster than a matrix product, and exact.
@@ -45,40 +35,18 @@ def predict_noisy_logits(parameters: Parameters, X: Any, noise: Any, scale: Any)
     """Compute the logits of `X + scale noise` where each lane has its own scale.
 
     By `(X + s Z) W = X W + s (Z W)`: lanes share both products, forwards and backwards, and
-    features are never copied for each lane.
-
-    Parameters
-    ----------
-    parameters : Parameters
-        As in `predict_logits`.
-    X, noise : (B, D)
-        Features, and standard normals that the lanes share.
-    scale : (...)
-        0 in lanes without noise.
-
-    Returns
-    -------
-    (B, K) or (B, K, L)
-        Logits.
+    features are never copied for each lane. The noise (B, D) is standard normal; `scale` (...) is 0
+    in lanes without noise; the rest is as in `predict_logits`.
     """
     without_b = Parameters(parameters.W, tf.zeros_like(parameters.b))
     return predict_logits(parameters, X) + scale * predict_logits(without_b, noise)
 
 
 def predict_logits(parameters: Parameters, X: Any) -> Any:
-    """Compute the logits of softmax regression, all lanes in one matrix product.
+    """Compute the logits (B, K) of softmax regression, or (B, K, L) of all lanes in one product.
 
-    Parameters
-    ----------
-    parameters : Parameters
-        `W` (D, K) and `b` (K,) of one run, or (D, K, L) and (K, L) of a stack.
-    X : (B, D)
-        Features; the lanes of a stack share them.
-
-    Returns
-    -------
-    (B, K) or (B, K, L)
-        Logits; the classes stand before the lanes, so that sums over classes run along lanes.
+    `W` is (D, K) and `b` (K,) of one run, or (D, K, L) and (K, L) of a stack, whose lanes share X
+    (B, D). The classes stand before the lanes, so that sums over classes run along lanes.
     """
     W, b = parameters
     product = tf.matmul(X, tf.reshape(W, (W.shape[0], -1)))

@@ -25,19 +25,8 @@ NOISE_PIECE = 2**24
 def share_lanes(recipes: Sequence[Recipe]) -> tuple[list[Recipe], list[int]]:
     """Give recipes that differ in their length alone one lane, as long as the longest of them.
 
-    A longer run passes through all that a shorter one is.
-
-    Parameters
-    ----------
-    recipes : sequence of Recipe
-        Of runs on the same data, with the same seed.
-
-    Returns
-    -------
-    longest : list of Recipe
-        What each of the L lanes trains, in the order in which the lanes are first needed.
-    places : list of int
-        For each of the recipes given, its lane.
+    A longer run passes through all that a shorter one is. Returns what each of the L lanes trains,
+    in the order in which the lanes are first needed, and the lane of each recipe.
     """
     lanes: dict[Recipe, int] = {}
     places = [lanes.setdefault(recipe.course, len(lanes)) for recipe in recipes]

@@ -69,22 +69,11 @@ class Stack:
 
 
 def train(stack: Stack, progress: Progress = lambda lanes, at: None) -> list[list[Trace]]:
-    """Train all runs of a stack, each in a lane of the program.
+    """Train all runs of a stack, each in a lane of the program: for each data set R traces.
 
     Runs that differ in their length, or in `average`, alone are one lane, trained once to the
-    longest length: a shorter run is where the lane stands when it has gone as far.
-
-    Parameters
-    ----------
-    stack : Stack
-        What to train.
-    progress : callable
-        Told, from time to time, how many lanes are still training, and the step or epoch.
-
-    Returns
-    -------
-    S lists of R Trace
-        For each data set the traces of its runs.
+    longest length: a shorter run is where the lane stands when it has gone as far. `progress` is
+    called with how many lanes are still training, and the step or epoch.
     """
     recipe, data = stack.recipes[0], zip(stack.datasets, stack.seeds, strict=True)
     pairs = [standardise_targets(recipe, dataset, seed) for dataset, seed in data]

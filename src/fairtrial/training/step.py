@@ -61,18 +61,9 @@ class State(NamedTuple):
 
 
 def init_state(kinds: Kinds, parameters: Parameters, numbers: Numbers, n_rows: int) -> State:
-    """Make the state before the first step.
+    """Make the state before the first step, at the starts; lane axes last.
 
-    Parameters
-    ----------
-    kinds : Kinds
-        What the program contains.
-    parameters : Parameters
-        The starts, lane axes last.
-    numbers : Numbers
-        `optimizer.learning_rate` (...) gives the lane axes.
-    n_rows : int
-        N, the training rows, for noise on the targets.
+    N, the number of training rows, is for noise on the targets.
     """
     rate = numbers["optimizer.learning_rate"]
     return State(
@@ -153,25 +144,12 @@ def update(
     step: Any,
     at: Any,
 ) -> tuple[State, Any, Any]:
-    """Take one step of every lane that is still training.
+    """Take one step, counted from 0, of every lane that is still training.
 
-    Parameters
-    ----------
-    measure : Measure
-        `measure_regression` or `measure_classes`.
-    kinds, state, batch, numbers, draws
-        What the program contains, where it stands, and what it is given.
-    step : ()
-        Counted from 0.
-    at : ()
-        What to note as the time of a divergence: the step, or the epoch.
-
-    Returns
-    -------
-    state, loss, rate
-        The state after the update, the losses (...) before it, and the learning rates (...) that
-        it was taken with, after noise and schedules. A lane whose loss is not finite, or with a
-        vector of weights whose update would not be, keeps its parameters and ends as `diverged`.
+    `at` is what to note as the time of a divergence: the step, or the epoch. Returns the state
+    after the update, the losses (...) before it, and the learning rates (...) that it was taken
+    with, after noise and schedules. A lane whose loss is not finite, or with a vector of weights
+    whose update would not be, keeps its parameters and ends as `diverged`.
     """
     with tf.GradientTape() as tape:
         tape.watch(state.parameters)
@@ -239,28 +217,15 @@ def judge(
 
     Parameters
     ----------
-    state : State
-        After the update.
     loss : (...)
         The loss from before the update, or an epoch's mean.
-    numbers : Numbers
-        Patience and floor of schedule and stopping.
-    at : ()
-        The step, or the epoch.
-    last : (...)
-        The step, or the epoch, at which a lane's training is complete.
+    at, last : (), (...)
+        The step, or the epoch: this one, and the one at which a lane's training is complete.
     candidate : Parameters
         What `restore_best` keeps if this is the best: the parameters that the loss was measured
         at, or those at the epoch's end.
-    monitored : (...), optional
-        What stopping looks at, lower is better; the loss if absent.
-    watched : (...), optional
-        What schedules look at; likewise.
-
-    Returns
-    -------
-    State
-        With the new rates and counts, and the outcomes of the lanes that end here.
+    monitored, watched : (...), optional
+        What stopping looks at, and what schedules look at, lower is better; the loss if absent.
     """
     training = state.outcome == TRAINING
     best_loss, stall = count_stall(loss, state.best_loss, state.stall)
@@ -305,15 +270,7 @@ def take_step(
 ) -> tuple[State, Any, Any]:
     """Take one full-batch step: update, then judge by the loss from before the update.
 
-    Parameters
-    ----------
-    kinds, state, batch, numbers, draws, step
-        As in `update`; `batch` is X and y.
-
-    Returns
-    -------
-    state, loss, rate
-        The state after the step, the losses (...) before it, and the rates (...) of the step.
+    Parameters and returns are as in `update`; `batch` is X and y.
     """
     before = state.parameters
     state, loss, rate = update(
@@ -325,19 +282,8 @@ def take_step(
 def settle(state: State, start: State, at: Any) -> State:
     """Take lanes whose weights an update made non-finite back to where they were finite.
 
-    Parameters
-    ----------
-    state : State
-        After some steps on a matrix of weights.
-    start : State
-        Before them.
-    at : ()
-        The epoch.
-
-    Returns
-    -------
-    State
-        Those lanes have their parameters of before, and end as `diverged`.
+    They get their parameters of `start`, before some steps on a matrix of weights, and end as
+    `diverged` in the epoch `at`.
     """
     n_lane_axes = state.outcome.shape.rank
     lost = ~_is_finite([state.parameters], n_lane_axes)
@@ -353,12 +299,7 @@ def settle(state: State, start: State, at: Any) -> State:
 def include(state: State, n_before: Any) -> State:
     """Include the parameters after a batch in the mean of the epoch, in lanes that still train.
 
-    Parameters
-    ----------
-    state : State
-        After the update.
-    n_before : ()
-        How many of the epoch's iterates are in the mean; at 0 the mean starts.
+    `n_before` of the epoch's iterates are in the mean already; at 0 the mean starts.
     """
     share = 1.0 / tf.cast(n_before + 1, tf.float32)
     mean = move_mean(state.average, state.parameters, share)

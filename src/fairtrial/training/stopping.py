@@ -12,18 +12,7 @@ from fairtrial.training.model import Numbers
 
 
 def count_stall(loss: Any, best_loss: Any, stall: Any) -> tuple[Any, Any]:
-    """Count the steps (epochs) since the last strictly lower loss.
-
-    Parameters
-    ----------
-    loss, best_loss, stall : (...)
-        The loss now, the lowest so far, the count so far.
-
-    Returns
-    -------
-    best_loss, stall : (...)
-        With the loss taken in.
-    """
+    """Count the steps (epochs) since the last strictly lower loss; all (...)."""
     lower = loss < best_loss
     return tf.where(lower, loss, best_loss), tf.where(lower, 0, stall + 1)
 
@@ -31,18 +20,8 @@ def count_stall(loss: Any, best_loss: Any, stall: Any) -> tuple[Any, Any]:
 def count_plateau(value: Any, best: Any, stall: Any, numbers: Numbers) -> tuple[Any, Any]:
     """Count the steps (epochs) since a value was last better by the lane's threshold.
 
-    Parameters
-    ----------
-    value, best, stall : (...)
-        The value now, lower is better; the best so far; the count so far, below 0 while it cools
-        down.
-    numbers : Numbers
-        `plateau.threshold` (...), a share of the best so far.
-
-    Returns
-    -------
-    best, stall : (...)
-        With the value taken in.
+    The value, lower is better, the best and the count, below 0 while it cools down, are (...);
+    `plateau.threshold` is a share of the best so far.
     """
     better = value < best * (1.0 - numbers["plateau.threshold"] * tf.sign(best))
     stall = tf.where(better & (stall >= 0), 0, stall + 1)
@@ -54,21 +33,9 @@ def lower_rates(
 ) -> Any:
     """Let the schedules act on stalls: of the loss, or each of what it monitors.
 
-    Parameters
-    ----------
-    kinds : Kinds
-        What the program contains.
-    rate, stall : (...)
-        The learning rate, and the count of stalls of the loss.
-    plateau : tuple of (...)
-        The best and the count of what schedules watch; () where all watch the loss.
-    watched : (...)
-        The value now of what they watch.
-
-    Returns
-    -------
-    rate, stall, below_floor, plateau, lowered : (...)
-        After the schedules; `lowered` says where a count of `plateau` started again.
+    `plateau` has the best and the count of what schedules watch, (...) each, and `watched` the
+    value now; () where all watch the loss. Returns rate, stall, below_floor, plateau, and
+    `lowered`, where a count of `plateau` started again.
     """
     if not kinds.plateaus:
         return *apply_stalls(kinds.stalls, rate, stall, numbers), plateau, None

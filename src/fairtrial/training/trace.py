@@ -108,17 +108,9 @@ def make_trace(
 ) -> Trace:
     """Make the trace of a run that ends with its last parameters, or with the mean, as it says.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        What was trained.
-    last : End
-        Its last parameters, or, where it restores them, its best ones, or a mean of its way.
-    mean : End or None
-        The mean of its last iterates. A run that diverged has none. Nor has one that ends with its
-        best parameters: what was averaged are other iterates than those about the best ones.
-    outcome, ended_at, curves, n_halvings, first_halving
-        As in `Trace`.
+    `last` has its last parameters, or, where it restores them, its best ones, or a mean of its way.
+    A run that diverged has no mean of its last iterates. Nor has one that ends with its best
+    parameters: what was averaged are other iterates than those about the best ones.
     """
     if outcome == OUTCOMES[DIVERGED] or recipe.restores_best:
         mean = None
@@ -175,22 +167,11 @@ def thin_curves(curves: Curves, factor: float = 0.5) -> Curves:
 
 
 def thin(at: np.ndarray, keep: np.ndarray, most: int = 500) -> np.ndarray:
-    """Choose the points of a long curve that are kept.
+    """Choose the positions of the points that are kept of a long curve, at most `most`.
 
-    Parameters
-    ----------
-    at : (T,)
-        Steps, ascending.
-    keep : (T,) of bool
-        Points that must stay, e.g. where the rate was halved.
-    most : int
-        How many points may stay.
-
-    Returns
-    -------
-    (at most `most`,) of int
-        Positions: the first, the last, those that must stay, and the rest evenly spaced. Where more
-        must stay than may, evenly spaced ones of them do.
+    They are the first, the last, those that must stay, as where the rate was halved, and the rest
+    evenly spaced. Where more must stay than may, evenly spaced ones of them do. The steps (T,)
+    ascend; `keep` is (T,) of bool.
     """
     must = np.flatnonzero(keep | (at == at[0]) | (at == at[-1]))
     if len(must) > most:
@@ -208,20 +189,11 @@ def _next_stride(stride: int) -> int:
 
 
 def record_parameters(parameters: Parameters, truth: Any) -> dict[str, Any]:
-    """Say where a regression stands: what a curve of its parameters shows.
+    """Say where a regression stands: what a curve of its parameters shows, (...) each.
 
-    Parameters
-    ----------
-    parameters : Parameters
-        `W` (D, ...), `b` (...).
-    truth : (D + 1,) or (D + 1, S, 1) or None
-        True weights, then the true intercept.
-
-    Returns
-    -------
-    dict of str to (...)
-        `slope` and `intercept` where there is one feature; `parameter_error`, the Euclidean
-        distance to the truth, where there is a true one.
+    That is `slope` and `intercept` where there is one feature, and `parameter_error`, the Euclidean
+    distance to the truth (D + 1,) or (D + 1, S, 1), the weights and then the intercept, where there
+    is a true one. `W` is (D, ...) and `b` (...).
     """
     W, b = parameters
     quantities = {"slope": tf.squeeze(W, 0), "intercept": b} if W.shape[0] == 1 else {}
@@ -254,17 +226,10 @@ def move_mean(mean: Parameters, newest: Parameters, weight: Any) -> Parameters:
 
 
 def average_path(path: Parameters) -> Parameters:
-    """Average the last iterates of one full-batch run.
+    """Average the last iterates of one full-batch run; the sums are taken in float64.
 
-    Parameters
-    ----------
-    path : Parameters
-        Its parameters after each step: `W` (T, ...) and `b` (T, ...), float32.
-
-    Returns
-    -------
-    W, b : arrays
-        (...), float32; the sums are taken in float64.
+    The path has the parameters after each step, `W` (T, ...) and `b` (T, ...), float32 as the
+    means.
     """
     last = slice(len(path.b) - count_averaged(len(path.b)), None)
     return Parameters(*(values[last].mean(0, np.float64).astype(np.float32) for values in path))
@@ -284,15 +249,10 @@ class RecentPath:
         self._means: dict[tuple[int, ...], Parameters] = {}
 
     def add(self, path: Sequence[Parameters], ended_at: np.ndarray) -> None:
-        """Add the iterates of the next steps.
+        """Add the iterates of the next steps, `W` (D, ..., L) and `b` (..., L) after each.
 
-        Parameters
-        ----------
-        path : sequence of Parameters
-            The parameters after each step, `W` (D, ..., L) and `b` (..., L); a lane that has ended
-            stays where it is.
-        ended_at : (...) of int
-            The last step of each lane that has ended; -1 in the others.
+        A lane that has ended stays where it is: `ended_at` (...) is its last step; -1 in the
+        others.
         """
         self._path.extend(path)
         self._n_steps += len(path)

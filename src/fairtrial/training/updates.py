@@ -16,21 +16,9 @@ from fairtrial.training.model import Numbers
 def clip_gradients(kinds: Kinds, gradients: Parameters, numbers: Numbers) -> Parameters:
     """Clip the gradients of the lanes that have limits: each value, and then the norm.
 
-    Parameters
-    ----------
-    kinds : Kinds
-        `clips` names the limits that the program contains.
-    gradients : Parameters
-        Of the weights and the biases, lane axes last.
-    numbers : Numbers
-        `clip.value` and `clip.norm` (...), where the program contains them; 0 in lanes without.
-
-    Returns
-    -------
-    clipped : Parameters
-        No value is larger than `clip.value`, and the Euclidean norm over all weights and biases of
-        a lane is not larger than `clip.norm`. NaN where the norm is not finite, as
-        `tf.clip_by_global_norm` has it.
+    No value is larger than `clip.value` (...), and the Euclidean norm over all weights and biases
+    of a lane is not larger than `clip.norm` (...); 0 in lanes without a limit. NaN where the norm
+    is not finite, as `tf.clip_by_global_norm` has it.
     """
     if "value" in kinds.clips:
         most = numbers["clip.value"]
@@ -65,27 +53,10 @@ def apply_updates(
     count: Any,
     directions: Parameters | None = None,
 ) -> tuple[Parameters, dict[str, Parameters]]:
-    """Update every parameter by its lane's own optimizer.
+    """Update every parameter by its lane's own optimizer, the one at its `optimizer` (...).
 
-    Parameters
-    ----------
-    optimizers : tuple of Variant
-        Those in use; with several, each lane takes the one at its `optimizer` (...).
-    parameters, gradients, slots
-        As the step holds them; lane axes last.
-    learning_rate : (...)
-        Per lane.
-    numbers : Numbers
-        Those of the optimizers.
-    count : ()
-        Which update this is, from 1.
-    directions : Parameters, optional
-        Newton's, for the optimizers that need the curvature.
-
-    Returns
-    -------
-    parameters, slots
-        After the update.
+    `learning_rate` is (...); `count` () is which update this is, from 1; `directions` are Newton's,
+    for the optimizers that need the curvature.
     """
     changed, new_slots = [], []
     for field, pair in enumerate(zip(gradients, directions or gradients, strict=True)):
@@ -128,25 +99,9 @@ def find_directions(
     """Divide the gradients by the curvature of loss and penalty, for linear regression.
 
     With residuals r, features X and a last column of ones, the gradient of the mean loss has the
-    derivative `X' diag(l''(r)) X / N`: the loss is a function of the residual alone.
-
-    Parameters
-    ----------
-    kinds : Kinds
-        What the program contains; one of its optimizers needs the curvature.
-    residual : (N,) or (S, L, N)
-        Target minus prediction.
-    X : (N, D) or (S, 1, N, D)
-        Features.
-    gradients : Parameters
-        `W` (D,) or (D, S, L), `b` () or (S, L).
-    numbers : Numbers
-        Those of the losses, `penalty.l2`, and the optimizers' `damping`.
-
-    Returns
-    -------
-    directions : Parameters
-        Like the gradients; not finite where the curvature is 0 in some direction.
+    derivative `X' diag(l''(r)) X / N`: the loss is a function of the residual alone. The residual,
+    target minus prediction, is (N,) or (S, L, N), X (N, D) or (S, 1, N, D). The directions are like
+    the gradients; not finite where the curvature is 0 in some direction.
     """
     H = _sum_products(X, _differentiate_twice(kinds, residual, numbers))
     damping = tf.zeros_like(gradients.b)
@@ -185,17 +140,8 @@ def _sum_products(X: Any, weights: Any) -> Any:
 def solve(H: Any, g: Any) -> Any:
     """Solve H d = g for each lane by Gauss-Jordan elimination; H is positive definite.
 
-    TensorFlow's own functions raise where a lane's H is singular, and want lanes first.
-
-    Parameters
-    ----------
-    H : (n, n, ...)
-    g : (n, ...)
-
-    Returns
-    -------
-    (n, ...)
-        Not finite where H is singular.
+    TensorFlow's own functions raise where a lane's H is singular, and want lanes first. H is (n, n,
+    ...), g and the result (n, ...), not finite where H is singular.
     """
     n, system = H.shape[0], tf.concat([H, g[:, None]], 1)
     rows = tf.reshape(tf.range(n), (n, *[1] * (system.shape.rank - 1)))

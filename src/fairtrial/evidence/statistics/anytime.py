@@ -31,16 +31,10 @@ N_HALVINGS = 60
 
 @dataclass(frozen=True)
 class Bets:
-    """Bets on the signs of paired differences, one after the other.
+    """Bets on the signs of paired differences (n,), one after the other, in the order of the seeds.
 
-    Attributes
-    ----------
-    differences : (n,)
-        In the order of the seeds.
-    spreads : (n,)
-        The root of V, of those before each, in the same unit.
-    tolerance : float
-        A difference so near to a shift is equal to it: no bet on its sign wins or loses.
+    `spreads` (n,) are the root of V, of those before each, in the same unit. A difference nearer to
+    a shift than `tolerance` is equal to it: no bet on its sign wins or loses.
 
     References
     ----------
@@ -71,17 +65,9 @@ class Bets:
         return self._find_low(half), -self.mirror()._find_low(half)
 
     def follow_wealth(self, shift: float) -> np.ndarray:
-        """Return the logarithm of the wealth after each bet that the centre is above `shift`.
+        """Return the logarithm of the wealth after each bet that the centre is above `shift`; (n,).
 
-        Parameters
-        ----------
-        shift : float
-            In the differences' unit; may be infinite.
-
-        Returns
-        -------
-        (n,)
-            Of the mean over the stakes, each having begun with 1.
+        It is of the mean over the stakes, each having begun with 1. The shift may be infinite.
         """
         x = self.differences - shift
         x[np.abs(x) <= self.tolerance] = 0.0
@@ -126,14 +112,8 @@ class WidenedBets:
     ones; that is exact at each look, and the bets reject nothing before there are six seeds or so,
     after which the estimate changes little (`benchmarks/level.py`).
 
-    Attributes
-    ----------
-    bets : Bets
-        On the differences as they are.
-    shared : float
-        Standard deviation of what all of them share, in their unit; positive.
-    degrees : float
-        Degrees of freedom of `shared`; infinite where it is known.
+    `shared` is the standard deviation of what all differences share, in their unit; positive.
+    `degrees` are its degrees of freedom; infinite where it is known.
     """
 
     bets: Bets
@@ -164,19 +144,11 @@ class WidenedBets:
 
 
 def place_bets(differences: np.ndarray, tolerance: float = 0.0) -> Bets:
-    """Make ready to test paired differences that came one after the other.
+    """Make ready to test paired differences (n,) that came one after the other, by seed.
 
-    Parameters
-    ----------
-    differences : (n,)
-        Finite, in the order of the seeds, whose number may depend on what the ones before showed.
-    tolerance : float
-        How exact they are, in their unit.
-
-    Returns
-    -------
-    Bets
-        Whose p-values never rise, and whose interval never widens, when differences are added.
+    Their number may depend on what the ones before showed: the p-values of the bets never rise, and
+    their interval never widens, when differences are added. `tolerance` is how exact they are, in
+    their unit.
 
     Examples
     --------

@@ -19,17 +19,9 @@ NO_MARKS: Marks = {}
 
 
 def estimate_row_variance(differences: np.ndarray) -> float:
-    """Estimate what the rows add to the variance of the grand mean, in a crossed design.
+    """Estimate what the rows add to the variance of the grand mean, in a crossed design (S, N).
 
-    Parameters
-    ----------
-    differences : (S, N)
-        One for each seed and test row.
-
-    Returns
-    -------
-    float
-        The rows' variance component over N; 0 where it would be negative, or S or N is 1.
+    That is the rows' variance component over N; 0 where it would be negative, or S or N is 1.
 
     References
     ----------
@@ -62,23 +54,11 @@ def unpack_marks(packed: bytes, n_rows: int) -> np.ndarray:
 
 
 def subtract_rows(pairs: pl.DataFrame, marks: Marks, size: str | None = None) -> np.ndarray | None:
-    """Subtract which rows each pair of runs has right, `better` minus `than`.
+    """Subtract which rows each pair of runs has right, `better` minus `than`; (S, N).
 
-    Parameters
-    ----------
-    pairs : table
-        `better`, `than` (names of arms) and `seed`; a seed may have several rows. Of a claim on
-        effects also `better_against` and `than_against`.
-    marks : mapping
-        By run.
-    size : str, optional
-        Of a claim on the sizes of effects: `smaller` or `larger`.
-
-    Returns
-    -------
-    (S, N) or None
-        One row for each seed, in their order, means over its pairs. None where a run has no marks,
-        or not all have the same number of test rows.
+    A seed may have several pairs, whose mean counts. Pairs of a claim on effects also have
+    `better_against` and `than_against`; `size` is `smaller` or `larger` of a claim on their sizes.
+    None where a run has no marks, or not all have the same number of test rows.
     """
     runs = {
         f"{arm} #{seed}"

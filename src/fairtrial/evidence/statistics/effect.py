@@ -30,14 +30,7 @@ class Effect:
 
 
 def describe_effect(better: np.ndarray, than: np.ndarray, differences: np.ndarray) -> Effect:
-    """Describe a paired difference.
-
-    Parameters
-    ----------
-    better, than : (n,)
-        The two sides' values, in the metric's unit.
-    differences : (n,)
-        Positive where `better` is better.
+    """Describe a paired difference (n,), positive where `better` (n,) is better than `than` (n,).
 
     Examples
     --------

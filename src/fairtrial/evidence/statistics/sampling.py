@@ -83,23 +83,11 @@ class Sampling:
         *,
         is_same: bool = False,
     ) -> Basis:
-        """Find the tests of paired differences.
+        """Find the tests of paired differences (n,), finite, one for each seed in their order.
 
-        Parameters
-        ----------
-        differences : (n,)
-            One for each seed, in their order; finite.
-        rows : (n, N), optional
-            The same by test row, where it is known.
-        scale : float
-            The largest value that was subtracted, which decides how exact the differences are.
-        is_same : bool
-            Whether both sides are known to be the same computation.
-
-        Returns
-        -------
-        Basis
-            Tests, and over what they speak.
+        `rows` (n, N) are the same by test row, where it is known. `scale` is the largest value that
+        was subtracted, which decides how exact the differences are. `is_same` says whether both
+        sides are known to be the same computation.
         """
         tolerance = 0.0 if is_same else find_tolerance(differences, scale)
         if rows is not None and not np.allclose(rows.mean(1), differences, rtol=0.0, atol=ROUNDED):
@@ -154,12 +142,7 @@ class Sampling:
     def measure_mean(self, mean: float, variance: float, n_seeds: int) -> Basis:
         """Find the tests of the mean of one arm's metric over two seeds or more.
 
-        Parameters
-        ----------
-        mean, variance : float
-            Over the seeds, in the metric's unit and its square.
-        n_seeds : int
-            How many.
+        Mean and variance are over the seeds, in the metric's unit and its square.
 
         Examples
         --------
@@ -179,16 +162,9 @@ class Sampling:
     def measure_arm(self, right: np.ndarray) -> Basis:
         """Find the tests of one arm's accuracy, also of very few seeds.
 
-        Parameters
-        ----------
-        right : (S, N)
-            Which test rows each seed has right; 0 and 1.
-
-        Returns
-        -------
-        Basis
-            With Student's factors for the seeds. Seeds and rows are crossed, so that the noise of
-            single runs counts in both variances, and the interval errs on the wide side.
+        `right` (S, N) says which test rows each seed has right, as 0 and 1. Seeds get Student's
+        factors. Seeds and rows are crossed, so that the noise of single runs counts in both
+        variances, and the interval errs on the wide side.
         """
         n_seeds, n_rows = right.shape
         accuracies = right.mean(1)
@@ -210,19 +186,7 @@ class Sampling:
 def find_sampling(
     claim: Claim, arms: Sequence[tuple[Arm, ...]], method: str, trial: Results
 ) -> Sampling:
-    """Find how the runs of a claim were drawn.
-
-    Parameters
-    ----------
-    claim : Claim
-        What is claimed.
-    arms : sequence of tuple of Arm
-        What it compares.
-    method : str
-        `SIGN_FLIP` or `ANYTIME`.
-    trial : Results
-        Whose runs they are.
-    """
+    """Find how the runs of a claim on some arms were drawn, by `SIGN_FLIP` or `ANYTIME`."""
     tasks = list_tasks(arms)
     origins = {task.row_origin for task in tasks}
     rows: RowOrigin = "split" if "split" in origins else tasks[0].row_origin

@@ -23,22 +23,11 @@ class Seeds(NamedTuple):
 def estimate_seeds(
     evidence: Evidence, n_claims: int, shared_variance: float | None = None
 ) -> Seeds | None:
-    """Estimate how many seeds would probably decide an undecided claim.
+    """Estimate how many seeds would decide an undecided claim, with a chance of 80 %.
 
-    Parameters
-    ----------
-    evidence : Evidence
-        What there is.
-    n_claims : int
-        That p-values are adjusted for; the estimate takes the strictest step of Holm's procedure.
-    shared_variance : float, optional
-        Of what all seeds share, which more of them do not lessen; that of the evidence if absent.
-
-    Returns
-    -------
-    Seeds or None
-        So many in all, for a chance of 80 %. None where the difference is so uncertain that its
-        estimate would say nothing.
+    The estimate takes the strictest step of Holm's procedure for `n_claims`. More seeds do not
+    lessen the `shared_variance`; that of the evidence if absent. None where the difference is so
+    uncertain that its estimate would say nothing.
     """
     shared = evidence.basis.shared_variance if shared_variance is None else shared_variance
     if evidence.n_seeds < 2 or not evidence.spread > 0.0:
@@ -67,25 +56,9 @@ def find_fewest(
 ) -> int | None:
     """Find the fewest seeds that show a difference of some size with a chance of 80 %.
 
-    Parameters
-    ----------
-    size : float
-        Of the true difference.
-    margin : float
-        The claim's.
-    spread : float
-        Standard deviation of the differences over the seeds.
-    shared_variance : float
-        Of what all seeds share.
-    n_claims : int
-        That p-values are adjusted for.
-    is_beyond : bool
-        Whether it is to be shown that the difference is beyond the margin; else, within it.
-
-    Returns
-    -------
-    int or None
-        None where a thousand do not.
+    `spread` is the standard deviation of the differences over the seeds, and `shared_variance` that
+    of what all seeds share. `is_beyond` says whether the difference is to be shown to be beyond the
+    margin; else, within it. None where a thousand do not.
     """
 
     def has_power(n_seeds: int) -> bool:
@@ -109,20 +82,9 @@ def find_fewest(
 def find_smallest(n_seeds: int, n_claims: int, shared_factor: float = 0.0) -> float:
     """Find the smallest difference beyond the margin that is decided with a chance of 80 %.
 
-    Parameters
-    ----------
-    n_seeds : int
-        Two at least.
-    n_claims : int
-        That p-values are adjusted for.
-    shared_factor : float
-        Variance of what all seeds share, over the variance of the differences over the seeds.
-
-    Returns
-    -------
-    float
-        In standard deviations of the differences over the seeds, as `find_power` has it. Where a
-        verdict takes that all differences have one sign, that is what must be likely.
+    It is in standard deviations of the differences over the seeds, two at least, as `find_power`
+    has it. Where a verdict takes that all differences have one sign, that is what must be likely.
+    `shared_factor` is the variance of what all seeds share, over that of the differences.
 
     Examples
     --------

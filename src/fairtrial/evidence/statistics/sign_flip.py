@@ -114,14 +114,7 @@ class SubsetMeans:
 
 
 def find_tolerance(differences: np.ndarray, scale: float = 0.0) -> float:
-    """Find how exact differences are.
-
-    Parameters
-    ----------
-    differences : (n,)
-        Finite.
-    scale : float
-        The largest value that was subtracted, in the same unit.
+    """Find how exact differences (n,) are; `scale` is the largest value that was subtracted.
 
     Examples
     --------
@@ -135,21 +128,11 @@ def find_tolerance(differences: np.ndarray, scale: float = 0.0) -> float:
 def list_subset_means(
     differences: np.ndarray, shared_variance: float = 0.0, tolerance: float = 0.0
 ) -> SubsetMeans:
-    """Take the means of all subsets of up to 16 differences, of 100,000 random ones of more.
+    """Take the means of all subsets of up to 16 finite differences, of 100,000 random ones of more.
 
-    Parameters
-    ----------
-    differences : (n,)
-        Finite. The same ones always give the same random subsets.
-    shared_variance : float
-        Of what is random and the same in all differences, in their squared unit.
-    tolerance : float
-        How exact they are, in their unit.
-
-    Returns
-    -------
-    SubsetMeans
-        For n above 16 of random flips and the one that flips nothing.
+    The same differences (n,) always give the same random subsets. `shared_variance` is that of what
+    is random and the same in all differences, in their squared unit; `tolerance` is how exact they
+    are.
 
     Examples
     --------
@@ -167,19 +150,9 @@ def list_subset_means(
 
 
 def sum_subsets(differences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sum the same subsets for many claims.
+    """Sum the same subsets for many claims, differences (n, C): their sums (M, C) and sizes (M,).
 
-    Parameters
-    ----------
-    differences : (n, C)
-        One column for each claim, one row for each seed.
-
-    Returns
-    -------
-    sums : (M, C)
-        The empty subset, which flips nothing, first.
-    sizes : (M,)
-        How many seeds each subset has.
+    The empty subset, which flips nothing, is first.
     """
     n, n_claims = differences.shape
     blocks = [(block @ differences, block @ np.ones(n)) for block in _iterate_subsets(n)]

@@ -34,17 +34,11 @@ CHUNK = 16
 
 @dataclass(frozen=True)
 class Column:
-    """The differences of one claim, and by which one-sided tests it is judged.
+    """The differences (n,) of one claim, and by which one-sided tests it is judged.
 
-    Attributes
-    ----------
-    differences : (n,)
-        One for each seed.
-    sides : tuple of (float, float)
-        Shifts, each with 1 where the test is against "the centre is at most the shift", and -1
-        where it is against "at least". The smallest p-value counts; without sides it is 1.
-    tolerance : float
-        Differences so near to each other count as equal.
+    `sides` are shifts, each with 1 where the test is against "the centre is at most the shift", and
+    -1 where it is against "at least". The smallest p-value counts; without sides it is 1.
+    Differences nearer to each other than `tolerance` count as equal.
     """
 
     differences: np.ndarray
@@ -74,21 +68,10 @@ def adjust(p_values: Sequence[float]) -> list[float]:
 def adjust_families(
     p_values: Sequence[float], families: Sequence[Hashable], columns: Sequence[Column]
 ) -> list[float]:
-    """Adjust p-values for their number.
+    """Adjust p-values, one for each claim, for their number.
 
-    Parameters
-    ----------
-    p_values : sequence of float
-        One for each claim.
-    families : sequence
-        What claims of the same seeds have in common; None for a claim that stands alone.
-    columns : sequence of Column
-        By which claims of one family are flipped jointly.
-
-    Returns
-    -------
-    list of float
-        Adjusted for all claims.
+    `families` are what claims of the same seeds have in common, None for a claim that stands alone;
+    by their columns claims of one family are flipped jointly.
     """
     members: dict[Hashable, list[int]] = {}
     for place, family in enumerate(families):
@@ -125,15 +108,8 @@ def _combine(chains: list[tuple[list[int], list[float]]], n_claims: int) -> list
 def step_down(columns: Sequence[Column]) -> list[float]:
     """Compare each claim's p-value with the smallest of it and all claims after it.
 
-    Parameters
-    ----------
-    columns : sequence of Column
-        Of claims over the same seeds, the smallest p-value first.
-
-    Returns
-    -------
-    list of float
-        The share of the joint flips of the seeds with so small a p-value in any of these claims.
+    The columns are over the same seeds, the smallest p-value first. Returns the share of the joint
+    flips of the seeds with so small a p-value in any of these claims.
     """
     found: list[float] = []
     smallest: np.ndarray | None = None

@@ -112,12 +112,8 @@ Looks = Mapping[str, Look]
 def assign_looks(series: Sequence[str], given: Looks = MappingProxyType({})) -> dict[str, Look]:
     """Assign a look to each series; a known kind has the same look in every study.
 
-    Parameters
-    ----------
-    series : sequence of str
-        Up to `N_LOOKS` series differ in colour and dash, and in colour and shape.
-    given : mapping
-        Looks that are already assigned.
+    Up to `N_LOOKS` series differ in colour and dash, and in colour and shape. `given` has looks
+    that are already assigned.
 
     Examples
     --------

@@ -43,12 +43,7 @@ DIAMOND = mark("point", filled=True, size=90, shape="diamond", opacity=1, color=
 def draw_differences(by_seed: pl.DataFrame, row: Mapping[str, Any]) -> Chart:
     """Draw the difference of each seed, the mean with its interval, and the margin.
 
-    Parameters
-    ----------
-    by_seed : table
-        `seed`, `difference`.
-    row : mapping
-        The entry of the claim in `verdicts.json`.
+    The table has `seed` and `difference`; the row is the claim's in `verdicts.json`.
     """
     title = f"difference in {show_metric(row['on'])}"
     x = quantity("difference", title=title, axis={"format": "~g", "tickCount": 6})
@@ -93,14 +88,9 @@ def _draw_zero(**more: Any) -> Specification:
 def draw_sides(by_seed: pl.DataFrame, row: Mapping[str, Any], looks: Looks) -> Chart:
     """Draw the metric of both sides, with a line that joins the values of each seed.
 
-    Parameters
-    ----------
-    by_seed : table
-        `seed`, `better_value`, `than_value`, `difference`: means over the pairs of a seed.
-    row : mapping
-        The entry of the claim in `verdicts.json`.
-    looks : mapping
-        The names of the sides, better and than, and their looks.
+    The table has `seed`, `better_value`, `than_value`, `difference`: means over the pairs of a
+    seed. The row is the claim's in `verdicts.json`; the looks are those of the names of the sides,
+    better and than.
     """
     names, metric = list(looks), show_metric(row["on"])
     shown = by_seed.sort("difference").select(
@@ -197,15 +187,8 @@ VERDICT_LOOKS = {
 def draw_grid(cells: pl.DataFrame, titles: tuple[str, str], description: str) -> Chart:
     """Draw a grid of verdicts: one cell per row and column, with a colour and a sign.
 
-    Parameters
-    ----------
-    cells : table
-        `column`, `row` (as text, in the order to draw them), `verdict`, `difference`, `low`,
-        `high`.
-    titles : (str, str)
-        The titles of columns and rows.
-    description : str
-        The text alternative.
+    The cells have `column`, `row` (as text, in the order to draw them), `verdict`, `difference`,
+    `low`, `high`; columns and rows have the titles.
     """
     columns, rows = list_unique(cells, "column"), list_unique(cells, "row")
     signs = {name: sign for name, (_, sign) in VERDICT_LOOKS.items()}

@@ -54,8 +54,6 @@ def draw_curves(
         The result of `summarise_curves`; colour, dash and legend show the series.
     facet : str
         What a panel shows, "setting" or "series".
-    y_title, x_title : str
-        Titles of the axes.
     singles : table, optional
         The result of `list_single_curves`: the curve of each seed, shown on request.
     reference : table, optional
@@ -158,12 +156,7 @@ def draw_learning_rates(
 ) -> Chart:
     """Draw the learning rate of every run, a dot at each change, one panel per setting.
 
-    Parameters
-    ----------
-    changes : table
-        The result of `find_changes`.
-    unit : str
-        The unit of `at`, "step" or "epoch".
+    `changes` is the result of `find_changes`; `unit` is that of `at`, "step" or "epoch".
     """
     series, order = list_unique(changes, "series"), list_unique(changes, "setting")
     many = changes["seed"].n_unique() > 1
@@ -205,12 +198,7 @@ def draw_shares(
 ) -> Chart:  # fmt: skip
     """Draw a quantity on training and validation rows at each epoch, one panel per series.
 
-    Parameters
-    ----------
-    curves : table
-        The result of `summarise_curves` with a column `rows`, "train" or "validation".
-    y_title, x_title : str
-        Titles of the axes.
+    The table is that of `summarise_curves` with a column `rows`, "train" or "validation".
     """
     order, kinds = list_unique(curves, "series"), list_unique(curves, "rows")
     epochs = cast("int", curves["at"].max())

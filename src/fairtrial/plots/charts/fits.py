@@ -32,12 +32,8 @@ from fairtrial.plots.summaries import list_unique
 def draw_fits(rows: pl.DataFrame, lines: pl.DataFrame, looks: Looks, description: str) -> Chart:
     """Draw data rows, the line that each series fitted, and the true line.
 
-    Parameters
-    ----------
-    rows : table
-        `setting`, `x`, `y`: a sample of the data.
-    lines : table
-        `setting`, `series`, `slope`, `intercept`, `task.slope`, `task.intercept`.
+    The rows, a sample of the data, have `setting`, `x`, `y`; the lines have `setting`, `series`,
+    `slope`, `intercept`, `task.slope`, `task.intercept`.
     """
     series, order = list_unique(lines, "series"), list_unique(lines, "setting")
     ends = cast("tuple[float, float]", (rows["x"].min(), rows["x"].max()))
@@ -80,12 +76,8 @@ def draw_fits(rows: pl.DataFrame, lines: pl.DataFrame, looks: Looks, description
 def draw_noise(bars: pl.DataFrame, density: pl.DataFrame, description: str) -> Chart:
     """Draw histograms of noise, each with its density.
 
-    Parameters
-    ----------
-    bars : table
-        `setting`, `low`, `high` (the ends of a bin, in target units), `share` (of rows, per unit).
-    density : table
-        `setting`, `at`, `density` (per target unit).
+    The bars have `setting`, `low`, `high` (the ends of a bin, in target units) and `share` (of
+    rows, per unit); the density has `setting`, `at` and `density` (per target unit).
     """
     order = list_unique(bars, "setting")
     table = pl.concat(
@@ -117,11 +109,8 @@ def draw_noise(bars: pl.DataFrame, density: pl.DataFrame, description: str) -> C
 def draw_residuals(outlines: pl.DataFrame, looks: Looks, description: str) -> Chart:
     """Draw the outline of the residuals of each series, one panel per setting.
 
-    Parameters
-    ----------
-    outlines : table
-        `setting`, `series`, `at` (the left end of a bin, in target units), `share` (of rows, per
-        unit).
+    The outlines have `setting`, `series`, `at` (the left end of a bin, in target units) and `share`
+    (of rows, per unit).
     """
     series, order = list_unique(outlines, "series"), list_unique(outlines, "setting")
     toggle = make_toggle(series)
@@ -151,12 +140,8 @@ def draw_residuals(outlines: pl.DataFrame, looks: Looks, description: str) -> Ch
 def draw_targets(bars: pl.DataFrame, title: str, description: str) -> Chart:
     """Draw the number of rows with each target: a bar per class, or bins of numbers.
 
-    Parameters
-    ----------
-    bars : table
-        `rows` and `name` (a class), or `rows`, `low` and `high` (the ends of a bin).
-    title : str
-        Title of the axis of targets.
+    The bars have `rows` and `name` (a class), or `rows`, `low` and `high` (the ends of a bin). The
+    title is that of the axis of targets.
     """
     count, grey = quantity("rows", title="rows", axis={"tickCount": 4}), {"color": MUTED}
     if "name" in bars.columns:
@@ -182,10 +167,7 @@ def draw_targets(bars: pl.DataFrame, title: str, description: str) -> Chart:
 def draw_predicted(points: pl.DataFrame, looks: Looks, description: str) -> Chart:
     """Draw predictions for test rows against the true targets, one panel per series.
 
-    Parameters
-    ----------
-    points : table
-        `series`, `truth`, `predicted`, in target units.
+    The points have `series`, `truth` and `predicted`, in target units.
     """
     order = list_unique(points, "series")
     ends = pl.DataFrame({"truth": [points["truth"].min(), points["truth"].max()]})

@@ -13,12 +13,9 @@ LONGEST = 52
 
 
 def label_panels(names: Sequence[str]) -> tuple[dict[str, Any], int]:
-    """Label panels with their names; long names are wrapped or shortened.
+    """Make the header of a facet that labels panels, and count its lines.
 
-    Returns
-    -------
-    (dict, int)
-        Settings for the header of a Vega-Lite facet, and the largest number of lines.
+    Long names are wrapped or shortened.
     """
     lines = [wrap(name) for name in shorten_apart(names, LONGEST)]
     if all(shown == [name] for shown, name in zip(lines, names, strict=True)):
@@ -49,17 +46,10 @@ def wrap(name: str, most: int = LONGEST_LINE) -> list[str]:
 
 
 def shorten_apart(names: Sequence[str], most: int) -> list[str]:
-    """Shorten long names, but keep different names different.
+    """Shorten names to at most `most` letters, 10 or more, but keep different names different.
 
     First, words that all names share are removed, from the last to the first; then the middle of
     the name.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Equal names get equal results.
-    most : int
-        Most letters of a result; at least 10.
 
     Examples
     --------

@@ -28,14 +28,10 @@ HEADER = {"title": None, "labelFontWeight": "bold", "labelPadding": 4}
 
 
 def draw_weights(table: pl.DataFrame, limit: float, description: str) -> Chart:
-    """Draw the weights of each class as an image, all on one diverging scale.
+    """Draw the weights of each class as an image, all on one scale from -`limit` to `limit`.
 
-    Parameters
-    ----------
-    table : table
-        `name`: the class; `values`: its weights, a list of side × side, row by row.
-    limit : float
-        The scale runs from -`limit` to `limit`; weights beyond have the colour of its end.
+    The table has `name`, the class, and `values`, its weights, a list of side × side, row by row.
+    Weights beyond the limit have the colour of its end.
     """
     values = pl.col("values").list.eval(pl.element().cast(pl.Float64).round_sig_figs(WEIGHT_DIGITS))
     scale = {
@@ -58,11 +54,8 @@ def draw_weights(table: pl.DataFrame, limit: float, description: str) -> Chart:
 def draw_samples(table: pl.DataFrame, description: str) -> Chart:
     """Draw labelled images.
 
-    Parameters
-    ----------
-    table : table
-        `values`: grey levels of an image from 0 to 1, a list of side × side, row by row; `name`:
-        its label.
+    The table has `values`, the grey levels of an image from 0 to 1, a list of side × side, row by
+    row, and `name`, its label.
     """
     names = nominal("name", sort=list_unique(table, "name"), header=HEADER | {"labelLimit": 100})
     return _repeat(
@@ -78,11 +71,8 @@ def _round_levels() -> pl.Expr:
 def draw_predictions(table: pl.DataFrame, description: str) -> Chart:
     """Draw images in a grid of three columns, with true and predicted label.
 
-    Parameters
-    ----------
-    table : table
-        `values`: grey levels of an image from 0 to 1, a list of side × side, row by row; `truth`
-        and `predicted`: names of classes. A correct prediction has a tick, a wrong one a cross.
+    The table has `values` as that of `draw_samples`, `truth` and `predicted`, names of classes. A
+    correct prediction has a tick, a wrong one a cross.
     """
     is_right = pl.col("truth") == pl.col("predicted")
     verdict = pl.when(is_right).then(pl.lit("✓ ")).otherwise(pl.lit("✗ ")) + pl.col("predicted")
@@ -113,10 +103,8 @@ def draw_predictions(table: pl.DataFrame, description: str) -> Chart:
 def draw_confusion(table: pl.DataFrame, description: str) -> Chart:
     """Draw a confusion matrix.
 
-    Parameters
-    ----------
-    table : table
-        `truth`, `predicted` (names of classes, in order) and `share` of the rows of the true class.
+    The table has `truth`, `predicted` (names of classes, in order) and `share` of the rows of the
+    true class.
     """
     names = list_unique(table, "truth")
     is_right = pl.col("truth") == pl.col("predicted")

@@ -214,19 +214,13 @@ def lay_out_panels(
     own_scales: Sequence[str] = (),
     **layout: Any,
 ) -> Chart:
-    """Complete a chart with one panel per value of a field.
+    """Complete a chart with one panel per value of a field, in an order.
 
     Parameters
     ----------
     inner : dict
         The content of a panel. Its data becomes the data of the whole chart; its last layer carries
         the selections.
-    field : str
-        The column whose values are the panels.
-    order : sequence of str
-        The values of that column, in the order of the panels.
-    description : str
-        The text alternative.
     panels : int
         The most panels side by side.
     axes : int
@@ -272,10 +266,6 @@ def lay_out(
 
     Parameters
     ----------
-    chart : dict
-        The specification.
-    description : str
-        The text alternative.
     panels : int
         The most panels side by side; 0 for a chart of a single view.
     narrowest : int

@@ -57,16 +57,8 @@ def draw_final_values(
 ) -> Chart:
     """Draw a metric of every run as a tick, and the mean of each arm as a large mark.
 
-    Parameters
-    ----------
-    runs : table
-        `setting`, `series`, `seed` and the metric.
-    metric : str
-        Name of the column.
-    title : str
-        Title of the axis.
-    log : bool
-        Logarithmic axis; values that are not positive are left out.
+    The runs have `setting`, `series`, `seed` and the metric, whose axis has the title. On a
+    logarithmic one, values that are not positive are left out.
     """
     value = pl.col(metric).cast(pl.Float64)
     usable = runs.filter(value.is_finite() & ((value > 0) if log else True))
@@ -119,14 +111,8 @@ def draw_reported(
 ) -> Chart:
     """Draw reported values beside the values of the seeds, one row per series.
 
-    Parameters
-    ----------
-    runs : table
-        `series`, `seed` and the metric.
-    reported : dict
-        The reported value of each series, in the metric's unit.
-    metric, title : str
-        Name of the column, and title of the axis.
+    The runs have `series`, `seed` and the metric, whose axis has the title; `reported` has the
+    value of each series, in the metric's unit.
     """
     one, mean, told = "one seed", "mean", "reported"
     value = pl.col(metric).cast(pl.Float64)
@@ -185,12 +171,8 @@ OUTCOME_LOOKS = {
 def draw_outcomes(runs: pl.DataFrame, unit: str, description: str) -> Chart:
     """Draw how each run ended, and when: one row per arm, one mark per run.
 
-    Parameters
-    ----------
-    runs : table
-        `arm` (its title), `seed`, `outcome` (in words) and `ended_at`.
-    unit : str
-        The unit of `ended_at`, "step" or "epoch".
+    The runs have `arm` (its title), `seed`, `outcome` (in words) and `ended_at`, in the unit "step"
+    or "epoch".
     """
     shown = runs.select("arm", "seed", "outcome", "ended_at")
     known = [name for name in OUTCOME_LOOKS if name in set(shown["outcome"])]
@@ -223,15 +205,9 @@ def draw_sensitivity(
 ) -> Chart:
     """Draw a metric against the learning rate, one line per series, one panel per setting.
 
-    Parameters
-    ----------
-    points : table
-        `setting`, `series`, `learning_rate`, `mean`, `low`, `high` (smallest and largest over the
-        seeds) and `diverged` (a sentence; "" if no run diverged).
-    title : str
-        Title of the y axis.
-    log : bool
-        Logarithmic y axis.
+    The points have `setting`, `series`, `learning_rate`, `mean`, `low`, `high` (smallest and
+    largest over the seeds) and `diverged` (a sentence; "" if no run diverged). The title is that of
+    the y axis.
     """
     series, order = list_unique(points, "series"), list_unique(points, "setting")
     toggle = make_toggle(series)
@@ -275,12 +251,8 @@ def draw_sensitivity(
 def draw_race(points: pl.DataFrame, description: str) -> Chart:
     """Draw accuracies with their intervals against seconds, with names at the right.
 
-    With more than `MOST_LABELS` arms, only arms that no other arm beats in both have a name.
-
-    Parameters
-    ----------
-    points : table
-        `name`, `accuracy`, `low`, `high`, `seconds`.
+    The points have `name`, `accuracy`, `low`, `high`, `seconds`. With more than `MOST_LABELS` arms,
+    only arms that no other arm beats in both have a name.
     """
     low, high = _find_domain(points)
     named = points if points.height <= MOST_LABELS else _find_unbeaten(points)
@@ -345,21 +317,9 @@ def _find_domain(points: pl.DataFrame) -> tuple[float, float]:
 
 
 def spread(places: np.ndarray, gap: float, ends: tuple[float, float]) -> np.ndarray:
-    """Move places as little as possible so that all are at least `gap` apart.
+    """Move places (N,) as little as possible, by least squares, so that all are `gap` apart.
 
-    Parameters
-    ----------
-    places : (N,)
-        In any order; the results have the same order.
-    gap : float
-        The smallest distance between two results.
-    ends : (float, float)
-        Results lie between these ends if there is room for all.
-
-    Returns
-    -------
-    (N,)
-        The nearest such places by least squares.
+    They lie between the ends if there is room for all, and keep their order in the array.
 
     Examples
     --------

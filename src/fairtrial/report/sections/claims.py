@@ -41,16 +41,9 @@ MARKS = {name: f"word {name}" for name in ORDER}
 class Entry:
     """A claim, or a check that has no difference to show.
 
-    Attributes
-    ----------
-    row : mapping
-        An entry of `verdicts.json`; a check has `say`, `verdict` and `note` only.
-    trial : Results or None
-        The results with its evidence; None for a check.
-    number : int
-        The number of the claim in its study, from 1.
-    prefix : str
-        The start of the names of its figures and links.
+    The row is an entry of `verdicts.json`; a check has `say`, `verdict` and `note` only, and no
+    results. `number` is that of the claim in its study, from 1; `prefix` is the start of the names
+    of its figures and links.
     """
 
     row: Mapping[str, Any]

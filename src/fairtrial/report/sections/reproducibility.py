@@ -19,17 +19,7 @@ SEEDS_CAPTION = "Seeds of each study, and the first 16 digits of its data's SHA-
 def build_reproducibility(
     environment: Mapping[str, Any], trials: Sequence[Results], more: Sequence[Part] = ()
 ) -> Section:
-    """Build the section.
-
-    Parameters
-    ----------
-    environment : mapping
-        The content of `environment.json`.
-    trials : sequence of Results
-        The studies; the section shows their files.
-    more : sequence of Part
-        Further parts.
-    """
+    """Build the section from `environment.json`, the files of the studies, and further parts."""
     known = _flatten({k: v for k, v in environment.items() if k != "verification"})
     seeds = [
         row_of(
