@@ -40,12 +40,10 @@ Memory = Annotated[
     ),
 ]
 Workers = Annotated[
-    int | None,
-    typer.Option("--workers", help="Train in N processes, by Dask.", metavar="N", min=1),
+    int | None, typer.Option("--workers", help="Train in N processes, by Dask.", metavar="N", min=1)
 ]
 Scheduler = Annotated[
-    str | None,
-    typer.Option("--scheduler", help="Train on this Dask cluster.", metavar="ADDRESS"),
+    str | None, typer.Option("--scheduler", help="Train on this Dask cluster.", metavar="ADDRESS")
 ]
 AllowCode = Annotated[
     bool, typer.Option("--allow-code", help="Let the study's plugins run: files of Python code.")

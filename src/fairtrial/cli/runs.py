@@ -49,8 +49,7 @@ MaxSeeds = Annotated[
     typer.Option("--max-seeds", help="The most seeds of an arm with --until-decided (100).", min=1),
 ]
 OneClaim = Annotated[
-    int | None,
-    typer.Option("--claim", help="Claim N alone, counted from 1.", metavar="N"),
+    int | None, typer.Option("--claim", help="Claim N alone, counted from 1.", metavar="N")
 ]
 
 
@@ -130,8 +129,7 @@ def run(
     max_seeds: MaxSeeds = None,
     allow_code: AllowCode = False,
     counterfactual: Annotated[
-        bool,
-        typer.Option("--counterfactual", help="Keep training the arms that are not finished."),
+        bool, typer.Option("--counterfactual", help="Keep training the arms that are not finished.")
     ] = False,
     claim: OneClaim = None,
     quiet: Quiet = False,

@@ -10,21 +10,9 @@ import polars as pl
 
 from fairtrial.errors import InputError, MachineError
 from fairtrial.evidence.account import list_verdicts
-from fairtrial.evidence.case import (
-    ANYTIME,
-    METHODS,
-    SIGN_FLIP,
-    Case,
-    count_seeds_for,
-    weigh_claims,
-)
+from fairtrial.evidence.case import ANYTIME, METHODS, SIGN_FLIP, Case, count_seeds_for, weigh_claims
 from fairtrial.evidence.cause import Lack
-from fairtrial.evidence.design import (
-    choose_method,
-    find_statements,
-    note_judging,
-    say_changes,
-)
+from fairtrial.evidence.design import choose_method, find_statements, note_judging, say_changes
 from fairtrial.evidence.pairs import SIDES, WITHOUT
 from fairtrial.evidence.statistics.anytime import count_seeds_needed_anytime
 from fairtrial.files import write_file

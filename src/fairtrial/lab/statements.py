@@ -263,11 +263,7 @@ def _show_difference(claim: Mapping[str, Any]) -> str:
     digits = max(0, math.ceil(-math.log10(claim["margin"]))) if claim["margin"] else 3
     difference, low, high = (
         f"{value:z.{digits}f}" if value is not None else sign
-        for value, sign in (
-            (claim["difference"], ""),
-            (claim["low"], "-∞"),
-            (claim["high"], "∞"),
-        )
+        for value, sign in ((claim["difference"], ""), (claim["low"], "-∞"), (claim["high"], "∞"))
     )
     metric = SHORT_METRICS.get(claim["on"]) or show_metric(claim["on"])
     if claim.get("bound"):

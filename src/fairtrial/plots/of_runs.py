@@ -89,10 +89,7 @@ def find_unit(runs: pl.DataFrame) -> str:
 
 
 def curves(
-    trial: Results,
-    quantity: str = "loss",
-    arms: Sequence[str] | None = None,
-    singles: bool = True,
+    trial: Results, quantity: str = "loss", arms: Sequence[str] | None = None, singles: bool = True
 ) -> Chart:
     """Draw a quantity during training: mean over the seeds, band from smallest to largest value.
 

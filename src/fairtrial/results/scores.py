@@ -131,9 +131,7 @@ def _read(path: Path) -> pl.DataFrame:
 
 
 def _list_wanted(
-    runs: Mapping[str, Run],
-    parts: Mapping[Path, Sequence[str]],
-    named: Sequence[MetricSettings],
+    runs: Mapping[str, Run], parts: Mapping[Path, Sequence[str]], named: Sequence[MetricSettings]
 ) -> dict[str, list[MetricSettings]]:
     """List for each run the metrics that its part does not hold as they are now."""
     sources = {on_classes: fingerprint_defaults(on_classes) for on_classes in (False, True)}

@@ -170,10 +170,7 @@ class Toggle(NamedTuple):
     def fade(self, opacity: float = 1.0) -> Specification:
         """Return the opacity of selected and of other marks."""
         is_on = {"and": [{"param": parameter["name"]} for parameter in self.parameters]}
-        return {
-            "condition": {"test": is_on, "value": opacity},
-            "value": min(opacity, FADED),
-        }
+        return {"condition": {"test": is_on, "value": opacity}, "value": min(opacity, FADED)}
 
 
 def make_toggle(names: Sequence[str], field: str = "series") -> Toggle:

@@ -7,12 +7,7 @@ import polars as pl
 from fairtrial import plots
 from fairtrial.plots.charts import curves as curve_charts
 from fairtrial.plots.charts.appearance import capitalise, show_metric
-from fairtrial.plots.of_runs import (
-    choose_metric,
-    find_unit,
-    name_series,
-    read_curves,
-)
+from fairtrial.plots.of_runs import choose_metric, find_unit, name_series, read_curves
 from fairtrial.plots.summaries import (
     OUTCOMES,
     TEXTS,
