@@ -50,36 +50,22 @@ class Lack(StrEnum):
 
 @dataclass(frozen=True)
 class Cause:
-    """A difference as a sum of parts, seed by seed.
+    """A difference as a sum of parts, seed by seed."""
 
-    Attributes
-    ----------
-    parts : dict of str to (n,)
-        By names of `trial.PARTS`: one value for each seed, positive where it favours `better`.
-        Their sum is the difference. Empty where it cannot be split.
-    lacks : tuple of Lack
-        What keeps it from being split into all three.
-    reasons : tuple of str
-        The same in sentences.
-    objective : str
-        What makes the two sides' objectives differ, such as "the loss"; "" where both have the same
-        objective on the same rows.
-    reach : Reach or None
-        Where a parameter could not get to its minimum.
-    gaps : (float, float) or None
-        By how much the metric of each side differs from that of its minimum, on average; None
-        where no minimum was looked for.
-    rows : dict of str to (n, N)
-        The parts by test row, where that is known and rows count as a sample. A part that is 0
-        whatever the rows are has none.
-    """
-
+    # By names of `PARTS`, (n,) each: one value for each seed, positive where it favours `better`.
+    # Their sum is the difference. Empty where it cannot be split.
     parts: dict[str, np.ndarray]
-    lacks: tuple[Lack, ...] = ()
-    reasons: tuple[str, ...] = ()
+    lacks: tuple[Lack, ...] = ()  # What keeps it from being split into all three
+    reasons: tuple[str, ...] = ()  # The same in sentences
+    # What makes the two sides' objectives differ, such as "the loss"; "" where both have the same
+    # objective on the same rows
     objective: str = ""
-    reach: Reach | None = None
+    reach: Reach | None = None  # Where a parameter could not get to its minimum
+    # By how much the metric of each side differs from that of its minimum, on average; None where
+    # no minimum was looked for
     gaps: tuple[float, float] | None = None
+    # The parts by test row, (n, N), where that is known and rows count as a sample. A part that is
+    # 0 whatever the rows are has none.
     rows: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     @property

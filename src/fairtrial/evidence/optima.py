@@ -57,30 +57,16 @@ NOTHING = {
 
 @dataclass(frozen=True)
 class Minimum:
-    """The minimiser of an arm's objective on one seed's training rows.
+    """The minimiser of an arm's objective on one seed's training rows."""
 
-    Attributes
-    ----------
-    problem : str
-        Why there is none, as a sentence; "" if there is one.
-    parameters : (D + 1,) or (D K + K,)
-        Weights row by row, then the intercept or those of the classes.
-    sizes : (D + 1,)
-        For regression: mean absolute value of each feature, then 1.
-    metrics : dict of str to float
-        Those that parameters alone decide.
-    right : (N,) or None
-        Which test rows it predicts correctly, 0 and 1; None for regression.
-    lacks_data : bool
-        Whether there is none because the data is not at hand.
-    """
-
-    problem: str
+    problem: str  # Why there is none, as a sentence; "" if there is one
+    # (D + 1,) or (D K + K,): weights row by row, then the intercept or those of the classes
     parameters: np.ndarray
-    sizes: np.ndarray
-    metrics: dict[str, float]
+    sizes: np.ndarray  # (D + 1,), of regression: mean absolute value of each feature, then 1
+    metrics: dict[str, float]  # Those that parameters alone decide
+    # (N,): which test rows it predicts correctly, 0 and 1; None for regression
     right: np.ndarray | None = None
-    lacks_data: bool = False
+    lacks_data: bool = False  # Whether there is none because the data is not at hand
 
 
 class Optima:

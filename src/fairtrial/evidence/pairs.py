@@ -24,17 +24,12 @@ class Bounds:
     """What runs that never come to something leave known of a difference.
 
     Such a run counts as its whole length, and what is claimed of it comes later, or never.
-
-    Attributes
-    ----------
-    at_least, at_most : bool
-        Whether some of the differences are at least (at most) what they count as.
-    better_share, than_share : float or None
-        The share of the runs of each side that came to it; None where the metric is no such one.
     """
 
+    # Whether some of the differences are at least (at most) what they count as
     at_least: bool = False
     at_most: bool = False
+    # The share of the runs of each side that came to it; None where the metric is no such one
     better_share: float | None = None
     than_share: float | None = None
 
@@ -44,32 +39,21 @@ NO_BOUNDS = Bounds()
 
 @dataclass(frozen=True)
 class Pairs:
-    """A claim's matched runs.
+    """A claim's matched runs."""
 
-    Attributes
-    ----------
-    arms : list of tuple of Arm
-        What is compared: (better, than), or of a claim on effects all four arms, those without the
-        change last.
-    table : DataFrame
-        One row for each seed and pair: better, than (names of arms), seed, better_value,
-        than_value, difference (positive when `better` is better), better_diverged, than_diverged,
-        better_absent, than_absent (never arrived, or never lowered the rate). Of a claim on effects
-        the values are effects, positive where the change improves the metric, or their sizes; and
-        better_against and than_against are the names of the arms without the change.
-    problem : str
-        Why the claim cannot be judged, as a sentence; "" if it can.
-    remarks : str
-        Which runs count as something else than what was measured, as sentences; "" if none.
-    bounds : Bounds
-        What is known of a difference where runs are absent.
-    """
-
+    # What is compared: (better, than), or of a claim on effects all four arms, those without the
+    # change last
     arms: list[tuple[Arm, ...]]
+    # One row for each seed and pair: better, than (names of arms), seed, better_value, than_value,
+    # difference (positive when `better` is better), better_diverged, than_diverged, better_absent,
+    # than_absent (never arrived, or never lowered the rate). Of a claim on effects the values are
+    # effects, positive where the change improves the metric, or their sizes; and better_against and
+    # than_against are the names of the arms without the change.
     table: pl.DataFrame
-    problem: str
+    problem: str  # Why the claim cannot be judged, as a sentence; "" if it can
+    # Which runs count as something else than what was measured, as sentences; "" if none
     remarks: str
-    bounds: Bounds = NO_BOUNDS
+    bounds: Bounds = NO_BOUNDS  # What is known of a difference where runs are absent
 
     @cached_property
     def by_seed(self) -> pl.DataFrame:

@@ -22,29 +22,18 @@ Settings = dict[str, Any]
 
 @dataclass(frozen=True)
 class Tuned:
-    """A claim's differences where each side has its best settings.
+    """A claim's differences where each side has its best settings."""
 
-    Attributes
-    ----------
-    differences : (n,)
-        One for each seed, positive where `better` is better.
-    pairs : DataFrame
-        The runs behind them, one row for each seed and contest: `seed`, `better`, `than` (names of
-        arms), `better_value`, `than_value`.
-    better_settings, than_settings : list of dict
-        The settings that were chosen for each side, by dotted name: one entry for each choice.
-    chosen_on : str
-        The metric that chose them.
-    warning : str
-        Which choices lie at the edge of their grid, and whether one side had more candidates, as
-        sentences; "" if there is nothing to say.
-    """
-
-    differences: np.ndarray
+    differences: np.ndarray  # (n,): one for each seed, positive where `better` is better
+    # The runs behind them, one row for each seed and contest: `seed`, `better`, `than` (names of
+    # arms), `better_value`, `than_value`
     pairs: pl.DataFrame
+    # The settings that were chosen for each side, by dotted name: one entry for each choice
     better_settings: list[Settings]
     than_settings: list[Settings]
-    chosen_on: str
+    chosen_on: str  # The metric that chose them
+    # Which choices lie at the edge of their grid, and whether one side had more candidates, as
+    # sentences; "" if there is nothing to say
     warning: str
 
 

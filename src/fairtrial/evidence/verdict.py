@@ -37,73 +37,42 @@ class Tests(Protocol):
 
 @dataclass(frozen=True)
 class Basis:
-    """Tests of some differences, and over what they speak.
+    """Tests of some differences, and over what they speak."""
 
-    Attributes
-    ----------
-    tests : Tests
-        Of their centre.
-    over : str
-        What counts as a sample: `seeds`, `seeds and test rows`, or `test rows`.
-    shared_variance : float
-        The part of the variance of the mean that more seeds do not lessen.
-    is_plain : bool
-        Whether it is the sign-flip test of independent differences, which claims over the same
-        seeds can be judged by jointly.
-    tolerance : float
-        Differences so near to each other count as equal.
-    """
-
-    tests: Tests
-    over: str = "seeds"
+    tests: Tests  # Of their centre
+    over: str = "seeds"  # What counts as a sample: `seeds`, `seeds and test rows`, or `test rows`
+    # The part of the variance of the mean that more seeds do not lessen
     shared_variance: float = 0.0
+    # Whether it is the sign-flip test of independent differences, which claims over the same seeds
+    # can be judged by jointly
     is_plain: bool = False
-    tolerance: float = 0.0
+    tolerance: float = 0.0  # Differences so near to each other count as equal
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the differences of one claim say, before it is seen beside other claims.
+    """What the differences of one claim say, before it is seen beside other claims."""
 
-    Attributes
-    ----------
-    differences : (n,)
-        One for each seed.
-    margin, within : float
-        Smaller differences do not matter; within what they are to be equivalent, 0 where nothing
-        can prove that they are.
-    basis : Basis
-        By what they are tested.
-    family : hashable or None
-        The seeds, for claims that can be judged jointly with others of the same seeds.
-    difference : float
-        The mean over the seeds, in the metric's unit, positive when `better` is better. NaN where
-        there is nothing to go by.
-    wide, narrow : (float, float)
-        Its 95 % and its 90 % interval, infinite where there is none.
-    p : float
-        Two-sided: against "the difference is within the margin".
-    favours_better : bool
-        Which of the two sides it is of.
-    p_equivalent : float
-        Against "the difference is beyond the margin".
-    bounds : Bounds
-        What is known of the differences where runs are absent. Where they are at most what they
-        count as, they do not show that `better` is better; where they are at least that, not that
-        it is worse. Neither shows that they are small.
-    """
-
-    differences: np.ndarray = field(repr=False)
+    differences: np.ndarray = field(repr=False)  # (n,): one for each seed
+    # Smaller differences do not matter; within what they are to be equivalent, 0 where nothing can
+    # prove that they are
     margin: float
     within: float
-    basis: Basis = field(repr=False)
+    basis: Basis = field(repr=False)  # By what they are tested
+    # The seeds, for claims that can be judged jointly with others of the same seeds
     family: Hashable
+    # The mean over the seeds, in the metric's unit, positive when `better` is better. NaN where
+    # there is nothing to go by.
     difference: float
+    # Its 95 % and its 90 % interval, infinite where there is none
     wide: tuple[float, float]
     narrow: tuple[float, float]
-    p: float
-    favours_better: bool
-    p_equivalent: float
+    p: float  # Two-sided: against "the difference is within the margin"
+    favours_better: bool  # Which of the two sides it is of
+    p_equivalent: float  # Against "the difference is beyond the margin"
+    # What is known of the differences where runs are absent. Where they are at most what they count
+    # as, they do not show that `better` is better; where they are at least that, not that it is
+    # worse. Neither shows that they are small.
     bounds: Bounds = NO_BOUNDS
 
     @property
@@ -170,26 +139,16 @@ def _open_ends(interval: tuple[float, float], bounds: Bounds) -> tuple[float, fl
 
 @dataclass(frozen=True)
 class Decided:
-    """A verdict, and the p-values that are adjusted for the number of claims.
+    """A verdict, and the p-values that are adjusted for the number of claims."""
 
-    Attributes
-    ----------
-    verdict : str
-        `holds`, `reversed`, `equivalent` or `undecided`.
-    p, p_equivalent : float or None
-        Against "within the margin", two-sided, and against "beyond it"; None where nothing could be
-        judged.
-    adjustment : str or None
-        By what they are adjusted.
-    is_inconsistent : bool
-        Whether the tests decide what the mean difference contradicts, so that the claim stays
-        undecided.
-    """
-
-    verdict: str
+    verdict: str  # `holds`, `reversed`, `equivalent` or `undecided`
+    # Against "within the margin", two-sided, and against "beyond it"; None where nothing could be
+    # judged
     p: float | None
     p_equivalent: float | None
-    adjustment: str | None = None
+    adjustment: str | None = None  # By what they are adjusted
+    # Whether the tests decide what the mean difference contradicts, so that the claim stays
+    # undecided
     is_inconsistent: bool = False
 
 

@@ -47,22 +47,13 @@ class Look:
 
 @dataclass(frozen=True)
 class Statement:
-    """A claim as it was first stated in the folder, at a time in UTC, when it had so many runs.
-
-    Attributes
-    ----------
-    seeds : int, list of int, str or NamedSeeds
-        Those of the study, as it gives them.
-    digest : str
-        Of the whole claim, these seeds, and the settings of the arms that it compares.
-    compares : str
-        A digest of what it compares alone: two claims that differ in text or margin share it.
-    """
+    """A claim as it was first stated in the folder, at a time in UTC, when it had so many runs."""
 
     say: str
     margin: float
-    seeds: Seeds
-    digest: str
+    seeds: Seeds  # Those of the study, as it gives them
+    digest: str  # Of the whole claim, these seeds, and the settings of the arms that it compares
+    # A digest of what it compares alone: two claims that differ in text or margin share it
     compares: str
     time: str
     runs: int
@@ -70,25 +61,15 @@ class Statement:
 
 @dataclass(frozen=True)
 class Design:
-    """How the seeds of a folder were chosen, what was judged, and when each claim was stated.
+    """How the seeds of a folder were chosen, what was judged, and when each claim was stated."""
 
-    Attributes
-    ----------
-    chosen : str
-        `fixed`, `until decided`, or `unknown`, where a folder with runs had lost its design.
-    declared : int, list of int, str, NamedSeeds or None
-        The seeds that were declared before the first run, as the study gave them; None where that
-        is not known.
-    looks : tuple of Look
-        In the order of time.
-    claims : tuple of Statement
-        Every claim that was ever stated, in the order of time.
-    """
-
+    # `fixed`, `until decided`, or `unknown`, where a folder with runs had lost its design
     chosen: Literal["fixed", "until decided", "unknown"]
+    # The seeds that were declared before the first run, as the study gave them; None where that is
+    # not known
     declared: Seeds | None
-    looks: tuple[Look, ...] = ()
-    claims: tuple[Statement, ...] = ()
+    looks: tuple[Look, ...] = ()  # In the order of time
+    claims: tuple[Statement, ...] = ()  # Every claim that was ever stated, in the order of time
     version: Literal[1] = 1
 
     @property

@@ -61,37 +61,23 @@ SCHEMA = pl.Schema(
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run.
-
-    Attributes
-    ----------
-    trace : Trace or None
-        What it left; None for a baseline, which leaves its metrics alone.
-    seconds : float
-        Its share of its stack's time.
-    right, average_right : (N,) of bool or None
-        For classes: which test rows it, and the mean of its last iterates, predicts correctly.
-    average : dict of str to float, or None
-        The metrics of the end at the mean of its last iterates; None where there is no mean.
-    predicted : dict of str to (N,)
-        By the prefix of the names of metrics: predicted classes, and of a baseline numbers too. The
-        numbers that parameters predict follow from them.
-    probabilities : (N, K) or None
-        What a baseline predicts of the test rows, where it gives probabilities.
-    metric_source : str
-        The fingerprint of the metrics of predictions among `metrics`.
-    """
+    """A finished run."""
 
     fingerprint: str
-    trace: Trace | None
-    seconds: float
+    trace: Trace | None  # What it left; None for a baseline, which leaves its metrics alone
+    seconds: float  # Its share of its stack's time
     metrics: dict[str, float | None]
+    # For classes, (N,) of bool: which test rows it predicts correctly
     right: np.ndarray | None = None
+    # The metrics of the end at the mean of its last iterates; None where there is no mean
     average: dict[str, float] | None = None
-    average_right: np.ndarray | None = None
+    average_right: np.ndarray | None = None  # Which test rows that mean predicts correctly
+    # By the prefix of the names of metrics, (N,) each: predicted classes, and of a baseline numbers too.
+    # The numbers that parameters predict follow from them.
     predicted: Mapping[str, np.ndarray] = field(default_factory=dict)
+    # (N, K): what a baseline predicts of the test rows, where it gives probabilities
     probabilities: np.ndarray | None = None
-    metric_source: str = ""
+    metric_source: str = ""  # The fingerprint of the metrics of predictions among `metrics`
 
 
 @dataclass(frozen=True)

@@ -37,25 +37,14 @@ class DeviationError(FairtrialError):
 
 @dataclass(frozen=True)
 class Verification:
-    """One lane beside the eager driver.
+    """One lane beside the eager driver."""
 
-    Attributes
-    ----------
-    run, fingerprint : str
-        Which: its name, and what tells it from runs of other settings, data or code.
-    trained : int
-        Steps (epochs) that both trained.
-    deviation : float
-        Largest difference of a parameter, relative to the largest parameter.
-    tolerance : float
-        What is allowed.
-    """
-
+    # Which: its name, and what tells it from runs of other settings, data or code
     run: str
     fingerprint: str
-    trained: int
-    deviation: float
-    tolerance: float
+    trained: int  # Steps (epochs) that both trained
+    deviation: float  # Largest difference of a parameter, relative to the largest parameter
+    tolerance: float  # What is allowed
 
 
 def verify_runs(

@@ -36,23 +36,13 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Stack:
-    """Runs that train together: the same recipes, in the same order, on each data set.
+    """Runs that train together: the same recipes, in the same order, on each data set."""
 
-    Attributes
-    ----------
-    recipes : sequence of Recipe
-        R of them, the runs on each data set; all standardise the targets, or none.
-    datasets : sequence of Dataset
-        S of them, alike in shape; one where there are classes.
-    seeds : sequence of int
-        The S seeds of the data sets; all of a run's randomness.
-    averages : bool
-        Whether the mean of each run's last iterates is kept, also where no run ends with it.
-    """
-
+    # R of them, the runs on each data set; all standardise the targets, or none
     recipes: Sequence[Recipe]
-    datasets: Sequence[Dataset]
-    seeds: Sequence[int]
+    datasets: Sequence[Dataset]  # S of them, alike in shape; one where there are classes
+    seeds: Sequence[int]  # The S seeds of the data sets; all of a run's randomness
+    # Whether the mean of each run's last iterates is kept, also where no run ends with it
     averages: bool = False
 
     @property

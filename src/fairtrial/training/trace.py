@@ -55,43 +55,27 @@ class End:
 
 @dataclass(frozen=True)
 class Trace:
-    """What one run leaves.
+    """What one run leaves."""
 
-    Attributes
-    ----------
-    W, b : array
-        Final parameters: (D,) and () for regression, (D, K) and (K,) for classes. They are the
-        last ones, the best ones or a mean, as the recipe says. A diverged run keeps its last finite
-        ones.
-    outcome : str
-        `completed`, `stopped_early`, `rate_floor` or `diverged`.
-    ended_at : int
-        The last step, counted from 0; for runs in epochs the last epoch, counted from 1.
-    curves : dict of str to (at, values)
-        For each quantity every step (or epoch) and the values there, two arrays of one length.
-    scores : dict of str to float
-        What only the driver can measure of the final parameters: for classes accuracy and
-        cross-entropy on each part of the data.
-    predictions : dict of str to Predictions
-        For classes, by the prefix of its metrics: what is predicted of validation and test rows.
-    n_halvings : int
-        How often the schedule halved the rate.
-    first_halving : int or None
-        The step (epoch) after which it first did; None if it never did.
-    average : End or None
-        The mean of its last iterates (see above); None where none was kept, and for
-        runs that diverged or ended with the parameters that were best.
-    """
-
+    # Final parameters: (D,) and () for regression, (D, K) and (K,) for classes. They are the last
+    # ones, the best ones or a mean, as the recipe says. A diverged run keeps its last finite ones.
     W: np.ndarray
     b: np.ndarray
-    outcome: str
+    outcome: str  # `completed`, `stopped_early`, `rate_floor` or `diverged`
+    # The last step, counted from 0; for runs in epochs the last epoch, counted from 1
     ended_at: int
+    # For each quantity every step (or epoch) and the values there, two arrays of one length
     curves: Curves
+    # What only the driver can measure of the final parameters: for classes accuracy and
+    # cross-entropy on each part of the data
     scores: dict[str, float]
+    # For classes, by the prefix of its metrics: what is predicted of validation and test rows
     predictions: Mapping[str, Predictions] = field(default_factory=dict)
-    n_halvings: int = 0
+    n_halvings: int = 0  # How often the schedule halved the rate
+    # The step (epoch) after which it first did; None if it never did
     first_halving: int | None = None
+    # The mean of its last iterates (see above); None where none was kept, and for runs that
+    # diverged or ended with the parameters that were best
     average: End | None = None
 
 

@@ -9,24 +9,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Effect:
-    """A paired difference in words that need no unit; None where it cannot be said.
+    """A paired difference in words that need no unit; None where it cannot be said."""
 
-    Attributes
-    ----------
-    beats : float or None
-        Share of the seeds in which `better` is better, ties counted half.
-    effect : float or None
-        Mean difference over its standard deviation from seed to seed.
-    correlation : float or None
-        Of the two sides over the seeds.
-    unpaired_seeds : int or None
-        How many seeds a side would take to be as precise without pairing.
-    """
-
-    beats: float | None
-    effect: float | None
-    correlation: float | None
-    unpaired_seeds: int | None
+    beats: float | None  # Share of the seeds in which `better` is better, ties counted half
+    effect: float | None  # Mean difference over its standard deviation from seed to seed
+    correlation: float | None  # Of the two sides over the seeds
+    unpaired_seeds: int | None  # How many seeds a side would take to be as precise without pairing
 
 
 def describe_effect(better: np.ndarray, than: np.ndarray, differences: np.ndarray) -> Effect:

@@ -43,32 +43,20 @@ SEEDS, ROWS, BOTH = "seeds", "test rows", "seeds and test rows"
 class Sampling:
     """How the runs that are compared were drawn.
 
-    Attributes
-    ----------
-    method : str
-        `SIGN_FLIP`, or `ANYTIME` where the number of seeds depends on what earlier ones showed.
-    rows : str
-        Where their rows come from: drawn by each seed, fixed, or split by each seed.
-    test_share : float
-        Share of test rows where each seed splits the same rows.
-    marks : mapping
-        Which test rows each run has right, where the metric is the share of them; else empty.
-    over_seeds : bool
-        Whether the test rows do not count as a sample.
-    size : str or None
-        Of a claim on the sizes of two effects: `smaller` or `larger`.
-
     References
     ----------
     Nadeau and Bengio (2003), "Inference for the generalization error", doi:10.1023/A:1024068626366.
     """
 
+    # `SIGN_FLIP`, or `ANYTIME` where the number of seeds depends on what earlier ones showed
     method: str = SIGN_FLIP
+    # Where their rows come from: drawn by each seed, fixed, or split by each seed
     rows: RowOrigin = "drawn"
-    test_share: float = 0.0
+    test_share: float = 0.0  # Share of test rows where each seed splits the same rows
+    # Which test rows each run has right, where the metric is the share of them; else empty
     marks: Marks = field(default_factory=dict, repr=False)
-    over_seeds: bool = False
-    size: str | None = None
+    over_seeds: bool = False  # Whether the test rows do not count as a sample
+    size: str | None = None  # Of a claim on the sizes of two effects: `smaller` or `larger`
 
     def subtract_rows(self, pairs: pl.DataFrame) -> np.ndarray | None:
         """Subtract the rows that pairs of runs have right; None where they are not known."""

@@ -38,26 +38,16 @@ FARTHEST = 9.0
 class SubsetMeans:
     """The means of subsets of paired differences, sorted.
 
-    Attributes
-    ----------
-    means : (M,)
-        Of the nonempty subsets, in the differences' unit.
-    n_flips : int
-        How many ways to flip there are, the one that flips nothing included: at least M + 1.
-    blur : float
-        Standard deviation of what all differences share, in their unit.
-    tolerance : float
-        Means so near to a shift count as equal to it, in the same unit.
-
     References
     ----------
     Hartigan (1969), doi:10.1080/01621459.1969.10501057.
     """
 
-    means: np.ndarray
+    means: np.ndarray  # (M,): of the nonempty subsets, in the differences' unit
+    # How many ways to flip there are, the one that flips nothing included: at least M + 1
     n_flips: int
-    blur: float = 0.0
-    tolerance: float = 0.0
+    blur: float = 0.0  # Standard deviation of what all differences share, in their unit
+    tolerance: float = 0.0  # Means so near to a shift count as equal to it, in the same unit
 
     def test_above(self, shift: float) -> float:
         """Return the p-value against "the centre is at most `shift`"."""

@@ -27,21 +27,6 @@ def find_factor(half: float, degrees: float = np.inf) -> float:
 class StudentTests:
     """Tests of a centre and the interval that they leave.
 
-    Attributes
-    ----------
-    centre : float
-        The estimate.
-    variance : float
-        Of the estimate over the seeds, itself estimated.
-    degrees : float
-        Degrees of freedom of that.
-    row_variance : float
-        What test rows add to the variance of the estimate; of so many rows that it counts as known.
-    least_p : float
-        No one-sided p-value is smaller, and no interval is finite that would need one.
-    tolerance : float
-        Shifts so near to the estimate count as equal to it.
-
     References
     ----------
     The sum of squares of the half-widths of two sources covers at least as often as each does:
@@ -49,12 +34,14 @@ class StudentTests:
     when the population variances are not equal", Sankhya 22, 357-358.
     """
 
-    centre: float
-    variance: float
-    degrees: float
+    centre: float  # The estimate
+    variance: float  # Of the estimate over the seeds, itself estimated
+    degrees: float  # Degrees of freedom of that
+    # What test rows add to the variance of the estimate; of so many rows that it counts as known
     row_variance: float = 0.0
+    # No one-sided p-value is smaller, and no interval is finite that would need one
     least_p: float = 0.0
-    tolerance: float = 0.0
+    tolerance: float = 0.0  # Shifts so near to the estimate count as equal to it
 
     def test_above(self, shift: float) -> float:
         """Return the p-value against "the centre is at most `shift`"."""
