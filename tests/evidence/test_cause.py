@@ -8,9 +8,8 @@ import sklearn.linear_model
 import fairtrial as ft
 from fairtrial.data.load import load_dataset
 from fairtrial.evidence.cause import Lack, find_cause
-from fairtrial.evidence.optima import NOT_UNIQUE, NOTHING, OPTIMA, Optima
+from fairtrial.evidence.optima import NOT_UNIQUE, NOTHING, OPTIMA, Optima, find_reach
 from fairtrial.evidence.pairs import pair_runs
-from fairtrial.evidence.reach import find_reach
 from fairtrial.evidence.statistics.sign_flip import list_subset_means
 from fairtrial.evidence.wording import find_largest, tell_cause
 from fairtrial.training import eager

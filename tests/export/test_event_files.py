@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import api_pb2, metadata
 
 from fairtrial.export.formats import export
-from fairtrial.results.columns import list_metrics
+from fairtrial.results.store import list_metrics
 
 NAMES = ["loss.kind", "loss.delta", "optimizer.learning_rate", "optimizer.momentum", "seed"]
 START, END = metadata.SESSION_START_INFO_TAG, metadata.SESSION_END_INFO_TAG

@@ -8,7 +8,7 @@ import pytest
 
 from fairtrial.errors import InputError
 from fairtrial.export.formats import export
-from fairtrial.results.columns import list_metrics, list_settings
+from fairtrial.results.store import list_metrics, list_settings
 
 LARGEST = sys.float_info.max
 

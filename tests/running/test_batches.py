@@ -6,8 +6,7 @@ import pytest
 import fairtrial as ft
 from fairtrial.data.load import load_dataset
 from fairtrial.data.split import split_rows
-from fairtrial.evidence.optima import Optima
-from fairtrial.evidence.reach import find_reach
+from fairtrial.evidence.optima import Optima, find_reach
 from fairtrial.plots.of_runs import find_unit
 from made_up import make_study
 

@@ -22,9 +22,8 @@ import polars as pl
 
 from fairtrial.data.load import measure_data
 from fairtrial.errors import FairtrialError
-from fairtrial.evidence.optima import Optima
+from fairtrial.evidence.optima import Optima, Reach, find_reach
 from fairtrial.evidence.pairs import SIDES, Pairs
-from fairtrial.evidence.reach import Reach, find_reach
 from fairtrial.evidence.statistics.crossing import NO_MARKS, Marks, index_marks, subtract_rows
 from fairtrial.kinds.metrics import take_metric
 from fairtrial.results.scoring import keep_objective

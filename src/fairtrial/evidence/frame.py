@@ -21,8 +21,8 @@ from fairtrial.evidence.statistics.sampling import Sampling
 from fairtrial.evidence.verdict import weigh
 from fairtrial.kinds.metrics import find_metric
 from fairtrial.kinds.run_metrics import RunMetric
-from fairtrial.results.columns import DATA, list_settings
 from fairtrial.results.identity import fingerprint_verdict
+from fairtrial.results.store import DATA, list_settings
 from fairtrial.settings.complaints import Complaint, make_error, name_place, show, write_setting
 from fairtrial.settings.document import Document, Place
 from fairtrial.settings.names import suggest

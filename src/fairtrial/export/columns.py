@@ -6,7 +6,7 @@ import json
 
 import polars as pl
 
-from fairtrial.results.columns import list_settings
+from fairtrial.results.store import list_settings
 
 # Prefixes of curves and metrics in exports; both may have a `validation_accuracy`.
 CURVE, METRIC = "curves/", "scoreboard/"

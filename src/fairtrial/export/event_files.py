@@ -14,8 +14,8 @@ from fairtrial.export.columns import CURVE, METRIC, flatten_lists, list_varied
 from fairtrial.export.place import name_folders
 from fairtrial.loading import load_tensorflow
 from fairtrial.progress import Progress, Status
-from fairtrial.results.columns import list_metrics
 from fairtrial.results.results import Results
+from fairtrial.results.store import list_metrics
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

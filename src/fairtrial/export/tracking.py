@@ -12,9 +12,8 @@ import polars as pl
 from fairtrial.errors import InputError
 from fairtrial.export.columns import CURVE, METRIC, flatten_lists
 from fairtrial.progress import Progress, Status
-from fairtrial.results.columns import list_metrics, list_settings
 from fairtrial.results.results import Results
-from fairtrial.results.store import STUDY
+from fairtrial.results.store import STUDY, list_metrics, list_settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -15,7 +15,7 @@ import polars as pl
 
 from fairtrial.kinds.registry import label_kind
 from fairtrial.plots.summaries import list_unique
-from fairtrial.results.columns import ENTRY, VARIED
+from fairtrial.results.store import ENTRY, VARIED
 from fairtrial.settings.complaints import write_bare
 
 FAMILIES = ("loss", "optimizer", "features")

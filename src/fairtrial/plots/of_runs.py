@@ -26,8 +26,8 @@ from fairtrial.plots.summaries import (
     summarise_curves,
     summarise_rates,
 )
-from fairtrial.results.columns import list_metrics
 from fairtrial.results.results import Results
+from fairtrial.results.store import list_metrics
 
 METRICS_TO_SHOW = ("parameter_error", "accuracy", "mse")
 """Default metrics; the first that the runs have is shown."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from fairtrial.results.columns import list_settings
+from fairtrial.results.store import list_settings
 
 RATE = "optimizer.learning_rate"
 

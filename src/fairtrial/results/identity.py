@@ -11,8 +11,7 @@ import polars as pl
 
 from fairtrial.data.load import fingerprint_data
 from fairtrial.kinds.plugins import find_kinds
-from fairtrial.results.columns import DATA, ENTRY, VARIED
-from fairtrial.results.store import AVERAGES, RUNS, TEST_ROWS, make_arm_table
+from fairtrial.results.store import AVERAGES, DATA, ENTRY, RUNS, TEST_ROWS, VARIED, make_arm_table
 from fairtrial.study import Arm, Study
 from fairtrial.study.claims import Claim
 

@@ -72,8 +72,8 @@ class Result:
     # The metrics of the end at the mean of its last iterates; None where there is no mean
     average: dict[str, float] | None = None
     average_right: np.ndarray | None = None  # Which test rows that mean predicts correctly
-    # By the prefix of the names of metrics, (N,) each: predicted classes, and of a baseline numbers too.
-    # The numbers that parameters predict follow from them.
+    # By the prefix of the names of metrics, (N,) each: predicted classes, and of a baseline numbers
+    # too. The numbers that parameters predict follow from them.
     predicted: Mapping[str, np.ndarray] = field(default_factory=dict)
     # (N, K): what a baseline predicts of the test rows, where it gives probabilities
     probabilities: np.ndarray | None = None

@@ -11,11 +11,17 @@ import polars as pl
 import tomli_w
 
 from fairtrial.files import write_file, write_text
+from fairtrial.kinds.metrics import find_metric
 from fairtrial.kinds.plugins import list_loaded
 from fairtrial.kinds.run_metrics import WAY
-from fairtrial.results.columns import DATA, ENTRY, VARIED, list_metrics
 from fairtrial.settings.plain import dump_given
 from fairtrial.study import Arm, Run, Study
+
+# Beside an arm's name: the hand-picked entry that it belongs to, and what a grid varies.
+ENTRY, VARIED = "entry", "varied"
+# The fingerprint of a run's data.
+DATA = "data_sha256"
+IDENTITY, ENDS = ("run", "arm", ENTRY, VARIED, "seed"), ("outcome", "ended_at", "seconds")
 
 STUDY, RUNS, CURVES, PARAMETERS, TEST_ROWS, AVERAGES, ENVIRONMENT, VERDICTS, PAIRS = (
     "study.toml", "runs.parquet", "curves.parquet", "parameters.parquet", "test_rows.parquet",
@@ -35,6 +41,17 @@ PLUGINS = "plugins"
 
 # A fixed size, so that the same rows make the same bytes.
 ROW_GROUP = 2**18
+
+
+def list_settings(runs: pl.DataFrame) -> list[str]:
+    """List the columns with settings of task and recipe, and that of the data's fingerprint."""
+    others = {*IDENTITY, *ENDS, *list_metrics(runs)}
+    return [name for name in runs.columns if name not in others]
+
+
+def list_metrics(runs: pl.DataFrame) -> list[str]:
+    """List the columns with metrics."""
+    return [name for name in runs.columns if name not in ENDS and find_metric(name)]
 
 
 def write_study(folder: Path, study: Study) -> None:

@@ -26,8 +26,8 @@ from fairtrial.kinds.estimators import add_objects, list_objects
 from fairtrial.kinds.plugins import activate, find_functions, find_kinds, find_plugins
 from fairtrial.loading import load_tensorflow
 from fairtrial.results.saved_stacks import Part
+from fairtrial.running.execute import StackProgress
 from fairtrial.running.plan import StackPlan
-from fairtrial.running.stack_progress import StackProgress
 
 # How long a scheduler may take to answer, and a cluster may be without workers.
 SECONDS_TO_CONNECT = 30

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
 import tomllib
 from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -18,7 +19,7 @@ from fairtrial.data.features.watch import watch
 from fairtrial.data.load import check_data, fingerprint_data
 from fairtrial.errors import MachineError
 from fairtrial.files import explain_write_errors, lock_folder, write_json
-from fairtrial.progress import Progress
+from fairtrial.progress import Progress, Status
 from fairtrial.results.design import declare
 from fairtrial.results.fingerprint import fingerprint_runs
 from fairtrial.results.identity import NO_TABLES, fingerprint_tables
@@ -28,7 +29,6 @@ from fairtrial.results.so_far import SoFar
 from fairtrial.results.store import ASKED_FOR, PAGES, STUDY, write_study, write_tables
 from fairtrial.running.place import PLAN, check_place, keep_edited_study
 from fairtrial.running.plan import StackPlan, plan_stacks
-from fairtrial.running.stack_progress import StackProgress
 from fairtrial.study import Arm, Run, Study
 
 Note = Callable[[str], None]
@@ -298,3 +298,60 @@ def recall_memory(folder: Path) -> int | None:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return stack_bytes if isinstance(stack_bytes, int) and stack_bytes > 0 else None
+
+
+class StackProgress:
+    """Adds up what the stacks that train at once tell, and reports at most twice a second."""
+
+    def __init__(self, plans: list[StackPlan], progress: Progress):
+        self._progress, self._lock = progress, threading.Lock()
+        self._work, self._n_stacks = sum(plan.seconds for plan in plans), len(plans)
+        self._n_runs = sum(plan.n_runs for plan in plans)
+        self._running: dict[StackPlan, tuple[int, float]] = {}
+        self._runs_done = self._stacks_done = 0
+        self._work_done = 0.0
+        self._told = -float("inf")
+        if plans:
+            self.tell(_describe_stack(plans[0]))
+
+    def note(self, plan: StackPlan, n_training: int, at: int) -> None:
+        """Note that a stack has so many lanes still training at a step (epoch)."""
+        with self._lock:
+            self._running[plan] = n_training, plan.seconds * min(at / plan.length, 1.0)
+            if time.monotonic() - self._told > 0.5:
+                self.tell(_describe_stack(plan))
+
+    def note_features(self, plan: StackPlan) -> None:
+        """Note that the features that a stack trains on are being made."""
+        with self._lock:
+            if time.monotonic() - self._told > 0.5:
+                self.tell(_describe_stack(plan, f"making {plan.recipes[0].features.kind}"))
+
+    def finish(self, plan: StackPlan) -> None:
+        """Note that a stack's results are safe."""
+        with self._lock:
+            self._running.pop(plan, None)
+            self._runs_done += plan.n_runs
+            self._stacks_done += 1
+            self._work_done += plan.seconds
+            self.tell(_describe_stack(plan))
+
+    def tell(self, what: str) -> None:
+        """Report now."""
+        self._told = time.monotonic()
+        n_training = sum(lanes for lanes, _ in self._running.values())
+        work = self._work_done + sum(done for _, done in self._running.values())
+        share = work / self._work if self._work else 1.0
+        self._progress(Status(
+            what, share, n_training, self._runs_done, self._n_runs,
+            self._stacks_done, self._n_stacks,
+        ))  # fmt: skip
+
+
+def _describe_stack(plan: StackPlan, doing: str = "") -> str:
+    """Say what a stack trains, or what it is doing instead."""
+    seeds = sorted({row[0].seed for row in plan.runs})
+    some = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
+    arm, *others = [run.arm for run in plan.runs[0]]
+    what = f"{1 + len(others)} arms" if others else arm.name
+    return f"{arm.task.kind.replace('_', '-')}: {doing or what}, {some}"

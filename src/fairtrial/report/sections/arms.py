@@ -20,8 +20,8 @@ from fairtrial.plots.summaries import (
     summarise_metrics,
 )
 from fairtrial.report.blocks import Cell, Part, Rows, Table
-from fairtrial.results.columns import list_metrics
 from fairtrial.results.results import Results
+from fairtrial.results.store import list_metrics
 
 METRICS = {
     "parameter_error": "parameter error",

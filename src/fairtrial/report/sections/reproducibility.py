@@ -9,9 +9,8 @@ from typing import Any
 from fairtrial.kinds.plugins import list_loaded
 from fairtrial.report.blocks import Code, Facts, Fold, Part, Section, Table, row_of
 from fairtrial.report.blocks import Rows as TableRows
-from fairtrial.results.columns import DATA
 from fairtrial.results.results import Results
-from fairtrial.results.store import STUDY
+from fairtrial.results.store import DATA, STUDY
 
 SEEDS_CAPTION = "Seeds of each study, and the first 16 digits of its data's SHA-256"
 
