@@ -35,15 +35,9 @@ class StoppedError(FairtrialError):
 def stoppable(kept: str = "Nothing is kept.") -> Iterator[None]:
     """Turn Ctrl-C, the system's wish to end, and a lack of memory into a sentence.
 
-    What the code of plugins prints meanwhile goes to the error stream: the output is for results.
-    `kept` says what is kept then, and how to go on.
-
-    Raises
-    ------
-    StoppedError
-        In place of KeyboardInterrupt.
-    MachineError
-        In place of MemoryError.
+    They become a `StoppedError` and a `MachineError`. What the code of plugins prints meanwhile
+    goes to the error stream: the output is for results. `kept` says what is kept then, and how to
+    go on.
     """
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

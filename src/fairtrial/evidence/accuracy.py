@@ -12,22 +12,18 @@ from fairtrial.results.results import Results
 
 
 def measure_accuracies(trial: Results) -> pl.DataFrame:
-    """Measure the test accuracy of each arm; runs that diverged are left out.
+    """Measure the test accuracy of each arm of a trial of classes, the most accurate first.
+
+    Runs that diverged are left out. The interval of one seed, and of arms that no seed changes, is
+    over the test rows alone. That of more takes Student's factors for the seeds, so that it covers
+    from two seeds on (`Sampling.measure_arm`).
 
     Returns
     -------
     table
         `arm`, `accuracy` (mean over the seeds), `low`, `high` (its 95 % interval), `over` (what the
         interval is over: `test rows`, or `seeds and test rows`), `seeds`, `seconds` (of a run, mean
-        over the seeds); the most accurate first.
-        The interval of one seed, and of arms that no seed changes, is over the test rows alone.
-        That of more takes Student's factors for the seeds, so that it covers from two seeds on
-        (`Sampling.measure_arm`).
-
-    Raises
-    ------
-    InputError
-        If the runs are not of classes, or all of them diverged.
+        over the seeds).
     """
     if trial.test_rows.is_empty():
         raise InputError(f"{trial.folder} has no accuracies: its task has no classes.")

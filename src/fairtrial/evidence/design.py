@@ -88,11 +88,6 @@ def note_judging(trial: Results, study: Study, file: str = "") -> Design | None:
 
     `file` names where the claims come from, if not from the trial's study; those of a file are not
     kept. None where the folder has no design, which judging does not make.
-
-    Raises
-    ------
-    MachineError
-        If the folder cannot be written.
     """
     before = read_design(trial.folder)
     if before is None:

@@ -110,7 +110,8 @@ def judge(
     Raises
     ------
     InputError
-        If the folder or the frame cannot be used, there are no claims, or they break a rule.
+        If the folder or the frame cannot be used, there are no claims, or they break a rule, or
+        the method does not fit how the seeds were chosen.
 
     Examples
     --------
@@ -158,13 +159,7 @@ def _make_sampling(method: str, rows: str, test_share: float | None) -> Sampling
 
 
 def _make_claim(given: Claim | Mapping[str, Any]) -> FrameClaim:
-    """Make a claim on a frame; one that does not say which direction is better takes a known one.
-
-    Raises
-    ------
-    InputError
-        If it breaks a rule, or the direction is not known.
-    """
+    """Make a claim on a frame, with the direction of its metric that is known if it says none."""
     if not isinstance(given, Claim | Mapping):
         raise InputError(f"{show(given)} is not a claim: make one, as with ft.Claim(...).")
     claim = FrameClaim(**make_plain(given))

@@ -41,30 +41,9 @@ def judge(
 ) -> list[dict[str, Any]]:
     """Judge the claims of a results folder, and write its `verdicts.json` and `pairs.parquet`.
 
-    Parameters
-    ----------
-    folder : str or Path
-        Of a study that has been run.
-    claims : str or Path, or sequence of Claim or mapping, optional
-        Judged instead of the study's: a TOML file with `[[claims]]`, or the claims themselves.
-        Nothing is written then but minimisers that were not known.
-    method : str, optional
-        "sign-flip test", or "anytime-valid bets" where the number of seeds depends on what earlier
-        ones showed; if absent, the one that fits how the folder's seeds were chosen.
-    note : callable
-        Told, in a sentence, where the folder cannot be written: the verdicts are returned all the
-        same.
-
-    Returns
-    -------
-    list of dict
-        What `verdicts.json` holds; see `docs/evidence.md`.
-
-    Raises
-    ------
-    InputError
-        If the folder is not one of results, or a file in it cannot be read, or there are no claims,
-        or they break a rule, or the method does not fit how the seeds were chosen.
+    Parameters and errors are those of `fairtrial.judge` on a folder. Where claims are given,
+    nothing is written but minimisers that were not known. Returns what `verdicts.json` holds; see
+    `docs/evidence.md`.
     """
     trial = Results(folder)
     study = _choose_claims(trial, claims)

@@ -137,13 +137,7 @@ class Optima:
         self._is_kept = False
 
     def write(self) -> None:
-        """Keep what was found.
-
-        Raises
-        ------
-        MachineError
-            If the folder cannot be written.
-        """
+        """Keep what was found."""
         if self._path and not self._is_kept:
             table = pl.DataFrame(list(self._rows.values()), schema=SCHEMA, orient="row")
             write_file(self._path, table.write_parquet)

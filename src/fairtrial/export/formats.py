@@ -47,13 +47,7 @@ class Export:
     place: Path
 
     def write(self, progress: Progress = lambda status: None) -> Path:
-        """Write the export, and return its folder.
-
-        Raises
-        ------
-        MachineError
-            If the folder cannot be written.
-        """
+        """Write the export, and return its folder."""
         with fill(self.place):
             self.format.write(self.trial, self.place, progress)
         return self.place

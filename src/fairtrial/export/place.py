@@ -17,15 +17,7 @@ LONGEST_NAME = 120
 
 
 def check_place(place: Path) -> None:
-    """Check that an export replaces nothing.
-
-    Raises
-    ------
-    InputError
-        If the target is a file, or a folder that is not empty.
-    MachineError
-        If it cannot be read.
-    """
+    """Check that an export replaces nothing: no file, and no folder that is not empty."""
     with explain_write_errors(place):
         if place.exists() and not place.is_dir():
             raise InputError(f"{place} is a file: choose a new folder with --out.")
@@ -38,13 +30,7 @@ def check_place(place: Path) -> None:
 
 @contextlib.contextmanager
 def fill(place: Path) -> Iterator[None]:
-    """Make a folder to write to, and remove it if writing fails.
-
-    Raises
-    ------
-    MachineError
-        If it cannot be written.
-    """
+    """Make a folder to write to, and remove it if writing fails."""
     with explain_write_errors(place):
         place.mkdir(parents=True, exist_ok=True)
         try:

@@ -32,12 +32,8 @@ def write_store(trial: Results, place: Path, progress: Progress) -> None:
 
     A run has its settings as parameters, `curves/QUANTITY` with steps, `scoreboard/METRIC`, the
     tags study, arm, seed and outcome, and `study.toml` as an artifact. The network is not used.
-    MLflow finds artifacts only while the folder is not moved.
-
-    Raises
-    ------
-    InputError
-        If the path has characters that a database address cannot have.
+    MLflow finds artifacts only while the folder is not moved. The path must not have characters
+    that a database address cannot have.
     """
     place = place.absolute()
     if {"?", "%"} & set(str(place)):

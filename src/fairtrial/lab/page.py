@@ -95,13 +95,7 @@ def is_lab(folder: Path) -> bool:
 
 
 def make_lab_page(folder: Path) -> Document:
-    """Make the page of a lab from its folder, of whose parts any may be missing.
-
-    Raises
-    ------
-    InputError
-        If the folder is not a lab's, or a file in it cannot be read.
-    """
+    """Make the page of a lab from its folder, of whose parts any may be missing."""
     trials = open_trials(folder)
     if not trials:
         raise InputError(f"{folder} has no results of a study. Run `fairtrial lab` first.")

@@ -27,24 +27,12 @@ ONE_PAGE = "one-page.html"
 
 
 def make_document(folder: Path) -> Document:
-    """Make the page of a lab or of a study from its folder.
-
-    Raises
-    ------
-    InputError
-        If the folder is not that of a lab or a study, or a file in it cannot be read.
-    """
+    """Make the page of a lab or of a study from its folder."""
     return make_lab_page(folder) if is_lab(folder) else make_study_page(Results(folder))
 
 
 def shorten(folder: Path, document: Document) -> Document:
-    """Make the short version of the page of a lab or of a study.
-
-    Raises
-    ------
-    InputError
-        If a file of the folder cannot be read.
-    """
+    """Make the short version of the page of a lab or of a study."""
     if is_lab(folder):
         statements = read_statements_judged(folder, open_trials(folder))
         verdicts = [build_statement_table(statements)] if statements else []

@@ -66,13 +66,7 @@ def _is_square(n_features: int) -> bool:
 
 
 def list_image_arms(trial: Results) -> list[str]:
-    """List the arms of the runs that are trained on the pixels of square images.
-
-    Raises
-    ------
-    InputError
-        If images of the user cannot be used.
-    """
+    """List the arms of the runs that are trained on the pixels of square images."""
     tasks = {arm: find_arm(trial, arm).task for arm in _list_pixel_arms(trial)}
     return [
         arm

@@ -45,14 +45,8 @@ def load_rows(trial: Results, arm: str, seed: int, *, mapped: bool = True) -> Da
     """Load or draw the rows that a run was trained and tested on.
 
     They are as its models see them if `mapped`; if not, without the features that they are mapped
-    to, which take minutes to compute.
-
-    Raises
-    ------
-    InputError
-        If there is no such arm, or its file cannot be used or has changed since.
-    MachineError
-        If the images cannot be loaded.
+    to, which take minutes to compute. It is an error if there is no such arm, or its file cannot be
+    used or has changed since.
     """
     found = find_arm(trial, arm)
     trial.refuse_changed_data(found)

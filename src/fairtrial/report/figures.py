@@ -28,13 +28,7 @@ DRAW: Mapping[str, Callable[[dict[str, Any]], bytes]] = {
 def write_figures(
     document: Document, folder: Path, form: str, progress: Progress = lambda status: None
 ) -> list[Path]:
-    """Write every figure of a document as svg, pdf or png into the folder `figures`; their paths.
-
-    Raises
-    ------
-    MachineError
-        If the files cannot be written.
-    """
+    """Write every figure of a document as svg, pdf or png into the folder `figures`."""
     named = document.name_blocks(Figure)
     paths = []
     for done, (name, figure) in enumerate(named.items()):

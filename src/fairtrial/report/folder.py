@@ -10,13 +10,7 @@ from fairtrial.errors import InputError
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file of a results folder.
-
-    Raises
-    ------
-    InputError
-        If it is missing or not JSON.
-    """
+    """Read a JSON file of a results folder; an `InputError` if it is missing or not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:

@@ -102,11 +102,6 @@ def write_page(
 
     `pending` lists the results that are missing, each with its expected time. An open page reloads
     itself while there are any.
-
-    Raises
-    ------
-    MachineError
-        If the page cannot be written.
     """
     header = replace(document.header, pending=pending)
     page = Path(folder) / PAGE

@@ -26,13 +26,7 @@ NOT_FINISHED = "The claims are judged when all runs are finished."
 
 
 def make_study_page(trial: Results) -> Document:
-    """Make the page of a study from its results folder.
-
-    Raises
-    ------
-    InputError
-        If a file of the folder cannot be read.
-    """
+    """Make the page of a study from its results folder."""
     is_finished = {run.name for run in trial.study.list_runs()} <= set(trial.runs["run"])
     entries, why = [], NOT_JUDGED if is_finished else NOT_FINISHED
     try:

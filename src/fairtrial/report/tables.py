@@ -30,13 +30,7 @@ MARKDOWN = re.compile(r"[\\`*_\[\]<>|&~$]")
 
 
 def write_tables(document: Document, folder: Path, form: str) -> list[Path]:
-    """Write every table of a document as latex, csv or markdown into the folder `tables`.
-
-    Raises
-    ------
-    MachineError
-        If the files cannot be written.
-    """
+    """Write every table of a document as latex, csv or markdown into the folder `tables`."""
     ending, convert = FORMATS[form]
     paths = []
     for name, table in document.name_blocks(Table).items():

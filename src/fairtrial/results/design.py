@@ -82,13 +82,7 @@ FORM = TypeAdapter(Design)
 
 
 def read_design(folder: Path) -> Design | None:
-    """Read `design.json`; None where there is none.
-
-    Raises
-    ------
-    InputError
-        If it is damaged, or another program wrote it.
-    """
+    """Read `design.json`; None where there is none, an `InputError` where it is damaged."""
     path = folder / DESIGN
     try:
         return FORM.validate_json(path.read_bytes(), strict=True)
@@ -113,13 +107,6 @@ def declare(folder: Path, study: Study, until_decided: bool, n_runs: int) -> Non
 
     Once claims have been judged, the declared seeds stay what they were. `n_runs` is how many runs
     the folder has, which this process holds.
-
-    Raises
-    ------
-    InputError
-        If there is a design that cannot be read.
-    MachineError
-        If the folder cannot be written.
     """
     before = read_design(folder)
     design = before or _recover(folder, n_runs)

@@ -23,13 +23,7 @@ NOT_COMPARED = {"task.path", ENTRY, VARIED}
 
 
 def fingerprint_tables(folder: Path) -> str:
-    """Fingerprint the tables that verdicts are based on; a table that is absent counts as empty.
-
-    Raises
-    ------
-    OSError
-        If one cannot be read.
-    """
+    """Fingerprint the tables that verdicts are based on; a table that is absent counts as empty."""
     digest = hashlib.sha256()
     for path in (folder / RUNS, folder / TEST_ROWS, folder / AVERAGES):
         if path.exists():
@@ -69,13 +63,7 @@ def find_other_setting(study: Study, runs: pl.DataFrame) -> str:
 
 
 def find_changed_data(arm: Arm, runs: pl.DataFrame) -> str:
-    """Say that the data that an arm was trained on is not as it was; "" if it is.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be used.
-    """
+    """Say that the data that an arm was trained on is not as it was; "" if it is."""
     path = getattr(arm.task, "path", None)
     if path is None and (arm.task.row_origin == "drawn" or not find_kinds(arm.task)):
         return ""  # Its rows are what they always were.

@@ -60,13 +60,7 @@ class Results:
 
     @property
     def fingerprint(self) -> str:
-        """What tells these runs from others: a digest of the tables that verdicts are based on.
-
-        Raises
-        ------
-        InputError
-            If the tables cannot be read.
-        """
+        """What tells these runs from others: a digest of the tables that verdicts are based on."""
         try:
             return fingerprint_tables(self.folder)
         except OSError as error:
@@ -84,13 +78,7 @@ class Results:
 
     @cached_property
     def study(self) -> Study:
-        """The study as it was run.
-
-        Raises
-        ------
-        InputError
-            If it cannot be read, or is not the study of these runs.
-        """
+        """The study as it was run; an `InputError` if it is not the study of these runs."""
         study = Study.load(self.folder / STUDY, self._allow_code)
         if other := find_other_setting(study, self.runs):
             raise InputError(
@@ -105,13 +93,7 @@ class Results:
         return {arm.name: arm for arm in self.study.list_arms()}
 
     def refuse_changed_data(self, arm: Arm) -> None:
-        """See that the file that an arm was trained on is as it was.
-
-        Raises
-        ------
-        InputError
-            If the file has changed since, cannot be used, or the runs do not say what it was.
-        """
+        """Refuse an arm whose file has changed since, or where the runs do not say what it was."""
         if changed := find_changed_data(arm, self.runs):
             raise InputError(changed)
 
@@ -185,12 +167,8 @@ class Results:
     def list_verdicts(self) -> list[dict[str, Any]]:
         """List the verdicts on the study's claims, as judged on these runs; else none.
 
-        Verdicts on other claims, or on other runs, do not count.
-
-        Raises
-        ------
-        InputError
-            If the file is damaged, or another version has written it.
+        Verdicts on other claims, or on other runs, do not count. It is an `InputError` if the file
+        is damaged, or another version has written it.
         """
         self._refuse_other_runs()
         verdicts, claims = read_verdicts(self.folder), self.study.claims

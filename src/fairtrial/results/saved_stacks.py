@@ -119,11 +119,6 @@ def find_parts(
         For each part with wanted runs their fingerprints; no run twice.
     n_others : int
         How many runs of other settings, data or training code are there too.
-
-    Raises
-    ------
-    MachineError
-        If a part cannot be read or a damaged one not be removed.
     """
     wanted = set(wanted)
     missing, parts, n_others = set(wanted), {}, 0
@@ -142,13 +137,7 @@ def find_parts(
 def copy_parts(
     source: Path, folder: Path, wanted: Collection[str], note: Callable[[str], None]
 ) -> None:
-    """Copy what another results folder, if there is one, has of wanted runs that this one lacks.
-
-    Raises
-    ------
-    MachineError
-        If a part cannot be read or written.
-    """
+    """Copy what another results folder, if there is one, has of wanted runs that this one lacks."""
     own, _ = find_parts(folder, wanted, note)
     missing = set(wanted).difference(*own.values())
     found, _ = find_parts(source, missing, note)

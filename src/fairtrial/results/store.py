@@ -105,11 +105,6 @@ def write_tables(
         The fingerprint of each arm's data, by the arm's name; "" where there is none.
     scores : DataFrame, optional
         What was measured after training; see `scores.score_runs`.
-
-    Raises
-    ------
-    MachineError
-        If the folder cannot be written.
     """
     index = pl.DataFrame({"run": [run.name for run in runs], "fingerprint": list(fingerprints)})
     place = {fingerprint: number for number, fingerprint in reversed(list(enumerate(fingerprints)))}
@@ -139,13 +134,7 @@ def digest(index: pl.DataFrame) -> str:
 
 
 def read_of_runs(path: Path) -> str | None:
-    """Read which runs a table says it is of; None where an older version has written it.
-
-    Raises
-    ------
-    OSError, polars.exceptions.PolarsError
-        If it cannot be read.
-    """
+    """Read which runs a table says it is of; None where an older version has written it."""
     return pl.read_parquet_metadata(path).get(OF_RUNS)
 
 

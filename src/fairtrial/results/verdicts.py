@@ -228,10 +228,7 @@ def _list_types() -> Iterator[tuple[str, str]]:
 def read_verdicts(folder: Path) -> list[dict[str, Any]]:
     """Read `verdicts.json` as plain data; nothing where there is no such file.
 
-    Raises
-    ------
-    InputError
-        If it is damaged, or another version has written it.
+    It is an `InputError` if it is damaged, or another version has written it.
     """
     path = folder / VERDICTS
     try:

@@ -130,18 +130,9 @@ def run_study(
     """Train the runs of a study that its folder lacks, and assemble the tables.
 
     Every finished stack is safe on the disk at once. Whatever stops this, the same call goes on
-    where it was, and ends with the same tables. Parameters are as in `run`; `more` has runs of the
-    study's arms with further seeds, and `until_decided` says whether seeds may be added for claims
-    that are undecided; `design.json` keeps it.
-
-    Raises
-    ------
-    InputError
-        If the data that the study names cannot be used, or the folder holds files that fairtrial
-        did not write.
-    MachineError
-        If the data cannot be had, the memory does not hold a run, the folder cannot be written or
-        is in use.
+    where it was, and ends with the same tables. Parameters and errors are those of `run`; `more`
+    has runs of the study's arms with further seeds, and `until_decided` says whether seeds may be
+    added for claims that are undecided; `design.json` keeps it.
     """
     check_place(folder)
     check_data(study.list_arms(), study.list_metrics())
@@ -197,15 +188,7 @@ def _drop_pages(folder: Path, note: Note) -> None:
 
 
 def declare_study(study: Study, folder: Path, note: Note = lambda sentence: None) -> None:
-    """Write down the design of a study, before anything of it is trained or copied.
-
-    Raises
-    ------
-    InputError
-        If the folder holds files that fairtrial did not write.
-    MachineError
-        If it cannot be written or is in use.
-    """
+    """Write down the design of a study, before anything of it is trained or copied."""
     check_place(folder)
     with lock_folder(folder):
         _, n_runs = find_parts(folder, (), note)

@@ -20,15 +20,7 @@ from fairtrial.study.metrics import list_defaults
 
 
 def fit_parts(plan: StackPlan) -> list[Part]:
-    """Fit one baseline on the data of each of its seeds; on the same rows only once.
-
-    Raises
-    ------
-    InputError
-        If a table cannot be used, or scikit-learn refuses to fit a baseline.
-    MachineError
-        If images cannot be had.
-    """
+    """Fit one baseline on the data of each of its seeds; on the same rows only once."""
     results, notes = [], []
     known: tuple[Dataset, np.ndarray, np.ndarray | None, float] | None = None
     for (run,) in plan.runs:

@@ -28,13 +28,6 @@ def check_place(folder: Path, parts: tuple[str, ...] = ()) -> None:
     """See that results replace nothing that fairtrial did not write.
 
     Hidden files and empty folders do not count; `parts` are the names of a lab's results folders.
-
-    Raises
-    ------
-    InputError
-        If it has files and fairtrial did not make it, or is no folder.
-    MachineError
-        If it cannot be looked into.
     """
     with explain_write_errors(folder):
         if not folder.is_dir():

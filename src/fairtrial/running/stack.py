@@ -34,14 +34,8 @@ def train_parts(
 ) -> list[Part]:
     """Train a stack, or fit a baseline; `notes` go to the first part.
 
-    A stack that the memory does not hold is halved, and each half tried again.
-
-    Raises
-    ------
-    InputError
-        If a kind from outside has an error.
-    MachineError
-        If the memory does not hold a single run, or the data cannot be had.
+    A stack that the memory does not hold is halved, and each half tried again; a single run that it
+    does not hold is a `MachineError`. An error of a kind from outside is an `InputError`.
     """
     if plan.is_baseline:
         progress(1, 0)
@@ -74,12 +68,7 @@ def train_parts(
 def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list[str]]:
     """Load a stack's data, train it, and measure every run; with notes for the user.
 
-    Raises
-    ------
-    InputError
-        If a table cannot be used, or changes while it is loaded.
-    MachineError
-        If images cannot be had.
+    It is an `InputError` if a table changes while it is loaded.
     """
     firsts = [row[0] for row in plan.runs]
     fingerprints = [fingerprint_runs(row) for row in plan.runs]

@@ -23,11 +23,6 @@ def run_until_decided(
 
     Each look is legal: claims are judged by bets that are valid at any time, and only the arms of
     undecided claims get more seeds, up to `max_seeds` each. Returns what `verdicts.json` holds.
-
-    Raises
-    ------
-    InputError
-        If the study has no claims, or more seeds than allowed.
     """
     first = study.list_seeds()
     if not study.claims:
