@@ -7,9 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fairtrial.export.columns import flatten_lists, list_varied
 from fairtrial.export.formats import export
-from fairtrial.export.tables import flatten_parameters
+from fairtrial.export.tables import flatten_lists, flatten_parameters, list_varied
 
 
 def read(path):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from fairtrial.export.columns import CURVE, METRIC, flatten_lists, list_varied
 from fairtrial.export.place import name_folders
+from fairtrial.export.tables import CURVE, METRIC, flatten_lists, list_varied
 from fairtrial.loading import load_tensorflow
 from fairtrial.progress import Progress, Status
 from fairtrial.results.results import Results

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from fairtrial.errors import InputError
-from fairtrial.export.columns import CURVE, METRIC, flatten_lists
+from fairtrial.export.tables import CURVE, METRIC, flatten_lists
 from fairtrial.progress import Progress, Status
 from fairtrial.results.results import Results
 from fairtrial.results.store import STUDY, list_metrics, list_settings

@@ -6,7 +6,6 @@ import functools
 from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
 import scipy.special
 
 from fairtrial.data.dataset import Dataset
@@ -71,12 +70,7 @@ def scale_rows(X: np.ndarray, dataset: Dataset) -> np.ndarray:
 
 def read_model(trial: Results, run: str) -> Model:
     """Read the final parameters of a run; an error if it has none, as a baseline."""
-    found = {
-        name: np.asarray(values, np.float32).reshape(shape)
-        for name, shape, values in trial.parameters.filter(pl.col("run") == run)
-        .select("parameter", "shape", "values")
-        .iter_rows()
-    }
+    found = trial.read_parameters(run)
     if found.keys() != {"W", "b"}:
         raise InputError(f"{trial.folder} has no parameters of run {run!r}.")
     return Model(run, found["W"], found["b"])

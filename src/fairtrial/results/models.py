@@ -113,15 +113,10 @@ def read_model(trial: Results, arm: str, seed: int | None = None) -> LinearModel
             f"The arm {show(arm)} trains on features = {found.features.kind!r}, which are made of "
             "its training rows: a model is offered for arms that train on the data itself."
         )
-    parameters = {
-        name: np.asarray(values, np.float64).reshape(shape)
-        for name, shape, values in trial.parameters.filter(run=f"{arm} #{seed}")
-        .select("parameter", "shape", "values")
-        .iter_rows()
-    }
+    parameters = trial.read_parameters(f"{arm} #{seed}")
     if parameters.keys() != {"W", "b"}:
         raise InputError(f"{trial.folder} has no run of the arm {show(arm)} with seed {seed}.")
-    W, b = parameters["W"], parameters["b"]
+    W, b = (parameters[name].astype(np.float64) for name in ("W", "b"))
     if not (np.isfinite(W).all() and np.isfinite(b).all()):
         raise InputError(f"The run of {show(arm)} with seed {seed} diverged: it has no model.")
     trial.refuse_changed_data(found)

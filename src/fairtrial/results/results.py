@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 from polars.exceptions import PolarsError
 
@@ -137,6 +138,11 @@ class Results:
     def parameters(self) -> pl.DataFrame:
         """Two rows a run, W and b: run, parameter, shape, values (row-major)."""
         return self._read(PARAMETERS)
+
+    def read_parameters(self, run: str) -> dict[str, np.ndarray]:
+        """Read `W` (D,) or (D, K) and `b` () or (K,) of a run, float32; nothing if it has none."""
+        rows = self.parameters.filter(run=run).select("parameter", "shape", "values").iter_rows()
+        return {name: np.asarray(values, np.float32).reshape(shape) for name, shape, values in rows}
 
     @cached_property
     def test_rows(self) -> pl.DataFrame:

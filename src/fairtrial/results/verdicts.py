@@ -200,16 +200,14 @@ def make_table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """
     schema = {name: COLUMN_TYPES.get(kind, pl.String) for name, kind in _list_types()}
     nested = {name for name, kind in _list_types() if kind not in COLUMN_TYPES}
-    columns = {
-        name: pl.Series(
-            name,
-            [_write(row[name]) if name in nested else row[name] for row in rows],
-            dtype,
-            strict=False,
-        )
-        for name, dtype in schema.items()
-    }
-    return pl.DataFrame(columns)
+    return pl.DataFrame(
+        {
+            name: [_write(row[name]) if name in nested else row[name] for row in rows]
+            for name in schema
+        },
+        schema,
+        strict=False,
+    )
 
 
 def _write(value: object) -> str | None:

@@ -10,7 +10,6 @@ from typing import Any
 from joblib import cpu_count
 
 from fairtrial.data.load import check_data
-from fairtrial.errors import InputError, describe_object
 from fairtrial.evidence.judge import find_marginless, find_undecidable
 from fairtrial.evidence.power import list_powers
 from fairtrial.evidence.statistics.sampling import ANYTIME, SIGN_FLIP
@@ -21,7 +20,7 @@ from fairtrial.results.store import CURVES, RUNS, STUDY
 from fairtrial.running.execute import plan_missing
 from fairtrial.running.place import check_place
 from fairtrial.running.plan import StackPlan, estimate_memory
-from fairtrial.running.run import check_amounts
+from fairtrial.running.run import check_arguments
 from fairtrial.study import Study
 
 
@@ -119,11 +118,7 @@ def plan(
     >>> forecast.runs, forecast.stacks
     (20, 1)
     """
-    if not isinstance(study, Study):
-        raise InputError(
-            f"{describe_object(study)} is not a study: load one with Study.load(path)."
-        )
-    check_amounts(memory=memory, max_seeds=max_seeds)
+    check_arguments(study, memory=memory, max_seeds=max_seeds)
     study, folder = study.replace(), None if out is None else locate(out)
     if folder is not None:
         check_place(folder)

@@ -89,11 +89,7 @@ def run(
     >>> trial.runs["arm"].to_list()[2:4]
     ['optimizer.learning_rate=0.01', 'optimizer.learning_rate=0.1']
     """
-    if not isinstance(study, Study):
-        raise InputError(
-            f"{describe_object(study)} is not a study: load one with Study.load(path)."
-        )
-    check_amounts(verify=verify, memory=memory, max_seeds=max_seeds)
+    check_arguments(study, verify=verify, memory=memory, max_seeds=max_seeds)
     looks = (ANYTIME, max_seeds) if until_decided else (SIGN_FLIP, None)
     for warning in filter(None, (find_undecidable(study, *looks), find_marginless(study))):
         note(f"Note: {warning}")
@@ -109,8 +105,12 @@ def run(
     return Trial(folder)
 
 
-def check_amounts(*, verify: int = 0, memory: int | None, max_seeds: int) -> None:
-    """Refuse amounts that are not whole numbers, or too small."""
+def check_arguments(study: object, *, verify: int = 0, memory: int | None, max_seeds: int) -> None:
+    """Refuse what is no study, and amounts that are not whole numbers, or too small."""
+    if not isinstance(study, Study):
+        raise InputError(
+            f"{describe_object(study)} is not a study: load one with Study.load(path)."
+        )
     amounts = {"verify": (verify, 0), "max_seeds": (max_seeds, 1)}
     if memory is not None:
         amounts["memory"] = memory, 1

@@ -81,13 +81,10 @@ def verify_runs(
     }
 
 
-def count_unlike_repeats(runs: Sequence[Run], memory: int | None = None) -> int:
-    """Train some runs twice and count those that are not the same to the last bit.
-
-    `memory` is what a stack may take, in bytes, as for `plan_stacks`.
-    """
+def count_unlike_repeats(runs: Sequence[Run]) -> int:
+    """Train some runs twice and count those that are not the same to the last bit."""
     n_unlike = 0
-    for plan in plan_stacks(runs, memory or 2**30):
+    for plan in plan_stacks(runs):
         first, second = (train_stack(plan, lambda lanes, at: None)[0] for _ in range(2))
         pairs = zip(first, second, strict=True)
         n_unlike += sum(not _is_alike(one.trace, other.trace) for one, other in pairs)

@@ -85,8 +85,7 @@ def draw_curves(
     }
     layers = _draw_layers(shown, looks, y, toggle)
     layered = {
-        "data": pack(shown.drop("n_seeds"), keys),
-        "transform": [{"flatten": ["at", "mean", "low", "high"]}],
+        **pack(shown.drop("n_seeds"), keys),
         "encoding": {
             "x": quantity(
                 "at", title=x_title, scale={"nice": False},
@@ -182,8 +181,7 @@ def draw_learning_rates(
         **encode_looks(looks, series, "strokeDash", legend=LINE_LEGEND),
     )
     layered = {
-        "data": pack(changes, ["setting", "series", "seed"]),
-        "transform": [{"flatten": ["at", "value", "changed"]}],
+        **pack(changes, ["setting", "series", "seed"]),
         "encoding": shared,
         "layer": [lines, dots],
         "height": 120,
@@ -221,8 +219,7 @@ def draw_shares(
         low, high = quantity("low", scale=scale), {"field": "high"}
         layers.insert(0, layer(mark("area", opacity=0.2), y=low, y2=high, detail=rows))
     layered = {
-        "data": pack(curves.drop("n_seeds", "setting"), ["series", "rows"]),
-        "transform": [{"flatten": ["at", "mean", "low", "high"]}],
+        **pack(curves.drop("n_seeds", "setting"), ["series", "rows"]),
         "encoding": {
             "x": quantity(
                 "at", title=x_title, scale={"nice": False}, axis={"values": ticks, "format": "d"}

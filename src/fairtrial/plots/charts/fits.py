@@ -58,8 +58,7 @@ def draw_fits(rows: pl.DataFrame, lines: pl.DataFrame, looks: Looks, description
         ),
     ]
     layered = {
-        "data": pack(table, ["setting", "role", "series"]),
-        "transform": [{"flatten": ["x", "y"]}],
+        **pack(table, ["setting", "role", "series"]),
         "encoding": {
             "x": quantity("x", axis={"tickCount": 5}, scale={"nice": False}),
             "y": quantity("y", axis={"tickCount": 5, "labelFlush": 7}),
@@ -91,8 +90,7 @@ def draw_noise(bars: pl.DataFrame, density: pl.DataFrame, description: str) -> C
     bar = layer(grey, of="bar", x2={"field": "high"}, y2={"datum": 0})
     line = layer(mark("line", color=BLUE, strokeWidth=2), of="line")
     layered = {
-        "data": pack(table, ["setting", "role"]),
-        "transform": [{"flatten": ["low", "high", "share"]}],
+        **pack(table, ["setting", "role"]),
         "encoding": {
             "x": quantity(
                 "low", title="noise, in target units", axis={"tickCount": 5}, scale={"nice": False}
@@ -115,8 +113,7 @@ def draw_residuals(outlines: pl.DataFrame, looks: Looks, description: str) -> Ch
     series, order = list_unique(outlines, "series"), list_unique(outlines, "setting")
     toggle = make_toggle(series)
     lines = {
-        "data": pack(outlines, ["setting", "series"]),
-        "transform": [{"flatten": ["at", "share"]}],
+        **pack(outlines, ["setting", "series"]),
         "mark": mark("line", interpolate="step-after", strokeWidth=1.5),
         "encoding": {
             "x": quantity(
@@ -179,8 +176,7 @@ def draw_predicted(points: pl.DataFrame, looks: Looks, description: str) -> Char
     colour = encode_looks(looks, order, "color", legend=None)
     dots = layer(mark("circle", size=10, opacity=0.5), of="row", **colour)
     layered = {
-        "data": pack(table, ["series", "role"]),
-        "transform": [{"flatten": ["truth", "predicted"]}],
+        **pack(table, ["series", "role"]),
         "encoding": {
             "x": quantity(
                 "truth", title="true target", axis={"tickCount": 5},

@@ -86,7 +86,8 @@ class Chart:
 def pack(table: pl.DataFrame, keys: Sequence[str]) -> Specification:
     """Put a table into a specification: one row per set of `keys`, other columns as arrays."""
     packed = shorten(table, PACKED_DIGITS).group_by(list(keys), maintain_order=True)
-    return embed(packed.agg(pl.all()))
+    others = [name for name in table.columns if name not in keys]
+    return {"data": embed(packed.agg(pl.all())), "transform": [{"flatten": others}]}
 
 
 def list_rows(table: pl.DataFrame) -> Specification:
