@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fairtrial.cli.options import path_option
 from fairtrial.cli.terminal import print_table, say
-from fairtrial.paths import expand_path
 
 app = typer.Typer(help="The data sets that fairtrial knows.", no_args_is_help=True)
 
@@ -37,8 +37,7 @@ def list_data() -> None:
 def fetch_data(
     name: Annotated[str, typer.Argument(help="A name from `fairtrial data list`.")],
     folder: Annotated[
-        Path | None,
-        typer.Option("--to", help="Where the files go.", metavar="DIR", parser=expand_path),
+        Path | None, path_option("--to", help="Where the files go.", metavar="DIR")
     ] = None,
 ) -> None:
     """Put a data set in place: find it, or download it, and check every file.

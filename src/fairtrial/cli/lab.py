@@ -16,12 +16,12 @@ from fairtrial.cli.options import (
     Quiet,
     Seeds,
     Verify,
+    path_argument,
     say_platform,
     to_bytes,
 )
 from fairtrial.cli.terminal import GO_ON, print_json, print_table, say, show_progress, stoppable
 from fairtrial.loading import load_tensorflow
-from fairtrial.paths import expand_path
 
 
 def lab(
@@ -86,10 +86,7 @@ def lab(
 
 def replay(
     file: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[FILE]", help="A replay file; the shipped one if none.", parser=expand_path
-        ),
+        Path | None, path_argument(metavar="[FILE]", help="A replay file; the shipped one if none.")
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 
 PAGE = "report.html"
 
-Out = Annotated[
-    Path, typer.Option("--out", help="The results folder.", metavar="DIR", parser=expand_path)
-]
+path_argument = partial(typer.Argument, parser=expand_path)
+path_option = partial(typer.Option, parser=expand_path)
+
+Out = Annotated[Path, path_option("--out", help="The results folder.", metavar="DIR")]
 Seeds = Annotated[
     int | None,
     typer.Option(
@@ -51,8 +53,7 @@ AllowCode = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Data = Annotated[
-    Path | None,
-    typer.Option("--data", help="A folder with Fashion-MNIST.", metavar="DIR", parser=expand_path),
+    Path | None, path_option("--data", help="A folder with Fashion-MNIST.", metavar="DIR")
 ]
 
 

@@ -7,21 +7,15 @@ from typing import Annotated
 
 import typer
 
-from fairtrial.cli.options import AllowCode, Json, Quiet, allow_plugins
+from fairtrial.cli.options import AllowCode, Json, Quiet, allow_plugins, path_argument, path_option
 from fairtrial.cli.terminal import print_json, print_table, say, show_progress, stoppable
 from fairtrial.loading import load_tensorflow
-from fairtrial.paths import expand_path
 
 
 def judge(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A results folder.", parser=expand_path)
-    ],
+    folder: Annotated[Path, path_argument(metavar="DIR", help="A results folder.")],
     claims_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--claims", help="Judge the claims of this file.", metavar="FILE", parser=expand_path
-        ),
+        Path | None, path_option("--claims", help="Judge the claims of this file.", metavar="FILE")
     ] = None,
     allow_code: AllowCode = False,
     as_json: Json = False,
@@ -43,10 +37,7 @@ def judge(
 
 
 def report(
-    folder: Annotated[
-        Path,
-        typer.Argument(metavar="DIR", help="A results folder, or the lab's.", parser=expand_path),
-    ],
+    folder: Annotated[Path, path_argument(metavar="DIR", help="A results folder, or the lab's.")],
     figures: Annotated[
         str | None,
         typer.Option(
@@ -88,15 +79,11 @@ def report(
 
 
 def export(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The results folder.", parser=expand_path)
-    ],
+    folder: Annotated[Path, path_argument(metavar="DIR", help="The results folder.")],
     to: Annotated[str, typer.Option("--to", help="The format.", metavar="tensorboard|mlflow|csv")],
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", help="A new folder; DIR/FORMAT if absent.", metavar="PLACE", parser=expand_path
-        ),
+        path_option("--out", help="A new folder; DIR/FORMAT if absent.", metavar="PLACE"),
     ] = None,
     quiet: Quiet = False,
 ) -> None:

@@ -20,13 +20,14 @@ from fairtrial.cli.options import (
     Verify,
     Workers,
     open_engine,
+    path_argument,
+    path_option,
     say_platform,
     to_bytes,
 )
 from fairtrial.cli.terminal import GO_ON, print_json, print_table, say, show_progress, stoppable
 from fairtrial.errors import InputError
 from fairtrial.loading import load_tensorflow
-from fairtrial.paths import expand_path
 from fairtrial.progress import Status
 
 if TYPE_CHECKING:
@@ -34,13 +35,8 @@ if TYPE_CHECKING:
 
 
 WIDTH = 80
-StudyFile = Annotated[
-    Path, typer.Argument(metavar="STUDY.toml", help="The study file.", parser=expand_path)
-]
-OutOfStudy = Annotated[
-    Path | None,
-    typer.Option("--out", help="The results folder.", metavar="DIR", parser=expand_path),
-]
+StudyFile = Annotated[Path, path_argument(metavar="STUDY.toml", help="The study file.")]
+OutOfStudy = Annotated[Path | None, path_option("--out", help="The results folder.", metavar="DIR")]
 UntilDecided = Annotated[
     bool, typer.Option("--until-decided", help="Add seeds to claims that are undecided.")
 ]

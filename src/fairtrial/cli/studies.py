@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
+from fairtrial.cli.options import path_argument, path_option
 from fairtrial.errors import InputError
 from fairtrial.loading import load_tensorflow
-from fairtrial.paths import expand_path
 
 
 def new(
-    file: Annotated[
-        Path, typer.Argument(metavar="[FILE]", help="The study file.", parser=expand_path)
-    ] = Path("study.toml"),
+    file: Annotated[Path, path_argument(metavar="[FILE]", help="The study file.")] = Path(
+        "study.toml"
+    ),
 ) -> None:
     """Write a commented study file to start from, and beside it the schema that editors read.
 
@@ -30,8 +30,7 @@ def new(
 
 def schema(
     out: Annotated[
-        Path | None,
-        typer.Option("--out", help="Write it to a file.", metavar="FILE", parser=expand_path),
+        Path | None, path_option("--out", help="Write it to a file.", metavar="FILE")
     ] = None,
     of_verdicts: Annotated[
         bool, typer.Option("--verdicts", help="That of verdicts.json instead.")
@@ -52,9 +51,7 @@ def schema(
 
 
 def check(
-    file: Annotated[
-        Path, typer.Argument(metavar="KINDS.py", help="A file of kinds.", parser=expand_path)
-    ],
+    file: Annotated[Path, path_argument(metavar="KINDS.py", help="A file of kinds.")],
 ) -> None:
     """Run a file of your own kinds and check them by the laws of their families.
 

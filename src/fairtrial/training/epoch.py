@@ -89,8 +89,8 @@ class Epochs:
         self._truth = stack_truths(truths) if self._has_sets else next(iter(truths), None)
         self._is_regression, divisor = not datasets[0].n_classes, datasets[0].divisor
         self._take_batches = compile_batches(kinds, self._batch_size, divisor, compiled)
-        self._evaluate = compile_evaluation(divisor, compiled)
-        self._predict = compile_prediction(divisor, compiled)
+        self._evaluate = compile_pass(evaluate, divisor, compiled)
+        self._predict = compile_pass(predict, divisor, compiled)
 
     def take(
         self, state: State, draws: Any, *, needs_mean: bool = True
@@ -271,24 +271,16 @@ def compile_batches(
     return compiled(run_batches)
 
 
-@lru_cache(maxsize=8)
-def compile_evaluation(divisor: int, compiled: Compile | None) -> Callable[..., Any]:
-    """Make the program that evaluates all lanes on one part of the data."""
+@lru_cache(maxsize=16)
+def compile_pass(
+    function: Callable[..., Any], divisor: int, compiled: Compile | None
+) -> Callable[..., Any]:
+    """Make the program that runs `evaluate` or `predict` in all lanes, on some rows."""
 
-    def run_evaluation(parameters: Parameters, X: Any, y: Any) -> dict[str, Any]:
-        return evaluate(parameters, X, y, divisor)
+    def run_pass(parameters: Parameters, X: Any, y: Any) -> Any:
+        return function(parameters, X, y, divisor)
 
-    return compiled(run_evaluation) if compiled else run_evaluation
-
-
-@lru_cache(maxsize=8)
-def compile_prediction(divisor: int, compiled: Compile | None) -> Callable[..., Any]:
-    """Make the program of what all lanes predict for a block of rows."""
-
-    def run_prediction(parameters: Parameters, X: Any, labels: Any) -> tuple[Any, Any, Any]:
-        return predict(parameters, X, labels, divisor)
-
-    return compiled(run_prediction) if compiled else run_prediction
+    return compiled(run_pass) if compiled else run_pass
 
 
 # ---------------------------------------------------------------------------------------- the rows
