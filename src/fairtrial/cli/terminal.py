@@ -100,14 +100,14 @@ class PlainLines:
 
     def __init__(self, write: Callable[[str], None], every: float = PLAIN_SECONDS):
         self._write, self._every = write, every
-        self._clock, self._told = Clock(), time.monotonic()
+        self._clock, self._last = Clock(), time.monotonic()
 
     def __call__(self, status: Status) -> None:
         """Write a line, if it is time for one."""
         left = self._clock.estimate_rest(status)
-        if time.monotonic() - self._told < self._every:
+        if time.monotonic() - self._last < self._every:
             return
-        self._told = time.monotonic()
+        self._last = time.monotonic()
         parts = [status.what, f"{status.share:.0%}", count(status), say_rest(left)]
         self._write(" · ".join(part for part in parts if part))
 
@@ -199,9 +199,9 @@ def _draw_table(
     if fit is None:
         for row in rows:
             for name in names:
-                told = str(row[name]) if name == names[0] else f"{name}: {row[name]}"
+                line = str(row[name]) if name == names[0] else f"{name}: {row[name]}"
                 style = "bold" if name == names[0] else ""
-                console.print(Text(wrap(told, console.width), style), no_wrap=True, crop=False)
+                console.print(Text(wrap(line, console.width), style), no_wrap=True, crop=False)
         return
     table = Table()
     for name, width in fit.widths.items():

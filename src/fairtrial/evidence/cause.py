@@ -91,7 +91,7 @@ def find_cause(
 ) -> Cause:
     """Split a claim's difference into its parts: all three where minimisers and means are known.
 
-    Two that are not told apart are one part.
+    Two that cannot be distinguished are one part.
 
     Parameters
     ----------

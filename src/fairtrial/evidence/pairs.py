@@ -100,9 +100,9 @@ def pair_runs(
         schema=dict.fromkeys(sides, pl.String),
         orient="row",
     )
-    table = pl.DataFrame(
-        {"seed": [*seeds, *_find_more_seeds(values, names, seeds)]}, schema={"seed": pl.Int64}
-    ).join(pairs, how="cross", maintain_order="left")
+    more = [seed for seed in find_common_seeds(values, names) if seed not in seeds]
+    table = pl.DataFrame({"seed": [*seeds, *more]}, schema={"seed": pl.Int64})
+    table = table.join(pairs, how="cross", maintain_order="left")
     for side in sides:
         columns = {name: f"{side}_{name}" for name in ("value", "diverged", "length")}
         side_values = values.rename({"arm": side} | columns)
@@ -148,13 +148,10 @@ def can_train_on(pairs: Pairs) -> bool:
     )
 
 
-def _find_more_seeds(
-    values: pl.DataFrame, names: set[str], seeds: Sequence[int]
-) -> list[int]:  # fmt: skip
-    """Find the seeds beyond those declared that all these arms have."""
-    beyond = values.filter(pl.col("arm").is_in(names) & ~pl.col("seed").is_in(seeds))
-    counts = beyond.group_by("seed").agg(pl.col("arm").n_unique())
-    return counts.filter(pl.col("arm") == len(names))["seed"].sort().to_list()
+def find_common_seeds(runs: pl.DataFrame, arms: set[str]) -> list[int]:
+    """Find the seeds that all these arms have, in ascending order."""
+    counts = runs.filter(pl.col("arm").is_in(arms)).group_by("seed").agg(pl.col("arm").n_unique())
+    return counts.filter(pl.col("arm") == len(arms))["seed"].sort().to_list()
 
 
 def _take_values(name: str, metric: Measure, runs: pl.DataFrame) -> pl.Expr:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fairtrial.evidence.case import count_seeds_for, weigh_pairs
-from fairtrial.evidence.pairs import pair_runs
+from fairtrial.evidence.pairs import find_common_seeds, pair_runs
 from fairtrial.evidence.statistics.anytime import count_seeds_needed_anytime
 from fairtrial.evidence.statistics.sampling import SIGN_FLIP, find_sampling, list_tasks
 from fairtrial.evidence.statistics.seeds_needed import find_smallest
@@ -90,8 +90,7 @@ def _measure_spread(claim: Claim, study: Study, trial: Results, method: str) -> 
     """Measure on earlier runs how much the differences of a claim vary; None if unknown."""
     arms = study.list_arms()
     matched = {arm.name for match in match_claim(arms, claim) for arm in match.arms}
-    seeds = [set(trial.runs.filter(arm=name)["seed"]) for name in matched]
-    shared = sorted(set.intersection(*seeds))
+    shared = find_common_seeds(trial.runs, matched)
     if len(shared) < 2 or any(
         trial.arms.get(arm.name) != arm for arm in arms if arm.name in matched
     ):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fairtrial.evidence.pairs import Pairs
+from fairtrial.evidence.pairs import Pairs, find_common_seeds
 from fairtrial.evidence.wording import name_sides
 from fairtrial.kinds.metrics import HELD_OUT, take_metric
 from fairtrial.settings.complaints import write_setting
@@ -75,7 +75,9 @@ def tune(
     tuned = _list_tuned(pairs, arms)
     contests = _find_contests(pairs, arms, tuned) if judged_by else []
     candidates = {arm.name for contest in contests for side in contest for arm in side}
-    seeds = _find_shared_seeds(runs, candidates, pairs.by_seed["seed"].to_list())
+    # Some seeds may have been added to a few arms.
+    shared = set(find_common_seeds(runs, candidates))
+    seeds = [seed for seed in pairs.by_seed["seed"] if seed in shared]
     if not contests or len(seeds) < 2:
         return None
     sides: list[list[_Side]] = []
@@ -169,16 +171,6 @@ def _key(arm: Arm, tuned: set[str]) -> tuple:
     return tuple(
         sorted((name, str(value)) for name, value in arm.settings.items() if name not in tuned)
     )
-
-
-def _find_shared_seeds(
-    runs: pl.DataFrame, candidates: set[str], seeds: Sequence[int]
-) -> list[int]:  # fmt: skip
-    """Find the seeds that every candidate has: some may have been added to a few arms."""
-    of_grid = runs.filter(pl.col("arm").is_in(candidates) & pl.col("seed").is_in(seeds))
-    counts = of_grid.group_by("seed").agg(pl.col("arm").n_unique())
-    shared = set(counts.filter(pl.col("arm") == len(candidates))["seed"])
-    return [seed for seed in seeds if seed in shared]
 
 
 # ------------------------------------------------------------------------------------------ values

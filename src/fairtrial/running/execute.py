@@ -293,7 +293,7 @@ class StackProgress:
         self._running: dict[StackPlan, tuple[int, float]] = {}
         self._runs_done = self._stacks_done = 0
         self._work_done = 0.0
-        self._told = -float("inf")
+        self._last = -float("inf")
         if plans:
             self.tell(_describe_stack(plans[0]))
 
@@ -301,13 +301,13 @@ class StackProgress:
         """Note that a stack has so many lanes still training at a step (epoch)."""
         with self._lock:
             self._running[plan] = n_training, plan.seconds * min(at / plan.length, 1.0)
-            if time.monotonic() - self._told > 0.5:
+            if time.monotonic() - self._last > 0.5:
                 self.tell(_describe_stack(plan))
 
     def note_features(self, plan: StackPlan) -> None:
         """Note that the features that a stack trains on are being made."""
         with self._lock:
-            if time.monotonic() - self._told > 0.5:
+            if time.monotonic() - self._last > 0.5:
                 self.tell(_describe_stack(plan, f"making {plan.recipes[0].features.kind}"))
 
     def finish(self, plan: StackPlan) -> None:
@@ -321,7 +321,7 @@ class StackProgress:
 
     def tell(self, what: str) -> None:
         """Report now."""
-        self._told = time.monotonic()
+        self._last = time.monotonic()
         n_training = sum(lanes for lanes, _ in self._running.values())
         work = self._work_done + sum(done for _, done in self._running.values())
         share = work / self._work if self._work else 1.0

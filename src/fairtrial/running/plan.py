@@ -25,7 +25,7 @@ USEFUL_LANES, USEFUL_RESIDUALS = 128, 2**20
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False)  # Plans are told apart as objects: comparing them is slow.
+@dataclass(frozen=True, eq=False)  # Equal only to itself: comparing plans is slow.
 class StackPlan:
     """Runs that train as one program: a row of R runs, alike in their recipes, for each data set.
 

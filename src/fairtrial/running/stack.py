@@ -70,13 +70,10 @@ def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list
 
     It is an `InputError` if a table changes while it is loaded.
     """
-    firsts = [row[0] for row in plan.runs]
+    firsts, recipes = [row[0] for row in plan.runs], plan.recipes
     fingerprints = [fingerprint_runs(row) for row in plan.runs]
-    recipes = plan.recipes
-    # The lanes of a data set share both.
-    validation, features = recipes[0].validation, recipes[0].features
     began = time.perf_counter()
-    datasets = [load_dataset(run.arm.task, run.seed, validation, features) for run in firsts]
+    datasets = load_datasets(plan)
     if fingerprints != [fingerprint_runs(row) for row in plan.runs]:
         raise InputError(
             "A table changed while it was loaded: run the same command again when nothing writes "
@@ -87,7 +84,7 @@ def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list
     seconds = (time.perf_counter() - began) / plan.n_runs
     results = []
     for keys, run, dataset, row in zip(fingerprints, firsts, datasets, traces, strict=True):
-        scorer = Scorer(dataset, run.seed, validation)
+        scorer = Scorer(dataset, run.seed, recipes[0].validation)
         for fingerprint, recipe, trace in zip(keys, recipes, row, strict=True):
             kept = replace(trace, curves=thin_curves(trace.curves, recipe.lowers_by))
             results.append(
@@ -111,6 +108,12 @@ def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list
         for note in describe_knee(run, datasets[0], traces[0][place])
     ]
     return results, notes
+
+
+def load_datasets(plan: StackPlan) -> list[Dataset]:
+    """Load the data set of each row of a stack; its lanes share validation rows and features."""
+    one, firsts = plan.recipes[0], [row[0] for row in plan.runs]
+    return [load_dataset(run.arm.task, run.seed, one.validation, one.features) for run in firsts]
 
 
 def describe_knee(run: Run, dataset: Dataset, trace: Trace) -> Iterator[str]:

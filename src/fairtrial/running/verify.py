@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.load import load_dataset
 from fairtrial.data.split import count_batch_rows
 from fairtrial.errors import FairtrialError
 from fairtrial.randomness import make_stream
 from fairtrial.results.fingerprint import fingerprint_runs
 from fairtrial.running.plan import StackPlan, plan_stacks
-from fairtrial.running.stack import train_stack
+from fairtrial.running.stack import load_datasets, train_stack
 from fairtrial.study import Run
 from fairtrial.study.recipe import Recipe
 from fairtrial.training import eager, stacked
@@ -116,12 +115,8 @@ def refuse_deviation(verification: dict[str, Any]) -> None:
 
 def verify_lane(plan: StackPlan, row: int, lane: int) -> Verification:
     """Train a stack and, eagerly, one of its lanes, both cut short, and compare that lane."""
-    firsts = [runs[0] for runs in plan.runs]
-    seeds = [run.seed for run in firsts]
-    recipes = plan.recipes
-    # The lanes of a data set share both.
-    validation, features = recipes[0].validation, recipes[0].features
-    datasets = [load_dataset(run.arm.task, run.seed, validation, features) for run in firsts]
+    seeds, recipes = [runs[0].seed for runs in plan.runs], plan.recipes
+    datasets = load_datasets(plan)
     one = recipes[lane]
     in_epochs = one.epochs is not None
     if in_epochs:

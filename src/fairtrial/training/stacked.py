@@ -149,7 +149,7 @@ def _train_full_batch(stack: Stack, progress: Progress) -> list[list[Trace]]:
             recent.add([*_take_path(chunk)[1:], now], state.ended_at.numpy())
         chunks.append(chunk)
         first += n_steps
-        # About a second a call, so that progress is told and Ctrl-C is heeded.
+        # About a second a call, so that progress is shown and Ctrl-C is heeded.
         per_step = (time.perf_counter() - began) / n_steps
         most = max(1, min(CHUNK, int(1.0 / per_step)))
         if ended := _take_ended(waiting, stack.recipes, first, state):

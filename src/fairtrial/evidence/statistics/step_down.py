@@ -7,7 +7,7 @@ of all claims, over all such flips, has the distribution with which the smallest
 compared (min-P). The adjusted p-value is never larger than Holm's, and far smaller where claims are
 correlated.
 
-Claims of other families, and those that cannot be flipped, are told apart by Bonferroni's
+Claims of other families, and those that cannot be flipped, are kept apart by Bonferroni's
 inequality: a family of k of m claims has the share k / m of the level, and one that is wholly
 rejected passes its share on to the others in proportion. Critical values never fall when more is
 rejected, and where all true hypotheses are left the shares sum to at most the level: that is what

@@ -114,7 +114,7 @@ def draw_reported(
     The runs have `series`, `seed` and the metric, whose axis has the title; `reported` has the
     value of each series, in the metric's unit.
     """
-    one, mean, told = "one seed", "mean", "reported"
+    one, mean, printed = "one seed", "mean", "reported"
     value = pl.col(metric).cast(pl.Float64)
     each = runs.filter(value.is_finite()).select("series", pl.lit(one).alias("what"), value=value)
     means = each.group_by("series", maintain_order=True).agg(pl.col("value").mean())
@@ -123,9 +123,9 @@ def draw_reported(
     table = pl.concat([
         each,
         means.select("series", pl.lit(mean).alias("what"), "value").filter(pl.lit(many)),
-        given.select("series", pl.lit(told).alias("what"), pl.col("value").cast(pl.Float64)),
+        given.select("series", pl.lit(printed).alias("what"), pl.col("value").cast(pl.Float64)),
     ])  # fmt: skip
-    shapes = {one: "M0,-1V1" if many else "circle", mean: "circle", told: "diamond"}
+    shapes = {one: "M0,-1V1" if many else "circle", mean: "circle", printed: "diamond"}
     shapes = {what: shape for what, shape in shapes.items() if many or what != mean}
     order = list_unique(runs, "series")
     colour = encode_looks(looks, order, "color", legend=None)
@@ -152,7 +152,7 @@ def draw_reported(
         "layer": [
             draw(one, 130 if many else 90, colour, opacity=0.75, strokeWidth=1.5),
             *([draw(mean, 90, colour, opacity=1, strokeWidth=2.5)] if many else []),
-            draw(told, 150, {}, opacity=1, strokeWidth=2.5, color=INK),
+            draw(printed, 150, {}, opacity=1, strokeWidth=2.5, color=INK),
         ],
         "height": 44 * len(order),
     }  # fmt: skip
