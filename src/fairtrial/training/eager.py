@@ -19,12 +19,10 @@ from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
 from fairtrial.training.noise import Draws, NamedDraws, make_keys
 from fairtrial.training.step import State, end, init_state, take_step
 from fairtrial.training.trace import (
-    OUTCOMES,
     TRAINING,
     End,
     Trace,
     average_path,
-    find_first,
     make_trace,
     record_parameters,
     restore_unit,
@@ -159,14 +157,5 @@ def _make_trace(
         quantity: (np.arange(first, first + len(values)), np.asarray(values, np.float64))
         for quantity, values in curves.items()
     }
-    outcome = OUTCOMES[int(state.outcome)]
-    return make_trace(
-        recipe,
-        last,
-        mean,
-        outcome=outcome,
-        ended_at=int(state.ended_at),
-        curves=arrays,
-        n_halvings=int(state.n_halvings),
-        first_halving=find_first(state.first_halving),
-    )
+    noted = state.outcome, state.ended_at, state.n_halvings, state.first_halving
+    return make_trace(recipe, last, mean, arrays, noted)

@@ -12,12 +12,10 @@ from fairtrial.study.recipe import Recipe
 from fairtrial.training.step import State
 from fairtrial.training.trace import (
     COMPLETED,
-    OUTCOMES,
     TRAINING,
     End,
     Predictions,
     Trace,
-    find_first,
     make_trace,
 )
 
@@ -52,16 +50,9 @@ class Left:
         self, place: tuple[int, ...], curves: Any, last: End, mean: End | None
     ) -> Trace:  # fmt: skip
         """Make the trace of the run at a place of the lane axes."""
-        return make_trace(
-            self.recipes[place[-1]],
-            last,
-            mean,
-            outcome=OUTCOMES[self.outcome[place]],
-            ended_at=int(self.ended_at[place]),
-            curves=curves,
-            n_halvings=int(self.n_halvings[place]),
-            first_halving=find_first(self.first_halving[place]),
-        )
+        states = self.outcome, self.ended_at, self.n_halvings, self.first_halving
+        noted = (one[place] for one in states)
+        return make_trace(self.recipes[place[-1]], last, mean, curves, noted)
 
 
 class Ends:

@@ -14,7 +14,7 @@ doi:10.1137/0330046.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -80,28 +80,22 @@ class Trace:
 
 
 def make_trace(
-    recipe: Recipe,
-    last: End,
-    mean: End | None,
-    *,
-    outcome: str,
-    ended_at: int,
-    curves: Curves,
-    n_halvings: int,
-    first_halving: int | None,
+    recipe: Recipe, last: End, mean: End | None, curves: Curves, noted: Iterable[Any]
 ) -> Trace:
     """Make the trace of a run that ends with its last parameters, or with the mean, as it says.
 
     `last` has its last parameters, or, where it restores them, its best ones, or a mean of its way.
     A run that diverged has no mean of its last iterates. Nor has one that ends with its best
-    parameters: what was averaged are other iterates than those about the best ones.
+    parameters: what was averaged are other iterates than those about the best ones. `noted` is what
+    the state has of its outcome, its last step, its halvings and the first of them: -1 for never.
     """
-    if outcome == OUTCOMES[DIVERGED] or recipe.restores_best:
+    outcome, ended_at, n_halvings, first = map(int, noted)
+    if outcome == DIVERGED or recipe.restores_best:
         mean = None
     final = mean if mean is not None and recipe.average.is_last_mean else last
     return Trace(
-        final.W, final.b, outcome, ended_at, curves, final.scores, final.predictions, n_halvings,
-        first_halving, mean,
+        final.W, final.b, OUTCOMES[outcome], ended_at, curves, final.scores, final.predictions,
+        n_halvings, None if first < 0 else first, mean,
     )  # fmt: skip
 
 
@@ -130,11 +124,6 @@ def restore_unit(trace: Trace, unit: TargetUnit) -> Trace:
         curves["intercept"] = at, values * unit.size + unit.centre
     mean = None if trace.average is None else restore(trace.average)
     return replace(restore(trace), curves=curves, average=mean)
-
-
-def find_first(noted: Any) -> int | None:
-    """Read what the state notes as a first time: -1 stands for never."""
-    return None if noted < 0 else int(noted)
 
 
 def thin_curves(curves: Curves, factor: float = 0.5) -> Curves:
