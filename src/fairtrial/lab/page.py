@@ -23,9 +23,8 @@ from fairtrial.report.sections.arms import build_arms
 from fairtrial.report.sections.data import build_data
 from fairtrial.report.sections.models import build_models
 from fairtrial.report.sections.reproducibility import build_reproducibility
-from fairtrial.report.sections.seeds import say_one_seed
 from fairtrial.report.sections.training import build_curves, build_results
-from fairtrial.report.study_page import count_runs
+from fairtrial.report.study_page import count_runs, say_one_seed
 from fairtrial.results.results import Results
 from fairtrial.results.store import ENVIRONMENT, RUNS, VERDICTS
 

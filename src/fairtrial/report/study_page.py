@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from fairtrial.errors import InputError
 from fairtrial.evidence.design import list_notices
@@ -13,7 +14,6 @@ from fairtrial.report.sections.claims import build_claims, list_entries, list_he
 from fairtrial.report.sections.data import build_data
 from fairtrial.report.sections.models import build_models
 from fairtrial.report.sections.reproducibility import build_reproducibility
-from fairtrial.report.sections.seeds import say_one_seed
 from fairtrial.report.sections.training import build_curves, build_results
 from fairtrial.results.results import Results
 
@@ -91,3 +91,17 @@ def describe_study(trial: Results) -> str:
     varied = f"Varied: {', '.join(sorted(counts))}. " if counts else ""
     shared = "All else is equal: the arms of a seed share data, start and batches."
     return f"{varied}Task: {kinds}. {shared}"
+
+
+def say_one_seed(trials: Sequence[Results]) -> list[tuple[str, str]]:
+    """Return the notice for trials with one seed: its title and its text; none for others."""
+    single = [trial.study.name for trial in trials if trial.runs["seed"].n_unique() == 1]
+    if not single:
+        return []
+    of_what = "" if len(single) == len(trials) else f" ({', '.join(single)})"
+    text = (
+        "The values come from one draw of data, start and batches. They do not show whether other "
+        "seeds agree, so there are no intervals over seeds and every claim stays undecided. For "
+        "verdicts, run more seeds."
+    )
+    return [(f"One seed{of_what}", text)]

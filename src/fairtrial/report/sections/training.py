@@ -17,7 +17,6 @@ from fairtrial.plots.summaries import (
     summarise_curves,
 )
 from fairtrial.report.blocks import Block, Figure, Fold, Part, Text, make_name
-from fairtrial.report.sections.seeds import count_seeds
 from fairtrial.results.results import Results
 
 MOST_FOLDS = 40
@@ -30,7 +29,7 @@ def build_results(trial: Results) -> Part:
     """Build the part about the final results of every arm."""
     metric = choose_metric(trial)
     title = show_metric(metric)
-    many = count_seeds(trial) > 1
+    many = trial.runs["seed"].n_unique() > 1
     marks = "Large mark: mean over the seeds. Thin tick: one seed." if many else "One mark per arm."
     n_diverged = (trial.runs["outcome"] == "diverged").sum()
     if n_diverged == trial.runs.height:
@@ -63,7 +62,7 @@ def build_curves(trial: Results) -> list[Part]:
     """Build the parts about the course of training."""
     if drop_diverged(trial.runs).is_empty():
         return []
-    n_seeds = count_seeds(trial)
+    n_seeds = trial.runs["seed"].n_unique()
     lines = (
         "Lines: one seed."
         if n_seeds == 1
