@@ -5,8 +5,11 @@ from collections import defaultdict
 import pytest
 import tensorflow as tf
 
-from fairtrial.kinds import losses, metrics, optimizers, plateaus, schedules
-from fairtrial.kinds.kind import FAMILIES
+from fairtrial.kinds.losses import numbers as losses
+from fairtrial.kinds.mechanism.kind import FAMILIES
+from fairtrial.kinds.metrics import numbers as metrics
+from fairtrial.kinds.optimizers import common as optimizers
+from fairtrial.kinds.optimizers import plateaus, schedules
 from fairtrial.laws import LAWS, find_breaches
 from kinds import test_losses_keras, test_optimizers_keras
 from reference import averages, corruptions, inits, injections, noises

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from by_hand import recipe
-from fairtrial.kinds.metrics import METRICS
+from fairtrial.kinds.metrics.numbers import METRICS
 from fairtrial.results import fingerprint
 from fairtrial.results.fingerprint import (
     fingerprint_arm,

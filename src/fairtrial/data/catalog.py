@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from fairtrial.data.images.fetch import Note, fill_folder, find_files, log_notice, obtain_files
 from fairtrial.errors import InputError, MachineError
-from fairtrial.kinds import tasks  # noqa: F401 - registers them
-from fairtrial.kinds.datasets import TASKS, DataSet
+from fairtrial.kinds.data import tasks  # noqa: F401 - registers them
+from fairtrial.kinds.data.datasets import TASKS, DataSet
 
 NOT_FETCHED = "not fetched"
 

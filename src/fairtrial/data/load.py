@@ -10,8 +10,8 @@ from fairtrial.data.noise import add_noise
 from fairtrial.data.sources import find_source, read
 from fairtrial.data.targets import refuse_other_number
 from fairtrial.errors import InputError
-from fairtrial.kinds.datasets import Shape
-from fairtrial.kinds.metrics import MetricSettings
+from fairtrial.kinds.data.datasets import Shape
+from fairtrial.kinds.metrics.numbers import MetricSettings
 from fairtrial.study.arm import Arm
 from fairtrial.study.features import UNMAPPED, AnyFeatures
 from fairtrial.study.task import AnyTask

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.kinds.corruptions import InputNoiseSettings, LabelNoiseSettings
-from fairtrial.kinds.plugins import explained
-from fairtrial.kinds.signature import refuse
+from fairtrial.kinds.mechanism.plugins import explained
+from fairtrial.kinds.mechanism.signature import refuse
+from fairtrial.kinds.noise.corruptions import InputNoiseSettings, LabelNoiseSettings
 from fairtrial.randomness import make_stream
 from fairtrial.study.task import AnyTask
 

@@ -16,9 +16,9 @@ from fairtrial.data.dataset import Dataset
 from fairtrial.data.scale import OF_FEATURES, OF_TARGETS, find_coarse_step, standardise
 from fairtrial.data.split import split_rows
 from fairtrial.errors import InputError
-from fairtrial.kinds.datasets import Content, Shape, Stream, TaskSettings
-from fairtrial.kinds.plugins import explained, find_kinds
-from fairtrial.kinds.signature import refuse
+from fairtrial.kinds.data.datasets import Content, Shape, Stream, TaskSettings
+from fairtrial.kinds.mechanism.plugins import explained, find_kinds
+from fairtrial.kinds.mechanism.signature import refuse
 
 FEWEST_SPREAD = 10  # Rows: of fewer, two that are nearly equal say nothing of the spread.
 

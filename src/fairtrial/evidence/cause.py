@@ -26,7 +26,7 @@ from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.pairs import SIDES, Pairs
 from fairtrial.evidence.reach import Reach, find_reach
 from fairtrial.evidence.statistics.crossing import NO_MARKS, Marks, index_marks, subtract_rows
-from fairtrial.kinds.metrics import take_metric
+from fairtrial.kinds.metrics.numbers import take_metric
 from fairtrial.results.scoring import keep_objective
 from fairtrial.study.arm import Arm, Run
 from fairtrial.study.claims import Claim

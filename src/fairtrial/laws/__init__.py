@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from fairtrial.kinds.kind import Kind
-from fairtrial.kinds.plugins import locate_failure
+from fairtrial.kinds.mechanism.kind import Kind
+from fairtrial.kinds.mechanism.plugins import locate_failure
 from fairtrial.laws import (
     baselines,
     datasets,

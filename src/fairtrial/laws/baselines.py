@@ -9,7 +9,7 @@ import numpy as np
 from fairtrial.baselines import predict_test_rows
 from fairtrial.data.dataset import Dataset
 from fairtrial.errors import InputError
-from fairtrial.kinds.baselines import Baseline
+from fairtrial.kinds.baselines.models import Baseline
 from fairtrial.laws.examples import make_example
 from fairtrial.randomness import make_stream
 

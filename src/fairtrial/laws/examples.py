@@ -6,7 +6,7 @@ import contextlib
 from typing import Any, get_args
 
 from fairtrial.errors import InputError
-from fairtrial.kinds.kind import Kind
+from fairtrial.kinds.mechanism.kind import Kind
 from fairtrial.study.recipe import Recipe
 
 GUESSES = (0.5, 1, 2, [0.5], 10)

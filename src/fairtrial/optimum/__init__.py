@@ -13,7 +13,7 @@ import numpy as np
 from scipy import special
 from threadpoolctl import ThreadpoolController
 
-from fairtrial.kinds.losses import CrossEntropy, Hinge, Smooth, measure_rows
+from fairtrial.kinds.losses.numbers import CrossEntropy, Hinge, Smooth, measure_rows
 from fairtrial.optimum.margins import solve_margins
 from fairtrial.optimum.residuals import solve_residuals
 from fairtrial.optimum.smooth import solve_smooth

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from fairtrial.kinds.losses import Hinge
+from fairtrial.kinds.losses.numbers import Hinge
 from fairtrial.optimum.maxima import Change, Maxima, settle
 from fairtrial.optimum.newton import TOLERANCE, find_subgradient
 from fairtrial.optimum.standard import FLAT, Clock, OutOfTimeError, Point, standardise

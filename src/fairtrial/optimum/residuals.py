@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from scipy import linalg, optimize
 
-from fairtrial.kinds.losses import Pieces
+from fairtrial.kinds.losses.numbers import Pieces
 from fairtrial.optimum.rows import (
     TOLERANCE,
     Rows,

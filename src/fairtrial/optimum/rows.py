@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import linalg, optimize
 
-from fairtrial.kinds.losses import Pieces
+from fairtrial.kinds.losses.numbers import Pieces
 from fairtrial.optimum.standard import FLAT, Standard
 from fairtrial.study.recipe import Penalty
 

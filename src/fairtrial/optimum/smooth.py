@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fairtrial.kinds.losses import Pieces, Smooth
+from fairtrial.kinds.losses.numbers import Pieces, Smooth
 from fairtrial.optimum.newton import TOLERANCE, minimise
 from fairtrial.optimum.rows import measure_spread, state_rows
 from fairtrial.optimum.standard import Clock, OutOfTimeError, Point, standardise

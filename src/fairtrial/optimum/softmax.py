@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import linalg
 
-from fairtrial.kinds.losses import CrossEntropy
+from fairtrial.kinds.losses.numbers import CrossEntropy
 from fairtrial.optimum.newton import TOLERANCE, minimise
 from fairtrial.optimum.standard import FLAT, Clock, OutOfTimeError, Point, standardise
 from fairtrial.study.recipe import Penalty

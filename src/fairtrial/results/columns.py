@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from fairtrial.kinds.metrics import find_metric
+from fairtrial.kinds.metrics.numbers import find_metric
 
 # Beside an arm's name: the hand-picked entry that it belongs to, and what a grid varies.
 ENTRY, VARIED = "entry", "varied"

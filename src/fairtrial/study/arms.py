@@ -12,8 +12,8 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Field
 
-from fairtrial.kinds.metrics import find_metric
-from fairtrial.kinds.registry import count_kinds
+from fairtrial.kinds.mechanism.registry import count_kinds
+from fairtrial.kinds.metrics.numbers import find_metric
 from fairtrial.settings.base import Line, Monitor, Settings
 from fairtrial.settings.characters import find_look
 from fairtrial.settings.complaints import LONGEST_NAME, Complaint, show, validate, write_bare

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from fairtrial.kinds.metrics import METRICS, MetricSettings, find_metric, read_metric
-from fairtrial.kinds.run_metrics import RUN_METRICS
+from fairtrial.kinds.metrics.numbers import METRICS, MetricSettings, find_metric, read_metric
+from fairtrial.kinds.metrics.runs import RUN_METRICS
 from fairtrial.settings.complaints import LONGEST_NAME, Complaint, name_place, show, write_bare
 from fairtrial.settings.document import Place
 from fairtrial.settings.hints import find_elsewhere, read_number

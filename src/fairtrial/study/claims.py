@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from fairtrial.kinds.metrics import HELD_OUT, METRICS
-from fairtrial.kinds.run_metrics import RUN_METRICS
+from fairtrial.kinds.metrics.numbers import HELD_OUT, METRICS
+from fairtrial.kinds.metrics.runs import RUN_METRICS
 from fairtrial.settings.base import Line, Settings
 from fairtrial.settings.document import Place
 from fairtrial.settings.names import flatten

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from fairtrial.kinds.metrics import (
+from fairtrial.kinds.metrics.numbers import (
     HELD_OUT,
     METRICS,
     Metric,
@@ -15,7 +15,7 @@ from fairtrial.kinds.metrics import (
     list_kinds,
     read_metric,
 )
-from fairtrial.kinds.run_metrics import (
+from fairtrial.kinds.metrics.runs import (
     LOSS_FLUCTUATION,
     OF_CLASSES,
     RATE,

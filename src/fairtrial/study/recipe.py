@@ -6,15 +6,20 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
-from fairtrial.kinds.averages import AVERAGES, AverageSettings, none
-from fairtrial.kinds.inits import INITS, InitSettings
-from fairtrial.kinds.inits import constant as constant_start
-from fairtrial.kinds.injections import DATA_NOISES, RATE_NOISES, WEIGHT_NOISES, InjectionSettings
-from fairtrial.kinds.losses import LOSSES, AnyLossSettings
-from fairtrial.kinds.optimizers import OPTIMIZERS, OptimizerSettings
-from fairtrial.kinds.registry import Several
-from fairtrial.kinds.schedules import SCHEDULES, ScheduleSettings
-from fairtrial.kinds.schedules import constant as constant_rate
+from fairtrial.kinds.inits.common import INITS, InitSettings
+from fairtrial.kinds.inits.common import constant as constant_start
+from fairtrial.kinds.losses.numbers import LOSSES, AnyLossSettings
+from fairtrial.kinds.mechanism.registry import Several
+from fairtrial.kinds.noise.injections import (
+    DATA_NOISES,
+    RATE_NOISES,
+    WEIGHT_NOISES,
+    InjectionSettings,
+)
+from fairtrial.kinds.optimizers.averages import AVERAGES, AverageSettings, none
+from fairtrial.kinds.optimizers.common import OPTIMIZERS, OptimizerSettings
+from fairtrial.kinds.optimizers.schedules import SCHEDULES, ScheduleSettings
+from fairtrial.kinds.optimizers.schedules import constant as constant_rate
 from fairtrial.settings.base import (
     Count,
     Monitor,

@@ -12,7 +12,7 @@ from pydantic_core import core_schema
 
 from fairtrial.errors import InputError
 from fairtrial.files import place_aside
-from fairtrial.kinds.kind import FAMILIES
+from fairtrial.kinds.mechanism.kind import FAMILIES
 from fairtrial.kinds.reference import list_names
 from fairtrial.study import Study
 

@@ -15,9 +15,9 @@ from fairtrial.data.features.maps import TrainingRows, apply, on_one_core
 from fairtrial.data.features.store import keep, name_features
 from fairtrial.data.features.watch import check_in
 from fairtrial.data.split import split_rows
-from fairtrial.kinds.features import FeatureSettings, Map
-from fairtrial.kinds.plugins import digest_source, explained, find_kinds
-from fairtrial.kinds.signature import refuse
+from fairtrial.kinds.data.features import FeatureSettings, Map
+from fairtrial.kinds.mechanism.plugins import digest_source, explained, find_kinds
+from fairtrial.kinds.mechanism.signature import refuse
 
 
 def map_features(

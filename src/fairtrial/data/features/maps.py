@@ -12,7 +12,7 @@ from joblib import Parallel, cpu_count, delayed
 from threadpoolctl import threadpool_limits
 
 from fairtrial.data.features.watch import check_in, find_watcher, watch
-from fairtrial.kinds.features import Map
+from fairtrial.kinds.data.features import Map
 from fairtrial.randomness import make_stream
 
 # The number of rows that are mapped at a time.

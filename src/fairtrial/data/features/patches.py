@@ -19,7 +19,7 @@ from scipy import linalg, sparse
 from fairtrial.data.features.maps import TrainingRows, apply, fit_scale
 from fairtrial.data.features.watch import check_in
 from fairtrial.errors import InputError
-from fairtrial.kinds.features import Map
+from fairtrial.kinds.data.features import Map
 
 # Windows and images from which a dictionary is learned; large windows are fewer (`MOST_VALUES`).
 # The same images give mean and scale of the features.

@@ -16,8 +16,8 @@ import numpy as np
 from fairtrial.data.images.pixels import take_images
 from fairtrial.errors import InputError, MachineError
 from fairtrial.files import place_aside
-from fairtrial.kinds import tasks
-from fairtrial.kinds.datasets import Content, TaskSettings
+from fairtrial.kinds.data import tasks
+from fairtrial.kinds.data.datasets import Content, TaskSettings
 from fairtrial.paths import locate
 from fairtrial.settings.complaints import make_error, validate
 from fairtrial.settings.document import Document

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fairtrial.data.images.fetch import obtain_files
-from fairtrial.kinds.datasets import Content
+from fairtrial.kinds.data.datasets import Content
 
 FASHION_MNIST_CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from fairtrial.kinds.datasets import TaskSettings
+from fairtrial.kinds.data.datasets import TaskSettings
 
 WHOLE = r"^[+-]?[0-9]{1,18}$"
 POINT = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"

@@ -22,7 +22,7 @@ from fairtrial.data.tables.cells import (
     list_markers,
 )
 from fairtrial.data.tables.csv_text import DECIMALS, shorten
-from fairtrial.kinds.datasets import TaskSettings
+from fairtrial.kinds.data.datasets import TaskSettings
 from fairtrial.settings.characters import find_control
 
 FEWEST_ROWS = 10

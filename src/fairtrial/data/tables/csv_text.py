@@ -19,7 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from fairtrial.errors import InputError
-from fairtrial.kinds.datasets import TaskSettings
+from fairtrial.kinds.data.datasets import TaskSettings
 from fairtrial.settings.characters import find_control
 
 SEPARATORS = ";\t|, "

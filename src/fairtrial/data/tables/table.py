@@ -18,7 +18,7 @@ from fairtrial.data.tables.cells import interpret
 from fairtrial.data.tables.columns import find_problems, keep_rows, list_features, tidy
 from fairtrial.data.tables.csv_text import make_refusal, read_csv
 from fairtrial.errors import InputError
-from fairtrial.kinds.datasets import Content, TaskSettings
+from fairtrial.kinds.data.datasets import Content, TaskSettings
 
 Reader = Callable[[TaskSettings, Path, bytes], pl.DataFrame]
 
