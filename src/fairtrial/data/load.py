@@ -23,24 +23,10 @@ def load_dataset(
     validation: float | None = None,
     features: AnyFeatures = UNMAPPED,
 ) -> Dataset:
-    """Load or draw the data of a task.
+    """Load or draw the data of a task, with its noise on the training rows.
 
-    Parameters
-    ----------
-    task : AnyTask
-        The task.
-    seed : int
-        The seed of the run; fixed rows are the same for every seed.
-    validation : float or None
-        The share of validation rows in the recipe. Features of tables and feature maps are fitted
-        without these rows.
-    features : AnyFeatures
-        The map of the recipe; by default the features of the task.
-
-    Returns
-    -------
-    Dataset
-        Training and test rows; training rows with the noise of the task.
+    Fixed rows are the same for every seed. Features of tables and feature maps are fitted without
+    the validation rows, whose share is that of the recipe, as the map is.
 
     Raises
     ------
@@ -60,12 +46,6 @@ def load_dataset(
 def measure_data(task: AnyTask, features: AnyFeatures = UNMAPPED) -> Shape:
     """Return the shape of a task's data, which is the same for every seed, without preparing it.
 
-    Parameters
-    ----------
-    task : AnyTask
-    features : AnyFeatures
-        The map of the recipe.
-
     Raises
     ------
     InputError
@@ -76,14 +56,7 @@ def measure_data(task: AnyTask, features: AnyFeatures = UNMAPPED) -> Shape:
 
 
 def check_data(arms: Iterable[Arm], metrics: Iterable[MetricSettings] = ()) -> None:
-    """Read and check the data files of some arms before training.
-
-    Parameters
-    ----------
-    arms : iterable of Arm
-        All of a study.
-    metrics : iterable of MetricSettings
-        Those that the study adds.
+    """Read and check the data files of all arms of a study, and its own metrics, before training.
 
     Raises
     ------
@@ -147,18 +120,10 @@ def _find_misfit_of_start(arm: Arm) -> Iterator[str]:
 
 
 def fingerprint_data(task: AnyTask) -> str:
-    """Fingerprint data by its content, not by its place.
+    """Fingerprint data by its content, not by its place: a hexadecimal SHA-256.
 
-    Parameters
-    ----------
-    task : AnyTask
-        The task; its data is loaded if necessary.
-
-    Returns
-    -------
-    str
-        A hexadecimal SHA-256: for a table of its file, else of shapes and values. Empty for drawn
-        rows, which depend only on settings and code.
+    It is of a table's file, else of shapes and values. It is empty for drawn rows, which depend
+    only on settings and code.
 
     Raises
     ------

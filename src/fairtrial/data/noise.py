@@ -17,21 +17,9 @@ CHUNK = 4096  # Rows of images that get their noise at a time.
 
 
 def add_noise(task: AnyTask, dataset: Dataset, seed: int) -> Dataset:
-    """Put the noise of a task on the training rows, validation rows too.
+    """Put the noise of a task on the training rows, validation rows too; test rows stay clean.
 
-    Parameters
-    ----------
-    task : AnyTask
-        The task.
-    dataset : Dataset
-        Its rows, clean.
-    seed : int
-        The run's seed: the draws do not depend on the recipe.
-
-    Returns
-    -------
-    Dataset
-        The test rows are those given.
+    The draws depend on the seed of the run, not on the recipe.
     """
     X, y = dataset.X, dataset.y
     if task.input_noise is not None:

@@ -44,19 +44,8 @@ def standardise_targets(
 ) -> tuple[Dataset, TargetUnit]:  # fmt: skip
     """Standardise the targets of a data set by its training rows, if the recipe says so.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        Its `standardise` and `validation` matter.
-    dataset : Dataset
-        In the user's unit.
-    seed : int
-        The run's seed, for the rows that are held out.
-
-    Returns
-    -------
-    dataset, unit
-        The data set that the run trains on, its true parameters in the same unit, and that unit.
+    The results are the data set that the run trains on, its true parameters in the same unit, and
+    that unit, in the user's unit. The seed decides which rows are held out.
     """
     if not recipe.standardise:
         return dataset, USER_UNIT
@@ -72,18 +61,8 @@ def standardise_targets(
 def resolve_recipe(recipe: Recipe, dataset: Dataset, seed: int) -> Recipe:
     """Put numbers in the place of all that a recipe says relative to the data.
 
-    Parameters
-    ----------
-    recipe : Recipe
-    dataset : Dataset
-        As the run trains on it: with targets in the unit of training.
-    seed : int
-        The run's seed, for its start and the rows that are held out.
-
-    Returns
-    -------
-    Recipe
-        The same one where nothing is relative.
+    The data set has the targets in the unit of training. The seed decides the start and which rows
+    are held out. A recipe in which nothing is relative is returned as it is.
 
     Raises
     ------

@@ -15,10 +15,7 @@ GUESSES = (0.5, 1, 2, [0.5], 10)
 def make_example(kind: Kind[...]) -> Any:
     """Make settings of a kind: its defaults, and guesses for what has none.
 
-    Raises
-    ------
-    InputError
-        If no guess is allowed.
+    An `InputError` if no guess is allowed.
     """
     required = [name for name, one in kind.settings.model_fields.items() if one.is_required()]
     make: Any = kind.settings

@@ -68,23 +68,11 @@ def find_optimum(
 ) -> Optimum:
     """Find the exact minimiser of the loss and penalty of a recipe.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        Only its loss, penalty and class weights matter, and whether its optimizer minimises them;
-        nothing in it may be relative to the data.
-    X : (N, D)
-        Features as in training, divided by the divisor of the dataset.
-    y : (N,)
-        Targets: numbers, or classes from 0 if `n_classes` is above 0.
-    n_classes : int
-        K, or 0 for regression.
-    budget : float
-        Seconds allowed. Single steps are not interrupted, so it may take a little longer.
-
-    Returns
-    -------
-    Optimum
+    Only these and the class weights matter, and whether its optimizer minimises them; nothing in
+    the recipe may be relative to the data. The features (N, D) are those of training, divided by
+    the divisor of the dataset. The targets (N,) are numbers, or classes from 0 if `n_classes`, K,
+    is above 0. The budget is in seconds. Single steps are not interrupted, so it may take a little
+    longer.
     """
     clock = Clock.start(budget)
     X, minimiser = np.asarray(X, float), recipe.loss.minimiser
@@ -138,21 +126,10 @@ def _judge(point: Point) -> str:
 def measure_objective(
     recipe: Recipe, X: np.ndarray, y: np.ndarray, W: np.ndarray, b: np.ndarray
 ) -> float:
-    """Compute the objective of a recipe in float64.
+    """Compute the objective of a recipe in float64: mean loss, plus the penalties on weights.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        Only its loss and penalty matter.
-    X, y : (N, D), (N,)
-        Features as in training; targets, or classes from 0.
-    W, b : (D,) and (), or (D, K) and (K,)
-        The parameters.
-
-    Returns
-    -------
-    float
-        Mean loss over the rows, plus the penalty on squared and on absolute weights.
+    The features are (N, D) as in training; the targets (N,) are numbers, or classes from 0. The
+    parameters are (D,) and (), or (D, K) and (K,).
     """
     W = np.asarray(W, float)
     prediction = np.asarray(X, float) @ W + np.asarray(b, float)

@@ -10,23 +10,12 @@ from fairtrial.randomness import make_stream
 
 
 def is_only_minimum(rows: Rows, theta: np.ndarray) -> bool:
-    """Say whether no other parameters have the objective of a minimiser.
+    """Say whether no other parameters have the objective of a minimiser θ (P,).
 
     The objective is convex, so other minimisers exist exactly where it does not rise in some
     direction. A random number of every coordinate makes all directions but those of measure 0 have
     one of two products with it, and a linear program finds the direction of the least slope.
-
-    Parameters
-    ----------
-    rows : Rows
-        The objective.
-    theta : (P,)
-        A minimiser.
-
-    Returns
-    -------
-    bool
-        Directions in which no row's residual changes do not count.
+    Directions in which no row's residual changes do not count.
     """
     basis, _ = find_basis(rows)
     r, A = rows.residual(theta), rows.A @ basis

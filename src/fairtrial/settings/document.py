@@ -27,17 +27,10 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Document:
-    """Values with the name of where they come from.
+    """Values with the name, a path or a word, by which errors call their source.
 
-    Attributes
-    ----------
-    source : str
-        What errors call it: a path, or a word.
-    values : mapping
-        The top table.
-    text : str or None
-        The TOML that the values were read from; None where they come from Python and have no
-        lines.
+    `text` is the TOML that the values were read from; None where they come from Python and have no
+    lines.
     """
 
     source: str

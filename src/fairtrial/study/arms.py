@@ -95,23 +95,8 @@ def make_arms(
 ) -> tuple[list[Arm], list[Complaint]]:
     """Expand the grid and the hand-picked arms; the baselines come last.
 
-    Parameters
-    ----------
-    task, recipe : AnyTask, Recipe
-        What the arms change.
-    vary : mapping of str to list
-        The grid; empty where there is none.
-    entries : sequence of (ArmEntry or None)
-        The hand-picked arms; None stands for one that is itself wrong.
-    baselines : sequence of (BaselineEntry or None)
-        Likewise.
-
-    Returns
-    -------
-    arms : list of Arm
-        Those that are right.
-    complaints : list of Complaint
-        What is wrong with the others: each thing once, however many arms have it.
+    An entry of None stands for one that is itself wrong. The results are the arms that are right,
+    and what is wrong with the others: each thing once, however many arms have it.
     """
     if too_many := list(_find_excess(vary, entries)):
         return [], too_many

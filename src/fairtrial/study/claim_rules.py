@@ -36,19 +36,10 @@ def find_claim_problems(
     arms: Sequence[Arm] | None,
     metrics: Sequence[MetricSettings] = (),
 ) -> Iterator[Complaint]:
-    """Yield what is wrong with a claim.
+    """Yield what is wrong with a claim, whose settings have the right types.
 
-    Parameters
-    ----------
-    claim : Claim
-        Whose settings have the right types.
-    position : int
-        Which of the study's claims it is, from 0.
-    arms : sequence of Arm or None
-        All of the study's; None where something is wrong with them, and only the claim's own words
-        can be checked.
-    metrics : sequence of MetricSettings
-        Those that the study names.
+    Its position is from 0. The arms are all of the study's; None where something is wrong with
+    them, and only the claim's own words can be checked.
     """
     here: Place = ("claims", position)
     selectors = list_selectors(claim)

@@ -126,15 +126,7 @@ def _has_form(metric: MetricSettings, recipe: Recipe | BaselineSettings) -> bool
 
 
 def list_wanted(named: Iterable[MetricSettings], claimed: Iterable[str]) -> list[MetricSettings]:
-    """List the metrics of predictions that a study adds: those it names, those its claims are on.
-
-    Parameters
-    ----------
-    named : iterable of MetricSettings
-        Those of its `metrics`.
-    claimed : iterable of str
-        What its claims are on, of any sort.
-    """
+    """List the metrics of predictions that a study adds: those named, those its claims are on."""
     wanted = {one.column: one for one in named}
     for name in claimed:
         if found := read_metric(name):

@@ -91,13 +91,7 @@ def format_schema() -> str:
 
 
 def write_schema(path: Path, text: str = "") -> None:
-    """Write a schema to a file, in place of what was there; that of study files if none is given.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written.
-    """
+    """Write a schema, by default that of study files, to a file in place of what was there."""
     try:
         with place_aside(path) as aside:
             aside.write_text(text or format_schema(), encoding="utf-8")
@@ -116,17 +110,7 @@ def read_starter() -> str:
 
 
 def write_starter(path: Path) -> Path:
-    """Write a study file to start from, and the schema beside it.
-
-    Parameters
-    ----------
-    path : Path
-        Where; nothing may be there yet.
-
-    Returns
-    -------
-    Path
-        The schema.
+    """Write a study file to start from, and the schema beside it, whose path is returned.
 
     Raises
     ------

@@ -27,26 +27,11 @@ def map_features(
     validation: float | None,
     keeps: bool = False,
 ) -> Dataset:
-    """Replace the features of a data set.
+    """Replace the features of a data set; the rows stay, the true parameters do not.
 
-    Parameters
-    ----------
-    features : FeatureSettings
-        The map.
-    dataset : Dataset
-        The map does not depend on its labels and test rows.
-    seed : int
-        The seed of the run, for all draws and the validation rows.
-    validation : float or None
-        Share of the training rows that the recipe holds out; the map is not fitted on them.
-    keeps : bool
-        Whether the features are stored on disk, as for images; else they are computed and held in
-        memory.
-
-    Returns
-    -------
-    Dataset
-        The same rows with the new features, without true parameters.
+    The map depends neither on labels and test rows nor on the rows that the share `validation`
+    holds out. `keeps` says whether the features are stored on disk, as for images, or held in
+    memory.
 
     Raises
     ------

@@ -39,20 +39,10 @@ def choose_dtype(shape: tuple[int, int]) -> np.dtype:
 def keep(
     name: str, shape: tuple[int, int], make: Callable[[], Iterable[np.ndarray]]
 ) -> np.ndarray:  # fmt: skip
-    """Return the features with a name, and compute them if they are not stored.
+    """Return the features (N, D) with a name, and compute them if they are not stored.
 
-    Parameters
-    ----------
-    name : str
-        A hash of everything that they depend on, see `name_features`.
-    shape : (N, D)
-    make : callable
-        Computes the features and returns them as an iterable, some rows at a time.
-
-    Returns
-    -------
-    (N, D) float32 or float16
-        Memory-mapped from the file, read-only.
+    The name is a hash of everything that they depend on, see `name_features`. `make` returns some
+    rows at a time. The features are memory-mapped from the file, read-only, and float32 or float16.
 
     Raises
     ------

@@ -64,18 +64,9 @@ def check_answer(url: str) -> None:
 
 
 def download_file(url: str, name: str, path: Path, limit: int) -> None:
-    """Download one file to a path.
+    """Download one file of the folder at an address to a path, which the caller removes on failure.
 
-    Parameters
-    ----------
-    url : str
-        The address of the folder.
-    name : str
-        The name of the file in it.
-    path : Path
-        The target; after a failure, the caller removes it.
-    limit : int
-        The most bytes; a larger download is aborted.
+    A download of more than `limit` bytes is aborted.
 
     Raises
     ------

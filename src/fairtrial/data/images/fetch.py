@@ -44,16 +44,9 @@ class UnwritableError(UnavailableError):
 
 @dataclass(frozen=True)
 class Found:
-    """The data set in one place, with all files checked.
+    """The data set in one place, with all files checked: the unpacked contents by file name.
 
-    Parameters
-    ----------
-    folder : Path
-        The folder of the files.
-    source : str
-        Their source, as part of a sentence.
-    contents : dict of str to bytes
-        The unpacked content by file name.
+    `source` names the place, as part of a sentence.
     """
 
     folder: Path
@@ -69,15 +62,7 @@ def log_notice(sentence: str) -> None:
 def cache_folder(name: str = FOLDER_NAME) -> Path:
     """Return a folder below `FAIRTRIAL_CACHE`, or below the user's cache if that is not set.
 
-    Parameters
-    ----------
-    name : str
-        The name of the folder; by default that of Fashion-MNIST.
-
-    Returns
-    -------
-    Path
-        It may be absent.
+    It may be absent.
 
     Raises
     ------
@@ -93,12 +78,9 @@ def cache_folder(name: str = FOLDER_NAME) -> Path:
 
 
 def find_files() -> Found | None:
-    """Find the data set on this machine: in `FAIRTRIAL_DATA`; else the cache, the system's folder.
+    """Find the data set in `FAIRTRIAL_DATA`; else in the cache, or the system's folder.
 
-    Returns
-    -------
-    Found or None
-        None if no place has it. Nothing is fetched or removed.
+    None if no place has it. Nothing is fetched or removed.
 
     Raises
     ------
@@ -117,13 +99,8 @@ def find_files() -> Found | None:
 def obtain_files(folder: str | Path | None = None, note: Note = log_notice) -> Found:
     """Find the data set, or fetch it: named folder, else cache, system, public home.
 
-    Parameters
-    ----------
-    folder : str or Path, optional
-        The folder that the user names; by default `FAIRTRIAL_DATA`. With a named folder, no other
-        place is searched.
-    note : callable, optional
-        Called with each notice and each step as a sentence.
+    The user names the folder, by default by `FAIRTRIAL_DATA`; then no other place is searched.
+    `note` is called with each notice and each step as a sentence.
 
     Raises
     ------
@@ -145,17 +122,8 @@ def obtain_files(folder: str | Path | None = None, note: Note = log_notice) -> F
 def fill_folder(destination: str | Path, note: Note = log_notice) -> Path:
     """Put the data set into a folder, from this machine or from the public home.
 
-    Parameters
-    ----------
-    destination : str or Path
-        Created if absent. Files in it are never overwritten.
-    note : callable, optional
-        Called with each notice and each step as a sentence.
-
-    Returns
-    -------
-    Path
-        The folder.
+    The folder is created if absent; files in it are never overwritten. `note` is called with each
+    notice and each step as a sentence.
 
     Raises
     ------

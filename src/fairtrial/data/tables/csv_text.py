@@ -73,24 +73,10 @@ Record = tuple[int, list[str]]  # The line that a row begins on, and its cells.
 
 
 def read_csv(task: TaskSettings, path: Path, content: bytes) -> pl.DataFrame:
-    """Split a CSV file into columns of text.
+    """Split a CSV file into columns of text by the names of its first line; null for empty cells.
 
     Blank lines are left out, and so are rows without any value at the end, columns that have
     neither a name nor a value, and spaces around values.
-
-    Parameters
-    ----------
-    task : TaskSettings
-        How the file is written.
-    path : Path
-        What errors call it.
-    content : bytes
-        Of the file.
-
-    Returns
-    -------
-    DataFrame
-        Texts by the names of the first line; null where a cell is empty.
 
     Raises
     ------

@@ -102,15 +102,6 @@ class Table:
 def read_table(task: TaskSettings) -> Table:
     """Read and check a table; a file that has not changed is read once.
 
-    Parameters
-    ----------
-    task : TaskSettings
-        Which file, and what its columns are.
-
-    Returns
-    -------
-    Table
-
     Raises
     ------
     InputError
@@ -181,19 +172,10 @@ def _make_table(task: TaskSettings, frame: pl.DataFrame, fingerprint: str) -> Ta
 
 
 def number_categories(column: pl.Series) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Give each category of a column a number.
+    """Give each category of a column, text, numbers, or true and false, a number from 0.
 
-    Parameters
-    ----------
-    column : Series
-        N values: text, numbers, or true and false; null where one is missing.
-
-    Returns
-    -------
-    codes : (N,) of int
-        From 0, in the order of the values; the last one for missing values, if there are any.
-    names : tuple of str
-        The categories, `"missing"` for that of missing values.
+    The codes (N,) are in the order of the values; the last one is for missing values, if there are
+    any. Its name is `"missing"`.
 
     Examples
     --------
@@ -208,23 +190,12 @@ def number_categories(column: pl.Series) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def prepare_features(table: Table, rows: np.ndarray) -> np.ndarray:
-    """Make features of a table's columns: numbers standardised, categories one-hot.
+    """Make features (N, D) of a table's columns: numbers standardised, categories one-hot.
 
-    Missing numbers become the column's median. Medians, means and deviations are those of the given
-    rows alone. The categories are those of the whole file, whatever the rows: they only name the
-    features, and every seed has the same ones.
-
-    Parameters
-    ----------
-    table : Table
-        With N rows.
-    rows : array of int
-        Those that training sees.
-
-    Returns
-    -------
-    (N, D) float32
-        For each column of numbers one feature, then one for each category of each other column.
+    Each column of numbers is one feature; then each category of each other column is one. Missing
+    numbers become the column's median. Medians, means and deviations are those of the given rows
+    alone, which training sees. The categories are those of the whole file, whatever the rows: they
+    only name the features, and every seed has the same ones.
     """
     numbers, codes = np.split(table.features, [table.n_numbers], axis=1)
     filled = np.where(np.isnan(numbers), find_medians(table, rows), numbers)

@@ -46,13 +46,7 @@ def find_class(module: str, name: str) -> Any:
 
 @cache
 def find_estimator(name: str) -> Any:
-    """Find a public class of scikit-learn with `fit` and `predict`; None if there is no such one.
-
-    Parameters
-    ----------
-    name : str
-        Its module and its class, below `sklearn`.
-    """
+    """Find a public class of scikit-learn with `fit` and `predict`, below `sklearn`; or None."""
     *modules, last = name.split(".")
     is_public = all(one.isidentifier() and one[0] != "_" for one in (*modules, last))
     if not modules or not is_public or set(modules) & {*HIDDEN}:
@@ -181,11 +175,8 @@ def check_object(value: object) -> None:
 def remember_object(value: Any) -> dict[str, Any]:
     """Remember an object, and return what it is known by.
 
-    Returns
-    -------
-    dict
-        Its class, parameters, the version of its package, a digest of all of them, what it
-        predicts, and whether it has a `random_state` that is not set.
+    These are its class, parameters, the version of its package, a digest of all of them, what it
+    predicts, and whether it has a `random_state` that is not set.
     """
     kind = type(value)
     name = f"{kind.__module__}.{kind.__qualname__}"

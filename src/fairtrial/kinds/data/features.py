@@ -27,13 +27,7 @@ class FeatureSettings(KindSettings):
     """Settings of a feature map, and what is known of it."""
 
     def fit(self, rows: Any) -> Map:
-        """Fit the map on the rows that training sees.
-
-        Parameters
-        ----------
-        rows : TrainingRows
-            They can be read in pieces.
-        """
+        """Fit the map on the rows that training sees, which can be read in pieces."""
         kind = self.definition
         stream = make_stream(rows.seed, f"features.{self.kind}")
         return kind.function(rows if kind.in_pieces else rows.read(), stream, **self.own)
@@ -53,14 +47,9 @@ class FeatureSettings(KindSettings):
         return self.definition.seconds * n_values
 
     def find_misfits(self, task: str, shape: tuple[int, int] | None) -> Misfits:
-        """Yield what of the map a task cannot have: the setting, and a sentence.
+        """Yield what of the map a task cannot have: the setting, and a sentence with its name.
 
-        Parameters
-        ----------
-        task : str
-            What sentences call it.
-        shape : (H, W) or None
-            Pixels of its images, down and across; None where it has none.
+        The shape is that of the task's images (H, W), in pixels; None where it has none.
         """
         problems = list(self._find_wrong_images(task, shape))
         if not problems and self.definition.misfits is not None:

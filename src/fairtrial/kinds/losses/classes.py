@@ -200,13 +200,8 @@ def measure_labels(
 ) -> Any:  # fmt: skip
     """Return the loss of each row, (B, ...), by each lane's own loss.
 
-    Parameters
-    ----------
-    terms : tuple of Variant
-        The losses in use.
-    logits, labels : (B, K, ...), (B,)
-    numbers : mapping of str to (...)
-        The weight of each term, 1 in its lanes and 0 in others, and the numbers of the terms.
+    Logits are (B, K, ...), labels (B,). The numbers (...) are the weight of each term, 1 in its
+    lanes and 0 in others, and the numbers of the terms.
     """
     if len(terms) == 1:
         return terms[0].apply(logits, labels, numbers=numbers)

@@ -344,24 +344,15 @@ def measure_rows(settings: AnyLossSettings, residual: np.ndarray) -> np.ndarray:
 def average_losses(
     terms: tuple[Variant, ...], residual: Any, numbers: Any, weights: Any = None
 ) -> Any:  # fmt: skip
-    """Mean loss over the rows, for one run or for each lane.
+    """Mean loss over the rows, () for one run or (S, L) for each lane.
 
-    Parameters
-    ----------
-    terms : tuple of Variant
-        The losses in use.
-    residual : (N,) or (S, L, N)
-        Target minus prediction, in target units.
-    numbers : mapping of str to (...)
-        The weight of each term, 0 in lanes without it, and the numbers of the terms.
-    weights : (N,), optional
-        Of the rows: 1, or 0 for those that only fill a batch.
+    The residual, (N,) or (S, L, N), is target minus prediction, in target units. The numbers (...)
+    are the weight of each term, 0 in lanes without it, and the numbers of the terms. The weights
+    (N,) of the rows are 1, or 0 for those that only fill a batch.
 
-    Returns
-    -------
-    () or (S, L)
-        For one run the sum of the terms' means, in the order of the textbook formula, so that a
-        replay agrees to the last digit; for lanes the mean of the terms' sum, which is one pass.
+    For one run the result is the sum of the terms' means, in the order of the textbook formula, so
+    that a replay agrees to the last digit; for lanes it is the mean of the terms' sum, which is one
+    pass.
     """
 
     def spread(number: Any) -> Any:

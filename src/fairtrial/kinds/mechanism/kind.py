@@ -214,14 +214,7 @@ class Variant(NamedTuple):
     ) -> Any:
         """Call the function with data and with each lane's numbers.
 
-        Parameters
-        ----------
-        *data
-            What the family's functions take.
-        numbers : mapping of str to (...)
-            Those of all kinds, per lane.
-        spread : callable
-            Makes a number per lane meet the data.
+        The numbers (...) are those of all kinds; `spread` makes a number per lane meet the data.
         """
         chosen = dict(self.chosen)
         names = [name for name in self.kind.numbers if name not in chosen]
@@ -304,13 +297,7 @@ FAMILIES: dict[str, Any] = {}
 
 
 def find_kind(family: str, name: str) -> Kind[...]:
-    """Return a registered kind.
-
-    Raises
-    ------
-    LookupError
-        If there is none of this name.
-    """
+    """Return a registered kind; `LookupError` if there is none of this name."""
     kind = FAMILIES[family].get(name)
     if kind is None:
         raise LookupError(f"There is no {family} of the name {name!r}.")

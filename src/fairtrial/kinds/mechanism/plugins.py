@@ -34,15 +34,7 @@ PREFIX = "fairtrial_plugin_"
 
 @dataclass(frozen=True)
 class Plugin:
-    """A file of kinds.
-
-    Attributes
-    ----------
-    path : str
-        Where it was read.
-    text : str
-        Its source.
-    """
+    """A file of kinds: where it was read, and its source."""
 
     path: str
     text: str
@@ -64,13 +56,7 @@ _modules: dict[str, str] = {}  # by the path: what was last read there
 
 
 def read_plugin(path: str) -> Plugin:
-    """Read a file of kinds.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read as text.
-    """
+    """Read a file of kinds; an `InputError` if it cannot be read as text."""
     try:
         return Plugin(path, expand_path(path).read_text(encoding="utf-8"))
     except UnicodeDecodeError:
@@ -83,12 +69,7 @@ def read_plugin(path: str) -> Plugin:
 def use_plugins(paths: Sequence[str], allow_code: bool = False) -> list[Plugin]:
     """Have the kinds of these files, and of installed packages, and of no other file.
 
-    Parameters
-    ----------
-    paths : sequence of str
-        The files that a study names.
-    allow_code : bool
-        Whether code that was never allowed may run.
+    `allow_code` says whether code that was never allowed may run.
 
     Raises
     ------
@@ -207,19 +188,9 @@ def _give_reason(error: Exception, text: str) -> str:
 
 @contextlib.contextmanager
 def explained(settings: object, what: str) -> Iterator[None]:
-    """Say an error in the functions of kinds from outside in a sentence.
+    """Say an error in the functions of kinds from outside, with file and line, in a sentence.
 
-    Parameters
-    ----------
-    settings : object
-        They use the kinds.
-    what : str
-        What ends with the error, as sentences call it.
-
-    Raises
-    ------
-    InputError
-        With the file and the line.
+    `what` is what ends with the error, as sentences call it.
     """
     try:
         yield
@@ -259,13 +230,7 @@ def load_packages() -> None:
 
 
 def _check_allowed(plugin: Plugin, allow_code: bool) -> None:
-    """Refuse to run a file that nobody has allowed.
-
-    Raises
-    ------
-    InputError
-        With what would run, and how to allow it.
-    """
+    """Refuse to run a file that nobody has allowed: say what would run, and how to allow it."""
     from pooch import os_cache  # Slow to load, and seldom needed.
 
     remembered = expand_path(os.environ.get("FAIRTRIAL_CACHE") or os_cache("fairtrial")) / ALLOWED

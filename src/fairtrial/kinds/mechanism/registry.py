@@ -20,14 +20,9 @@ AnyKind = TypeVar("AnyKind", bound="Kind[...]")
 class Family(Generic[OwnSettings]):
     """The kinds that may stand in one place of a study file; a field's annotation.
 
-    Parameters
-    ----------
-    name : str
-        What sentences call one of it, and what the names of its numbers begin with.
-    base : type
-        The settings that all of its kinds have.
-    is_implied : bool
-        Whether a table may leave out its kind: then it is the first that has all of its settings.
+    Sentences call a kind by the family's name, and the names of its numbers begin with it. All
+    kinds have the settings of `base`. Where `is_implied`, a table may leave out its kind: then it
+    is the first that has all of its settings.
     """
 
     def __init__(self, name: str, base: type[OwnSettings], is_implied: bool = False):
@@ -43,13 +38,7 @@ class Family(Generic[OwnSettings]):
         return self._kinds.get(name)
 
     def get_attribute(self, name: str) -> Kind[...]:
-        """Return the kind of a name, for modules: `fairtrial.losses.tukey`.
-
-        Raises
-        ------
-        AttributeError
-            If there is none.
-        """
+        """Return the kind of a name, for modules, as in `fairtrial.losses.tukey`."""
         kind = self.get(name)
         if kind is None:
             raise AttributeError(f"there is no {self.name} of the name {name!r}")
@@ -58,10 +47,7 @@ class Family(Generic[OwnSettings]):
     def register(self, kind: AnyKind) -> AnyKind:
         """Add a kind; a later version of the same function replaces it.
 
-        Raises
-        ------
-        InputError
-            If another function has its name.
+        A name that another function has is an `InputError`.
         """
         there = self._kinds.get(kind.name)
         if there and _name_source(there) != _name_source(kind):
@@ -129,13 +115,7 @@ class Family(Generic[OwnSettings]):
 
 
 class Several:
-    """One kind of a family, or a list of different ones; a field's annotation.
-
-    Parameters
-    ----------
-    family : Family
-        Of all of them.
-    """
+    """One kind of a family, or a list of different ones; a field's annotation."""
 
     def __init__(self, family: Family[Any]):
         self.family = family

@@ -33,16 +33,7 @@ def refuse(function: Callable[..., Any], reason: str) -> InputError:
 def read_fields(function: Callable[..., Any], data: tuple[str, ...]) -> dict[str, Any]:
     """Read the settings of a kind from its function, for `pydantic.create_model`.
 
-    Parameters
-    ----------
-    function : callable
-        Its positional arguments are the data, its keyword-only ones the settings.
-    data : tuple of str
-        What the family calls the data.
-
-    Returns
-    -------
-    dict of str to (annotation, FieldInfo)
+    Positional arguments are the data, by the names of the family; keyword-only ones are settings.
 
     Raises
     ------

@@ -55,14 +55,9 @@ class MetricSettings(KindSettings):
         return "" if misfit is None else self.ask(misfit, n_classes)
 
     def measure(self, truth: np.ndarray, prediction: np.ndarray) -> float:
-        """Measure predictions.
+        """Measure predictions, (N,) or (N, K) as the kind's `of` says.
 
-        Parameters
-        ----------
-        truth : (N,)
-            Numbers in target units, float64; or classes from 0, of int.
-        prediction : (N,) or (N, K)
-            As the kind's `of` says.
+        The truth (N,) are numbers in target units, float64, or classes from 0, of int.
 
         Raises
         ------

@@ -154,14 +154,8 @@ def tail(step: Any, n_steps: Any, *, share: Share = 0.1) -> Any:
 def weigh_newest(averages: tuple[Variant, ...], numbers: Any, step: Any) -> Any:
     """Say what the parameters after a step count in the mean that each lane ends with; (...).
 
-    Parameters
-    ----------
-    averages : tuple of Variant
-        Those that the program contains.
-    numbers : mapping of str to (...)
-        Their numbers, in which lanes each acts, and `n_steps`, the most steps of the run.
-    step : ()
-        Counted from 0.
+    The numbers (...) are those of the averages, in which lanes each acts, and `n_steps`, the most
+    steps of the run. Steps are counted from 0.
     """
     step, weight = tf.cast(step, tf.float32), tf.ones_like(numbers["n_steps"])
     for each in averages:

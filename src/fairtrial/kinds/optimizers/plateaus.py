@@ -114,21 +114,10 @@ def halve_on_plateau(
 def apply_stalls(
     schedules: tuple[Variant, ...], rate: Any, stall: Any, numbers: Any
 ) -> tuple[Any, Any, Any]:
-    """Apply the schedules that act on stalls, each in its lanes.
+    """Apply the schedules that act on stalls, each in its lanes; return also where the run ends.
 
-    Parameters
-    ----------
-    schedules : tuple of Variant
-        Those that the program contains.
-    rate, stall : (...)
-        The learning rate; the steps (epochs) since the last new lowest loss.
-    numbers : mapping of str to (...)
-        The schedules' numbers, and in which lanes each acts.
-
-    Returns
-    -------
-    rate, stall, ends : (...)
-        After the schedules, and where the run ends.
+    The stall (...) is the steps (epochs) since the last new lowest loss. The numbers (...) are
+    those of the schedules, and in which lanes each acts.
     """
     ends = tf.zeros_like(stall, tf.bool)
     for each in schedules:

@@ -283,23 +283,10 @@ def polynomial(progress: Any, step: Any, *, power: Positive = 2.0, end: NonNegat
 
 
 def schedule_rate(schedules: tuple[Variant, ...], rate: Any, numbers: Any, step: Any) -> Any:
-    """Return the rate that a step is taken with.
+    """Return the rate (...) that a step is taken with: unchanged in lanes without a schedule.
 
-    Parameters
-    ----------
-    schedules : tuple of Variant
-        The factors that the program contains.
-    rate : (...)
-        What the rate would be without them.
-    numbers : mapping of str to (...)
-        The schedules' numbers, in which lanes each acts, and `n_steps`, the most steps of the run.
-    step : ()
-        Counted from 0.
-
-    Returns
-    -------
-    (...)
-        As it was in lanes without a schedule.
+    The numbers (...) are those of the schedules, in which lanes each acts, and `n_steps`, the most
+    steps of the run. Steps are counted from 0.
     """
     if not schedules:
         return rate
