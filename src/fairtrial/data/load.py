@@ -18,10 +18,7 @@ from fairtrial.study.task import AnyTask
 
 
 def load_dataset(
-    task: AnyTask,
-    seed: int,
-    validation: float | None = None,
-    features: AnyFeatures = UNMAPPED,
+    task: AnyTask, seed: int, validation: float | None = None, features: AnyFeatures = UNMAPPED
 ) -> Dataset:
     """Load or draw the data of a task, with its noise on the training rows.
 

@@ -20,14 +20,7 @@ import numpy as np
 from scipy import linalg, optimize
 
 from fairtrial.kinds.losses.numbers import Pieces
-from fairtrial.optimum.rows import (
-    TOLERANCE,
-    Rows,
-    certify,
-    find_basis,
-    measure_spread,
-    state_rows,
-)
+from fairtrial.optimum.rows import TOLERANCE, Rows, certify, find_basis, measure_spread, state_rows
 from fairtrial.optimum.standard import FLAT, Clock, OutOfTimeError, Point, standardise
 from fairtrial.optimum.uniqueness import is_only_minimum
 from fairtrial.study.recipe import Penalty

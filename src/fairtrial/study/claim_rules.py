@@ -31,10 +31,7 @@ from fairtrial.study.recipe import Recipe
 
 
 def find_claim_problems(
-    claim: Claim,
-    position: int,
-    arms: Sequence[Arm] | None,
-    metrics: Sequence[MetricSettings] = (),
+    claim: Claim, position: int, arms: Sequence[Arm] | None, metrics: Sequence[MetricSettings] = ()
 ) -> Iterator[Complaint]:
     """Yield what is wrong with a claim, whose settings have the right types.
 

@@ -39,10 +39,7 @@ def _refuse_twins(metrics: list[MetricSettings]) -> list[MetricSettings]:
     return metrics
 
 
-NamedMetrics = Annotated[
-    list[Annotated[MetricSettings, METRICS]],
-    AfterValidator(_refuse_twins),
-]
+NamedMetrics = Annotated[list[Annotated[MetricSettings, METRICS]], AfterValidator(_refuse_twins)]
 
 
 def list_defaults(on_classes: bool) -> list[MetricSettings]:

@@ -20,14 +20,7 @@ from fairtrial.kinds.optimizers.averages import AVERAGES, AverageSettings, none
 from fairtrial.kinds.optimizers.common import OPTIMIZERS, OptimizerSettings
 from fairtrial.kinds.optimizers.schedules import SCHEDULES, ScheduleSettings
 from fairtrial.kinds.optimizers.schedules import constant as constant_rate
-from fairtrial.settings.base import (
-    Count,
-    Monitor,
-    NonNegative,
-    Positive,
-    Settings,
-    Share,
-)
+from fairtrial.settings.base import Count, Monitor, NonNegative, Positive, Settings, Share
 from fairtrial.settings.complaints import show
 from fairtrial.study.features import UNMAPPED, Features
 

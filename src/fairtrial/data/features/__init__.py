@@ -61,11 +61,7 @@ def map_features(
     else:
         mapped = np.concatenate([*make()])
     return replace(
-        dataset,
-        X=mapped[:n_rows],
-        test_X=mapped[n_rows:],
-        divisor=1,
-        true_parameters=None,
+        dataset, X=mapped[:n_rows], test_X=mapped[n_rows:], divisor=1, true_parameters=None
     )
 
 

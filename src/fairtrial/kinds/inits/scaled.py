@@ -33,10 +33,7 @@ def _draw_uniform(stream: np.random.Generator, shape: Shape, end: float) -> np.n
     return stream.uniform(-end, end, shape)
 
 
-@init(
-    biases=lambda stream, shape, scale: _draw_uniform(stream, shape, scale),
-    also="randomuniform",
-)
+@init(biases=lambda stream, shape, scale: _draw_uniform(stream, shape, scale), also="randomuniform")
 def uniform(stream: np.random.Generator, shape: Shape, *, scale: NonNegative = 0.05) -> np.ndarray:
     """Weights and biases from U(-scale, scale).
 

@@ -315,11 +315,7 @@ def huber(residual: Any, *, delta: Length = 1.0) -> Any:
     return within * (size - within * 0.5)
 
 
-@mixture(
-    minimiser=lambda alpha: Pieces(alpha, 1.0 - alpha, 0.0),
-    label="Hybrid",
-    look=3,
-)
+@mixture(minimiser=lambda alpha: Pieces(alpha, 1.0 - alpha, 0.0), label="Hybrid", look=3)
 def hybrid(*, alpha: Annotated[float, Field(ge=0, le=1)] = 0.5) -> Terms:
     """`alpha` MSE + (1 - `alpha`) MAE.
 

@@ -265,12 +265,7 @@ def take_metric(name: str) -> Metric[...] | RunMetric:
 # ---------------------------------------------------------------------------------------- numbers
 
 
-@metric(
-    unit="squared target units",
-    by_default=True,
-    label="MSE",
-    also="meansquarederror",
-)
+@metric(unit="squared target units", by_default=True, label="MSE", also="meansquarederror")
 def mse(truth: Any, prediction: Any) -> Any:
     """Mean squared error.
 

@@ -243,12 +243,7 @@ def _list_slots_of_adam(amsgrad: bool) -> tuple[str, ...]:
     return ("first", "second", "largest") if amsgrad else ("first", "second")
 
 
-@optimizer(
-    slots=_list_slots_of_adam,
-    learning_rate=0.001,
-    label="Adam",
-    look=4,
-)
+@optimizer(slots=_list_slots_of_adam, learning_rate=0.001, label="Adam", look=4)
 def adam(
     gradient: Any,
     parameter: Any,
@@ -281,10 +276,7 @@ def adam(
 
 
 @optimizer(
-    slots=_list_slots_of_adam,
-    learning_rate=0.001,
-    other_objective=_name_decay,
-    label="AdamW",
+    slots=_list_slots_of_adam, learning_rate=0.001, other_objective=_name_decay, label="AdamW"
 )
 def adamw(
     gradient: Any,

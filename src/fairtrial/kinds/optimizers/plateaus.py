@@ -74,12 +74,7 @@ def stall_schedule(function: Any = None, /, **facts: Any) -> Any:
 
 @stall_schedule(lowers_by=lambda factor: factor, also="reducelronplateau")
 def reduce_on_plateau(
-    rate: Any,
-    stall: Any,
-    *,
-    factor: Share = 0.1,
-    patience: Count = 10,
-    floor: Positive = 1e-6,
+    rate: Any, stall: Any, *, factor: Share = 0.1, patience: Count = 10, floor: Positive = 1e-6
 ) -> tuple[Any, Any, Any]:
     """Multiply the learning rate by `factor` after `patience` steps (epochs) without a new best.
 
