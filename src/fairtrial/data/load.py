@@ -23,14 +23,9 @@ def load_dataset(
     """Load or draw the data of a task, with its noise on the training rows.
 
     Fixed rows are the same for every seed. Features of tables and feature maps are fitted without
-    the validation rows, whose share is that of the recipe, as the map is.
-
-    Raises
-    ------
-    InputError
-        If a table, images or a data set of the user cannot be used.
-    MachineError
-        If the images are not available, or their features cannot be written to disk.
+    the validation rows, whose share is that of the recipe, as the map is. Raises `InputError` if a
+    table, images or a data set of the user cannot be used; `MachineError` if the images are not
+    available, or their features cannot be written to disk.
     """
     dataset = find_source(task).load(task, seed, validation)
     if task.has_noisy_rows:
@@ -43,10 +38,7 @@ def load_dataset(
 def measure_data(task: AnyTask, features: AnyFeatures = UNMAPPED) -> Shape:
     """Return the shape of a task's data, which is the same for every seed, without preparing it.
 
-    Raises
-    ------
-    InputError
-        If a table, or images of the user, cannot be used.
+    Raises `InputError` if a table, or images of the user, cannot be used.
     """
     shape = task.known_shape or find_source(task).measure(task)
     return shape._replace(n_features=features.count_features(shape.n_features))
@@ -55,10 +47,8 @@ def measure_data(task: AnyTask, features: AnyFeatures = UNMAPPED) -> Shape:
 def check_data(arms: Iterable[Arm], metrics: Iterable[MetricSettings] = ()) -> None:
     """Read and check the data files of all arms of a study, and its own metrics, before training.
 
-    Raises
-    ------
-    InputError
-        If there are errors in the files, or recipes or metrics do not fit them; it lists all.
+    Raises `InputError` if there are errors in the files, or recipes or metrics do not fit them; it
+    lists all.
     """
     problems, arms = [], list(arms)
     for task, features in dict.fromkeys((arm.task, arm.features) for arm in arms):
@@ -120,13 +110,7 @@ def fingerprint_data(task: AnyTask) -> str:
     """Fingerprint data by its content, not by its place: a hexadecimal SHA-256.
 
     It is of a table's file, else of shapes and values. It is empty for drawn rows, which depend
-    only on settings and code.
-
-    Raises
-    ------
-    InputError
-        If a table, or images of the user, cannot be used.
-    MachineError
-        If the images are not available.
+    only on settings and code. Raises `InputError` if a table, or images of the user, cannot be
+    used; `MachineError` if the images are not available.
     """
     return find_source(task).fingerprint(task)

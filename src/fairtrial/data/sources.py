@@ -151,10 +151,7 @@ def call(task: TaskSettings, *data: Any) -> Any:
 def read(task: TaskSettings) -> Content:
     """Read the rows of a fixed or split data set; a user's function is called once.
 
-    Raises
-    ------
-    InputError
-        If the function has an error, or what it returns cannot be used.
+    Raises `InputError` if the function has an error, or what it returns cannot be used.
     """
     if not find_kinds(task):  # Those that fairtrial brings know themselves what to keep.
         return call(task)

@@ -62,12 +62,8 @@ def resolve_recipe(recipe: Recipe, dataset: Dataset, seed: int) -> Recipe:
     """Put numbers in the place of all that a recipe says relative to the data.
 
     The data set has the targets in the unit of training. The seed decides the start and which rows
-    are held out. A recipe in which nothing is relative is returned as it is.
-
-    Raises
-    ------
-    InputError
-        If the residuals have no spread.
+    are held out. A recipe in which nothing is relative is returned as it is. Raises `InputError` if
+    the residuals have no spread.
     """
     update: dict[str, Any] = {}
     if recipe.loss.is_relative:

@@ -40,11 +40,8 @@ class Complaint:
 def check(model: type[Model], document: Document) -> Model:
     """Make settings of a document's values.
 
-    Raises
-    ------
-    InputError
-        With a line for each error: where it is, its dotted name, the value, the rule, the nearest
-        valid name.
+    Raises `InputError` with a line for each error: where it is, its dotted name, the value, the
+    rule, the nearest valid name.
     """
     settings, complaints = validate(model, document.values)
     if settings is None:

@@ -52,10 +52,7 @@ class Document:
 def read_text(path: str | Path) -> str:
     """Read a text file of the user's.
 
-    Raises
-    ------
-    InputError
-        If it is missing, a folder, unreadable, or not UTF-8.
+    Raises `InputError` if it is missing, a folder, unreadable, or not UTF-8.
     """
     path = expand_path(path)
     try:
@@ -82,11 +79,8 @@ def read_text(path: str | Path) -> str:
 def parse_toml(text: str, source: str) -> Document:
     """Parse TOML; `source` is what errors call it.
 
-    Raises
-    ------
-    InputError
-        If it is no text; with the line where the text stops being TOML, or has a number beyond 64
-        bits, or is nested beyond 40 levels.
+    Raises `InputError` if it is no text; with the line where the text stops being TOML, or has a
+    number beyond 64 bits, or is nested beyond 40 levels.
     """
     if not isinstance(text, str) or re.fullmatch(r"\S+\.toml", text):
         raise InputError(

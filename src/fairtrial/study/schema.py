@@ -112,10 +112,7 @@ def read_starter() -> str:
 def write_starter(path: Path) -> Path:
     """Write a study file to start from, and the schema beside it, whose path is returned.
 
-    Raises
-    ------
-    InputError
-        If there is something already, or it cannot be written.
+    Raises `InputError` if there is something already, or it cannot be written.
     """
     schema = path.parent / SCHEMA_NAME
     try:

@@ -31,12 +31,7 @@ def map_features(
 
     The map depends neither on labels and test rows nor on the rows that the share `validation`
     holds out. `keeps` says whether the features are stored on disk, as for images, or held in
-    memory.
-
-    Raises
-    ------
-    MachineError
-        If the features cannot be written to disk.
+    memory. Raises `MachineError` if the features cannot be written to disk.
     """
     seen = split_rows(len(dataset.y), validation, seed)[0]
     rows = TrainingRows(dataset.X, seen, dataset.divisor, seed)

@@ -43,13 +43,8 @@ def keep(
 
     The name is a hash of everything that they depend on, see `name_features`. `make` returns some
     rows at a time. The features are memory-mapped from the file, read-only, and float32 or float16.
-
-    Raises
-    ------
-    MachineError
-        If the features cannot be written.
-    InterruptedError
-        If the watcher has stopped the work.
+    Raises `MachineError` if the features cannot be written; `InterruptedError` if the watcher has
+    stopped the work.
     """
     dtype = choose_dtype(shape)
     folder = cache_folder(FOLDER_NAME)

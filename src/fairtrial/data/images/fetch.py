@@ -62,12 +62,7 @@ def log_notice(sentence: str) -> None:
 def cache_folder(name: str = FOLDER_NAME) -> Path:
     """Return a folder below `FAIRTRIAL_CACHE`, or below the user's cache if that is not set.
 
-    It may be absent.
-
-    Raises
-    ------
-    InputError
-        If `FAIRTRIAL_CACHE` is not a path.
+    It may be absent. Raises `InputError` if `FAIRTRIAL_CACHE` is not a path.
     """
     named = os.environ.get("FAIRTRIAL_CACHE")
     if named:
@@ -80,12 +75,8 @@ def cache_folder(name: str = FOLDER_NAME) -> Path:
 def find_files() -> Found | None:
     """Find the data set in `FAIRTRIAL_DATA`; else in the cache, or the system's folder.
 
-    None if no place has it. Nothing is fetched or removed.
-
-    Raises
-    ------
-    InputError
-        If the named folder lacks a file, or a file in it is refused.
+    None if no place has it. Nothing is fetched or removed. Raises `InputError` if the named folder
+    lacks a file, or a file in it is refused.
     """
     if named := _find_named_folder():
         return _read_named_folder(*named)
@@ -100,14 +91,9 @@ def obtain_files(folder: str | Path | None = None, note: Note = log_notice) -> F
     """Find the data set, or fetch it: named folder, else cache, system, public home.
 
     The user names the folder, by default by `FAIRTRIAL_DATA`; then no other place is searched.
-    `note` is called with each notice and each step as a sentence.
-
-    Raises
-    ------
-    InputError
-        If the named folder lacks a file, or a file in it is refused.
-    MachineError
-        If no place has it; the message has one sentence per place.
+    `note` is called with each notice and each step as a sentence. Raises `InputError` if the named
+    folder lacks a file, or a file in it is refused; `MachineError` if no place has it; the message
+    has one sentence per place.
     """
     if named := _find_named_folder(folder):
         return _read_named_folder(*named)
@@ -123,14 +109,9 @@ def fill_folder(destination: str | Path, note: Note = log_notice) -> Path:
     """Put the data set into a folder, from this machine or from the public home.
 
     The folder is created if absent; files in it are never overwritten. `note` is called with each
-    notice and each step as a sentence.
-
-    Raises
-    ------
-    InputError
-        If a file in the folder is refused, or the folder is a file.
-    MachineError
-        If no place has the data set, or the folder cannot be written.
+    notice and each step as a sentence. Raises `InputError` if a file in the folder is refused, or
+    the folder is a file; `MachineError` if no place has the data set, or the folder cannot be
+    written.
     """
     target = _user_path(destination, "folder")
     present = files.read_folder(target)

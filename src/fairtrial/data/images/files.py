@@ -78,14 +78,8 @@ class Reading:
 def read_content(path: Path, expected: DataFile) -> bytes:
     """Read a file, packed or not, and return its content after checking it.
 
-    The first bytes of the file, not its name, say whether it is packed.
-
-    Raises
-    ------
-    RefusedFileError
-        If the content is another one.
-    OSError
-        If it cannot be read.
+    The first bytes of the file, not its name, say whether it is packed. Raises `RefusedFileError`
+    if the content is another one; `OSError` if it cannot be read.
     """
     with path.open("rb") as stream:
         start = stream.read(len(_IDX_MAGIC))
@@ -147,14 +141,8 @@ def put_file(folder: Path, name: str, expected: DataFile, write: Callable[[Path]
     """Put a file into a folder, once its content is known to be the expected one.
 
     The folder is created if absent. `write` writes the file, which may be packed, to the path that
-    it is given. The result is the unpacked content.
-
-    Raises
-    ------
-    RefusedFileError
-        If the content is another one; the message names the file.
-    OSError
-        If the folder or the file cannot be written.
+    it is given. The result is the unpacked content. Raises `RefusedFileError` if the content is
+    another one; the message names the file; `OSError` if the folder or the file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     clear_abandoned(folder)
@@ -170,13 +158,8 @@ def copy_files(source: Path, folder: Path) -> None:
     """Copy the four files into a folder, and check each before it is renamed into place.
 
     They may be packed. The folder is created if absent; files in it that pass the check are kept.
-
-    Raises
-    ------
-    RefusedFileError
-        If a file is absent or has other content; the message names it.
-    OSError
-        If a file cannot be read or written.
+    Raises `RefusedFileError` if a file is absent or has other content; the message names it;
+    `OSError` if a file cannot be read or written.
     """
     present = read_folder(folder).contents
     for expected in FILES:

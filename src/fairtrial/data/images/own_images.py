@@ -120,10 +120,7 @@ def _holds(path: Path, expected: Content) -> bool:
 def read_own_images(task: TaskSettings) -> Content:
     """Read and check the images of a task; an unchanged file or folder is read once.
 
-    Raises
-    ------
-    InputError
-        If there are errors in them; it lists all.
+    Raises `InputError` if there are errors in them; it lists all.
     """
     path = Path(task.path).absolute()
     try:

@@ -19,12 +19,7 @@ def take_images(X: Any, y: Any, test: float) -> tuple[np.ndarray, np.ndarray]:
 
     Pixels are grey: whole numbers from 0 to 255, or floats from 0 to 1. Classes are whole numbers,
     or text. The results are uint8 or float32, and int64 or str. `test` is the share of the images
-    that is held out.
-
-    Raises
-    ------
-    InputError
-        If there are errors; it lists all.
+    that is held out. Raises `InputError` if there are errors; it lists all.
     """
     pixels, labels = _as_array(X), _as_labels(y)
     problems = [*_find_in_pixels(pixels), *_find_in_labels(labels)]

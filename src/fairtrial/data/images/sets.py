@@ -31,14 +31,8 @@ class Images(Content):
 def load_images_once(name: str, folder: str | Path | None = None) -> Images:
     """Load a data set by its name; images are large and the same for every seed.
 
-    The folder is one with the four files of Fashion-MNIST; digits uses none.
-
-    Raises
-    ------
-    InputError
-        If the named folder cannot be used.
-    MachineError
-        If Fashion-MNIST is not available.
+    The folder is one with the four files of Fashion-MNIST; digits uses none. Raises `InputError` if
+    the named folder cannot be used; `MachineError` if Fashion-MNIST is not available.
     """
     return load_digits() if name == "digits" else load_fashion_mnist(folder)
 
@@ -47,14 +41,9 @@ def load_fashion_mnist(folder: str | Path | None = None) -> Images:
     """Load Fashion-MNIST: 60,000 training and 10,000 test images, as published.
 
     It is in the named folder, by default `FAIRTRIAL_DATA`. Without one, the places are the cache,
-    the system's folder and the public home.
-
-    Raises
-    ------
-    InputError
-        If the named folder lacks a file, or a file in it is not the published one.
-    MachineError
-        If no place has it; the message has one sentence per place.
+    the system's folder and the public home. Raises `InputError` if the named folder lacks a file,
+    or a file in it is not the published one; `MachineError` if no place has it; the message has one
+    sentence per place.
 
     References
     ----------

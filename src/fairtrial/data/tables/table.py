@@ -102,10 +102,7 @@ class Table:
 def read_table(task: TaskSettings) -> Table:
     """Read and check a table; a file that has not changed is read once.
 
-    Raises
-    ------
-    InputError
-        With everything that is wrong with the file.
+    Raises `InputError` with everything that is wrong with the file.
     """
     path = Path(task.path).absolute()
     try:

@@ -163,10 +163,7 @@ def is_estimator(value: object) -> bool:
 def check_object(value: object) -> None:
     """Refuse an object of a program that cannot be fitted, and a class in the place of an object.
 
-    Raises
-    ------
-    ValueError
-        Not for what a study file can say.
+    Raises `ValueError`, but never for what a study file can say.
     """
     if not isinstance(value, Mapping | list | bool | int | float | str | None):
         raise ValueError("it needs fit and predict: pass an object that has both, and no class")

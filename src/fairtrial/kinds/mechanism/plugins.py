@@ -69,12 +69,8 @@ def read_plugin(path: str) -> Plugin:
 def use_plugins(paths: Sequence[str], allow_code: bool = False) -> list[Plugin]:
     """Have the kinds of these files, and of installed packages, and of no other file.
 
-    `allow_code` says whether code that was never allowed may run.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be read, is not allowed to run, or has an error.
+    `allow_code` says whether code that was never allowed may run. Raises `InputError` if a file
+    cannot be read, is not allowed to run, or has an error.
     """
     load_packages()
     wanted = [read_plugin(path) for path in paths]

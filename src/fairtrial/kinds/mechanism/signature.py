@@ -34,11 +34,7 @@ def read_fields(function: Callable[..., Any], data: tuple[str, ...]) -> dict[str
     """Read the settings of a kind from its function, for `pydantic.create_model`.
 
     Positional arguments are the data, by the names of the family; keyword-only ones are settings.
-
-    Raises
-    ------
-    InputError
-        If the signature is not one of the family's.
+    Raises `InputError` if the signature is not one of the family's.
     """
     try:
         parameters = inspect.signature(function, eval_str=True).parameters.values()

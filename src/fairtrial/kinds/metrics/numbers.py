@@ -57,12 +57,8 @@ class MetricSettings(KindSettings):
     def measure(self, truth: np.ndarray, prediction: np.ndarray) -> float:
         """Measure predictions, (N,) or (N, K) as the kind's `of` says.
 
-        The truth (N,) are numbers in target units, float64, or classes from 0, of int.
-
-        Raises
-        ------
-        InputError
-            If the function ends with an error, or returns no number.
+        The truth (N,) are numbers in target units, float64, or classes from 0, of int. Raises
+        `InputError` if the function ends with an error, or returns no number.
         """
         function, given = self.definition.function, (truth.view(), prediction.view())
         for one in given:
