@@ -30,36 +30,22 @@ class Optimum:
 
     If there are several minimisers, this is one of them. With a `problem`, W and b are the best
     point found, not a minimiser.
-
-    Attributes
-    ----------
-    W : (D,) or (D, K)
-        Weights; (D, K) for classes.
-    b : () or (K,)
-        Biases.
-    objective : float
-        Mean loss over the rows plus the penalty, in the unit of the loss (for classes, nats).
-    certificate : float
-        The largest component of the smallest subgradient found, with respect to weights of features
-        that are centred and of root mean square 1. For regression it has no unit: it is a share of
-        the slope of the loss at a residual equal to the spread of the targets about their median
-        (root mean square if residuals are squared, else the median). For classes it is in nats, or
-        for hinge losses without a unit, and there at least the duality gap. It is infinite if the
-        search ended before there was one.
-    tolerance : float
-        The largest certificate that a minimiser may have.
-    problem : str
-        Empty if certified; else a sentence with the reason.
-    is_unique : bool
-        Whether no other parameters have the same objective; only for certified minimisers.
     """
 
-    W: np.ndarray
-    b: np.ndarray
+    W: np.ndarray  # (D,) or (D, K): weights; (D, K) for classes.
+    b: np.ndarray  # () or (K,): biases.
+    # Mean loss over the rows plus the penalty, in the unit of the loss (for classes, nats).
     objective: float
+    # The largest component of the smallest subgradient found, with respect to weights of features
+    # that are centred and of root mean square 1. For regression it has no unit: it is a share of
+    # the slope of the loss at a residual equal to the spread of the targets about their median
+    # (root mean square if residuals are squared, else the median). For classes it is in nats, or
+    # for hinge losses without a unit, and there at least the duality gap. It is infinite if the
+    # search ended before there was one.
     certificate: float
-    tolerance: float
-    problem: str
+    tolerance: float  # The largest certificate that a minimiser may have.
+    problem: str  # Empty if certified; else a sentence with the reason.
+    # Whether no other parameters have the same objective; only for certified minimisers.
     is_unique: bool = True
 
 

@@ -45,37 +45,21 @@ READERS: dict[str, Reader] = {
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table without errors, as numbers.
+    """A table without errors, as numbers."""
 
-    Attributes
-    ----------
-    features : (N, F) float64
-        The columns of numbers in the file's order, NaN where a value is missing; then the columns
-        of categories, each numbered from 0 in sorted order, a missing one last.
-    n_numbers : int
-        How many of the columns hold numbers.
-    categories : tuple of tuple of str
-        The categories of each of the other columns, in the order of their numbers.
-    columns : tuple of str
-        The names of all these columns.
-    y : (N,)
-        Targets: float32 numbers in their own units, or int32 classes.
-    class_names : tuple of str
-        K names in the order of the classes, which is the values' own; none for regression.
-    class_values : tuple
-        The same as the file has them: texts, numbers, or true and false.
-    fingerprint : str
-        Hexadecimal SHA-256 of the file's bytes.
-    """
-
+    # (N, F) float64: the columns of numbers in the file's order, NaN where a value is missing; then
+    # the columns of categories, each numbered from 0 in sorted order, a missing one last.
     features: np.ndarray
-    n_numbers: int
+    n_numbers: int  # How many of the columns hold numbers.
+    # The categories of each of the other columns, in the order of their numbers.
     categories: tuple[tuple[str, ...], ...]
-    columns: tuple[str, ...]
-    y: np.ndarray
+    columns: tuple[str, ...]  # The names of all these columns.
+    y: np.ndarray  # (N,): targets: float32 numbers in their own units, or int32 classes.
+    # K names in the order of the classes, which is the values' own; none for regression.
     class_names: tuple[str, ...]
+    # The same as the file has them: texts, numbers, or true and false.
     class_values: tuple[str | float | bool, ...]
-    fingerprint: str
+    fingerprint: str  # Hexadecimal SHA-256 of the file's bytes.
 
     @property
     def n_categories(self) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from fairtrial.kinds.baselines.estimators import (
     remember_object,
 )
 from fairtrial.kinds.data.datasets import Shape
-from fairtrial.kinds.mechanism.kind import Kind, KindSettings
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.settings.base import Count, Positive
 from fairtrial.settings.complaints import write_value
@@ -42,20 +42,9 @@ class BaselineSettings(KindSettings):
     def __hash__(self) -> int:
         return hash(repr(self))
 
-    @property
-    def is_random(self) -> bool:
-        """Whether it depends on the seed even where the rows do not."""
-        return self.ask(self.definition.is_random)
-
-    @property
-    def is_iterative(self) -> bool:
-        """Whether it takes steps, of which there may be too few."""
-        return self.definition.is_iterative
-
-    @property
-    def needs_two_classes(self) -> bool:
-        """Whether it must see two classes."""
-        return self.definition.needs_two_classes
+    is_random = Fact[bool]()  # Whether it depends on the seed even where the rows do not.
+    is_iterative = Fact[bool]()  # Whether it takes steps, of which there may be too few.
+    needs_two_classes = Fact[bool]()  # Whether it must see two classes.
 
     @property
     def has_probabilities(self) -> bool:
@@ -67,10 +56,7 @@ class BaselineSettings(KindSettings):
         except Exception:  # What is wrong with its settings is said where it is fitted.
             return False
 
-    @property
-    def least_rows(self) -> int:
-        """How many training rows it needs at least."""
-        return self.ask(self.definition.least_rows)
+    least_rows = Fact[int]()  # How many training rows it needs at least.
 
     def make_estimator(self, on_classes: bool) -> Any:
         """Make what is fitted."""

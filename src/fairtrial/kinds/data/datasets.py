@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, ParamSpec
 import numpy as np
 from pydantic import Field
 
-from fairtrial.kinds.mechanism.kind import Kind, KindSettings
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.kinds.noise.corruptions import (
@@ -110,10 +110,7 @@ class TaskSettings(KindSettings):
 
         def __getattr__(self, name: str) -> Any: ...
 
-    @property
-    def row_origin(self) -> RowOrigin:
-        """Where the rows of a seed come from."""
-        return self.definition.rows
+    row_origin = Fact[RowOrigin]("rows")  # Where the rows of a seed come from.
 
     @property
     def has_noisy_rows(self) -> bool:
@@ -130,10 +127,8 @@ class TaskSettings(KindSettings):
         """Whether the targets are classes, else numbers."""
         return bool(self.classes)
 
-    @property
-    def classes(self) -> Any:
-        """How many classes there are, or their names; True where reading the data shows it."""
-        return self.ask(self.definition.classes)
+    # How many classes there are, or their names; True where reading the data shows it.
+    classes = Fact[Any]()
 
     @property
     def has_images(self) -> bool:
@@ -145,10 +140,7 @@ class TaskSettings(KindSettings):
         """Height and width of the images; None before they are read, and where there are none."""
         return self.definition.images if isinstance(self.definition.images, tuple) else None
 
-    @property
-    def has_truth(self) -> bool:
-        """Whether the true weights and intercept are known."""
-        return self.definition.has_truth
+    has_truth = Fact[bool]()  # Whether the true weights and intercept are known.
 
     @property
     def has_noise(self) -> bool:
@@ -156,10 +148,8 @@ class TaskSettings(KindSettings):
         noise = getattr(self, "noise", None)
         return self.has_truth and isinstance(noise, KindSettings)
 
-    @property
-    def is_prepared(self) -> bool:
-        """Whether features are made of what is read, as those of a table's columns."""
-        return self.definition.standardise
+    # Whether features are made of what is read, as those of a table's columns.
+    is_prepared = Fact[bool]("standardise")
 
     @property
     def test_share(self) -> float:

@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec, overload
 
 import numpy as np
 
-from fairtrial.kinds.mechanism.kind import Kind, KindSettings
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.randomness import make_stream
 
@@ -32,10 +32,7 @@ class FeatureSettings(KindSettings):
         stream = make_stream(rows.seed, f"features.{self.kind}")
         return kind.function(rows if kind.in_pieces else rows.read(), stream, **self.own)
 
-    @property
-    def is_fitted(self) -> bool:
-        """Whether the map depends on the training rows and the seed."""
-        return self.definition.is_fitted
+    is_fitted = Fact[bool]()  # Whether the map depends on the training rows and the seed.
 
     def count_features(self, n_before: int) -> int:
         """Count the features that it makes of `n_before`: of a square image, its pixels."""

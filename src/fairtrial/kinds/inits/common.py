@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, overlo
 import numpy as np
 from pydantic import Field
 
-from fairtrial.kinds.mechanism.kind import Kind, KindSettings
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.tensors import tf
 from fairtrial.settings.base import NonNegative, Number
@@ -32,10 +32,8 @@ class InitSettings(KindSettings):
         drawn = np.zeros(shape) if draw is None else self.ask(draw, stream, shape)
         return np.asarray(drawn, np.float32)
 
-    @property
-    def n_features(self) -> int | None:
-        """For how many features it is, and for targets that are numbers; None for any, and both."""
-        return self.ask(self.definition.n_features)
+    # For how many features it is, and for targets that are numbers; None for any, and both.
+    n_features = Fact[int | None]()
 
     @property
     def is_replayed(self) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NamedTuple, Param
 import numpy as np
 from pydantic import Field
 
-from fairtrial.kinds.mechanism.kind import Kind, KindSettings, Variant
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, Variant
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.kinds.mechanism.tensors import tf
@@ -68,10 +68,7 @@ Minimiser = list[Pieces] | Smooth | CrossEntropy | Hinge | str
 class AnyLossSettings(KindSettings):
     """Settings of a loss, on numbers or on classes."""
 
-    @property
-    def on_classes(self) -> bool:
-        """Whether it acts on classes; else on numbers."""
-        return self.definition.on_classes
+    on_classes = Fact[bool]()  # Whether it acts on classes; else on numbers.
 
     @property
     def minimiser(self) -> Minimiser:
@@ -107,15 +104,8 @@ class AnyLossSettings(KindSettings):
         """
         return None if self.is_relative else self.ask(self.definition.knee)
 
-    @property
-    def near(self) -> str:
-        """What it is where all residuals are within its knee."""
-        return self.definition.near
-
-    @property
-    def far(self) -> str:
-        """What it is where all residuals are beyond its knee."""
-        return self.ask(self.definition.far)
+    near = Fact[str]()  # What it is where all residuals are within its knee.
+    far = Fact[str]()  # What it is where all residuals are beyond its knee.
 
     @property
     def terms(self) -> Terms:

@@ -23,7 +23,7 @@ from typing import (
     overload,
 )
 
-from pydantic import ValidationError, create_model, model_validator
+from pydantic import ConfigDict, ValidationError, create_model, model_validator
 from pydantic_core import PydanticUndefined
 
 from fairtrial.kinds.mechanism.signature import describe, is_number, is_word, read_fields, refuse
@@ -34,6 +34,7 @@ from fairtrial.settings.plain import dump_given
 P = ParamSpec("P")
 OwnSettings = TypeVar("OwnSettings", bound="KindSettings")
 AnyKind = TypeVar("AnyKind", bound="Kind[...]")
+Known = TypeVar("Known")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -222,8 +223,30 @@ class Variant(NamedTuple):
         return self.kind.function(*data, **chosen, **own)
 
 
+class Fact(Generic[Known]):
+    """A fact of the kind, as an attribute of its settings; it may be a function of some of them.
+
+    The kind has it under the same name, or another one.
+    """
+
+    def __init__(self, name: str = ""):
+        self.name = name
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = self.name or name
+
+    @overload
+    def __get__(self, settings: None, owner: type) -> Fact[Known]: ...
+    @overload
+    def __get__(self, settings: KindSettings, owner: type) -> Known: ...
+    def __get__(self, settings: Any, owner: type) -> Any:
+        return self if settings is None else settings.ask(getattr(settings.definition, self.name))
+
+
 class KindSettings(Settings):
     """Settings of a kind; `definition` is the kind."""
+
+    model_config = ConfigDict(ignored_types=(Fact,))
 
     definition: ClassVar[Any]
     kind: str

@@ -8,39 +8,25 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class RunMetric:
-    """One metric of a run.
-
-    Attributes
-    ----------
-    meaning : str
-        What it measures, with its unit.
-    higher_is_better : bool
-        Which way is better.
-    worst : float or None
-        The worst value that there is, for runs that diverged; None where there is none.
-    of_the_end : bool
-        Whether the final parameters say it; else it is about the way there.
-    of_objective : bool
-        Whether it is in the unit of the run's own objective, so that only runs which share loss and
-        penalty can be compared.
-    never : str
-        What a run without a value has never done, such as "arrives". Such a run counts as late: as
-        its whole length. Empty where a lack of the value says nothing.
-    undefined : str
-        Why a finished run has no value, and what to do, as sentences.
-    """
+    """One metric of a run."""
 
     # What `Metric` says of metrics of predictions.
     of_predictions: ClassVar[bool] = False
     about: ClassVar[str] = ""  # It may be of runs on numbers and on classes.
     by_default: ClassVar[bool] = True
 
-    meaning: str
-    higher_is_better: bool = False
+    meaning: str  # What it measures, with its unit.
+    higher_is_better: bool = False  # Which way is better.
+    # The worst value that there is, for runs that diverged; None where there is none.
     worst: float | None = None
-    of_the_end: bool = True
+    of_the_end: bool = True  # Whether the final parameters say it; else it is about the way there.
+    # Whether it is in the unit of the run's own objective, so that only runs which share loss and
+    # penalty can be compared.
     of_objective: bool = False
+    # What a run without a value has never done, such as "arrives". Such a run counts as late: as
+    # its whole length. Empty where a lack of the value says nothing.
     never: str = ""
+    # Why a finished run has no value, and what to do, as sentences.
     undefined: str = "Such short runs have no value: train them for longer."
 
 

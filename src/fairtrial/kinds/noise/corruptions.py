@@ -8,7 +8,7 @@ from typing import Concatenate, ParamSpec
 
 import numpy as np
 
-from fairtrial.kinds.mechanism.kind import Kind, KindSettings
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.settings.base import NonNegative, Positive, Share
 
@@ -18,10 +18,8 @@ P = ParamSpec("P")
 class InputNoiseSettings(KindSettings):
     """Settings of the noise on the features of training rows."""
 
-    @property
-    def on_images(self) -> bool | None:
-        """Whether it is for images (True), or for features without bounds (False); None: both."""
-        return self.definition.on_images
+    # Whether it is for images (True), or for features without bounds (False); None: both.
+    on_images = Fact[bool | None]()
 
     def draw(self, stream: np.random.Generator, X: np.ndarray) -> np.ndarray:
         """Return the features of rows, (N, D), with noise."""

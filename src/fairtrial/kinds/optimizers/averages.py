@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, overload
 
-from fairtrial.kinds.mechanism.kind import Kind, KindSettings, Variant
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, Variant
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.tensors import tf
 from fairtrial.settings.base import Decay, Share
@@ -17,25 +17,11 @@ P = ParamSpec("P")
 class AverageSettings(KindSettings):
     """Settings of an average."""
 
-    @property
-    def is_running(self) -> bool:
-        """Whether it is made on the way, step by step."""
-        return self.definition.is_running
-
-    @property
-    def needs_length(self) -> bool:
-        """Whether it depends on how long the run is."""
-        return self.definition.needs_length
-
-    @property
-    def is_last(self) -> bool:
-        """Whether the run ends with its last parameters."""
-        return self.definition.is_last
-
-    @property
-    def is_last_mean(self) -> bool:
-        """Whether the run ends with the mean of its last iterates, as the cause compares them."""
-        return self.definition.is_last_mean
+    is_running = Fact[bool]()  # Whether it is made on the way, step by step.
+    needs_length = Fact[bool]()  # Whether it depends on how long the run is.
+    is_last = Fact[bool]()  # Whether the run ends with its last parameters.
+    # Whether the run ends with the mean of its last iterates, as the cause compares them.
+    is_last_mean = Fact[bool]()
 
 
 AVERAGES: Family[AverageSettings] = Family("average", AverageSettings)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
 
-from fairtrial.kinds.mechanism.kind import Kind, KindSettings, Variant, list_arguments
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, Variant, list_arguments
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.kinds.mechanism.tensors import is_off, tf
@@ -32,25 +32,12 @@ class OptimizerSettings(KindSettings):
         """The names of what it remembers."""
         return self.definition.list_slots(self.variant)
 
-    @property
-    def needs_curvature(self) -> bool:
-        """Whether it steps by Newton's direction, which takes all rows."""
-        return self.definition.needs_curvature
-
-    @property
-    def other_objective(self) -> str:
-        """Why it does not minimise the recipe's loss and penalty, as a clause; "" if it does."""
-        return self.ask(self.definition.other_objective)
-
-    @property
-    def moves_at_most(self) -> float | None:
-        """How far a parameter moves, in multiples of rate, steps and the loss's largest slope."""
-        return self.ask(self.definition.moves_at_most)
-
-    @property
-    def is_gradient_step(self) -> bool:
-        """Whether its change is minus the rate times the gradient."""
-        return self.ask(self.definition.is_gradient_step)
+    needs_curvature = Fact[bool]()  # Whether it steps by Newton's direction, which takes all rows.
+    # Why it does not minimise the recipe's loss and penalty, as a clause; "" if it does.
+    other_objective = Fact[str]()
+    # How far a parameter moves, in multiples of rate, steps and the loss's largest slope.
+    moves_at_most = Fact[float | None]()
+    is_gradient_step = Fact[bool]()  # Whether its change is minus the rate times the gradient.
 
 
 OPTIMIZERS: Family[OptimizerSettings] = Family("optimizer", OptimizerSettings)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal, ParamSpe
 
 from pydantic import Field
 
-from fairtrial.kinds.mechanism.kind import Kind, KindSettings, Variant
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, Variant
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.tensors import tf
 from fairtrial.settings.base import Count, Decay, NonNegative, Positive, Share
@@ -23,15 +23,9 @@ P = ParamSpec("P")
 class ScheduleSettings(KindSettings):
     """Settings of a schedule."""
 
-    @property
-    def needs_length(self) -> bool:
-        """Whether the rate of a step depends on how long the run is."""
-        return self.definition.needs_length
-
-    @property
-    def on_stalls(self) -> bool:
-        """Whether it acts when the loss stalls, and may end the run; else it is a factor."""
-        return self.definition.on_stalls
+    needs_length = Fact[bool]()  # Whether the rate of a step depends on how long the run is.
+    # Whether it acts when the loss stalls, and may end the run; else it is a factor.
+    on_stalls = Fact[bool]()
 
     @property
     def counts_alone(self) -> bool:
@@ -41,20 +35,10 @@ class ScheduleSettings(KindSettings):
             for name, value in (("monitor", "loss"), ("threshold", 0.0), ("cooldown", 0))
         )
 
-    @property
-    def raises_rate(self) -> bool:
-        """Whether the rate may rise above the one that the optimizer has."""
-        return self.ask(self.definition.raises_rate)
-
-    @property
-    def is_one(self) -> bool:
-        """Whether it is a factor of 1."""
-        return self.definition.is_one
-
-    @property
-    def lowers_by(self) -> float:
-        """What a schedule that acts on stalls multiplies the rate by each time."""
-        return self.ask(self.definition.lowers_by)
+    raises_rate = Fact[bool]()  # Whether the rate may rise above the one that the optimizer has.
+    is_one = Fact[bool]()  # Whether it is a factor of 1.
+    # What a schedule that acts on stalls multiplies the rate by each time.
+    lowers_by = Fact[float]()
 
     @property
     def lowest_rate(self) -> float:
