@@ -285,12 +285,6 @@ def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
     on_classes, name = task.has_classes, task.title
     for place, text in find_misfits_of_targets(task, recipe):
         yield Complaint(text, (place, ("task", "kind")))
-    yield from _find_conflicts(task, recipe, name, on_classes)
-
-
-def _find_conflicts(
-    task: AnyTask, recipe: Recipe, name: str, on_classes: bool
-) -> Iterator[Complaint]:
     loss = f"recipe.loss = {recipe.loss.kind!r}, but"
     if task.image_shape or not task.has_images:  # Else the size is known once they are read.
         for setting, text in recipe.features.find_misfits(name, task.image_shape):
