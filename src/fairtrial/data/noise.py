@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.random import Generator
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.kinds.mechanism.plugins import explained
@@ -35,9 +36,7 @@ def add_noise(task: AnyTask, dataset: Dataset, seed: int) -> Dataset:
     return replace(dataset, X=X, y=y)
 
 
-def _blur(
-    noise: InputNoiseSettings, stream: np.random.Generator, X: np.ndarray, divisor: int
-) -> np.ndarray:
+def _blur(noise: InputNoiseSettings, stream: Generator, X: np.ndarray, divisor: int) -> np.ndarray:
     blurred = np.empty_like(X)
     for first in range(0, len(X), CHUNK):
         rows = slice(first, first + CHUNK)
@@ -48,7 +47,7 @@ def _blur(
 
 def _draw(
     noise: InputNoiseSettings | LabelNoiseSettings,
-    stream: np.random.Generator,
+    stream: Generator,
     rows: np.ndarray,
     *n_classes: int,
 ) -> np.ndarray:

@@ -39,9 +39,7 @@ class TargetUnit(NamedTuple):
 USER_UNIT = TargetUnit()
 
 
-def standardise_targets(
-    recipe: Recipe, dataset: Dataset, seed: int
-) -> tuple[Dataset, TargetUnit]:  # fmt: skip
+def standardise_targets(recipe: Recipe, dataset: Dataset, seed: int) -> tuple[Dataset, TargetUnit]:
     """Standardise the targets of a data set by its training rows, if the recipe says so.
 
     The results are the data set that the run trains on, its true parameters in the same unit, and

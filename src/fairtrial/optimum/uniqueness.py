@@ -30,9 +30,7 @@ def is_only_minimum(rows: Rows, theta: np.ndarray) -> bool:
     gradient, kinks = -(A @ free).T @ slopes, (A[kinked] @ free) * rows.c[kinked][:, None]
     normal = make_stream(0, "optimum.uniqueness").normal(size=free.shape[1])
     scale = TOLERANCE * float(rows.c @ np.abs(A @ free).max(1))
-    return all(
-        _find_least_slope(gradient, kinks, sign * normal) > scale for sign in (1.0, -1.0)
-    )  # fmt: skip
+    return all(_find_least_slope(gradient, kinks, sign * normal) > scale for sign in (1.0, -1.0))
 
 
 def _find_null_space(A: np.ndarray) -> np.ndarray:

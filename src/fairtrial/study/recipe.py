@@ -94,9 +94,7 @@ def check_class_weights(value: Any) -> Any:
     if value in (None, "balanced"):
         return value
     is_list = isinstance(value, list) and len(value) > 1
-    if not is_list or not all(
-        type(one) in (int, float) and 1e-30 <= one <= 1e30 for one in value
-    ):  # fmt: skip
+    if not is_list or not all(type(one) in (int, float) and 1e-30 <= one <= 1e30 for one in value):
         raise ValueError(
             f"{show(value)} must be 'balanced', or a list with a positive number for each class, "
             "as in [1.0, 5.0]"

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.random import Generator
 from scipy import linalg, sparse
 
 from fairtrial.data.features.maps import TrainingRows, apply, fit_scale
@@ -162,9 +163,7 @@ def fit_channels(responses: np.ndarray, n_channels: int) -> np.ndarray:
     return _find_components(at_places, n_channels)[2].astype(np.float32)
 
 
-def draw_windows(
-    maps: np.ndarray, size: int, padding: int, stream: np.random.Generator
-) -> np.ndarray:  # fmt: skip
+def draw_windows(maps: np.ndarray, size: int, padding: int, stream: Generator) -> np.ndarray:
     """Draw windows of s x s from maps, (N, M, M, C); (N', s² C) float32.
 
     Windows of one shade, which are frequent in backgrounds, are left out.
@@ -261,9 +260,7 @@ def fit_whitening(windows: np.ndarray, more: float, most: int) -> tuple[np.ndarr
     return mean, (vectors / np.sqrt(values + more * values[0])).astype(np.float32)
 
 
-def _find_components(
-    values: np.ndarray, most: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+def _find_components(values: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find the first principal components of values, (N, D): mean, variances, (D, R) components."""
     n_values = values.shape[1]
     mean = values.mean(0, dtype=np.float64).astype(np.float32)
@@ -277,12 +274,12 @@ def _find_components(
     return mean, variances[::-1], components[:, ::-1]
 
 
-def draw_patches(windows: np.ndarray, n_patches: int, stream: np.random.Generator) -> np.ndarray:
+def draw_patches(windows: np.ndarray, n_patches: int, stream: Generator) -> np.ndarray:
     """Draw windows, (N, R), as patches, (P, R)."""
     return windows[stream.choice(len(windows), n_patches, replace=n_patches > len(windows))]
 
 
-def learn_patches(windows: np.ndarray, n_patches: int, stream: np.random.Generator) -> np.ndarray:
+def learn_patches(windows: np.ndarray, n_patches: int, stream: Generator) -> np.ndarray:
     """Learn patches by spherical k-means: a window belongs to the patch of largest |cosine|.
 
     The windows (N, R) and the patches (P, R) are whitened, of length 1, and float32. The stream

@@ -36,9 +36,7 @@ def choose_dtype(shape: tuple[int, int]) -> np.dtype:
     return np.dtype(np.float32 if small else np.float16)
 
 
-def keep(
-    name: str, shape: tuple[int, int], make: Callable[[], Iterable[np.ndarray]]
-) -> np.ndarray:  # fmt: skip
+def keep(name: str, shape: tuple[int, int], make: Callable[[], Iterable[np.ndarray]]) -> np.ndarray:
     """Return the features (N, D) with a name, and compute them if they are not stored.
 
     The name is a hash of everything that they depend on, see `name_features`. `make` returns some
@@ -114,7 +112,7 @@ def _take_turn(path: Path) -> Iterator[None]:
 
 def _write(
     path: Path, shape: tuple[int, int], dtype: np.dtype, chunks: Iterable[np.ndarray]
-) -> None:  # fmt: skip
+) -> None:
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     # Not through a memory map: on a full disk that would kill the process.
     with path.open("wb") as file:

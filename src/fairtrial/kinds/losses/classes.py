@@ -195,9 +195,7 @@ def focal(logits: Any, labels: Any, *, gamma: NonNegative = 2.0) -> Any:
     return tf.pow(safe, gamma) * loss
 
 
-def measure_labels(
-    terms: tuple[Variant, ...], logits: Any, labels: Any, numbers: Any
-) -> Any:  # fmt: skip
+def measure_labels(terms: tuple[Variant, ...], logits: Any, labels: Any, numbers: Any) -> Any:
     """Return the loss of each row, (B, ...), by each lane's own loss.
 
     Logits are (B, K, ...), labels (B,). The numbers (...) are the weight of each term, 1 in its

@@ -329,7 +329,7 @@ def measure_rows(settings: AnyLossSettings, residual: np.ndarray) -> np.ndarray:
 
 def average_losses(
     terms: tuple[Variant, ...], residual: Any, numbers: Any, weights: Any = None
-) -> Any:  # fmt: skip
+) -> Any:
     """Mean loss over the rows, () for one run or (S, L) for each lane.
 
     The residual, (N,) or (S, L, N), is target minus prediction, in target units. The numbers (...)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Concatenate, ParamSpec
 
 import numpy as np
+from numpy.random import Generator
 
 from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings
 from fairtrial.kinds.mechanism.registry import Family, decorate
@@ -21,7 +22,7 @@ class InputNoiseSettings(KindSettings):
     # Whether it is for images (True), or for features without bounds (False); None: both.
     on_images = Fact[bool | None]()
 
-    def draw(self, stream: np.random.Generator, X: np.ndarray) -> np.ndarray:
+    def draw(self, stream: Generator, X: np.ndarray) -> np.ndarray:
         """Return the features of rows, (N, D), with noise."""
         return self.definition.function(stream, X, **self.own)
 
@@ -29,7 +30,7 @@ class InputNoiseSettings(KindSettings):
 class LabelNoiseSettings(KindSettings):
     """Settings of the noise on the labels of training rows."""
 
-    def draw(self, stream: np.random.Generator, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    def draw(self, stream: Generator, labels: np.ndarray, n_classes: int) -> np.ndarray:
         """Return labels, (N,), some of which are wrong."""
         return self.definition.function(stream, labels, n_classes, **self.own)
 
@@ -64,9 +65,7 @@ class LabelNoise(Kind[P]):
 
 def input_noise(
     *, on_images: bool | None = None, label: str = "", also: str = ""
-) -> Callable[
-    [Callable[Concatenate[np.random.Generator, np.ndarray, P], np.ndarray]], InputNoise[P]
-]:
+) -> Callable[[Callable[Concatenate[Generator, np.ndarray, P], np.ndarray]], InputNoise[P]]:
     """Make noise on the features of training rows; the facts are those of `InputNoise`.
 
     Its function takes a NumPy generator and the features as a model sees them, (N, D): pixels are
@@ -77,9 +76,7 @@ def input_noise(
 
 def label_noise(
     *, label: str = "", also: str = ""
-) -> Callable[
-    [Callable[Concatenate[np.random.Generator, np.ndarray, int, P], np.ndarray]], LabelNoise[P]
-]:
+) -> Callable[[Callable[Concatenate[Generator, np.ndarray, int, P], np.ndarray]], LabelNoise[P]]:
     """Make noise on the labels of training rows.
 
     Its function takes a NumPy generator, the labels (N,), classes from 0, and the number of
@@ -89,7 +86,7 @@ def label_noise(
 
 
 @input_noise(also="gaussian")
-def normal(stream: np.random.Generator, X: np.ndarray, *, scale: NonNegative = 0.1) -> np.ndarray:
+def normal(stream: Generator, X: np.ndarray, *, scale: NonNegative = 0.1) -> np.ndarray:
     """Gaussian noise on every feature of the training rows.
 
     `scale` is its standard deviation, in units of the features as the model sees them: pixels are
@@ -104,9 +101,7 @@ def normal(stream: np.random.Generator, X: np.ndarray, *, scale: NonNegative = 0
 
 
 @input_noise(on_images=True, also="impulse saltpepper")
-def salt_and_pepper(
-    stream: np.random.Generator, X: np.ndarray, *, share: Share = 0.1
-) -> np.ndarray:  # fmt: skip
+def salt_and_pepper(stream: Generator, X: np.ndarray, *, share: Share = 0.1) -> np.ndarray:
     """Pixels of the training rows that are 0 or 1 with equal probability, a `share` of them.
 
     References
@@ -119,7 +114,7 @@ def salt_and_pepper(
 
 @input_noise(on_images=False, also="outliers leveragepoints badleverage")
 def leverage(
-    stream: np.random.Generator, X: np.ndarray, *, share: Share = 0.05, factor: Positive = 10.0
+    stream: Generator, X: np.ndarray, *, share: Share = 0.05, factor: Positive = 10.0
 ) -> np.ndarray:
     """Outliers in x: a `share` of the training rows has other features, and keeps its target.
 
@@ -136,7 +131,7 @@ def leverage(
 
 @label_noise(also="uniform flips random")
 def symmetric(
-    stream: np.random.Generator, labels: np.ndarray, n_classes: int, *, share: Share = 0.2
+    stream: Generator, labels: np.ndarray, n_classes: int, *, share: Share = 0.2
 ) -> np.ndarray:
     """Wrong training labels, a `share` of them: each of the other classes is as probable.
 
@@ -152,7 +147,7 @@ def symmetric(
 
 @label_noise(also="pairflip pairflips asymmetric")
 def pairwise(
-    stream: np.random.Generator, labels: np.ndarray, n_classes: int, *, share: Share = 0.2
+    stream: Generator, labels: np.ndarray, n_classes: int, *, share: Share = 0.2
 ) -> np.ndarray:
     """Wrong training labels, a `share` of them: the next class; after the last comes the first.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, overload
 
 import numpy as np
+from numpy.random import Generator
 
 from fairtrial.kinds.mechanism.kind import Kind, KindSettings
 from fairtrial.kinds.mechanism.registry import Family, decorate
@@ -27,13 +28,13 @@ else:
     stats = _Stats()
 
 P = ParamSpec("P")
-Draw = Callable[Concatenate[np.random.Generator, int, P], np.ndarray]
+Draw = Callable[Concatenate[Generator, int, P], np.ndarray]
 
 
 class NoiseSettings(KindSettings):
     """Settings of the noise on the targets of a task."""
 
-    def draw(self, stream: np.random.Generator, n_rows: int, X: np.ndarray) -> np.ndarray:
+    def draw(self, stream: Generator, n_rows: int, X: np.ndarray) -> np.ndarray:
         """Draw the noise of rows with features X (N, D); (N,), in target units."""
         rows = X if self.definition.sees_features else n_rows
         drawn = self.definition.function(stream, rows, **self.own)
@@ -126,9 +127,7 @@ def noise(function: Any = None, /, *, sees_features: bool = False, **facts: Any)
     replay=lambda n_rows, scale: tf.random.normal([n_rows], stddev=scale),
     also="gaussian randomnormal",
 )
-def normal(
-    stream: np.random.Generator, n_rows: int, *, scale: NonNegative = 1.0
-) -> np.ndarray:  # fmt: skip
+def normal(stream: Generator, n_rows: int, *, scale: NonNegative = 1.0) -> np.ndarray:
     """Gaussian noise; `scale` is its standard deviation, in target units.
 
     References
@@ -142,9 +141,7 @@ def normal(
     density=lambda at, scale: stats.uniform.pdf(at, -scale, 2.0 * scale),
     replay=lambda n_rows, scale: tf.random.uniform([n_rows], -scale, scale),
 )
-def uniform(
-    stream: np.random.Generator, n_rows: int, *, scale: NonNegative = 1.0
-) -> np.ndarray:  # fmt: skip
+def uniform(stream: Generator, n_rows: int, *, scale: NonNegative = 1.0) -> np.ndarray:
     """Uniform noise on [-scale, scale], in target units.
 
     References
@@ -155,9 +152,7 @@ def uniform(
 
 
 @noise(density=lambda at, scale: stats.laplace.pdf(at, scale=scale))
-def laplace(
-    stream: np.random.Generator, n_rows: int, *, scale: NonNegative = 1.0
-) -> np.ndarray:  # fmt: skip
+def laplace(stream: Generator, n_rows: int, *, scale: NonNegative = 1.0) -> np.ndarray:
     """Laplace noise with density exp(-|e| / scale) / (2 scale), in target units.
 
     Its variance is 2 scale².
@@ -173,11 +168,7 @@ def laplace(
     density=lambda at, scale, degrees_of_freedom: stats.t.pdf(at, degrees_of_freedom, scale=scale)
 )
 def student_t(
-    stream: np.random.Generator,
-    n_rows: int,
-    *,
-    scale: NonNegative = 1.0,
-    degrees_of_freedom: Positive = 3.0,
+    stream: Generator, n_rows: int, *, scale: NonNegative = 1.0, degrees_of_freedom: Positive = 3.0
 ) -> np.ndarray:
     """Student's t noise with `degrees_of_freedom`, times `scale`, in target units.
 
@@ -195,7 +186,7 @@ def _contaminated_density(at: np.ndarray, scale: float, share: float, factor: fl
 
 @noise(density=_contaminated_density)
 def contaminated(
-    stream: np.random.Generator,
+    stream: Generator,
     n_rows: int,
     *,
     scale: NonNegative = 1.0,
@@ -226,9 +217,7 @@ def _replay_compressed(n_rows: int, scale: float) -> Any:
 
 
 @noise(density=_compressed_density, replay=_replay_compressed)
-def compressed_normal(
-    stream: np.random.Generator, n_rows: int, *, scale: NonNegative = 1.0
-) -> np.ndarray:
+def compressed_normal(stream: Generator, n_rows: int, *, scale: NonNegative = 1.0) -> np.ndarray:
     """`sign(n) log(1 + |n|)` of a standard normal n, times `scale`: lighter-tailed than normal.
 
     In target units.
@@ -242,9 +231,7 @@ def compressed_normal(
 
 
 @noise(density=lambda at, scale: stats.expon.pdf(at, -scale, scale), also="skewed expon")
-def exponential(
-    stream: np.random.Generator, n_rows: int, *, scale: NonNegative = 1.0
-) -> np.ndarray:  # fmt: skip
+def exponential(stream: Generator, n_rows: int, *, scale: NonNegative = 1.0) -> np.ndarray:
     """Skewed noise: exponential minus its mean, so never below -scale; in target units.
 
     `scale` is its standard deviation.
@@ -258,7 +245,7 @@ def exponential(
 
 @noise(sees_features=True, also="heteroscedastic heteroskedastic")
 def growing(
-    stream: np.random.Generator, X: np.ndarray, *, scale: NonNegative = 1.0, growth: Positive = 1.0
+    stream: Generator, X: np.ndarray, *, scale: NonNegative = 1.0, growth: Positive = 1.0
 ) -> np.ndarray:
     """Gaussian noise that grows with the features, in target units.
 
