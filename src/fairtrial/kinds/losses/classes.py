@@ -98,10 +98,7 @@ def cross_entropy(
     arXiv:1512.00567, section 7; `CategoricalCrossentropy` of Keras.
     """
     shifted = logits - tf.stop_gradient(tf.reduce_max(logits, 1, keepdims=True))
-    n_lane_axes = logits.shape.rank - 2
-    one_hot = tf.one_hot(labels, logits.shape[1], dtype=logits.dtype)
-    one_hot = tf.reshape(one_hot, (-1, logits.shape[1], *[1] * n_lane_axes))
-    own = tf.reduce_sum(shifted * one_hot, 1)
+    own = tf.reduce_sum(shifted * _mark_labels(logits, labels), 1)
     if not is_off(label_smoothing):
         own += label_smoothing * (tf.reduce_mean(shifted, 1) - own)
     return tf.math.log(tf.reduce_sum(tf.exp(shifted), 1)) - own

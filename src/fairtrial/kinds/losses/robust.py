@@ -112,6 +112,13 @@ def tukey(residual: Any, *, c: Length = 4.685) -> Any:
     return c * c / 6.0 * (1.0 - left * left * left)
 
 
+def _log_one_plus_square(size: Any) -> Any:
+    """Return log(1 + size²) of sizes from 0: of its two forms, neither squares what is large."""
+    near, far = tf.minimum(size, 1.0), tf.maximum(size, 1.0)
+    large = 2.0 * tf.math.log(far) + tf.math.log1p(1.0 / far / far)
+    return tf.where(size < 1.0, tf.math.log1p(near * near), large)
+
+
 @loss(
     minimiser=MANY,
     slope_bound=lambda scale: scale / 2.0,
@@ -131,12 +138,7 @@ def cauchy(residual: Any, *, scale: Length = 1.0) -> Any:
     ----------
     `loss="cauchy"` of SciPy's `least_squares`, with `f_scale`.
     """
-    size = tf.abs(residual) / scale
-    # Two forms: neither squares what is large.
-    near, far = tf.minimum(size, 1.0), tf.maximum(size, 1.0)
-    small = tf.math.log1p(near * near)
-    large = 2.0 * tf.math.log(far) + tf.math.log1p(1.0 / far / far)
-    return scale * scale / 2.0 * tf.where(size < 1.0, small, large)
+    return scale * scale / 2.0 * _log_one_plus_square(tf.abs(residual) / scale)
 
 
 @loss(
@@ -215,11 +217,7 @@ def barron(residual: Any, *, shape: Number = 1.0, scale: Length = 1.0) -> Any:
     width = tf.where(is_square, one, width)
     power = tf.where(is_log, one, alpha)
     share = residual / scale
-    # Two forms of log(1 + share² / width): neither squares what is large.
-    size = tf.abs(share) / tf.sqrt(width)
-    near, far = tf.minimum(size, 1.0), tf.maximum(size, 1.0)
-    large = 2.0 * tf.math.log(far) + tf.math.log1p(1.0 / far / far)
-    logarithm = tf.where(size < 1.0, tf.math.log1p(near * near), large)
+    logarithm = _log_one_plus_square(tf.abs(share) / tf.sqrt(width))
     # Where the square is taken, its growth is without limit and its slope is not used.
     exponent = tf.where(is_square, tf.zeros_like(logarithm), power / 2.0 * logarithm)
     general = width / power * tf.math.expm1(exponent)
