@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fairtrial.data.load import load_dataset
-from fairtrial.kinds.tasks import line, linear
+from fairtrial.kinds.data.tasks import line, linear
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.stacked import Stack, train
 

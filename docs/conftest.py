@@ -2,7 +2,7 @@
 
 import pytest
 
-from fairtrial.kinds.kind import FAMILIES
+from fairtrial.kinds.mechanism.kind import FAMILIES
 
 
 @pytest.fixture(autouse=True)

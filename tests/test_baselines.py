@@ -21,8 +21,8 @@ import fairtrial as ft
 from fairtrial.baselines import predict_test_rows
 from fairtrial.data.load import load_dataset
 from fairtrial.errors import InputError
-from fairtrial.kinds import baselines as kinds
-from fairtrial.kinds.estimators import find_class
+from fairtrial.kinds.baselines import models as kinds
+from fairtrial.kinds.baselines.estimators import find_class
 from fairtrial.running.plan import plan_stacks
 from fairtrial.study.baseline import Baseline
 from fairtrial.study.task import DigitsTask, LinearTask
@@ -40,7 +40,7 @@ def make(kind):
 
 @pytest.fixture(autouse=True)
 def plain_scikit_learn(monkeypatch):
-    monkeypatch.setattr("fairtrial.kinds.estimators.PACKAGES", ("sklearn",))
+    monkeypatch.setattr("fairtrial.kinds.baselines.estimators.PACKAGES", ("sklearn",))
 
 
 def test_there_is_a_case_for_every_kind():
@@ -108,7 +108,7 @@ def test_more_neighbours_than_rows_are_refused():
 def test_intels_extension_tells_much_the_same(monkeypatch):
     """Where it is installed; a forest's random numbers are its own."""
     pytest.importorskip("sklearnex")
-    monkeypatch.setattr("fairtrial.kinds.estimators.PACKAGES", ("sklearnex",))
+    monkeypatch.setattr("fairtrial.kinds.baselines.estimators.PACKAGES", ("sklearnex",))
     for kind in ("svm", "nearest_neighbours", "random_forest"):
         told, *_ = predict_test_rows(make(kind), DIGITS, 7)
         X = DIGITS.X.astype(np.float32) / 16
@@ -119,7 +119,9 @@ def test_intels_extension_tells_much_the_same(monkeypatch):
 
 
 def test_without_intels_extension_scikit_learn_serves(monkeypatch):
-    monkeypatch.setattr("fairtrial.kinds.estimators.PACKAGES", ("not_installed", "sklearn"))
+    monkeypatch.setattr(
+        "fairtrial.kinds.baselines.estimators.PACKAGES", ("not_installed", "sklearn")
+    )
     assert find_class("svm", "SVC") is sklearn.svm.SVC
     with pytest.raises(ImportError, match=r"has no svm\.Nonsense"):
         find_class("svm", "Nonsense")

@@ -11,9 +11,9 @@ import sklearn.tree
 import fairtrial as ft
 from fairtrial.baselines import make_model
 from fairtrial.data.load import load_dataset
-from fairtrial.kinds.baselines import random_forest
-from fairtrial.kinds.baselines import sklearn as sklearn_model
-from fairtrial.kinds.estimators import find_estimator, list_estimators
+from fairtrial.kinds.baselines.estimators import find_estimator, list_estimators
+from fairtrial.kinds.baselines.models import random_forest
+from fairtrial.kinds.baselines.models import sklearn as sklearn_model
 from fairtrial.results.fingerprint import fingerprint_arm
 from fairtrial.running.plan import plan_stacks
 from fairtrial.study import Study
@@ -30,7 +30,7 @@ ON_DIGITS = {
 
 @pytest.fixture(autouse=True)
 def plain_scikit_learn(monkeypatch):
-    monkeypatch.setattr("fairtrial.kinds.estimators.PACKAGES", ("sklearn",))
+    monkeypatch.setattr("fairtrial.kinds.baselines.estimators.PACKAGES", ("sklearn",))
 
 
 def name(estimator, **settings):

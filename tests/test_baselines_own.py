@@ -14,8 +14,8 @@ from sklearn.tree import DecisionTreeRegressor
 import fairtrial as ft
 from fairtrial.baselines import make_model
 from fairtrial.data.load import load_dataset
-from fairtrial.kinds import estimators
-from fairtrial.kinds.baselines import BASELINES, baseline
+from fairtrial.kinds.baselines import estimators
+from fairtrial.kinds.baselines.models import BASELINES, baseline
 from fairtrial.laws import find_breaches
 from fairtrial.results.fingerprint import fingerprint_arm
 from fairtrial.running.cluster import pack, train_packed

@@ -16,23 +16,7 @@ if TYPE_CHECKING:
     from fairtrial.data.images.own_images import images
     from fairtrial.errors import FairtrialError, InputError, MachineError
     from fairtrial.evidence.frame import judge
-    from fairtrial.kinds import (
-        averages,
-        class_losses,
-        class_metrics,
-        corruptions,
-        datasets,
-        inits,
-        injections,
-        losses,
-        metrics,
-        noises,
-        optimizers,
-        schedules,
-        tasks,
-    )
-    from fairtrial.kinds.averages import average, ema, last_epoch, tail
-    from fairtrial.kinds.baselines import (
+    from fairtrial.kinds.baselines.models import (
         baseline,
         linear_model,
         linear_svm,
@@ -41,7 +25,22 @@ if TYPE_CHECKING:
         sklearn,
         svm,
     )
-    from fairtrial.kinds.class_losses import (
+    from fairtrial.kinds.data import datasets, tasks
+    from fairtrial.kinds.data.datasets import dataset
+    from fairtrial.kinds.data.features import features
+    from fairtrial.kinds.data.maps import fourier, hog, patches, pixels
+    from fairtrial.kinds.inits import common as inits
+    from fairtrial.kinds.inits.common import init
+    from fairtrial.kinds.inits.scaled import (
+        glorot_normal,
+        glorot_uniform,
+        he_normal,
+        he_uniform,
+        lecun_normal,
+    )
+    from fairtrial.kinds.losses import classes as class_losses
+    from fairtrial.kinds.losses import numbers as losses
+    from fairtrial.kinds.losses.classes import (
         brier,
         class_loss,
         cross_entropy,
@@ -50,18 +49,8 @@ if TYPE_CHECKING:
         hinge,
         squared_hinge,
     )
-    from fairtrial.kinds.corruptions import input_noise, label_noise
-    from fairtrial.kinds.datasets import dataset
-    from fairtrial.kinds.features import features
-    from fairtrial.kinds.inits import init
-    from fairtrial.kinds.injections import injected
-    from fairtrial.kinds.losses import huber, hybrid, loss, mae, mixture, mse
-    from fairtrial.kinds.maps import fourier, hog, patches, pixels
-    from fairtrial.kinds.metrics import metric
-    from fairtrial.kinds.noises import noise
-    from fairtrial.kinds.optimizers import adam, adamw, newton, optimizer, rmsprop, sgd, sgdw
-    from fairtrial.kinds.plateaus import halve_on_plateau, reduce_on_plateau, stall_schedule
-    from fairtrial.kinds.robust_losses import (
+    from fairtrial.kinds.losses.numbers import huber, hybrid, loss, mae, mixture, mse
+    from fairtrial.kinds.losses.robust import (
         barron,
         cauchy,
         epsilon_insensitive,
@@ -70,15 +59,25 @@ if TYPE_CHECKING:
         tukey,
         welsch,
     )
-    from fairtrial.kinds.scaled_inits import (
-        glorot_normal,
-        glorot_uniform,
-        he_normal,
-        he_uniform,
-        lecun_normal,
+    from fairtrial.kinds.mechanism.tensors import tf
+    from fairtrial.kinds.metrics import classes as class_metrics
+    from fairtrial.kinds.metrics import numbers as metrics
+    from fairtrial.kinds.metrics.numbers import metric
+    from fairtrial.kinds.noise import corruptions, injections, noises
+    from fairtrial.kinds.noise.corruptions import input_noise, label_noise
+    from fairtrial.kinds.noise.injections import injected
+    from fairtrial.kinds.noise.noises import noise
+    from fairtrial.kinds.optimizers import averages, schedules
+    from fairtrial.kinds.optimizers import common as optimizers
+    from fairtrial.kinds.optimizers.averages import average, ema, last_epoch, tail
+    from fairtrial.kinds.optimizers.common import adam, adamw, newton, optimizer, rmsprop, sgd, sgdw
+    from fairtrial.kinds.optimizers.plateaus import (
+        halve_on_plateau,
+        reduce_on_plateau,
+        stall_schedule,
     )
-    from fairtrial.kinds.scaled_optimizers import adadelta, adagrad, adamax, lion, nadam
-    from fairtrial.kinds.schedules import (
+    from fairtrial.kinds.optimizers.scaled import adadelta, adagrad, adamax, lion, nadam
+    from fairtrial.kinds.optimizers.schedules import (
         cosine_restarts,
         exponential,
         inverse_time,
@@ -88,7 +87,6 @@ if TYPE_CHECKING:
         step,
         warmup,
     )
-    from fairtrial.kinds.tensors import tf
     from fairtrial.running.cluster import connect, start_workers
     from fairtrial.running.forecast import plan
     from fairtrial.running.run import run
@@ -107,69 +105,50 @@ __version__ = "0.1.0"
 # The decorators of each family, and its kinds whose names no other family has; the family's module
 # finds all of them, as in `fairtrial.inits.normal`, and metrics are found there alone.
 _KINDS = {
-    "averages": ("average", "ema", "last_epoch", "tail"),
-    "baselines": (
-        "baseline",
-        "linear_model",
-        "linear_svm",
-        "nearest_neighbours",
-        "random_forest",
-        "sklearn",
-        "svm",
+    "baselines.models": (
+        "baseline linear_model linear_svm nearest_neighbours random_forest sklearn svm"
     ),
-    "class_losses": (
-        "brier",
-        "class_loss",
-        "cross_entropy",
-        "focal",
-        "generalized_cross_entropy",
-        "hinge",
-        "squared_hinge",
+    "data.datasets": "dataset",
+    "data.features": "features",
+    "data.maps": "fourier hog patches pixels",
+    "inits.common": "init",
+    "inits.scaled": "glorot_normal glorot_uniform he_normal he_uniform lecun_normal",
+    "losses.classes": (
+        "brier class_loss cross_entropy focal generalized_cross_entropy hinge squared_hinge"
     ),
-    "class_metrics": (),
-    "corruptions": ("input_noise", "label_noise"),
-    "datasets": ("dataset",),
-    "features": ("features",),
-    "inits": ("init",),
-    "injections": ("injected",),
-    "losses": ("huber", "hybrid", "loss", "mae", "mixture", "mse"),
-    "metrics": ("metric",),
-    "maps": ("fourier", "hog", "patches", "pixels"),
-    "noises": ("noise",),
-    "optimizers": ("adam", "adamw", "newton", "optimizer", "rmsprop", "sgd", "sgdw"),
-    "plateaus": ("halve_on_plateau", "reduce_on_plateau", "stall_schedule"),
-    "robust_losses": (
-        "barron",
-        "cauchy",
-        "epsilon_insensitive",
-        "log_cosh",
-        "quantile",
-        "tukey",
-        "welsch",
+    "losses.numbers": "huber hybrid loss mae mixture mse",
+    "losses.robust": "barron cauchy epsilon_insensitive log_cosh quantile tukey welsch",
+    "mechanism.tensors": "tf",
+    "metrics.numbers": "metric",
+    "noise.corruptions": "input_noise label_noise",
+    "noise.injections": "injected",
+    "noise.noises": "noise",
+    "optimizers.averages": "average ema last_epoch tail",
+    "optimizers.common": "adam adamw newton optimizer rmsprop sgd sgdw",
+    "optimizers.plateaus": "halve_on_plateau reduce_on_plateau stall_schedule",
+    "optimizers.scaled": "adadelta adagrad adamax lion nadam",
+    "optimizers.schedules": (
+        "cosine_restarts exponential inverse_time one_cycle polynomial schedule step warmup"
     ),
-    "scaled_inits": (
-        "glorot_normal",
-        "glorot_uniform",
-        "he_normal",
-        "he_uniform",
-        "lecun_normal",
-    ),
-    "scaled_optimizers": ("adadelta", "adagrad", "adamax", "lion", "nadam"),
-    "schedules": (
-        "cosine_restarts",
-        "exponential",
-        "inverse_time",
-        "one_cycle",
-        "polynomial",
-        "schedule",
-        "step",
-        "warmup",
-    ),
-    "tasks": (),
-    "tensors": ("tf",),
+}
+_MODULES = {
+    "plots": "plots",
+    "averages": "kinds.optimizers.averages",
+    "class_losses": "kinds.losses.classes",
+    "class_metrics": "kinds.metrics.classes",
+    "corruptions": "kinds.noise.corruptions",
+    "datasets": "kinds.data.datasets",
+    "inits": "kinds.inits.common",
+    "injections": "kinds.noise.injections",
+    "losses": "kinds.losses.numbers",
+    "metrics": "kinds.metrics.numbers",
+    "noises": "kinds.noise.noises",
+    "optimizers": "kinds.optimizers.common",
+    "schedules": "kinds.optimizers.schedules",
+    "tasks": "kinds.data.tasks",
 }
 _PLACES = {
-    **{name: f"kinds.{module}" for module, names in _KINDS.items() for name in names},
+    **{name: f"kinds.{module}" for module, names in _KINDS.items() for name in names.split()},
     "Claim": "study.claims",
     "FairtrialError": "errors",
     "InputError": "errors",
@@ -205,10 +184,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name == "plots":
-        return import_module("fairtrial.plots")
-    if name in _KINDS and name not in ("baselines", "features", "maps", "tensors"):
-        return import_module(f"fairtrial.kinds.{name}")
+    if name in _MODULES:
+        return import_module(f"fairtrial.{_MODULES[name]}")
     if name not in _PLACES:
         raise AttributeError(f"module 'fairtrial' has no attribute {name!r}")
     return getattr(import_module(f"fairtrial.{_PLACES[name]}"), name)

@@ -11,8 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.errors import InputError
-from fairtrial.kinds.baselines import BaselineSettings
-from fairtrial.kinds.estimators import set_random_state
+from fairtrial.kinds.baselines.estimators import set_random_state
+from fairtrial.kinds.baselines.models import BaselineSettings
 
 _watching = threading.Lock()
 # It warns that it takes all processors.

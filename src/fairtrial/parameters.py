@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fairtrial.kinds.inits import InitSettings
+from fairtrial.kinds.inits.common import InitSettings
 from fairtrial.randomness import make_stream
 
 

@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 
 from fairtrial.data.load import load_dataset
-from fairtrial.kinds.noises import NOISES as REGISTERED
+from fairtrial.kinds.noise.noises import NOISES as REGISTERED
 from fairtrial.study.task import LinearTask, LineTask
 from reference.noises import NOISES
 

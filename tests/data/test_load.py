@@ -9,7 +9,7 @@ from by_hand import recipe
 from fairtrial.data.images.sets import load_digits
 from fairtrial.data.load import check_data, fingerprint_data, load_dataset, measure_data
 from fairtrial.errors import InputError
-from fairtrial.kinds.kind import find_kind
+from fairtrial.kinds.mechanism.kind import find_kind
 from fairtrial.study import Arm
 from fairtrial.study.task import DigitsTask, LinearTask, LineTask, TableTask
 

@@ -7,10 +7,10 @@ import scipy.stats
 from by_hand import recipe
 from fairtrial.data.load import load_dataset
 from fairtrial.errors import InputError
-from fairtrial.kinds import corruptions
-from fairtrial.kinds.corruptions import INPUT_NOISES, LABEL_NOISES, input_noise, label_noise
-from fairtrial.kinds.datasets import TASKS
-from fairtrial.kinds.noises import noise
+from fairtrial.kinds.data.datasets import TASKS
+from fairtrial.kinds.noise import corruptions
+from fairtrial.kinds.noise.corruptions import INPUT_NOISES, LABEL_NOISES, input_noise, label_noise
+from fairtrial.kinds.noise.noises import noise
 from fairtrial.randomness import make_stream
 from fairtrial.study import Study
 from fairtrial.study.arm import BaselineArm

@@ -6,9 +6,9 @@ import pytest
 import fairtrial as ft
 from fairtrial.data.load import check_data, fingerprint_data, load_dataset, measure_data
 from fairtrial.data.split import split_rows
-from fairtrial.kinds.datasets import TASKS as FAMILY
-from fairtrial.kinds.datasets import Content, dataset
-from fairtrial.kinds.plugins import activate
+from fairtrial.kinds.data.datasets import TASKS as FAMILY
+from fairtrial.kinds.data.datasets import Content, dataset
+from fairtrial.kinds.mechanism.plugins import activate
 from fairtrial.laws import find_breaches
 from fairtrial.running.cluster import pack, train_packed
 from fairtrial.running.plan import plan_stacks

@@ -8,7 +8,7 @@ from scipy.stats import binomtest, norm
 from by_hand import recipe
 from fairtrial.errors import InputError
 from fairtrial.evidence.accuracy import measure_accuracies
-from fairtrial.kinds.baselines import random_forest, svm
+from fairtrial.kinds.baselines.models import random_forest, svm
 from fairtrial.study.arm import Arm, BaselineArm
 from fairtrial.study.task import DigitsTask, ImagesTask
 

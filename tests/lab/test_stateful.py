@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fairtrial.kinds.inits import constant, normal
-from fairtrial.kinds.noises import NOISES as REGISTERED
+from fairtrial.kinds.inits.common import constant, normal
+from fairtrial.kinds.noise.noises import NOISES as REGISTERED
 from fairtrial.lab.stateful import StatefulDraws, draw_line
 from fairtrial.study.task import LineTask
 

@@ -5,10 +5,14 @@ from collections import defaultdict
 import pytest
 import tensorflow as tf
 
-from fairtrial.kinds import losses, metrics, optimizers, plateaus, schedules
-from fairtrial.kinds.kind import FAMILIES
+from fairtrial.kinds.losses import numbers as losses
+from fairtrial.kinds.mechanism.kind import FAMILIES
+from fairtrial.kinds.metrics import numbers as metrics
+from fairtrial.kinds.optimizers import common as optimizers
+from fairtrial.kinds.optimizers import plateaus, schedules
 from fairtrial.laws import LAWS, find_breaches
-from kinds import test_losses_keras, test_optimizers_keras
+from kinds.losses import test_losses_keras
+from kinds.optimizers import test_optimizers_keras
 from reference import averages, corruptions, inits, injections, noises
 from reference.baselines import BASELINES
 from reference.features import FEATURES

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from by_hand import recipe
-from fairtrial.kinds.metrics import METRICS
+from fairtrial.kinds.metrics.numbers import METRICS
 from fairtrial.results import fingerprint
 from fairtrial.results.fingerprint import (
     fingerprint_arm,
@@ -78,10 +78,10 @@ def comment(path):
 @pytest.mark.parametrize(
     "changed",
     [
-        "training/step.py", "kinds/tasks.py", "data/tables/columns.py", "randomness.py",
+        "training/step.py", "kinds/data/tasks.py", "data/tables/columns.py", "randomness.py",
         "data/features/patches.py", "data/images/own_images.py", "optimum/softmax.py",
-        "results/scoring.py", "running/fit.py", "baselines.py", "kinds/baselines.py",
-        "data/sources.py", "kinds/maps.py", "kinds/estimators.py",
+        "results/scoring.py", "running/fit.py", "baselines.py", "kinds/baselines/models.py",
+        "data/sources.py", "kinds/data/maps.py", "kinds/baselines/estimators.py",
     ],
 )  # fmt: skip
 def test_code_that_can_change_a_number_counts(changed, copy):
@@ -106,8 +106,9 @@ def test_new_folder_of_training_code_counts_once_it_is_imported(copy):
     "changed",
     [
         "data/images/download.py", "data/images/fetch.py", "report/page.py", "running/execute.py",
-        "evidence/verdict.py", "cli/main.py", "study/hints.py", "plots/names.py",
-        "kinds/metrics.py", "kinds/class_metrics.py", "results/predictions.py", "results/scores.py",
+        "evidence/verdict.py", "cli/main.py", "settings/hints.py", "plots/names.py",
+        "kinds/metrics/numbers.py", "kinds/metrics/classes.py", "results/predictions.py",
+        "results/scores.py",
     ],
 )  # fmt: skip
 def test_code_that_changes_no_number_does_not_count(changed, copy):
@@ -124,7 +125,7 @@ def test_metric_counts_by_its_own_source(copy):
 
     try:
         before = find()
-        comment(copy / "kinds" / "class_metrics.py")
+        comment(copy / "kinds" / "metrics" / "classes.py")
         after = find()
         assert (after[0] == before[0], after[1] == before[1]) == (True, False)
         comment(copy / "results" / "predictions.py")

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 import fairtrial as ft
-from fairtrial.kinds.optimizers import sgd
+from fairtrial.kinds.optimizers.common import sgd
 from fairtrial.study.task import LineTask
 
 OBJECTS = {

@@ -11,7 +11,7 @@ from sklearn.naive_bayes import GaussianNB
 import fairtrial as ft
 from fairtrial.data.load import load_dataset
 from fairtrial.errors import InputError
-from fairtrial.kinds.plugins import activate
+from fairtrial.kinds.mechanism.plugins import activate
 from fairtrial.report.sections.arms import build_arms
 from fairtrial.results import scores
 from fairtrial.study.task import DigitsTask

@@ -5,7 +5,9 @@ from pydantic import ValidationError
 
 from by_hand import recipe
 from fairtrial.errors import InputError
-from fairtrial.kinds import inits, losses, optimizers
+from fairtrial.kinds.inits import common as inits
+from fairtrial.kinds.losses import numbers as losses
+from fairtrial.kinds.optimizers import common as optimizers
 from fairtrial.study import task as tasks
 
 # Settings of a recipe that are just allowed, and just not.

@@ -7,10 +7,10 @@ import pytest
 
 from by_hand import recipe
 from fairtrial.errors import InputError
-from fairtrial.kinds import injections
-from fairtrial.kinds.losses import mae as mae_loss
-from fairtrial.kinds.noises import laplace
-from fairtrial.kinds.optimizers import sgd
+from fairtrial.kinds.losses.numbers import mae as mae_loss
+from fairtrial.kinds.noise import injections
+from fairtrial.kinds.noise.noises import laplace
+from fairtrial.kinds.optimizers.common import sgd
 from fairtrial.settings.names import flatten, set_at
 from fairtrial.study import Arm, Run, Study
 from fairtrial.study import recipe as recipes

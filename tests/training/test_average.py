@@ -7,7 +7,7 @@ import scipy.linalg
 from by_hand import descend, descend_softmax, recipe
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import order_rows, split_rows
-from fairtrial.kinds.averages import last_epoch
+from fairtrial.kinds.optimizers.averages import last_epoch
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.training import eager, graph, stacked
 from fairtrial.training.trace import RecentPath, count_averaged

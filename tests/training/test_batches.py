@@ -9,7 +9,7 @@ from by_hand import descend_batches, descend_softmax, recipe, softmax
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
 from fairtrial.data.split import order_rows, split_rows
-from fairtrial.kinds.losses import LOSSES
+from fairtrial.kinds.losses.numbers import LOSSES
 from fairtrial.parameters import draw_init
 from fairtrial.study.task import LinearTask, LineTask
 from fairtrial.training import eager, graph, stacked

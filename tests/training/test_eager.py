@@ -7,7 +7,7 @@ from by_hand import descend, descend_softmax, recipe, softmax
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
 from fairtrial.data.split import order_rows, split_rows
-from fairtrial.kinds.schedules import SCHEDULES
+from fairtrial.kinds.optimizers.schedules import SCHEDULES
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.study.recipe import Penalty
 from fairtrial.study.task import LineTask

@@ -6,10 +6,10 @@ import tensorflow as tf
 
 from by_hand import recipe
 from fairtrial.data.load import load_dataset
-from fairtrial.kinds.inits import normal
-from fairtrial.kinds.losses import LOSSES as REGISTERED
-from fairtrial.kinds.optimizers import OPTIMIZERS
-from fairtrial.kinds.schedules import SCHEDULES
+from fairtrial.kinds.inits.common import normal
+from fairtrial.kinds.losses.numbers import LOSSES as REGISTERED
+from fairtrial.kinds.optimizers.common import OPTIMIZERS
+from fairtrial.kinds.optimizers.schedules import SCHEDULES
 from fairtrial.lab.replay import SHIPPED, ReplayFile
 from fairtrial.lab.stateful import StatefulDraws, draw_line
 from fairtrial.study import recipe as recipes

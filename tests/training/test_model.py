@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from fairtrial.kinds import inits
+from fairtrial.kinds.inits import common as inits
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.training.model import predict_logits, predict_numbers
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from by_hand import recipe
-from fairtrial.kinds.schedules import SCHEDULES, schedule
+from fairtrial.kinds.optimizers.schedules import SCHEDULES, schedule
 from fairtrial.training import eager, stacked
 from fairtrial.training.programs import share_lanes
 from ways_to_end import HALVED, LINE, assert_identical, make_epochs, make_pixels, make_steps

@@ -6,7 +6,7 @@ import pytest
 from by_hand import descend, recipe
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
-from fairtrial.kinds.optimizers import sgd
+from fairtrial.kinds.optimizers.common import sgd
 from fairtrial.study.task import LineTask
 from fairtrial.training import eager, stacked
 from fairtrial.training.trace import thin_curves

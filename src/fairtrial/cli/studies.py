@@ -57,7 +57,7 @@ def check(
 
     Example: fairtrial check my_kinds.py
     """
-    from fairtrial.kinds.plugins import list_kinds, use_plugins
+    from fairtrial.kinds.mechanism.plugins import list_kinds, use_plugins
 
     if file.suffix == ".toml":
         raise InputError(

@@ -7,27 +7,17 @@ from typing import NamedTuple
 
 from fairtrial.data.images.fetch import Note, fill_folder, find_files, log_notice, obtain_files
 from fairtrial.errors import InputError, MachineError
-from fairtrial.kinds import tasks  # noqa: F401 - registers them
-from fairtrial.kinds.datasets import TASKS, DataSet
+from fairtrial.kinds.data import tasks  # noqa: F401 - registers them
+from fairtrial.kinds.data.datasets import TASKS, DataSet
 
 NOT_FETCHED = "not fetched"
 
 
 class Entry(NamedTuple):
-    """An entry in the list of data sets.
+    """An entry in the list of data sets: the sizes are those of its fixed split into rows.
 
-    Attributes
-    ----------
-    name : str
-        The name in study files.
-    what : str
-        A short description.
-    n_train_rows, n_test_rows : int
-        Sizes of the fixed split into training and test rows.
-    licence : str
-        The licence and its holder.
-    found : str
-        The folder or file on this machine, or `"not fetched"`.
+    `what` is a short description, `licence` names the licence and its holder, and `found` is the
+    folder or file on this machine, or `"not fetched"`.
     """
 
     name: str
@@ -75,17 +65,9 @@ def _check_name(name: str) -> None:
 
 
 def find(name: str) -> Path | None:
-    """Find a data set on this machine, without network access.
+    """Find a data set on this machine, without network access; None if it is not fetched.
 
-    Parameters
-    ----------
-    name : str
-        `fashion_mnist` or `digits`.
-
-    Returns
-    -------
-    Path or None
-        The folder with checked files (for digits, the file), or None if it is not fetched.
+    The path is the folder with checked files; for digits, the file.
 
     Raises
     ------
@@ -100,21 +82,10 @@ def find(name: str) -> Path | None:
 
 
 def fetch(name: str, folder: str | Path | None = None, note: Note = log_notice) -> Path:
-    """Fetch a data set if it is not on this machine.
+    """Fetch a data set if it is not on this machine, and return the folder with checked files.
 
-    Parameters
-    ----------
-    name : str
-        `fashion_mnist` or `digits`.
-    folder : str or Path, optional
-        The target folder; by default it stays where it is found, or goes into the cache.
-    note : callable, optional
-        Called with each notice and each step as a sentence.
-
-    Returns
-    -------
-    Path
-        The folder with checked files (for digits, the file).
+    By default it stays where it is found, or goes into the cache. For digits the path is the file.
+    `note` is called with each notice and each step as a sentence.
 
     Raises
     ------

@@ -10,44 +10,22 @@ from fairtrial.data.noise import add_noise
 from fairtrial.data.sources import find_source, read
 from fairtrial.data.targets import refuse_other_number
 from fairtrial.errors import InputError
-from fairtrial.kinds.datasets import Shape
-from fairtrial.kinds.metrics import MetricSettings
+from fairtrial.kinds.data.datasets import Shape
+from fairtrial.kinds.metrics.numbers import MetricSettings
 from fairtrial.study.arm import Arm
 from fairtrial.study.features import UNMAPPED, AnyFeatures
 from fairtrial.study.task import AnyTask
 
 
 def load_dataset(
-    task: AnyTask,
-    seed: int,
-    validation: float | None = None,
-    features: AnyFeatures = UNMAPPED,
+    task: AnyTask, seed: int, validation: float | None = None, features: AnyFeatures = UNMAPPED
 ) -> Dataset:
-    """Load or draw the data of a task.
+    """Load or draw the data of a task, with its noise on the training rows.
 
-    Parameters
-    ----------
-    task : AnyTask
-        The task.
-    seed : int
-        The seed of the run; fixed rows are the same for every seed.
-    validation : float or None
-        The share of validation rows in the recipe. Features of tables and feature maps are fitted
-        without these rows.
-    features : AnyFeatures
-        The map of the recipe; by default the features of the task.
-
-    Returns
-    -------
-    Dataset
-        Training and test rows; training rows with the noise of the task.
-
-    Raises
-    ------
-    InputError
-        If a table, images or a data set of the user cannot be used.
-    MachineError
-        If the images are not available, or their features cannot be written to disk.
+    Fixed rows are the same for every seed. Features of tables and feature maps are fitted without
+    the validation rows, whose share is that of the recipe, as the map is. Raises `InputError` if a
+    table, images or a data set of the user cannot be used; `MachineError` if the images are not
+    available, or their features cannot be written to disk.
     """
     dataset = find_source(task).load(task, seed, validation)
     if task.has_noisy_rows:
@@ -60,35 +38,17 @@ def load_dataset(
 def measure_data(task: AnyTask, features: AnyFeatures = UNMAPPED) -> Shape:
     """Return the shape of a task's data, which is the same for every seed, without preparing it.
 
-    Parameters
-    ----------
-    task : AnyTask
-    features : AnyFeatures
-        The map of the recipe.
-
-    Raises
-    ------
-    InputError
-        If a table, or images of the user, cannot be used.
+    Raises `InputError` if a table, or images of the user, cannot be used.
     """
     shape = task.known_shape or find_source(task).measure(task)
     return shape._replace(n_features=features.count_features(shape.n_features))
 
 
 def check_data(arms: Iterable[Arm], metrics: Iterable[MetricSettings] = ()) -> None:
-    """Read and check the data files of some arms before training.
+    """Read and check the data files of all arms of a study, and its own metrics, before training.
 
-    Parameters
-    ----------
-    arms : iterable of Arm
-        All of a study.
-    metrics : iterable of MetricSettings
-        Those that the study adds.
-
-    Raises
-    ------
-    InputError
-        If there are errors in the files, or recipes or metrics do not fit them; it lists all.
+    Raises `InputError` if there are errors in the files, or recipes or metrics do not fit them; it
+    lists all.
     """
     problems, arms = [], list(arms)
     for task, features in dict.fromkeys((arm.task, arm.features) for arm in arms):
@@ -147,24 +107,10 @@ def _find_misfit_of_start(arm: Arm) -> Iterator[str]:
 
 
 def fingerprint_data(task: AnyTask) -> str:
-    """Fingerprint data by its content, not by its place.
+    """Fingerprint data by its content, not by its place: a hexadecimal SHA-256.
 
-    Parameters
-    ----------
-    task : AnyTask
-        The task; its data is loaded if necessary.
-
-    Returns
-    -------
-    str
-        A hexadecimal SHA-256: for a table of its file, else of shapes and values. Empty for drawn
-        rows, which depend only on settings and code.
-
-    Raises
-    ------
-    InputError
-        If a table, or images of the user, cannot be used.
-    MachineError
-        If the images are not available.
+    It is of a table's file, else of shapes and values. It is empty for drawn rows, which depend
+    only on settings and code. Raises `InputError` if a table, or images of the user, cannot be
+    used; `MachineError` if the images are not available.
     """
     return find_source(task).fingerprint(task)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.random import Generator
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.kinds.corruptions import InputNoiseSettings, LabelNoiseSettings
-from fairtrial.kinds.plugins import explained
-from fairtrial.kinds.signature import refuse
+from fairtrial.kinds.mechanism.plugins import explained
+from fairtrial.kinds.mechanism.signature import refuse
+from fairtrial.kinds.noise.corruptions import InputNoiseSettings, LabelNoiseSettings
 from fairtrial.randomness import make_stream
 from fairtrial.study.task import AnyTask
 
@@ -17,21 +18,9 @@ CHUNK = 4096  # Rows of images that get their noise at a time.
 
 
 def add_noise(task: AnyTask, dataset: Dataset, seed: int) -> Dataset:
-    """Put the noise of a task on the training rows, validation rows too.
+    """Put the noise of a task on the training rows, validation rows too; test rows stay clean.
 
-    Parameters
-    ----------
-    task : AnyTask
-        The task.
-    dataset : Dataset
-        Its rows, clean.
-    seed : int
-        The run's seed: the draws do not depend on the recipe.
-
-    Returns
-    -------
-    Dataset
-        The test rows are those given.
+    The draws depend on the seed of the run, not on the recipe.
     """
     X, y = dataset.X, dataset.y
     if task.input_noise is not None:
@@ -47,9 +36,7 @@ def add_noise(task: AnyTask, dataset: Dataset, seed: int) -> Dataset:
     return replace(dataset, X=X, y=y)
 
 
-def _blur(
-    noise: InputNoiseSettings, stream: np.random.Generator, X: np.ndarray, divisor: int
-) -> np.ndarray:
+def _blur(noise: InputNoiseSettings, stream: Generator, X: np.ndarray, divisor: int) -> np.ndarray:
     blurred = np.empty_like(X)
     for first in range(0, len(X), CHUNK):
         rows = slice(first, first + CHUNK)
@@ -60,7 +47,7 @@ def _blur(
 
 def _draw(
     noise: InputNoiseSettings | LabelNoiseSettings,
-    stream: np.random.Generator,
+    stream: Generator,
     rows: np.ndarray,
     *n_classes: int,
 ) -> np.ndarray:

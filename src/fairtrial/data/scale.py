@@ -15,12 +15,8 @@ OF_TARGETS, OF_FEATURES = 1e-4, 1e-2
 def find_coarse_step(largest: float, spread: float, most: float = OF_TARGETS) -> float | None:
     """Return how far apart float32's numbers are, where they would round values too much.
 
-    Parameters
-    ----------
-    largest, spread : float
-        Of the values: the largest size, and the standard deviation; 0 where they are constant.
-    most : float
-        The share of the spread that they may be rounded by.
+    `largest` is the largest size of the values; `spread` is their standard deviation, or 0 where
+    they are constant. They may be rounded by the share `most` of the spread.
 
     Examples
     --------
@@ -34,14 +30,8 @@ def find_coarse_step(largest: float, spread: float, most: float = OF_TARGETS) ->
 class Scale(NamedTuple):
     """Means and standard deviations of features, (D,) float64 each.
 
-    Attributes
-    ----------
-    first : array
-        The first row. Without it, equal numbers are exactly 0, and so is their mean.
-    mean : array
-        The means of what is left.
-    spread : array
-        1 for a feature that is constant, but for rounding.
+    Without the first row, equal numbers are exactly 0, and so is their mean; `mean` is that of what
+    is left. `spread` is 1 for a feature that is constant, but for rounding.
     """
 
     first: np.ndarray
@@ -59,19 +49,10 @@ def measure_scale(known: np.ndarray) -> Scale:
 
 
 def standardise(X: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Give features mean 0 and standard deviation 1 over some rows.
+    """Give features (N, D) mean 0 and standard deviation 1 over the rows that training sees.
 
-    Parameters
-    ----------
-    X : (N, D)
-        Finite numbers.
-    seen : array of int
-        The rows that training sees.
-
-    Returns
-    -------
-    (N, D) float64
-        A feature that is constant over these rows, but for rounding, has a spread of 1 instead.
+    A feature that is constant over these rows, but for rounding, has a spread of 1 instead. The
+    result is float64.
 
     Examples
     --------

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from math import prod
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -16,30 +16,30 @@ from fairtrial.data.dataset import Dataset
 from fairtrial.data.scale import OF_FEATURES, OF_TARGETS, find_coarse_step, standardise
 from fairtrial.data.split import split_rows
 from fairtrial.errors import InputError
-from fairtrial.kinds.datasets import Content, Shape, Stream, TaskSettings
-from fairtrial.kinds.plugins import explained, find_kinds
-from fairtrial.kinds.signature import refuse
+from fairtrial.kinds.data.datasets import Content, Shape, Stream, TaskSettings
+from fairtrial.kinds.mechanism.plugins import explained, find_kinds
+from fairtrial.kinds.mechanism.signature import refuse
 
 FEWEST_SPREAD = 10  # Rows: of fewer, two that are nearly equal say nothing of the spread.
 
 
-class Source(Protocol):
+class Source:
     """What is known of the rows of one origin."""
 
     def load(self, task: TaskSettings, seed: int, validation: float | None) -> Dataset:
         """Load or draw the rows of a seed; features are prepared without validation rows."""
-        ...
+        raise NotImplementedError
 
     def measure(self, task: TaskSettings) -> Shape:
         """Return the size of the data, which is the same for every seed."""
-        ...
+        raise NotImplementedError
 
     def fingerprint(self, task: TaskSettings) -> str:
         """Fingerprint the content; empty where rows depend on settings and code alone."""
-        ...
+        return read(task).fingerprint
 
 
-class Drawn:
+class Drawn(Source):
     """Rows that each seed draws."""
 
     def load(self, task: TaskSettings, seed: int, validation: float | None) -> Dataset:
@@ -70,7 +70,7 @@ class Drawn:
         return ""
 
 
-class Fixed:
+class Fixed(Source):
     """Rows that are the same for all seeds."""
 
     def load(self, task: TaskSettings, seed: int, validation: float | None) -> Dataset:
@@ -91,12 +91,8 @@ class Fixed:
         n_features, n_classes = _count_columns(content), _count_classes(task, content)
         return Shape(len(content.y), len(content.test_y), n_features, n_classes)
 
-    def fingerprint(self, task: TaskSettings) -> str:
-        """Fingerprint what is read."""
-        return read(task).fingerprint
 
-
-class Split:
+class Split(Source):
     """Rows that each seed splits into training and test rows, without stratification."""
 
     def load(self, task: TaskSettings, seed: int, validation: float | None) -> Dataset:
@@ -115,10 +111,6 @@ class Split:
         n_test_rows = round(len(content.y) * task.test)
         n_rows = len(content.y) - n_test_rows
         return Shape(n_rows, n_test_rows, _count_columns(content), _count_classes(task, content))
-
-    def fingerprint(self, task: TaskSettings) -> str:
-        """Fingerprint what is read."""
-        return read(task).fingerprint
 
 
 def list_seen_rows(
@@ -151,10 +143,7 @@ def call(task: TaskSettings, *data: Any) -> Any:
 def read(task: TaskSettings) -> Content:
     """Read the rows of a fixed or split data set; a user's function is called once.
 
-    Raises
-    ------
-    InputError
-        If the function has an error, or what it returns cannot be used.
+    Raises `InputError` if the function has an error, or what it returns cannot be used.
     """
     if not find_kinds(task):  # Those that fairtrial brings know themselves what to keep.
         return call(task)

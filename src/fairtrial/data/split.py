@@ -18,14 +18,8 @@ NEIGHBOURS = 64
 class Part:
     """Some rows of a data set; their features are not copied before they are read.
 
-    Attributes
-    ----------
-    source : (M, D)
-        Features, maybe mapped from a file.
-    rows : (N,) of int
-        The selected rows.
-    y : (N,)
-        Their targets.
+    `source` (M, D) has the features, maybe mapped from a file; `rows` (N,) are the selected rows,
+    and `y` (N,) their targets.
     """
 
     source: np.ndarray
@@ -59,23 +53,11 @@ def count_batches(recipe: Recipe, n_rows: int) -> int:
 def split_rows(
     n_rows: int, share: float | None, seed: int, purpose: str = "split"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split rows at random, without stratification.
+    """Split N rows at random, without stratification: those kept, and a share held out.
 
-    Parameters
-    ----------
-    n_rows : int
-        N.
-    share : float or None
-        Share of rows held out; None for none.
-    seed : int
-        The seed of the run; a larger share holds out the same rows and more.
-    purpose : str
-        The stream of the draws; by default that of the validation rows.
-
-    Returns
-    -------
-    kept, held_out : arrays of int
-        Row numbers, each in ascending order.
+    Row numbers are in ascending order. A larger share holds out the same rows and more; None holds
+    out no row. `purpose` names the stream of the draws; by default it is that of the validation
+    rows.
     """
     shuffled = make_stream(seed, purpose).permutation(n_rows)
     n_held_out = n_rows - count_kept(n_rows, share)
@@ -88,13 +70,9 @@ def count_kept(n_rows: int, share: float | None) -> int:
 
 
 def split_parts(dataset: Dataset, validation: float | None, seed: int) -> dict[str, Part]:
-    """Split a data set into training, validation and test rows.
+    """Split a data set into training, validation and test rows, by the prefix of their metrics.
 
-    Returns
-    -------
-    dict of str to Part
-        By the prefix of the names of its metrics: `train_`, `validation_` (if there are such rows),
-        and none for the test rows.
+    The prefixes are `train_`, `validation_` (if there are such rows), and none for the test rows.
     """
     train_rows, validation_rows = split_rows(len(dataset.y), validation, seed)
     parts = {"train_": Part(dataset.X, train_rows, dataset.y[train_rows])}
@@ -111,16 +89,7 @@ def order_rows(n_rows: int, seed: int, epoch: int) -> np.ndarray:
 def order_blocks(n_rows: int, n_together: int, seed: int, epoch: int) -> np.ndarray:
     """Shuffle blocks of neighbouring rows, then the rows within groups of blocks; (N,) of int.
 
-    Parameters
-    ----------
-    n_rows : int
-        N.
-    n_together : int
-        Rows of a group, rounded to whole blocks, at least one.
-    seed : int
-        The run's seed.
-    epoch : int
-        Counted from 1.
+    A group has `n_together` rows, rounded to whole blocks, at least one. Epochs are counted from 1.
     """
     stream = make_stream(seed, f"order.{epoch}")
     firsts = NEIGHBOURS * stream.permutation(-(-n_rows // NEIGHBOURS))

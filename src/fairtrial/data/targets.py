@@ -39,24 +39,11 @@ class TargetUnit(NamedTuple):
 USER_UNIT = TargetUnit()
 
 
-def standardise_targets(
-    recipe: Recipe, dataset: Dataset, seed: int
-) -> tuple[Dataset, TargetUnit]:  # fmt: skip
+def standardise_targets(recipe: Recipe, dataset: Dataset, seed: int) -> tuple[Dataset, TargetUnit]:
     """Standardise the targets of a data set by its training rows, if the recipe says so.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        Its `standardise` and `validation` matter.
-    dataset : Dataset
-        In the user's unit.
-    seed : int
-        The run's seed, for the rows that are held out.
-
-    Returns
-    -------
-    dataset, unit
-        The data set that the run trains on, its true parameters in the same unit, and that unit.
+    The results are the data set that the run trains on, its true parameters in the same unit, and
+    that unit, in the user's unit. The seed decides which rows are held out.
     """
     if not recipe.standardise:
         return dataset, USER_UNIT
@@ -72,23 +59,9 @@ def standardise_targets(
 def resolve_recipe(recipe: Recipe, dataset: Dataset, seed: int) -> Recipe:
     """Put numbers in the place of all that a recipe says relative to the data.
 
-    Parameters
-    ----------
-    recipe : Recipe
-    dataset : Dataset
-        As the run trains on it: with targets in the unit of training.
-    seed : int
-        The run's seed, for its start and the rows that are held out.
-
-    Returns
-    -------
-    Recipe
-        The same one where nothing is relative.
-
-    Raises
-    ------
-    InputError
-        If the residuals have no spread.
+    The data set has the targets in the unit of training. The seed decides the start and which rows
+    are held out. A recipe in which nothing is relative is returned as it is. Raises `InputError` if
+    the residuals have no spread.
     """
     update: dict[str, Any] = {}
     if recipe.loss.is_relative:

@@ -25,7 +25,7 @@ from fairtrial.errors import FairtrialError
 from fairtrial.evidence.optima import Optima, Reach, find_reach
 from fairtrial.evidence.pairs import SIDES, Pairs
 from fairtrial.evidence.statistics.crossing import NO_MARKS, Marks, index_marks, subtract_rows
-from fairtrial.kinds.metrics import take_metric
+from fairtrial.kinds.metrics.numbers import take_metric
 from fairtrial.results.scoring import keep_objective
 from fairtrial.study.arm import Arm, Run
 from fairtrial.study.claims import Claim

@@ -19,8 +19,8 @@ from fairtrial.evidence.judge import judge as judge_folder
 from fairtrial.evidence.pairs import Pairs, pair_runs
 from fairtrial.evidence.statistics.sampling import Sampling
 from fairtrial.evidence.verdict import weigh
-from fairtrial.kinds.metrics import find_metric
-from fairtrial.kinds.run_metrics import RunMetric
+from fairtrial.kinds.metrics.numbers import find_metric
+from fairtrial.kinds.metrics.runs import RunMetric
 from fairtrial.results.identity import fingerprint_verdict
 from fairtrial.results.store import DATA, list_settings
 from fairtrial.settings.complaints import Complaint, make_error, name_place, show, write_setting

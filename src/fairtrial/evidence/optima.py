@@ -15,7 +15,7 @@ from fairtrial.data.split import count_batch_rows, count_batches, count_kept, sp
 from fairtrial.errors import FairtrialError
 from fairtrial.evidence.statistics.crossing import unpack_marks
 from fairtrial.files import write_file
-from fairtrial.kinds.metrics import MetricSettings, read_metric
+from fairtrial.kinds.metrics.numbers import MetricSettings, read_metric
 from fairtrial.parameters import draw_init
 from fairtrial.results.fingerprint import fingerprint_arm, fingerprint_metric, fingerprint_run
 from fairtrial.results.scoring import Scorer, keep_objective, score_sparsity

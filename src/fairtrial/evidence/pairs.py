@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from fairtrial.kinds.metrics import Metric, take_metric
-from fairtrial.kinds.run_metrics import TIME, RunMetric
+from fairtrial.kinds.metrics.numbers import Metric, take_metric
+from fairtrial.kinds.metrics.runs import TIME, RunMetric
 from fairtrial.study.arm import Arm
 from fairtrial.study.claims import Claim, match_claim
 

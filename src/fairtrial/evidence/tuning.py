@@ -11,7 +11,7 @@ import polars as pl
 
 from fairtrial.evidence.pairs import Pairs, find_common_seeds
 from fairtrial.evidence.wording import name_sides
-from fairtrial.kinds.metrics import HELD_OUT, take_metric
+from fairtrial.kinds.metrics.numbers import HELD_OUT, take_metric
 from fairtrial.settings.complaints import write_setting
 from fairtrial.study.arm import Arm
 from fairtrial.study.claims import Claim

@@ -1,30 +1,11 @@
 """Kinds: a loss, optimizer, schedule, start, noise or metric is one function with its facts."""
 
-from fairtrial.kinds import (
-    averages,
-    baselines,
-    class_losses,
-    class_metrics,
-    corruptions,
-    datasets,
-    features,
-    inits,
-    injections,
-    losses,
-    maps,
-    metrics,
-    noises,
-    optimizers,
-    plateaus,
-    robust_losses,
-    scaled_inits,
-    scaled_optimizers,
-    schedules,
-    tasks,
-)
-
-__all__ = [
-    "averages", "baselines", "class_losses", "class_metrics", "corruptions", "datasets", "features",
-    "inits", "injections", "losses", "maps", "metrics", "noises", "optimizers", "plateaus",
-    "robust_losses", "scaled_inits", "scaled_optimizers", "schedules", "tasks",
-]  # fmt: skip
+# Importing a module registers its kinds.
+from fairtrial.kinds.baselines import models  # noqa: F401
+from fairtrial.kinds.data import maps, tasks  # noqa: F401
+from fairtrial.kinds.inits import scaled  # noqa: F401
+from fairtrial.kinds.losses import classes, robust  # noqa: F401
+from fairtrial.kinds.metrics import classes as class_metrics  # noqa: F401
+from fairtrial.kinds.noise import corruptions, injections  # noqa: F401
+from fairtrial.kinds.optimizers import averages, plateaus  # noqa: F401
+from fairtrial.kinds.optimizers import scaled as scaled_optimizers  # noqa: F401

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from pydantic_core import PydanticUndefined
 
-from fairtrial.kinds.kind import FAMILIES, Kind
-from fairtrial.kinds.losses import LOSSES
-from fairtrial.kinds.registry import Family
-from fairtrial.kinds.run_metrics import RUN_METRICS
+from fairtrial.kinds.losses.numbers import LOSSES
+from fairtrial.kinds.mechanism.kind import FAMILIES, Kind
+from fairtrial.kinds.mechanism.registry import Family
+from fairtrial.kinds.metrics.runs import RUN_METRICS
 
 HEAD = """# Kinds
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from fairtrial.kinds.noises import NOISES
-from fairtrial.kinds.tasks import line
+from fairtrial.kinds.data.tasks import line
+from fairtrial.kinds.noise.noises import NOISES
 from fairtrial.progress import Progress, Status
 from fairtrial.settings.base import Settings
 from fairtrial.settings.complaints import check

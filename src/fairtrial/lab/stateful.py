@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.kinds.inits import InitSettings
+from fairtrial.kinds.inits.common import InitSettings
 from fairtrial.parameters import Parameters
 from fairtrial.study.task import AnyTask
 

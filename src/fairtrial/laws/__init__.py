@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from fairtrial.kinds.kind import Kind
-from fairtrial.kinds.plugins import locate_failure
+from fairtrial.kinds.mechanism.kind import Kind
+from fairtrial.kinds.mechanism.plugins import locate_failure
 from fairtrial.laws import (
     baselines,
     datasets,
@@ -40,17 +40,9 @@ LAWS: dict[str, Callable[[Any], Iterator[str]]] = {
 
 
 def find_breaches(kind: Kind[...]) -> list[str]:
-    """Check a kind by the laws of its family.
+    """Check a kind by the laws of its family: a sentence for each law that it breaks.
 
-    Parameters
-    ----------
-    kind : Kind
-        Any; with its default settings, and in some families with others too.
-
-    Returns
-    -------
-    list of str
-        A sentence for each law that it breaks; empty if it keeps them all.
+    It has its default settings, and in some families others too.
     """
     found = []
     if not (kind.function.__doc__ or "").strip():

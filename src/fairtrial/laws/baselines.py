@@ -9,7 +9,7 @@ import numpy as np
 from fairtrial.baselines import predict_test_rows
 from fairtrial.data.dataset import Dataset
 from fairtrial.errors import InputError
-from fairtrial.kinds.baselines import Baseline
+from fairtrial.kinds.baselines.models import Baseline
 from fairtrial.laws.examples import make_example
 from fairtrial.randomness import make_stream
 
@@ -51,6 +51,4 @@ def _make_rows(on_classes: bool) -> Dataset:
         y = (y > 0).astype(np.int32)
     names = ("low", "high") if on_classes else ()
     first, last = slice(N_ROWS), slice(N_ROWS, None)
-    return Dataset(
-        X[first], y[first], X[last], y[last], n_classes=len(names), class_names=names
-    )  # fmt: skip
+    return Dataset(X[first], y[first], X[last], y[last], n_classes=len(names), class_names=names)

@@ -10,7 +10,7 @@ import numpy as np
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.sources import call, find_source
 from fairtrial.errors import InputError, MachineError
-from fairtrial.kinds.datasets import Content, DataSet, TaskSettings
+from fairtrial.kinds.data.datasets import Content, DataSet, TaskSettings
 from fairtrial.laws.examples import make_example
 
 FEW_ROWS = {"rows": 200, "test_rows": 100}

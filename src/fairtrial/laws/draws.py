@@ -8,9 +8,9 @@ from itertools import pairwise
 import numpy as np
 
 from fairtrial.errors import InputError
-from fairtrial.kinds.corruptions import InputNoise, LabelNoise
-from fairtrial.kinds.inits import Init
-from fairtrial.kinds.noises import Noise, NoiseSettings
+from fairtrial.kinds.inits.common import Init
+from fairtrial.kinds.noise.corruptions import InputNoise, LabelNoise
+from fairtrial.kinds.noise.noises import Noise, NoiseSettings
 from fairtrial.laws.examples import make_example
 from fairtrial.randomness import make_stream
 

@@ -6,7 +6,7 @@ import contextlib
 from typing import Any, get_args
 
 from fairtrial.errors import InputError
-from fairtrial.kinds.kind import Kind
+from fairtrial.kinds.mechanism.kind import Kind
 from fairtrial.study.recipe import Recipe
 
 GUESSES = (0.5, 1, 2, [0.5], 10)
@@ -15,10 +15,7 @@ GUESSES = (0.5, 1, 2, [0.5], 10)
 def make_example(kind: Kind[...]) -> Any:
     """Make settings of a kind: its defaults, and guesses for what has none.
 
-    Raises
-    ------
-    InputError
-        If no guess is allowed.
+    An `InputError` if no guess is allowed.
     """
     required = [name for name, one in kind.settings.model_fields.items() if one.is_required()]
     make: Any = kind.settings

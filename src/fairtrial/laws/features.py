@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from fairtrial.data.features.maps import TrainingRows
-from fairtrial.kinds.features import Features
+from fairtrial.kinds.data.features import Features
 from fairtrial.laws.examples import make_example
 from fairtrial.randomness import make_stream
 

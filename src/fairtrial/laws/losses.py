@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from fairtrial.kinds.class_losses import cross_entropy, measure_labels
-from fairtrial.kinds.losses import (
+from fairtrial.kinds.losses.classes import cross_entropy, measure_labels
+from fairtrial.kinds.losses.numbers import (
     AnyLossSettings,
     Loss,
     Minimiser,

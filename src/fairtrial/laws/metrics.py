@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fairtrial.kinds.metrics import Metric, MetricSettings
+from fairtrial.kinds.metrics.numbers import Metric, MetricSettings
 from fairtrial.laws.examples import make_example
 from fairtrial.randomness import make_stream
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from fairtrial.kinds.averages import weigh_newest
-from fairtrial.kinds.plateaus import apply_stalls
-from fairtrial.kinds.schedules import cosine, schedule_rate
+from fairtrial.kinds.optimizers.averages import weigh_newest
+from fairtrial.kinds.optimizers.plateaus import apply_stalls
+from fairtrial.kinds.optimizers.schedules import cosine, schedule_rate
 from fairtrial.laws.examples import list_examples, make_recipe
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.programs import compile_program

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from fairtrial.kinds.optimizers import Optimizer, OptimizerSettings, adam, sgd
+from fairtrial.kinds.optimizers.common import Optimizer, OptimizerSettings, adam, sgd
 from fairtrial.laws.examples import list_examples, make_recipe
 from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import list_kinds, make_numbers

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import special
 from threadpoolctl import ThreadpoolController
 
-from fairtrial.kinds.losses import CrossEntropy, Hinge, Smooth, measure_rows
+from fairtrial.kinds.losses.numbers import CrossEntropy, Hinge, Smooth, measure_rows
 from fairtrial.optimum.margins import solve_margins
 from fairtrial.optimum.residuals import solve_residuals
 from fairtrial.optimum.smooth import solve_smooth
@@ -30,36 +30,22 @@ class Optimum:
 
     If there are several minimisers, this is one of them. With a `problem`, W and b are the best
     point found, not a minimiser.
-
-    Attributes
-    ----------
-    W : (D,) or (D, K)
-        Weights; (D, K) for classes.
-    b : () or (K,)
-        Biases.
-    objective : float
-        Mean loss over the rows plus the penalty, in the unit of the loss (for classes, nats).
-    certificate : float
-        The largest component of the smallest subgradient found, with respect to weights of features
-        that are centred and of root mean square 1. For regression it has no unit: it is a share of
-        the slope of the loss at a residual equal to the spread of the targets about their median
-        (root mean square if residuals are squared, else the median). For classes it is in nats, or
-        for hinge losses without a unit, and there at least the duality gap. It is infinite if the
-        search ended before there was one.
-    tolerance : float
-        The largest certificate that a minimiser may have.
-    problem : str
-        Empty if certified; else a sentence with the reason.
-    is_unique : bool
-        Whether no other parameters have the same objective; only for certified minimisers.
     """
 
-    W: np.ndarray
-    b: np.ndarray
+    W: np.ndarray  # (D,) or (D, K): weights; (D, K) for classes.
+    b: np.ndarray  # () or (K,): biases.
+    # Mean loss over the rows plus the penalty, in the unit of the loss (for classes, nats).
     objective: float
+    # The largest component of the smallest subgradient found, with respect to weights of features
+    # that are centred and of root mean square 1. For regression it has no unit: it is a share of
+    # the slope of the loss at a residual equal to the spread of the targets about their median
+    # (root mean square if residuals are squared, else the median). For classes it is in nats, or
+    # for hinge losses without a unit, and there at least the duality gap. It is infinite if the
+    # search ended before there was one.
     certificate: float
-    tolerance: float
-    problem: str
+    tolerance: float  # The largest certificate that a minimiser may have.
+    problem: str  # Empty if certified; else a sentence with the reason.
+    # Whether no other parameters have the same objective; only for certified minimisers.
     is_unique: bool = True
 
 
@@ -68,23 +54,11 @@ def find_optimum(
 ) -> Optimum:
     """Find the exact minimiser of the loss and penalty of a recipe.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        Only its loss, penalty and class weights matter, and whether its optimizer minimises them;
-        nothing in it may be relative to the data.
-    X : (N, D)
-        Features as in training, divided by the divisor of the dataset.
-    y : (N,)
-        Targets: numbers, or classes from 0 if `n_classes` is above 0.
-    n_classes : int
-        K, or 0 for regression.
-    budget : float
-        Seconds allowed. Single steps are not interrupted, so it may take a little longer.
-
-    Returns
-    -------
-    Optimum
+    Only these and the class weights matter, and whether its optimizer minimises them; nothing in
+    the recipe may be relative to the data. The features (N, D) are those of training, divided by
+    the divisor of the dataset. The targets (N,) are numbers, or classes from 0 if `n_classes`, K,
+    is above 0. The budget is in seconds. Single steps are not interrupted, so it may take a little
+    longer.
     """
     clock = Clock.start(budget)
     X, minimiser = np.asarray(X, float), recipe.loss.minimiser
@@ -138,21 +112,10 @@ def _judge(point: Point) -> str:
 def measure_objective(
     recipe: Recipe, X: np.ndarray, y: np.ndarray, W: np.ndarray, b: np.ndarray
 ) -> float:
-    """Compute the objective of a recipe in float64.
+    """Compute the objective of a recipe in float64: mean loss, plus the penalties on weights.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        Only its loss and penalty matter.
-    X, y : (N, D), (N,)
-        Features as in training; targets, or classes from 0.
-    W, b : (D,) and (), or (D, K) and (K,)
-        The parameters.
-
-    Returns
-    -------
-    float
-        Mean loss over the rows, plus the penalty on squared and on absolute weights.
+    The features are (N, D) as in training; the targets (N,) are numbers, or classes from 0. The
+    parameters are (D,) and (), or (D, K) and (K,).
     """
     W = np.asarray(W, float)
     prediction = np.asarray(X, float) @ W + np.asarray(b, float)

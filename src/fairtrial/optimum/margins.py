@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from fairtrial.kinds.losses import Hinge
+from fairtrial.kinds.losses.numbers import Hinge
 from fairtrial.optimum.maxima import Change, Maxima, settle
 from fairtrial.optimum.newton import TOLERANCE, find_subgradient
 from fairtrial.optimum.standard import FLAT, Clock, OutOfTimeError, Point, standardise
@@ -38,18 +38,9 @@ RANK = 1e-11  # Eigenvalues below this share of the largest count as 0.
 class Margins:
     """The objective: weighted mean of the hinge loss or of its square, plus the penalties.
 
-    Attributes
-    ----------
-    A : (N, P)
-        Features and a column of ones.
-    own : (N, K)
-        1 at the class of each row, else 0.
-    weight : (N,)
-        What the loss of each row is multiplied by, over N.
-    l2, l1 : (P, 1)
-        The penalties on squares and sizes of parameters.
-    loss : Hinge
-    clock : Clock
+    `A` (N, P) has the features and a column of ones; `own` (N, K) is 1 at the class of each row,
+    else 0. `weight` (N,) multiplies the loss of each row, over N. `l2` and `l1` (P, 1) are the
+    penalties on squares and sizes of parameters.
     """
 
     A: np.ndarray
@@ -103,12 +94,8 @@ class Margins:
     def bend(self, stiffness: np.ndarray, on_parameters: np.ndarray) -> np.ndarray:
         """Return the matrix of second derivatives, (PK, PK).
 
-        Parameters
-        ----------
-        stiffness : (N, K)
-            Of edges; of a row's class, with the curvature of its level.
-        on_parameters : (P, K)
-            What is added on the diagonal.
+        The stiffness (N, K) is that of edges; at a row's class it has the curvature of its level.
+        `on_parameters` (P, K) is added on the diagonal.
         """
         P, K = self.shape
         matrix = np.empty((P, K, P, K))
@@ -137,19 +124,11 @@ def solve_margins(
     weights: np.ndarray,
     clock: Clock,
 ) -> Point:
-    """Find the minimiser of the hinge loss or of its square.
+    """Find the minimiser of the hinge loss or of its square; arguments as of `solve_softmax`.
 
-    Parameters
-    ----------
-    loss, penalty, X, y, n_classes, weights, clock
-        As `solve_softmax` has them.
-
-    Returns
-    -------
-    Point
-        The certificate is the larger of the duality gap and the largest component of the
-        subgradient that the multipliers give, with respect to weights of features that are centred
-        and of unit size.
+    The certificate is the larger of the duality gap and the largest component of the subgradient
+    that the multipliers give, with respect to weights of features that are centred and of unit
+    size.
     """
     D, N = X.shape[1], len(y)
     present = np.unique(y)

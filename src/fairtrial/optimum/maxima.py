@@ -30,16 +30,8 @@ class Change(NamedTuple):
 class Maxima:
     """Rows of maxima, M of them, each of C edges.
 
-    Attributes
-    ----------
-    weight : (M,)
-        What the level of each row is multiplied by, or its square.
-    is_squared : bool
-    level : (M,)
-    slack : (M, C)
-        How far each edge is below the level; above 0.
-    multiplier : (M, C)
-        Above 0.
+    `weight` (M,) multiplies the level (M,) of each row, or its square. The slack (M, C) says how
+    far each edge is below the level. Slack and multipliers (M, C) are above 0.
     """
 
     weight: np.ndarray

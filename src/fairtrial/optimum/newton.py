@@ -22,14 +22,8 @@ MOST_STEPS = 200
 class Problem(Protocol):
     """The smooth part of an objective: a function of parameters (P,).
 
-    Attributes
-    ----------
-    clock : Clock
-        When to stop.
-    latest : (P,)
-        The latest parameters: the start, and the result if time runs out.
-    most_slope : float
-        The largest slope of the loss, by columns of size 1.
+    `latest` (P,) are the latest parameters: the start, and the result if time runs out.
+    `most_slope` is the largest slope of the loss, by columns of size 1.
     """
 
     clock: Clock
@@ -46,21 +40,10 @@ class Problem(Protocol):
 
 
 def minimise(problem: Problem, l1: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, float]:
-    """Minimise a smooth convex function plus `l1 |x|`.
+    """Minimise a smooth convex function plus `l1 |x|`, from the `latest` of the problem.
 
-    Parameters
-    ----------
-    problem : Problem
-        The smooth part; its `latest` is the start.
-    l1 : (P,)
-        The penalty on each parameter's size.
-    unit : (P,)
-        What makes slopes those of features of unit size.
-
-    Returns
-    -------
-    x, certificate
-        The best parameters (P,) found, and the largest component of their subgradient.
+    `unit` (P,) makes slopes those of features of unit size. The results are the best parameters
+    (P,) found, and the largest component of their subgradient.
     """
     x = problem.latest
     begin = time.monotonic()

@@ -19,15 +19,8 @@ from typing import Any
 import numpy as np
 from scipy import linalg, optimize
 
-from fairtrial.kinds.losses import Pieces
-from fairtrial.optimum.rows import (
-    TOLERANCE,
-    Rows,
-    certify,
-    find_basis,
-    measure_spread,
-    state_rows,
-)
+from fairtrial.kinds.losses.numbers import Pieces
+from fairtrial.optimum.rows import TOLERANCE, Rows, certify, find_basis, measure_spread, state_rows
 from fairtrial.optimum.standard import FLAT, Clock, OutOfTimeError, Point, standardise
 from fairtrial.optimum.uniqueness import is_only_minimum
 from fairtrial.study.recipe import Penalty
@@ -40,26 +33,12 @@ SHRINK = 0.1
 def solve_residuals(
     pieces: Sequence[Pieces], penalty: Penalty, X: np.ndarray, y: np.ndarray, clock: Clock
 ) -> Point:
-    """Find the minimiser of a regression objective.
+    """Find the minimiser of a regression objective; the pieces are the loss, but for a constant.
 
-    Parameters
-    ----------
-    pieces : sequence of Pieces
-        The loss, but for a constant.
-    penalty : Penalty
-    X : (N, D)
-        Features as in training.
-    y : (N,)
-        Targets.
-    clock : Clock
-        When to stop.
-
-    Returns
-    -------
-    Point
-        The certificate is the largest component of the smallest subgradient found, with respect to
-        weights of features that are centred and of unit size. It is a share of the slope of the
-        loss at a residual equal to the spread of the targets (see `measure_spread`).
+    Features (N, D) are as in training, targets (N,). The certificate is the largest component of
+    the smallest subgradient found, with respect to weights of features that are centred and of unit
+    size. It is a share of the slope of the loss at a residual equal to the spread of the targets
+    (see `measure_spread`).
     """
     standard = standardise(X)
     shift = float(np.median(y))
@@ -117,22 +96,9 @@ def _propose(
 
 
 def descend(rows: Rows, curved: np.ndarray, z: np.ndarray, clock: Clock) -> np.ndarray:
-    """Minimise rounded rows by Newton's method with a line search.
+    """Minimise rounded rows, of positive widths, by Newton's method with a line search from z (R,).
 
-    Parameters
-    ----------
-    rows : Rows
-        Of positive widths.
-    curved : (R, R)
-        The Hessian of their quadratic part.
-    z : (R,)
-        Where to start.
-    clock : Clock
-        When to stop.
-
-    Returns
-    -------
-    (R,)
+    `curved` (R, R) is the Hessian of their quadratic part.
     """
     step, pieces, missed = 0.0, np.zeros(0), np.inf
     for _ in range(MOST_STEPS):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import linalg, optimize
 
-from fairtrial.kinds.losses import Pieces
+from fairtrial.kinds.losses.numbers import Pieces
 from fairtrial.optimum.standard import FLAT, Standard
 from fairtrial.study.recipe import Penalty
 
@@ -27,14 +27,8 @@ TINY = 1e-200
 class Rows:
     """The objective: the sum over M rows of `a r² + tilt r + c |r|`; `r = y - A θ`.
 
-    Kinks are rounded within width.
-
-    Attributes
-    ----------
-    A : (M, P)
-    y, a, c, width, tilt : (M,)
-    n_more : int
-        Number of penalty rows at the end: 0 or D.
+    Kinks are rounded within width. `A` is (M, P), the other arrays are (M,). The last `n_more`
+    rows, 0 or D, are those of the penalty.
     """
 
     A: np.ndarray
@@ -120,19 +114,10 @@ def find_basis(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
 
 
 def certify(rows: Rows, theta: np.ndarray, pull: np.ndarray) -> float:
-    """Return the largest component of the smallest subgradient found.
+    """Return the largest component of the smallest subgradient found: 0 if θ (P,) is a minimiser.
 
-    Parameters
-    ----------
-    rows : Rows
-    theta : (P,)
-    pull : (M,)
-        First guess of what the kinks pull; at rows with residual 0, from -c to c is valid.
-
-    Returns
-    -------
-    float
-        0 if θ is a minimiser.
+    `pull` (M,) is the first guess of what the kinks pull; at rows with residual 0, from -c to c is
+    valid.
     """
     r = rows.residual(theta)
     # Also relative to the spread of y, which is 1.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fairtrial.kinds.losses import Pieces, Smooth
+from fairtrial.kinds.losses.numbers import Pieces, Smooth
 from fairtrial.optimum.newton import TOLERANCE, minimise
 from fairtrial.optimum.rows import measure_spread, state_rows
 from fairtrial.optimum.standard import Clock, OutOfTimeError, Point, standardise
@@ -18,20 +18,9 @@ from fairtrial.study.recipe import Penalty
 class SmoothRows:
     """The smooth part of an objective: the mean loss of `y - A x`, plus the L2 penalty.
 
-    Attributes
-    ----------
-    loss : Smooth
-    A : (N, P)
-        Features of unit size, and a column of ones.
-    y : (N,)
-        Targets in units of their spread.
-    l2 : (P,)
-        The penalty on squared parameters.
-    spread, slope : float
-        The unit of y, in target units, and the slope of the loss there: the objective is in units
-        of their product.
-    clock, latest, most_slope
-        As `newton.Problem` has them.
+    `A` (N, P) has features of unit size, and a column of ones; `y` (N,) are targets in units of
+    their spread; `l2` (P,) is the penalty on squared parameters. `spread` is the unit of y, in
+    target units, and `slope` that of the loss there: the objective is in units of their product.
     """
 
     loss: Smooth
@@ -66,21 +55,7 @@ def solve_smooth(
 ) -> Point:
     """Find the minimiser of a smooth convex loss.
 
-    Parameters
-    ----------
-    loss : Smooth
-    penalty : Penalty
-    X : (N, D)
-        Features as in training.
-    y : (N,)
-        Targets.
-    clock : Clock
-        When to stop.
-
-    Returns
-    -------
-    Point
-        The certificate is as that of `solve_residuals`.
+    Arguments and certificate are as of `solve_residuals`.
     """
     standard = standardise(X)
     shift = float(np.median(y))

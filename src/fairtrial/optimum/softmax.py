@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import linalg
 
-from fairtrial.kinds.losses import CrossEntropy
+from fairtrial.kinds.losses.numbers import CrossEntropy
 from fairtrial.optimum.newton import TOLERANCE, minimise
 from fairtrial.optimum.standard import FLAT, Clock, OutOfTimeError, Point, standardise
 from fairtrial.study.recipe import Penalty
@@ -37,30 +37,11 @@ class SeparableError(Exception):
 class Softmax:
     """The smooth part of an objective: mean cross-entropy, in nats, plus the L2 penalty.
 
-    The cross-entropy may have smoothed labels and a weight for each row.
-
-    Attributes
-    ----------
-    A : (N, P)
-        Features, scaled for a well-conditioned problem, and a column of ones.
-    y : (N,)
-        Classes, from 0.
-    n_classes : int
-        K.
-    l2 : (P, 1)
-        The penalty on squared parameters.
-    may_part : bool
-        Whether separable rows end the search: without a penalty and without smoothing.
-    clock : Clock
-        When to stop.
-    latest : (PK,)
-        The latest parameters: the start, and the result if time runs out.
-    weights : (N,)
-        What the loss of each row is multiplied by.
-    smoothing : float
-        The probability that is spread over all classes, in place of the label's.
-    most_slope : float
-        The largest slope of the loss, by columns of size 1 and weights of 1.
+    `A` (N, P) has the features, scaled for a well-conditioned problem, and a column of ones; `y`
+    (N,) are classes from 0; `l2` (P, 1) is the penalty on squared parameters. `weights` (N,)
+    multiply the loss of each row, and `smoothing` is the probability that is spread over all
+    classes, in place of the label's. `may_part` says whether separable rows end the search: without
+    a penalty and without smoothing. `latest` and `most_slope` are as `newton.Problem` has them.
     """
 
     A: np.ndarray
@@ -127,26 +108,10 @@ def solve_softmax(
 ) -> Point:
     """Find the minimiser of softmax cross-entropy.
 
-    Parameters
-    ----------
-    loss : CrossEntropy
-    penalty : Penalty
-    X : (N, D)
-        Features as in training.
-    y : (N,)
-        Classes, from 0.
-    n_classes : int
-        K.
-    weights : (N,)
-        What the loss of each row is multiplied by; above 0.
-    clock : Clock
-        When to stop.
-
-    Returns
-    -------
-    Point
-        The certificate is the largest component of the smallest subgradient found, in nats, with
-        respect to weights of features that are centred and of unit size.
+    Features (N, D) are as in training; targets (N,) are classes from 0; `weights` (N,), above 0,
+    multiply the loss of each row. The certificate is the largest component of the smallest
+    subgradient found, in nats, with respect to weights of features that are centred and of unit
+    size.
     """
     standard, K = standardise(X), n_classes
     if not loss.label_smoothing and (np.bincount(y, minlength=K) == 0).any():
@@ -188,29 +153,14 @@ def prove_finite(
 ) -> str:
     """Prove that unpenalised cross-entropy has a finite minimiser, from the curvature at a point.
 
-    Along a unit direction v from the point, the slope starts at `g v`. The curvature starts at
-    `v H v` and falls no faster than `exp(-ρ t)`, where ρ bounds the rate at which logits separate.
-    The slope therefore tends to at least `g v + v H v / ρ`. If that is positive for all v, the
+    Along a unit direction v from the point, the slope starts at `g v`. The curvature starts at `v H
+    v` and falls no faster than `exp(-ρ t)`, where ρ bounds the rate at which logits separate. The
+    slope therefore tends to at least `g v + v H v / ρ`. If that is positive for all v, the
     objective rises in the end in every direction. Directions that change no probability are left
     out.
 
-    Parameters
-    ----------
-    A : (N, P)
-        Features and ones.
-    shares : (N, K)
-        Probabilities of the classes at the point.
-    y : (N,)
-        Classes.
-    rows : (N,)
-        The weight of each row.
-    clock : Clock
-        When to stop.
-
-    Returns
-    -------
-    str
-        Empty if proven; else a sentence.
+    `A` (N, P) has features and ones, `shares` (N, K) the probabilities of the classes at the point,
+    `rows` (N,) the weights of rows. The result is a sentence; empty if proven.
     """
     N, K = shares.shape
     n_parameters = min(A.shape) * (K - 1)

@@ -14,18 +14,11 @@ FLAT = 1e-12
 
 
 class Point(NamedTuple):
-    """The result of a solver.
+    """The result of a solver: `W` (D,) or (D, K), `b` () or (K,).
 
-    Attributes
-    ----------
-    W : (D,) or (D, K)
-    b : () or (K,)
-    certificate, tolerance : float
-        The violation of the optimality condition, and the largest that is allowed.
-    problem : str
-        A sentence if there is no known minimiser, regardless of the certificate; else empty.
-    is_unique : bool
-        Whether no other parameters have the same objective.
+    The certificate is the violation of the optimality condition, and the tolerance the largest that
+    is allowed. `problem` is a sentence if there is no known minimiser, regardless of the
+    certificate; else empty. `is_unique` says whether no other parameters have the same objective.
     """
 
     W: np.ndarray
@@ -42,15 +35,7 @@ class OutOfTimeError(Exception):
 
 @dataclass(frozen=True)
 class Clock:
-    """A time limit.
-
-    Attributes
-    ----------
-    budget : float
-        Seconds allowed.
-    end : float
-        The end, by `time.monotonic`.
-    """
+    """A time limit: the budget in seconds, and the end by `time.monotonic`."""
 
     budget: float
     end: float
@@ -79,12 +64,9 @@ class Clock:
 class Standard:
     """Features centred and of unit size, with a column of ones for the bias.
 
-    Attributes
-    ----------
-    A : (N, D + 1)
-        (X - centre) / size, then ones. Constant columns are 0.
-    centre, size : (D,)
-        Mean, and root mean square about it, in feature units; size is 1 for constant columns.
+    `A` (N, D + 1) is (X - centre) / size, then ones; constant columns are 0. `centre` and `size`
+    (D,) are the mean, and the root mean square about it, in feature units; the size is 1 for
+    constant columns.
     """
 
     A: np.ndarray

@@ -10,23 +10,12 @@ from fairtrial.randomness import make_stream
 
 
 def is_only_minimum(rows: Rows, theta: np.ndarray) -> bool:
-    """Say whether no other parameters have the objective of a minimiser.
+    """Say whether no other parameters have the objective of a minimiser θ (P,).
 
     The objective is convex, so other minimisers exist exactly where it does not rise in some
     direction. A random number of every coordinate makes all directions but those of measure 0 have
     one of two products with it, and a linear program finds the direction of the least slope.
-
-    Parameters
-    ----------
-    rows : Rows
-        The objective.
-    theta : (P,)
-        A minimiser.
-
-    Returns
-    -------
-    bool
-        Directions in which no row's residual changes do not count.
+    Directions in which no row's residual changes do not count.
     """
     basis, _ = find_basis(rows)
     r, A = rows.residual(theta), rows.A @ basis
@@ -41,9 +30,7 @@ def is_only_minimum(rows: Rows, theta: np.ndarray) -> bool:
     gradient, kinks = -(A @ free).T @ slopes, (A[kinked] @ free) * rows.c[kinked][:, None]
     normal = make_stream(0, "optimum.uniqueness").normal(size=free.shape[1])
     scale = TOLERANCE * float(rows.c @ np.abs(A @ free).max(1))
-    return all(
-        _find_least_slope(gradient, kinks, sign * normal) > scale for sign in (1.0, -1.0)
-    )  # fmt: skip
+    return all(_find_least_slope(gradient, kinks, sign * normal) > scale for sign in (1.0, -1.0))
 
 
 def _find_null_space(A: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from fairtrial.kinds.registry import label_kind
+from fairtrial.kinds.mechanism.registry import label_kind
 from fairtrial.plots.summaries import list_unique
 from fairtrial.results.store import ENTRY, VARIED
 from fairtrial.settings.complaints import write_bare

@@ -13,7 +13,7 @@ from fairtrial.errors import InputError
 from fairtrial.evidence.cells import list_margins, weigh_cells
 from fairtrial.evidence.pairs import WITHOUT
 from fairtrial.evidence.statistics.sampling import Sampling, find_sampling
-from fairtrial.kinds.run_metrics import LOSS_FLUCTUATION, RATE
+from fairtrial.kinds.metrics.runs import LOSS_FLUCTUATION, RATE
 from fairtrial.plots.charts import claims as claim_charts
 from fairtrial.plots.charts import curves as curve_charts
 from fairtrial.plots.charts.appearance import INK, Look, capitalise, show_metric

@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from fairtrial.data.load import fingerprint_data
-from fairtrial.kinds.kind import Kind
-from fairtrial.kinds.plugins import digest_source, find_kinds
+from fairtrial.kinds.mechanism.kind import Kind
+from fairtrial.kinds.mechanism.plugins import digest_source, find_kinds
 from fairtrial.results.sources import find_sources, is_stopped
 from fairtrial.study import Run
 from fairtrial.study.baseline import BaselineSettings
@@ -31,7 +31,7 @@ ROOTS = (
 # What changes no number: settings count by their values, given or computed, data by its digest.
 STOPS = (
     "study", "settings", "data.images.fetch", "results", "running", "files", "loading", "errors",
-    "paths", "kinds.metrics", "kinds.class_metrics", "kinds.run_metrics",
+    "paths", "kinds.metrics",
 )  # fmt: skip
 TRAINING_LIBRARIES = ("tensorflow", "numpy", "polars", "scipy", "scikit-learn", "scikit-image")
 OPTIONAL_LIBRARIES = ("scikit-learn-intelex",)

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from fairtrial.data.load import fingerprint_data
-from fairtrial.kinds.plugins import find_kinds
+from fairtrial.kinds.mechanism.plugins import find_kinds
 from fairtrial.results.store import AVERAGES, DATA, ENTRY, RUNS, TEST_ROWS, VARIED, make_arm_table
 from fairtrial.study import Arm, Study
 from fairtrial.study.claims import Claim

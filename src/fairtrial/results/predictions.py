@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import scipy.special
 
-from fairtrial.kinds.metrics import MetricSettings
+from fairtrial.kinds.metrics.numbers import MetricSettings
 
 Predicted = Mapping[str, np.ndarray]
-"""What is predicted of some rows, in each form of `fairtrial.kinds.metrics.Metric.of` that is
-known."""
+"""What is predicted of some rows, in each known form of `kinds.metrics.numbers.Metric.of`."""
 
 
 def describe_numbers(numbers: np.ndarray) -> Predicted:

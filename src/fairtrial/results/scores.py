@@ -21,7 +21,7 @@ from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
 from fairtrial.data.split import Part, split_parts
 from fairtrial.files import write_file
-from fairtrial.kinds.metrics import MetricSettings
+from fairtrial.kinds.metrics.numbers import MetricSettings
 from fairtrial.results.fingerprint import fingerprint_defaults, fingerprint_metric
 from fairtrial.results.predictions import (
     Predicted,

@@ -12,8 +12,8 @@ import numpy as np
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import Part, split_parts
 from fairtrial.data.targets import USER_UNIT, TargetUnit, resolve_recipe, standardise_targets
-from fairtrial.kinds.metrics import HELD_OUT, MetricSettings
-from fairtrial.kinds.optimizers import sgd
+from fairtrial.kinds.metrics.numbers import HELD_OUT, MetricSettings
+from fairtrial.kinds.optimizers.common import sgd
 from fairtrial.optimum import Optimum, find_optimum, measure_objective
 from fairtrial.results.predictions import describe_classes, describe_logits, describe_numbers, score
 from fairtrial.study.metrics import list_defaults

@@ -11,9 +11,9 @@ import polars as pl
 import tomli_w
 
 from fairtrial.files import write_file, write_text
-from fairtrial.kinds.metrics import find_metric
-from fairtrial.kinds.plugins import list_loaded
-from fairtrial.kinds.run_metrics import WAY
+from fairtrial.kinds.mechanism.plugins import list_loaded
+from fairtrial.kinds.metrics.numbers import find_metric
+from fairtrial.kinds.metrics.runs import WAY
 from fairtrial.settings.plain import dump_given
 from fairtrial.study import Arm, Run, Study
 

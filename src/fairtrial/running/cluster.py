@@ -22,8 +22,8 @@ from distributed.scheduler import KilledWorker
 from joblib import cpu_count
 
 from fairtrial.errors import InputError, MachineError
-from fairtrial.kinds.estimators import add_objects, list_objects
-from fairtrial.kinds.plugins import activate, find_functions, find_kinds, find_plugins
+from fairtrial.kinds.baselines.estimators import add_objects, list_objects
+from fairtrial.kinds.mechanism.plugins import activate, find_functions, find_kinds, find_plugins
 from fairtrial.loading import load_tensorflow
 from fairtrial.results.saved_stacks import Part
 from fairtrial.running.execute import StackProgress

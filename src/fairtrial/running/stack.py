@@ -13,7 +13,7 @@ from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
 from fairtrial.data.targets import standardise_targets
 from fairtrial.errors import FairtrialError, InputError, MachineError
-from fairtrial.kinds.plugins import explain_failure, find_kinds
+from fairtrial.kinds.mechanism.plugins import explain_failure, find_kinds
 from fairtrial.results.fingerprint import fingerprint_defaults, fingerprint_runs
 from fairtrial.results.saved_stacks import Part, Result, make_part
 from fairtrial.results.scoring import Scorer, score_sparsity

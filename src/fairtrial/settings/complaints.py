@@ -27,15 +27,10 @@ TABLE_ERRORS = ("model_type", "model_attributes_type", "dict_type")
 
 @dataclass(frozen=True)
 class Complaint:
-    """One thing that is wrong.
+    """One thing that is wrong: the dotted name, the value, the rule, the nearest valid name.
 
-    Attributes
-    ----------
-    text : str
-        Sentences: the dotted name, the value, the rule, the nearest valid name.
-    places : tuple of Place
-        Where; the first of them that the file has gives the line, or else the nearest parent of the
-        last one.
+    The first of the places that the file has gives the line, or else the nearest parent of the last
+    one.
     """
 
     text: str
@@ -45,11 +40,8 @@ class Complaint:
 def check(model: type[Model], document: Document) -> Model:
     """Make settings of a document's values.
 
-    Raises
-    ------
-    InputError
-        With a line for each error: where it is, its dotted name, the value, the rule, the nearest
-        valid name.
+    Raises `InputError` with a line for each error: where it is, its dotted name, the value, the
+    rule, the nearest valid name.
     """
     settings, complaints = validate(model, document.values)
     if settings is None:

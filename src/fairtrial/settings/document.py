@@ -27,17 +27,10 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Document:
-    """Values with the name of where they come from.
+    """Values with the name, a path or a word, by which errors call their source.
 
-    Attributes
-    ----------
-    source : str
-        What errors call it: a path, or a word.
-    values : mapping
-        The top table.
-    text : str or None
-        The TOML that the values were read from; None where they come from Python and have no
-        lines.
+    `text` is the TOML that the values were read from; None where they come from Python and have no
+    lines.
     """
 
     source: str
@@ -59,10 +52,7 @@ class Document:
 def read_text(path: str | Path) -> str:
     """Read a text file of the user's.
 
-    Raises
-    ------
-    InputError
-        If it is missing, a folder, unreadable, or not UTF-8.
+    Raises `InputError` if it is missing, a folder, unreadable, or not UTF-8.
     """
     path = expand_path(path)
     try:
@@ -89,11 +79,8 @@ def read_text(path: str | Path) -> str:
 def parse_toml(text: str, source: str) -> Document:
     """Parse TOML; `source` is what errors call it.
 
-    Raises
-    ------
-    InputError
-        If it is no text; with the line where the text stops being TOML, or has a number beyond 64
-        bits, or is nested beyond 40 levels.
+    Raises `InputError` if it is no text; with the line where the text stops being TOML, or has a
+    number beyond 64 bits, or is nested beyond 40 levels.
     """
     if not isinstance(text, str) or re.fullmatch(r"\S+\.toml", text):
         raise InputError(

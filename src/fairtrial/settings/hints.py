@@ -23,14 +23,7 @@ NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 def hint_value(wanted: str, value: object, name: str) -> str:
     """Return the end of a sentence: how to write a value that has the wrong type.
 
-    Parameters
-    ----------
-    wanted : str
-        Pydantic's name of the error, such as `"float_type"`.
-    value : object
-        What was given.
-    name : str
-        The last part of its dotted name.
+    `wanted` is Pydantic's name of the error; the name is the last part of the dotted one.
 
     Examples
     --------
@@ -111,20 +104,10 @@ def _hint_table(value: object, name: str) -> str:
 def hint_name(
     name: str, known: Iterable[str], model: type[BaseModel], place: str, value: object
 ) -> str:
-    """Return the end of a sentence: where a name belongs, or which name is meant.
+    """Return the end of a sentence: where a name belongs, or which of the known names is meant.
 
-    Parameters
-    ----------
-    name : str
-        It is not known where it stands.
-    known : iterable of str
-        The names that are known there.
-    model : type
-        Of the whole document.
-    place : str
-        The dotted name of the table that it stands in; empty at the top.
-    value : object
-        What it was given.
+    The model is that of the whole document; `place` is the dotted name of the table in which the
+    name stands, empty at the top.
     """
     known = list(known)
     if find_same(name, known):
@@ -145,14 +128,7 @@ def hint_name(
 def find_elsewhere(name: str, names: Mapping[str, bool | None], table: str = "") -> str:
     """Return the dotted names that end in a name, those in a table first, the shortest ones.
 
-    Parameters
-    ----------
-    name : str
-        One part.
-    names : mapping
-        As `list_names` returns it.
-    table : str
-        What names in the table begin with; it is left out of them.
+    The names of the table are without it. `names` is as `list_names` returns it.
 
     Examples
     --------

@@ -81,19 +81,10 @@ def list_kinds(model: type[BaseModel]) -> list[str]:
 
 
 def list_names(models: Iterable[type[BaseModel]], prefix: str = "") -> dict[str, bool | None]:
-    """Return every dotted name that the models know, tables before what stands in them.
+    """Return every dotted name that models of one place know, tables before what stands in them.
 
-    Parameters
-    ----------
-    models : iterable of type
-        Models that stand in one place, such as the members of a union.
-    prefix : str
-        What the names begin with, e.g. `"task."`.
-
-    Returns
-    -------
-    dict of str to (bool or None)
-        For a table, whether it has kinds; None for a setting that is no table, or may be a number.
+    The value is, for a table, whether it has kinds; None for a setting that is no table, or may be
+    a number. Names begin with the prefix, e.g. `"task."`.
 
     Examples
     --------

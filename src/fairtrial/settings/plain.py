@@ -26,11 +26,7 @@ def make_plain(value: Any, depth: int = 0) -> Any:
     NumPy's numbers and arrays, columns of tables, tuples, ranges, sets and generators become
     numbers and lists; decimals and fractions become floats; paths become text; settings become
     tables of what was given. All else stays as it is, and is checked as the values of a file are.
-
-    Raises
-    ------
-    InputError
-        If values are nested too deeply, or an iterator does not end.
+    Raises `InputError` if values are nested too deeply, or an iterator does not end.
 
     Examples
     --------

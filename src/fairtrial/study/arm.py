@@ -15,20 +15,10 @@ from fairtrial.study.task import AnyTask
 
 @dataclass(frozen=True)
 class Arm:
-    """A named recipe of a study, with the task it is trained on.
+    """A named recipe of a study, with the task it is trained on; seeds apart.
 
-    Attributes
-    ----------
-    name : str
-        Unlike any other of its study.
-    task, recipe : AnyTask, Recipe
-        Everything that its runs are made of, but for the seed.
-    entry : str or None
-        The name of the hand-picked entry that it belongs to.
-    picked : frozenset of str
-        The dotted names that the entry sets.
-    varied : tuple of str
-        Those that a grid varies, in its order.
+    `entry` is the name of the hand-picked entry that it belongs to, `picked` are the dotted names
+    that the entry sets, and `varied` those that a grid varies, in its order.
     """
 
     name: str
@@ -61,24 +51,12 @@ class Arm:
 
     @property
     def trained(self) -> Recipe:
-        """The recipe of an arm that is no baseline.
-
-        Raises
-        ------
-        TypeError
-            If it is one.
-        """
+        """The recipe of an arm that is no baseline; a baseline is a `TypeError`."""
         return self.recipe
 
     @property
     def fitted(self) -> BaselineSettings:
-        """The model of an arm that is a baseline.
-
-        Raises
-        ------
-        TypeError
-            If it is none.
-        """
+        """The model of an arm that is a baseline; any other is a `TypeError`."""
         raise TypeError(f"{self.name} is trained")
 
     @property
@@ -89,13 +67,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class BaselineArm(Arm):
-    """A baseline of a study, with the task it is fitted on: it has no recipe.
-
-    Attributes
-    ----------
-    baseline : BaselineSettings
-        The model.
-    """
+    """A baseline of a study, with the task it is fitted on: it has no recipe."""
 
     recipe: Any = field(default=None, repr=False)
     baseline: BaselineSettings = field(kw_only=True)

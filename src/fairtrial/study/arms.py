@@ -12,8 +12,8 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Field
 
-from fairtrial.kinds.metrics import find_metric
-from fairtrial.kinds.registry import count_kinds
+from fairtrial.kinds.mechanism.registry import count_kinds
+from fairtrial.kinds.metrics.numbers import find_metric
 from fairtrial.settings.base import Line, Monitor, Settings
 from fairtrial.settings.characters import find_look
 from fairtrial.settings.complaints import LONGEST_NAME, Complaint, show, validate, write_bare
@@ -95,23 +95,8 @@ def make_arms(
 ) -> tuple[list[Arm], list[Complaint]]:
     """Expand the grid and the hand-picked arms; the baselines come last.
 
-    Parameters
-    ----------
-    task, recipe : AnyTask, Recipe
-        What the arms change.
-    vary : mapping of str to list
-        The grid; empty where there is none.
-    entries : sequence of (ArmEntry or None)
-        The hand-picked arms; None stands for one that is itself wrong.
-    baselines : sequence of (BaselineEntry or None)
-        Likewise.
-
-    Returns
-    -------
-    arms : list of Arm
-        Those that are right.
-    complaints : list of Complaint
-        What is wrong with the others: each thing once, however many arms have it.
+    An entry of None stands for one that is itself wrong. The results are the arms that are right,
+    and what is wrong with the others: each thing once, however many arms have it.
     """
     if too_many := list(_find_excess(vary, entries)):
         return [], too_many
@@ -300,12 +285,6 @@ def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
     on_classes, name = task.has_classes, task.title
     for place, text in find_misfits_of_targets(task, recipe):
         yield Complaint(text, (place, ("task", "kind")))
-    yield from _find_conflicts(task, recipe, name, on_classes)
-
-
-def _find_conflicts(
-    task: AnyTask, recipe: Recipe, name: str, on_classes: bool
-) -> Iterator[Complaint]:
     loss = f"recipe.loss = {recipe.loss.kind!r}, but"
     if task.image_shape or not task.has_images:  # Else the size is known once they are read.
         for setting, text in recipe.features.find_misfits(name, task.image_shape):

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import model_validator
 
-from fairtrial.kinds.baselines import BASELINES, BaselineSettings
-from fairtrial.kinds.estimators import check_object, is_estimator
+from fairtrial.kinds.baselines.estimators import check_object, is_estimator
+from fairtrial.kinds.baselines.models import BASELINES, BaselineSettings
 from fairtrial.settings.base import Line, Settings
 
 __all__ = ["Baseline", "BaselineEntry", "BaselineSettings"]

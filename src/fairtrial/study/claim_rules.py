@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from fairtrial.kinds.metrics import METRICS, MetricSettings, find_metric, read_metric
-from fairtrial.kinds.run_metrics import RUN_METRICS
+from fairtrial.kinds.metrics.numbers import METRICS, MetricSettings, find_metric, read_metric
+from fairtrial.kinds.metrics.runs import RUN_METRICS
 from fairtrial.settings.complaints import LONGEST_NAME, Complaint, name_place, show, write_bare
 from fairtrial.settings.document import Place
 from fairtrial.settings.hints import find_elsewhere, read_number
@@ -31,24 +31,12 @@ from fairtrial.study.recipe import Recipe
 
 
 def find_claim_problems(
-    claim: Claim,
-    position: int,
-    arms: Sequence[Arm] | None,
-    metrics: Sequence[MetricSettings] = (),
+    claim: Claim, position: int, arms: Sequence[Arm] | None, metrics: Sequence[MetricSettings] = ()
 ) -> Iterator[Complaint]:
-    """Yield what is wrong with a claim.
+    """Yield what is wrong with a claim, whose settings have the right types.
 
-    Parameters
-    ----------
-    claim : Claim
-        Whose settings have the right types.
-    position : int
-        Which of the study's claims it is, from 0.
-    arms : sequence of Arm or None
-        All of the study's; None where something is wrong with them, and only the claim's own words
-        can be checked.
-    metrics : sequence of MetricSettings
-        Those that the study names.
+    Its position is from 0. The arms are all of the study's; None where something is wrong with
+    them, and only the claim's own words can be checked.
     """
     here: Place = ("claims", position)
     selectors = list_selectors(claim)

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from fairtrial.kinds.metrics import HELD_OUT, METRICS
-from fairtrial.kinds.run_metrics import RUN_METRICS
+from fairtrial.kinds.metrics.numbers import HELD_OUT, METRICS
+from fairtrial.kinds.metrics.runs import RUN_METRICS
 from fairtrial.settings.base import Line, Settings
 from fairtrial.settings.document import Place
 from fairtrial.settings.names import flatten
@@ -85,12 +85,8 @@ class Claim(Settings):
 class Match:
     """What a claim compares once: two arms, or the effects of a change on two sides.
 
-    Attributes
-    ----------
-    better, than : Arm
-        The two sides; of a claim on effects, with the change.
-    better_against, than_against : Arm or None
-        The two sides without the change; None for a claim that compares arms.
+    `better` and `than` are the two sides; of a claim on effects, with the change. `better_against`
+    and `than_against` are those without the change; None for a claim that compares arms.
     """
 
     better: Arm
@@ -108,63 +104,32 @@ class Match:
 def select_arms(arms: Iterable[Arm], selector: Mapping[str, Any]) -> list[Arm]:
     """Return the arms that have every setting that a selector names, defaults too.
 
-    Parameters
-    ----------
-    arms : iterable of Arm
-        The study's.
-    selector : mapping
-        Values by dotted name, or in nested tables. A bare kind selects every setting of that kind.
-        `arm` selects by name: an arm's own, or that of the hand-picked entry that its grid shares.
-
-    Returns
-    -------
-    list of Arm
-        In the order given.
+    The selector has values by dotted name, or in nested tables. A bare kind selects every setting
+    of that kind. `arm` selects by name: an arm's own, or that of the hand-picked entry that its
+    grid shares.
     """
     conditions = [(name, value) for name, value, _ in list_conditions(selector)]
     return [arm for arm in arms if all(has(arm, name, value) for name, value in conditions)]
 
 
 def match_arms(arms: Sequence[Arm], claim: Claim) -> list[tuple[Arm, Arm]]:
-    """Return the pairs of arms that a claim compares: (better, than).
+    """Return the pairs of different arms that a claim compares: (better, than).
 
     The two agree in every setting that neither selector names. To name an arm is to name all that
     its entry sets; where the name is the arm's own, also what its grid varies. A setting that only
     one of the two has, such as Huber's `delta` beside MSE, is not compared where the selectors name
-    its table or another setting of the table, or of one that this stands in.
-
-    Parameters
-    ----------
-    arms : sequence of Arm
-        The study's.
-    claim : Claim
-        Its `where` holds for both arms.
-
-    Returns
-    -------
-    list of (Arm, Arm)
-        No arm is compared with itself.
+    its table or another setting of the table, or of one that this stands in. The claim's `where`
+    holds for both arms.
     """
     return _match_sides(select_arms(arms, claim.where), claim.better, claim.than)
 
 
 def match_claim(arms: Sequence[Arm], claim: Claim) -> list[Match]:
-    """Return all that a claim compares: pairs of arms, or pairs of effects.
+    """Return all that a claim compares, in the order of the arms: pairs of arms, or of effects.
 
     The four arms of two effects agree in all that no selector between them names: the two sides as
-    in `match_arms`, with the change and without it, and so each side with its own change.
-
-    Parameters
-    ----------
-    arms : sequence of Arm
-        The study's.
-    claim : Claim
-        Its `where` holds for all arms.
-
-    Returns
-    -------
-    list of Match
-        In the order of the study's arms.
+    in `match_arms`, with the change and without it, and so each side with its own change. The
+    claim's `where` holds for all arms.
     """
     if claim.effect is None:
         return [Match(*pair) for pair in match_arms(arms, claim)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fairtrial.kinds import maps
-from fairtrial.kinds.features import FEATURES, FeatureSettings
-from fairtrial.kinds.maps import FirstLayer
+from fairtrial.kinds.data import maps
+from fairtrial.kinds.data.features import FEATURES, FeatureSettings
+from fairtrial.kinds.data.maps import FirstLayer
 
 __all__ = ["UNMAPPED", "AnyFeatures", "Features", "FirstLayer"]
 

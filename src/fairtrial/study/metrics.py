@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from fairtrial.kinds.metrics import (
+from fairtrial.kinds.metrics.numbers import (
     HELD_OUT,
     METRICS,
     Metric,
@@ -15,7 +15,7 @@ from fairtrial.kinds.metrics import (
     list_kinds,
     read_metric,
 )
-from fairtrial.kinds.run_metrics import (
+from fairtrial.kinds.metrics.runs import (
     LOSS_FLUCTUATION,
     OF_CLASSES,
     RATE,
@@ -39,10 +39,7 @@ def _refuse_twins(metrics: list[MetricSettings]) -> list[MetricSettings]:
     return metrics
 
 
-NamedMetrics = Annotated[
-    list[Annotated[MetricSettings, METRICS]],
-    AfterValidator(_refuse_twins),
-]
+NamedMetrics = Annotated[list[Annotated[MetricSettings, METRICS]], AfterValidator(_refuse_twins)]
 
 
 def list_defaults(on_classes: bool) -> list[MetricSettings]:
@@ -126,15 +123,7 @@ def _has_form(metric: MetricSettings, recipe: Recipe | BaselineSettings) -> bool
 
 
 def list_wanted(named: Iterable[MetricSettings], claimed: Iterable[str]) -> list[MetricSettings]:
-    """List the metrics of predictions that a study adds: those it names, those its claims are on.
-
-    Parameters
-    ----------
-    named : iterable of MetricSettings
-        Those of its `metrics`.
-    claimed : iterable of str
-        What its claims are on, of any sort.
-    """
+    """List the metrics of predictions that a study adds: those named, those its claims are on."""
     wanted = {one.column: one for one in named}
     for name in claimed:
         if found := read_metric(name):

@@ -6,23 +6,21 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
-from fairtrial.kinds.averages import AVERAGES, AverageSettings, none
-from fairtrial.kinds.inits import INITS, InitSettings
-from fairtrial.kinds.inits import constant as constant_start
-from fairtrial.kinds.injections import DATA_NOISES, RATE_NOISES, WEIGHT_NOISES, InjectionSettings
-from fairtrial.kinds.losses import LOSSES, AnyLossSettings
-from fairtrial.kinds.optimizers import OPTIMIZERS, OptimizerSettings
-from fairtrial.kinds.registry import Several
-from fairtrial.kinds.schedules import SCHEDULES, ScheduleSettings
-from fairtrial.kinds.schedules import constant as constant_rate
-from fairtrial.settings.base import (
-    Count,
-    Monitor,
-    NonNegative,
-    Positive,
-    Settings,
-    Share,
+from fairtrial.kinds.inits.common import INITS, InitSettings
+from fairtrial.kinds.inits.common import constant as constant_start
+from fairtrial.kinds.losses.numbers import LOSSES, AnyLossSettings
+from fairtrial.kinds.mechanism.registry import Several
+from fairtrial.kinds.noise.injections import (
+    DATA_NOISES,
+    RATE_NOISES,
+    WEIGHT_NOISES,
+    InjectionSettings,
 )
+from fairtrial.kinds.optimizers.averages import AVERAGES, AverageSettings, none
+from fairtrial.kinds.optimizers.common import OPTIMIZERS, OptimizerSettings
+from fairtrial.kinds.optimizers.schedules import SCHEDULES, ScheduleSettings
+from fairtrial.kinds.optimizers.schedules import constant as constant_rate
+from fairtrial.settings.base import Count, Monitor, NonNegative, Positive, Settings, Share
 from fairtrial.settings.complaints import show
 from fairtrial.study.features import UNMAPPED, Features
 
@@ -96,9 +94,7 @@ def check_class_weights(value: Any) -> Any:
     if value in (None, "balanced"):
         return value
     is_list = isinstance(value, list) and len(value) > 1
-    if not is_list or not all(
-        type(one) in (int, float) and 1e-30 <= one <= 1e30 for one in value
-    ):  # fmt: skip
+    if not is_list or not all(type(one) in (int, float) and 1e-30 <= one <= 1e30 for one in value):
         raise ValueError(
             f"{show(value)} must be 'balanced', or a list with a positive number for each class, "
             "as in [1.0, 5.0]"

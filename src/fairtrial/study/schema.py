@@ -12,7 +12,7 @@ from pydantic_core import core_schema
 
 from fairtrial.errors import InputError
 from fairtrial.files import place_aside
-from fairtrial.kinds.kind import FAMILIES
+from fairtrial.kinds.mechanism.kind import FAMILIES
 from fairtrial.kinds.reference import list_names
 from fairtrial.study import Study
 
@@ -91,13 +91,7 @@ def format_schema() -> str:
 
 
 def write_schema(path: Path, text: str = "") -> None:
-    """Write a schema to a file, in place of what was there; that of study files if none is given.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written.
-    """
+    """Write a schema, by default that of study files, to a file in place of what was there."""
     try:
         with place_aside(path) as aside:
             aside.write_text(text or format_schema(), encoding="utf-8")
@@ -116,22 +110,9 @@ def read_starter() -> str:
 
 
 def write_starter(path: Path) -> Path:
-    """Write a study file to start from, and the schema beside it.
+    """Write a study file to start from, and the schema beside it, whose path is returned.
 
-    Parameters
-    ----------
-    path : Path
-        Where; nothing may be there yet.
-
-    Returns
-    -------
-    Path
-        The schema.
-
-    Raises
-    ------
-    InputError
-        If there is something already, or it cannot be written.
+    Raises `InputError` if there is something already, or it cannot be written.
     """
     schema = path.parent / SCHEMA_NAME
     try:

@@ -113,20 +113,10 @@ Seeds = Annotated[
 
 
 def list_seeds(seeds: Any, count: int | None = None) -> list[int]:
-    """List the seeds, and those that follow them where more are wanted.
+    """List the seeds of a study file, and those that follow them where more are wanted.
 
-    Parameters
-    ----------
-    seeds : int, list of int, str or NamedSeeds
-        As a study file gives them, checked.
-    count : int, optional
-        How many; as many as the study says if absent.
-
-    Returns
-    -------
-    list of int
-        0, 1, ... where a number is given. Those that follow a list are the numbers above its
-        largest. Those that follow are in ascending order, whatever was given.
+    A number gives 0, 1, ... Those that follow a list are the numbers above its largest. Those that
+    follow are in ascending order, whatever was given.
 
     Examples
     --------

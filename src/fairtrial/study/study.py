@@ -16,8 +16,8 @@ import tomli_w
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from fairtrial.errors import InputError
-from fairtrial.kinds.metrics import METRICS, MetricSettings, find_metric
-from fairtrial.kinds.plugins import reuse_plugins, use_plugins
+from fairtrial.kinds.mechanism.plugins import reuse_plugins, use_plugins
+from fairtrial.kinds.metrics.numbers import METRICS, MetricSettings, find_metric
 from fairtrial.paths import expand_path, locate
 from fairtrial.settings.base import DataPath, Line, Settings
 from fairtrial.settings.complaints import Complaint, make_error, name_place, validate

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fairtrial.kinds import tasks
-from fairtrial.kinds.datasets import TASKS, RowOrigin, TaskSettings
+from fairtrial.kinds.data import tasks
+from fairtrial.kinds.data.datasets import TASKS, RowOrigin, TaskSettings
 
 __all__ = ["AnyTask", "RowOrigin", "Task"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.data.split import Part
-from fairtrial.kinds.class_losses import cross_entropy
+from fairtrial.kinds.losses.classes import cross_entropy
 from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import MONITORS
 from fairtrial.training.model import Numbers, predict_logits, predict_numbers

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 import tensorflow as tf
 
-from fairtrial.kinds.averages import AVERAGES
-from fairtrial.kinds.injections import DATA_NOISES, RATE_NOISES, WEIGHT_NOISES
-from fairtrial.kinds.kind import KindSettings, Variant
-from fairtrial.kinds.losses import LOSSES
-from fairtrial.kinds.optimizers import OPTIMIZERS
-from fairtrial.kinds.plateaus import halve_on_plateau
-from fairtrial.kinds.schedules import SCHEDULES
+from fairtrial.kinds.losses.numbers import LOSSES
+from fairtrial.kinds.mechanism.kind import KindSettings, Variant
+from fairtrial.kinds.noise.injections import DATA_NOISES, RATE_NOISES, WEIGHT_NOISES
+from fairtrial.kinds.optimizers.averages import AVERAGES
+from fairtrial.kinds.optimizers.common import OPTIMIZERS
+from fairtrial.kinds.optimizers.plateaus import halve_on_plateau
+from fairtrial.kinds.optimizers.schedules import SCHEDULES
 from fairtrial.settings.base import Monitor
 from fairtrial.settings.names import flatten
 from fairtrial.study.recipe import Recipe

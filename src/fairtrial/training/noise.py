@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from fairtrial.kinds.kind import Variant
+from fairtrial.kinds.mechanism.kind import Variant
 from fairtrial.parameters import Parameters
 from fairtrial.randomness import make_key, make_stream
 from fairtrial.training.hyperparameters import Kinds

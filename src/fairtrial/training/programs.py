@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from fairtrial.kinds.tensors import tf
+from fairtrial.kinds.mechanism.tensors import tf
 from fairtrial.study.recipe import Recipe
 
 # Steps in one call, at most, so that their number is not part of the program's shape.

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from fairtrial.kinds.averages import weigh_newest
-from fairtrial.kinds.class_losses import measure_labels
-from fairtrial.kinds.losses import average_losses
-from fairtrial.kinds.schedules import schedule_rate
+from fairtrial.kinds.losses.classes import measure_labels
+from fairtrial.kinds.losses.numbers import average_losses
+from fairtrial.kinds.optimizers.averages import weigh_newest
+from fairtrial.kinds.optimizers.schedules import schedule_rate
 from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.model import (

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fairtrial.data.targets import USER_UNIT, TargetUnit
-from fairtrial.kinds.tensors import tf
+from fairtrial.kinds.mechanism.tensors import tf
 from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import Recipe
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from fairtrial.kinds.kind import Variant
-from fairtrial.kinds.losses import average_losses
+from fairtrial.kinds.losses.numbers import average_losses
+from fairtrial.kinds.mechanism.kind import Variant
 from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.model import Numbers

@@ -12,7 +12,7 @@ from fairtrial.data.features.watch import watch
 from fairtrial.data.images.fetch import cache_folder
 from fairtrial.data.load import fingerprint_data, load_dataset, measure_data
 from fairtrial.data.split import split_rows
-from fairtrial.kinds.features import FeatureSettings
+from fairtrial.kinds.data.features import FeatureSettings
 from fairtrial.study.features import FourierFeatures, HogFeatures, PatchFeatures, PixelFeatures
 from fairtrial.study.task import DigitsTask, LinearTask, TableTask
 

@@ -15,9 +15,9 @@ from fairtrial.data.features.maps import TrainingRows, apply, on_one_core
 from fairtrial.data.features.store import keep, name_features
 from fairtrial.data.features.watch import check_in
 from fairtrial.data.split import split_rows
-from fairtrial.kinds.features import FeatureSettings, Map
-from fairtrial.kinds.plugins import digest_source, explained, find_kinds
-from fairtrial.kinds.signature import refuse
+from fairtrial.kinds.data.features import FeatureSettings, Map
+from fairtrial.kinds.mechanism.plugins import digest_source, explained, find_kinds
+from fairtrial.kinds.mechanism.signature import refuse
 
 
 def map_features(
@@ -27,31 +27,11 @@ def map_features(
     validation: float | None,
     keeps: bool = False,
 ) -> Dataset:
-    """Replace the features of a data set.
+    """Replace the features of a data set; the rows stay, the true parameters do not.
 
-    Parameters
-    ----------
-    features : FeatureSettings
-        The map.
-    dataset : Dataset
-        The map does not depend on its labels and test rows.
-    seed : int
-        The seed of the run, for all draws and the validation rows.
-    validation : float or None
-        Share of the training rows that the recipe holds out; the map is not fitted on them.
-    keeps : bool
-        Whether the features are stored on disk, as for images; else they are computed and held in
-        memory.
-
-    Returns
-    -------
-    Dataset
-        The same rows with the new features, without true parameters.
-
-    Raises
-    ------
-    MachineError
-        If the features cannot be written to disk.
+    The map depends neither on labels and test rows nor on the rows that the share `validation`
+    holds out. `keeps` says whether the features are stored on disk, as for images, or held in
+    memory. Raises `MachineError` if the features cannot be written to disk.
     """
     seen = split_rows(len(dataset.y), validation, seed)[0]
     rows = TrainingRows(dataset.X, seen, dataset.divisor, seed)
@@ -76,11 +56,7 @@ def map_features(
     else:
         mapped = np.concatenate([*make()])
     return replace(
-        dataset,
-        X=mapped[:n_rows],
-        test_X=mapped[n_rows:],
-        divisor=1,
-        true_parameters=None,
+        dataset, X=mapped[:n_rows], test_X=mapped[n_rows:], divisor=1, true_parameters=None
     )
 
 

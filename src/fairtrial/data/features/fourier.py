@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial.distance import pdist
 
 from fairtrial.data.features.maps import TrainingRows
-from fairtrial.kinds.features import Map
+from fairtrial.kinds.data.features import Map
 
 # The number of rows whose distances give the bandwidth.
 N_COMPARED = 1000

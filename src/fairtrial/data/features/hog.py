@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fairtrial.data.features.maps import TrainingRows
-from fairtrial.kinds.features import Map
+from fairtrial.kinds.data.features import Map
 
 
 def fit_hog(features: Any, rows: TrainingRows) -> Map:

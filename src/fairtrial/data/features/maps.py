@@ -12,7 +12,7 @@ from joblib import Parallel, cpu_count, delayed
 from threadpoolctl import threadpool_limits
 
 from fairtrial.data.features.watch import check_in, find_watcher, watch
-from fairtrial.kinds.features import Map
+from fairtrial.kinds.data.features import Map
 from fairtrial.randomness import make_stream
 
 # The number of rows that are mapped at a time.
@@ -23,16 +23,8 @@ CHUNK = 250
 class TrainingRows:
     """The rows for fitting a map: those that training sees, without labels.
 
-    Attributes
-    ----------
-    X : (M, D)
-        All training rows of the data set, including validation rows.
-    seen : (N,) of int
-        The rows that training sees.
-    divisor : int
-        The number that features are divided by.
-    seed : int
-        The run's seed.
+    `X` (M, D) has all training rows of the data set, including validation rows; `seen` (N,) are the
+    rows that training sees.
     """
 
     X: np.ndarray
@@ -88,12 +80,9 @@ on_one_core = OneCore()
 
 
 def fit_scale(chunks: Iterable[np.ndarray]) -> Map:
-    """Standardise: mean 0 and standard deviation 1 over the given rows.
+    """Standardise: mean 0 and standard deviation 1 over chunks (N, D) of training rows.
 
-    Parameters
-    ----------
-    chunks : iterable of (N, D) arrays
-        Features of training rows. A constant feature becomes 0.
+    A constant feature becomes 0.
     """
     from sklearn.preprocessing import StandardScaler  # Slow to import.
 
@@ -105,21 +94,7 @@ def fit_scale(chunks: Iterable[np.ndarray]) -> Map:
 
 
 def apply(feature_map: Map, X: np.ndarray, divisor: int) -> Iterator[np.ndarray]:
-    """Map rows, chunk by chunk, on all processors.
-
-    Parameters
-    ----------
-    feature_map : Map
-    X : (N, D)
-        Rows as the data set has them.
-    divisor : int
-        The number that they are divided by.
-
-    Yields
-    ------
-    (at most `CHUNK`, D') array
-        In the order of the rows.
-    """
+    """Map rows (N, D) on all processors: chunks of at most `CHUNK` rows, in their order."""
     watcher = find_watcher()
 
     def map_chunk(first: int) -> np.ndarray:

@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.random import Generator
 from scipy import linalg, sparse
 
 from fairtrial.data.features.maps import TrainingRows, apply, fit_scale
 from fairtrial.data.features.watch import check_in
 from fairtrial.errors import InputError
-from fairtrial.kinds.features import Map
+from fairtrial.kinds.data.features import Map
 
 # Windows and images from which a dictionary is learned; large windows are fewer (`MOST_VALUES`).
 # The same images give mean and scale of the features.
@@ -85,20 +86,10 @@ def shape_images(X: np.ndarray) -> np.ndarray:
 class Layer:
     """A dictionary of patches of one size, and the pooling of its responses.
 
-    Attributes
-    ----------
-    settings : FirstLayer, or that of patches
-    size : int
-        s, pixels per side of a patch.
-    softness : float
-        Each window is divided by the root of its squared length + softness².
-    whitening : (s² C, R) float32
-    offset : (R,) float32
-        The mean of whitened windows, which is subtracted.
-    patches : (P, R) float32
-        Whitened, of length 1.
-    channels : (2 P, C') float32 or None
-        Principal components of the responses; the output is along them.
+    Patches have `size` s pixels per side. Each window is divided by the root of its squared length
+    + `softness`², loses the mean of whitened windows, `offset` (R,), and is whitened by `whitening`
+    (s² C, R). `patches` (P, R) are whitened, of length 1. The output is along `channels` (2 P, C'),
+    principal components of the responses, if there are any. All arrays are float32.
     """
 
     settings: Any
@@ -145,21 +136,10 @@ def fit_layer(
     name: str,
     n_channels: int | None = None,
 ) -> Layer:
-    """Fit a layer on windows of training images.
+    """Fit a layer on windows of training images, or of the output of the layer below, (N, M, M, C).
 
-    Parameters
-    ----------
-    settings : FirstLayer, or that of patches
-    size : int
-        Pixels per side of a patch.
-    maps : (N, M, M, C)
-        Training images, or the output of the layer below.
-    rows : TrainingRows
-        Provides the random streams.
-    name : str
-        The name of the layer in its streams.
-    n_channels : int, optional
-        Number of principal components of the output; by default the output is the responses.
+    The layer's name is part of the names of its random streams. `n_channels` is the number of
+    principal components of the output; by default the output is the responses.
     """
     windows = draw_windows(maps, size, settings.padding, rows.open(f"{name}.windows"))
     # Without a softness, windows of one shade would be divided by 0.
@@ -183,9 +163,7 @@ def fit_channels(responses: np.ndarray, n_channels: int) -> np.ndarray:
     return _find_components(at_places, n_channels)[2].astype(np.float32)
 
 
-def draw_windows(
-    maps: np.ndarray, size: int, padding: int, stream: np.random.Generator
-) -> np.ndarray:  # fmt: skip
+def draw_windows(maps: np.ndarray, size: int, padding: int, stream: Generator) -> np.ndarray:
     """Draw windows of s x s from maps, (N, M, M, C); (N', s² C) float32.
 
     Windows of one shade, which are frequent in backgrounds, are left out.
@@ -226,11 +204,7 @@ def cut_windows(maps: np.ndarray, size: int) -> np.ndarray:
 def measure_windows(maps: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Measure all windows of maps, (M, M, C), row by row, without cutting them.
 
-    Returns
-    -------
-    mean : (places,)
-    squares : (places,)
-        The squared length after subtracting the mean.
+    The two results, (places,) each, are the mean, and the squared length after subtracting it.
     """
     n_values = size**2 * maps.shape[2]
     mean = add_up(maps.sum(2), size) / np.float32(n_values)
@@ -274,21 +248,11 @@ def lengthen(windows: np.ndarray) -> np.ndarray:
 
 
 def fit_whitening(windows: np.ndarray, more: float, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Fit the whitening of windows by their principal components.
+    """Fit the whitening of windows (N, D) by their principal components: mean (D,), map (D, R).
 
-    Parameters
-    ----------
-    windows : (N, D)
-    more : float
-        Added to the eigenvalues of their covariance, as a share of the largest.
-    most : int
-        The most components that are kept. Components without variance are dropped.
-
-    Returns
-    -------
-    mean : (D,) float32
-    whitening : (D, R) float32
-        `(windows - mean) @ whitening` has the identity as covariance if `more` is 0.
+    `more` is added to the eigenvalues of their covariance, as a share of the largest; `most` is the
+    most components that are kept. Components without variance are dropped. `(windows - mean) @
+    whitening` has the identity as covariance if `more` is 0. Both arrays are float32.
     """
     mean, values, vectors = _find_components(windows, most)
     there = values > ROUNDING**2 * values[0]
@@ -296,9 +260,7 @@ def fit_whitening(windows: np.ndarray, more: float, most: int) -> tuple[np.ndarr
     return mean, (vectors / np.sqrt(values + more * values[0])).astype(np.float32)
 
 
-def _find_components(
-    values: np.ndarray, most: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+def _find_components(values: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find the first principal components of values, (N, D): mean, variances, (D, R) components."""
     n_values = values.shape[1]
     mean = values.mean(0, dtype=np.float64).astype(np.float32)
@@ -312,27 +274,16 @@ def _find_components(
     return mean, variances[::-1], components[:, ::-1]
 
 
-def draw_patches(windows: np.ndarray, n_patches: int, stream: np.random.Generator) -> np.ndarray:
+def draw_patches(windows: np.ndarray, n_patches: int, stream: Generator) -> np.ndarray:
     """Draw windows, (N, R), as patches, (P, R)."""
     return windows[stream.choice(len(windows), n_patches, replace=n_patches > len(windows))]
 
 
-def learn_patches(windows: np.ndarray, n_patches: int, stream: np.random.Generator) -> np.ndarray:
+def learn_patches(windows: np.ndarray, n_patches: int, stream: Generator) -> np.ndarray:
     """Learn patches by spherical k-means: a window belongs to the patch of largest |cosine|.
 
-    Parameters
-    ----------
-    windows : (N, R) float32
-        Whitened, of length 1.
-    n_patches : int
-        P.
-    stream : Generator
-        Draws the windows to start from.
-
-    Returns
-    -------
-    (P, R) float32
-        Of length 1.
+    The windows (N, R) and the patches (P, R) are whitened, of length 1, and float32. The stream
+    draws the windows to start from.
     """
     patches = draw_patches(windows, n_patches, stream)
     for _ in range(N_ROUNDS):
@@ -365,12 +316,8 @@ def rectify(values: np.ndarray) -> np.ndarray:
 def weigh_cells(n_places: int, grid: int, overlap: float) -> np.ndarray:
     """Return the weights of places in the averages over cells, along one axis; (G, M) float32.
 
-    Parameters
-    ----------
-    n_places, grid : int
-        M and G. A place that overlaps two cells counts in both, by its share.
-    overlap : float
-        How far a cell extends into its neighbours, as a share of its width.
+    A place that overlaps two cells counts in both, by its share. A cell extends into its neighbours
+    by `overlap`, as a share of its width.
     """
     width, places = n_places / grid, np.arange(n_places)
     low = (np.arange(grid)[:, None] - overlap) * width

@@ -36,30 +36,13 @@ def choose_dtype(shape: tuple[int, int]) -> np.dtype:
     return np.dtype(np.float32 if small else np.float16)
 
 
-def keep(
-    name: str, shape: tuple[int, int], make: Callable[[], Iterable[np.ndarray]]
-) -> np.ndarray:  # fmt: skip
-    """Return the features with a name, and compute them if they are not stored.
+def keep(name: str, shape: tuple[int, int], make: Callable[[], Iterable[np.ndarray]]) -> np.ndarray:
+    """Return the features (N, D) with a name, and compute them if they are not stored.
 
-    Parameters
-    ----------
-    name : str
-        A hash of everything that they depend on, see `name_features`.
-    shape : (N, D)
-    make : callable
-        Computes the features and returns them as an iterable, some rows at a time.
-
-    Returns
-    -------
-    (N, D) float32 or float16
-        Memory-mapped from the file, read-only.
-
-    Raises
-    ------
-    MachineError
-        If the features cannot be written.
-    InterruptedError
-        If the watcher has stopped the work.
+    The name is a hash of everything that they depend on, see `name_features`. `make` returns some
+    rows at a time. The features are memory-mapped from the file, read-only, and float32 or float16.
+    Raises `MachineError` if the features cannot be written; `InterruptedError` if the watcher has
+    stopped the work.
     """
     dtype = choose_dtype(shape)
     folder = cache_folder(FOLDER_NAME)
@@ -129,7 +112,7 @@ def _take_turn(path: Path) -> Iterator[None]:
 
 def _write(
     path: Path, shape: tuple[int, int], dtype: np.dtype, chunks: Iterable[np.ndarray]
-) -> None:  # fmt: skip
+) -> None:
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     # Not through a memory map: on a full disk that would kill the process.
     with path.open("wb") as file:

@@ -14,10 +14,7 @@ _watcher: ContextVar[Callable[[], None]] = ContextVar("watcher", default=lambda:
 def watch(watcher: Callable[[], None]) -> Iterator[None]:
     """Call a function repeatedly while this thread computes features.
 
-    Parameters
-    ----------
-    watcher : callable
-        An exception that it raises stops the work.
+    An exception that it raises stops the work.
     """
     before = _watcher.set(watcher)
     try:

@@ -36,12 +36,9 @@ def check_answer(url: str) -> None:
     """Check within seconds whether a server answers at an address.
 
     Without a network, the look-up of a name or connections to many addresses can take minutes, and
-    no timeout of the connection covers that. A separate thread therefore sends the request.
-
-    Raises
-    ------
-    DownloadError
-        If no server answers within `GIVE_UP_SECONDS`, or the connection fails. Any answer counts.
+    no timeout of the connection covers that. A separate thread therefore sends the request. Raises
+    `DownloadError` if no server answers within `GIVE_UP_SECONDS`, or the connection fails. Any
+    answer counts.
     """
     import pooch
 
@@ -64,25 +61,10 @@ def check_answer(url: str) -> None:
 
 
 def download_file(url: str, name: str, path: Path, limit: int) -> None:
-    """Download one file to a path.
+    """Download one file of the folder at an address to a path, which the caller removes on failure.
 
-    Parameters
-    ----------
-    url : str
-        The address of the folder.
-    name : str
-        The name of the file in it.
-    path : Path
-        The target; after a failure, the caller removes it.
-    limit : int
-        The most bytes; a larger download is aborted.
-
-    Raises
-    ------
-    DownloadError
-        If the server or the network fails, or the limit is exceeded.
-    OSError
-        If the path cannot be written.
+    A download of more than `limit` bytes is aborted. Raises `DownloadError` if the server or the
+    network fails, or the limit is exceeded; `OSError` if the path cannot be written.
     """
     import pooch
     import requests

@@ -44,16 +44,9 @@ class UnwritableError(UnavailableError):
 
 @dataclass(frozen=True)
 class Found:
-    """The data set in one place, with all files checked.
+    """The data set in one place, with all files checked: the unpacked contents by file name.
 
-    Parameters
-    ----------
-    folder : Path
-        The folder of the files.
-    source : str
-        Their source, as part of a sentence.
-    contents : dict of str to bytes
-        The unpacked content by file name.
+    `source` names the place, as part of a sentence.
     """
 
     folder: Path
@@ -69,20 +62,7 @@ def log_notice(sentence: str) -> None:
 def cache_folder(name: str = FOLDER_NAME) -> Path:
     """Return a folder below `FAIRTRIAL_CACHE`, or below the user's cache if that is not set.
 
-    Parameters
-    ----------
-    name : str
-        The name of the folder; by default that of Fashion-MNIST.
-
-    Returns
-    -------
-    Path
-        It may be absent.
-
-    Raises
-    ------
-    InputError
-        If `FAIRTRIAL_CACHE` is not a path.
+    It may be absent. Raises `InputError` if `FAIRTRIAL_CACHE` is not a path.
     """
     named = os.environ.get("FAIRTRIAL_CACHE")
     if named:
@@ -93,17 +73,10 @@ def cache_folder(name: str = FOLDER_NAME) -> Path:
 
 
 def find_files() -> Found | None:
-    """Find the data set on this machine: in `FAIRTRIAL_DATA`; else the cache, the system's folder.
+    """Find the data set in `FAIRTRIAL_DATA`; else in the cache, or the system's folder.
 
-    Returns
-    -------
-    Found or None
-        None if no place has it. Nothing is fetched or removed.
-
-    Raises
-    ------
-    InputError
-        If the named folder lacks a file, or a file in it is refused.
+    None if no place has it. Nothing is fetched or removed. Raises `InputError` if the named folder
+    lacks a file, or a file in it is refused.
     """
     if named := _find_named_folder():
         return _read_named_folder(*named)
@@ -117,20 +90,10 @@ def find_files() -> Found | None:
 def obtain_files(folder: str | Path | None = None, note: Note = log_notice) -> Found:
     """Find the data set, or fetch it: named folder, else cache, system, public home.
 
-    Parameters
-    ----------
-    folder : str or Path, optional
-        The folder that the user names; by default `FAIRTRIAL_DATA`. With a named folder, no other
-        place is searched.
-    note : callable, optional
-        Called with each notice and each step as a sentence.
-
-    Raises
-    ------
-    InputError
-        If the named folder lacks a file, or a file in it is refused.
-    MachineError
-        If no place has it; the message has one sentence per place.
+    The user names the folder, by default by `FAIRTRIAL_DATA`; then no other place is searched.
+    `note` is called with each notice and each step as a sentence. Raises `InputError` if the named
+    folder lacks a file, or a file in it is refused; `MachineError` if no place has it; the message
+    has one sentence per place.
     """
     if named := _find_named_folder(folder):
         return _read_named_folder(*named)
@@ -145,24 +108,10 @@ def obtain_files(folder: str | Path | None = None, note: Note = log_notice) -> F
 def fill_folder(destination: str | Path, note: Note = log_notice) -> Path:
     """Put the data set into a folder, from this machine or from the public home.
 
-    Parameters
-    ----------
-    destination : str or Path
-        Created if absent. Files in it are never overwritten.
-    note : callable, optional
-        Called with each notice and each step as a sentence.
-
-    Returns
-    -------
-    Path
-        The folder.
-
-    Raises
-    ------
-    InputError
-        If a file in the folder is refused, or the folder is a file.
-    MachineError
-        If no place has the data set, or the folder cannot be written.
+    The folder is created if absent; files in it are never overwritten. `note` is called with each
+    notice and each step as a sentence. Raises `InputError` if a file in the folder is refused, or
+    the folder is a file; `MachineError` if no place has the data set, or the folder cannot be
+    written.
     """
     target = _user_path(destination, "folder")
     present = files.read_folder(target)

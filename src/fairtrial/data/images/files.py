@@ -19,17 +19,7 @@ from fairtrial.files import clear_abandoned, place_aside
 
 @dataclass(frozen=True)
 class DataFile:
-    """One file of a data set, identified by its content.
-
-    Parameters
-    ----------
-    name : str
-        The name of the file without `.gz`.
-    size : int
-        Bytes of the unpacked content.
-    sha256 : str
-        sha256 of the unpacked content.
-    """
+    """One file of a data set: its name without `.gz`, size in bytes and sha256, both unpacked."""
 
     name: str
     size: int
@@ -70,16 +60,9 @@ class RefusedFileError(Exception):
 
 @dataclass(frozen=True)
 class Reading:
-    """The files of the data set in a folder.
+    """The files of the data set in a folder: the checked ones, unpacked, by name; the others.
 
-    Parameters
-    ----------
-    contents : dict of str to bytes
-        The checked files, unpacked, by name.
-    missing : tuple of str
-        The names of missing files.
-    refused : dict of Path to str
-        The files with other content, with the reason.
+    `refused` gives the reason for each file with other content.
     """
 
     contents: dict[str, bytes]
@@ -95,24 +78,8 @@ class Reading:
 def read_content(path: Path, expected: DataFile) -> bytes:
     """Read a file, packed or not, and return its content after checking it.
 
-    Parameters
-    ----------
-    path : Path
-        A gzip file or a plain one; its first bytes decide, not its name.
-    expected : DataFile
-        The expected content.
-
-    Returns
-    -------
-    bytes
-        Exactly `expected.size` bytes.
-
-    Raises
-    ------
-    RefusedFileError
-        If the content is another one.
-    OSError
-        If it cannot be read.
+    The first bytes of the file, not its name, say whether it is packed. Raises `RefusedFileError`
+    if the content is another one; `OSError` if it cannot be read.
     """
     with path.open("rb") as stream:
         start = stream.read(len(_IDX_MAGIC))
@@ -152,10 +119,7 @@ def _check_content(content: bytes, expected: DataFile) -> None:
 def read_folder(folder: Path) -> Reading:
     """Read and check the four files in a folder, packed (`.gz`) or not.
 
-    Parameters
-    ----------
-    folder : Path
-        It may be absent.
+    The folder may be absent.
     """
     contents: dict[str, bytes] = {}
     missing: list[str] = []
@@ -176,28 +140,9 @@ def read_folder(folder: Path) -> Reading:
 def put_file(folder: Path, name: str, expected: DataFile, write: Callable[[Path], object]) -> bytes:
     """Put a file into a folder, once its content is known to be the expected one.
 
-    Parameters
-    ----------
-    folder : Path
-        Created if absent.
-    name : str
-        The file's, which may be packed.
-    expected : DataFile
-        The expected content.
-    write : callable
-        Writes the file to the path that it is given.
-
-    Returns
-    -------
-    bytes
-        The unpacked content.
-
-    Raises
-    ------
-    RefusedFileError
-        If the content is another one; the message names the file.
-    OSError
-        If the folder or the file cannot be written.
+    The folder is created if absent. `write` writes the file, which may be packed, to the path that
+    it is given. The result is the unpacked content. Raises `RefusedFileError` if the content is
+    another one; the message names the file; `OSError` if the folder or the file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     clear_abandoned(folder)
@@ -212,19 +157,9 @@ def put_file(folder: Path, name: str, expected: DataFile, write: Callable[[Path]
 def copy_files(source: Path, folder: Path) -> None:
     """Copy the four files into a folder, and check each before it is renamed into place.
 
-    Parameters
-    ----------
-    source : Path
-        The folder with the four files, packed or not.
-    folder : Path
-        Created if absent; files in it that pass the check are kept.
-
-    Raises
-    ------
-    RefusedFileError
-        If a file is absent or has other content; the message names it.
-    OSError
-        If a file cannot be read or written.
+    They may be packed. The folder is created if absent; files in it that pass the check are kept.
+    Raises `RefusedFileError` if a file is absent or has other content; the message names it;
+    `OSError` if a file cannot be read or written.
     """
     present = read_folder(folder).contents
     for expected in FILES:

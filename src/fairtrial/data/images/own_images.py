@@ -16,8 +16,8 @@ import numpy as np
 from fairtrial.data.images.pixels import take_images
 from fairtrial.errors import InputError, MachineError
 from fairtrial.files import place_aside
-from fairtrial.kinds import tasks
-from fairtrial.kinds.datasets import Content, TaskSettings
+from fairtrial.kinds.data import tasks
+from fairtrial.kinds.data.datasets import Content, TaskSettings
 from fairtrial.paths import locate
 from fairtrial.settings.complaints import make_error, validate
 from fairtrial.settings.document import Document
@@ -120,10 +120,7 @@ def _holds(path: Path, expected: Content) -> bool:
 def read_own_images(task: TaskSettings) -> Content:
     """Read and check the images of a task; an unchanged file or folder is read once.
 
-    Raises
-    ------
-    InputError
-        If there are errors in them; it lists all.
+    Raises `InputError` if there are errors in them; it lists all.
     """
     path = Path(task.path).absolute()
     try:

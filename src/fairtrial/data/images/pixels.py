@@ -15,26 +15,11 @@ from fairtrial.errors import InputError
 
 
 def take_images(X: Any, y: Any, test: float) -> tuple[np.ndarray, np.ndarray]:
-    """Convert images and labels to the types that training uses, or refuse them.
+    """Convert images (N, H, W) and labels (N,) to the types that training uses, or refuse them.
 
-    Parameters
-    ----------
-    X : (N, H, W) array-like
-        Grey pixels: whole numbers from 0 to 255, or floats from 0 to 1.
-    y : (N,) array-like
-        Classes: whole numbers, or text.
-    test : float
-        The share of the images that is held out.
-
-    Returns
-    -------
-    X, y : (N, H, W) uint8 or float32, (N,) int64 or str
-        The same values.
-
-    Raises
-    ------
-    InputError
-        If there are errors; it lists all.
+    Pixels are grey: whole numbers from 0 to 255, or floats from 0 to 1. Classes are whole numbers,
+    or text. The results are uint8 or float32, and int64 or str. `test` is the share of the images
+    that is held out. Raises `InputError` if there are errors; it lists all.
     """
     pixels, labels = _as_array(X), _as_labels(y)
     problems = [*_find_in_pixels(pixels), *_find_in_labels(labels)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fairtrial.data.images.fetch import obtain_files
-from fairtrial.kinds.datasets import Content
+from fairtrial.kinds.data.datasets import Content
 
 FASHION_MNIST_CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
@@ -21,10 +21,7 @@ DIGITS_TEST_ROWS = 360
 class Images(Content):
     """Images with a fixed split into training and test rows, in read-only arrays.
 
-    Attributes
-    ----------
-    source : str
-        Where the data was found, as part of a sentence.
+    `source` says where the data was found, as part of a sentence.
     """
 
     source: str = ""
@@ -34,44 +31,19 @@ class Images(Content):
 def load_images_once(name: str, folder: str | Path | None = None) -> Images:
     """Load a data set by its name; images are large and the same for every seed.
 
-    Parameters
-    ----------
-    name : str
-        `fashion_mnist` or `digits`.
-    folder : str or Path, optional
-        A folder with the four files of Fashion-MNIST; digits uses none.
-
-    Raises
-    ------
-    InputError
-        If the named folder cannot be used.
-    MachineError
-        If Fashion-MNIST is not available.
+    The folder is one with the four files of Fashion-MNIST; digits uses none. Raises `InputError` if
+    the named folder cannot be used; `MachineError` if Fashion-MNIST is not available.
     """
     return load_digits() if name == "digits" else load_fashion_mnist(folder)
 
 
 def load_fashion_mnist(folder: str | Path | None = None) -> Images:
-    """Load Fashion-MNIST from the named folder, or from the first place that has it.
+    """Load Fashion-MNIST: 60,000 training and 10,000 test images, as published.
 
-    Without a named folder, the places are the cache, the system's folder and the public home.
-
-    Parameters
-    ----------
-    folder : str or Path, optional
-        A folder with the four files, packed or not; by default `FAIRTRIAL_DATA`.
-
-    Returns
-    -------
-    Images
-        60,000 training and 10,000 test images, as published.
-
-    Raises
-    ------
-    InputError
-        If the named folder lacks a file, or a file in it is not the published one.
-    MachineError
-        If no place has it; the message has one sentence per place.
+    It is in the named folder, by default `FAIRTRIAL_DATA`. Without one, the places are the cache,
+    the system's folder and the public home. Raises `InputError` if the named folder lacks a file,
+    or a file in it is not the published one; `MachineError` if no place has it; the message has one
+    sentence per place.
 
     References
     ----------
@@ -87,17 +59,12 @@ def load_fashion_mnist(folder: str | Path | None = None) -> Images:
 
 
 def load_digits() -> Images:
-    """Load scikit-learn's digits, which need no files and no network.
+    """Load scikit-learn's digits, which need no files and no network: 1,437 + 360 images, 8 x 8.
 
-    The last 360 of the 1,797 rows (a fifth, 33 to 37 of every class) are the test rows, the others
-    the training rows. Neighbouring rows tend to come from one writer. With a block at the end,
-    the training rows contain little of the writers of the test rows, unlike with shuffled rows. The
-    split does not depend on a random generator.
-
-    Returns
-    -------
-    Images
-        1,437 training and 360 test images of 8 x 8 pixels, 0 to 16.
+    Pixels are from 0 to 16. The last 360 of the 1,797 rows (a fifth, 33 to 37 of every class) are
+    the test rows, the others the training rows. Neighbouring rows tend to come from one writer.
+    With a block at the end, the training rows contain little of the writers of the test rows,
+    unlike with shuffled rows. The split does not depend on a random generator.
 
     References
     ----------

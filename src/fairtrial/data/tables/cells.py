@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from fairtrial.kinds.datasets import TaskSettings
+from fairtrial.kinds.data.datasets import TaskSettings
 
 WHOLE = r"^[+-]?[0-9]{1,18}$"
 POINT = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
@@ -153,10 +153,7 @@ OF_FEATURES = {
     "leave_out": "exclude the column",
     "as_truth": "write true and false, or name the column in categorical",
 }
-OF_TARGETS = {
-    "leave_out": "choose another column",
-    "as_truth": "set problem to 'classification'",
-}
+OF_TARGETS = {"leave_out": "choose another column", "as_truth": "set problem to 'classification'"}
 
 
 def advise_number(text: str, task: TaskSettings, is_target: bool = False) -> str | None:

@@ -22,7 +22,7 @@ from fairtrial.data.tables.cells import (
     list_markers,
 )
 from fairtrial.data.tables.csv_text import DECIMALS, shorten
-from fairtrial.kinds.datasets import TaskSettings
+from fairtrial.kinds.data.datasets import TaskSettings
 from fairtrial.settings.characters import find_control
 
 FEWEST_ROWS = 10
@@ -76,20 +76,7 @@ def keep_rows(task: TaskSettings, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def find_problems(task: TaskSettings, frame: pl.DataFrame) -> Iterator[str]:
-    """Yield a sentence for everything that keeps a table from being used.
-
-    Parameters
-    ----------
-    task : TaskSettings
-        What the study says about the columns.
-    frame : DataFrame
-        The file's columns, tidied.
-
-    Yields
-    ------
-    str
-        What is wrong, the value, the rule, and what to do.
-    """
+    """Yield a sentence for everything that keeps a table, with tidied columns, from being used."""
     kept = keep_rows(task, frame)
     yield from _find_unknown_names(task, frame.columns)
     yield from _find_indexes(task, frame)

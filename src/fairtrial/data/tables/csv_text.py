@@ -19,7 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from fairtrial.errors import InputError
-from fairtrial.kinds.datasets import TaskSettings
+from fairtrial.kinds.data.datasets import TaskSettings
 from fairtrial.settings.characters import find_control
 
 SEPARATORS = ";\t|, "
@@ -73,30 +73,12 @@ Record = tuple[int, list[str]]  # The line that a row begins on, and its cells.
 
 
 def read_csv(task: TaskSettings, path: Path, content: bytes) -> pl.DataFrame:
-    """Split a CSV file into columns of text.
+    """Split a CSV file into columns of text by the names of its first line; null for empty cells.
 
     Blank lines are left out, and so are rows without any value at the end, columns that have
-    neither a name nor a value, and spaces around values.
-
-    Parameters
-    ----------
-    task : TaskSettings
-        How the file is written.
-    path : Path
-        What errors call it.
-    content : bytes
-        Of the file.
-
-    Returns
-    -------
-    DataFrame
-        Texts by the names of the first line; null where a cell is empty.
-
-    Raises
-    ------
-    InputError
-        If it is not text in the encoding, has a quote that is not closed, a line with more or
-        fewer values than names, or names that cannot tell its columns apart.
+    neither a name nor a value, and spaces around values. Raises `InputError` if it is not text in
+    the encoding, has a quote that is not closed, a line with more or fewer values than names, or
+    names that cannot tell its columns apart.
     """
     text = decode(content, task.encoding, path)
     records = _list_records(text, task.separator, path)
@@ -114,10 +96,8 @@ def read_csv(task: TaskSettings, path: Path, content: bytes) -> pl.DataFrame:
 def decode(content: bytes, encoding: str, path: Path) -> str:
     """Decode a text file, without the mark of its encoding.
 
-    Raises
-    ------
-    InputError
-        If it is another kind of file, or text in another encoding, with what to write.
+    Raises `InputError` if it is another kind of file, or text in another encoding, with what to
+    write.
     """
     for start, what in NO_TEXT.items():
         if content.startswith(start):

@@ -18,7 +18,7 @@ from fairtrial.data.tables.cells import interpret
 from fairtrial.data.tables.columns import find_problems, keep_rows, list_features, tidy
 from fairtrial.data.tables.csv_text import make_refusal, read_csv
 from fairtrial.errors import InputError
-from fairtrial.kinds.datasets import Content, TaskSettings
+from fairtrial.kinds.data.datasets import Content, TaskSettings
 
 Reader = Callable[[TaskSettings, Path, bytes], pl.DataFrame]
 
@@ -45,37 +45,21 @@ READERS: dict[str, Reader] = {
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table without errors, as numbers.
+    """A table without errors, as numbers."""
 
-    Attributes
-    ----------
-    features : (N, F) float64
-        The columns of numbers in the file's order, NaN where a value is missing; then the columns
-        of categories, each numbered from 0 in sorted order, a missing one last.
-    n_numbers : int
-        How many of the columns hold numbers.
-    categories : tuple of tuple of str
-        The categories of each of the other columns, in the order of their numbers.
-    columns : tuple of str
-        The names of all these columns.
-    y : (N,)
-        Targets: float32 numbers in their own units, or int32 classes.
-    class_names : tuple of str
-        K names in the order of the classes, which is the values' own; none for regression.
-    class_values : tuple
-        The same as the file has them: texts, numbers, or true and false.
-    fingerprint : str
-        Hexadecimal SHA-256 of the file's bytes.
-    """
-
+    # (N, F) float64: the columns of numbers in the file's order, NaN where a value is missing; then
+    # the columns of categories, each numbered from 0 in sorted order, a missing one last.
     features: np.ndarray
-    n_numbers: int
+    n_numbers: int  # How many of the columns hold numbers.
+    # The categories of each of the other columns, in the order of their numbers.
     categories: tuple[tuple[str, ...], ...]
-    columns: tuple[str, ...]
-    y: np.ndarray
+    columns: tuple[str, ...]  # The names of all these columns.
+    y: np.ndarray  # (N,): targets: float32 numbers in their own units, or int32 classes.
+    # K names in the order of the classes, which is the values' own; none for regression.
     class_names: tuple[str, ...]
+    # The same as the file has them: texts, numbers, or true and false.
     class_values: tuple[str | float | bool, ...]
-    fingerprint: str
+    fingerprint: str  # Hexadecimal SHA-256 of the file's bytes.
 
     @property
     def n_categories(self) -> tuple[int, ...]:
@@ -102,19 +86,7 @@ class Table:
 def read_table(task: TaskSettings) -> Table:
     """Read and check a table; a file that has not changed is read once.
 
-    Parameters
-    ----------
-    task : TaskSettings
-        Which file, and what its columns are.
-
-    Returns
-    -------
-    Table
-
-    Raises
-    ------
-    InputError
-        With everything that is wrong with the file.
+    Raises `InputError` with everything that is wrong with the file.
     """
     path = Path(task.path).absolute()
     try:
@@ -181,19 +153,10 @@ def _make_table(task: TaskSettings, frame: pl.DataFrame, fingerprint: str) -> Ta
 
 
 def number_categories(column: pl.Series) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Give each category of a column a number.
+    """Give each category of a column, text, numbers, or true and false, a number from 0.
 
-    Parameters
-    ----------
-    column : Series
-        N values: text, numbers, or true and false; null where one is missing.
-
-    Returns
-    -------
-    codes : (N,) of int
-        From 0, in the order of the values; the last one for missing values, if there are any.
-    names : tuple of str
-        The categories, `"missing"` for that of missing values.
+    The codes (N,) are in the order of the values; the last one is for missing values, if there are
+    any. Its name is `"missing"`.
 
     Examples
     --------
@@ -208,23 +171,12 @@ def number_categories(column: pl.Series) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def prepare_features(table: Table, rows: np.ndarray) -> np.ndarray:
-    """Make features of a table's columns: numbers standardised, categories one-hot.
+    """Make features (N, D) of a table's columns: numbers standardised, categories one-hot.
 
-    Missing numbers become the column's median. Medians, means and deviations are those of the given
-    rows alone. The categories are those of the whole file, whatever the rows: they only name the
-    features, and every seed has the same ones.
-
-    Parameters
-    ----------
-    table : Table
-        With N rows.
-    rows : array of int
-        Those that training sees.
-
-    Returns
-    -------
-    (N, D) float32
-        For each column of numbers one feature, then one for each category of each other column.
+    Each column of numbers is one feature; then each category of each other column is one. Missing
+    numbers become the column's median. Medians, means and deviations are those of the given rows
+    alone, which training sees. The categories are those of the whole file, whatever the rows: they
+    only name the features, and every seed has the same ones.
     """
     numbers, codes = np.split(table.features, [table.n_numbers], axis=1)
     filled = np.where(np.isnan(numbers), find_medians(table, rows), numbers)

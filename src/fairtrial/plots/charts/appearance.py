@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from fairtrial.kinds.metrics import METRICS, PREFIXES
-from fairtrial.kinds.registry import list_looks
+from fairtrial.kinds.mechanism.registry import list_looks
+from fairtrial.kinds.metrics.numbers import METRICS, PREFIXES
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK = "#E69F00", "#56B4E9", "#000000"

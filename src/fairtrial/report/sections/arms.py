@@ -9,7 +9,7 @@ import polars as pl
 
 from fairtrial.evidence.accuracy import measure_accuracies
 from fairtrial.evidence.statistics.sampling import Sampling, sample_arm
-from fairtrial.kinds.metrics import HELD_OUT, find_metric
+from fairtrial.kinds.metrics.numbers import HELD_OUT, find_metric
 from fairtrial.plots.charts.appearance import show_metric
 from fairtrial.plots.names import name_runs, title_arms
 from fairtrial.plots.of_runs import find_unit

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fairtrial.kinds.plugins import list_loaded
+from fairtrial.kinds.mechanism.plugins import list_loaded
 from fairtrial.report.blocks import Code, Facts, Fold, Part, Section, Table, row_of
 from fairtrial.report.blocks import Rows as TableRows
 from fairtrial.results.results import Results

@@ -1,0 +1,1 @@
+"""Models of other libraries that recipes are compared with."""

@@ -1,0 +1,1 @@
+"""Data sets, and the maps of their rows to features."""

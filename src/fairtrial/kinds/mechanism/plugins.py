@@ -1,0 +1,297 @@
+"""Kinds from outside: files that a study names, installed packages, and functions in Python.
+
+A file's code runs only where the user allows it. What was allowed is remembered by the SHA-256 of
+the file, so a file that changes is asked for again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import inspect
+import os
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+
+from fairtrial.errors import FairtrialError, InputError
+from fairtrial.kinds.mechanism.kind import FAMILIES, Kind, KindSettings
+from fairtrial.loading import load_tensorflow
+from fairtrial.paths import expand_path
+
+GROUP = "fairtrial.kinds"
+"""The entry points of packages that add kinds."""
+ALLOWED = "allowed_code.txt"
+PREFIX = "fairtrial_plugin_"
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A file of kinds: where it was read, and its source."""
+
+    path: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of its source."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def module(self) -> str:
+        """The name under which it is imported."""
+        return PREFIX + self.sha256[:16]
+
+
+_lock = threading.RLock()
+_loaded: dict[str, tuple[Plugin, list[Kind[...]]]] = {}  # by the name of the module
+_modules: dict[str, str] = {}  # by the path: what was last read there
+
+
+def read_plugin(path: str) -> Plugin:
+    """Read a file of kinds; an `InputError` if it cannot be read as text."""
+    try:
+        return Plugin(path, expand_path(path).read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not text in UTF-8: save the file as UTF-8.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} cannot be read: {reason}. Check the path.") from None
+
+
+def use_plugins(paths: Sequence[str], allow_code: bool = False) -> list[Plugin]:
+    """Have the kinds of these files, and of installed packages, and of no other file.
+
+    `allow_code` says whether code that was never allowed may run. Raises `InputError` if a file
+    cannot be read, is not allowed to run, or has an error.
+    """
+    load_packages()
+    wanted = [read_plugin(path) for path in paths]
+    for plugin in wanted:
+        if plugin.module not in _loaded:
+            _check_allowed(plugin, allow_code)
+    activate(wanted)
+    _modules.update({plugin.path: plugin.module for plugin in wanted})
+    return wanted
+
+
+def list_loaded(paths: Iterable[str]) -> list[Plugin]:
+    """List files as they were run in this process."""
+    return [
+        replace(_loaded[_modules[path]][0], path=path)
+        for path in paths
+        if _modules.get(path) in _loaded
+    ]
+
+
+def reuse_plugins(paths: Iterable[str]) -> None:
+    """Have the kinds of files that were run before in this process."""
+    activate(list_loaded(paths))
+
+
+def activate(plugins: Sequence[Plugin]) -> None:
+    """Register the kinds of these files, which may run, and forget those of other files."""
+    with _lock:
+        wanted = {plugin.module for plugin in plugins}
+        for module in [name for name in _loaded if name not in wanted]:
+            for family in FAMILIES.values():
+                family.forget(module)
+        for plugin in plugins:
+            _activate(plugin)
+
+
+def _activate(plugin: Plugin) -> None:
+    if plugin.module not in _loaded:
+        _loaded[plugin.module] = plugin, _run(plugin)
+        return
+    for kind in _loaded[plugin.module][1]:
+        kind.family.register(kind)
+
+
+def _run(plugin: Plugin) -> list[Kind[...]]:
+    """Run a file as a module of its own name, and return its kinds."""
+    if "tensorflow" in plugin.text:
+        load_tensorflow()  # Quietly, which an import of its own is not.
+    module = ModuleType(plugin.module)
+    module.__file__ = plugin.path
+    sys.modules[plugin.module] = module
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # Standard output is for results, as JSON.
+            exec(compile(plugin.text, plugin.path, "exec"), module.__dict__)
+    except BaseException as error:
+        del sys.modules[plugin.module]
+        for family in FAMILIES.values():
+            family.forget(plugin.module)
+        if isinstance(error, InputError) or not isinstance(error, Exception | SystemExit):
+            raise
+        raise InputError(_explain(error, plugin)) from None
+    return _list_own(plugin.module)
+
+
+def _explain(error: BaseException, plugin: Plugin) -> str:
+    """Say what went wrong while a file ran, with the line of the file."""
+    if isinstance(error, SyntaxError) and error.filename == plugin.path:
+        line, reason = error.lineno, f"this is not valid Python ({error.msg})"
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        line = next((one.lineno for one in reversed(frames) if one.filename == plugin.path), 1)
+        message = f": {error}".rstrip(": .")
+        reason = f"the file ends with {type(error).__name__}{message}"
+    return f"{plugin.path}, line {line}: {reason}."
+
+
+def explain_failure(error: Exception, kinds: Sequence[Kind[...]], what: str = "training") -> str:
+    """Say what went wrong in kinds from outside, with the line where that is known."""
+    return f"{locate_failure(error, kinds, what)}. `fairtrial check FILE` checks a file of kinds."
+
+
+def locate_failure(error: Exception, kinds: Sequence[Kind[...]], what: str) -> str:
+    """Say where and why something ends, without a full stop.
+
+    TensorFlow puts the lines and the error of a traced function into the text of its own error.
+    """
+    text = str(error).strip()
+    files = dict.fromkeys(kind.function.__code__.co_filename for kind in kinds)
+    lines = [
+        *re.findall(r'File "(.*)", line (\d+)', text),
+        *((one.filename, one.lineno) for one in traceback.extract_tb(error.__traceback__)),
+    ]
+    own = [f"{file}, line {line}" for file, line in lines if file in files]
+    names = ", ".join(kind.name for kind in kinds)
+    place = own[-1] if own else f"{names} in {', '.join(files)}"
+    return f"{place}: {what} ends with {_give_reason(error, text)}"
+
+
+def _give_reason(error: Exception, text: str) -> str:
+    if type(error).__name__ == "OperatorNotAllowedInGraphError":
+        return (
+            "a Python if, for, while, and, or, not on a tensor, which cannot be compiled: "
+            "use tf.where, tf.cond or tf.while_loop"
+        )
+    errors = re.findall(r"^\s*(\w*(?:Error|Exception): .*)", text, re.M)
+    reason = errors[-1] if errors else f"{type(error).__name__}: {text.partition(chr(10))[0]}"
+    if len(reason) > 200:
+        reason = reason.partition(". ")[0]
+    return reason.rstrip(".")
+
+
+@contextlib.contextmanager
+def explained(settings: object, what: str) -> Iterator[None]:
+    """Say an error in the functions of kinds from outside, with file and line, in a sentence.
+
+    `what` is what ends with the error, as sentences call it.
+    """
+    try:
+        yield
+    except (FairtrialError, MemoryError):
+        raise
+    except Exception as error:
+        if not (kinds := find_kinds(settings)):
+            raise
+        raise InputError(explain_failure(error, kinds, what)) from error
+
+
+def list_kinds(plugins: Iterable[Plugin]) -> list[Kind[...]]:
+    """List the kinds of files that were run."""
+    return [kind for plugin in plugins for kind in _loaded[plugin.module][1]]
+
+
+def _list_own(module: str) -> list[Kind[...]]:
+    kinds = (kind for family in FAMILIES.values() for kind in family)
+    return [kind for kind in kinds if kind.function.__module__ == module]
+
+
+@cache
+def load_packages() -> None:
+    """Import the packages that add kinds, once."""
+    for point in entry_points(group=GROUP):
+        try:
+            point.load()
+        except Exception as error:
+            raise InputError(
+                f"The package {point.dist.name if point.dist else point.value} adds kinds to "
+                f"fairtrial and cannot be imported ({type(error).__name__}: {error}): mend it or "
+                "uninstall it."
+            ) from None
+
+
+# ------------------------------------------------------------------------------------- permission
+
+
+def _check_allowed(plugin: Plugin, allow_code: bool) -> None:
+    """Refuse to run a file that nobody has allowed: say what would run, and how to allow it."""
+    from pooch import os_cache  # Slow to load, and seldom needed.
+
+    remembered = expand_path(os.environ.get("FAIRTRIAL_CACHE") or os_cache("fairtrial")) / ALLOWED
+    try:
+        known = remembered.read_text(encoding="utf-8").split()
+    except (OSError, ValueError):
+        known = []
+    if plugin.sha256 in known:
+        return
+    if not allow_code:
+        raise InputError(
+            f"The study names {plugin.path}, a file of Python code ({len(plugin.text):,} "
+            f"characters, SHA-256 {plugin.sha256[:16]}) that would run on this machine: read it, "
+            "then allow it with --allow-code, or allow_code=True in Python."
+        )
+    with contextlib.suppress(OSError):  # Without a cache it is asked for again.
+        remembered.parent.mkdir(parents=True, exist_ok=True)
+        with remembered.open("a", encoding="utf-8") as file:
+            file.write(f"{plugin.sha256}\n")
+
+
+# ------------------------------------------------------------------------------------ what is used
+
+
+def find_kinds(settings: object) -> list[Kind[...]]:
+    """Find the kinds from outside that settings use, wherever they stand in them."""
+    found: list[Kind[...]] = []
+    waiting = [settings]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, KindSettings):
+            found.append(one.definition)
+        if isinstance(one, list | tuple):
+            waiting += one
+        elif hasattr(one, "model_fields_set"):
+            waiting += vars(one).values()
+    return [kind for kind in dict.fromkeys(found) if not _is_own(kind)]
+
+
+def find_functions(kinds: Iterable[Kind[...]]) -> list[Kind[...]]:
+    """Find the kinds that are functions of a Python program, and of no file that a study names."""
+    return [kind for kind in kinds if kind.function.__module__ not in _loaded]
+
+
+def find_plugins(kinds: Iterable[Kind[...]]) -> list[Plugin]:
+    """Find the files that kinds come from."""
+    modules = dict.fromkeys(kind.function.__module__ for kind in kinds)
+    return [_loaded[module][0] for module in modules if module in _loaded]
+
+
+def digest_source(kind: Kind[...]) -> str:
+    """Digest the source of a kind from outside: of its file, or of its function alone."""
+    module = kind.function.__module__
+    if module in _loaded:
+        return _loaded[module][0].sha256
+    code = kind.function.__code__
+    path = Path(code.co_filename)
+    if path.is_file() and not module.startswith("__"):
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    try:
+        text = inspect.getsource(kind.function)
+    except (OSError, TypeError):  # Typed at a prompt.
+        text = repr((code.co_code, code.co_consts, code.co_names))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _is_own(kind: Kind[...]) -> bool:
+    return kind.function.__module__.partition(".")[0] == __name__.partition(".")[0]

@@ -1,0 +1,185 @@
+"""Families of kinds: what may stand in one place of a study file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from pydantic_core import CoreSchema, SchemaValidator, core_schema
+
+from fairtrial.kinds.mechanism.kind import FAMILIES, Kind, KindSettings, Variant
+from fairtrial.kinds.mechanism.signature import refuse
+from fairtrial.settings.names import note_other_names
+
+OwnSettings = TypeVar("OwnSettings", bound=KindSettings)
+AnyKind = TypeVar("AnyKind", bound="Kind[...]")
+
+
+class Family(Generic[OwnSettings]):
+    """The kinds that may stand in one place of a study file; a field's annotation.
+
+    Sentences call a kind by the family's name, and the names of its numbers begin with it. All
+    kinds have the settings of `base`. Where `is_implied`, a table may leave out its kind: then it
+    is the first that has all of its settings.
+    """
+
+    def __init__(self, name: str, base: type[OwnSettings], is_implied: bool = False):
+        self.name, self.base, self.is_implied = name, base, is_implied
+        self._kinds: dict[str, Kind[...]] = {}
+        FAMILIES[name] = self
+
+    def __iter__(self) -> Iterator[Kind[...]]:
+        return iter([*self._kinds.values()])
+
+    def get(self, name: str) -> Kind[...] | None:
+        """Return the kind of a name; None where there is none."""
+        return self._kinds.get(name)
+
+    def get_attribute(self, name: str) -> Kind[...]:
+        """Return the kind of a name, for modules, as in `fairtrial.losses.tukey`."""
+        kind = self.get(name)
+        if kind is None:
+            raise AttributeError(f"there is no {self.name} of the name {name!r}")
+        return kind
+
+    def register(self, kind: AnyKind) -> AnyKind:
+        """Add a kind; a later version of the same function replaces it.
+
+        A name that another function has is an `InputError`.
+        """
+        there = self._kinds.get(kind.name)
+        if there and _name_source(there) != _name_source(kind):
+            raise refuse(
+                kind.function,
+                f"there is a {self.name} of this name already ({_name_source(there)}): give the "
+                "function another name",
+            )
+        self._kinds[kind.name] = kind
+        self.__dict__.pop("_validator", None)
+        note_other_names(kind.name, kind.also)
+        return kind
+
+    def forget(self, module: str) -> None:
+        """Remove the kinds of a module."""
+        own = [kind.name for kind in self if kind.function.__module__ == module]
+        for name in own:
+            del self._kinds[name]
+        self.__dict__.pop("_validator", None)
+
+    def _imply(self, table: Mapping[Any, Any]) -> str:
+        kinds = [*self]
+        fit = (kind for kind in kinds if table.keys() <= kind.settings.model_fields.keys())
+        return next(fit, kinds[0]).name
+
+    def list_models(self) -> list[type[KindSettings]]:
+        """Return the settings of all kinds."""
+        return [kind.settings for kind in self]
+
+    def sort(self, variants: set[Variant]) -> tuple[Variant, ...]:
+        """Sort variants of its kinds in the order in which the kinds are registered."""
+        order = {name: position for position, name in enumerate(self._kinds)}
+        return tuple(
+            sorted(variants, key=lambda one: (order.get(one.kind.name, len(order)), one.key))
+        )
+
+    def validate(self, value: Any) -> Any:
+        """Make settings of a table, a bare name, a kind or settings."""
+        if isinstance(value, self.base):
+            return value
+        if isinstance(value, Kind | str):
+            value = {"kind": value if isinstance(value, str) else value.name}
+        if self.is_implied and isinstance(value, Mapping) and "kind" not in value:
+            value = {"kind": self._imply(value), **value}
+        # What is wrong is an error of Pydantic's, which goes on with its place.
+        return self._validator.validate_python(value)
+
+    @cached_property
+    def _validator(self) -> SchemaValidator:
+        return SchemaValidator(self.make_union())
+
+    def make_union(self) -> core_schema.TaggedUnionSchema:
+        """Make the schema of the settings of all kinds, told apart by `kind`."""
+        choices = {kind.name: kind.settings.__pydantic_core_schema__ for kind in self}
+        return core_schema.tagged_union_schema(choices, discriminator="kind")
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        describe: Any = {"pydantic_js_functions": [self._describe]}
+        return core_schema.no_info_plain_validator_function(self.validate, metadata=describe)
+
+    def _describe(self, schema: CoreSchema, handler: Any) -> Any:
+        union = self.make_union()
+        choices: list[Any] = list(union["choices"].values())
+        return handler(core_schema.union_schema(choices) if self.is_implied else union)
+
+
+class Several:
+    """One kind of a family, or a list of different ones; a field's annotation."""
+
+    def __init__(self, family: Family[Any]):
+        self.family = family
+
+    def list_models(self) -> list[type[KindSettings]]:
+        """Return the settings of all kinds."""
+        return self.family.list_models()
+
+    @cached_property
+    def _listed(self) -> SchemaValidator:
+        one = core_schema.no_info_plain_validator_function(self.family.validate)
+        several = core_schema.list_schema(one, min_length=1)
+        return SchemaValidator(core_schema.no_info_after_validator_function(self._check, several))
+
+    def validate(self, value: Any) -> Any:
+        """Make settings, or a list of settings."""
+        if isinstance(value, list):
+            return self._listed.validate_python(value)
+        return self.family.validate(value)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        describe: Any = {"pydantic_js_functions": [self._describe]}
+        return core_schema.no_info_plain_validator_function(self.validate, metadata=describe)
+
+    def _describe(self, schema: CoreSchema, handler: Any) -> Any:
+        one = self.family.make_union()
+        return handler(core_schema.union_schema([one, core_schema.list_schema(one, min_length=1)]))
+
+    def _check(self, value: list[KindSettings]) -> list[KindSettings]:
+        names = [each.kind for each in value]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"{twice[0]!r} is listed twice: list each {self.family.name} once")
+        return value
+
+
+def decorate(
+    make: type[AnyKind], function: Callable[..., Any] | None, facts: dict[str, Any]
+) -> Any:
+    """Register a function with its facts; without a function, return what does so."""
+    if function is None:
+        return lambda function: decorate(make, function, facts)
+    known = [one.name for one in fields(make) if one.init and one.name != "function"]
+    if strange := [name for name in facts if name not in known]:
+        reason = f"its decorator has no fact {strange[0]} (known: {', '.join(known)})"
+        raise refuse(function, reason)
+    return make.family.register(make(function=function, **facts))
+
+
+def label_kind(name: str) -> str:
+    """Return the label of a kind, whatever its family; the name itself where there is no kind."""
+    kinds = (family.get(name) for family in FAMILIES.values())
+    return next((kind.label for kind in kinds if kind), name)
+
+
+def list_looks() -> dict[str, int]:
+    """Return the places in the palette of charts of the kinds that have one, by label."""
+    kinds = [kind for family in FAMILIES.values() for kind in family]
+    return {kind.label: kind.look for kind in kinds if kind.look is not None}
+
+
+def count_kinds() -> tuple[Any, ...]:
+    """Return what changes whenever a kind is registered: for what is kept about all kinds."""
+    return tuple(kind for family in FAMILIES.values() for kind in family)
+
+
+def _name_source(kind: Kind[...]) -> str:
+    return f"{kind.function.__module__}.{kind.function.__qualname__}"

@@ -1,0 +1,1 @@
+"""Noise of tasks, noise on training rows, and noise injected while training."""

@@ -1,0 +1,1 @@
+"""Optimizers, and what acts on their rate and their iterates."""
