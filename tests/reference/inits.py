@@ -28,6 +28,6 @@ INITS = {
         scipy.stats.norm(scale=init.scale),
         scipy.stats.norm(scale=init.scale if init.bias_scale is None else init.bias_scale),
     ),
-    "given": lambda init: (np.array(init.weights), float(init.intercept)),
+    "given": lambda init: (np.array(init.weights).T, np.array(init.intercept)),
     "constant": lambda init: (init.value, init.value),
 }

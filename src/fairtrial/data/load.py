@@ -70,7 +70,7 @@ def check_data(arms: Iterable[Arm], metrics: Iterable[MetricSettings] = ()) -> N
             except InputError as error:
                 problems.append(str(error))
     problems = problems or [
-        *(text for arm in arms for text in _find_misfit_of_start(arm)),
+        *(text for arm in arms if arm.is_trained for text in _find_misfits_of_recipe(arm)),
         *_find_misfits_of_metrics(metrics, [arm.task for arm in arms]),
     ]
     if problems:
@@ -88,22 +88,25 @@ def _find_misfits_of_metrics(
             yield misfits[-1]
 
 
-def _find_misfit_of_start(arm: Arm) -> Iterator[str]:
+def _find_misfits_of_recipe(arm: Arm) -> Iterator[str]:
     """Yield a sentence where a given start does not fit the data."""
-    given = arm.recipe.init.n_features if arm.is_trained else None
-    if given is None:
+    if (given := arm.trained.init.shape) is None:
         return
     shape = measure_data(arm.task, arm.features)
-    if shape.n_classes:
+    if given != shape.of_weights:
+        form = f"{shape.n_features} weight{'s' if shape.n_features > 1 else ''}"
+        if shape.n_classes:
+            form = f"a list of {form} for each of the {shape.n_classes} classes"
         yield (
-            f"arm {arm.name!r}: recipe.init has weights for a target of numbers, but the data has "
-            "classes: use another start, such as 'normal'."
+            f"arm {arm.name!r}: recipe.init has weights for {_describe(*given)}, but the data has "
+            f"{_describe(*shape.of_weights)}: give {form}."
         )
-    elif given != shape.n_features:
-        yield (
-            f"arm {arm.name!r}: recipe.init has {given} weights, but there are {shape.n_features} "
-            "features: give one weight for each."
-        )
+
+
+def _describe(n_features: int, n_classes: int = 0) -> str:
+    """Describe the data that weights of a shape are for."""
+    features = f"{n_features} feature{'s' if n_features > 1 else ''}"
+    return f"{features} and {n_classes or 'no'} classes"
 
 
 def fingerprint_data(task: AnyTask) -> str:

@@ -20,11 +20,10 @@ N_ROWS = 20_000
 def find_breaches_of_init(kind: Init[...]) -> Iterator[str]:
     """Yield what breaks the laws of a start."""
     settings = make_example(kind)
-    fixed = settings.n_features
-    for shapes in [((fixed or 5,), ()), *([] if fixed else [((5, 3), (3,))])]:
+    for of_weights in [settings.shape] if settings.shape else [(5,), (5, 3)]:
         for draw, shape, what in zip(
             (settings.draw_weights, settings.draw_biases),
-            shapes,
+            (of_weights, of_weights[1:]),
             ("weights", "biases"),
             strict=True,
         ):

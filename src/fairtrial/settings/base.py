@@ -44,8 +44,11 @@ class Settings(BaseModel):
 
     def __hash__(self) -> int:
         # Pydantic's own refuses lists, and a task that holds one is still a key of tables of runs.
-        values = vars(self).values()
-        return hash(tuple(tuple(value) if isinstance(value, list) else value for value in values))
+        return hash(_freeze([*vars(self).values()]))
+
+
+def _freeze(value: Any) -> Any:
+    return tuple(map(_freeze, value)) if isinstance(value, list) else value
 
 
 def _check_range(value: float) -> float:

@@ -36,6 +36,11 @@ class Shape(NamedTuple):
     n_features: int
     n_classes: int
 
+    @property
+    def of_weights(self) -> tuple[int, ...]:
+        """The shape of the weights of a linear model: (D,), or (D, K) for classes."""
+        return (self.n_features, self.n_classes) if self.n_classes else (self.n_features,)
+
 
 class Stream(np.random.Generator):
     """The random numbers of a drawn data set: NumPy's generator, keyed by seed and purpose.

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, overload
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Concatenate,
+    ParamSpec,
+    get_args,
+    get_origin,
+    overload,
+)
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, TypeAdapter
+from pydantic_core import CoreSchema, core_schema
 
 from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings
 from fairtrial.kinds.mechanism.registry import Family, decorate
@@ -32,8 +42,8 @@ class InitSettings(KindSettings):
         drawn = np.zeros(shape) if draw is None else self.ask(draw, stream, shape)
         return np.asarray(drawn, np.float32)
 
-    # For how many features it is, and for targets that are numbers; None for any, and both.
-    n_features = Fact[int | None]()
+    # The shape of the weights that it is for, (D,) or (D, K); None for any.
+    shape = Fact[Shape | None]()
 
     @property
     def is_replayed(self) -> bool:
@@ -68,9 +78,9 @@ class Init(Kind[P]):
         The same of the biases, with the settings that it names; None for zeros.
     replay : callable or None
         How the lab report drew the weight and the bias of a line from TensorFlow's generator.
-    n_features : callable or None
-        How many features it is for, as a function of its settings, and then for targets that are
-        numbers; None for any number, and for classes too.
+    shape : callable or None
+        The shape of the weights that it is for, as a function of its settings: (D,) for targets
+        that are numbers, (D, K) for classes. None for any shape.
     """
 
     family = INITS
@@ -80,7 +90,7 @@ class Init(Kind[P]):
     reference: str = "SciPy"
     biases: Callable[..., Any] | None = None
     replay: Callable[..., tuple[Any, Any]] | None = None
-    n_features: Callable[..., int] | None = None
+    shape: Callable[..., Shape] | None = None
 
 
 @overload
@@ -90,7 +100,7 @@ def init(
     *,
     biases: Callable[..., Any] | None = ...,
     replay: Callable[..., tuple[Any, Any]] | None = ...,
-    n_features: Callable[..., int] | None = ...,
+    shape: Callable[..., Shape] | None = ...,
     label: str = ...,
     also: str = ...,
     reference: str = ...,
@@ -158,30 +168,79 @@ def constant(stream: np.random.Generator, shape: Shape, *, value: Number = 0.0) 
     return np.full(shape, value)
 
 
+class PerClass:
+    """What stands at a setting of one value, or of a list of values, one for each class.
+
+    Parameters
+    ----------
+    one : type
+        Of a value: a number, or a list of numbers.
+    """
+
+    def __init__(self, one: Any):
+        several = Annotated[list[one], Field(min_length=2)]
+        self._is_list = get_origin(get_args(one)[0]) is list
+        self._one, self._several = (TypeAdapter[Any](form) for form in (one, several))
+
+    def validate(self, value: Any) -> Any:
+        """Make one value, or a list of them."""
+        inner = value if self._is_list and isinstance(value, list) else [value]
+        several = any(isinstance(one, list) for one in inner)
+        form = self._several if several else self._one
+        return form.validator.validate_python(value, strict=True)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        describe: Any = {"pydantic_js_functions": [self._describe]}
+        return core_schema.no_info_plain_validator_function(self.validate, metadata=describe)
+
+    def _describe(self, schema: CoreSchema, handler: Any) -> Any:
+        choices: list[Any] = [self._one.core_schema, self._several.core_schema]
+        return handler(core_schema.union_schema(choices))
+
+
+def _find_uneven(weights: list[Any], intercept: Any) -> str:
+    """Say that lists of weights, or weights and intercepts, do not match; "" if they do."""
+    lengths = [len(one) for one in weights if isinstance(one, list)]
+    if len({*lengths}) > 1:
+        return (
+            f"weights has lists of {lengths[0]} and of {max({*lengths} - {lengths[0]})} numbers: "
+            "give a list for each class, with a number for each feature"
+        )
+    if isinstance(intercept, list) and len(intercept) != len(lengths):
+        has = f"{len(lengths)} classes" if lengths else "targets that are numbers"
+        return (
+            f"intercept lists {len(intercept)} numbers, but weights is for {has}: give one number, "
+            "or one for each class"
+        )
+    return ""
+
+
 @init(
     reference="NumPy",
     biases=lambda stream, shape, intercept: np.full(shape, intercept),
-    n_features=lambda weights: len(weights),
-    also="fixed vector warmstart custom",
+    shape=lambda weights: np.shape(weights)[::-1],
+    rule=_find_uneven,
+    also="fixed vector matrix warmstart custom coefinit",
 )
 def given(
     stream: np.random.Generator,
     shape: Shape,
     *,
-    weights: Annotated[list[Number], Field(min_length=1)],
-    intercept: Number = 0.0,
+    weights: Annotated[Any, PerClass(Annotated[list[Number], Field(min_length=1)])],
+    intercept: Annotated[Any, PerClass(Number)] = 0.0,
 ) -> np.ndarray:
-    """Weights and intercept start where you say; for targets that are numbers.
+    """Weights and intercept start where you say.
 
     Parameters
     ----------
-    weights : list of float
-        One for each feature, in target units per unit of the feature as the model sees it.
-    intercept : float
-        In target units.
+    weights : list of float, or of lists of float
+        One for each feature, in target units per unit of the feature as the model sees it. For
+        classes a list of them for each class, as in scikit-learn's `coef_`.
+    intercept : float or list of float
+        In target units; for classes the same for each of them, or a list of one for each.
 
     References
     ----------
-    `coef_init` and `intercept_init` of `SGDRegressor.fit` of scikit-learn.
+    `coef_init` and `intercept_init` of `SGDRegressor.fit` and `SGDClassifier.fit` of scikit-learn.
     """
-    return np.asarray(weights)
+    return np.transpose(weights)
