@@ -19,7 +19,7 @@ from fairtrial.results.fingerprint import (
 )
 from fairtrial.study import Arm, Run
 from fairtrial.study import recipe as recipe_module
-from fairtrial.study.recipe import Penalty
+from fairtrial.study.recipe import Penalty, Stopping
 from fairtrial.study.task import DigitsTask, LineTask
 
 LINE = LineTask(kind="line")
@@ -132,6 +132,24 @@ def test_metric_counts_by_its_own_source(copy):
         assert find()[0] != before[0]
     finally:
         fingerprint._fingerprint_modules.cache_clear()
+
+
+def test_metric_that_ends_runs_counts(copy):
+    watching = SOFTMAX.model_copy(
+        update={"validation": 0.5, "stopping": Stopping(monitor="validation_auc")}
+    )
+
+    def find():
+        fingerprint._fingerprint_modules.cache_clear()
+        return [fingerprint_arm(DigitsTask(kind="digits"), one) for one in (SOFTMAX, watching)]
+
+    try:
+        before = find()
+        comment(copy / "kinds" / "class_metrics.py")
+        after = find()
+    finally:
+        fingerprint._fingerprint_modules.cache_clear()
+    assert (after[0] == before[0], after[1] == before[1]) == (True, False)
 
 
 @pytest.mark.parametrize("library", ["tensorflow", "numpy"])

@@ -292,7 +292,7 @@ def test_all_errors_at_once():
         (
             'validation = 0.2\nstopping = { monitor = "validation_accuracy" }',
             "'validation_accuracy', but line has numbers as targets: use 'loss' or one of "
-            "'validation_mse', 'validation_mae', 'validation_rmse'.",
+            "'validation_mse', 'validation_mae', 'validation_rmse', 'validation_r2', ",
         ),
         (
             'validation = 0.2\n[recipe.schedule]\nkind = "reduce_on_plateau"\n'
@@ -316,7 +316,7 @@ def test_one_error(text, expected):
         (
             'validation = 0.1\nstopping = { monitor = "validation_mae" }',
             "'validation_mae', but digits has classes: use 'loss' or one of "
-            "'validation_cross_entropy', 'validation_accuracy'.",
+            "'validation_accuracy', 'validation_cross_entropy', ",
         ),
     ],
 )

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from by_hand import softmax
 from fairtrial.parameters import Parameters
-from fairtrial.training.evaluation import choose_monitored, evaluate
+from fairtrial.training.evaluation import evaluate
 from fairtrial.training.programs import BLOCK
 
 RANDOM = np.random.default_rng(6)
@@ -40,19 +40,3 @@ def test_lanes():
         np.testing.assert_allclose(
             [score[lane] for score in found.values()], expected(len(X), lane), rtol=2e-5
         )
-
-
-def test_choose_monitored():
-    """Lower is better in all of them, so accuracy turns its sign; absent metrics leave the loss."""
-    loss = tf.constant([1.0, 2.0, 3.0])
-    scores = {
-        "validation_cross_entropy": tf.constant([4.0, 5.0, 6.0]),
-        "validation_accuracy": tf.constant([0.1, 0.2, 0.3]),
-        "train_accuracy": tf.constant([0.7, 0.8, 0.9]),
-    }
-    numbers = {"stopping.monitor": tf.constant([0, 1, 2])}
-    np.testing.assert_allclose(choose_monitored(loss, scores, numbers), [1.0, 5.0, -0.3])
-    np.testing.assert_allclose(choose_monitored(loss, {}, numbers), loss)
-    scores = {name: tf.constant([4.0, 9.0, 16.0]) for name in ("validation_mse", "validation_mae")}
-    numbers = {"stopping.monitor": tf.constant([3, 4, 5])}
-    np.testing.assert_allclose(choose_monitored(loss, scores, numbers), [4.0, 9.0, 4.0])

@@ -11,6 +11,7 @@ from fairtrial.data.sources import find_source, read
 from fairtrial.data.targets import refuse_other_number
 from fairtrial.errors import InputError
 from fairtrial.kinds.data.datasets import Shape
+from fairtrial.kinds.metrics.monitors import list_watched
 from fairtrial.kinds.metrics.numbers import MetricSettings
 from fairtrial.study.arm import Arm
 from fairtrial.study.features import UNMAPPED, AnyFeatures
@@ -89,11 +90,12 @@ def _find_misfits_of_metrics(
 
 
 def _find_misfits_of_recipe(arm: Arm) -> Iterator[str]:
-    """Yield a sentence where a given start does not fit the data."""
-    if (given := arm.trained.init.shape) is None:
+    """Yield a sentence where a given start, or a metric that is watched, does not fit the data."""
+    given, watched = arm.trained.init.shape, list_watched(arm.trained.monitors.values())
+    if given is None and not watched:
         return
     shape = measure_data(arm.task, arm.features)
-    if given != shape.of_weights:
+    if given not in (None, shape.of_weights):
         form = f"{shape.n_features} weight{'s' if shape.n_features > 1 else ''}"
         if shape.n_classes:
             form = f"a list of {form} for each of the {shape.n_classes} classes"
@@ -101,6 +103,9 @@ def _find_misfits_of_recipe(arm: Arm) -> Iterator[str]:
             f"arm {arm.name!r}: recipe.init has weights for {_describe(*given)}, but the data has "
             f"{_describe(*shape.of_weights)}: give {form}."
         )
+    if shape.n_classes:
+        misfits = (one.find_misfit(shape.n_classes) for one in watched)
+        yield from (f"arm {arm.name!r}: {misfit}" for misfit in misfits if misfit)
 
 
 def _describe(n_features: int, n_classes: int = 0) -> str:

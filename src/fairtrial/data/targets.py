@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from fairtrial.data.dataset import Dataset
+from fairtrial.data.dataset import USER_UNIT, Dataset, TargetUnit
 from fairtrial.data.split import split_rows
 from fairtrial.errors import InputError
 from fairtrial.parameters import draw_init
@@ -15,28 +15,6 @@ from fairtrial.study.recipe import Recipe
 
 # The standard deviation of normal numbers over their median absolute deviation.
 NORMAL_PER_MAD = 1.482602218505602
-
-
-class TargetUnit(NamedTuple):
-    """What targets are measured in while training: from `centre`, in units of `size`."""
-
-    centre: float = 0.0
-    size: float = 1.0
-
-    def apply(self, y: np.ndarray) -> np.ndarray:
-        """Return targets (N,) in this unit, float32 as in training."""
-        return ((np.asarray(y, np.float64) - self.centre) / self.size).astype(np.float32)
-
-    def convert(self, W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return parameters for targets in this unit, of those for targets in the user's unit."""
-        return np.asarray(W) / self.size, (np.asarray(b) - self.centre) / self.size
-
-    def restore(self, W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return parameters for targets in the user's unit, of those for targets in this unit."""
-        return np.asarray(W) * self.size, np.asarray(b) * self.size + self.centre
-
-
-USER_UNIT = TargetUnit()
 
 
 def standardise_targets(recipe: Recipe, dataset: Dataset, seed: int) -> tuple[Dataset, TargetUnit]:
@@ -53,7 +31,7 @@ def standardise_targets(recipe: Recipe, dataset: Dataset, seed: int) -> tuple[Da
     if truth is not None:
         truth = np.append(*unit.convert(truth[:-1], truth[-1]))
     y, test_y = unit.apply(dataset.y), unit.apply(dataset.test_y)
-    return replace(dataset, y=y, test_y=test_y, true_parameters=truth), unit
+    return replace(dataset, y=y, test_y=test_y, true_parameters=truth, unit=unit), unit
 
 
 def resolve_recipe(recipe: Recipe, dataset: Dataset, seed: int) -> Recipe:

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from fairtrial.data.load import fingerprint_data
 from fairtrial.kinds.mechanism.kind import Kind
 from fairtrial.kinds.mechanism.plugins import digest_source, find_kinds
+from fairtrial.kinds.metrics.monitors import list_watched
 from fairtrial.results.sources import find_sources, is_stopped
 from fairtrial.study import Run
 from fairtrial.study.baseline import BaselineSettings
@@ -82,6 +83,9 @@ def fingerprint_arm(task: AnyTask, recipe: Recipe | BaselineSettings) -> str:
     computed = json.dumps(list_computed(recipe), sort_keys=True)
     settings = task.model_dump_json(exclude={"path"}), recipe.model_dump_json(), computed
     sources = [digest_source(kind) for one in (task, recipe) for kind in find_kinds(one)]
+    if isinstance(recipe, Recipe):  # A metric that ends runs is a part of their training.
+        watched = list_watched(recipe.monitors.values())
+        sources += [fingerprint_metric(one.definition) for one in watched]
     texts = (*settings, *sources, fingerprint_data(task), fingerprint_code())
     return _digest(text.encode() for text in texts)
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from fairtrial.data.load import measure_data
 from fairtrial.data.split import count_batch_rows
+from fairtrial.kinds.metrics.monitors import list_watched
 from fairtrial.running.cost import estimate_fit, estimate_seconds
 from fairtrial.study import Arm, Run
 from fairtrial.study.features import UNMAPPED
@@ -170,6 +171,9 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     n_slots = max(len(one.optimizer.slots) + one.average.is_running for one in recipes)
     n_slots = max(2, n_slots)
     lane = 4 * n_classes * ((8 + 2 * n_slots) * (n_features + 1) + 6 * block)
+    # Logits of the validation rows, where runs watch a metric of them.
+    if any(list_watched(one.monitors.values()) for one in recipes):
+        lane += 4 * n_classes * int(n_train_rows * (recipe.validation or 0.0))
     # The iterates that a mean may need.
     lane += 4 * n_classes * (n_features + 1) * (count_averaged(n_steps) if n_steps else 0)
     is_mapped = task.has_images and recipe.features != UNMAPPED

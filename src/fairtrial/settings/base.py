@@ -6,7 +6,7 @@ studies built in Python. Numbers carry their units in the docstrings.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -71,15 +71,6 @@ NonNegative = Annotated[float, Field(ge=0, json_schema_extra=_MOST), AfterValida
 Share = Annotated[float, Field(gt=0, lt=1)]
 Rows = Annotated[int, Field(ge=2, lt=2**31)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
-# What may be watched while a run trains.
-Monitor = Literal[
-    "loss",
-    "validation_cross_entropy",
-    "validation_accuracy",
-    "validation_mse",
-    "validation_mae",
-    "validation_rmse",
-]
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from fairtrial.kinds.mechanism.registry import count_kinds
-from fairtrial.kinds.metrics.numbers import find_metric
-from fairtrial.settings.base import Line, Monitor, Settings
+from fairtrial.kinds.metrics.monitors import LOSS, list_monitors, read_monitor
+from fairtrial.settings.base import Line, Settings
 from fairtrial.settings.characters import find_look
 from fairtrial.settings.complaints import LONGEST_NAME, Complaint, show, validate, write_bare
 from fairtrial.settings.document import Place
@@ -310,23 +310,16 @@ def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
 
 def _find_alien_monitors(recipe: Recipe, name: str, on_classes: bool) -> Iterator[Complaint]:
     """Yield a complaint where stopping or a schedule watches a metric of another sort of task."""
-    for place, one in [("stopping", recipe.stopping), *(("schedule", s) for s in recipe.schedules)]:
-        monitor = getattr(one, "monitor", "loss")
-        about, there = ("classes" if on_classes else "numbers"), _list_monitors()
-        if there.get(monitor, about) != about:
-            known = ", ".join(repr(one) for one in there if there[one] == about)
+    about = "classes" if on_classes else "numbers"
+    for place, monitor in recipe.monitors.items():
+        watched = read_monitor(monitor)
+        if watched and watched.definition.about != about:
             targets = "has classes" if on_classes else "has numbers as targets"
             yield _conflict(
-                f"{place}.monitor",
-                f"recipe.{place}.monitor = {monitor!r}, but {name} {targets}: use 'loss' or one of "
-                f"{known}.",
+                place,
+                f"recipe.{place} = {monitor!r}, but {name} {targets}: use '{LOSS}' or one of "
+                f"{', '.join(map(repr, list_monitors(about)))}.",
             )
-
-
-def _list_monitors() -> dict[str, str]:
-    """List the validation metrics that may be watched: what targets each is about."""
-    metrics = {name: find_metric(name) for name in get_args(Monitor)}
-    return {name: metric.about for name, metric in metrics.items() if metric}
 
 
 def _conflict(name: str, text: str) -> Complaint:

@@ -10,6 +10,8 @@ from fairtrial.kinds.inits.common import INITS, InitSettings
 from fairtrial.kinds.inits.common import constant as constant_start
 from fairtrial.kinds.losses.numbers import LOSSES, AnyLossSettings
 from fairtrial.kinds.mechanism.registry import Several
+from fairtrial.kinds.metrics.monitors import LOSS, Monitor, read_monitor
+from fairtrial.kinds.metrics.numbers import MetricSettings
 from fairtrial.kinds.noise.injections import (
     DATA_NOISES,
     RATE_NOISES,
@@ -20,7 +22,7 @@ from fairtrial.kinds.optimizers.averages import AVERAGES, AverageSettings, none
 from fairtrial.kinds.optimizers.common import OPTIMIZERS, OptimizerSettings
 from fairtrial.kinds.optimizers.schedules import SCHEDULES, ScheduleSettings
 from fairtrial.kinds.optimizers.schedules import constant as constant_rate
-from fairtrial.settings.base import Count, Monitor, NonNegative, Positive, Settings, Share
+from fairtrial.settings.base import Count, NonNegative, Positive, Settings, Share
 from fairtrial.settings.complaints import show
 from fairtrial.study.features import UNMAPPED, Features
 
@@ -29,13 +31,18 @@ class Stopping(Settings):
     """End the run after `patience` steps (epochs) without a new best of what `monitor` names.
 
     There is one stall count of the training loss. If a schedule also acts on it, a halving starts
-    it again. The validation metrics have another count. With `restore_best` the run ends with the
-    parameters that were best by `monitor`, whatever ends it.
+    it again. Metrics on the validation rows have another count. With `restore_best` the run ends
+    with the parameters that were best by `monitor`, whatever ends it.
     """
 
     patience: Count = 100
-    monitor: Monitor = "loss"
+    monitor: Monitor = LOSS
     restore_best: bool = False
+
+    @property
+    def watched(self) -> MetricSettings | None:
+        """The metric on the validation rows that it watches; None for the training loss."""
+        return read_monitor(self.monitor)
 
 
 class Penalty(Settings):
@@ -248,6 +255,13 @@ class Recipe(Settings):
         return self.stopping is not None and self.stopping.restore_best
 
     @property
+    def monitors(self) -> dict[str, str]:
+        """What stopping and the schedule watch, by the place of the setting."""
+        on_stalls = (("schedule", one) for one in self.schedules if one.on_stalls)
+        watching = (("stopping", self.stopping), *on_stalls)
+        return {f"{place}.monitor": getattr(one, "monitor", LOSS) for place, one in watching if one}
+
+    @property
     def may_end_early(self) -> bool:
         """Whether the run may be complete before its length is over; any run may diverge."""
         return self.stopping is not None or any(one.on_stalls for one in self.schedules)
@@ -308,12 +322,9 @@ class Recipe(Settings):
         if len(on_stalls) > 1:
             names = " and ".join(repr(one.kind) for one in on_stalls)
             raise ValueError(f"schedule lists {names}, which both act on stalls: list one of them")
-        for name, one in [("stopping", self.stopping), *(("schedule", one) for one in on_stalls)]:
-            monitor = getattr(one, "monitor", "loss")
-            if monitor != "loss" and self.validation is None:
-                raise ValueError(
-                    f"{name}.monitor = {monitor!r} needs validation rows: set validation"
-                )
+        for name, monitor in self.monitors.items():
+            if monitor != LOSS and self.validation is None:
+                raise ValueError(f"{name} = {monitor!r} needs validation rows: set validation")
         return self
 
     @model_validator(mode="after")

@@ -21,19 +21,21 @@ from fairtrial.data.split import (
     order_rows,
     split_parts,
 )
+from fairtrial.kinds.metrics.numbers import HELD_OUT
 from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.evaluation import (
     assess,
-    choose_monitored,
     evaluate,
     hold,
     hold_sets,
     predict,
+    predict_rows,
     score_parts,
 )
 from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.model import Numbers
+from fairtrial.training.monitors import Monitors
 from fairtrial.training.noise import Draws, NamedDraws, draw_feature_noise, open_feature_noise
 from fairtrial.training.programs import NOISE_PIECE, PIECE
 from fairtrial.training.step import (
@@ -45,7 +47,7 @@ from fairtrial.training.step import (
     settle,
     update,
 )
-from fairtrial.training.trace import Predictions, record_parameters
+from fairtrial.training.trace import TRAINING, Predictions, record_parameters
 
 # Makes a program of a function of tensors.
 Compile = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -91,6 +93,10 @@ class Epochs:
         self._take_batches = compile_batches(kinds, self._batch_size, divisor, compiled)
         self._evaluate = compile_pass(evaluate, divisor, compiled)
         self._predict = compile_pass(predict, divisor, compiled)
+        self._monitors = Monitors(
+            kinds.monitors, numbers, datasets, seeds, self._held.get(HELD_OUT),
+            compile_pass(predict_rows, divisor, compiled),
+        )  # fmt: skip
 
     def take(
         self, state: State, draws: Any, *, needs_mean: bool = True
@@ -119,11 +125,8 @@ class Epochs:
         measured = start.parameters if self._in_steps else state.parameters
         scores = score_parts(self._evaluate, measured, self._held)
         last = self._numbers["steps"] - 1 if self._in_steps else self._numbers["epochs"]
-        state = judge(
-            self._kinds, state, loss, self._numbers, at, last, measured,
-            choose_monitored(loss, scores, self._numbers),
-            choose_monitored(loss, scores, self._numbers, "plateau.monitor"),
-        )  # fmt: skip
+        watched = self._monitors.choose(loss, measured, scores, state.outcome == TRAINING)
+        state = judge(self._kinds, state, loss, self._numbers, at, last, measured, *watched)
         values = {"loss": loss, "learning_rate": rates[0], **scores}
         if self._is_regression:
             values |= record_parameters(measured, self._truth)
@@ -275,7 +278,7 @@ def compile_batches(
 def compile_pass(
     function: Callable[..., Any], divisor: int, compiled: Compile | None
 ) -> Callable[..., Any]:
-    """Make the program that runs `evaluate` or `predict` in all lanes, on some rows."""
+    """Make the program that runs `evaluate`, `predict` or `predict_rows` in all lanes."""
 
     def run_pass(parameters: Parameters, X: Any, y: Any) -> Any:
         return function(parameters, X, y, divisor)

@@ -11,8 +11,7 @@ import tensorflow as tf
 from fairtrial.data.split import Part
 from fairtrial.kinds.losses.classes import cross_entropy
 from fairtrial.parameters import Parameters
-from fairtrial.training.hyperparameters import MONITORS
-from fairtrial.training.model import Numbers, predict_logits, predict_numbers
+from fairtrial.training.model import predict_logits, predict_numbers
 from fairtrial.training.programs import BLOCK, PIECE
 from fairtrial.training.trace import Predictions
 
@@ -133,6 +132,13 @@ def predict(
     return classes, 1.0 / tf.reduce_sum(tf.exp(shifted), 1), losses
 
 
+def predict_rows(parameters: Parameters, X: Any, y: Any, divisor: int) -> Any:
+    """Compute the logits (N, K, ...) of rows with classes, or predict the numbers (..., N)."""
+    if y.dtype.is_integer:
+        return predict_logits(parameters, tf.cast(X, tf.float32) / divisor)
+    return predict_numbers(parameters, X)
+
+
 def predict_blocks(
     predict_block: Callable[[Parameters, Any, Any], tuple[Any, Any, Any]],
     parameters: Parameters,
@@ -176,23 +182,3 @@ def assess(
         scores[f"{prefix}cross_entropy"] = one.losses.mean(0, np.float64)
         scores[f"{prefix}accuracy"] = (one.classes == truth).mean(0)
     return scores, predicted
-
-
-def choose_monitored(
-    loss: Any, scores: Mapping[str, Any], numbers: Numbers, monitor: str = "stopping.monitor"
-) -> Any:
-    """Take what each lane's stopping, or schedule, looks at, turned so that lower is better; (...).
-
-    That is the epoch's mean training loss, or a metric on validation rows, accuracy with its sign
-    turned. `monitor` names the number that has the position in `MONITORS`; where the program has no
-    such number, it is the loss.
-    """
-    chosen, scores = loss, {**scores}
-    if "validation_mse" in scores:
-        scores["validation_rmse"] = tf.sqrt(scores["validation_mse"])
-    for position, name in enumerate(MONITORS[1:], start=1):
-        # Only recipes with validation rows may monitor them.
-        if name in scores and monitor in numbers:
-            value = -scores[name] if name.endswith("accuracy") else scores[name]
-            chosen = tf.where(numbers[monitor] == position, value, chosen)
-    return chosen

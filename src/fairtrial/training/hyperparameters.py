@@ -7,19 +7,19 @@ does not have is 0 there, which every user of it reads as "off" or never reads.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from fairtrial.kinds.losses.numbers import LOSSES
 from fairtrial.kinds.mechanism.kind import KindSettings, Variant
+from fairtrial.kinds.metrics.monitors import LOSS
 from fairtrial.kinds.noise.injections import DATA_NOISES, RATE_NOISES, WEIGHT_NOISES
 from fairtrial.kinds.optimizers.averages import AVERAGES
 from fairtrial.kinds.optimizers.common import OPTIMIZERS
 from fairtrial.kinds.optimizers.plateaus import halve_on_plateau
 from fairtrial.kinds.optimizers.schedules import SCHEDULES
-from fairtrial.settings.base import Monitor
 from fairtrial.settings.names import flatten
 from fairtrial.study.recipe import Recipe
 
@@ -31,9 +31,6 @@ KINDS = (
     "loss", "optimizer", "schedule", "init", "features", "noise", "penalty", "standardise",
     "class_weights", "average",
 )  # fmt: skip
-
-# What stopping and schedules can watch, numbered by position.
-MONITORS = get_args(Monitor)
 
 
 class Kinds(NamedTuple):
@@ -51,6 +48,7 @@ class Kinds(NamedTuple):
     clips: frozenset[str] = frozenset()  # limits of the gradient, "value" and "norm"
     running: tuple[Variant, ...] = ()  # averages that are made on the way
     plateaus: bool = False  # Whether a schedule counts other stalls than those of the loss.
+    monitors: tuple[str, ...] = ()  # what stopping and schedules watch beside the loss
 
     def list_injections(self, place: str) -> list[Variant]:
         """List the noise that is injected in one place."""
@@ -90,6 +88,7 @@ def list_kinds(recipes: Sequence[Recipe]) -> Kinds:
             {recipe.average.variant for recipe in recipes if recipe.average.is_running}
         ),
         plateaus=any(one.counts_alone for recipe in recipes for one in recipe.schedules),
+        monitors=tuple(sorted({one for r in recipes for one in r.monitors.values()} - {LOSS})),
     )
 
 
@@ -111,7 +110,7 @@ def make_numbers(
         float32, or int32 for counts; also the weights of the loss's terms, `optimizer`, the
         position of the lane's optimizer in the program's `Kinds`, in which lanes each schedule
         acts, `n_steps`, `class_weights` (K, ...) where a lane has some, and
-        `stopping.monitor`, the position in `MONITORS`.
+        `stopping.monitor`: 0 for the loss, else the place in the program's `monitors`, from 1.
     """
     kinds = list_kinds(recipes)
     own = [_list_kind_numbers(recipe) for recipe in recipes]
@@ -159,6 +158,7 @@ def _list_numbers(recipe: Recipe, kinds: Kinds, n_batches: int) -> dict[str, flo
         for name, value in flat.items()
         if not isinstance(value, str) and name.partition(".")[0] not in KINDS
     }
+    monitors = (LOSS, *kinds.monitors)
     numbers |= {term.variant.weight: float(weight) for term, weight in recipe.loss.terms}
     numbers |= {f"penalty.{name}": recipe.penalty.weights[name] for name in kinds.penalties}
     used = [*recipe.noise.kinds, *(one for one in recipe.schedules if not one.is_one)]
@@ -171,14 +171,14 @@ def _list_numbers(recipe: Recipe, kinds: Kinds, n_batches: int) -> dict[str, flo
             (one for one in recipe.schedules if one.on_stalls), halve_on_plateau()
         )
         numbers |= {
-            "plateau.monitor": MONITORS.index(on_stalls.monitor),
+            "plateau.monitor": monitors.index(on_stalls.monitor),
             "plateau.threshold": float(on_stalls.threshold),
             "plateau.cooldown": on_stalls.cooldown,
         }
-    monitor = recipe.stopping.monitor if recipe.stopping else "loss"
+    monitor = recipe.stopping.monitor if recipe.stopping else LOSS
     return numbers | {
         "optimizer.learning_rate": recipe.optimizer.learning_rate,
         "optimizer": kinds.optimizers.index(recipe.optimizer.variant),
-        "stopping.monitor": MONITORS.index(monitor),
+        "stopping.monitor": monitors.index(monitor),
         "stopping.restore_best": int(recipe.restores_best),
     }

@@ -263,6 +263,7 @@ def find_kinds(settings: object) -> list[Kind[...]]:
             waiting += one
         elif hasattr(one, "model_fields_set"):
             waiting += vars(one).values()
+            waiting.append(getattr(one, "watched", None))
     return [kind for kind in dict.fromkeys(found) if not _is_own(kind)]
 
 

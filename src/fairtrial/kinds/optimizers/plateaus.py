@@ -11,13 +11,14 @@ from pydantic import Field
 from fairtrial.kinds.mechanism.kind import Kind, Variant
 from fairtrial.kinds.mechanism.registry import decorate
 from fairtrial.kinds.mechanism.tensors import tf
+from fairtrial.kinds.metrics.monitors import LOSS, Monitor
 from fairtrial.kinds.optimizers.schedules import SCHEDULES
-from fairtrial.settings.base import Count, Decay, Monitor, Positive, Share
+from fairtrial.settings.base import Count, Decay, Positive, Share
 
 P = ParamSpec("P")
 NoCount = Annotated[int, Field(ge=0, lt=2**31)]
 
-MONITOR = "What must fall (accuracy: rise)."
+MONITOR = "What must improve: the training loss, or a metric on the validation rows."
 THRESHOLD = "By which share of the best so far it must be better to count as better."
 COOLDOWN = "Steps (epochs) after each lowering of the rate that do not count as stalls."
 
@@ -48,7 +49,7 @@ class StallSchedule(Kind[P]):
     def add_fields(self) -> dict[str, Any]:
         """Return what counts as a stall, which all of them have."""
         return {
-            "monitor": (Monitor, Field("loss", description=MONITOR)),
+            "monitor": (Monitor, Field(LOSS, description=MONITOR)),
             "threshold": (Decay, Field(0.0, description=THRESHOLD)),
             "cooldown": (NoCount, Field(0, description=COOLDOWN)),
         }

@@ -15,6 +15,8 @@ from pydantic import Field
 from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, Variant
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.tensors import tf
+from fairtrial.kinds.metrics.monitors import LOSS, read_monitor
+from fairtrial.kinds.metrics.numbers import MetricSettings
 from fairtrial.settings.base import Count, Decay, NonNegative, Positive, Share
 
 P = ParamSpec("P")
@@ -26,6 +28,11 @@ class ScheduleSettings(KindSettings):
     needs_length = Fact[bool]()  # Whether the rate of a step depends on how long the run is.
     # Whether it acts when the loss stalls, and may end the run; else it is a factor.
     on_stalls = Fact[bool]()
+
+    @property
+    def watched(self) -> MetricSettings | None:
+        """The metric on the validation rows that it watches; None for the training loss."""
+        return read_monitor(getattr(self, "monitor", LOSS))
 
     @property
     def counts_alone(self) -> bool:

@@ -1,0 +1,88 @@
+"""What stopping and schedules may watch: the training loss, or a metric on the validation rows."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from fairtrial.kinds.metrics.numbers import (
+    HELD_OUT,
+    METRICS,
+    MetricSettings,
+    list_kinds,
+    read_metric,
+)
+from fairtrial.settings.complaints import show
+from fairtrial.settings.names import find_same
+
+LOSS = "loss"
+
+
+def read_monitor(name: str) -> MetricSettings | None:
+    """Read the metric that is watched on the validation rows; None where it is the training loss.
+
+    Examples
+    --------
+    >>> read_monitor("validation_pinball tau=0.9").tau
+    0.9
+    """
+    return read_metric(name) if name.startswith(HELD_OUT) else None
+
+
+def list_watched(names: Iterable[str]) -> list[MetricSettings]:
+    """List the metrics of those that are watched; the training loss is none."""
+    return [one for one in map(read_monitor, names) if one]
+
+
+def list_monitors(about: str = "") -> list[str]:
+    """List what may be watched beside the loss, with an example of settings that are required.
+
+    Parameters
+    ----------
+    about : str
+        `"numbers"` or `"classes"`; all if empty.
+    """
+    kinds = [kind for kind in list_kinds() if about in ("", kind.about)]
+    return [HELD_OUT + kind.name + _show_required(kind.settings) for kind in kinds]
+
+
+def _show_required(settings: type[MetricSettings]) -> str:
+    fields = settings.model_fields.items()
+    return "".join(f" {name}=..." for name, field in fields if field.is_required())
+
+
+def _check_monitor(name: str) -> str:
+    """Refuse what cannot be watched."""
+    if name == LOSS or read_monitor(name):
+        return name
+    raise ValueError(
+        f"{show(name)} cannot be watched while a run trains{_suggest(name)} (known: {LOSS}, "
+        f"{', '.join(list_monitors())})"
+    )
+
+
+def _suggest(name: str) -> str:
+    bare = re.sub("^val(id(ation)?)?_", "", name)
+    if METRICS.get(bare.partition(" ")[0]) and name.startswith(HELD_OUT):
+        return f"; check its settings, which stand after it as in '{HELD_OUT}pinball tau=0.9'"
+    meant = [find_same(bare, [kind.name for kind in METRICS])]
+    meant = [HELD_OUT + one for one in meant if one]
+    meant = meant or difflib.get_close_matches(name, list_monitors(), n=1, cutoff=0.5)
+    return f"; did you mean {meant[0]!r}?" if meant else ""
+
+
+def _name_monitors(schema: dict[str, Any]) -> None:
+    """Say in the schema of study files what may be watched."""
+    bare = [name for name in list_monitors() if " " not in name]
+    with_settings = "|".join(kind.name for kind in METRICS if len(kind.settings.model_fields) > 1)
+    schema["anyOf"] = [
+        {"enum": [LOSS, *bare]},
+        {"pattern": f"^{HELD_OUT}({with_settings}) "},
+    ]
+
+
+Monitor = Annotated[str, AfterValidator(_check_monitor), Field(json_schema_extra=_name_monitors)]
