@@ -22,6 +22,18 @@ task = "line"
 recipe = { loss = "mse", optimizer = { kind = "sgd", learning_rate = 1e-6 }, steps = 2000 }
 vary = { loss = ["mse", "mae", "huber", "hybrid"] }
 """
+BATCHES = """
+name = "batches"
+seeds = 8
+task = "line"
+[recipe]
+loss = "mse"
+optimizer = { kind = "sgd", learning_rate = 1e-6 }
+epochs = 50
+batch_size = BATCH
+[vary]
+loss = ["mse", "mae", "huber", "hybrid"]
+"""
 SOFTMAX = """
 name = "softmax"
 seeds = 1
@@ -49,6 +61,8 @@ baselines = [{ name = "it", model = "MODEL" }]
 """
 STUDIES = {
     "line": LINE,
+    "line, batch 32": BATCHES.replace("BATCH", "32"),
+    "line, batch 1000": BATCHES.replace("BATCH", "1000"),
     "softmax, batch 128": SOFTMAX.replace("BATCH", "128"),
     "softmax, batch 32": SOFTMAX.replace("BATCH", "32"),
     "fourier": FEATURES.replace("MAP", '{ kind = "fourier", directions = 2000 }'),
