@@ -20,8 +20,8 @@ START = 3.0
 STEP, STEP_VALUE = 4e-5, 4e-10
 # Of a mini-batch: by itself, and for each lane's product of a row's feature and a class.
 BATCH, BATCH_VALUE = 2e-4, 6e-11
-# Of a mini-batch of numbers by itself, and of an epoch, which is more than its batches.
-NUMBER_BATCH, EPOCH = 4e-5, 3e-3
+# Of a mini-batch of numbers by itself, and of an epoch: calling its programs, and what ends runs.
+NUMBER_BATCH, EPOCH = 1e-5, 2e-2
 # Of a feature of a row, as an epoch reads it from its file. Its kind says how long making it takes.
 READ_VALUE = 7e-9
 
