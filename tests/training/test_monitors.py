@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import scipy.special
-from kinds.test_metrics import tell
 
 import fairtrial as ft
 from by_hand import recipe
@@ -14,6 +13,7 @@ from fairtrial.kinds.mechanism.plugins import find_kinds
 from fairtrial.kinds.metrics.monitors import list_monitors, read_monitor
 from fairtrial.kinds.metrics.numbers import METRICS
 from fairtrial.training import eager, graph, stacked
+from kinds.metrics.test_metrics import tell
 from reference.metrics import METRICS as REFERENCES
 
 EPOCHS, PATIENCE, SEED = 16, 3, 7

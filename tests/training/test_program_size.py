@@ -5,7 +5,9 @@ import tensorflow as tf
 
 from by_hand import recipe
 from fairtrial.data.load import load_dataset
-from fairtrial.kinds import losses, optimizers, schedules
+from fairtrial.kinds.losses import numbers as losses
+from fairtrial.kinds.optimizers import common as optimizers
+from fairtrial.kinds.optimizers import schedules
 from fairtrial.study.task import LineTask
 from fairtrial.training import stacked
 
