@@ -145,7 +145,7 @@ def test_metric_that_ends_runs_counts(copy):
 
     try:
         before = find()
-        comment(copy / "kinds" / "class_metrics.py")
+        comment(copy / "kinds" / "metrics" / "classes.py")
         after = find()
     finally:
         fingerprint._fingerprint_modules.cache_clear()

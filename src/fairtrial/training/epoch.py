@@ -94,7 +94,7 @@ class Epochs:
         self._evaluate = compile_pass(evaluate, divisor, compiled)
         self._predict = compile_pass(predict, divisor, compiled)
         self._monitors = Monitors(
-            kinds.monitors, numbers, datasets, seeds, self._held.get(HELD_OUT),
+            kinds.monitors, numbers, datasets, seeds, self._held.get(HELD_OUT, list),
             compile_pass(predict_rows, divisor, compiled),
         )  # fmt: skip
 

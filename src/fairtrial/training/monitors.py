@@ -17,7 +17,7 @@ from fairtrial.results.predictions import describe_logits, describe_numbers, sco
 from fairtrial.training.evaluation import Read
 from fairtrial.training.model import Numbers
 
-PLACES = ("stopping.monitor", "plateau.monitor")
+PLACES: tuple[str, str] = ("stopping.monitor", "plateau.monitor")
 
 
 class Monitors:
@@ -47,7 +47,7 @@ class Monitors:
         numbers: Numbers,
         datasets: Sequence[Dataset],
         seeds: Sequence[int],
-        read: Read | None,
+        read: Read,
         predict: Callable[[Parameters, Any, Any], Any],
     ):
         self._watched = {place: numbers[place].numpy() for place in PLACES if place in numbers}
@@ -75,7 +75,7 @@ class Monitors:
         (...), (...)
             The loss, or a metric; with its sign turned where higher is better.
         """
-        chosen = dict.fromkeys(PLACES, loss)
+        chosen: dict[str, Any] = dict.fromkeys(PLACES, loss)
         rows: tuple[np.ndarray, np.ndarray] | None = None
         for position, name in enumerate(self._names, start=1):
             metric, value = read_monitor(name), scores.get(name)

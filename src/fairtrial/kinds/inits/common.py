@@ -101,6 +101,7 @@ def init(
     biases: Callable[..., Any] | None = ...,
     replay: Callable[..., tuple[Any, Any]] | None = ...,
     shape: Callable[..., Shape] | None = ...,
+    rule: Callable[..., str] | None = ...,
     label: str = ...,
     also: str = ...,
     reference: str = ...,
@@ -178,7 +179,7 @@ class PerClass:
     """
 
     def __init__(self, one: Any):
-        several = Annotated[list[one], Field(min_length=2)]
+        several: Any = Annotated[list[one], Field(min_length=2)]
         self._is_list = get_origin(get_args(one)[0]) is list
         self._one, self._several = (TypeAdapter[Any](form) for form in (one, several))
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from fairtrial.kinds.metrics.numbers import (
     HELD_OUT,
@@ -50,7 +50,7 @@ def list_monitors(about: str = "") -> list[str]:
     return [HELD_OUT + kind.name + _show_required(kind.settings) for kind in kinds]
 
 
-def _show_required(settings: type[MetricSettings]) -> str:
+def _show_required(settings: type[BaseModel]) -> str:
     fields = settings.model_fields.items()
     return "".join(f" {name}=..." for name, field in fields if field.is_required())
 
