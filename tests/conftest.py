@@ -1,5 +1,6 @@
 """What tests of several folders share."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
+from compiling import COMPILED, plain_graphs
 from fairtrial.optimum import find_optimum
 from small_lab import answer_line, make_lab
 
@@ -43,6 +45,14 @@ def all_the_time_there_is():
         yield
 
 
+@pytest.fixture(scope="module", autouse=True)
+def plain_graphs_where_programs_are_not_tested(request):
+    """Whoever judges, draws or writes what was trained needs no compiled program."""
+    place = str(request.path.relative_to(Path(__file__).parent))
+    with contextlib.nullcontext() if place.startswith(COMPILED) else plain_graphs():
+        yield
+
+
 @pytest.fixture(scope="session", autouse=True)
 def ctrl_c_is_heard():
     """Also where the tests run in the background, which a shell starts with Ctrl-C ignored."""
@@ -65,7 +75,8 @@ def share(tmp_path_factory) -> Share:
         folder, made = place / f"shared-{name}", place / f"shared-{name}.made"
         with FileLock(f"{folder}.lock"):
             if not made.exists():
-                make(folder)
+                with plain_graphs():
+                    make(folder)
                 made.touch()
         return folder
 

@@ -217,8 +217,8 @@ def check_file(tmp_path, content):
         check_message(str(error), str(path), content)
     else:
         assert Study.from_toml(study.to_toml()) == study
-        for claim in study.claims:
-            assert match_arms(study.list_arms(), claim)
+        arms = study.list_arms()
+        assert all(match_arms(arms, claim) for claim in study.claims)
         values = tomllib.loads(content.decode("utf-8-sig"))
         assert not list(VALIDATOR.iter_errors(values))
 
@@ -383,5 +383,5 @@ def test_round_trip(values):
     assert [arm.name for arm in again.list_arms()] == [arm.name for arm in arms]
     assert again.list_arms() == arms
     for one, other in zip(again.claims, study.claims, strict=True):
-        assert match_arms(again.list_arms(), one) == match_arms(arms, other)
+        assert match_arms(arms, one) == match_arms(arms, other)
     assert VALIDATOR.is_valid(tomllib.loads(text)) and VALIDATOR.is_valid(tomllib.loads(written))
