@@ -23,11 +23,14 @@ settings.load_profile("any machine")
 
 # They are run first, so that no process is left with one of them when the others have ended.
 LONGEST_FILES = (
-    "browser/test_open_page.py", "training/test_graph.py", "running/test_cluster.py",
-    "laws/test_stacked_laws.py", "evidence/test_judge.py", "evidence/test_design.py",
-    "running/test_features.py", "browser/test_reading.py", "faults/test_killed.py",
-    "tests/test_every_task.py", "cli/test_main.py", "training/test_programs.py",
-    "training/test_stacked.py", "training/test_noise.py", "laws/test_study_laws.py",
+    "browser/test_open_page.py", "running/test_cluster.py", "training/test_batches.py",
+    "faults/test_processes.py", "laws/test_kind_laws.py", "laws/test_stacked_laws.py",
+    "training/test_running_average.py", "training/test_eager.py", "training/test_average.py",
+    "browser/test_reading.py", "laws/test_study_laws.py", "running/test_features.py",
+    "plots/test_plots.py", "features/test_features.py", "faults/test_killed.py",
+    "training/test_graph.py", "evidence/test_design.py", "evidence/test_judge.py",
+    "browser/test_working.py", "cli/test_main.py", "lab/test_run.py", "training/test_targets.py",
+    "tests/test_every_task.py", "kinds/test_losses_keras.py", "kinds/test_optimizers_keras.py",
 )  # fmt: skip
 
 
