@@ -30,7 +30,8 @@ LONGEST_FILES = (
     "plots/test_plots.py", "features/test_features.py", "faults/test_killed.py",
     "training/test_graph.py", "evidence/test_design.py", "evidence/test_judge.py",
     "browser/test_working.py", "cli/test_main.py", "lab/test_run.py", "training/test_targets.py",
-    "tests/test_every_task.py", "kinds/test_losses_keras.py", "kinds/test_optimizers_keras.py",
+    "tests/test_every_task.py", "losses/test_losses_keras.py",
+    "optimizers/test_optimizers_keras.py",
 )  # fmt: skip
 
 
