@@ -1,5 +1,6 @@
 """What tests of several folders share."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
+from compiling import COMPILED, plain_graphs
 from fairtrial.optimum import find_optimum
 from small_lab import answer_line, make_lab
 
@@ -21,11 +23,15 @@ settings.load_profile("any machine")
 
 # They are run first, so that no process is left with one of them when the others have ended.
 LONGEST_FILES = (
-    "browser/test_open_page.py", "training/test_graph.py", "running/test_cluster.py",
-    "laws/test_stacked_laws.py", "evidence/test_judge.py", "evidence/test_design.py",
-    "running/test_features.py", "browser/test_reading.py", "faults/test_killed.py",
-    "tests/test_every_task.py", "cli/test_main.py", "training/test_programs.py",
-    "training/test_stacked.py", "training/test_noise.py", "laws/test_study_laws.py",
+    "browser/test_open_page.py", "running/test_cluster.py", "training/test_batches.py",
+    "faults/test_processes.py", "laws/test_kind_laws.py", "laws/test_stacked_laws.py",
+    "training/test_running_average.py", "training/test_eager.py", "training/test_average.py",
+    "browser/test_reading.py", "laws/test_study_laws.py", "running/test_features.py",
+    "plots/test_plots.py", "features/test_features.py", "faults/test_killed.py",
+    "training/test_graph.py", "evidence/test_design.py", "evidence/test_judge.py",
+    "browser/test_working.py", "cli/test_main.py", "lab/test_run.py", "training/test_targets.py",
+    "tests/test_every_task.py", "losses/test_losses_keras.py",
+    "optimizers/test_optimizers_keras.py",
 )  # fmt: skip
 
 
@@ -40,6 +46,14 @@ def all_the_time_there_is():
     """Minima are looked for as long as that takes, unless a test names a budget."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(find_optimum, "__defaults__", (1e6,))
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plain_graphs_where_programs_are_not_tested(request):
+    """Whoever judges, draws or writes what was trained needs no compiled program."""
+    place = str(request.path.relative_to(Path(__file__).parent))
+    with contextlib.nullcontext() if place.startswith(COMPILED) else plain_graphs():
         yield
 
 
@@ -65,7 +79,8 @@ def share(tmp_path_factory) -> Share:
         folder, made = place / f"shared-{name}", place / f"shared-{name}.made"
         with FileLock(f"{folder}.lock"):
             if not made.exists():
-                make(folder)
+                with plain_graphs():
+                    make(folder)
                 made.touch()
         return folder
 

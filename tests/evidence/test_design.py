@@ -355,18 +355,19 @@ def test_the_printed_command_keeps_to_the_test(until):
     assert "--claim 1 --until-decided --max-seeds 12 --out claim-1" in page
 
 
-def test_bets_after_a_look_keep_their_level():
+@pytest.mark.parametrize("n_studies", [100, pytest.param(300, marks=pytest.mark.long)])
+def test_bets_after_a_look_keep_their_level(n_studies):
     """First six seeds by the sign-flip test, then bets at 8, 10 and 12: at most 10 % by chance."""
     random = np.random.default_rng(7)
     called = 0
-    for _ in range(300):
+    for _ in range(n_studies):
         differences = random.normal(size=12)
         first = weigh(differences[:6], 0.0).p
         later = (
             weigh(differences[:n], 0.0, Basis(place_bets(differences[:n]))).p for n in (8, 10, 12)
         )
         called += min(first, *later) <= 0.05
-    assert called / 300 < 0.1
+    assert called / n_studies < 0.1
 
 
 def test_looks_are_told_apart_by_what_they_show(until):

@@ -133,7 +133,9 @@ def test_tables_mark_what_misses_its_target(level):
 # ------------------------------------------------------- runs that never arrive, parts of causes
 
 
-@pytest.mark.parametrize(("tail", "n_seeds"), [(0.2, 20), (0.3, 10)])
+@pytest.mark.parametrize(
+    ("tail", "n_seeds"), [pytest.param(0.2, 20, marks=pytest.mark.long), (0.3, 10)]
+)
 def test_absent_runs_mislead_only_where_no_seed_has_one(simulations_of_runs, tail, n_seeds):
     """Nothing can tell what no run has shown; counting absent runs as their length does worse."""
     n, random = 500, np.random.default_rng(3)

@@ -217,8 +217,8 @@ def check_file(tmp_path, content):
         check_message(str(error), str(path), content)
     else:
         assert Study.from_toml(study.to_toml()) == study
-        for claim in study.claims:
-            assert match_arms(study.list_arms(), claim)
+        arms = study.list_arms()
+        assert all(match_arms(arms, claim) for claim in study.claims)
         values = tomllib.loads(content.decode("utf-8-sig"))
         assert not list(VALIDATOR.iter_errors(values))
 
@@ -246,12 +246,23 @@ odd_of_python = st.recursive(
 )
 
 
-@take(300)
-@given(
-    text=st.sampled_from(TEXTS),
-    changes=st.lists(st.tuples(st.integers(0, 99), st.integers(0, 9), odd_of_python), max_size=3),
-)
+CHANGES = st.lists(st.tuples(st.integers(0, 99), st.integers(0, 9), odd_of_python), max_size=3)
+
+
+@take(100)
+@given(text=st.sampled_from(TEXTS), changes=CHANGES)
 def test_any_values_of_python_are_taken_or_refused_in_words(text, changes):
+    check_values(text, changes)
+
+
+@pytest.mark.long
+@take(300)
+@given(text=st.sampled_from(TEXTS), changes=CHANGES)
+def test_many_values_of_python_are_taken_or_refused_in_words(text, changes):
+    check_values(text, changes)
+
+
+def check_values(text, changes):
     values = tomllib.loads(text)
     for at, which, value in changes:
         tables = list_tables(values)
@@ -365,9 +376,20 @@ def studies(draw):
     }
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@take(100)
 @given(studies())
 def test_round_trip(values):
+    check_round_trip(values)
+
+
+@pytest.mark.long
+@take(300)
+@given(studies())
+def test_many_round_trips(values):
+    check_round_trip(values)
+
+
+def check_round_trip(values):
     text = tomli_w.dumps(values)
     try:
         study = Study.from_toml(text)
@@ -383,5 +405,5 @@ def test_round_trip(values):
     assert [arm.name for arm in again.list_arms()] == [arm.name for arm in arms]
     assert again.list_arms() == arms
     for one, other in zip(again.claims, study.claims, strict=True):
-        assert match_arms(again.list_arms(), one) == match_arms(arms, other)
+        assert match_arms(arms, one) == match_arms(arms, other)
     assert VALIDATOR.is_valid(tomllib.loads(text)) and VALIDATOR.is_valid(tomllib.loads(written))

@@ -16,7 +16,6 @@ from fairtrial.running import stack as train
 from fairtrial.running.execute import run_study
 from fairtrial.running.plan import estimate_memory
 from fairtrial.study import Study
-from fairtrial.training import programs, stacked
 
 STUDY = Study.from_toml("""
 name = "Tiny"
@@ -25,16 +24,6 @@ task = { kind = "line", rows = 50, test_rows = 20 }
 recipe = { loss = "mse", optimizer = "sgd", steps = 20 }
 vary = { loss = ["mse", "huber"], "task.rows" = [50, 60] }
 """)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def plain_graphs():
-    """Compiling would be most of the time, and has nothing to do with what is tested."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(programs, "has_xla", lambda: False)
-        stacked.compile_steps.cache_clear()
-        yield
-        stacked.compile_steps.cache_clear()
 
 
 @pytest.fixture

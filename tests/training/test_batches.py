@@ -21,6 +21,7 @@ PLANE = LinearTask(kind="linear", features=3, rows=50, test_rows=9)
 SEEDS = (3, 8)
 ADAM = {"kind": "adam", "learning_rate": 0.1}
 FAST = {"kind": "sgd", "learning_rate": 0.1}
+EPOCHS, STEPS = {"epochs": 80, "batch_size": 4}, {"steps": 80}
 NUMBER_LOSSES = [kind.name for kind in LOSSES if not kind.on_classes]
 
 
@@ -45,36 +46,41 @@ def assert_alike(found, expected, tolerance=1e-4):
         assert one.scores == pytest.approx(other.scores, rel=1e-3)
 
 
-@pytest.mark.parametrize("loss", ["mse", "mae", "huber", "hybrid"])
 @pytest.mark.parametrize("task", [LINE, PLANE], ids=["line", "plane"])
-def test_batches_of_numbers_are_those_by_hand(task, loss):
+def test_batches_of_numbers_are_those_by_hand(task):
     """40 of 50 rows train, in batches of 16: the last has 8."""
-    one = recipe(
-        loss, ADAM, epochs=3, batch_size=16, validation=0.2, schedule="linear", init="normal"
-    )
-    rows = stack([one], task)
-    for seed, (found,) in zip(SEEDS, rows, strict=True):
-        data = load_dataset(task, seed)
-        train, validation = split_rows(50, 0.2, seed)
-        orders = [order_rows(40, seed, epoch) for epoch in (1, 2, 3)]
-        start = draw_init(one.init, data.X.shape[1], 0, seed)
-        by_hand = descend_batches(one, data.X[train], data.y[train], *start, orders)
-        for trace in (found, eager.train(one, data, seed), graph.train(one, data, seed)):
-            assert (trace.outcome, trace.ended_at) == ("completed", 3)
-            np.testing.assert_allclose(trace.curves["loss"][1], by_hand.losses, rtol=1e-4)
-            np.testing.assert_allclose(trace.curves["learning_rate"][1], by_hand.rates, rtol=1e-6)
-            np.testing.assert_allclose(trace.W, by_hand.W, rtol=1e-4, atol=1e-5)
-            np.testing.assert_allclose(trace.b, by_hand.b, rtol=1e-4, atol=1e-5)
-            W, b = by_hand.average(3)
-            np.testing.assert_allclose(trace.average.W, W, rtol=1e-4, atol=1e-5)
-            np.testing.assert_allclose(trace.average.b, b, rtol=1e-4, atol=1e-5)
-            residual = data.y[validation] - (data.X[validation] @ by_hand.W + by_hand.b)
-            values = {name: curve[1][-1] for name, curve in trace.curves.items()}
-            assert values["validation_mse"] == pytest.approx(np.mean(residual**2), rel=1e-4)
-            assert values["validation_mae"] == pytest.approx(np.mean(np.abs(residual)), rel=1e-4)
-            gap = np.append(by_hand.W, by_hand.b) - data.true_parameters
-            assert values["parameter_error"] == pytest.approx(np.linalg.norm(gap), rel=1e-3)
-            assert trace.curves["loss"][0].tolist() == [1, 2, 3]
+    lanes = [
+        recipe(
+            loss, ADAM, epochs=3, batch_size=16, validation=0.2, schedule="linear", init="normal"
+        )
+        for loss in ("mse", "mae", "huber", "hybrid")
+    ]
+    for seed, row in zip(SEEDS, stack(lanes, task), strict=True):
+        for one, found in zip(lanes, row, strict=True):
+            compare_by_hand(one, load_dataset(task, seed), seed, found)
+
+
+def compare_by_hand(one, data, seed, found):
+    train, validation = split_rows(50, 0.2, seed)
+    orders = [order_rows(40, seed, epoch) for epoch in (1, 2, 3)]
+    start = draw_init(one.init, data.X.shape[1], 0, seed)
+    by_hand = descend_batches(one, data.X[train], data.y[train], *start, orders)
+    for trace in (found, eager.train(one, data, seed), graph.train(one, data, seed)):
+        assert (trace.outcome, trace.ended_at) == ("completed", 3)
+        np.testing.assert_allclose(trace.curves["loss"][1], by_hand.losses, rtol=1e-4)
+        np.testing.assert_allclose(trace.curves["learning_rate"][1], by_hand.rates, rtol=1e-6)
+        np.testing.assert_allclose(trace.W, by_hand.W, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(trace.b, by_hand.b, rtol=1e-4, atol=1e-5)
+        W, b = by_hand.average(3)
+        np.testing.assert_allclose(trace.average.W, W, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(trace.average.b, b, rtol=1e-4, atol=1e-5)
+        residual = data.y[validation] - (data.X[validation] @ by_hand.W + by_hand.b)
+        values = {name: curve[1][-1] for name, curve in trace.curves.items()}
+        assert values["validation_mse"] == pytest.approx(np.mean(residual**2), rel=1e-4)
+        assert values["validation_mae"] == pytest.approx(np.mean(np.abs(residual)), rel=1e-4)
+        gap = np.append(by_hand.W, by_hand.b) - data.true_parameters
+        assert values["parameter_error"] == pytest.approx(np.linalg.norm(gap), rel=1e-3)
+        assert trace.curves["loss"][0].tolist() == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -106,8 +112,23 @@ def test_noise_on_targets_stays_with_its_row():
     np.testing.assert_allclose(found.b, second.b, rtol=1e-5)
 
 
-@pytest.mark.parametrize("monitor", ["validation_mse", "validation_mae", "validation_rmse"])
-@pytest.mark.parametrize("length", [{"epochs": 80, "batch_size": 4}, {"steps": 80}], ids=str)
+@pytest.mark.parametrize(
+    ("length", "monitor"),
+    [
+        (EPOCHS, "validation_mse"),
+        (STEPS, "validation_mae"),
+        (STEPS, "validation_rmse"),
+        *(
+            pytest.param(*pair, marks=pytest.mark.long)
+            for pair in (
+                (STEPS, "validation_mse"),
+                (EPOCHS, "validation_mae"),
+                (EPOCHS, "validation_rmse"),
+            )
+        ),
+    ],
+    ids=str,
+)
 def test_stops_by_validation_rows_and_restores_the_best(monitor, length):
     """12 rows of 8 features: what the model learns of their noise is worse on other rows."""
     stream = np.random.default_rng(2)

@@ -165,11 +165,18 @@ def test_restores_the_best():
 # ------------------------------------------------------------------------------------- epochs
 
 
-@pytest.mark.parametrize(
-    "schedule",
-    ["constant", *FACTORS],
-)
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
+# Every schedule with one optimizer, and every optimizer with two schedules; all pairs at length.
+PAIRS = [
+    pytest.param(
+        optimizer, schedule,
+        marks=[pytest.mark.long] * (optimizer != "sgd" and schedule not in ("constant", "cosine")),
+    )
+    for optimizer in ("sgd", "adam", "rmsprop")
+    for schedule in ("constant", *FACTORS)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("optimizer", "schedule"), PAIRS)
 def test_mini_batches(optimizer, schedule):
     """50 rows, 40 of which train, in batches of 16: the last has 8."""
     data, rate = make_classes(50), {"kind": optimizer, "learning_rate": 0.05}

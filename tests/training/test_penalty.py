@@ -37,7 +37,7 @@ CASES = [(LASSO, lambda: Lasso(alpha=0.2)), (NET, lambda: ElasticNet(alpha=0.3, 
 def test_proximal_steps_end_at_the_minimum_of_scikit_learn(penalty, model):
     W, b = fit(model())
     one = recipe("mse", SGD, steps=300, penalty=penalty)
-    for trace in (eager.train(one, DATA, 3), train(Stack([one], [DATA], [3]))[0][0]):
+    for trace in (graph.train(one, DATA, 3), train(Stack([one], [DATA], [3]))[0][0]):
         np.testing.assert_allclose(trace.W, W, atol=2e-6)
         np.testing.assert_allclose(trace.b, b, atol=2e-6)
         np.testing.assert_array_equal(trace.W == 0, W == 0)

@@ -6,32 +6,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fairtrial.data.tables.table import prepare_features, read_table
+from data.tables.csv_files import TOWN, N, X, join, put, read
+from fairtrial.data.tables.table import prepare_features
 from fairtrial.errors import InputError
-from fairtrial.study.task import TableTask
 
-N = 20
-X = [round(0.5 + 0.25 * row, 2) for row in range(N)]
 Y = [round(3.0 - 1.5 * row + 0.1 * (row % 3), 2) for row in range(N)]
-TOWN = [("Bern", "Chur")[row % 2] for row in range(N)]
-
-
-def read(folder, content, name="table.csv", **others):
-    path = folder / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    values = {"kind": "table", "path": str(path), "target": "y", "problem": "regression"} | others
-    return read_table(TableTask(**values))
-
-
-def join(head, *columns, end="\n", separator=","):
-    rows = zip(*columns, strict=True)
-    return end.join([head, *(separator.join(map(str, row)) for row in rows), ""])
-
-
-def put(column, row, value):
-    return [*column[: row - 1], value, *column[row:]]
-
-
 PLAIN = join("x,y", X, Y)
 READ = {
     "a mark twice": (b"\xef\xbb\xbf" * 2 + PLAIN.encode(), {}),

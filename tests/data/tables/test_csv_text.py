@@ -5,41 +5,16 @@ import re
 import numpy as np
 import pytest
 
-from fairtrial.data.tables.table import read_table
+from data.tables.csv_files import TOWN, N, X, describe, join, put, read
 from fairtrial.errors import InputError
-from fairtrial.study.task import TableTask
 
-N = 20
-X = [round(0.5 + 0.25 * row, 2) for row in range(N)]
 Y = [round(3.0 - 1.5 * row, 2) for row in range(N)]
-TOWN = [("Bern", "Chur")[row % 2] for row in range(N)]
-
-
-def describe(path, **others):
-    values = {"kind": "table", "path": str(path), "target": "y", "problem": "regression"} | others
-    return TableTask.model_validate(values)
-
-
-def read(folder, content, name="table.csv", **others):
-    path = folder / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_table(describe(path, **others))
 
 
 def refuse(folder, content, **others):
     with pytest.raises(InputError) as error:
         read(folder, content, **others)
     return str(error.value)
-
-
-def join(head, *columns, end="\n", separator=","):
-    """Write columns under a first line."""
-    rows = zip(*columns, strict=True)
-    return end.join([head, *(separator.join(map(str, row)) for row in rows), ""])
-
-
-def put(column, row, value):
-    return [*column[: row - 1], value, *column[row:]]
 
 
 PLAIN = join("x,y", X, Y)
@@ -402,6 +377,5 @@ def test_settings_of_csv_files_are_not_for_parquet(tmp_path):
     ],
 )
 def test_settings_that_are_refused(settings, said):
-    values = {"kind": "table", "path": "a.csv", "target": "y", "problem": "regression"}
     with pytest.raises(InputError, match=re.escape(said)):
-        TableTask(**values | settings)
+        describe("a.csv", **settings)
