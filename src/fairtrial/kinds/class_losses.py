@@ -8,6 +8,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec, overload
 
 from pydantic import Field
 
+from fairtrial.kinds.failures import check_tensor
 from fairtrial.kinds.kind import Kind, Variant
 from fairtrial.kinds.losses import (
     LOSSES,
@@ -16,6 +17,7 @@ from fairtrial.kinds.losses import (
     CrossEntropy,
     Hinge,
     Terms,
+    mask_lanes,
 )
 from fairtrial.kinds.registry import decorate
 from fairtrial.kinds.tensors import is_off, tf
@@ -208,12 +210,16 @@ def measure_labels(
     numbers : mapping of str to (...)
         The weight of each term, 1 in its lanes and 0 in others, and the numbers of the terms.
     """
+    shape = [*logits.shape[:1], *logits.shape[2:]]
     if len(terms) == 1:
-        return terms[0].apply(logits, labels, numbers=numbers)
+        own = terms[0].apply(logits, labels, numbers=numbers)
+        return check_tensor(own, shape, logits)
     losses = []
     for term in terms:
         weight = numbers[term.weight]
         # Logits of 0 are harmless, so that what other lanes do not use cannot be NaN there.
         safe = logits * tf.cast(weight != 0, logits.dtype)
-        losses.append(weight * term.apply(safe, labels, numbers=numbers))
+        safe = mask_lanes(term.kind, safe, weight)
+        own = check_tensor(term.apply(safe, labels, numbers=numbers), shape, logits)
+        losses.append(mask_lanes(term.kind, weight * own, weight))
     return tf.add_n(losses)
