@@ -216,6 +216,43 @@ def test_what_an_object_refuses_names_it(tmp_path):
         ft.run(study_of(Refusing(), seeds=1), tmp_path)
 
 
+def test_one_word_of_an_error_names_its_type(tmp_path):
+    class Refusing(Median):
+        def fit(self, X, y):
+            return {}["sheep"]
+
+    with pytest.raises(ft.InputError, match=r"Refusing says: KeyError: 'sheep'\. Change"):
+        ft.run(study_of(Refusing(), seeds=1), tmp_path)
+
+
+def test_error_in_the_function_of_a_baseline_names_the_line(tmp_path):
+    @baseline
+    def broken(on_classes):
+        """Ends with an error."""
+        return 1 / 0
+
+    with pytest.raises(ft.InputError, match=r"own\.py, line \d+: the baseline 'broken' ends with"):
+        ft.run(study_of({"name": "broken", "model": "broken"}, seeds=1), tmp_path)
+
+
+def test_classes_that_there_are_not_are_refused(tmp_path):
+    recipe = {"loss": "cross_entropy", "optimizer": "adam", "epochs": 1, "batch_size": 512}
+    with pytest.raises(ft.InputError, match=r"'Median' predicts the class \d+.*, but classes are"):
+        ft.run(study_of(Median(7.0), task="digits", recipe=recipe, seeds=1), tmp_path)
+
+
+class Hostile(Median):
+    """An object whose parameters cannot be asked for."""
+
+    def get_params(self, deep=True):
+        raise ValueError("no")
+
+
+def test_hostile_object_gives_a_sentence():
+    with pytest.raises(ft.InputError, match=r"type Hostile cannot be described .*ValueError: no\)"):
+        study_of(Hostile())
+
+
 def test_a_function_is_a_baseline(tmp_path):
     @baseline(is_random=True)
     def tree(on_classes, *, depth: int = 2):

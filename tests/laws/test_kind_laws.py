@@ -163,7 +163,7 @@ def _broken_row(truth, prediction):
 @pytest.mark.parametrize(
     ("decorate", "function", "facts", "sentence"),
     [
-        (losses.loss, _broken_shape, {}, "must keep the shape"),
+        (losses.loss, _broken_shape, {}, "it returns the shape (1,) where (10,)"),
         (losses.loss, _broken_slope_bound, {"slope_bound": 1.0}, "its slope reaches"),
         (
             losses.loss,
@@ -189,7 +189,7 @@ def _broken_row(truth, prediction):
         ),
         (metrics.metric, _broken_order, {}, "when the rows are in another order"),
         (metrics.metric, _broken_arrays, {}, "it changes the arrays"),
-        (metrics.metric, _broken_row, {}, "it ends with InputError"),
+        (metrics.metric, _broken_row, {}, "the metric _broken_row ends with ValueError"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fairtrial.cli.options import path_argument, path_option
+from fairtrial.cli.terminal import stoppable
 from fairtrial.errors import InputError
 from fairtrial.loading import load_tensorflow
 
@@ -70,7 +71,8 @@ def check(
     load_tensorflow(own_process=True)
     from fairtrial.laws import find_breaches
 
-    breaches = [one for kind in kinds for one in find_breaches(kind)]
+    with stoppable():
+        breaches = [one for kind in kinds for one in find_breaches(kind)]
     for kind in kinds:
         print(f"{kind.family.name} {kind.name}: {kind.description.splitlines()[0]}")
     if breaches:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fairtrial.errors import InputError
+from fairtrial.kinds.mechanism.failures import ResultError, describe_failure, find_line
 from fairtrial.kinds.mechanism.kind import Kind
-from fairtrial.kinds.mechanism.plugins import locate_failure
 from fairtrial.laws import (
     baselines,
     datasets,
@@ -50,6 +51,12 @@ def find_breaches(kind: Kind[...]) -> list[str]:
     try:
         for sentence in LAWS[kind.family.name](kind):
             found += [sentence] if sentence not in found else []
+    except InputError as error:  # It names the function and the line.
+        text = str(error).rstrip(".")
+        found.append(text.partition(f" {kind.name}: ")[2] or text)
+    except ResultError as error:
+        found.append(str(error).removeprefix("a wrong result: "))
     except Exception as error:
-        found.append(locate_failure(error, [kind], "it"))
+        line = find_line(error, [kind.function]).rpartition(", ")[2]
+        found.append(f"it ends with {describe_failure(error)}" + (f" ({line})" if line else ""))
     return [f"{kind.name}: {one}." for one in found]

@@ -35,7 +35,10 @@ def find_breaches(kind: Baseline[...]) -> Iterator[str]:
         elif (
             not np.isin(predicted, data.y).all() if on_classes else not np.isfinite(predicted).all()
         ):
-            yield f"for {what} it predicts values that are no {what}"
+            yield (
+                f"for {what} it predicts values that are no {what}; say misfit=lambda on_classes: "
+                'a sentence if it cannot predict them, else ""'
+            )
         elif not np.array_equal(predicted, same):
             yield (
                 f"for {what} it predicts other values when it is fitted again with the same seed: "

@@ -15,6 +15,7 @@ from fairtrial.plots.of_runs import name_series
 from fairtrial.plots.rows import Model, find_arm, load_rows, read_model, scale_rows
 from fairtrial.plots.summaries import bin_numbers, drop_diverged, find_ends, list_weights
 from fairtrial.results.results import Results
+from fairtrial.settings.complaints import write_bare
 from fairtrial.study.features import UNMAPPED
 from fairtrial.study.task import AnyTask
 
@@ -35,8 +36,12 @@ def _name_task(task: AnyTask) -> str:
     if not task.has_noise:
         return task.kind
     given = task.noise.model_dump(exclude={"kind"}).items()
-    settings = [f"{name.replace('_', ' ')} {value:g}" for name, value in given]
+    settings = [f"{name.replace('_', ' ')} {_show(value)}" for name, value in given]
     return ", ".join([f"{task.noise.kind.replace('_', ' ')} noise", *settings])
+
+
+def _show(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else write_bare(value)
 
 
 def noise(trial: Results, seed: int | None = None) -> Chart | None:

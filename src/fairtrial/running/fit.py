@@ -10,6 +10,8 @@ from fairtrial.baselines import predict_test_rows
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
 from fairtrial.errors import FairtrialError, InputError
+from fairtrial.kinds.mechanism.failures import describe_failure
+from fairtrial.kinds.mechanism.plugins import explain_failure
 from fairtrial.results.fingerprint import fingerprint_defaults, fingerprint_runs
 from fairtrial.results.predictions import describe_baseline, score
 from fairtrial.results.saved_stacks import Part, Result, make_part
@@ -58,8 +60,12 @@ def _predict(
     except (FairtrialError, MemoryError):
         raise
     except Exception as error:  # Each estimator has its own.
-        author = baseline.author
-        last = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
+        if not (kind := baseline.definition).is_own:
+            what = f"the baseline {run.arm.name!r}"
+            raise InputError(explain_failure(error, [kind], what)) from error
+        author, text = baseline.author, str(error).strip()
+        # One word, such as the key of a KeyError, says nothing alone.
+        last = text.splitlines()[-1].strip() if " " in text else describe_failure(error)
         raise InputError(
             f"The baseline {run.arm.name!r} cannot be fitted with seed {run.seed}. {author} says: "
             f"{last.rstrip('.')}. Change its settings, or take another baseline."
@@ -75,6 +81,11 @@ def _predict(
         raise InputError(
             f"The baseline {run.arm.name!r} predicts values such as {predicted.tolist()[0]!r}, but "
             f"{targets}: take another estimator."
+        )
+    if dataset.n_classes and (odd := np.setdiff1d(predicted, range(dataset.n_classes))).size:
+        raise InputError(
+            f"The baseline {run.arm.name!r} predicts the class {odd[0]}, but classes are whole "
+            f"numbers from 0 to {dataset.n_classes - 1}: take another estimator."
         )
     return predicted, shares, said
 

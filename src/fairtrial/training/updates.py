@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from fairtrial.kinds.losses.numbers import average_losses
+from fairtrial.kinds.mechanism.failures import ResultError, check_tensor
 from fairtrial.kinds.mechanism.kind import Variant
 from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import Kinds
@@ -76,7 +78,8 @@ def _update_one(
     """Run every rule in use and take each lane's own: dearer in sums, cheaper in memory traffic."""
 
     def apply(one: Variant) -> Any:
-        return one.apply(pair[one.kind.needs_curvature], *data, numbers=numbers)
+        found = one.apply(pair[one.kind.needs_curvature], *data, numbers=numbers)
+        return check_update(one, found, data[0])
 
     change, new_slots = apply(optimizers[0])
     new_slots = {**data[1], **new_slots}
@@ -88,6 +91,30 @@ def _update_one(
             name: tf.where(mine, new, new_slots[name]) for name, new in other_slots.items()
         }
     return change, new_slots
+
+
+def check_update(one: Variant, found: Any, parameter: Any) -> Any:
+    """Return the change and the slots of a parameter, if they are like it.
+
+    Raises
+    ------
+    ResultError
+        If they are something else.
+    """
+    if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[1], Mapping):
+        raise ResultError(
+            "a wrong result: it must return the change and the slots, as in "
+            'change, {"velocity": velocity}, and change, {} where it has none'
+        )
+    change, slots = found
+    if set(slots) != set(declared := one.kind.list_slots(one)):
+        raise ResultError(
+            f"a wrong result: it returns the slots {', '.join(slots) or 'none'}, "
+            f"and its decorator declares {', '.join(declared) or 'none'}"
+        )
+    for value in (change, *slots.values()):
+        check_tensor(value, parameter.shape, parameter)
+    return found
 
 
 # ------------------------------------------------------------------------------- Newton's direction

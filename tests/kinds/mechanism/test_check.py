@@ -76,6 +76,49 @@ def test_loss_with_float32_constant(tmp_path):
     check(path)
 
 
+LOSS = """
+import fairtrial as ft, numpy as np
+from fairtrial import tf
+
+@ft.loss%s
+def mine(residual):%s
+    print("called")
+    return %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("facts", "value", "sentence"),
+    [
+        ("", "np.abs(residual)", "it returns a NumPy array, and must return a tensor"),
+        ("", "tf.stop_gradient(residual)", "it has no gradient: compute with functions of tf"),
+        ("", "tf.cast(residual, tf.int32)", "it returns int32 numbers for float32 numbers"),
+        ("", "tf.reduce_mean(residual)", r"it returns the shape \(\) where \(10,\) is asked for"),
+        ("", "1 / 0", r"it ends with ZeroDivisionError: division by zero \(line 9\)"),
+        ("(minimiser=lambda: 3)", "residual**2", "its minimiser returns 3: return Pieces, a list"),
+        (
+            "(minimiser=lambda: 1 / 0)",
+            "residual**2",
+            "a fact of its decorator ends with",
+        ),
+    ],
+)
+def test_wrong_loss(tmp_path, capsys, facts, value, sentence):
+    path = tmp_path / "my_kinds.py"
+    path.write_text(LOSS % (facts, '\n    "Mine."', value), encoding="utf-8")
+    with pytest.raises(InputError, match=rf"my_kinds\.py: mine: {sentence}"):
+        check(path)
+    assert "called" not in capsys.readouterr().out
+
+
+def test_kind_without_a_docstring(tmp_path, capsys):
+    path = tmp_path / "my_kinds.py"
+    path.write_text(LOSS % ("", '\n    "  "', "residual**2"), encoding="utf-8")
+    with pytest.raises(InputError, match="mine: it has no docstring: say in one what it is"):
+        check(path)
+    assert capsys.readouterr().out == "loss mine: mine\n"
+
+
 def test_study_is_not_a_file_of_kinds(tmp_path):
     path = tmp_path / "study.toml"
     path.write_text("seeds = 3\n", encoding="utf-8")
@@ -119,3 +162,65 @@ def test_tensorflow_writes_nothing_where_the_file_imports_it(tmp_path):
         [sys.executable, "-m", "fairtrial", "check", path], capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+OTHERS = '''
+import fairtrial as ft
+from fairtrial import tf
+
+@ft.input_noise
+def shifted(stream, X):
+    """Features with one more."""
+    return X + 1.0
+
+@ft.label_noise
+def turned(stream, labels, n_classes):
+    """The next class."""
+    return (labels + 1) % n_classes
+
+@ft.init
+def scalar(stream, shape):
+    """One number."""
+    return 1.0
+
+@ft.init
+def huge(stream, shape):
+    """Infinite in float32."""
+    return np.full(shape, 1e300)
+
+@ft.schedule
+def forgetful(progress, step):
+    """Nothing."""
+    1.0 - progress
+
+@ft.optimizer
+def bare(gradient, parameter, slots, rate, count):
+    """No slots."""
+    return -rate * gradient
+
+@ft.features(n_features=lambda n_before: "many")
+def wordy(X, stream):
+    """The same."""
+    return lambda X: X
+
+@ft.baseline
+def nothing(on_classes):
+    """No estimator."""
+'''
+
+
+def test_other_families(tmp_path):
+    path = tmp_path / "my_kinds.py"
+    path.write_text(f"import numpy as np{OTHERS}", encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        check(path)
+    lines = [one.partition("my_kinds.py: ")[2] for one in str(error.value).splitlines()]
+    assert sorted(lines) == [
+        'bare: it must return the change and the slots, as in change, {"velocity": velocity}, and '
+        "change, {} where it has none.",
+        "forgetful: it returns nothing; end it with return.",
+        "huge: it draws values that are no finite numbers in float32.",
+        "nothing: it returns None: return an object with fit and predict.",
+        "scalar: it draws () where (5,) is asked for.",
+        "wordy: its n_features returns 'many': return a whole number from 1.",
+    ]

@@ -4,9 +4,11 @@ import hashlib
 import pickle
 
 import numpy as np
+import polars as pl
 import pytest
 
 import fairtrial as ft
+from fairtrial import tf
 from fairtrial.cli.results import judge
 from fairtrial.kinds.losses.numbers import LOSSES
 from fairtrial.kinds.mechanism import plugins
@@ -70,7 +72,10 @@ def test_file_runs_only_where_it_is_allowed_and_is_remembered(study_file, tmp_pa
         Study.load(study_file)
     assert LOSSES.get("soft_mae") is None
     Study.load(study_file, allow_code=True)
-    assert [arm.name for arm in Study.load(study_file).list_arms()] == ["mse", "soft_mae"]
+    assert [arm.name for arm in Study.load(study_file).list_arms()] == [
+        "mse",
+        "soft_mae",
+    ]
     (tmp_path / "my_kinds.py").write_text(f"# changed, {tmp_path}\n{LOG_COSH}", encoding="utf-8")
     with pytest.raises(ft.InputError, match="a file of Python code"):
         Study.load(study_file)
@@ -174,8 +179,21 @@ def forget_plugins(monkeypatch):
     ("body", "sentence"),
     [
         ("raise ValueError('no. 5')", r"my_kinds\.py, line \d+: training ends with ValueError: no"),
-        ("return None", r"soft_mae in .*my_kinds\.py: training ends with ValueError: .* None"),
-        ("return tf.reduce_mean(residual)", r"soft_mae in .*: training ends with ValueError: Dim"),
+        (
+            "return None",
+            r"line 5: training ends with a wrong result: it returns nothing",
+        ),
+        ("return tf.reduce_mean(residual)", r"a wrong result: it returns the shape \(\) where \("),
+        ("return tf.cast(residual, tf.int32)", "it returns int32 numbers for float32 numbers"),
+        ("raise RuntimeError", r"line 8: training ends with RuntimeError\. `fairtrial check"),
+        (
+            "if residual > 0: return residual",
+            r"line 8: training ends with a Python if, .*: use tf\.",
+        ),
+        (
+            "import numpy; return numpy.abs(residual)",
+            "NotImplementedError: .*; compute with tf",
+        ),
     ],
 )
 def test_error_of_a_kind_in_training_gives_one_sentence(study_file, tmp_path, body, sentence):
@@ -204,25 +222,135 @@ def test_error_of_a_kind_in_training_gives_one_sentence(study_file, tmp_path, bo
         ("@ft.loss(slope_bound=lambda b: b)\ndef mine(residual): ...", "b, which is no setting"),
         (
             "@ft.loss(slope_bound='x')\ndef mine(residual): ...",
-            "slope_bound = 'x' must be a",
+            "slope_bound = 'x' must be callable or a valid number",
         ),
-        ("@ft.loss(label=3)\ndef mine(residual): ...", "label = 3 must be text"),
+        ("@ft.loss(label=3)\ndef mine(residual): ...", "label = 3 must be a valid string"),
         ("@ft.loss\ndef mine(residual, *, kind: float = 1.0): ...", "kind cannot be a setting"),
         (
             "@ft.optimizer(slots='v')\ndef mine(gradient, parameter, slots, rate, count): ...",
-            r"must be a tuple of names, as in slots=\(\"v\",\)",
+            "slots = 'v' must be a valid tuple or callable",
         ),
+        ("@ft.loss(rule=3)\ndef mine(residual): ...", "its rule = 3 must be callable"),
+        ("@ft.loss(rule=lambda: 3)\ndef mine(residual): ...", "its rule returns 3: return a"),
+        (
+            "@ft.loss(rule=lambda: 'no')\ndef mine(residual): ...",
+            "the defaults are not allowed",
+        ),
+        (
+            "@ft.loss(rule=lambda: 1 / 0)\ndef mine(residual): ...",
+            "a fact of its decorator ends",
+        ),
+        (
+            "@ft.loss\ndef mine(residual, *, _a=1.0): ...",
+            "its setting _a begins with an",
+        ),
+        (
+            "@ft.loss\ndef mine(residual, *, definition=1.0): ...",
+            "setting definition has the name",
+        ),
+        ("ft.loss(lambda residual: residual)", "<lambda>: a kind has the name of its function"),
+        ("@ft.loss\nclass mine: ...", "what is decorated is a class: write a function with def"),
+        ("from functools import partial\nft.loss(partial(abs))", "line 3: .* is of type partial"),
+        ("@ft.loss\n@staticmethod\ndef mine(residual): ...", "is of type staticmethod"),
+        ("@ft.loss\nasync def mine(residual): ...", "write def in place of async def"),
+        ("@ft.loss\ndef mine(residual): yield residual", "write return in place of yield"),
+        ("@ft.loss(1.0)\ndef mine(residual): ...", "what is decorated is of type float"),
+        ("from textwrap import fill\nft.loss(fill)", "a function of the module textwrap"),
+        (
+            "@ft.loss\ndef mine(residual): ...\n@ft.loss\ndef mine(residual): ...",
+            r"line 4: mine: there is a loss of this name already \(.*my_kinds\.py, line 2\)",
+        ),
+        ("@ft.injected('moon')\ndef mine(draws, step): ...", "its decorator must say where to, as"),
+        ("@ft.injected\ndef mine(draws, step): ...", "its decorator must say where to, as in"),
+        ("raise ValueError('one\\ntwo')", r"the file ends with ValueError: one two\.$"),
     ],
 )
 def test_wrong_file_gives_one_sentence(study_file, text, sentence):
     before = {kind.name for kind in LOSSES}
     study_file.with_name("my_kinds.py").write_text(
-        text if text[0] != "@" else f"import fairtrial as ft\n{text}", encoding="utf-8"
+        f"import fairtrial as ft\n{text}" if "ft." in text else text, encoding="utf-8"
     )
     with pytest.raises(ft.InputError, match=sentence) as error:
         Study.load(study_file, allow_code=True)
     assert "my_kinds.py, line " in str(error.value)
     assert {kind.name for kind in LOSSES} == before
+
+
+def test_loss_that_is_nan_does_not_reach_its_neighbours(tmp_path):
+    """The root of a residual is NaN below 0, and its slope is infinite at 0."""
+    loss = ft.loss(root_loss)
+    study = ft.Study(
+        name="Neighbours",
+        seeds=2,
+        task={"kind": "line", "rows": 50, "test_rows": 50},
+        recipe=ft.Recipe(loss="mse", optimizer=ft.sgd(learning_rate=0.1), steps=10),
+        vary={"loss": ["mse", loss]},
+    )
+    beside = ft.run(study, tmp_path / "beside").runs
+    alone = ft.run(study.replace(vary={}), tmp_path / "alone").runs
+    LOSSES.forget(__name__)
+    assert sorted(beside["outcome"]) == ["completed", "completed", "diverged", "diverged"]
+    assert beside.filter(pl.col("outcome") == "completed")["mse"].to_list() == pytest.approx(
+        alone["mse"].to_list(), rel=1e-6
+    )
+
+
+def root_loss(residual):
+    """Root of the residual."""
+    return tf.sqrt(residual)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changes"),
+    [
+        ("return 2.0", "return 3.0", False),  # A metric that nothing names.
+        ("METRICS = 1", "METRICS = 2", True),  # Code of the module.
+        ("scale = 1.0", "scale = 2.0", True),  # A loss that the loss calls.
+        ("times = 1.0", "times = 2.0", True),  # A loss that is called by the one that it calls.
+        ("return residual * 4", "return residual * 5", False),  # Another loss.
+    ],
+)
+def test_source_of_a_kind_is_what_it_can_reach(study_file, before, after, changes):
+    text = """
+@ft.metric
+def two(truth, prediction):
+    return 2.0
+METRICS = 1
+@ft.loss
+def third(residual, *, times = 1.0):
+    return residual * times
+@ft.loss
+def second(residual, *, scale = 1.0):
+    return scale * third(residual)
+@ft.loss
+def other(residual):
+    return residual * 4
+"""
+    path, digests = study_file.with_name("my_kinds.py"), []
+    source = path.read_text(encoding="utf-8").replace(
+        "    size =", "    second(residual)\n    size ="
+    )
+    for one in (text, text.replace(before, after)):
+        path.write_text(source + one, encoding="utf-8")
+        (kind,) = find_kinds(Study.load(study_file, allow_code=True).list_arms()[1].recipe)
+        digests.append(digest_source(kind))
+    assert (digests[0] != digests[1]) == changes
+
+
+@pytest.mark.parametrize("line", ["import beside", "def f():\n    from beside.more import x"])
+def test_import_of_a_file_beside_it_is_refused(study_file, line):
+    study_file.with_name("beside.py").write_text("x = 1\n", encoding="utf-8")
+    with study_file.with_name("my_kinds.py").open("a", encoding="utf-8") as file:
+        file.write(line)
+    with pytest.raises(ft.InputError, match=r"my_kinds\.py, line 1[1-3]: it imports beside, which"):
+        Study.load(study_file, allow_code=True)
+
+
+def test_file_with_a_byte_order_mark(study_file):
+    path = study_file.with_name("my_kinds.py")
+    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    study = Study.load(study_file, allow_code=True)
+    assert [arm.name for arm in study.list_arms()] == ["mse", "soft_mae"]
 
 
 def test_what_a_file_prints_goes_to_standard_error(study_file, capsys):

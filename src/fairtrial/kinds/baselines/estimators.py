@@ -156,7 +156,10 @@ _objects: dict[str, Any] = {}  # by their digest
 
 def is_estimator(value: object) -> bool:
     """Say whether a value is an object that can be fitted and can predict."""
-    methods = (getattr(value, name, None) for name in ("fit", "predict"))
+    try:
+        methods = [getattr(value, name, None) for name in ("fit", "predict")]
+    except Exception:  # Its own `__getattr__` is called.
+        return False
     return not isinstance(value, type) and all(map(callable, methods))
 
 

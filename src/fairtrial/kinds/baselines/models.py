@@ -8,7 +8,7 @@ from typing import Annotated, Any, Concatenate, Literal, ParamSpec, overload
 
 from pydantic import AfterValidator, ConfigDict
 
-from fairtrial.errors import InputError
+from fairtrial.errors import InputError, describe_object
 from fairtrial.kinds.baselines.estimators import (
     check_estimator,
     check_object,
@@ -21,8 +21,10 @@ from fairtrial.kinds.baselines.estimators import (
     remember_object,
 )
 from fairtrial.kinds.data.datasets import Shape
+from fairtrial.kinds.mechanism.failures import describe_failure
 from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings
 from fairtrial.kinds.mechanism.registry import Family, decorate
+from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.settings.base import Count, Positive
 from fairtrial.settings.complaints import write_value
 
@@ -60,7 +62,11 @@ class BaselineSettings(KindSettings):
 
     def make_estimator(self, on_classes: bool) -> Any:
         """Make what is fitted."""
-        return self.definition.function(on_classes, **self.own)
+        found = self.definition.function(on_classes, **self.own)
+        if not is_estimator(found):
+            reason = f"it returns {describe_object(found)}: return an object with fit and predict"
+            raise refuse(self.definition.function, reason)
+        return found
 
     def find_misfit(self, on_classes: bool) -> str:
         """Say in a sentence why it cannot predict classes, or numbers; an empty text if it can."""
@@ -91,7 +97,13 @@ class _Baselines(Family[BaselineSettings]):
     def validate(self, value: Any) -> Any:
         """Make settings of a table, a bare name, a kind, settings or an object."""
         if is_estimator(value):
-            return describe_object(value)
+            try:
+                return make_settings_of(value)
+            except Exception as error:  # Its own methods are called.
+                raise ValueError(
+                    f"the object of the type {type(value).__name__} cannot be described and copied "
+                    f"({describe_failure(error)}): pass another one"
+                ) from None
         if not isinstance(value, BaselineSettings | Kind):
             check_object(value)
         return super().validate(value)
@@ -335,6 +347,6 @@ def python_object(
     return found
 
 
-def describe_object(value: Any) -> BaselineSettings:
+def make_settings_of(value: Any) -> BaselineSettings:
     """Make settings that stand for an object, and remember the object."""
     return python_object(**remember_object(value))

@@ -10,6 +10,7 @@ import numpy as np
 
 from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings
 from fairtrial.kinds.mechanism.registry import Family, decorate
+from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.randomness import make_stream
 
 P = ParamSpec("P")
@@ -37,7 +38,11 @@ class FeatureSettings(KindSettings):
     def count_features(self, n_before: int) -> int:
         """Count the features that it makes of `n_before`: of a square image, its pixels."""
         made = self.definition.n_features
-        return n_before if made is None else self.ask(made, n_before)
+        found = n_before if made is None else self.ask(made, n_before)
+        if not isinstance(found, int | np.integer) or found < 1:
+            reason = f"its n_features returns {found!r}: return a whole number from 1"
+            raise refuse(self.definition.function, reason)
+        return int(found)
 
     def estimate_seconds(self, n_values: int) -> float:
         """Estimate how long it takes to make so many values."""

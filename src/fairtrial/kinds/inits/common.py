@@ -21,6 +21,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings
 from fairtrial.kinds.mechanism.registry import Family, decorate
+from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.kinds.mechanism.tensors import tf
 from fairtrial.settings.base import NonNegative, Number
 
@@ -34,13 +35,25 @@ class InitSettings(KindSettings):
 
     def draw_weights(self, stream: np.random.Generator, shape: Shape) -> np.ndarray:
         """Draw weights: (D,), or (D, K) for classes."""
-        return np.asarray(self.definition.function(stream, shape, **self.own), np.float32)
+        return self._take(self.definition.function(stream, shape, **self.own), shape)
 
     def draw_biases(self, stream: np.random.Generator, shape: Shape) -> np.ndarray:
         """Draw biases: (), or (K,) for classes."""
         draw = self.definition.biases
         drawn = np.zeros(shape) if draw is None else self.ask(draw, stream, shape)
-        return np.asarray(drawn, np.float32)
+        return self._take(drawn, shape)
+
+    def _take(self, drawn: Any, shape: Shape) -> np.ndarray:
+        """Take what was drawn, in float32; refuse what parameters cannot start from."""
+        found, reason = np.asarray(drawn), ""
+        most = np.finfo(np.float32).max
+        if found.shape != shape:
+            reason = f"it draws {found.shape} where {shape} is asked for"
+        elif found.dtype.kind not in "biuf" or not (np.abs(found) <= most).all():
+            reason = "it draws values that are no finite numbers in float32"
+        if reason:
+            raise refuse(self.definition.function, reason)
+        return found.astype(np.float32)
 
     # The shape of the weights that it is for, (D,) or (D, K); None for any.
     shape = Fact[Shape | None]()

@@ -15,7 +15,9 @@ from fairtrial.kinds.losses.numbers import (
     CrossEntropy,
     Hinge,
     Terms,
+    mask_lanes,
 )
+from fairtrial.kinds.mechanism.failures import check_tensor
 from fairtrial.kinds.mechanism.kind import Kind, Variant
 from fairtrial.kinds.mechanism.registry import decorate
 from fairtrial.kinds.mechanism.tensors import is_off, tf
@@ -198,12 +200,16 @@ def measure_labels(terms: tuple[Variant, ...], logits: Any, labels: Any, numbers
     Logits are (B, K, ...), labels (B,). The numbers (...) are the weight of each term, 1 in its
     lanes and 0 in others, and the numbers of the terms.
     """
+    shape = [*logits.shape[:1], *logits.shape[2:]]
     if len(terms) == 1:
-        return terms[0].apply(logits, labels, numbers=numbers)
+        own = terms[0].apply(logits, labels, numbers=numbers)
+        return check_tensor(own, shape, logits)
     losses = []
     for term in terms:
         weight = numbers[term.weight]
         # Logits of 0 are harmless, so that what other lanes do not use cannot be NaN there.
         safe = logits * tf.cast(weight != 0, logits.dtype)
-        losses.append(weight * term.apply(safe, labels, numbers=numbers))
+        safe = mask_lanes(term.kind, safe, weight)
+        own = check_tensor(term.apply(safe, labels, numbers=numbers), shape, logits)
+        losses.append(mask_lanes(term.kind, weight * own, weight))
     return tf.add_n(losses)

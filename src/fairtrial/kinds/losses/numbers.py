@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NamedTuple, Param
 import numpy as np
 from pydantic import Field
 
+from fairtrial.errors import describe_object
+from fairtrial.kinds.mechanism.failures import check_tensor
 from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, Variant
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
@@ -74,7 +76,17 @@ class AnyLossSettings(KindSettings):
     def minimiser(self) -> Minimiser:
         """How its exact minimiser is found, or the reason why none is known."""
         found = self.ask(self.definition.minimiser)
-        return [found] if isinstance(found, Pieces) else found
+        if isinstance(found, list) and all(isinstance(one, Pieces) for one in found):
+            return found
+        if isinstance(found, Pieces):
+            return [found]
+        if isinstance(found, Smooth | CrossEntropy | Hinge | str):
+            return found
+        raise refuse(
+            self.definition.function,
+            f"its minimiser returns {describe_object(found)}: return Pieces, a list of them, "
+            "Smooth, or a sentence",
+        )
 
     @property
     def has_minimiser(self) -> bool:
@@ -172,20 +184,14 @@ class Loss(Kind[P]):
     is_curved: bool = True
     is_convex: Callable[..., bool] | bool = True
 
-    def check_facts(self, known: set[str]) -> None:
-        """Refuse a bound that is neither a number nor a function of settings."""
-        super().check_facts(known)
-        bound = self.slope_bound
-        if not (bound is None or callable(bound) or isinstance(bound, int | float)):
-            reason = f"its slope_bound = {bound!r} must be a number or a function of settings"
-            raise refuse(self.function, reason)
-
     def list_terms(self, settings: AnyLossSettings) -> Terms:
         """Return the losses that it is the sum of, each with its weight."""
         return [(settings, 1.0)]
 
     def guard(self, residual: Any, weight: Any) -> Any:
         """Make residuals harmless in lanes of weight 0 where the function might overflow."""
+        if not self.is_own:
+            return mask_lanes(self, residual, weight)
         if self.slope_bound is not None:
             return residual
         return residual * tf.cast(weight != 0, residual.dtype)
@@ -318,12 +324,21 @@ def hybrid(*, alpha: Annotated[float, Field(ge=0, le=1)] = 0.5) -> Terms:
     return [(mse(), alpha), (mae(), 1.0 - alpha)]
 
 
+def mask_lanes(kind: Kind[...], value: Any, weight: Any) -> Any:
+    """Return 0 in the lanes of other losses for a loss from outside, which may be NaN there.
+
+    Its gradient is 0 there too. fairtrial's own losses are finite there without that.
+    """
+    return value if kind.is_own else tf.where(weight != 0, value, tf.zeros((), value.dtype))
+
+
 def measure_rows(settings: AnyLossSettings, residual: np.ndarray) -> np.ndarray:
     """Return the loss of each residual, (N,), in float64."""
-    values = [
-        weight * np.asarray(term.definition.function(tf.constant(residual), **term.own))
-        for term, weight in settings.terms
-    ]
+    at, values = tf.constant(residual), []
+    for term, weight in settings.terms:
+        function = term.definition.function
+        found = check_tensor(function(at, **term.own), at.shape, at)
+        values.append(weight * np.asarray(found))
     return np.sum(values, 0)
 
 
@@ -353,7 +368,10 @@ def average_losses(
     for term in terms:
         weight = spread(numbers[term.weight])
         safe = term.kind.guard(residual, weight) if len(terms) > 1 else residual
-        losses.append(weight * term.apply(safe, numbers=numbers, spread=spread))
+        own = term.apply(safe, numbers=numbers, spread=spread)
+        check_tensor(own, safe.shape, safe)
+        own = weight * own
+        losses.append(mask_lanes(term.kind, own, weight) if len(terms) > 1 else own)
     if residual.shape.rank == 1:
         return tf.add_n([average(each) for each in losses])
     return average(tf.add_n(losses))

@@ -26,6 +26,8 @@ from typing import (
 from pydantic import ConfigDict, ValidationError, create_model, model_validator
 from pydantic_core import PydanticUndefined
 
+from fairtrial.errors import InputError
+from fairtrial.kinds.mechanism.failures import ResultError, describe_failure, locate_failure
 from fairtrial.kinds.mechanism.signature import describe, is_number, is_word, read_fields, refuse
 from fairtrial.settings.base import Settings
 from fairtrial.settings.lengths import LengthChoice, TimesMad, is_length
@@ -84,11 +86,9 @@ class Kind(Generic[P]):
     lengths: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        for fact in ("label", "also"):
-            if not isinstance(value := getattr(self, fact), str):
-                raise refuse(self.function, f"its {fact} = {value!r} must be text in quotes")
         given = read_fields(self.function, self.data)
-        if taken := [name for name in given if hasattr(self.family.base, name)]:
+        base = self.family.base
+        if taken := [name for name in given if name == "definition" or hasattr(base, name)]:
             reason = f"its setting {taken[0]} has the name of something that all settings have"
             raise refuse(self.function, f"{reason}: rename it")
         known = {**self.add_fields(), **given}
@@ -115,9 +115,14 @@ class Kind(Generic[P]):
         return self.function.__name__
 
     @property
+    def is_own(self) -> bool:
+        """Whether fairtrial brings it; else it is from outside."""
+        return self.function.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+    @property
     def description(self) -> str:
         """What the docstring says before its sections."""
-        return describe(self.function.__doc__ or self.label)
+        return describe(self.function.__doc__ or "") or self.label
 
     @property
     def remark(self) -> str:
@@ -133,8 +138,12 @@ class Kind(Generic[P]):
         if odd := [name for name in self.off_at_zero if name not in self.numbers]:
             raise refuse(self.function, f"its off_at_zero names {odd[0]}, which is no number of it")
         for fact, value in vars(self).items():
-            if fact in ("function", "settings") or not inspect.isfunction(value):
+            if fact in ("function", "settings") or not callable(value):
                 continue
+            if not inspect.isfunction(value):
+                kind = type(value).__name__
+                reason = f"its {fact} is an object of the type {kind}: write a function or a lambda"
+                raise refuse(self.function, reason)
             if strange := [one for one in list_arguments(value) if one not in known | self.given]:
                 reason = f"its {fact} is a function of {strange[0]}, which is no setting of it"
                 raise refuse(self.function, reason)
@@ -159,8 +168,10 @@ class Kind(Generic[P]):
         except ValidationError as error:
             wrong = [one for one in error.errors() if one["type"] != "missing"]
             if wrong:
-                reason = f"the default of {wrong[0]['loc'][0]} is not allowed ({wrong[0]['msg']})"
-                raise refuse(self.function, reason) from None
+                reason = wrong[0]["msg"].removeprefix("Value error, ").rstrip(".")
+                place = wrong[0]["loc"]  # None where it is a rule between settings.
+                what = f"the default of {place[0]} is" if place else "the defaults are"
+                raise refuse(self.function, f"{what} not allowed ({reason})") from None
         return made
 
     @overload
@@ -220,7 +231,10 @@ class Variant(NamedTuple):
         chosen = dict(self.chosen)
         names = [name for name in self.kind.numbers if name not in chosen]
         own = {name: spread(numbers[f"{self.key}.{name}"]) for name in names}
-        return self.kind.function(*data, **chosen, **own)
+        found = self.kind.function(*data, **chosen, **own)
+        if found is None:
+            raise ResultError("a wrong result: it returns nothing; end it with return")
+        return found
 
 
 class Fact(Generic[Known]):
@@ -254,6 +268,9 @@ class KindSettings(Settings):
     @model_validator(mode="after")
     def _check_rule(self) -> KindSettings:
         if broken := self.ask(self.definition.rule):
+            if not isinstance(broken, str):
+                reason = f'its rule returns {broken!r}: return a sentence, or "" where all is well'
+                raise refuse(self.definition.function, reason)
             raise ValueError(broken)
         return self
 
@@ -303,7 +320,15 @@ class KindSettings(Settings):
         if not callable(fact):
             return fact
         names = list_arguments(fact)[len(data) :]
-        return fact(*data, **{name: getattr(self, name) for name in names})
+        try:
+            return fact(*data, **{name: getattr(self, name) for name in names})
+        except Exception as error:
+            if self.definition.is_own:
+                raise
+            place, name = locate_failure(error, fact), self.definition.name
+            raise InputError(
+                f"{place}: {name}: a fact of its decorator ends with {describe_failure(error)}."
+            ) from None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return restore_settings, (self.definition.family.name, dump_given(self))

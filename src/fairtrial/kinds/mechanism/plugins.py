@@ -6,11 +6,11 @@ the file, so a file that changes is asked for again.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import hashlib
 import inspect
 import os
-import re
 import sys
 import threading
 import traceback
@@ -22,14 +22,16 @@ from pathlib import Path
 from types import ModuleType
 
 from fairtrial.errors import FairtrialError, InputError
+from fairtrial.kinds.mechanism.failures import describe_failure, find_line
 from fairtrial.kinds.mechanism.kind import FAMILIES, Kind, KindSettings
+from fairtrial.kinds.mechanism.reach import keep_reachable
+from fairtrial.kinds.mechanism.signature import PREFIX, locate_function
 from fairtrial.loading import load_tensorflow
 from fairtrial.paths import expand_path
 
 GROUP = "fairtrial.kinds"
 """The entry points of packages that add kinds."""
 ALLOWED = "allowed_code.txt"
-PREFIX = "fairtrial_plugin_"
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ _modules: dict[str, str] = {}  # by the path: what was last read there
 def read_plugin(path: str) -> Plugin:
     """Read a file of kinds; an `InputError` if it cannot be read as text."""
     try:
-        return Plugin(path, expand_path(path).read_text(encoding="utf-8"))
+        return Plugin(path, expand_path(path).read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
         raise InputError(f"{path} is not text in UTF-8: save the file as UTF-8.") from None
     except (OSError, ValueError) as error:
@@ -117,6 +119,7 @@ def _activate(plugin: Plugin) -> None:
 
 def _run(plugin: Plugin) -> list[Kind[...]]:
     """Run a file as a module of its own name, and return its kinds."""
+    _refuse_neighbours(plugin)
     if "tensorflow" in plugin.text:
         load_tensorflow()  # Quietly, which an import of its own is not.
     module = ModuleType(plugin.module)
@@ -135,6 +138,42 @@ def _run(plugin: Plugin) -> list[Kind[...]]:
     return _list_own(plugin.module)
 
 
+def _refuse_neighbours(plugin: Plugin) -> None:
+    """Refuse the import of a file beside it, whose source nobody allows, fingerprints or sends.
+
+    Raises
+    ------
+    InputError
+        With the line.
+    """
+    folder = expand_path(plugin.path).parent
+    for line, name in _list_imports(plugin.text):
+        if any((folder / one).is_file() for one in (f"{name}.py", f"{name}/__init__.py")):
+            raise InputError(
+                f"{plugin.path}, line {line}: it imports {name}, which stands beside it, and a "
+                "change there would train nothing again: put its code into this file, or into a "
+                "package that you install."
+            )
+
+
+def _list_imports(text: str) -> list[tuple[int, str]]:
+    """List the lines of a source that import something, with the first name of the module."""
+    try:
+        nodes = [*ast.walk(ast.parse(text))]
+    except (SyntaxError, ValueError, RecursionError):  # Told when it is run.
+        return []
+    found = [
+        (one.lineno, alias.name)
+        for one in nodes
+        if isinstance(one, ast.Import)
+        for alias in one.names
+    ]
+    for one in nodes:
+        if isinstance(one, ast.ImportFrom):
+            found += [(one.lineno, one.module or alias.name) for alias in one.names]
+    return [(line, name.partition(".")[0]) for line, name in found]
+
+
 def _explain(error: BaseException, plugin: Plugin) -> str:
     """Say what went wrong while a file ran, with the line of the file."""
     if isinstance(error, SyntaxError) and error.filename == plugin.path:
@@ -142,44 +181,18 @@ def _explain(error: BaseException, plugin: Plugin) -> str:
     else:
         frames = traceback.extract_tb(error.__traceback__)
         line = next((one.lineno for one in reversed(frames) if one.filename == plugin.path), 1)
-        message = f": {error}".rstrip(": .")
-        reason = f"the file ends with {type(error).__name__}{message}"
+        reason = f"the file ends with {describe_failure(error)}"
     return f"{plugin.path}, line {line}: {reason}."
 
 
 def explain_failure(error: Exception, kinds: Sequence[Kind[...]], what: str = "training") -> str:
     """Say what went wrong in kinds from outside, with the line where that is known."""
-    return f"{locate_failure(error, kinds, what)}. `fairtrial check FILE` checks a file of kinds."
-
-
-def locate_failure(error: Exception, kinds: Sequence[Kind[...]], what: str) -> str:
-    """Say where and why something ends, without a full stop.
-
-    TensorFlow puts the lines and the error of a traced function into the text of its own error.
-    """
-    text = str(error).strip()
-    files = dict.fromkeys(kind.function.__code__.co_filename for kind in kinds)
-    lines = [
-        *re.findall(r'File "(.*)", line (\d+)', text),
-        *((one.filename, one.lineno) for one in traceback.extract_tb(error.__traceback__)),
-    ]
-    own = [f"{file}, line {line}" for file, line in lines if file in files]
-    names = ", ".join(kind.name for kind in kinds)
-    place = own[-1] if own else f"{names} in {', '.join(files)}"
-    return f"{place}: {what} ends with {_give_reason(error, text)}"
-
-
-def _give_reason(error: Exception, text: str) -> str:
-    if type(error).__name__ == "OperatorNotAllowedInGraphError":
-        return (
-            "a Python if, for, while, and, or, not on a tensor, which cannot be compiled: "
-            "use tf.where, tf.cond or tf.while_loop"
-        )
-    errors = re.findall(r"^\s*(\w*(?:Error|Exception): .*)", text, re.M)
-    reason = errors[-1] if errors else f"{type(error).__name__}: {text.partition(chr(10))[0]}"
-    if len(reason) > 200:
-        reason = reason.partition(". ")[0]
-    return reason.rstrip(".")
+    functions = [kind.function for kind in kinds]
+    place = find_line(error, functions) or " or ".join(
+        f"{one.__name__} in {locate_function(one)}" for one in functions
+    )
+    reason = describe_failure(error)
+    return f"{place}: {what} ends with {reason}. `fairtrial check FILE` checks a file of kinds."
 
 
 @contextlib.contextmanager
@@ -264,7 +277,7 @@ def find_kinds(settings: object) -> list[Kind[...]]:
         elif hasattr(one, "model_fields_set"):
             waiting += vars(one).values()
             waiting.append(getattr(one, "watched", None))
-    return [kind for kind in dict.fromkeys(found) if not _is_own(kind)]
+    return [kind for kind in dict.fromkeys(found) if not kind.is_own]
 
 
 def find_functions(kinds: Iterable[Kind[...]]) -> list[Kind[...]]:
@@ -279,11 +292,13 @@ def find_plugins(kinds: Iterable[Kind[...]]) -> list[Plugin]:
 
 
 def digest_source(kind: Kind[...]) -> str:
-    """Digest the source of a kind from outside: of its file, or of its function alone."""
-    module = kind.function.__module__
+    """Digest the source of a kind from outside: what it can reach in its file, or its function."""
+    module, code = kind.function.__module__, kind.function.__code__
     if module in _loaded:
-        return _loaded[module][0].sha256
-    code = kind.function.__code__
+        plugin, kinds = _loaded[module]
+        others = (one.function.__code__.co_firstlineno for one in kinds if one is not kind)
+        text = keep_reachable(plugin.text, code.co_firstlineno, others)
+        return hashlib.sha256(text.encode()).hexdigest()
     path = Path(code.co_filename)
     if path.is_file() and not module.startswith("__"):
         return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -292,7 +307,3 @@ def digest_source(kind: Kind[...]) -> str:
     except (OSError, TypeError):  # Typed at a prompt.
         text = repr((code.co_code, code.co_consts, code.co_names))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _is_own(kind: Kind[...]) -> bool:
-    return kind.function.__module__.partition(".")[0] == __name__.partition(".")[0]

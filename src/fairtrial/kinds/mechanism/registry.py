@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_type_hints
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, SchemaValidator, core_schema
 
+from fairtrial.errors import describe_object
 from fairtrial.kinds.mechanism.kind import FAMILIES, Kind, KindSettings, Variant
-from fairtrial.kinds.mechanism.signature import refuse
+from fairtrial.kinds.mechanism.signature import PREFIX, check_function, locate_function, refuse
 from fairtrial.settings.names import note_other_names
 
 OwnSettings = TypeVar("OwnSettings", bound=KindSettings)
@@ -50,10 +52,10 @@ class Family(Generic[OwnSettings]):
         A name that another function has is an `InputError`.
         """
         there = self._kinds.get(kind.name)
-        if there and _name_source(there) != _name_source(kind):
+        if there and not _is_newer(kind, there):
             raise refuse(
                 kind.function,
-                f"there is a {self.name} of this name already ({_name_source(there)}): give the "
+                f"there is a {self.name} of this name already ({locate_kind(there)}): give the "
                 "function another name",
             )
         self._kinds[kind.name] = kind
@@ -157,11 +159,26 @@ def decorate(
     """Register a function with its facts; without a function, return what does so."""
     if function is None:
         return lambda function: decorate(make, function, facts)
+    check_function(function)
     known = [one.name for one in fields(make) if one.init and one.name != "function"]
     if strange := [name for name in facts if name not in known]:
         reason = f"its decorator has no fact {strange[0]} (known: {', '.join(known)})"
         raise refuse(function, reason)
+    if function.__module__.partition(".")[0] != __name__.partition(".")[0]:
+        _check_types(make, function, facts)
     return make.family.register(make(function=function, **facts))
+
+
+def _check_types(make: type[Kind[...]], function: Callable[..., Any], facts: Any) -> None:
+    """Refuse facts of another type than the family's class gives them."""
+    hints, config = get_type_hints(make), ConfigDict(strict=True, arbitrary_types_allowed=True)
+    for fact, value in facts.items():
+        try:
+            TypeAdapter(hints[fact], config=config).validate_python(value)
+        except ValidationError as error:
+            rules = (one["msg"].removeprefix("Input should be ") for one in error.errors())
+            reason = f"its {fact} = {describe_object(value)} must be"
+            raise refuse(function, f"{reason} {' or '.join(dict.fromkeys(rules))}") from None
 
 
 def label_kind(name: str) -> str:
@@ -181,5 +198,18 @@ def count_kinds() -> tuple[Any, ...]:
     return tuple(kind for family in FAMILIES.values() for kind in family)
 
 
-def _name_source(kind: Kind[...]) -> str:
-    return f"{kind.function.__module__}.{kind.function.__qualname__}"
+def locate_kind(kind: Kind[...]) -> str:
+    """Say where a kind is from: its module and name, or the file and line of a file of kinds."""
+    function = kind.function
+    if function.__module__.startswith(PREFIX):
+        return locate_function(function)
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+def _is_newer(kind: Kind[...], there: Kind[...]) -> bool:
+    """Say whether a kind is a later version of another one, as in a notebook."""
+    if kind is there:
+        return True
+    # A file of kinds is run once, so it has both.
+    is_in_file = kind.function.__module__.startswith(PREFIX)
+    return not is_in_file and locate_kind(kind) == locate_kind(there)

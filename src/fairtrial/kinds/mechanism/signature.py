@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from types import NoneType, UnionType
+from types import FrameType, NoneType, UnionType
 from typing import Annotated, Any, Literal, Optional, Union, get_args, get_origin
 
 from pydantic import Field
@@ -14,20 +14,63 @@ from pydantic.fields import FieldInfo
 from fairtrial.errors import InputError
 from fairtrial.settings.base import Number
 
+PREFIX = "fairtrial_plugin_"
+"""What the names of the modules begin with that files of kinds are imported as."""
 # What a plain annotation of Python's means: training is in float32.
 PLAIN: dict[Any, Any] = {float: Number, float | None: Optional[Number]}  # noqa: UP045
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def locate_function(function: Callable[..., Any]) -> str:
-    """Name a function by its file and line, as errors do."""
+def locate_function(function: Any) -> str:
+    """Name a function by its file and line, as errors do; another object by its decorator's."""
     code = getattr(function, "__code__", None)
-    return f"{code.co_filename}, line {code.co_firstlineno}" if code else repr(function)
+    if code is None:
+        frame = _find_caller()
+        return f"{frame.f_code.co_filename}, line {frame.f_lineno}" if frame else repr(function)
+    return f"{code.co_filename}, line {code.co_firstlineno}"
 
 
-def refuse(function: Callable[..., Any], reason: str) -> InputError:
+def refuse(function: Any, reason: str) -> InputError:
     """Make the error that says what is wrong with a kind's function, and where it is."""
-    return InputError(f"{locate_function(function)}: {function.__name__}: {reason}.")
+    name = getattr(function, "__name__", "")
+    return InputError(f"{locate_function(function)}: {name and f'{name}: '}{reason}.")
+
+
+def check_function(function: Any) -> None:
+    """Refuse what is no function with a name, and in a file of kinds a function of another one.
+
+    Raises
+    ------
+    InputError
+        With the file and the line.
+    """
+    if not inspect.isfunction(function):
+        what = "a class" if isinstance(function, type) else f"of type {type(function).__name__}"
+        reason = f"a kind is a function, and what is decorated is {what}"
+        raise refuse(function, f"{reason}: write a function with def that calls it")
+    if not function.__name__.isidentifier():
+        raise refuse(function, "a kind has the name of its function: write one with def")
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise refuse(function, "a kind is called without await: write def in place of async def")
+    if inspect.isgeneratorfunction(function):
+        raise refuse(function, "a kind returns its value: write return in place of yield")
+    frame = _find_caller()
+    module = frame.f_globals.get("__name__", "") if frame else ""
+    if frame and module.startswith(PREFIX) and function.__module__ != module:
+        raise InputError(
+            f"{frame.f_code.co_filename}, line {frame.f_lineno}: {function.__name__}: it is a "
+            f"function of the module {function.__module__}, whose source is not here: write a "
+            "function in this file that calls it."
+        )
+
+
+def _find_caller() -> FrameType | None:
+    """Find the code that a user wrote and that is running; None where there is none."""
+    frame = inspect.currentframe()
+    own = __name__.partition(".")[0]
+    while frame and str(frame.f_globals.get("__name__")).partition(".")[0] == own:
+        frame = frame.f_back
+    return frame
 
 
 def read_fields(function: Callable[..., Any], data: tuple[str, ...]) -> dict[str, Any]:
@@ -49,6 +92,8 @@ def read_fields(function: Callable[..., Any], data: tuple[str, ...]) -> dict[str
             f"its arguments must be {' and '.join(data) or 'settings only'}, then its settings "
             f"after a star, as in {form}",
         )
+    if hidden := [one.name for one in settings if one.name.startswith("_")]:
+        raise refuse(function, f"its setting {hidden[0]} begins with an underscore: rename it")
     if any(one.name == "kind" for one in settings):
         raise refuse(function, "kind cannot be a setting, because it names the function: rename it")
     meanings = describe_parameters(function.__doc__ or "")

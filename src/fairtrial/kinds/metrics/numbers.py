@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, get_args, overload
@@ -12,9 +11,10 @@ import numpy as np
 from pydantic_core import PydanticUndefined
 
 from fairtrial.errors import InputError
+from fairtrial.kinds.mechanism.failures import ResultError, describe_failure, locate_failure
 from fairtrial.kinds.mechanism.kind import Kind, KindSettings
 from fairtrial.kinds.mechanism.registry import Family, decorate
-from fairtrial.kinds.mechanism.signature import locate_function, refuse
+from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.kinds.metrics.runs import RUN_METRICS, RunMetric
 from fairtrial.settings.base import Share
 from fairtrial.settings.complaints import write_bare
@@ -65,15 +65,17 @@ class MetricSettings(KindSettings):
             one.flags.writeable = False  # The next metric is of the same arrays.
         try:
             with np.errstate(all="ignore"):  # A run that diverged has infinite errors.
-                return float(function(*given, **self.own))
+                found = function(*given, **self.own)
+                if np.ndim(found) or not np.isrealobj(found) or isinstance(found, str | None):
+                    kind = type(found).__name__
+                    raise ResultError(
+                        f"a wrong result: it returns {kind}, and must return a number"
+                    )
+                return float(found)
         except Exception as error:
-            file = function.__code__.co_filename
-            frames = traceback.extract_tb(error.__traceback__)
-            line = next((one.lineno for one in reversed(frames) if one.filename == file), None)
-            place = locate_function(function) if line is None else f"{file}, line {line}"
             raise InputError(
-                f"{place}: the metric {self.kind} ends with {type(error).__name__}: "
-                f"{str(error).strip().rstrip('.')}. `fairtrial check FILE` checks a file of kinds."
+                f"{locate_failure(error, function)}: the metric {self.kind} ends with "
+                f"{describe_failure(error)}. `fairtrial check FILE` checks a file of kinds."
             ) from None
 
 
@@ -161,11 +163,6 @@ class Metric(Kind[P]):
     def check_facts(self, known: set[str]) -> None:
         """Refuse facts that nothing can be measured by, and names of other columns."""
         super().check_facts(known)
-        if self.of not in FORMS:
-            forms = ", ".join(map(repr, FORMS))
-            raise refuse(self.function, f"its of = {self.of!r} must be one of {forms}")
-        if self.worst is not None and not isinstance(self.worst, int | float):
-            raise refuse(self.function, f"its worst = {self.worst!r} must be a number, or left out")
         if self.by_default and not self.function.__module__.startswith("fairtrial."):
             reason = (
                 "its by_default is for fairtrial's own metrics: name it in metrics of the study"

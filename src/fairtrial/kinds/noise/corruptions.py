@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, overload
 
 import numpy as np
 from numpy.random import Generator
@@ -63,26 +63,42 @@ class LabelNoise(Kind[P]):
     data = ("stream", "labels", "n_classes")
 
 
+@overload
 def input_noise(
-    *, on_images: bool | None = None, label: str = "", also: str = ""
-) -> Callable[[Callable[Concatenate[Generator, np.ndarray, P], np.ndarray]], InputNoise[P]]:
+    function: Callable[Concatenate[np.random.Generator, np.ndarray, P], np.ndarray], /
+) -> InputNoise[P]: ...
+@overload
+def input_noise(
+    *, on_images: bool | None = ..., label: str = ..., also: str = ...
+) -> Callable[
+    [Callable[Concatenate[np.random.Generator, np.ndarray, P], np.ndarray]], InputNoise[P]
+]: ...
+def input_noise(function: Any = None, /, **facts: Any) -> Any:
     """Make noise on the features of training rows; the facts are those of `InputNoise`.
 
     Its function takes a NumPy generator and the features as a model sees them, (N, D): pixels are
     from 0 to 1. It returns the features with noise.
     """
-    return decorate(InputNoise, None, {"on_images": on_images, "label": label, "also": also})
+    return decorate(InputNoise, function, facts)
 
 
+@overload
 def label_noise(
-    *, label: str = "", also: str = ""
-) -> Callable[[Callable[Concatenate[Generator, np.ndarray, int, P], np.ndarray]], LabelNoise[P]]:
+    function: Callable[Concatenate[np.random.Generator, np.ndarray, int, P], np.ndarray], /
+) -> LabelNoise[P]: ...
+@overload
+def label_noise(
+    *, label: str = ..., also: str = ...
+) -> Callable[
+    [Callable[Concatenate[np.random.Generator, np.ndarray, int, P], np.ndarray]], LabelNoise[P]
+]: ...
+def label_noise(function: Any = None, /, **facts: Any) -> Any:
     """Make noise on the labels of training rows.
 
     Its function takes a NumPy generator, the labels (N,), classes from 0, and the number of
     classes. It returns the labels, some of which are wrong.
     """
-    return decorate(LabelNoise, None, {"label": label, "also": also})
+    return decorate(LabelNoise, function, facts)
 
 
 @input_noise(also="gaussian")

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Concatenate, Literal, ParamSpec, Protocol
 
 from fairtrial.kinds.mechanism.kind import Kind, KindSettings
 from fairtrial.kinds.mechanism.registry import Family, decorate
+from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.settings.base import Count, NonNegative, Positive
 
 P = ParamSpec("P")
@@ -106,6 +107,9 @@ PLACES: dict[str, type[TargetNoise[...]]] = {
 }
 
 
+INTO = '@ft.injected("weights"), or "targets" or "learning_rate"'
+
+
 def injected(
     into: Literal["targets", "weights", "learning_rate"], *, every: int = 500, label: str = ""
 ) -> Callable[[Callable[Concatenate[Draws, Any, P], Any]], TargetNoise[P]]:
@@ -121,6 +125,8 @@ def injected(
     label : str
         Its name for readers.
     """
+    if into not in PLACES:
+        raise refuse(into, f"its decorator must say where to, as in {INTO}")
     return decorate(PLACES[into], None, {"every": every, "label": label})
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
 
 from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, Variant, list_arguments
 from fairtrial.kinds.mechanism.registry import Family, decorate
-from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.kinds.mechanism.tensors import is_off, tf
 from fairtrial.settings.base import Decay, NonNegative, Positive
 
@@ -96,13 +95,6 @@ class Optimizer(Kind[P]):
             return self.slots
         chosen = dict(variant.chosen)
         return self.slots(**{name: chosen.get(name, True) for name in list_arguments(self.slots)})
-
-    def check_facts(self, known: set[str]) -> None:
-        """Refuse slots that are not a tuple of names."""
-        super().check_facts(known)
-        if isinstance(self.slots, str):
-            reason = f"its slots = {self.slots!r} must be a tuple of names, as in"
-            raise refuse(self.function, f'{reason} slots=("{self.slots}",)')
 
     def add_fields(self) -> dict[str, Any]:
         """Return the learning rate, which every optimizer has."""
