@@ -2,8 +2,9 @@
 
 A line moves memory: each step reads and writes a residual of every lane and row, so its measure is
 residuals per second, beside those of full-batch steps. Many features multiply matrices, so their
-measure is the share of NumPy's float32 product. Times are processor times, medians of several
-turns, of epochs (steps) beyond those of a shorter run: python -m benchmarks.batches
+measure is the share of NumPy's float32 product, beside that of softmax regression with products of
+the same size. Times are processor times, medians of several turns, of epochs (steps) beyond those
+of a shorter run: python -m benchmarks.batches
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
 from fairtrial.kinds.data.tasks import line, linear
 from fairtrial.study.recipe import Recipe
@@ -22,7 +24,7 @@ from fairtrial.training.stacked import Stack, train
 LOSSES = ("mse", "mae", "huber", "hybrid")
 N_ROWS, N_SEEDS, TURNS = 10_000, 8, 5
 BATCHES = (32, 128, 1000, N_ROWS)
-N_FEATURES, N_RATES, N_WIDE_SEEDS = 512, 64, 1
+N_FEATURES, N_RATES, N_CLASSES = 512, 64, 8
 
 
 def time_length(make: Callable[[int], Stack], short: int, more: int) -> float:
@@ -54,15 +56,27 @@ def make_lines(length: dict[str, int]) -> Stack:
 
 def make_planes(length: dict[str, int]) -> Stack:
     """Make lanes of many learning rates on many features."""
-    task = linear(features=N_FEATURES, rows=N_ROWS, test_rows=2)
-    recipes = [
+    dataset = load_dataset(linear(features=N_FEATURES, rows=N_ROWS, test_rows=2), 0)
+    return Stack(_list_rates("mse", N_RATES, length), [dataset], [0])
+
+
+def make_classes(length: dict[str, int]) -> Stack:
+    """Make lanes whose products are as large: fewer of them, with scores of several classes."""
+    stream = np.random.default_rng(0)
+    X = stream.standard_normal((N_ROWS, N_FEATURES), np.float32)
+    y = stream.integers(0, N_CLASSES, N_ROWS, np.int32)
+    names = tuple(map(str, range(N_CLASSES)))
+    dataset = Dataset(X, y, X[:2], y[:2], n_classes=N_CLASSES, class_names=names)
+    return Stack(_list_rates("cross_entropy", N_RATES // N_CLASSES, length), [dataset], [0])
+
+
+def _list_rates(loss: str, n_rates: int, length: dict[str, int]) -> list[Recipe]:
+    return [
         Recipe.model_validate(
-            {"loss": "mse", "optimizer": {"kind": "sgd", "learning_rate": float(rate)}, **length}
+            {"loss": loss, "optimizer": {"kind": "sgd", "learning_rate": float(rate)}, **length}
         )
-        for rate in np.geomspace(1e-5, 1e-3, N_RATES)
+        for rate in np.geomspace(1e-5, 1e-3, n_rates)
     ]
-    seeds = range(N_WIDE_SEEDS)
-    return Stack(recipes, [load_dataset(task, seed) for seed in seeds], list(seeds))
 
 
 def measure_product() -> float:
@@ -90,12 +104,15 @@ def run() -> None:
             f"line, batches of {size:,}, evaluated: {residuals / spent / 1e6:,.0f} million, "
             f"{full / spent:.0%} of full batch"
         )
-    operations, one = 4 * N_ROWS * N_FEATURES * N_RATES * N_WIDE_SEEDS, measure_product()
-    for size in BATCHES[1:]:
-        spent = time_length(
-            lambda epochs, size=size: make_planes({"epochs": epochs, "batch_size": size}), 2, 10
-        )
-        print(f"{N_FEATURES} features, batches of {size:,}: {operations * one / spent:.0%} of peak")
+    operations, one = 4 * N_ROWS * N_FEATURES * N_RATES, measure_product()
+    for what, make in (("numbers", make_planes), ("softmax", make_classes)):
+        for size in BATCHES[1:]:
+            spent = time_length(
+                lambda epochs, size=size, make=make: make({"epochs": epochs, "batch_size": size}),
+                2, 10,
+            )  # fmt: skip
+            share = operations * one / spent
+            print(f"{what}, {N_FEATURES} features, batches of {size:,}: {share:.0%} of peak")
 
 
 if __name__ == "__main__":

@@ -14,10 +14,8 @@ COMPILED = (
     "running/test_execute.py", "running/test_features.py", "running/test_table_runs.py",
     "running/test_verify.py", "test_every_task.py", "test_examples.py",
 )  # fmt: skip
-CACHES = {
-    "fairtrial.training.stacked": ["compile_steps"],
-    "fairtrial.training.epoch": ["compile_batches", "compile_evaluation", "compile_prediction"],
-}
+# The modules that keep the programs which they made.
+MAKERS = ("fairtrial.training.stacked", "fairtrial.training.epoch")
 
 
 @contextlib.contextmanager
@@ -32,6 +30,7 @@ def plain_graphs() -> Iterator[None]:
 
 def forget_programs() -> None:
     """Let the next stack make its programs again."""
-    for module, names in CACHES.items():
-        for name in names if module in sys.modules else ():
-            getattr(sys.modules[module], name).cache_clear()
+    for module in MAKERS:
+        for name, maker in vars(sys.modules.get(module, object)).items():
+            if name.startswith("compile_") and hasattr(maker, "cache_clear"):
+                maker.cache_clear()
