@@ -11,8 +11,9 @@ from fairtrial.training import programs
 # Test files and folders whose subject is the programs themselves, or what a user's process does.
 COMPILED = (
     "benchmarks", "cli", "golden", "kinds", "laws", "training", "running/test_batches.py",
-    "running/test_execute.py", "running/test_features.py", "running/test_table_runs.py",
-    "running/test_verify.py", "test_every_task.py", "test_examples.py",
+    "running/test_cluster.py", "running/test_execute.py", "running/test_features.py",
+    "running/test_table_runs.py", "running/test_verify.py", "test_every_task.py",
+    "test_examples.py",
 )  # fmt: skip
 # The modules that keep the programs which they made.
 MAKERS = ("fairtrial.training.stacked", "fairtrial.training.epoch")
