@@ -277,7 +277,9 @@ def test_wrong_facts_give_a_sentence():
     def rows():
         """Rows."""
 
-    with pytest.raises(ft.InputError, match="its rows = 'some' must be one of 'drawn', 'fixed'"):
+    with pytest.raises(
+        ft.InputError, match="its rows = 'some' must be 'drawn', 'fixed' or 'split'"
+    ):
         dataset(rows="some")(rows)
     with pytest.raises(ft.InputError, match="must say where rows come from"):
         dataset(rows)
