@@ -110,7 +110,9 @@ def test_judging_again_changes_nothing_and_needs_no_training(folder, monkeypatch
     assert [(folder / name).read_bytes() for name in ("verdicts.json", PAIRS)] == before
 
 
-def test_claims_of_another_file(folder, tmp_path):
+def test_claims_of_another_file(folder, tmp_path, monkeypatch):
+    # When they are first stated is part of a verdict.
+    monkeypatch.setattr("fairtrial.evidence.design.tell_time", lambda: "2026-01-01T00:00:00+00:00")
     other = tmp_path / "other.toml"
     other.write_text(
         '[[claims]]\nsay = "Slower"\nbetter = { "optimizer.learning_rate" = 0.01 }\n'
