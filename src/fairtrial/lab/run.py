@@ -265,14 +265,14 @@ def check_challenge(trial: Results) -> dict[str, Any]:
         `verdict` of the statement that it does, `note` and `why`.
     """
     best = measure_accuracies(trial).row(0, named=True)
-    told = f"{best['accuracy']:.4f} [{best['low']:.4f}, {best['high']:.4f}]"
+    shown = f"{best['accuracy']:.4f} [{best['low']:.4f}, {best['high']:.4f}]"
     seeds = "1 seed" if best["seeds"] == 1 else f"{best['seeds']} seeds"
     above, below = best["low"] > CHALLENGE, best["high"] < CHALLENGE
     return {
         "verdict": "reversed" if above else "holds" if below else "undecided",
         "note": f"Softmax regression on the features of {best['arm']!r} has a test accuracy of "
-        f"{told} ({seeds}; 95 % interval over {best['over']}), against {CHALLENGE:g}.",
-        "why": told,
+        f"{shown} ({seeds}; 95 % interval over {best['over']}), against {CHALLENGE:g}.",
+        "why": shown,
     }
 
 

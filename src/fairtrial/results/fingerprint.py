@@ -58,7 +58,8 @@ def fingerprint_metric(kind: Kind[...]) -> str:
     """
     module = kind.function.__module__
     if not module.startswith("fairtrial."):
-        return _digest([digest_source(kind).encode()])
+        known = digest_source(kind), _fingerprint_modules("results.predictions")
+        return _digest(one.encode() for one in known)
     return _fingerprint_modules(module.partition(".")[2])
 
 

@@ -62,13 +62,6 @@ class StackPlan:
         """The most steps (epochs) that a lane takes."""
         return 1 if self.is_baseline else max(recipe.length for recipe in self.lanes[0])
 
-    @property
-    def lane_steps(self) -> int:
-        """Steps (epochs) of all lanes together, if none ends early; of a baseline its fits."""
-        return len(self.runs) * (
-            1 if self.is_baseline else sum(recipe.length for recipe in self.lanes[0])
-        )
-
     @cached_property
     def seconds(self) -> float:
         """How long it should take; see `cost`."""

@@ -12,6 +12,7 @@ from fairtrial import tf
 from fairtrial.cli.results import judge
 from fairtrial.kinds.losses.numbers import LOSSES
 from fairtrial.kinds.mechanism import plugins
+from fairtrial.kinds.mechanism.failures import describe_failure
 from fairtrial.kinds.mechanism.plugins import activate, digest_source, find_kinds, find_plugins
 from fairtrial.results.fingerprint import fingerprint_runs
 from fairtrial.results.verdicts import read_verdicts
@@ -371,3 +372,17 @@ def test_missing_file_gives_one_sentence(study_file):
     study_file.with_name("my_kinds.py").unlink()
     with pytest.raises(ft.InputError, match=r"my_kinds\.py cannot be read: No such file"):
         Study.load(study_file, allow_code=True)
+
+
+def test_installed_module_with_the_name_of_a_file_beside_it_is_imported(study_file):
+    study_file.with_name("statistics.py").write_text("x = 1\n", encoding="utf-8")
+    file = study_file.with_name("my_kinds.py")
+    text = file.read_text(encoding="utf-8")
+    file.write_text(f"import statistics\n{text}assert statistics.median", encoding="utf-8")
+    assert len(Study.load(study_file, allow_code=True).list_arms()) == 2
+
+
+def test_python_if_on_a_numpy_array_names_numpy():
+    with pytest.raises(ValueError, match="truth value") as error:
+        bool(np.zeros(2))
+    assert describe_failure(error.value).endswith("use tf.where, or np.where for NumPy's")

@@ -10,7 +10,8 @@ from typing import Any
 from fairtrial.kinds.mechanism.signature import locate_function
 
 # What the errors say that functions of tensors meet most often.
-BRANCH = re.compile("OperatorNotAllowedInGraphError|truth value of an array")
+BRANCH = "OperatorNotAllowedInGraphError"
+SEVERAL = "truth value of an array"
 ARRAY = re.compile("symbolic.* to a numpy array")
 LONGEST = 200
 
@@ -44,7 +45,12 @@ def describe_failure(error: BaseException) -> str:
     TensorFlow puts the error of a traced function into the text of its own error.
     """
     text = str(error).strip()
-    if BRANCH.search(f"{type(error).__name__}: {text}"):
+    if SEVERAL in text:
+        return (
+            "a Python if, while, and, or, not on an array of several numbers: use tf.where, or "
+            "np.where for NumPy's"
+        )
+    if BRANCH in f"{type(error).__name__}: {text}":
         return (
             "a Python if, for, while, and, or, not on a tensor, which cannot be compiled: "
             "use tf.where, tf.cond or tf.while_loop"
@@ -65,8 +71,8 @@ def check_tensor(value: Any, shape: Any, like: Any) -> Any:
     ----------
     value : Any
         What it returned.
-    shape : tuple of int or None
-        What its shape must be; None where that is not known yet.
+    shape : tuple of (int or None)
+        What its shape must be; None for a length that is not known yet.
     like : tensor
         Its data, which it shares the type of numbers with.
 

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -146,14 +147,26 @@ def _refuse_neighbours(plugin: Plugin) -> None:
     InputError
         With the line.
     """
-    folder = expand_path(plugin.path).parent
+    folder = expand_path(plugin.path).resolve().parent
     for line, name in _list_imports(plugin.text):
-        if any((folder / one).is_file() for one in (f"{name}.py", f"{name}/__init__.py")):
+        if _stands_in(folder, name):
             raise InputError(
                 f"{plugin.path}, line {line}: it imports {name}, which stands beside it, and a "
                 "change there would train nothing again: put its code into this file, or into a "
                 "package that you install."
             )
+
+
+def _stands_in(folder: Path, name: str) -> bool:
+    """Say whether a module is a file of a folder, and no installed one of the same name."""
+    files = [folder / f"{name}.py", folder / name / "__init__.py"]
+    if not any(one.is_file() for one in files):
+        return False
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError):  # A module that is half imported.
+        spec = None
+    return spec is None or (spec.origin is not None and Path(spec.origin).resolve() in files)
 
 
 def _list_imports(text: str) -> list[tuple[int, str]]:
