@@ -19,7 +19,7 @@ from fairtrial.running.plan import estimate_memory, plan_stacks
 from fairtrial.study import Arm, Run
 from fairtrial.study.features import FourierFeatures, PatchFeatures
 from fairtrial.study.task import DigitsTask
-from fairtrial.training import eager, epoch, evaluation, stacked
+from fairtrial.training import eager, epoch, programs, stacked
 from fairtrial.training.epoch import lay_out_epoch
 
 DIGITS = DigitsTask(kind="digits")
@@ -152,8 +152,7 @@ def test_pieces_make_no_difference(driver, monkeypatch):
         epoch, "order_epoch", lambda part, seed, at: order_rows(len(part), seed, at)
     )  # fmt: skip
     whole = run()
-    for module in (evaluation, epoch):
-        monkeypatch.setattr(module, "PIECE", 300 * 64 * 4)
+    monkeypatch.setattr(programs, "FRESH_PIECE", 300 * 64 * 4)
     pieces = run()
     np.testing.assert_allclose(pieces.W, whole.W, atol=1e-6)
     for name, (at, values) in whole.curves.items():
@@ -166,7 +165,7 @@ def test_an_epoch_in_pieces_has_every_row_once_in_order(monkeypatch):
     data = load_dataset(DIGITS, 0)
     part = split_parts(data, 0.25, 0)["train_"]
     order = np.random.default_rng(0).permutation(len(part))
-    monkeypatch.setattr(epoch, "PIECE", 200 * 64)
+    monkeypatch.setattr(programs, "PIECE", 200 * 64)
     pieces = [*lay_out_epoch([part], [order], 64)]
     assert [len(labels) for _, labels, _ in pieces] == [192] * 5 + [128]
     X, y, weights = (

@@ -37,7 +37,7 @@ from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.model import Numbers
 from fairtrial.training.monitors import Monitors
 from fairtrial.training.noise import Draws, NamedDraws, draw_feature_noise, open_feature_noise
-from fairtrial.training.programs import NOISE_PIECE, PIECE
+from fairtrial.training.programs import FRESH_PIECE, PIECE, limit_piece
 from fairtrial.training.step import (
     State,
     include,
@@ -292,8 +292,8 @@ def compile_pass(
 def order_epoch(part: Part, seed: int, epoch: int) -> np.ndarray:
     """Shuffle the N training rows for one epoch, alike for every recipe on these features; (N,).
 
-    Features in a file that is larger than `PIECE` are shuffled in blocks: a piece of the epoch then
-    has whole blocks of the file, which is read in long stretches.
+    Features in a file that is larger than `PIECE` are shuffled in blocks: the file is then read in
+    long stretches, so many bytes at a time.
     """
     most = PIECE // (part.source.dtype.itemsize * part.source.shape[1])
     if not isinstance(part.source, np.memmap) or len(part) <= most:
@@ -326,9 +326,10 @@ def lay_out_epoch(
     weights = np.ones(n_rows + n_filled, np.float32)
     weights[n_rows:] = 0.0
     if noise is None:
-        most = PIECE // (len(parts) * parts[0].source.dtype.itemsize * n_features)
+        source = parts[0].source
+        most = limit_piece(source) // (len(parts) * source.dtype.itemsize * n_features)
     else:
-        most = NOISE_PIECE // (4 * n_features)
+        most = FRESH_PIECE // (4 * n_features)
     size = batch_size * max(most // batch_size, 1)
 
     def join(values: list[np.ndarray]) -> Any:

@@ -12,7 +12,7 @@ from fairtrial.data.split import Part
 from fairtrial.kinds.losses.classes import cross_entropy
 from fairtrial.parameters import Parameters
 from fairtrial.training.model import predict_logits, predict_numbers
-from fairtrial.training.programs import BLOCK, PIECE
+from fairtrial.training.programs import BLOCK, limit_piece
 from fairtrial.training.trace import Predictions
 
 Evaluate = Callable[[Parameters, Any, Any], dict[str, Any]]
@@ -23,7 +23,7 @@ Read = Callable[[], Iterable[tuple[Any, Any]]]
 def hold(part: Part) -> Read:
     """Hold a part of the data as tensors; where it is too large, read its pieces every time."""
     row = part.source.dtype.itemsize * part.source.shape[1]
-    size = max(PIECE // row, 1)
+    size = max(limit_piece(part.source) // row, 1)
     size -= size % BLOCK if size > BLOCK else 0
     pieces = [slice(first, first + size) for first in range(0, len(part), size)]
 

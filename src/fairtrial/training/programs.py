@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from fairtrial.kinds.mechanism.tensors import tf
 from fairtrial.study.recipe import Recipe
 
@@ -18,8 +20,14 @@ BLOCK = 2000
 # Bytes of features that a program is given at a time: more than this comes piece by piece.
 PIECE = 2**27
 
-# The same of noise that is drawn for every batch: larger arrays are slow to get from the system.
-NOISE_PIECE = 2**24
+# The same of what is read from a file or drawn for each epoch: the system takes long to give memory
+# for larger arrays, again and again.
+FRESH_PIECE = 2**24
+
+
+def limit_piece(source: np.ndarray) -> int:
+    """Return how many bytes of features (N, D) a program is given at a time."""
+    return FRESH_PIECE if isinstance(source, np.memmap) else PIECE
 
 
 def share_lanes(recipes: Sequence[Recipe]) -> tuple[list[Recipe], list[int]]:
