@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairtrial.errors import InputError, MachineError
-from fairtrial.export.place import check_place, fill, name_folders
+from fairtrial.export.event_files import name_folders
+from fairtrial.export.formats import check_place, fill
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"])) | st.text("aA/._ (2)", max_size=9)
 

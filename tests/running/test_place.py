@@ -104,7 +104,7 @@ def test_a_study_that_was_edited_in_its_results_folder_is_kept(tmp_path):
 
 
 def test_no_advice_to_remove_results(made):
-    from fairtrial.export.place import check_place as check_export
+    from fairtrial.export.formats import check_place as check_export
 
     with pytest.raises(InputError, match="an export replaces nothing: choose a new folder"):
         check_export(made)

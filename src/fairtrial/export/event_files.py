@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from fairtrial.export.place import name_folders
-from fairtrial.export.tables import CURVE, METRIC, flatten_lists, list_varied
+from fairtrial.export.tables import CURVE, METRIC, flatten_lists, list_varied, walk_runs
 from fairtrial.loading import load_tensorflow
-from fairtrial.progress import Progress, Status
+from fairtrial.progress import Progress
 from fairtrial.results.results import Results
 from fairtrial.results.store import list_metrics
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 SEED = "seed"
+# In bytes: systems allow 255, and a number may follow.
+LONGEST_NAME = 120
 
 
 def write_event_files(trial: Results, place: Path, progress: Progress) -> None:
@@ -30,22 +33,26 @@ def write_event_files(trial: Results, place: Path, progress: Progress) -> None:
     run, in float32. Hyperparameters are the settings that differ between arms, and the seed.
     """
     load_tensorflow()
+    # `tensorboard.plugins.hparams.api` has the same names but imports Keras.
+    from tensorboard.plugins.hparams import api_pb2
+    from tensorboard.plugins.hparams import summary_v2 as hparams
+    from tensorboard.plugins.hparams.summary import session_end_pb
+
     runs = flatten_lists(trial.runs)
     varied, metrics = list_varied(runs), list_metrics(runs)
     folders = name_folders(runs["arm"].unique(maintain_order=True))
-    curves = trial.curves.partition_by("run", as_dict=True)
     with _open(place):
         _write(_describe_experiment(runs, varied, metrics), 0)
-    for number, row in enumerate(runs.iter_rows(named=True)):
-        progress(Status(f"tensorboard: {row['run']}", number / runs.height, 1, number, runs.height))
+    for row, curves in walk_runs(trial, runs, "tensorboard", progress):
+        known = {name: value for name, value in row.items() if value is not None}
+        settings = {name: known[name] for name in (*varied, SEED) if name in known}
+        values = {METRIC + name: known[name] for name in metrics if name in known}
+        status = "STATUS_FAILURE" if row["outcome"] == "diverged" else "STATUS_SUCCESS"
         with _open(place / folders[row["arm"]] / f"seed {row['seed']}"):
-            _write(_start_session(row, varied), 0)
-            _write_curves(curves.get((row["run"],), trial.curves.clear()))
-            values = {name: row[name] for name in metrics if row[name] is not None}
-            _write_scalars(
-                {METRIC + name: value for name, value in values.items()}, row["ended_at"]
-            )
-            _write(_end_session(row["outcome"]), 0)
+            _write(hparams.hparams_pb(settings, trial_id=row["run"]), 0)
+            _write_curves(curves)
+            _write_scalars(values, row["ended_at"])
+            _write(session_end_pb(getattr(api_pb2, status)), 0)
 
 
 @contextlib.contextmanager
@@ -86,9 +93,6 @@ def _write_scalars(values: dict[str, float], step: Any) -> None:
         _write(summary, step)
 
 
-# `tensorboard.plugins.hparams.api` has the same names but imports Keras.
-
-
 def _describe_experiment(runs: pl.DataFrame, varied: list[str], metrics: list[str]) -> Message:
     """List the hyperparameters with their values, and the metrics."""
     from tensorboard.plugins.hparams import summary_v2 as hparams
@@ -106,18 +110,32 @@ def _describe_experiment(runs: pl.DataFrame, varied: list[str], metrics: list[st
     )
 
 
-def _start_session(row: dict[str, Any], varied: list[str]) -> Message:
-    """List the hyperparameters of a run, without settings that its arm does not have."""
-    from tensorboard.plugins.hparams import summary_v2 as hparams
+def name_folders(names: Iterable[str]) -> dict[str, str]:
+    """Make a unique folder name for each name, as similar to it as possible.
 
-    values = {name: row[name] for name in (*varied, SEED) if row[name] is not None}
-    return hparams.hparams_pb(values, trial_id=row["run"])
+    Letters of any script, digits, spaces and a few signs are kept; other characters become `_`.
+    Equal results, and results that differ only in upper and lower case, are numbered.
+
+    Examples
+    --------
+    >>> name_folders(["huber delta=1.0", "a/b", "A?b", ".."])
+    {'huber delta=1.0': 'huber delta=1.0', 'a/b': 'a_b', 'A?b': 'A_b (2)', '..': '_'}
+    """
+    folders: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        clean = folder = _clean(name)
+        number = 1
+        while folder.casefold() in taken:
+            number += 1
+            folder = f"{clean} ({number})"
+        taken.add(folder.casefold())
+        folders[name] = folder
+    return folders
 
 
-def _end_session(outcome: str) -> Message:
-    """Return the status of a run: failure if it diverged, else success."""
-    from tensorboard.plugins.hparams import api_pb2
-    from tensorboard.plugins.hparams.summary import session_end_pb
-
-    name = "STATUS_FAILURE" if outcome == "diverged" else "STATUS_SUCCESS"
-    return session_end_pb(getattr(api_pb2, name))
+def _clean(name: str) -> str:
+    plain = re.sub(r"[^\w .,=+·-]+", "_", unicodedata.normalize("NFC", name))
+    cut = plain.encode()[:LONGEST_NAME].decode(errors="ignore").strip(" ")
+    # Names of dots alone are other folders, and a leading dot hides a folder.
+    return re.sub(r"^\.+|\.+$", "_", cut) or "_"

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib.util
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from fairtrial.errors import InputError
 from fairtrial.export.event_files import write_event_files
-from fairtrial.export.place import check_place, fill
 from fairtrial.export.tables import write_csv
 from fairtrial.export.tracking import write_store
+from fairtrial.files import explain_write_errors
 from fairtrial.progress import Progress
 from fairtrial.results.results import Results
 
 
 @dataclass(frozen=True)
 class Format:
-    """A format of exports.
+    """A format of exports: what writes a trial to an empty folder, and needs which packages.
 
-    `write` writes a trial to an empty folder, and calls a third argument with the progress; OSError
-    if the folder cannot be written. `packages` are the import names of the packages that must be
-    installed.
+    `write` raises OSError if the folder cannot be written; `packages` are names to import.
     """
 
     write: Callable[[Results, Path, Progress], None]
@@ -72,23 +72,17 @@ def export(folder: str | Path, to: str, out: str | Path | None = None) -> Path:
 
     Raises
     ------
-    InputError, MachineError
-        See `prepare_export` and `Export.write`.
+    InputError
+        If there is no such format, its package is not installed, the folder is not a results
+        folder or has a damaged table, or the target folder is not empty.
+    MachineError
+        If the target folder cannot be read or written.
     """
     return prepare_export(Path(folder), to, None if out is None else Path(out)).write()
 
 
 def prepare_export(folder: Path, to: str, out: Path | None = None) -> Export:
-    """Check everything that an export needs, before slow imports; parameters as of `export`.
-
-    Raises
-    ------
-    InputError
-        If there is no such format, its package is not installed, the folder is not a results
-        folder or has a damaged table, or the target folder is not empty.
-    MachineError
-        If the target folder cannot be read.
-    """
+    """Check everything that an export needs, before slow imports; parameters as of `export`."""
     if to not in FORMATS:
         nearest = difflib.get_close_matches(to, FORMATS, n=1)
         hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
@@ -109,3 +103,27 @@ def _is_installed(package: str) -> bool:
     spec = importlib.util.find_spec(package)
     # A plain folder of that name, such as an earlier export, is also found, but has no origin.
     return spec is not None and spec.origin is not None
+
+
+def check_place(place: Path) -> None:
+    """Check that an export replaces nothing: no file, and no folder that is not empty."""
+    with explain_write_errors(place):
+        if place.exists() and not place.is_dir():
+            raise InputError(f"{place} is a file: choose a new folder with --out.")
+        if place.is_dir() and any(place.iterdir()):
+            raise InputError(
+                f"{place} is not empty, and an export replaces nothing: choose a new folder with "
+                "--out."
+            )
+
+
+@contextlib.contextmanager
+def fill(place: Path) -> Iterator[None]:
+    """Make a folder to write to, and remove it if writing fails."""
+    with explain_write_errors(place):
+        place.mkdir(parents=True, exist_ok=True)
+        try:
+            yield
+        except BaseException:  # Also after Ctrl-C: the next call must find an empty folder.
+            shutil.rmtree(place, ignore_errors=True)
+            raise

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -28,6 +30,16 @@ def write_csv(trial: Results, place: Path, progress: Progress) -> None:
     for number, (name, table) in enumerate(tables.items()):
         progress(Status(f"csv: {name}", number / len(tables)))
         table.write_csv(place / f"{name}.csv")
+
+
+def walk_runs(
+    trial: Results, runs: pl.DataFrame, name: str, progress: Progress
+) -> Iterator[tuple[dict[str, Any], pl.DataFrame]]:
+    """Yield each row of `runs` with the curves of its run, and tell the progress of an export."""
+    curves = trial.curves.partition_by("run", as_dict=True)
+    for number, row in enumerate(runs.iter_rows(named=True)):
+        progress(Status(f"{name}: {row['run']}", number / runs.height, 1, number, runs.height))
+        yield row, curves.get((row["run"],), trial.curves.clear())
 
 
 def flatten_parameters(parameters: pl.DataFrame) -> pl.DataFrame:
@@ -86,12 +98,12 @@ def flatten_lists(frame: pl.DataFrame) -> pl.DataFrame:
     >>> flatten_lists(pl.DataFrame({"task.exclude": [["id", "Größe"], []]})).rows()
     [('["id", "Größe"]',), ('[]',)]
     """
+
+    def to_json(value: object) -> str | None:
+        return None if value is None else json.dumps(value, ensure_ascii=False)
+
     return frame.with_columns(
-        pl.Series(name, [_to_json(value) for value in frame[name].to_list()], pl.String)
+        pl.Series(name, [to_json(value) for value in frame[name].to_list()], pl.String)
         for name, kind in frame.schema.items()
         if kind.is_nested()
     )
-
-
-def _to_json(value: object) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from fairtrial.errors import InputError
-from fairtrial.export.tables import CURVE, METRIC, flatten_lists
-from fairtrial.progress import Progress, Status
+from fairtrial.export.tables import CURVE, METRIC, flatten_lists, walk_runs
+from fairtrial.progress import Progress
 from fairtrial.results.results import Results
 from fairtrial.results.store import STUDY, list_metrics, list_settings
 
@@ -42,20 +42,28 @@ def write_store(trial: Results, place: Path, progress: Progress) -> None:
             "folder with --out."
         )
     client = _open_store(place / DATABASE)
+    from mlflow.entities import Param
     from mlflow.exceptions import MlflowException
 
     runs, name = flatten_lists(trial.runs), trial.study.name
     settings, metrics = list_settings(runs), list_metrics(runs)
-    curves = trial.curves.partition_by("run", as_dict=True)
     try:
         experiment = client.create_experiment(
             name_experiment(name), artifact_location=(place / ARTIFACTS).as_uri()
         )
-        for number, row in enumerate(runs.iter_rows(named=True)):
-            progress(Status(f"mlflow: {row['run']}", number / runs.height, 1, number, runs.height))
-            points = _list_points(row, metrics, curves.get((row["run"],), trial.curves.clear()))
-            params = {key: str(row[key]) for key in settings if row[key] is not None}
-            run_id = _write_run(client, experiment, row, params, points, name)
+        for row, curves in walk_runs(trial, runs, "mlflow", progress):
+            tags = {"study": name} | {key: str(row[key]) for key in ("arm", "seed", "outcome")}
+            run_id = client.create_run(
+                experiment, run_name=row["run"][:LONGEST_TAG],
+                tags={key: text[:LONGEST_TAG] for key, text in tags.items()},
+            ).info.run_id  # fmt: skip
+            params = [Param(key, str(row[key])) for key in settings if row[key] is not None]
+            client.log_batch(run_id, params=params)
+            points = _list_points(row, metrics, curves)
+            for first in range(0, len(points), MOST_METRICS):
+                client.log_batch(run_id, metrics=points[first : first + MOST_METRICS])
+            is_failed = row["outcome"] == "diverged"
+            client.set_terminated(run_id, "FAILED" if is_failed else "FINISHED")
             client.log_artifact(run_id, str(trial.folder / STUDY))
     except MlflowException as error:
         raise OSError(error.message) from None
@@ -99,27 +107,3 @@ def _list_points(row: dict[str, Any], metrics: list[str], curves: pl.DataFrame) 
             if row[name] is not None
         ),
     ]
-
-
-def _write_run(
-    client: MlflowClient,
-    experiment: str,
-    row: dict[str, Any],
-    params: dict[str, str],
-    points: list[Metric],
-    study: str,
-) -> str:
-    """Write one run, and return its MLflow id."""
-    from mlflow.entities import Param
-
-    tags = {"study": study} | {name: str(row[name]) for name in ("arm", "seed", "outcome")}
-    run_id = client.create_run(
-        experiment,
-        run_name=row["run"][:LONGEST_TAG],
-        tags={name: value[:LONGEST_TAG] for name, value in tags.items()},
-    ).info.run_id
-    client.log_batch(run_id, params=[Param(name, value) for name, value in params.items()])
-    for first in range(0, len(points), MOST_METRICS):
-        client.log_batch(run_id, metrics=points[first : first + MOST_METRICS])
-    client.set_terminated(run_id, "FAILED" if row["outcome"] == "diverged" else "FINISHED")
-    return run_id
