@@ -9,7 +9,7 @@ from itertools import pairwise
 from axe_playwright_python.sync_playwright import Axe
 
 from browser.pages import wait_for_frame
-from fairtrial.plots.charts.appearance import DARK_SHADES
+from fairtrial.plots.appearance import DARK_SHADES
 
 WIDTHS = (320, 1920, 390)
 # Contrast depends on the scheme, layout on the width: two screens see all four.

@@ -15,14 +15,14 @@ import fairtrial as ft
 from fairtrial import plots
 from fairtrial.data.load import load_dataset
 from fairtrial.errors import InputError
-from fairtrial.plots.charts import claims as claim_charts
-from fairtrial.plots.charts import curves as curve_charts
-from fairtrial.plots.charts import images as image_charts
-from fairtrial.plots.charts import runs as run_charts
-from fairtrial.plots.charts.appearance import DARK_SHADES, THEME, assign_looks, capitalise
-from fairtrial.plots.of_runs import name_series
-from fairtrial.plots.rows import load_rows, read_model, scale_rows
+from fairtrial.lab.beside import draw_reported
+from fairtrial.plots.appearance import DARK_SHADES, THEME, assign_looks, capitalise
+from fairtrial.plots.of_claims import draw_differences
+from fairtrial.plots.of_images import draw_predictions, draw_weights
+from fairtrial.plots.of_runs import draw_race, spread
+from fairtrial.plots.of_training import draw_curves
 from fairtrial.plots.summaries import split_curves, summarise_curves
+from fairtrial.plots.trials import load_rows, name_series, read_model, scale_rows
 from small_lab import LOSSES, OPTIMIZERS, SETTINGS
 
 N_SEEDS = 3
@@ -116,7 +116,7 @@ def test_log_axis_omits_values_that_are_not_positive():
         {"setting": "a", "series": "MSE", "at": [0, 1], "mean": [1.0, 0.0], "low": [-1.0, 0.0],
          "high": [2.0, 0.0], "n_seeds": 2}
     )  # fmt: skip
-    chart = curve_charts.draw_curves(bands, LOOKS, "d", facet="setting", y_title="loss")
+    chart = draw_curves(bands, LOOKS, "d", "loss")
     _, rows = unpack(chart)
     assert rows[0]["mean"] == [1.0, None]
     assert rows[0]["low"] == [None, None]
@@ -126,9 +126,7 @@ def test_curves_draw_a_reference_behind(line):
     runs, looks = name_series(line)
     bands = summarise_curves(split_curves(line.curves, "loss"), runs)
     arm, base = (bands.filter(setting=setting) for setting in (SETTINGS[2], SETTINGS[1]))
-    chart = curve_charts.draw_curves(
-        arm, looks, "d", facet="series", y_title="loss", reference=base
-    )
+    chart = draw_curves(arm, looks, "d", "loss", by_series=True, reference=base)
     specification, rows = unpack(chart)
     assert list_marks(specification) == ["area", "line", "line"]
     roles = sorted(row["role"] for row in rows)
@@ -221,7 +219,7 @@ def test_train_and_validation_has_both_curves_of_each_arm(fashion):
 
 def test_draw_reported_shows_reported_value_beside_seeds(fashion):
     runs = name_series(fashion)[0].filter(setting="Table 3")
-    chart = run_charts.draw_reported(runs, {"Adam": 0.8381}, "accuracy", "t", LOOKS, "d")
+    chart = draw_reported(runs, {"Adam": 0.8381}, LOOKS, "d")
     _, rows = unpack(chart)
     kinds = [row["what"] for row in rows]
     assert kinds.count("one seed") == 9
@@ -235,7 +233,7 @@ def test_accuracy_against_time_labels_do_not_overlap():
         {"name": ["a", "b", "c", "d"], "accuracy": means, "low": [a - 0.01 for a in means],
          "high": [a + 0.01 for a in means], "seconds": [1.0, 1.0, 1.1, 9.0]}
     )  # fmt: skip
-    specification, rows = unpack(run_charts.draw_race(points, "d"))
+    specification, rows = unpack(draw_race(points, "d"))
     low, high = specification["layer"][2]["encoding"]["y"]["scale"]["domain"]
     assert low < 0.79 and high > 0.911
     places = sorted(row["label_at"] for row in rows)
@@ -246,7 +244,7 @@ def test_accuracy_against_time_labels_do_not_overlap():
 
 def test_spread_finds_the_nearest_places():
     places, gap, ends = np.array([3.0, 1.0, 1.2, 1.1, 7.0]), 0.8, (0.5, 6.0)
-    found = run_charts.spread(places, gap, ends)
+    found = spread(places, gap, ends)
     order = np.argsort(places)
     rules = [{"type": "ineq", "fun": lambda y, i=i: y[order[i + 1]] - y[order[i]] - gap}
              for i in range(4)]  # fmt: skip
@@ -345,7 +343,7 @@ def test_weights_share_a_symmetric_scale():
     table = pl.DataFrame(
         {"name": ["a", "b"], "values": [[0.1, -0.25, 0.3, 0.0], [1.0, 2.0, 3.0, 4.0]]}
     )
-    specification, rows = unpack(image_charts.draw_weights(table, 2.0, "d"))
+    specification, rows = unpack(draw_weights(table, 2.0, "d"))
     assert list_marks(specification) == ["rect"]
     assert rows == [{"name": "a", "values": [0.1, -0.25, 0.3, 0.0]},
                     {"name": "b", "values": [1.0, 2.0, 3.0, 4.0]}]  # fmt: skip
@@ -360,7 +358,7 @@ def test_predictions_are_marked_by_sign_and_colour():
             "predicted": ["Coat", "Coat"],
         }
     )
-    specification, rows = unpack(image_charts.draw_predictions(table, "d"))
+    specification, rows = unpack(draw_predictions(table, "d"))
     assert list_marks(specification) == ["rect", "text", "text"]
     assert [row["verdict"] for row in rows] == ["✓ Coat", "✗ Coat"]
     assert rows[0]["values"] == [0, 255, 128, 0]
@@ -416,7 +414,7 @@ def test_differences_have_one_mark_per_seed(line):
 def test_differences_omit_an_interval_without_ends():
     by_seed = pl.DataFrame({"seed": [0], "difference": [0.5]})
     row = {"on": "mse", "difference": 0.5, "low": None, "high": None, "margin": 0.0}
-    layers = claim_charts.draw_differences(by_seed, row).to_dict()["layer"]
+    layers = draw_differences(by_seed, row).to_dict()["layer"]
     assert len(layers) == 3  # the line at 0, the seeds, the mean
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from fairtrial.errors import InputError
 from fairtrial.lab.report import make_document, write_report
 from fairtrial.report.blocks import Figure, Part, Section
-from fairtrial.report.figures import write_figures
+from fairtrial.report.files import write_figures
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -34,7 +34,7 @@ def test_one_page_has_every_verdict_with_reason_and_final_results(name, lab):
     assert [(row[0], row[1], row[-1]) for row in told] == expected
     studies = 1 if name else 2
     assert [f.name[-10:] for f in list_all(short, Figure)] == ["at-the-end"] * studies
-    assert len(short.header.headlines) == min(3, len(rows))
+    assert len(short.headlines) == min(3, len(rows))
 
 
 def test_one_page_is_beside_the_page_and_has_no_links(lab, tmp_path):

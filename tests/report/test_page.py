@@ -377,8 +377,7 @@ def test_page_of_an_unfinished_study(lab, tmp_path, kept):
 def test_pending_page_reloads(lab):
     document = make_document(lab / "line")
     pending = [("12 runs of 48", "about 3 minutes"), ("claims", "a second")]
-    header = replace(document.header, pending=pending)
-    parsed = Page(render_page(replace(document, header=header)))
+    parsed = Page(render_page(replace(document, pending=pending)))
     metas = {a["http-equiv"]: a["content"] for a in parsed.find("meta") if "http-equiv" in a}
     assert int(metas["refresh"]) > 0
     assert all(word in parsed.words for pair in pending for word in pair)

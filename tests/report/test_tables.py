@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 
 from fairtrial.lab.report import make_document
 from fairtrial.report.blocks import Cell, Rows, Table
-from fairtrial.report.tables import escape_latex, to_csv, to_latex, to_markdown, write_tables
+from fairtrial.report.files import escape_latex, to_csv, to_latex, to_markdown, write_tables
 
 NASTY = Table(
     "nasty",

@@ -12,7 +12,7 @@ import fairtrial as ft
 from fairtrial.errors import InputError
 from fairtrial.evidence.judge import judge
 from fairtrial.lab.report import write_page
-from fairtrial.plots.rows import load_rows
+from fairtrial.plots.trials import load_rows
 from fairtrial.running.counterfactual import run_counterfactuals
 from fairtrial.running.setup import Setup, recall_verification
 from made_up import make_study

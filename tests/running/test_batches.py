@@ -7,7 +7,7 @@ import fairtrial as ft
 from fairtrial.data.load import load_dataset
 from fairtrial.data.split import split_rows
 from fairtrial.evidence.optima import Optima, find_reach
-from fairtrial.plots.of_runs import find_unit
+from fairtrial.plots.trials import find_unit
 from made_up import make_study
 
 CLAIM = {"better": {"batch_size": 8}, "than": {"batch_size": 40}}

@@ -10,14 +10,16 @@ import polars as pl
 from fairtrial import plots
 from fairtrial.evidence.accuracy import measure_accuracies
 from fairtrial.lab.shipped import count_matches
-from fairtrial.plots.charts import runs as run_charts
-from fairtrial.plots.of_runs import name_series
+from fairtrial.plots import vega
+from fairtrial.plots.appearance import INK, Looks
 from fairtrial.plots.summaries import (
     format_interval,
     format_spread,
+    list_unique,
     list_weights,
     summarise_metrics,
 )
+from fairtrial.plots.trials import name_series
 from fairtrial.report.blocks import Block, Cell, Figure, Part, Rows, Table, Text, make_name
 from fairtrial.results.results import Results
 
@@ -118,21 +120,14 @@ def build_reported(trial: Results, values: Sequence[Mapping[str, str]]) -> Part:
         ["table", "model", "reported", *over],
         [Rows(rows)],
     )
-    figures: list[Block] = [
-        Figure(
-            f"reported-{make_name(setting or 'baselines')}",
-            f"{setting or 'Baselines'}: the reported figures among the seeds",
-            run_charts.draw_reported(
-                runs.filter(pl.col("setting") == setting), shares, "accuracy", "test accuracy",
-                looks,
-                f"{setting or 'Baselines'}: the test accuracy of every seed, their mean, and the "
-                "reported figure.",
-            ),
-            "Each reported figure comes from one run.",
-        )
-        for setting, shares in reported.items()
-    ]  # fmt: skip
-    blocks: list[Block] = [table, *figures]
+    blocks: list[Block] = [table]
+    for setting, shares in reported.items():
+        name, title = make_name(setting or "baselines"), setting or "Baselines"
+        said = f"{title}: the test accuracy of every seed, their mean, and the reported figure."
+        chart = draw_reported(runs.filter(setting=setting), shares, looks, said)
+        title += ": the reported figures among the seeds"
+        caption = "Each reported figure comes from one run."
+        blocks.append(Figure(f"reported-{name}", title, chart, caption))
     if trial.study.task.kind != FASHION:
         other = (
             "The report used Fashion-MNIST; these runs use the digits, so their figures cannot be "
@@ -140,6 +135,58 @@ def build_reported(trial: Results, values: Sequence[Mapping[str, str]]) -> Part:
         )
         blocks.insert(0, Text(other, notice=True))
     return Part(heading, blocks)
+
+
+def draw_reported(
+    runs: pl.DataFrame, reported: Mapping[str, float], looks: Looks, description: str
+) -> vega.Chart:
+    """Draw the reported accuracy of each series beside those of the seeds, one row per series.
+
+    The runs have `series` and `accuracy`; accuracies are shares.
+    """
+    one, mean, printed = "one seed", "mean", "reported"
+    value = pl.col("accuracy").cast(pl.Float64)
+    each = runs.filter(value.is_finite()).select("series", pl.lit(one).alias("what"), value=value)
+    means = each.group_by("series", pl.lit(mean).alias("what"), maintain_order=True).agg(
+        pl.col("value").mean()
+    )
+    many = each.height > means.height
+    given = pl.DataFrame({"series": [*reported], "what": printed, "value": [*reported.values()]})
+    table = pl.concat([each, *([means] if many else []), given])
+    shapes = {one: "M0,-1V1", mean: "circle"} if many else {one: "circle"}
+    shapes[printed] = "diamond"
+    order, title = list_unique(runs, "series"), "test accuracy"
+    colour = vega.encode_looks(looks, order, "color", legend=None)
+
+    def draw(what: str, size: int, encoding: vega.Specification, **more: Any) -> vega.Specification:
+        mark = vega.mark("point", size=size, **more)
+        return vega.layer(mark, where=f"datum.what == '{what}'", **encoding)
+
+    chart = {
+        "data": vega.embed(table),
+        "encoding": {
+            "x": vega.quantity(
+                "value", title=title, scale={"zero": False, "padding": 12},
+                axis={"tickCount": 6, "format": ".2~%"},
+            ),
+            "y": vega.nominal("series", title=None, sort=order),
+            "shape": vega.nominal(
+                "what", scale={"domain": list(shapes), "range": list(shapes.values())},
+                legend=vega.MARK_LEGEND | {"symbolStrokeColor": INK},
+            ),
+            "tooltip": [
+                vega.nominal("series"), vega.nominal("what"),
+                vega.quantity("value", title=title, format=".2%"),
+            ],
+        },
+        "layer": [
+            draw(one, 130 if many else 90, colour, opacity=0.75, strokeWidth=1.5),
+            *([draw(mean, 90, colour, opacity=1, strokeWidth=2.5)] if many else []),
+            draw(printed, 150, {}, opacity=1, strokeWidth=2.5, color=INK),
+        ],
+        "height": 44 * len(order),
+    }  # fmt: skip
+    return vega.lay_out(chart, description)
 
 
 def _compare(row: Mapping[str, Any], values: Sequence[float], reported: float) -> list[Cell]:
@@ -173,17 +220,14 @@ def say_place(values: Sequence[float], reported: float) -> str:
 
 def build_race(trial: Results) -> Part:
     """Build the part that compares the accuracy of features and baselines with their time."""
-    shown = measure_accuracies(trial)
-    rows = [
-        [
-            Cell(row["arm"]),
-            Cell(format_interval(*(100 * row[name] for name in ("accuracy", "low", "high"))),
-                 value=row["accuracy"]),
+    rows = []
+    for row in measure_accuracies(trial).to_dicts():
+        accuracy = format_interval(*(100 * row[name] for name in ("accuracy", "low", "high")))
+        rows.append([
+            Cell(row["arm"]), Cell(accuracy, value=row["accuracy"]),
             Cell(str(row["seeds"]), value=row["seeds"]),
             Cell(f"{row['seconds']:,.0f}", value=row["seconds"]),
-        ]
-        for row in shown.to_dicts()
-    ]  # fmt: skip
+        ])  # fmt: skip
     columns = ["model", "test accuracy, %", "seeds", "seconds"]
     caption = (
         "Test accuracy with its 95 % interval, over seeds and test rows, or over the test rows "

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from fairtrial.lab.statements import NOT_COMPARABLE, NOT_RUN, UNDECIDED
-from fairtrial.plots.remember import remember
+from fairtrial.plots.trials import remember
 from fairtrial.report.blocks import Block, Cell, Fold, Headline, Part, Rows, Section, Table, Text
 from fairtrial.report.sections.claims import Entry, build_fold, build_verdicts, say_found
 from fairtrial.results.results import Results
@@ -21,24 +21,14 @@ SHARED = "These claims belong to other statements and also decide this one:"
 
 def list_statement_headlines(rows: Sequence[Mapping[str, Any]]) -> list[Headline]:
     """List the headlines, one per statement with a verdict, the most surprising first."""
-    headlines = [
-        Headline(
-            row["verdict"],
-            name_statement(row),
-            say_evidence(row),
-            _name_fold(row),
-            _choose_group(row),
-        )
-        for row in rows
-        if row["group"]
-    ]
+    headlines = []
+    for row in rows:
+        # One seed cannot show that a difference is noise.
+        has_one_seed = {claim["seeds"] for claim in row["claims"]} == {1}
+        group = "undecided" if row["verdict"] == UNDECIDED and has_one_seed else row["group"]
+        shown = name_statement(row), say_evidence(row), _name_fold(row)
+        headlines += [Headline(row["verdict"], *shown, group)] if group else []
     return sorted(headlines, key=lambda headline: GROUPS.index(headline.group))
-
-
-def _choose_group(row: Mapping[str, Any]) -> str:
-    """Choose the group of a headline: one seed cannot show that a difference is noise."""
-    has_one_seed = {claim["seeds"] for claim in row["claims"]} == {1}
-    return "undecided" if row["verdict"] == UNDECIDED and has_one_seed else row["group"]
 
 
 def build_statements(rows: Sequence[Mapping[str, Any]], trials: Mapping[str, Results]) -> Section:

@@ -14,14 +14,12 @@ from fairtrial.errors import InputError
 from fairtrial.evidence.design import list_notices
 from fairtrial.lab.beside import build_race, build_replayed, build_reported
 from fairtrial.lab.conclusions import build_statements, list_statement_headlines
-from fairtrial.lab.shipped import CONCLUSIONS, REPLAY, count_matches
-from fairtrial.plots.remember import remember
+from fairtrial.lab.shipped import CONCLUSIONS, REPLAY, count_matches, read_json
+from fairtrial.plots.trials import remember
 from fairtrial.report.blocks import Part, Section, Text, fold_part
-from fairtrial.report.folder import read_json
-from fairtrial.report.page import Document, Header, say_origin
+from fairtrial.report.page import Document, say_origin
 from fairtrial.report.sections.arms import build_arms
-from fairtrial.report.sections.data import build_data
-from fairtrial.report.sections.models import build_models
+from fairtrial.report.sections.models import build_data, build_models
 from fairtrial.report.sections.reproducibility import build_reproducibility
 from fairtrial.report.sections.training import build_curves, build_results
 from fairtrial.report.study_page import count_runs, say_one_seed
@@ -110,11 +108,12 @@ def make_lab_page(folder: Path) -> Document:
     replayed = _build_replay_note(replay)
     sections.append(build_reproducibility(environment, list(trials.values()), replayed))
     data = environment.get("data") or {}
-    header = Header(
+    return Document(
         title="fairtrial: the lab",
         heading="The lab report, tested",
         lead=LEAD,
         facts=_summarise_lab(environment, list(trials.values()), replay),
+        sections=sections,
         headlines=list_statement_headlines(statements),
         notices=[
             *([("Not Fashion-MNIST", data["fallback"])] if data.get("fallback") else []),
@@ -125,7 +124,6 @@ def make_lab_page(folder: Path) -> Document:
         source=_say_source(data),
         footer=say_origin(environment),
     )
-    return Document(header, sections)
 
 
 def open_trials(folder: Path) -> dict[str, Results]:
@@ -138,10 +136,8 @@ def _open(folder: Path) -> Results:
 
     A lab that writes its page after each study therefore draws the charts of each study once.
     """
-    tables = (folder / RUNS, folder / VERDICTS)
-    return _open_as_of(
-        folder, tuple(table.stat().st_mtime_ns for table in tables if table.exists())
-    )
+    tables = [folder / name for name in (RUNS, VERDICTS) if (folder / name).exists()]
+    return _open_as_of(folder, tuple(table.stat().st_mtime_ns for table in tables))
 
 
 @lru_cache(maxsize=len(PROBLEMS))
@@ -190,20 +186,12 @@ def _build_problem(trial: Results, name: str, replayed: str) -> Section:
 
 
 def _build_replay_note(replay: Sequence[Mapping[str, Any]]) -> list[Part]:
-    if not replay:
-        return []
     said = (
         f"{count_matches(replay)} of {len(replay)} figures of the report match to every printed "
         "digit when they are replayed with its random draws: see Problem 1. `fairtrial replay` "
         "checks them again."
     )
-    return [Part("Exact replay", [Text(said)])]
-
-
-def _list_numbers(numbers: Sequence[int]) -> str:
-    """List numbers: 1, 7 and 20."""
-    *first, last = map(str, numbers)
-    return f"{', '.join(first)} and {last}" if first else last
+    return [Part("Exact replay", [Text(said)])] if replay else []
 
 
 def _summarise_lab(
@@ -211,24 +199,22 @@ def _summarise_lab(
 ) -> list[tuple[str, str]]:
     """Return the facts in the header of the page: studies, arms, seeds, runs, time."""
     seeds = sorted({trial.runs["seed"].n_unique() for trial in trials})
+    *first, last = map(str, seeds)
+    listed = f"{', '.join(first)} and {last}" if first else last
     facts = [
         ("studies", str(len(trials))),
         ("arms", str(sum(trial.runs["arm"].n_unique() for trial in trials))),
-        ("seed" if set(seeds) == {1} else "seeds", _list_numbers(seeds)),
+        ("seed" if set(seeds) == {1} else "seeds", listed),
         ("runs", f"{sum(trial.runs.height for trial in trials):,}"),
     ]
     if replay:
         facts.append(("reported figures replayed", f"{count_matches(replay)} of {len(replay)}"))
     if "seconds" in environment:
-        facts.append(("time", _show_seconds(float(environment["seconds"]))))
+        seconds = float(environment["seconds"])
+        minutes, rest = divmod(round(seconds), 60)
+        shown = f"{seconds:.0f} s" if seconds < 120 else f"{minutes} min {rest} s"
+        facts.append(("time", shown))
     return facts
-
-
-def _show_seconds(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s"
 
 
 def _say_source(data: Mapping[str, Any]) -> str:

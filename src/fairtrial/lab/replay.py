@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
 from decimal import Context, Decimal
 from importlib import resources
 from pathlib import Path
@@ -94,21 +93,11 @@ class ReplayFile(Settings):
         return check(cls, parse_toml(read_text(path), str(path)))
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One reported number and the one that was found, both as text with the same digits."""
-
-    label: str
-    quantity: str
-    reported: str
-    replayed: str
-    match: bool
-
-
 def replay(file: ReplayFile, progress: Progress = lambda status: None) -> list[dict[str, Any]]:
     """Train every run of a replay file, bit by bit as the eager driver does, and compare.
 
-    Returns for each figure `label`, `quantity`, `reported`, `replayed` (text) and `match`.
+    Returns for each figure `label`, `quantity`, `reported`, `replayed` (both text with the same
+    digits) and `match`.
     """
     comparisons = []
     n_runs = len(file.run)
@@ -119,7 +108,7 @@ def replay(file: ReplayFile, progress: Progress = lambda status: None) -> list[d
             _compare(run.label, quantity, reported, _find(trace, quantity))
             for quantity, reported in run.reported.items()
         ]
-    return [asdict(comparison) for comparison in comparisons]
+    return comparisons
 
 
 def _train(run: ReportedRun) -> Trace:
@@ -147,12 +136,15 @@ def _find(trace: Trace, quantity: str) -> float | None:
     return float(losses[place]) if place < len(losses) else None
 
 
-def _compare(label: str, quantity: str, reported: str, value: float | None) -> Comparison:
+def _compare(label: str, quantity: str, reported: str, value: float | None) -> dict[str, Any]:
     """Round the value to the reported text's digits and compare the digits."""
-    if value is None:
-        return Comparison(label, quantity, reported, "none", False)
-    if not Decimal(value).is_finite():
-        return Comparison(label, quantity, reported, str(value), False)
-    target = Decimal(reported)
-    rounded = Decimal(value).quantize(target, context=EXACT)
-    return Comparison(label, quantity, reported, f"{rounded:f}", rounded == target)
+    if value is None or not Decimal(value).is_finite():
+        replayed, match = "none" if value is None else str(value), False
+    else:
+        target = Decimal(reported)
+        rounded = Decimal(value).quantize(target, context=EXACT)
+        replayed, match = f"{rounded:f}", rounded == target
+    return {
+        "label": label, "quantity": quantity, "reported": reported, "replayed": replayed,
+        "match": match,
+    }  # fmt: skip

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fairtrial.errors import InputError
 from fairtrial.files import write_text
 from fairtrial.lab.conclusions import build_statement_table
 from fairtrial.lab.page import is_lab, make_lab_page, open_trials, read_statements_judged
+from fairtrial.lab.shipped import read_json
 from fairtrial.progress import Progress, Status
 from fairtrial.report import page
-from fairtrial.report.figures import DRAW, write_figures
-from fairtrial.report.figures import FOLDER as FIGURES
-from fairtrial.report.folder import read_json
-from fairtrial.report.one_page import make_one_page
+from fairtrial.report.blocks import Figure, Part, Section, Text
+from fairtrial.report.files import DRAW, FIGURES, FORMATS, TABLES, write_figures, write_tables
 from fairtrial.report.page import Document
 from fairtrial.report.sections.claims import build_verdicts
+from fairtrial.report.sections.training import AT_THE_END
 from fairtrial.report.study_page import make_study_page
-from fairtrial.report.tables import FOLDER as TABLES
-from fairtrial.report.tables import FORMATS, write_tables
 from fairtrial.results.results import Results
 from fairtrial.results.store import ENVIRONMENT, STUDY
 
 ONE_PAGE = "one-page.html"
+MOST_ON_PAPER = 3
+"""Headlines on one sheet of paper."""
+VERSIONS = ("fairtrial", "python", "tensorflow")
 
 
 def make_document(folder: Path) -> Document:
@@ -32,16 +34,35 @@ def make_document(folder: Path) -> Document:
 
 
 def shorten(folder: Path, document: Document) -> Document:
-    """Make the short version of the page of a lab or of a study."""
+    """Shorten a page to one sheet of paper: verdicts with their reasons, and final results."""
     if is_lab(folder):
         statements = read_statements_judged(folder, open_trials(folder))
         verdicts = [build_statement_table(statements)] if statements else []
-        environment = read_json(folder / ENVIRONMENT)
-        return make_one_page(document, verdicts, environment, "fairtrial lab")
-    trial = Results(folder)
-    claims = trial.list_verdicts()
-    verdicts = [build_verdicts(claims, why=True)] if claims else []
-    return make_one_page(document, verdicts, trial.environment, f"fairtrial run {STUDY}")
+        environment, command = read_json(folder / ENVIRONMENT), "fairtrial lab"
+    else:
+        trial = Results(folder)
+        claims = trial.list_verdicts()
+        verdicts = [build_verdicts(claims, why=True)] if claims else []
+        environment, command = trial.environment, f"fairtrial run {STUDY}"
+    figures = [
+        block
+        for section in document.sections
+        for block in section.list_blocks()
+        if isinstance(block, Figure) and block.name.endswith(AT_THE_END)
+    ]
+    versions = [f"{name} {environment[name]}" for name in VERSIONS if name in environment]
+    how = (
+        f"“{command}” with {', '.join(versions)} reproduces these figures: the seed fixes "
+        "everything random that does not depend on the arm. All evidence is in report.html."
+    )
+    parts = [
+        ("All verdicts and their reasons", verdicts),
+        ("Final results", figures),
+        ("How to reproduce these figures", [Text(how)]),
+    ]
+    sections = [Section("results", "Results", "", [Part(*part) for part in parts if part[1]])]
+    headlines = [replace(one, target="") for one in document.headlines[:MOST_ON_PAPER]]
+    return replace(document, headlines=headlines, sections=sections, short=True)
 
 
 def write_page(folder: Path, pending: Sequence[tuple[str, str]] = ()) -> Path:

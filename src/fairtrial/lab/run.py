@@ -18,10 +18,9 @@ from fairtrial.evidence.judge import judge
 from fairtrial.files import write_file, write_json
 from fairtrial.lab.replay import SHIPPED, ReplayFile, replay
 from fairtrial.lab.report import write_page
-from fairtrial.lab.shipped import CONCLUSIONS, REPLAY
+from fairtrial.lab.shipped import CONCLUSIONS, REPLAY, read_json
 from fairtrial.lab.statements import judge_statements
 from fairtrial.progress import Phases, Progress, show_duration
-from fairtrial.report.folder import read_json
 from fairtrial.report.growing import stop_refresh
 from fairtrial.results.fingerprint import fingerprint_runs
 from fairtrial.results.results import Results

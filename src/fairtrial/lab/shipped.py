@@ -1,13 +1,15 @@
-"""The studies that the lab runs, and whether a folder holds all of them; loads no TensorFlow."""
+"""The studies that the lab runs, and what its folder holds; loads no TensorFlow."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from fairtrial.data.images.fetch import find_files
+from fairtrial.errors import InputError
 from fairtrial.results.stamp import digest_inputs, is_current, write_stamp
 from fairtrial.study import Study
 
@@ -36,6 +38,17 @@ def list_studies(seeds: int | None = None, full: bool = False) -> dict[str, Stud
     if seeds is not None:
         studies = {name: study.take_seeds(seeds) for name, study in studies.items()}
     return studies
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of a results folder; an `InputError` if it is missing or not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} is not valid JSON: {error}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0].rstrip(".")
+        raise InputError(f"{path} cannot be read: {reason}. Is this a results folder?") from None
 
 
 def count_matches(replay: Sequence[Mapping[str, Any]]) -> int:

@@ -80,37 +80,19 @@ def judge_statements(
 ) -> list[dict[str, Any]]:
     """Say what the evidence says of every statement of the report, or of the given ones.
 
-    Parameters
-    ----------
-    verdicts_by_study : mapping of str to sequence of mapping
-        What `verdicts.json` holds, by the name of the study; studies that have not run are absent.
-    checks : mapping of str to mapping
-        What tests a statement in place of claims, by its name, `repeats` or `challenge`: `verdict`
-        of the statement (`holds`, `reversed` or `undecided`), `note` (sentences), and maybe `why`
-        (the same in at most 34 letters).
+    `verdicts_by_study` holds what `verdicts.json` does, of the studies that have run. `checks` test
+    a statement in place of claims, by their names: its `verdict`, a `note`, and maybe `why`.
+    Returns a dict for each statement, ready for JSON:
 
-    Returns
-    -------
-    list of dict
-        One a statement, in the report's order, ready for JSON:
-
-        - `number`, `problem` (1 or 2), `heading`, `short`, `said`, `note`, `incomparable` and
-          `check`, as in `lab/statements.toml`;
-        - `verdict`: see `combine_outcomes`; or `not comparable` where the report compared
-          objectives in different units, `not run yet`;
-        - `on_shared`: of a statement that is not comparable, the verdict of its claims, which are
-          on metrics that both sides share; else None;
-        - `group`: `holds`, `reversed`, `in part`, `noise` or `different things`; "" where there is
-          no verdict yet;
-        - `telling`: which of its `claims`, from 0, is the most telling: of those that decide the
-          verdict the one with the largest difference, counted in margins; None without claims;
-        - `why`: its figures, in at most 34 letters;
-        - `checked`: the note of its check, or "";
-        - `claims`: a dict for each claim: `study`, `number` (in the study, from 1), `say`, `on`,
-          `margin`, `verdict`, `seeds`, `difference`, `low`, `high`, the parts of the cause and
-          `note` as in `verdicts.json`, and `expects` (the verdict that agrees with the statement),
-          `outcome` (what it says of the statement), `decides` (False of claims that go beyond the
-          report), `also` (True where it is another statement's claim).
+    - the fields of `lab/statements.toml` but for the lists of claims;
+    - `verdict`, see `combine_outcomes`; or `not comparable` if the report compared objectives in
+      different units (then `on_shared` is the verdict of its claims), or `not run yet`;
+    - `group`, of `GROUPS`, "" if there is no verdict yet; `checked`, the note of its check, or "";
+    - `telling`, the place of the most telling of its `claims`: among those that decide the verdict,
+      the one with the largest difference in margins; `why`, its figures in at most 34 letters;
+    - `claims`, a dict for each: `study`, `number` (from 1), columns of `verdicts.json`, `expects`
+      (the verdict that agrees with the statement), `outcome` (what it says of the statement),
+      `decides` (False beyond the report) and `also` (another statement's claim).
     """
     claims = [
         _read_claim(row, study, number)
@@ -166,15 +148,11 @@ def _judge(
     claims: Sequence[Mapping[str, Any]],
     checks: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
-    own = [
-        _weigh(claim, statement)
-        for claim in claims
-        if claim["say"] in statement.claims or claim["say"] in statement.also
-    ]
+    says = {*statement.claims, *statement.also}
+    own = [_weigh(claim, statement) for claim in claims if claim["say"] in says]
     check = checks.get(statement.check)
     outcomes = [claim["outcome"] for claim in own if claim["decides"]]
-    if check:
-        outcomes.append(check["verdict"])
+    outcomes += [check["verdict"]] if check else []
     found = combine_outcomes(outcomes) if outcomes else NOT_RUN
     verdict = NOT_COMPARABLE if statement.incomparable else found
     telling = _find_telling(own, found)
@@ -214,15 +192,15 @@ def _weigh(claim: Mapping[str, Any], statement: Statement) -> dict[str, Any]:
 
 def _find_telling(claims: Sequence[Mapping[str, Any]], found: str) -> int | None:
     """Find the claim that says most: one that has the verdict, or speaks against the statement."""
-    places = [place for place, claim in enumerate(claims) if claim["decides"]]
-    if not places:
-        return None
 
     def rank(place: int) -> tuple[bool, float]:
-        outcome = claims[place]["outcome"]
-        return outcome != HOLDS if found == IN_PART else outcome == found, _measure(claims[place])
+        outcome, difference = claims[place]["outcome"], claims[place]["difference"]
+        # Differences of several metrics can be ordered by how many margins they are.
+        size = -1.0 if difference is None else abs(difference) / (claims[place]["margin"] or 1.0)
+        return outcome != HOLDS if found == IN_PART else outcome == found, size
 
-    return max(places, key=rank)
+    places = [place for place, claim in enumerate(claims) if claim["decides"]]
+    return max(places, key=rank, default=None)
 
 
 def _say_why(
@@ -235,28 +213,17 @@ def _say_why(
         return "losses in different units"
     if telling is None:
         return shorten(str(check.get("why", "checked")), MOST_WHY) if check else ""
-    if verdict == IN_PART:
-        return _count_outcomes([claim["outcome"] for claim in claims if claim["decides"]])
-    return _show_difference(claims[telling])
-
-
-def _count_outcomes(outcomes: Sequence[str]) -> str:
-    """Say how many hold, and what most of the others are."""
-    counts = Counter(outcomes)
-    held = counts.pop(HOLDS, 0)
+    if verdict != IN_PART:
+        return _show_difference(claims[telling])
+    counts = Counter(claim["outcome"] for claim in claims if claim["decides"])
+    n, held = counts.total(), counts.pop(HOLDS, 0)
     other, n_other = counts.most_common(1)[0]
-    return f"{held} of {len(outcomes)} {'holds' if held == 1 else 'hold'}, {n_other} {other}"
-
-
-def _measure(claim: Mapping[str, Any]) -> float:
-    """Measure a difference in margins, so that those of different metrics can be ordered."""
-    difference = claim["difference"]
-    return -1.0 if difference is None else abs(difference) / (claim["margin"] or 1.0)
+    return f"{held} of {n} {'holds' if held == 1 else 'hold'}, {n_other} {other}"
 
 
 def _show_difference(claim: Mapping[str, Any]) -> str:
     """Show a difference with its interval and metric, to the digits that its margin calls for."""
-    from fairtrial.plots.charts.appearance import show_metric  # Charts take seconds to load.
+    from fairtrial.plots.appearance import show_metric  # Charts take seconds to load.
 
     if claim["difference"] is None:
         return "cannot be judged"
@@ -268,12 +235,12 @@ def _show_difference(claim: Mapping[str, Any]) -> str:
     metric = SHORT_METRICS.get(claim["on"]) or show_metric(claim["on"])
     if claim.get("bound"):
         end = {"at least": low, "at most": high}.get(claim["bound"])
-        return shorten(
-            f"{claim['bound']} {end} {metric}" if end else "which side is not known", MOST_WHY
-        )
-    if claim["low"] is None and claim["high"] is None:  # One seed has no interval.
-        return shorten(f"{difference} {metric}, one seed", MOST_WHY)
-    return shorten(f"{difference} [{low}, {high}] {metric}", MOST_WHY)
+        text = f"{claim['bound']} {end} {metric}" if end else "which side is not known"
+    elif claim["low"] is None and claim["high"] is None:  # One seed has no interval.
+        text = f"{difference} {metric}, one seed"
+    else:
+        text = f"{difference} [{low}, {high}] {metric}"
+    return shorten(text, MOST_WHY)
 
 
 def shorten(text: str, most: int) -> str:
@@ -290,9 +257,9 @@ def shorten(text: str, most: int) -> str:
 def summarise_statements(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:
     """Make the rows of a short table for the terminal, of what `judge_statements` returns.
 
-    They have `the report concluded`, `verdict` and `why`: at most 20 rows. Statements that are
-    wrong, or compare different things, are all there; the other verdicts have about as many rows
-    each. Where there are more statements, the last row counts them. The rows fit in 100 columns.
+    There are at most 20, which fit in 100 columns. Statements that are wrong, or compare different
+    things, are all there; the other verdicts have about as many rows each. The last row counts the
+    statements that are left out.
     """
     shown = _choose_rows(rows, MOST_ROWS if len(rows) <= MOST_ROWS else MOST_ROWS - 1)
     table: list[dict[str, object]] = [

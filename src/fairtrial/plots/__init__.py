@@ -6,25 +6,12 @@ drag to move the axes, or hold Shift and scroll to zoom. Double-click to reset.
 `chart.save("name.svg")` writes a file. docs/plots.md has a picture of each chart.
 """
 
-from fairtrial.plots.of_claims import (
-    cause,
-    curves_of_claim,
-    differences,
-    grid_of_claim,
-    sides,
-    where_it_holds,
-)
+from fairtrial.plots.of_cells import grid_of_claim, where_it_holds
+from fairtrial.plots.of_claims import cause, curves_of_claim, differences, sides
 from fairtrial.plots.of_data import fits, noise, predicted_against_true, residuals, targets
 from fairtrial.plots.of_images import confusion, mistakes, predictions, samples, weights
-from fairtrial.plots.of_runs import (
-    accuracy_against_time,
-    curves,
-    final_values,
-    learning_rates,
-    outcomes,
-    sensitivity,
-    train_and_validation,
-)
+from fairtrial.plots.of_runs import accuracy_against_time, final_values, outcomes, sensitivity
+from fairtrial.plots.of_training import curves, learning_rates, train_and_validation
 
 __all__ = [
     "accuracy_against_time", "cause", "confusion", "curves", "curves_of_claim", "differences",

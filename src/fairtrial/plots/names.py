@@ -75,32 +75,23 @@ def list_parts(runs: pl.DataFrame) -> dict[str, Parts]:
     if VARIED not in runs.columns:
         return {arm: {ENTRY: arm} for arm in list_unique(runs, "arm")}
     arms = runs.unique("arm", keep="first", maintain_order=True).to_dicts()
-    values = _collect_values(arms)
-    return {arm["arm"]: _list_parts(arm, values) for arm in arms}
-
-
-Values = Mapping[tuple[str | None, str, str | None], Mapping[str, set[str]]]
-"""By entry, varied table and its kind: the values of each setting in the table."""
-
-
-def _collect_values(arms: list[dict[str, Any]]) -> Values:
-    """Collect the values of settings in varied tables: those that differ tell arms apart."""
-    found: dict[tuple[str | None, str, str | None], dict[str, set[str]]] = {}
+    values: Values = {}
     for arm in arms:
         for name in arm[VARIED]:
-            group = found.setdefault((arm[ENTRY], name, arm.get(f"{name}.kind")), {})
+            group = values.setdefault((arm[ENTRY], name, arm.get(f"{name}.kind")), {})
             for column in arm:
                 if column.startswith(f"{name}."):
                     group.setdefault(column, set()).add(repr(arm[column]))
-    return found
+    parts: dict[str, Parts] = {}
+    for arm in arms:
+        first = {ENTRY: arm[ENTRY] if arm[VARIED] else arm["arm"]}
+        varied = {name: _show_varied(arm, name, values) for name in arm[VARIED]}
+        parts[arm["arm"]] = {**(first if first[ENTRY] else {}), **varied}
+    return parts
 
 
-def _list_parts(arm: Mapping[str, Any], values: Values) -> Parts:
-    varied = arm[VARIED]
-    if not varied:
-        return {ENTRY: arm["arm"]}
-    entry = {ENTRY: arm[ENTRY]} if arm[ENTRY] else {}
-    return entry | {name: _show_varied(arm, name, values) for name in varied}
+Values = dict[tuple[str | None, str, str | None], dict[str, set[str]]]
+"""By entry, varied table and its kind: the values of its settings. Those that differ are shown."""
 
 
 def _show_varied(arm: Mapping[str, Any], name: str, values: Values) -> str:

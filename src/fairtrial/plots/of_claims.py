@@ -1,29 +1,33 @@
-"""Charts of one claim of a trial."""
+"""Charts of one claim of a trial: its differences, what they are made of, its curves."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+import json
+from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 
 from fairtrial.errors import InputError
-from fairtrial.evidence.cells import list_margins, weigh_cells
-from fairtrial.evidence.pairs import WITHOUT
-from fairtrial.evidence.statistics.sampling import Sampling, find_sampling
 from fairtrial.kinds.metrics.runs import LOSS_FLUCTUATION, RATE
-from fairtrial.plots.charts import claims as claim_charts
-from fairtrial.plots.charts import curves as curve_charts
-from fairtrial.plots.charts.appearance import INK, Look, capitalise, show_metric
-from fairtrial.plots.charts.layout import Chart
-from fairtrial.plots.names import list_parts
-from fairtrial.plots.of_runs import find_unit, list_quantities, name_series, read_curves
-from fairtrial.plots.remember import remember
+from fairtrial.plots import vega
+from fairtrial.plots.appearance import (
+    BLUE,
+    INK,
+    MUTED,
+    SKY,
+    VERMILLION,
+    Look,
+    Looks,
+    capitalise,
+    show_metric,
+)
+from fairtrial.plots.judged import label_pair, read_claim, read_difference, split_arms
+from fairtrial.plots.of_training import draw_curves
 from fairtrial.plots.summaries import list_single_curves, summarise_curves
+from fairtrial.plots.trials import find_unit, list_quantities, name_series, read_curves
+from fairtrial.plots.vega import MARK_LEGEND, SIGNIFICANT, Chart, Specification
 from fairtrial.results.results import Results
-from fairtrial.results.store import PAIRS, VERDICTS
 from fairtrial.results.verdicts import PARTS
 
 MOST_PAIRS_OF_CURVES = 4
@@ -37,85 +41,17 @@ CURVES_OF = {
     **dict.fromkeys(LOSS_FLUCTUATION, "loss"),
 }
 """For metrics that summarise a curve: the quantity of that curve."""
-
-
-class Judged(NamedTuple):
-    """A judged claim: its verdict, and the differences behind it."""
-
-    row: Mapping[str, Any]
-    pairs: pl.DataFrame
-
-    @property
-    def by_seed(self) -> pl.DataFrame:
-        """One row per seed: seed, better_value, than_value, difference; means over its pairs."""
-        values = pl.col("better_value", "than_value", "difference").mean()
-        return self.pairs.group_by("seed", maintain_order=True).agg(values)
-
-    @property
-    def arms(self) -> list[tuple[str, str]]:
-        """The pairs of arms, better and than."""
-        return self.pairs.select("better", "than").unique(maintain_order=True).rows()
-
-    @property
-    def names(self) -> tuple[str, str]:
-        """The names of the sides: their arms if each has one arm, else "better" and "than"."""
-        return self.arms[0] if len(self.arms) == 1 else ("better", "than")
-
-
-def read_claim(trial: Results, claim: int = 1) -> Judged:
-    """Read a judged claim by its number, from 1; an error if there is none, or none is judged."""
-    # The files may change while the trial is open, when it is judged again.
-    judged = _read_claims(trial, *(_stamp(trial.folder / name) for name in (VERDICTS, PAIRS)))
-    if not 1 <= claim <= len(judged):
-        many = f"{len(judged)} judged claims" if judged else "no judged claims"
-        raise InputError(
-            f"There is no claim {claim}: {trial.folder} has {many}. Judge those of its study with: "
-            f"fairtrial judge {trial.folder}"
-        )
-    pairs = judged[claim - 1].pairs
-    if not (_are_of(judged[claim - 1]) and {*pairs["better"], *pairs["than"]} <= trial.arms.keys()):
-        raise InputError(
-            f"The pairs of claim {claim} do not belong to the study in {trial.folder}. Judge it "
-            f"again with: fairtrial judge {trial.folder}"
-        )
-    return judged[claim - 1]
-
-
-def _are_of(judged: Judged) -> bool:
-    """Say whether pairs are those that a verdict is on: their mean is its difference."""
-    difference = judged.row["difference"]
-    if difference is None:
-        return True
-    found = judged.by_seed["difference"].to_numpy()
-    return judged.row["seeds"] == len(found) and math.isclose(
-        float(found.mean()), difference, rel_tol=1e-9, abs_tol=1e-12
-    )
-
-
-@remember
-def _read_claims(trial: Results, *stamps: tuple[int, int]) -> list[Judged]:
-    """Read all judged claims; new stamps mean that the files were written again."""
-    verdicts = trial.list_verdicts()
-    pairs = trial.pairs if verdicts else pl.DataFrame()
-    judged = []
-    for place, row in enumerate(verdicts):
-        # Only effects have arms without the change.
-        absent = [] if row["change"] is not None else WITHOUT
-        own = pairs.filter(pl.col("claim") == place).drop(absent, strict=False)
-        judged.append(Judged(row, own))
-    return judged
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    """Return time and size of a file, which change when it is written again."""
-    return (path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else (0, 0)
-
-
-def _read_difference(trial: Results, claim: int) -> Judged:
-    judged = read_claim(trial, claim)
-    if judged.row["difference"] is None:
-        raise InputError(f"Claim {claim} has no difference to show. {judged.row['note']}")
-    return judged
+ROW_HEIGHT = 13
+DIAMOND = vega.mark("point", filled=True, size=90, shape="diamond", opacity=1, color=INK)
+"""The mark of a mean."""
+TICKS = {"format": "~g", "tickCount": 6}
+PART_COLOURS = {
+    "objective": BLUE,
+    "unfinished": VERMILLION,
+    "noise_floor": SKY,
+    "objective_and_unfinished": BLUE,
+    "unfinished_and_noise_floor": VERMILLION,
+}
 
 
 def differences(trial: Results, claim: int = 1) -> Chart:
@@ -133,8 +69,51 @@ def differences(trial: Results, claim: int = 1) -> Chart:
     InputError
         If there is no such claim, or it has no difference.
     """
-    judged = _read_difference(trial, claim)
-    return claim_charts.draw_differences(judged.by_seed, judged.row)
+    judged = read_difference(trial, claim)
+    return draw_differences(judged.by_seed, judged.row)
+
+
+def draw_differences(by_seed: pl.DataFrame, row: Mapping[str, Any]) -> Chart:
+    """Draw a table of `seed` and `difference`; the row is the claim's in `verdicts.json`."""
+    x = vega.quantity("difference", title=f"difference in {show_metric(row['on'])}", axis=TICKS)
+    shown = by_seed.sort("difference").select(
+        pl.col("seed").cast(pl.String), pl.col("difference").round_sig_figs(6)
+    )
+    order = [*shown["seed"], "mean"]
+    y = vega.nominal("seed", title="seed", sort=order, axis={"labelOverlap": True})
+    exact = vega.quantity("difference", format=f".{SIGNIFICANT}g")
+    points = vega.layer(
+        vega.mark("point", filled=True, size=45, opacity=1), x=x, y=y, color={"value": BLUE},
+        tooltip=[vega.nominal("seed"), exact],
+    )  # fmt: skip
+    ends = {"low": row["low"], "high": row["high"]}
+    mean = {"data": {"values": [{"seed": "mean", "difference": row["difference"], **ends}]}}
+    bar = vega.mark("rule", strokeWidth=5, opacity=0.5, color=INK)
+    interval = vega.layer(bar, x=vega.quantity("low"), x2={"field": "high"}, y=y)
+    layers = [
+        *([_draw_margin(row["margin"])] if row["margin"] else []),
+        _draw_zero(strokeDash=[3, 3]),
+        *([mean | interval] if None not in ends.values() else []),
+        points | {"data": vega.embed(shown)},
+        mean | vega.layer(DIAMOND, x=x, y=y),
+    ]
+    n_against = (shown["difference"] < 0).sum()
+    said = (
+        f"Mean {row['difference']:.3g}; {shown.height - n_against} of {shown.height} seeds are "
+        "at or above 0."
+    )
+    return vega.lay_out({"layer": layers, "height": ROW_HEIGHT * len(order)}, said)
+
+
+def _draw_margin(margin: float) -> Specification:
+    band = vega.mark("rect", color=MUTED, opacity=0.15)
+    drawn = vega.layer(band, x=vega.quantity("from"), x2={"field": "to"})
+    return drawn | {"data": {"values": [{"from": -margin, "to": margin}]}}
+
+
+def _draw_zero(**more: Any) -> Specification:
+    drawn = vega.layer(vega.mark("rule", color=MUTED, **more), x=vega.quantity("at"))
+    return drawn | {"data": {"values": [{"at": 0}]}}
 
 
 def sides(trial: Results, claim: int = 1) -> Chart:
@@ -152,15 +131,41 @@ def sides(trial: Results, claim: int = 1) -> Chart:
     InputError
         If there is no such claim, or it has no difference.
     """
-    judged = _read_difference(trial, claim)
-    named, looks = name_series(trial)
+    judged = read_difference(trial, claim)
+    named, all_looks = name_series(trial)
     series = dict(named.select("arm", "series").iter_rows())
-    firsts = (series[judged.pairs[side][0]] for side in ("better", "than"))
-    order = [
-        (name, side, looks[first])
-        for name, side, first in zip(judged.names, ("better", "than"), firsts, strict=True)
+    looks = _tell_sides_apart([
+        (name, side, all_looks[series[judged.pairs[side][0]]])
+        for name, side in zip(judged.names, ("better", "than"), strict=True)
+    ])  # fmt: skip
+    names, metric = list(looks), show_metric(judged.row["on"])
+    shown = judged.by_seed.sort("difference").select(
+        pl.col("seed").cast(pl.String), better="better_value", than="than_value"
+    )
+    order = shown["seed"].to_list()
+    y = vega.nominal("seed", title="seed", sort=order, axis={"labelOverlap": True})
+    titled = {"title": metric, "scale": {"zero": False}}
+    axis = {"format": "~g", "tickCount": 5}
+    joined = vega.layer(
+        vega.mark("rule", color=MUTED, strokeWidth=2, opacity=0.5),
+        x=vega.quantity("better", axis=axis, **titled), x2={"field": "than"}, y=y,
+    )  # fmt: skip
+    said_name = f"datum.side == 'better' ? {json.dumps(names[0])} : {json.dumps(names[1])}"
+    fold = [
+        {"fold": ["better", "than"], "as": ["side", "value"]},
+        {"calculate": said_name, "as": "name"},
     ]
-    return claim_charts.draw_sides(judged.by_seed, judged.row, _tell_sides_apart(order))
+    legend = MARK_LEGEND | {"labelLimit": 260, "columns": 1}
+    exact = vega.quantity("value", format=f".{SIGNIFICANT + 1}g")
+    ends = {"transform": fold} | vega.layer(
+        vega.mark("point", filled=True, size=48, opacity=1),
+        x=vega.quantity("value", **titled), y=y,
+        **vega.encode_looks(looks, names, "color", "shape", legend=legend, field="name"),
+        tooltip=[vega.nominal("seed"), vega.nominal("name"), exact],
+    )  # fmt: skip
+    layered = {"data": vega.list_rows(shown), "layer": [joined, ends]}
+    said = f"{metric} of {names[0]} and {names[1]}, seed by seed."
+    return vega.lay_out(layered | {"height": ROW_HEIGHT * len(order)}, said)
 
 
 def cause(trial: Results, claim: int = 1) -> Chart:
@@ -178,10 +183,41 @@ def cause(trial: Results, claim: int = 1) -> Chart:
     InputError
         If there is no such claim, or its difference is not split.
     """
-    judged = _read_difference(trial, claim)
-    if all(judged.row[name] is None for name in PARTS):
-        raise InputError(f"The difference of claim {claim} is not split. {judged.row['cause']}")
-    return claim_charts.draw_cause(judged.row)
+    row = read_difference(trial, claim).row
+    if all(row[name] is None for name in PARTS):
+        raise InputError(f"The difference of claim {claim} is not split. {row['cause']}")
+    names = [name for name in PART_COLOURS if row[name] is not None]
+    labels = [name.replace("_", " ") for name in names]
+    shown = pl.DataFrame(
+        {
+            "part": [*labels, "difference"],
+            "value": [row[name] for name in (*names, "difference")],
+            "low": [row[f"{name}_low"] for name in names] + [row["low"]],
+            "high": [row[f"{name}_high"] for name in names] + [row["high"]],
+        },
+        schema_overrides=dict.fromkeys(("value", "low", "high"), pl.Float64),
+    )
+    of_parts = pl.col("part") != "difference"
+    x = vega.quantity("value", title=f"difference in {show_metric(row['on'])}", axis=TICKS)
+    y = vega.nominal("part", title=None, sort=shown["part"].to_list(), axis={"labelLimit": 260})
+    colours = {"domain": labels, "range": [PART_COLOURS[name] for name in names]}
+    numbers = [vega.quantity(field) for field in ("value", "low", "high")]
+    bars = vega.layer(
+        vega.mark("bar", opacity=0.85, height=12), x=x, y=y,
+        color=vega.nominal("part", scale=colours, legend=None),
+        tooltip=[vega.nominal("part"), *numbers],
+    )  # fmt: skip
+    known = shown.drop_nulls()
+    rule = vega.mark("rule", strokeWidth=2, color=INK)
+    intervals = vega.layer(rule, x=vega.quantity("low"), x2={"field": "high"}, y=y)
+    layers = [
+        bars | {"data": vega.list_rows(shown.filter(of_parts))},
+        _draw_zero(),
+        *([intervals | {"data": vega.list_rows(known)}] if known.height else []),
+        vega.layer(DIAMOND, x=x, y=y) | {"data": vega.list_rows(shown.filter(~of_parts))},
+    ]
+    said = "; ".join(f"{part} {value:.3g}" for part, value in shown.select("part", "value").rows())
+    return vega.lay_out({"layer": layers, "height": 20 * shown.height}, f"{said}.")
 
 
 def curves_of_claim(trial: Results, claim: int = 1) -> Chart | None:
@@ -214,10 +250,10 @@ def curves_of_claim(trial: Results, claim: int = 1) -> Chart | None:
         return None
     bands, singles, order = [], [], []
     found, is_one = read_curves(trial, quantity), len(judged.arms) == 1
-    for better, than in judged.arms[:MOST_PAIRS_OF_CURVES]:
-        label = _label_pair(trial, better, than)
-        for side, arm in (("better", better), ("than", than)):
-            runs = _split_arms(trial)[arm]
+    for pair in judged.arms[:MOST_PAIRS_OF_CURVES]:
+        label = label_pair(trial, *pair)
+        for side, arm in zip(("better", "than"), pair, strict=True):
+            runs = split_arms(trial)[arm]
             series = arm if is_one else side
             own = runs.with_columns(setting=pl.lit(label), series=pl.lit(series))
             order.append((series, side, looks[runs["series"][0]]))
@@ -226,17 +262,12 @@ def curves_of_claim(trial: Results, claim: int = 1) -> Chart | None:
     bands = [table for table in bands if not table.is_empty()]
     if not bands:
         return None
-    title = show_metric(quantity)
-    return curve_charts.draw_curves(
-        pl.concat(bands),
-        _tell_sides_apart(order),
-        f"{capitalise(title)} of both sides at each {find_unit(named)}, one panel per pair.",
-        facet="setting",
-        y_title=title,
-        x_title=find_unit(named),
+    title, unit = capitalise(show_metric(quantity)), find_unit(named)
+    return draw_curves(
+        pl.concat(bands), _tell_sides_apart(order),
+        f"{title} of both sides at each {unit}, one panel per pair.", quantity, unit,
         singles=pl.concat(singles) if is_one and named["seed"].n_unique() > 1 else None,
-        log="accuracy" not in quantity,
-    )
+    )  # fmt: skip
 
 
 def _choose_quantity(trial: Results, metric: str) -> str | None:
@@ -245,7 +276,7 @@ def _choose_quantity(trial: Results, metric: str) -> str | None:
     return next((name for name in nearest if name in known), None)
 
 
-def _tell_sides_apart(order: list[tuple[str, str, Look]]) -> dict[str, Look]:
+def _tell_sides_apart(order: list[tuple[str, str, Look]]) -> Looks:
     """Keep the look of each side's series; if both have the same, `than` is dark and dashed."""
     looks: dict[str, Look] = {}
     for name, side, look in order:
@@ -253,105 +284,3 @@ def _tell_sides_apart(order: list[tuple[str, str, Look]]) -> dict[str, Look]:
         own = Look(INK, (5, 3), "square") if side == "than" and taken else look
         looks.setdefault(name, own)
     return looks
-
-
-@remember
-def _split_arms(trial: Results) -> dict[str, pl.DataFrame]:
-    """Split the named runs of a trial by their arms."""
-    named, _ = name_series(trial)
-    return {arm: runs for (arm,), runs in named.partition_by("arm", as_dict=True).items()}
-
-
-def _label_pair(trial: Results, better: str, than: str) -> str:
-    """Name a pair of arms by what the two share: their setting, or their series."""
-    one, other = (_split_arms(trial)[arm] for arm in (better, than))
-    for part in ("setting", "series"):
-        if one[part][0] == other[part][0] and one[part][0]:
-            return one[part][0]
-    return f"{better} / {than}"
-
-
-def where_it_holds(trial: Results, claim: int = 1) -> Chart | None:
-    """Draw the verdict of each pair of arms by itself, at several margins.
-
-    Parameters
-    ----------
-    trial : Results
-        A judged trial.
-    claim : int
-        The number of the claim in the study, from 1.
-
-    Returns
-    -------
-    chart or None
-        One row per pair, one column per margin; None if the claim has only one pair of arms.
-
-    Raises
-    ------
-    InputError
-        If there is no such claim, or it has no difference.
-    """
-    judged = _read_difference(trial, claim)
-    if len(judged.arms) < 2:
-        return None
-    margins = list_margins(judged.row["margin"], judged.row["difference"])
-    cells = weigh_cells(judged.pairs, margins, _recall_sampling(trial, claim, judged))
-    shown = cells.with_columns(
-        row=pl.Series(
-            [_label_pair(trial, *pair) for pair in cells.select("better", "than").rows()]
-        ),
-        column=pl.Series([f"{margin:.3g}" for margin in cells["margin"]]),
-    )
-    metric = show_metric(judged.row["on"])
-    said = f"The verdict of each pair of arms by itself, at each of {len(margins)} margins."
-    return claim_charts.draw_grid(shown, (f"margin, in {metric}", ""), said)
-
-
-def grid_of_claim(trial: Results, claim: int = 1) -> Chart | None:
-    """Draw the verdict of each pair of arms over a grid of two settings.
-
-    Parameters
-    ----------
-    trial : Results
-        A judged trial.
-    claim : int
-        The number of the claim in the study, from 1.
-
-    Returns
-    -------
-    chart or None
-        One cell per pair of arms, at the claim's margin; None if the pairs do not form a grid.
-
-    Raises
-    ------
-    InputError
-        If there is no such claim, or it has no difference.
-    """
-    judged = _read_difference(trial, claim)
-    if (words := _list_grid(trial, judged.arms)) is None:
-        return None
-    margin = judged.row["margin"]
-    cells = weigh_cells(judged.pairs, [margin], _recall_sampling(trial, claim, judged))
-    rows, columns = zip(*words, strict=True)
-    cells = cells.with_columns(row=pl.Series(rows), column=pl.Series(columns))
-    said = f"The verdict of each pair of arms by itself, at the margin {margin:g}."
-    return claim_charts.draw_grid(cells, ("", ""), said)
-
-
-def _list_grid(trial: Results, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]] | None:
-    """List the two settings of each pair that tell it from others; None if they form no grid."""
-    parts = list_parts(trial.runs)
-    shared = [dict(parts[better].items() & parts[than].items()) for better, than in pairs]
-    names = [name for name in parts[pairs[0][0]] if len({each.get(name) for each in shared}) > 1]
-    if len(names) != 2 or any(name not in each for name in names for each in shared):
-        return None
-    words = [(each[names[0]], each[names[1]]) for each in shared]
-    n_rows, n_columns = (len(set(axis)) for axis in zip(*words, strict=True))
-    is_grid = len(set(words)) == len(words) == n_rows * n_columns
-    return words if is_grid and min(n_rows, n_columns) > 1 else None
-
-
-def _recall_sampling(trial: Results, claim: int, judged: Judged) -> Sampling:
-    """Recall how the runs of a judged claim were drawn."""
-    arms = [(trial.arms[better], trial.arms[than]) for better, than in judged.arms]
-    return find_sampling(trial.study.claims[claim - 1], arms, judged.row["method"], trial)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.plots.charts import fits as fit_charts
-from fairtrial.plots.charts.appearance import Looks
-from fairtrial.plots.charts.layout import Chart
-from fairtrial.plots.of_runs import name_series
-from fairtrial.plots.rows import Model, find_arm, load_rows, read_model, scale_rows
-from fairtrial.plots.summaries import bin_numbers, drop_diverged, find_ends, list_weights
+from fairtrial.plots import vega
+from fairtrial.plots.appearance import BLUE, INK, MUTED, Looks
+from fairtrial.plots.summaries import (
+    bin_numbers,
+    drop_diverged,
+    find_ends,
+    list_unique,
+    list_weights,
+)
+from fairtrial.plots.trials import Model, find_arm, load_rows, name_series, read_model, scale_rows
+from fairtrial.plots.vega import LINE_LEGEND, PANEL_HEIGHT, Chart
 from fairtrial.results.results import Results
 from fairtrial.settings.complaints import write_bare
 from fairtrial.study.features import UNMAPPED
@@ -22,6 +28,8 @@ from fairtrial.study.task import AnyTask
 N_DOTS = 250
 """Rows of data in a panel."""
 N_BINS = 50
+NARROW: dict[str, Any] = {"panels": 4, "narrowest": 190, "axes": 46}
+"""The layout of panels that are narrower than others."""
 
 
 def list_tasks(trial: Results) -> dict[AnyTask, tuple[str, str]]:
@@ -60,7 +68,7 @@ def noise(trial: Results, seed: int | None = None) -> Chart | None:
         One panel per noise of the study; None if no task is synthetic.
     """
     seed = trial.study.list_seeds()[0] if seed is None else seed
-    bars, lines, seen = [], [], set()
+    parts, seen = [], set()
     for task, (name, arm) in list_tasks(trial).items():
         if not task.has_noise or name in seen or not getattr(task.noise, "scale", 1.0):
             continue
@@ -72,27 +80,61 @@ def noise(trial: Results, seed: int | None = None) -> Chart | None:
         at = np.linspace(low, high, 120)
         if (density := task.noise.measure_density(at)) is None:
             continue
-        counted = bin_numbers(drawn, N_BINS, (low, high))
-        bars.append(counted.select(pl.lit(name).alias("setting"), "low", "high", "share"))
-        lines.append(pl.DataFrame({"setting": name, "at": at, "density": density}))
-    if not bars:
+        counted = bin_numbers(drawn, N_BINS, (low, high)).drop("rows")
+        line = pl.DataFrame({"low": at, "share": density, "role": "line"})
+        both = pl.concat([counted.with_columns(role=pl.lit("bar")), line], how="diagonal_relaxed")
+        parts.append(both.with_columns(setting=pl.lit(name)))
+    if not parts:
         return None
-    said = "Histograms of the noise, each with its density."
-    return fit_charts.draw_noise(pl.concat(bars), pl.concat(lines), said)
+    table = pl.concat(parts)
+    x_axis = {"axis": {"tickCount": 5}, "scale": {"nice": False}}
+    grey, blue = vega.mark("rect", color=MUTED, opacity=0.45), vega.mark("line", color=BLUE)
+    layered = {
+        **vega.pack(table, ["setting", "role"]),
+        "encoding": {
+            "x": vega.quantity("low", title="noise, in target units", **x_axis),
+            "y": vega.quantity("share", title="density", axis={"tickCount": 4}),
+        },
+        "layer": [
+            vega.layer(grey, of="bar", x2={"field": "high"}, y2={"datum": 0}),
+            vega.layer(blue | {"strokeWidth": 2}, of="line"),
+        ],
+        "height": 120,
+    }
+    return vega.lay_out_panels(
+        layered, "setting", list_unique(table, "setting"),
+        "Histograms of the noise, each with its density.", axes=52, own_scales="xy",
+    )  # fmt: skip
 
 
 def targets(trial: Results, seed: int | None = None) -> Chart:
     """Draw the number of training rows of each class, or a histogram of numeric targets."""
     seed = trial.study.list_seeds()[0] if seed is None else seed
     data = load_rows(trial, next(iter(trial.arms)), seed, mapped=False)
-    said = "The number of training rows with each target."
+    count, grey = {"title": "rows"}, {"color": MUTED}
     if data.n_classes:
         counts = np.bincount(data.y, minlength=data.n_classes)
         names = data.class_names or tuple(map(str, range(data.n_classes)))
-        table = pl.DataFrame({"name": names, "rows": counts})
-        return fit_charts.draw_targets(table, "class", said)
-    bars = bin_numbers(data.y, N_BINS, find_ends(data.y)).select("low", "high", "rows")
-    return fit_charts.draw_targets(bars, "target", said)
+        bars = pl.DataFrame({"name": names, "rows": counts})
+        drawn = vega.layer(
+            vega.mark("bar", **grey),
+            x=vega.quantity("rows", axis={"tickCount": 5}, **count),
+            y=vega.nominal("name", title="class", sort=list(names)),
+            tooltip=[vega.nominal("name"), vega.quantity("rows")],
+        )
+        height = 20 * bars.height
+    else:
+        bars = bin_numbers(data.y, N_BINS, find_ends(data.y)).drop("share")
+        drawn = vega.layer(
+            vega.mark("rect", **grey),
+            x=vega.quantity("low", title="target", scale={"nice": False, "zero": False}),
+            x2={"field": "high"},
+            y=vega.quantity("rows", axis={"tickCount": 4}, **count),
+            y2={"datum": 0},
+        )
+        height = PANEL_HEIGHT
+    said = "The number of training rows with each target."
+    return vega.lay_out({"data": vega.list_rows(bars), **drawn, "height": height}, said)
 
 
 def fits(trial: Results, seed: int | None = None) -> Chart | None:
@@ -121,13 +163,47 @@ def fits(trial: Results, seed: int | None = None) -> Chart | None:
     for setting, arm in firsts.select("setting", "arm").iter_rows():
         data = load_rows(trial, arm, seed)
         x, y = data.X[:N_DOTS, 0].astype(float), data.y[:N_DOTS].astype(float)
-        samples.append(pl.DataFrame({"setting": setting, "x": x, "y": y}))
+        named = {"setting": setting, "role": "row", "series": "data"}
+        samples.append(pl.DataFrame(named | {"x": x, "y": y}))
     if not samples:
         return None
-    return fit_charts.draw_fits(
-        pl.concat(samples), lines, looks,
+    rows = pl.concat(samples)
+    table = pl.concat([rows, _list_ends(lines, rows)], how="diagonal_relaxed")
+    layered = {
+        **vega.pack(table, ["setting", "role", "series"]),
+        "encoding": {
+            "x": vega.quantity("x", axis={"tickCount": 5}, scale={"nice": False}),
+            "y": vega.quantity("y", axis={"tickCount": 5, "labelFlush": 7}),
+        },
+        "layer": [
+            vega.layer(vega.mark("circle", size=8, color=MUTED, opacity=0.45), of="row"),
+            vega.layer(vega.mark("line", color=INK, strokeWidth=5, opacity=0.3), of="truth"),
+            vega.layer(
+                vega.mark("line", strokeWidth=1.75), of="fit",
+                **vega.encode_looks(
+                    looks, list_unique(lines, "series"), "color", "strokeDash", legend=LINE_LEGEND
+                ),
+            ),
+        ],
+    }  # fmt: skip
+    return vega.lay_out_panels(
+        layered, "setting", list_unique(lines, "setting"),
         "Training rows, the line that each arm fitted, and the true line; one panel per setting.",
+        renderer="canvas", **NARROW,
     )  # fmt: skip
+
+
+def _list_ends(lines: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """List the ends of the true and of the fitted lines, above the smallest and largest row."""
+    truth = lines.unique("setting", keep="first", maintain_order=True).select(
+        "setting", role=pl.lit("truth"), series=pl.lit("true line"), slope="task.slope",
+        intercept="task.intercept",
+    )  # fmt: skip
+    fits = lines.select("setting", pl.lit("fit").alias("role"), "series", "slope", "intercept")
+    ends = pl.DataFrame({"x": [rows["x"].min(), rows["x"].max()]})
+    drawn = pl.concat([truth, fits]).join(ends, how="cross")
+    y = pl.col("intercept") + pl.col("slope") * pl.col("x")
+    return drawn.select("setting", "role", "series", "x", y=y)
 
 
 def _take_seed(trial: Results, seed: int | None) -> tuple[pl.DataFrame, Looks, int]:
@@ -180,8 +256,26 @@ def residuals(trial: Results, seed: int | None = None) -> Chart | None:
             ]  # fmt: skip
     if not parts:
         return None
-    said = "The distribution of target minus prediction on the training rows, one line per series."
-    return fit_charts.draw_residuals(pl.concat(parts), looks, said)
+    outlines = pl.concat(parts)
+    series, order = list_unique(outlines, "series"), list_unique(outlines, "setting")
+    toggle, x_axis = vega.make_toggle(series), {"axis": {"tickCount": 5}, "scale": {"nice": False}}
+    drawn = {
+        **vega.pack(outlines, ["setting", "series"]),
+        "mark": vega.mark("line", interpolate="step-after", strokeWidth=1.5),
+        "encoding": {
+            "x": vega.quantity("at", title="residual, in target units", **x_axis),
+            "y": vega.quantity("share", title="density", axis={"tickCount": 4}),
+            **vega.encode_looks(looks, series, "color", "strokeDash", legend=LINE_LEGEND),
+            "opacity": toggle.fade(),
+            "tooltip": [vega.nominal("series")],
+        },
+        "height": 120,
+    }
+    return vega.lay_out_panels(
+        drawn, "setting", order,
+        "The distribution of target minus prediction on the training rows, one line per series.",
+        parameters=toggle.parameters, own_scales="xy", **NARROW,
+    )  # fmt: skip
 
 
 def predicted_against_true(trial: Results, seed: int | None = None) -> Chart | None:
@@ -208,5 +302,33 @@ def predicted_against_true(trial: Results, seed: int | None = None) -> Chart | N
         parts.append(pl.DataFrame({"series": series, "truth": truth, "predicted": predicted}))
     if not parts:
         return None
-    said = "Predictions for test rows against their true targets, one panel per series."
-    return fit_charts.draw_predicted(pl.concat(parts), looks, said)
+    points = pl.concat(parts)
+    order = list_unique(points, "series")
+    ends = pl.DataFrame({"truth": [points["truth"].min(), points["truth"].max()]})
+    same = pl.DataFrame({"series": order}).join(ends, how="cross")
+    same = same.with_columns(predicted="truth", role=pl.lit("same"))
+    table = pl.concat([points.with_columns(role=pl.lit("row")), same], how="vertical_relaxed")
+    axis, scale = {"tickCount": 5}, {"zero": False}
+    layered = {
+        **vega.pack(table, ["series", "role"]),
+        "encoding": {
+            "x": vega.quantity(
+                "truth", title="true target", axis=axis, scale=scale | {"nice": False}
+            ),
+            "y": vega.quantity(
+                "predicted", title="predicted", axis=axis | {"labelFlush": 7}, scale=scale
+            ),
+        },
+        "layer": [
+            vega.layer(vega.mark("line", color=INK, strokeWidth=1.5, opacity=0.5), of="same"),
+            vega.layer(
+                vega.mark("circle", size=10, opacity=0.5), of="row",
+                **vega.encode_looks(looks, order, "color", legend=None),
+            ),
+        ],
+    }  # fmt: skip
+    return vega.lay_out_panels(
+        layered, "series", order,
+        "Predictions for test rows against their true targets, one panel per series.",
+        parameters=[vega.make_zoom()], renderer="canvas", **NARROW,
+    )  # fmt: skip

@@ -1,246 +1,80 @@
-"""Charts of the runs of a trial: their training and their final metrics."""
+"""Charts of finished runs: their final metrics, their outcomes, their time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
+from scipy.optimize import isotonic_regression
 
-from fairtrial.errors import InputError
 from fairtrial.evidence.accuracy import measure_accuracies
-from fairtrial.plots.charts import curves as curve_charts
-from fairtrial.plots.charts import runs as run_charts
-from fairtrial.plots.charts.appearance import N_LOOKS, Looks, assign_looks, capitalise, show_metric
-from fairtrial.plots.charts.layout import Chart
-from fairtrial.plots.names import TITLE, join_parts, list_parts, name_runs, title_arms
-from fairtrial.plots.remember import remember
-from fairtrial.plots.summaries import (
-    OUTCOMES,
-    RATE,
-    Curves,
-    drop_diverged,
-    find_changes,
-    list_single_curves,
-    list_unique,
-    split_curves,
-    summarise_curves,
-    summarise_rates,
+from fairtrial.plots import vega
+from fairtrial.plots.appearance import (
+    BLUE,
+    FAINT,
+    GREEN,
+    MUTED,
+    VERMILLION,
+    Look,
+    assign_looks,
+    capitalise,
+    show_metric,
 )
+from fairtrial.plots.headings import shorten_apart
+from fairtrial.plots.names import TITLE, join_parts, list_parts, title_arms
+from fairtrial.plots.summaries import OUTCOMES, RATE, drop_diverged, list_unique, summarise_rates
+from fairtrial.plots.trials import choose_metric, find_unit, name_series
+from fairtrial.plots.vega import MARK_LEGEND, Chart
 from fairtrial.results.results import Results
-from fairtrial.results.store import list_metrics
 
-METRICS_TO_SHOW = ("parameter_error", "accuracy", "mse")
-"""Default metrics; the first that the runs have is shown."""
-MOST_SINGLE = 4_000
-"""The most curves of single seeds in a chart."""
-
-
-def name_series(trial: Results, arms: Sequence[str] | None = None) -> tuple[pl.DataFrame, Looks]:
-    """Return the runs of some arms (all if None) with setting and series, and all looks.
-
-    The look of a series does not depend on the arms that are shown. It is an error if there are no
-    such arms.
-    """
-    runs, looks = _name_all(trial)
-    if arms is None:
-        return runs, looks
-    shown = runs.filter(pl.col("arm").is_in(arms))
-    if shown.is_empty():
-        raise InputError(f"{trial.folder} has none of the arms {list(arms)}.")
-    return shown, looks
-
-
-@remember
-def _name_all(trial: Results) -> tuple[pl.DataFrame, Looks]:
-    runs = name_runs(trial.runs)
-    return runs, assign_looks(list_unique(runs, "series"))
-
-
-@remember
-def read_curves(trial: Results, quantity: str) -> Curves:
-    """Read the curves of a quantity, run by run."""
-    return split_curves(trial.curves, quantity)
-
-
-@remember
-def list_quantities(trial: Results) -> list[str]:
-    """List the quantities that a trial has curves of, in alphabetical order."""
-    return trial.curves["quantity"].unique().sort().to_list()
-
-
-def choose_metric(trial: Results, metric: str | None = None) -> str:
-    """Return the named metric, or the runs' default metric; an error if the runs do not have it."""
-    known = list_metrics(trial.runs)
-    wanted = [metric] if metric else METRICS_TO_SHOW
-    found = [name for name in wanted if name in known]
-    if not found:
-        raise InputError(f"{trial.folder} has no metric {wanted[0]}: it has {', '.join(known)}.")
-    return found[0]
-
-
-def find_unit(runs: pl.DataFrame) -> str:
-    """Return the unit of the length of the runs, "step" or "epoch", or both."""
-    units = [
-        name.removesuffix("s")
-        for name in ("steps", "epochs")
-        if name in runs.columns and runs[name].is_not_null().any()
-    ]
-    return " or ".join(units) or "epoch"
-
-
-def curves(
-    trial: Results, quantity: str = "loss", arms: Sequence[str] | None = None, singles: bool = True
-) -> Chart:
-    """Draw a quantity during training: mean over the seeds, band from smallest to largest value.
-
-    Parameters
-    ----------
-    trial : Results
-        A results folder.
-    quantity : str
-        A quantity of `curves.parquet`, such as "loss", "parameter_error" or "accuracy".
-    arms : sequence of str, optional
-        The arms to draw; by default all.
-    singles : bool
-        Whether the reader can show the curve of each seed.
-
-    Returns
-    -------
-    chart
-        One panel per setting. Losses of different kinds have one panel per arm, each with its own
-        axis, because they are different objectives. Diverged runs are left out.
-
-    Raises
-    ------
-    InputError
-        If no run has such a curve, or all of them diverged.
-    """
-    named, looks = name_series(trial, arms)
-    runs = drop_diverged(named)
-    found = read_curves(trial, quantity)
-    bands = summarise_curves(found, runs)
-    if bands.is_empty():
-        known = ", ".join(list_quantities(trial))
-        raise InputError(
-            f"{trial.folder} has no curves of {quantity} to show: it has curves of {known}. "
-            "Diverged runs are left out."
-        )
-    unlike = quantity == "loss" and runs["loss.kind"].n_unique() > 1
-    single = None
-    if singles and runs["seed"].n_unique() > 1 and runs.height <= MOST_SINGLE:
-        single = list_single_curves(found, runs)
-    if unlike and runs["setting"].n_unique() > 1:
-        bands = bands.with_columns(setting=TITLE)
-        single = None if single is None else single.with_columns(setting=TITLE)
-    title = show_metric(quantity)
-    of_one = bands["setting"].n_unique() == 1
-    facet = "series" if of_one and (unlike or bands["series"].n_unique() > N_LOOKS) else "setting"
-    return curve_charts.draw_curves(
-        bands,
-        looks,
-        f"{capitalise(title)} at each {find_unit(runs)}, mean over the seeds.",
-        facet=facet,
-        y_title=title,
-        x_title=find_unit(runs),
-        singles=single,
-        share_y=not unlike,
-        log="accuracy" not in quantity,
-        panels=4 if facet == "series" else 3,
-    )
-
-
-def learning_rates(trial: Results, arms: Sequence[str] | None = None) -> Chart | None:
-    """Draw the learning rate of every run, for the settings in which it changes.
-
-    Returns
-    -------
-    chart or None
-        One panel per setting, with a dot at each change; None if no rate changes.
-    """
-    runs, looks = name_series(trial, arms)
-    changes = find_changes(trial.curves, runs, "learning_rate")
-    if changes.is_empty():
-        return None
-    unit = find_unit(runs)
-    said = f"Learning rate of every run at each {unit}: one panel per setting, one line per run."
-    return curve_charts.draw_learning_rates(changes, looks, said, unit)
-
-
-def train_and_validation(
-    trial: Results, metric: str = "accuracy", arms: Sequence[str] | None = None
-) -> Chart:
-    """Draw a metric on the training and on the validation rows at each epoch or step.
-
-    Parameters
-    ----------
-    trial : Results
-        A results folder of runs by epochs, or with validation rows, or with classes.
-    metric : str
-        "accuracy" or "cross_entropy"; for numbers "mse" or "mae".
-    arms : sequence of str, optional
-        The arms to draw; by default all.
-
-    Raises
-    ------
-    InputError
-        If the runs have no such curves.
-    """
-    runs, looks = name_series(trial, arms)
-    noted = list(read_curves(trial, f"train_{metric}"))
-    runs = runs.filter(pl.col("run").is_in(noted))
-    if runs["setting"].n_unique() > 1:
-        runs = runs.with_columns(series=TITLE, of=pl.col("series"), setting=pl.lit(""))
-        looks = {name: looks[of] for name, of in runs.select("series", "of").iter_rows()}
-    parts = [
-        summarise_curves(read_curves(trial, f"{rows}_{metric}"), runs).with_columns(
-            rows=pl.lit(rows)
-        )
-        for rows in ("train", "validation")
-    ]
-    found = [part for part in parts if not part.is_empty()]
-    if not found:
-        raise InputError(f"{trial.folder} has no curves of {metric} on training rows.")
-    title, unit = show_metric(metric), find_unit(runs)
-    return curve_charts.draw_shares(
-        pl.concat(found),
-        looks,
-        f"Training and validation {title} at each {unit}, one panel per arm.",
-        y_title=title,
-        x_title=unit,
-    )
-
-
-def accuracy_against_time(trial: Results) -> Chart:
-    """Draw the test accuracy of each arm, with its 95 % interval, against the time of one run.
-
-    Raises
-    ------
-    InputError
-        If the task has no classes.
-    """
-    points = measure_accuracies(trial)
-    named, _ = name_series(trial)
-    points = points.with_columns(name=pl.col("arm").replace_strict(title_arms(named)))
-    best = points.row(0, named=True)
-    return run_charts.draw_race(
-        points,
-        f"Test accuracy against seconds per run: {best['name']} is the most accurate, "
-        f"{best['accuracy']:.1%}.",
-    )
+MOST_IN_LEGEND = 7
+"""The most names in a legend."""
+RACE_HEIGHT = 320
+LABEL_GAP = 16
+"""Pixels from one label to the next."""
+MOST_LABELS = 20
+LONGEST_LABEL = 34
+"""Most letters of a label beside a chart."""
+OUTCOME_LOOKS = {
+    "completed": Look(MUTED, (), "circle"),
+    "stopped early": Look(BLUE, (), "square"),
+    "reached the rate floor": Look(GREEN, (), "triangle-down"),
+    "diverged": Look(VERMILLION, (), "cross"),
+}
+"""Colour and shape of each outcome."""
 
 
 def outcomes(trial: Results, arms: Sequence[str] | None = None) -> Chart:
     """Draw how each run ended, and at which step or epoch."""
-    runs, _ = name_series(trial, arms)
-    length = pl.coalesce([name for name in ("steps", "epochs") if name in runs.columns])
-    runs = runs.filter(length.is_not_null()).with_columns(
-        pl.col("outcome").replace(OUTCOMES), arm=TITLE
+    named, _ = name_series(trial, arms)
+    length = pl.coalesce([name for name in ("steps", "epochs") if name in named.columns])
+    runs = named.filter(length.is_not_null()).select(
+        "seed", "ended_at", pl.col("outcome").replace(OUTCOMES), arm=TITLE
     )
     counts = runs["outcome"].value_counts(sort=True).iter_rows()
     said = ", ".join(f"{count} {outcome}" for outcome, count in counts)
-    return run_charts.draw_outcomes(
-        runs, find_unit(runs), f"How each run ended, one row per arm: {said}."
-    )
+    known = [name for name in OUTCOME_LOOKS if name in set(runs["outcome"])]
+    order, toggle = list_unique(runs, "arm"), vega.make_toggle(known, "outcome")
+    unit = find_unit(named)
+    title = f"{unit} at which the run ended"
+    names = [vega.nominal(field) for field in ("arm", "seed", "outcome")]
+    chart = {
+        "data": vega.list_rows(runs),
+        "mark": vega.mark("point", filled=True, size=42),
+        "encoding": {
+            "x": vega.quantity("ended_at", title=title, axis={"tickCount": 6}),
+            "y": vega.nominal("arm", title=None, sort=order, axis={"grid": True}),
+            **vega.encode_looks(
+                OUTCOME_LOOKS, known, "color", "shape", legend=MARK_LEGEND, field="outcome"
+            ),
+            "opacity": toggle.fade(0.75),
+            "tooltip": [*names, vega.quantity("ended_at", title=unit)],
+        },
+        "params": toggle.parameters,
+        "height": 15 * len(order),
+    }
+    return vega.lay_out(chart, f"How each run ended, one row per arm: {said}.")
 
 
 def final_values(
@@ -266,16 +100,49 @@ def final_values(
     """
     named, looks = name_series(trial, arms)
     runs, metric = drop_diverged(named), choose_metric(trial, metric)
-    title = show_metric(metric)
     log = _is_on_log_scale(runs, metric)
-    return run_charts.draw_final_values(
-        runs,
-        metric,
-        f"{title}, log scale" if log else title,
-        looks,
-        f"{capitalise(title)} at the end of every run, one row per setting, one mark per series.",
-        log=log,
+    if runs["setting"].n_unique() > 1:
+        other = pl.when(pl.col("setting") == "").then(pl.lit("others")).otherwise("setting")
+        runs = runs.with_columns(setting=other)
+    value = pl.col(metric).cast(pl.Float64)
+    usable = runs.filter(value.is_finite() & ((value > 0) if log else True))
+    each = usable.select("setting", "series", value=value)
+    mean = each.group_by("setting", "series", maintain_order=True).agg(pl.col("value").mean())
+    series, order = list_unique(runs, "series"), list_unique(runs, "setting")
+    # Many arms of one setting get one row each, because a legend of all of them is hard to read.
+    by_row = len(order) == 1 and len(series) > MOST_IN_LEGEND
+    legend = None if by_row else MARK_LEGEND
+    ticks = vega.layer(vega.mark("tick", thickness=1, opacity=0.65, bandSize=8))
+    names = [vega.nominal(field) for field in ("setting", "series")]
+    marks = vega.layer(
+        vega.mark("point", filled=True, size=55, opacity=1),
+        **vega.encode_looks(looks, series, "shape", legend=legend),
+        tooltip=[*names, vega.quantity("value", title=metric.replace("_", " "))],
     )
+    title = show_metric(metric)
+    scale = {"type": "log", "nice": False, "padding": 8} if log else {"zero": False}
+    chart = {
+        "encoding": {
+            "x": vega.quantity(
+                "value", title=f"{title}, log scale" if log else title, scale=scale,
+                axis={"tickCount": 6, "format": "~g"},
+            ),
+            "y": vega.nominal(
+                "series" if by_row else "setting", title=None, sort=series if by_row else order,
+                axis={"grid": True, "tickBand": "extent"},
+                scale={"paddingInner": 0.2, "paddingOuter": 0.1},
+            ),
+            **({} if by_row else {"yOffset": vega.nominal("series", sort=series)}),
+            **vega.encode_looks(looks, series, "color", legend=legend),
+        },
+        "layer": [
+            *([ticks | {"data": vega.list_rows(each)}] if each.height > mean.height else []),
+            marks | {"data": vega.list_rows(mean)},
+        ],
+        "height": (18 if by_row else 12) * len(order) * len(series),
+    }  # fmt: skip
+    said = f"{capitalise(title)} at the end of every run, one row per setting, one mark per series."
+    return vega.lay_out(chart, said)
 
 
 def _is_on_log_scale(runs: pl.DataFrame, metric: str) -> bool:
@@ -306,12 +173,145 @@ def sensitivity(trial: Results, metric: str | None = None) -> Chart | None:
     points = summarise_rates(runs, metric, names) if RATE in runs.columns else pl.DataFrame()
     if points.is_empty():
         return None
-    title = show_metric(metric)
-    return run_charts.draw_sensitivity(
-        points,
-        title,
-        assign_looks(list_unique(points, "series"), looks),
-        f"{capitalise(title)} against the learning rate, mean over the seeds; vertical lines "
-        "from the smallest to the largest value.",
-        log=_is_on_log_scale(runs, metric),
+    log, title = _is_on_log_scale(runs, metric), show_metric(metric)
+    series = list_unique(points, "series")
+    looks, toggle = assign_looks(series, looks), vega.make_toggle(series)
+    scale = {"type": "log", "nice": False} if log else {"zero": False}
+    axis = {"tickCount": 5, "labelFlush": 7, "format": "~g"}
+    y = vega.quantity("mean", title=title, scale=scale, axis=axis)
+    low = vega.quantity("low", scale=scale)
+    colour, dash, shape = (
+        vega.encode_looks(looks, series, channel, legend=MARK_LEGEND) for channel in vega.CHANNELS
     )
+    rule, opacity = vega.mark("rule", strokeWidth=1.5), toggle.fade()
+    mark = vega.mark("point", filled=True, size=45)
+    rates = points["learning_rate"].unique().sort().to_list()
+    layered = {
+        "data": vega.list_rows(points),
+        "encoding": {
+            "x": vega.quantity(
+                "learning_rate", title="learning rate", axis={"format": "~g", "values": rates},
+                scale={"type": "log", "padding": 12, "nice": False},
+            ),
+            **colour,
+            "tooltip": [
+                vega.nominal("series"), vega.quantity("learning_rate"),
+                vega.quantity("mean", format=".4g"), vega.quantity("low"), vega.quantity("high"),
+                vega.nominal("diverged"),
+            ],
+        },
+        "layer": [
+            vega.layer(rule, y=low, y2={"field": "high"}, opacity=toggle.fade(0.6)),
+            vega.layer(vega.mark("line", strokeWidth=1.5), y=y, opacity=opacity, **dash),
+            vega.layer(mark, y=y, opacity=opacity, **shape),
+        ],
+        "height": 190,
+        "width": 240,
+    }  # fmt: skip
+    return vega.lay_out_panels(
+        layered, "setting", list_unique(points, "setting"),
+        f"{capitalise(title)} against the learning rate, mean over the seeds; vertical lines from "
+        "the smallest to the largest value.",
+        narrowest=220, parameters=[*toggle.parameters, vega.make_zoom()],
+    )  # fmt: skip
+
+
+def accuracy_against_time(trial: Results) -> Chart:
+    """Draw the test accuracy of each arm, with its 95 % interval, against the time of one run.
+
+    Raises
+    ------
+    InputError
+        If the task has no classes.
+    """
+    points = measure_accuracies(trial)
+    named, _ = name_series(trial)
+    points = points.with_columns(name=pl.col("arm").replace_strict(title_arms(named)))
+    best = points.row(0, named=True)
+    return draw_race(
+        points,
+        f"Test accuracy against seconds per run: {best['name']} is the most accurate, "
+        f"{best['accuracy']:.1%}.",
+    )
+
+
+def draw_race(points: pl.DataFrame, description: str) -> Chart:
+    """Draw accuracies with their intervals against seconds, with names at the right.
+
+    The points have `name`, `accuracy`, `low`, `high`, `seconds`. With more than `MOST_LABELS` arms,
+    only arms that no other arm beats in both have a name.
+    """
+    low, high = _find_domain(points)
+    named = points if points.height <= MOST_LABELS else _find_unbeaten(points)
+    height = max(RACE_HEIGHT, LABEL_GAP * named.height)
+    unit = (high - low) / height  # accuracy per pixel
+    label_at = spread(named["accuracy"].to_numpy(), LABEL_GAP * unit, (low, high))
+    names = shorten_apart(named["name"].to_list(), LONGEST_LABEL)
+    beside = named.select("name", label=pl.Series(names), label_at=pl.Series(label_at))
+    shown = points.join(beside, on="name", how="left", maintain_order="left")
+    scale = {"domain": [low, high], "nice": False, "zero": False}
+    axis = {"format": "~%", "tickCount": 6}
+    y = vega.quantity("accuracy", title="test accuracy", scale=scale, axis=axis)
+    at_right, has_name = {"value": "width"}, "datum.label !== null"
+    leader = vega.mark("rule", color=FAINT, strokeWidth=1)
+    rule = vega.mark("rule", color=MUTED, strokeWidth=2)
+    mark = vega.mark("point", filled=True, size=60, color=BLUE, opacity=1)
+    label = vega.mark("text", align="left", baseline="middle", dx=5, fontSize=12, clip=False)
+    chart = {
+        "data": vega.list_rows(shown),
+        "encoding": {
+            "x": vega.quantity(
+                "seconds", title="seconds per run", axis={"format": "~g", "tickCount": 5},
+                scale={"type": "log", "nice": False, "padding": 16},
+            ),
+            "tooltip": [
+                vega.nominal("name"), vega.quantity("accuracy", format=".2%"),
+                *(vega.quantity(field) for field in ("low", "high", "seconds")),
+            ],
+        },
+        "layer": [
+            vega.layer(leader, where=has_name, y=y, x2=at_right, y2={"field": "label_at"}),
+            vega.layer(rule, y=vega.quantity("low", scale=scale), y2={"field": "high"}),
+            vega.layer(mark, y=y) | {"params": [vega.make_zoom()]},
+            vega.layer(
+                label, where=has_name, x=at_right, y=vega.quantity("label_at", scale=scale),
+                text=vega.nominal("label"),
+            ),
+        ],
+        "height": height,
+    }  # fmt: skip
+    return vega.lay_out(chart, description)
+
+
+def _find_unbeaten(points: pl.DataFrame) -> pl.DataFrame:
+    """Keep the points that no other point beats in both accuracy and time."""
+    fastest = points.sort("seconds", "accuracy", descending=[False, True])
+    return fastest.filter(pl.col("accuracy") > pl.col("accuracy").cum_max().shift().fill_null(-1.0))
+
+
+def _find_domain(points: pl.DataFrame) -> tuple[float, float]:
+    """Find the ends of a scale of accuracies, with room around all marks."""
+    numbers = points.select("accuracy", "low", "high").to_numpy()
+    low, high = float(np.nanmin(numbers)), float(np.nanmax(numbers))
+    room = 0.05 * (high - low) or 0.01
+    return low - room, high + room
+
+
+def spread(places: np.ndarray, gap: float, ends: tuple[float, float]) -> np.ndarray:
+    """Move places (N,) as little as possible, by least squares, so that all are `gap` apart.
+
+    They lie between the ends if there is room for all, and keep their order in the array.
+
+    Examples
+    --------
+    >>> spread(np.array([5.0, 1.0, 5.0]), 2.0, (0.0, 10.0))
+    array([4., 1., 6.])
+    """
+    order = np.argsort(places, kind="stable")
+    steps = gap * np.arange(len(places))
+    # After subtracting the gaps, the constraint is that the places are in order.
+    ordered = isotonic_regression(places[order] - steps).x
+    ordered = np.clip(ordered, ends[0], max(ends[1] - gap * (len(places) - 1), ends[0]))
+    found = np.empty(len(places))
+    found[order] = ordered + steps
+    return found

@@ -60,46 +60,26 @@ def summarise_curves(curves: Curves, runs: pl.DataFrame, n_points: int = N_POINT
     """Average the curves of each arm over its seeds, at `n_points` evenly spaced points at most.
 
     A run that ended keeps its last value, so every mean is over the same seeds. The first and the
-    last point are kept. The runs are those of `name_runs`.
-
-    Returns
-    -------
-    table
-        `setting`, `series`, `at`, `mean`, `low`, `high` (smallest and largest over the seeds) and
-        `n_seeds`; sorted by `at` within an arm, arms as in `runs`.
+    last point are kept. The table has `setting`, `series`, `at`, `mean`, `low`, `high` (smallest
+    and largest over the seeds) and `n_seeds`, arms as in `runs` of `name_runs`.
     """
     arms: dict[tuple[str, str], list[tuple[np.ndarray, np.ndarray]]] = {}
     for run, setting, series in runs.select("run", "setting", "series").iter_rows():
         if run in curves:
             arms.setdefault((setting, series), []).append(curves[run])
-    columns = ["setting", "series", "at", "mean", "low", "high", "n_seeds"]
-    if not arms:
-        return pl.DataFrame(schema=dict.fromkeys(columns, pl.Float64) | TEXTS)
-    parts = [
-        _average(arm, n_points).with_columns(
-            setting=pl.lit(setting), series=pl.lit(series or "all arms")
-        )
-        for (setting, series), arm in arms.items()
-    ]
-    return pl.concat(parts).select(columns)
-
-
-def _average(curves: Sequence[tuple[np.ndarray, np.ndarray]], n_points: int) -> pl.DataFrame:
-    """Average curves at a selection of their steps."""
-    at = thin(np.unique(np.concatenate([steps for steps, _ in curves])), n_points)
-    values = np.full((len(curves), len(at)), np.nan)
-    for row, (steps, noted) in zip(values, curves, strict=True):
-        last = np.searchsorted(steps, at, side="right") - 1
-        row[last >= 0] = noted[last[last >= 0]]
-    return pl.DataFrame(
-        {
-            "at": at,
-            "mean": np.nanmean(values, axis=0),
-            "low": np.nanmin(values, axis=0),
-            "high": np.nanmax(values, axis=0),
-            "n_seeds": len(curves),
-        }
-    )
+    numbers = ("at", "mean", "low", "high", "n_seeds")
+    parts = [pl.DataFrame(schema=TEXTS | dict.fromkeys(numbers, pl.Float64))] if not arms else []
+    for (setting, series), own in arms.items():
+        at = thin(np.unique(np.concatenate([steps for steps, _ in own])), n_points)
+        values = np.full((len(own), len(at)), np.nan)
+        for row, (steps, noted) in zip(values, own, strict=True):
+            last = np.searchsorted(steps, at, side="right") - 1
+            row[last >= 0] = noted[last[last >= 0]]
+        summaries = (summary(values, axis=0) for summary in (np.nanmean, np.nanmin, np.nanmax))
+        columns = dict(zip(numbers, (at, *summaries, len(own)), strict=True))
+        named = {"setting": setting, "series": series or "all arms"}
+        parts.append(pl.DataFrame(named | columns))
+    return pl.concat(parts)
 
 
 def thin(values: np.ndarray, n: int) -> np.ndarray:
@@ -137,7 +117,7 @@ def find_changes(curves: pl.DataFrame, runs: pl.DataFrame, quantity: str) -> pl.
     The table has `setting`, `series`, `seed`, `at`, `value`, for settings in which any curve
     changes.
     """
-    points = curves.filter(pl.col("quantity") == quantity, pl.col("value").is_finite())
+    points = curves.filter(pl.col("value").is_finite(), quantity=quantity)
     points = runs.select("run", "setting", "series", "seed").join(points, on="run")
     points = points.sort("at", maintain_order=True)
     arm = ["setting", "series"]
@@ -161,24 +141,18 @@ def list_weights(runs: pl.DataFrame, parameters: pl.DataFrame) -> pl.DataFrame:
     return runs
 
 
-def _list_settings(runs: pl.DataFrame) -> list[str]:
-    return [name for name in list_settings(runs) if name not in ("setting", "series")]
-
-
 def find_injections(runs: pl.DataFrame) -> dict[str, str | None]:
     """Find the arms with injected noise, each with the same arm without that noise, or None."""
     noise = [name for name in runs.columns if name.startswith("noise.")]
-    others = [name for name in _list_settings(runs) if name not in noise]
+    others = [name for name in list_settings(runs.drop(*TEXTS, strict=False)) if name not in noise]
     arms = runs.unique("arm", keep="first", maintain_order=True)
-    has_noise = pl.any_horizontal(pl.lit(False), *(pl.col(name).is_not_null() for name in noise))
-    has_noise = has_noise.alias("has noise")
-    plain: dict[str, str] = {}
-    noisy: dict[str, str] = {}
-    for *recipe, name, is_noisy in arms.select(*others, "arm", has_noise).iter_rows():
-        if is_noisy:
-            noisy[name] = repr(recipe)  # Some settings are lists, which cannot be keys.
+    plain, noisy = dict[str, str](), dict[str, str]()
+    for arm in arms.to_dicts():
+        recipe = repr([arm[name] for name in others])  # Lists cannot be keys.
+        if any(arm[name] is not None for name in noise):
+            noisy[arm["arm"]] = recipe
         else:
-            plain.setdefault(repr(recipe), name)
+            plain.setdefault(recipe, arm["arm"])
     return {name: plain.get(recipe) for name, recipe in noisy.items()}
 
 
@@ -194,13 +168,9 @@ def summarise_metrics(runs: pl.DataFrame, metrics: Sequence[str]) -> pl.DataFram
     sound = pl.col("value").is_finite() & (pl.col("outcome") != "diverged")
     value = pl.col("value").filter(sound)
     return long.group_by("arm", "setting", "series", "metric", maintain_order=True).agg(
-        mean=value.mean(),
-        sd=value.std(),
-        low=value.min(),
-        high=value.max(),
-        n=value.count(),
+        mean=value.mean(), sd=value.std(), low=value.min(), high=value.max(), n=value.count(),
         n_seeds=pl.len(),
-    )
+    )  # fmt: skip
 
 
 def describe_outcomes(runs: pl.DataFrame) -> dict[str, str]:
@@ -303,17 +273,12 @@ def summarise_rates(
 ) -> pl.DataFrame:
     """Summarise a metric over the seeds, for arms that differ only in their learning rate.
 
-    The runs are those of `name_runs`, with learning rates; `names` are setting and series of each
-    arm, named without its learning rate.
-
-    Returns
-    -------
-    table
-        `setting`, `series`, `learning_rate`, `mean`, `low`, `high`, `diverged` (a sentence; "" if
-        no run diverged), in ascending order of the learning rate. Series with fewer than two rates
-        at which some run did not diverge are left out.
+    `names` are setting and series of each arm, named without its learning rate. The table has
+    `setting`, `series`, `learning_rate` (ascending), `mean`, `low`, `high`, `diverged` (a sentence;
+    "" if no run diverged). Series with fewer than two rates at which some run did not diverge are
+    left out.
     """
-    others = [name for name in _list_settings(runs) if name != RATE]
+    others = [name for name in list_settings(runs.drop(*TEXTS, strict=False)) if name != RATE]
     # A list is not a key of a group, but its text is.
     lists = [name for name in others if isinstance(runs.schema[name], pl.List)]
     value, is_diverged = pl.col(metric).cast(pl.Float64), pl.col("outcome") == "diverged"
@@ -334,12 +299,7 @@ def summarise_rates(
     )  # fmt: skip
     firsts = points.select(pl.col("arm").sort_by("place").first().over(others))["arm"]
     named = [(names[arm][0], names[arm][1] or "all arms") for arm in firsts]
-    return pl.concat(
-        [
-            pl.DataFrame(named, TEXTS, orient="row"),
-            points.select(
-                "mean", "low", "high", "diverged", learning_rate=pl.col(RATE).cast(pl.Float64)
-            ),
-        ],
-        how="horizontal",
+    rate = pl.col(RATE).cast(pl.Float64).alias("learning_rate")
+    return pl.DataFrame(named, TEXTS, orient="row").hstack(
+        points.select("mean", "low", "high", "diverged", rate)
     )

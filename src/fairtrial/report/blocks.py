@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeAlias
 
-from fairtrial.plots.charts.layout import Chart
+from fairtrial.plots.vega import Chart
 
 
 @dataclass(frozen=True)
@@ -196,6 +196,11 @@ def fold_part(part: Part, n_arms: int) -> Part:
     if n_arms <= MOST_ARMS:
         return part
     return replace(part, blocks=[Fold(f"All {n_arms} arms", part.blocks)])
+
+
+def fold_others(figures: Sequence[Figure]) -> list[Block]:
+    """Show the first figure and fold each of the others."""
+    return [*figures[:1], *(Fold(figure.title, [figure]) for figure in figures[1:])]
 
 
 def row_of(*texts: str) -> list[Cell]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,10 +15,11 @@ from typing import Any, TypeVar
 import altair as alt
 import jinja2
 import vl_convert
+from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup, escape
 
 from fairtrial.files import write_text
-from fairtrial.plots.charts.appearance import DARK_SHADES, THEME
+from fairtrial.plots.appearance import DARK_SHADES, THEME
 from fairtrial.report.blocks import Figure, Headline, Section, Table
 
 PAGE = "report.html"
@@ -43,8 +43,8 @@ Named = TypeVar("Named", Figure, Table)
 
 
 @dataclass(frozen=True)
-class Header:
-    """The head and the foot of a page.
+class Document:
+    """A page before it is rendered; a `short` one fits on a sheet of paper.
 
     Each of the `notices` has a title and a text. Where runs are not finished, `pending` lists what
     is missing, each with the expected time, and an open page reloads itself.
@@ -54,19 +54,12 @@ class Header:
     heading: str
     lead: str
     facts: Sequence[tuple[str, str]]
+    sections: Sequence[Section]
     headlines: Sequence[Headline] = field(default_factory=list)
     notices: Sequence[tuple[str, str]] = ()
     source: str = ""
     footer: str = ""
     pending: Sequence[tuple[str, str]] = ()
-
-
-@dataclass(frozen=True)
-class Document:
-    """A page before it is rendered; a `short` one fits on a sheet of paper."""
-
-    header: Header
-    sections: Sequence[Section]
     short: bool = False
 
     def name_blocks(self, kind: type[Named]) -> dict[str, Named]:
@@ -103,9 +96,8 @@ def write_page(
     `pending` lists the results that are missing, each with its expected time. An open page reloads
     itself while there are any.
     """
-    header = replace(document.header, pending=pending)
     page = Path(folder) / PAGE
-    write_text(page, render_page(replace(document, header=header)))
+    write_text(page, render_page(replace(document, pending=pending)))
     return page
 
 
@@ -119,17 +111,15 @@ def render_page(document: Document) -> str:
     scripts = [make_inert(load_library()), make_inert(_read("report.js"))]
     style = _read("report.css")
     return template.render(
-        page=document.header,
-        sections=document.sections,
-        short=document.short,
-        groups=group_headlines(document.header.headlines),
+        page=document,
+        groups=group_headlines(document.headlines),
         most_headlines=MOST_HEADLINES,
         style=Markup(style),
         scripts=[Markup(script) for script in scripts],
         policy=write_policy(scripts, style),
-        dark_shades=Markup(dump_json(DARK_SHADES)),
-        theme=Markup(dump_json(THEME)),
-        specify=lambda figure: Markup(dump_json(strip(figure))),
+        dark_shades=dump_json(DARK_SHADES),
+        theme=dump_json(THEME),
+        specify=lambda figure: dump_json(strip(figure)),
     )
 
 
@@ -164,18 +154,9 @@ def make_inert(script: str) -> str:
     return script.replace("</script", r"<\/script").replace("<!--", r"<\!--")
 
 
-def dump_json(value: object) -> str:
-    r"""Write JSON for a script element, with the special characters of HTML escaped.
-
-    Examples
-    --------
-    >>> dump_json({"name": "</script>"})
-    '{"name":"\\u003c/script\\u003e"}'
-    """
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
+def dump_json(value: object) -> Markup:
+    """Write JSON for a script element, with the special characters of HTML escaped."""
+    return htmlsafe_json_dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def strip(figure: Figure) -> dict[str, Any]:

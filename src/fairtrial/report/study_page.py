@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 from fairtrial.errors import InputError
 from fairtrial.evidence.design import list_notices
-from fairtrial.report.blocks import Section, fold_part
-from fairtrial.report.page import Document, Header, say_origin
+from fairtrial.report.blocks import Part, Section, fold_part
+from fairtrial.report.page import Document, say_origin
 from fairtrial.report.sections.arms import build_arms
 from fairtrial.report.sections.claims import build_claims, list_entries, list_headlines
-from fairtrial.report.sections.data import build_data
-from fairtrial.report.sections.models import build_models
+from fairtrial.report.sections.models import build_data, build_models
 from fairtrial.report.sections.reproducibility import build_reproducibility
 from fairtrial.report.sections.training import build_curves, build_results
 from fairtrial.results.results import Results
@@ -40,34 +39,32 @@ def make_study_page(trial: Results) -> Document:
         sections.append(build_claims(entries, heading="Claims", lead=lead))
     elif trial.study.claims:
         sections.append(Section("claims", "Claims", why))
+
+    def fold(name: str, lead: str, parts: Sequence[Part]) -> Section:
+        return Section(name.lower(), name, lead, [fold_part(part, n_arms) for part in parts])
+
+    about_results = "Every arm by the metrics that all arms share, and the outcome of every run."
+    about_training = (
+        "Loss and metrics during training. All arms of a seed use the same random draws."
+    )
     sections += [
-        Section(
-            "results",
-            "Results",
-            "Every arm by the metrics that all arms share, and the outcome of every run.",
-            [fold_part(part, n_arms) for part in (build_results(trial), build_arms(trial))],
-        ),
+        fold("Results", about_results, [build_results(trial), build_arms(trial)]),
         Section("data", "Data", "The rows that the runs train on.", [build_data(trial)]),
-        Section(
-            "training",
-            "Training",
-            "Loss and metrics during training. All arms of a seed use the same random draws.",
-            [fold_part(part, n_arms) for part in build_curves(trial)],
-        ),
+        fold("Training", about_training, build_curves(trial)),
     ]
-    if models := [fold_part(part, n_arms) for part in build_models(trial)]:
-        sections.append(Section("models", "Models", "The models after training.", models))
+    if models := build_models(trial):
+        sections.append(fold("Models", "The models after training.", models))
     sections.append(build_reproducibility(trial.environment, [trial]))
-    header = Header(
+    return Document(
         title=f"{trial.study.name} - fairtrial",
         heading=trial.study.name,
         lead=describe_study(trial),
         facts=count_runs(trial),
+        sections=sections,
         headlines=list_headlines(entries),
         notices=[*say_one_seed([trial]), *(("Claims", text) for text in list_notices(trial))],
         footer=say_origin(trial.environment),
     )
-    return Document(header, sections)
 
 
 def count_runs(trial: Results) -> list[tuple[str, str]]:

@@ -140,5 +140,5 @@ def test_conclusions_on_other_runs_are_left_out(lab, tmp_path):
     claim["difference"] += 0.01
     path.write_text(json.dumps(rows))
     document = make_document(folder)
-    assert "not about the runs" in dict(document.header.notices)["Conclusions"]
-    assert not document.header.headlines
+    assert "not about the runs" in dict(document.notices)["Conclusions"]
+    assert not document.headlines

@@ -5,8 +5,7 @@ import pytest
 import fairtrial as ft
 from fairtrial import plots
 from fairtrial.errors import MachineError
-from fairtrial.report.sections.data import build_data
-from fairtrial.report.sections.models import build_models
+from fairtrial.report.sections.models import build_data, build_models
 from fairtrial.report.sections.training import build_curves
 
 TABLE = """

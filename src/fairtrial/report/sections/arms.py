@@ -10,15 +10,15 @@ import polars as pl
 from fairtrial.evidence.accuracy import measure_accuracies
 from fairtrial.evidence.statistics.sampling import Sampling, sample_arm
 from fairtrial.kinds.metrics.numbers import HELD_OUT, find_metric
-from fairtrial.plots.charts.appearance import show_metric
+from fairtrial.plots.appearance import show_metric
 from fairtrial.plots.names import name_runs, title_arms
-from fairtrial.plots.of_runs import find_unit
 from fairtrial.plots.summaries import (
     describe_outcomes,
     drop_diverged,
     format_interval,
     summarise_metrics,
 )
+from fairtrial.plots.trials import find_unit
 from fairtrial.report.blocks import Cell, Part, Rows, Table
 from fairtrial.results.results import Results
 from fairtrial.results.store import list_metrics
@@ -69,17 +69,11 @@ def build_arms(trial: Results) -> Part:
     for row in summarise_metrics(runs, list(known)).to_dicts():
         rows_of.setdefault(row["arm"], {})[row["metric"]] = row
     outcomes = describe_outcomes(runs)
-    rows = [
-        [
-            Cell(title),
-            *(
-                _show_metric(rows_of[arm][name], samplings[arm], accuracies.get(arm))
-                for name in known
-            ),
-            Cell(outcomes[arm], "text"),
-        ]
-        for arm, title in title_arms(runs).items()
-    ]
+    rows = []
+    for arm, title in title_arms(runs).items():
+        own, sampling, accuracy = rows_of[arm], samplings[arm], accuracies.get(arm)
+        cells = [_show_metric(own[name], sampling, accuracy) for name in known]
+        rows.append([Cell(title), *cells, Cell(outcomes[arm], "text")])
     caption = _say_over(runs["seed"].n_unique(), samplings, bool(accuracies))
     caption += f"; outcome: how the runs ended, and at which {find_unit(runs)}"
     columns = ["arm", *known.values(), "outcome"]
@@ -105,8 +99,7 @@ def _list_added(runs: pl.DataFrame) -> Iterator[tuple[str, str]]:
     """List the metrics that the study adds, on the test rows: name and title."""
     for name in list_metrics(runs):
         found = find_metric(name)
-        is_added = found is not None and not found.by_default
-        if is_added and not name.startswith(HELD_OUT):
+        if found and not found.by_default and not name.startswith(HELD_OUT):
             yield name, show_metric(name)
 
 

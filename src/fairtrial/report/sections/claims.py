@@ -10,9 +10,9 @@ from fairtrial import plots
 from fairtrial.evidence.account import explain, show_difference
 from fairtrial.evidence.case import ANYTIME
 from fairtrial.evidence.design import say_stated
-from fairtrial.plots.charts.appearance import show_metric
-from fairtrial.plots.of_claims import read_claim
-from fairtrial.plots.rows import find_arm
+from fairtrial.plots.appearance import show_metric
+from fairtrial.plots.judged import read_claim
+from fairtrial.plots.trials import find_arm
 from fairtrial.report.blocks import (
     Block,
     Cell,
@@ -26,15 +26,14 @@ from fairtrial.report.blocks import (
     Rows,
     Section,
     Table,
+    Text,
 )
-from fairtrial.report.blocks import Text as Paragraph
 from fairtrial.results.results import Results
 from fairtrial.results.verdicts import PARTS
 from fairtrial.settings.complaints import write_setting
 
 ORDER = ("reversed", "equivalent", "undecided", "holds")
 """Verdicts, the most surprising first."""
-MARKS = {name: f"word {name}" for name in ORDER}
 
 
 @dataclass(frozen=True)
@@ -71,16 +70,15 @@ def list_headlines(entries: Sequence[Entry]) -> list[Headline]:
     Reversed claims come first, then claims whose difference comes mostly from how the runs are
     trained and not from what they minimise, then all others.
     """
-    ranked = sorted(entries, key=_rank)
+
+    def rank(entry: Entry) -> tuple[bool, bool, int]:
+        verdict = entry.row["verdict"]
+        return verdict != "reversed", not is_of_training(entry.row), ORDER.index(verdict)
+
     return [
         Headline(entry.row["verdict"], entry.row["say"], say_found(entry.row), entry.name)
-        for entry in ranked
+        for entry in sorted(entries, key=rank)
     ]
-
-
-def _rank(entry: Entry) -> tuple[bool, bool, int]:
-    verdict = entry.row["verdict"]
-    return verdict != "reversed", not is_of_training(entry.row), ORDER.index(verdict)
 
 
 OF_TRAINING = {
@@ -154,33 +152,34 @@ def build_verdicts(
         "adjusted for the number of claims, as verdicts are); a positive difference favours the "
         "claim"
     )
-    columns = ["claim", "verdict", "difference [interval]", "measured by"]
-    cells = [_make_row(row) for row in rows]
-    if why:
-        columns.append("why")
-        cells = [
-            [*some, Cell(explain(dict(row)), "text")] for some, row in zip(cells, rows, strict=True)
-        ]
-    return Table(name, caption, columns, [Rows(cells)], sorts=sorts and not why)
-
-
-def _make_row(row: Mapping[str, Any]) -> list[Cell]:
-    return [
-        Cell(row["say"]),
-        Cell(row["verdict"], MARKS[row["verdict"]]),
-        Cell(show_difference(dict(row)), value=row.get("difference")),
-        Cell(show_metric(row.get("on", "checked")), "word"),
+    columns = [
+        "claim",
+        "verdict",
+        "difference [interval]",
+        "measured by",
+        *(["why"] if why else []),
     ]
+    cells = [
+        [
+            Cell(row["say"]),
+            Cell(row["verdict"], f"word {row['verdict']}"),
+            Cell(show_difference(dict(row)), value=row.get("difference")),
+            Cell(show_metric(row.get("on", "checked")), "word"),
+            *([Cell(explain(dict(row)), "text")] if why else []),
+        ]
+        for row in rows
+    ]
+    return Table(name, caption, columns, [Rows(cells)], sorts=sorts and not why)
 
 
 def build_fold(entry: Entry) -> Fold:
     """Build the fold of a claim, with all its evidence."""
     row, trial = entry.row, entry.trial
-    blocks: list[Block] = [Paragraph(say_found(row))]
+    blocks: list[Block] = [Text(say_found(row))]
     if trial is not None:
-        blocks.append(Paragraph(say_stated(row)))
+        blocks.append(Text(say_stated(row)))
     if (why := explain(dict(row))) and why != row.get("note"):
-        blocks.append(Paragraph(why))
+        blocks.append(Text(why))
     if trial is not None and row.get("difference") is not None:
         again = "To train and judge only this claim again, run this in the folder of the page:"
         blocks += [
@@ -188,7 +187,7 @@ def build_fold(entry: Entry) -> Fold:
             _build_recipes(entry, trial),
             Facts(_list_facts(row)),
             *_build_pairs(entry),
-            Paragraph(again),
+            Text(again),
             Code(_write_command(entry, trial)),
         ]
     return Fold(row["say"], blocks, entry.name, row["verdict"])
@@ -203,45 +202,31 @@ def _write_command(entry: Entry, trial: Results) -> str:
 
 
 def _build_figures(entry: Entry, trial: Results) -> list[Block]:
-    row, number, name = entry.row, entry.number, entry.name
-    metric = show_metric(row["on"])
+    row, number, metric = entry.row, entry.number, show_metric(entry.row["on"])
     margin = ", the grey band the margin" if row["margin"] else ""
     interval = f" and its {_show_level(row)} interval" if _has_interval(row) else ""
-    differences = Figure(
-        f"{name}-differences",
-        f"Difference in {metric}, seed by seed",
-        plots.differences(trial, number),
-        "One mark per seed; a mark to the right of 0 agrees with the claim. The bar shows the mean"
-        f"{interval}{margin}.",
-    )
-    sides = Figure(
-        f"{name}-sides",
-        f"Both sides, {metric}",
-        plots.sides(trial, number),
-        "A line joins the two marks of a seed. The seeds are sorted by their difference.",
-    )
     is_split = any(row[part] is not None for part in PARTS)
-    of_parts = (
-        "The parts of the difference, as means over the seeds with their 95 % intervals. The "
-        f"diamond shows the whole difference{interval}."
-    )
-    of_curves = "Lines: mean over the seeds. Bands: smallest to largest value."
     where = "Each cell is tested alone over the seeds, without correction for the number of cells."
-    more = [
-        ("split", "The parts of the difference", of_parts,
-         plots.cause(trial, number) if is_split else None),
-        ("curves", "Both sides during training", of_curves, plots.curves_of_claim(trial, number)),
-        ("margins", "Where the claim holds, by margin", where, plots.where_it_holds(trial, number)),
-        ("grid", "Where the claim holds, over the grid", where, plots.grid_of_claim(trial, number)),
+    drawn = [
+        ("differences", f"Difference in {metric}, seed by seed", plots.differences(trial, number),
+         "One mark per seed; a mark to the right of 0 agrees with the claim. The bar shows the mean"
+         f"{interval}{margin}."),
+        ("sides", f"Both sides, {metric}", plots.sides(trial, number),
+         "A line joins the two marks of a seed. The seeds are sorted by their difference."),
+        ("split", "The parts of the difference", plots.cause(trial, number) if is_split else None,
+         "The parts of the difference, as means over the seeds with their 95 % intervals. The "
+         f"diamond shows the whole difference{interval}."),
+        ("curves", "Both sides during training", plots.curves_of_claim(trial, number),
+         "Lines: mean over the seeds. Bands: smallest to largest value."),
+        ("margins", "Where the claim holds, by margin", plots.where_it_holds(trial, number), where),
+        ("grid", "Where the claim holds, over the grid", plots.grid_of_claim(trial, number), where),
     ]  # fmt: skip
-    return [
-        Row([differences, sides]),
-        *(
-            Figure(f"{name}-{end}", title, chart, caption)
-            for end, title, caption, chart in more
-            if chart is not None
-        ),
+    figures = [
+        Figure(f"{entry.name}-{end}", title, chart, caption)
+        for end, title, chart, caption in drawn
+        if chart is not None
     ]
+    return [Row(figures[:2]), *figures[2:]]
 
 
 def _build_recipes(entry: Entry, trial: Results) -> Table:
@@ -275,17 +260,14 @@ def _build_pairs(entry: Entry) -> list[Block]:
         return []
     rows = [
         [
-            Cell(pair["better"]),
-            Cell(pair["than"], "text"),
-            Cell(str(pair["seeds"])),
+            *(Cell(pair["better"]), Cell(pair["than"], "text"), Cell(str(pair["seeds"]))),
             Cell(_show(pair["difference"], ".4g") or "—"),
         ]
         for pair in pairs
     ]
     columns = ["better", "than", "seeds", "difference"]
-    return [
-        Table(f"{entry.name}-pairs", "Mean difference of each pair of arms", columns, [Rows(rows)])
-    ]
+    caption = "Mean difference of each pair of arms"
+    return [Table(f"{entry.name}-pairs", caption, columns, [Rows(rows)])]
 
 
 def _list_facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -7,12 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from fairtrial.kinds.mechanism.plugins import list_loaded
-from fairtrial.report.blocks import Code, Facts, Fold, Part, Section, Table, row_of
-from fairtrial.report.blocks import Rows as TableRows
+from fairtrial.report.blocks import Code, Facts, Fold, Part, Rows, Section, Table, row_of
 from fairtrial.results.results import Results
 from fairtrial.results.store import DATA, STUDY
-
-SEEDS_CAPTION = "Seeds of each study, and the first 16 digits of its data's SHA-256"
 
 
 def build_reproducibility(
@@ -22,24 +19,21 @@ def build_reproducibility(
     known = _flatten({k: v for k, v in environment.items() if k != "verification"})
     seeds = [
         row_of(
-            trial.study.name,
-            f"{trial.runs.height:,}",
-            ", ".join(str(seed) for seed in trial.runs["seed"].unique().sort()),
-            _fingerprint(trial),
+            trial.study.name, f"{trial.runs.height:,}",
+            ", ".join(map(str, trial.runs["seed"].unique().sort())), _fingerprint(trial),
         )
         for trial in trials
-    ]
+    ]  # fmt: skip
+    plugins = dict.fromkeys(one for trial in trials for one in list_loaded(trial.study.plugins))
     files = [
         Fold(f"{STUDY}: {trial.study.name}", [Code((trial.folder / STUDY).read_text("utf-8"))])
         for trial in trials
     ]
     files += [
-        Fold(f"{Path(one.path).name}: SHA-256 {one.sha256}", [Code(one.text)])
-        for one in dict.fromkeys(
-            one for trial in trials for one in list_loaded(trial.study.plugins)
-        )
+        Fold(f"{Path(one.path).name}: SHA-256 {one.sha256}", [Code(one.text)]) for one in plugins
     ]
-    columns = ["study", "runs", "seeds", "data"]
+    caption = "Seeds of each study, and the first 16 digits of its data's SHA-256"
+    table = Table("seeds", caption, ["study", "runs", "seeds", "data"], [Rows(seeds)])
     return Section(
         "reproducibility",
         "Reproducibility",
@@ -48,8 +42,8 @@ def build_reproducibility(
         [
             *([Part("Environment", [Facts(known)])] if known else []),
             *more,
-            *_build_verification(environment.get("verification")),
-            Part("Seeds and data", [Table("seeds", SEEDS_CAPTION, columns, [TableRows(seeds)])]),
+            *_build_verification((environment.get("verification") or {}).get("lanes")),
+            Part("Seeds and data", [table]),
             Part("Study files and plugins, as run", files),
         ],
     )
@@ -63,25 +57,23 @@ def _fingerprint(trial: Results) -> str:
     return ", ".join(fingerprint[:16] for fingerprint in known)
 
 
-def _build_verification(verification: Mapping[str, Any] | None) -> list[Part]:
+def _build_verification(lanes: Sequence[Mapping[str, Any]] | None) -> list[Part]:
     """Build the table of the runs that the eager driver trained again."""
-    if not verification or not verification.get("lanes"):
+    if not lanes:
         return []
     rows = [
         row_of(
-            lane["run"],
-            f"{lane['trained']:,}",
-            f"{lane['deviation']:.1e}",
+            lane["run"], f"{lane['trained']:,}", f"{lane['deviation']:.1e}",
             f"{lane['tolerance']:.0e}",
         )
-        for lane in verification["lanes"]
-    ]
+        for lane in lanes
+    ]  # fmt: skip
     caption = (
         "Randomly chosen runs, trained again in eager mode: the largest difference of a parameter, "
         "relative to the largest parameter"
     )
     columns = ["run", "steps or epochs", "deviation", "tolerance"]
-    return [Part("Verified runs", [Table("verified-lanes", caption, columns, [TableRows(rows)])])]
+    return [Part("Verified runs", [Table("verified-lanes", caption, columns, [Rows(rows)])])]
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

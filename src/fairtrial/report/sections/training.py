@@ -5,9 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from fairtrial import plots
-from fairtrial.plots.charts import curves as curve_charts
-from fairtrial.plots.charts.appearance import capitalise, show_metric
-from fairtrial.plots.of_runs import choose_metric, find_unit, name_series, read_curves
+from fairtrial.plots.appearance import capitalise, show_metric
+from fairtrial.plots.of_training import draw_curves
 from fairtrial.plots.summaries import (
     OUTCOMES,
     TEXTS,
@@ -16,7 +15,8 @@ from fairtrial.plots.summaries import (
     list_unique,
     summarise_curves,
 )
-from fairtrial.report.blocks import Block, Figure, Fold, Part, Text, make_name
+from fairtrial.plots.trials import choose_metric, find_unit, name_series, read_curves
+from fairtrial.report.blocks import Block, Figure, Part, Text, fold_others, make_name
 from fairtrial.results.results import Results
 
 MOST_FOLDS = 40
@@ -39,8 +39,7 @@ def build_results(trial: Results) -> Part:
     final = plots.final_values(trial, metric)
     name = f"{make_name(metric)}{AT_THE_END}"
     blocks: list[Block] = [Figure(name, f"Final {title} of every arm", final, marks)]
-    sensitivity = plots.sensitivity(trial, metric)
-    if sensitivity is not None:
+    if sensitivity := plots.sensitivity(trial, metric):
         means = " Mean over the seeds; lines: smallest to largest value." if many else ""
         caption = f"Arms that differ only in their learning rate.{means}"
         title = f"{capitalise(title)} against the learning rate"
@@ -62,7 +61,7 @@ def build_curves(trial: Results) -> list[Part]:
     """Build the parts about the course of training."""
     if drop_diverged(trial.runs).is_empty():
         return []
-    n_seeds = trial.runs["seed"].n_unique()
+    n_seeds, unit = trial.runs["seed"].n_unique(), find_unit(trial.runs)
     lines = (
         "Lines: one seed."
         if n_seeds == 1
@@ -71,48 +70,28 @@ def build_curves(trial: Results) -> list[Part]:
     said = "A run that ended keeps its last value. Diverged runs are left out."
     blocks: list[Block] = [Text(f"{lines} {said}")]
     if read_curves(trial, "parameter_error"):
-        blocks.append(
-            Figure(
-                "parameter-error-on-the-way",
-                "Parameter error during training",
-                plots.curves(trial, "parameter_error"),
-                "Distance of weights and intercept from the true ones. All panels share one log "
-                "scale.",
-            )
+        chart, title = plots.curves(trial, "parameter_error"), "Parameter error during training"
+        caption = (
+            "Distance of weights and intercept from the true ones. All panels share one log scale."
         )
-    blocks += _build_shares(trial)
-    blocks += _build_losses(trial)
-    parts = [Part("Curves", blocks)]
-    if injections := _build_injections(trial):
-        parts.append(injections)
-    rates = plots.learning_rates(trial)
-    if rates is not None:
-        caption = "One line per run" if n_seeds > 1 else "One seed"
-        figure = Figure(
-            "learning-rates",
-            f"Learning rate at each {find_unit(trial.runs)}",
-            rates,
-            f"{caption}; a dot marks each change of the rate, such as a halving. Log scale.",
-        )
-        parts.append(Part("Learning rates that change", [figure]))
-    return parts
-
-
-def _build_shares(trial: Results) -> list[Block]:
-    """Build the figures of training and validation rows, epoch by epoch."""
-    figures: list[Block] = []
-    for metric in ("accuracy", "cross_entropy", "mse"):
-        if not read_curves(trial, f"train_{metric}"):
-            continue  # Classes have some, and numbers the others.
-        title = show_metric(metric)
-        figure = Figure(
+        blocks.append(Figure("parameter-error-on-the-way", title, chart, caption))
+    blocks += [
+        Figure(
             f"train-and-validation-{make_name(metric)}",
-            f"Training and validation {title} per {find_unit(trial.runs)}",
+            f"Training and validation {show_metric(metric)} per {unit}",
             plots.train_and_validation(trial, metric),
             "The gap between the two shows how much better the model fits its training rows.",
         )
-        figures.append(figure)
-    return figures
+        for metric in ("accuracy", "cross_entropy", "mse")  # Of classes, or of numbers.
+        if read_curves(trial, f"train_{metric}")
+    ]
+    parts = [Part("Curves", [*blocks, *_build_losses(trial)]), *_build_injections(trial)]
+    if rates := plots.learning_rates(trial):
+        caption = "One line per run" if n_seeds > 1 else "One seed"
+        caption += "; a dot marks each change of the rate, such as a halving. Log scale."
+        figure = Figure("learning-rates", f"Learning rate at each {unit}", rates, caption)
+        parts.append(Part("Learning rates that change", [figure]))
+    return parts
 
 
 def _build_losses(trial: Results) -> list[Block]:
@@ -132,23 +111,19 @@ def _build_losses(trial: Results) -> list[Block]:
         )
         for setting in settings[:MOST_FOLDS]
     ]
-    folds: list[Block] = [Fold(figure.title, [figure]) for figure in figures[1:]]
-    return [*figures[:1], *folds]
+    return fold_others(figures)
 
 
-def _build_injections(trial: Results) -> Part | None:
+def _build_injections(trial: Results) -> list[Part]:
     """Build the loss curves of runs with injected noise, beside those without."""
     named, looks = name_series(trial)
     named = drop_diverged(named)
     bases = find_injections(named)
     if not bases:
-        return None
+        return []
     losses, unit = summarise_curves(read_curves(trial, "loss"), named), find_unit(named)
-    firsts = named.unique("arm", keep="first", maintain_order=True)
-    arms = {
-        arm: (setting, series) for arm, setting, series in firsts.select("arm", *TEXTS).iter_rows()
-    }
-    settings: dict[str, list[tuple[str, str]]] = {}
+    arms = {arm: tuple(names) for arm, *names in named.select("arm", *TEXTS).iter_rows()}
+    settings: dict[str, list[tuple[str, ...]]] = {}
     for arm, base in bases.items():
         settings.setdefault(arms[arm][0], []).extend([arms[base]] if base else [])
     figures: list[Block] = []
@@ -158,18 +133,12 @@ def _build_injections(trial: Results) -> Part | None:
             setting=pl.lit(setting)
         )
         names = ", ".join(sorted(set(plain["setting"])))
-        chart = curve_charts.draw_curves(
-            losses.filter(setting=setting),
-            looks,
-            f"Training loss at each {unit} for {setting}, one panel per series.",
-            facet="series",
-            y_title="loss",
-            x_title=unit,
-            reference=None if reference.is_empty() else reference,
-            share_y=False,
-            panels=4,
-        )
+        chart = draw_curves(
+            losses.filter(setting=setting), looks,
+            f"Training loss at each {unit} for {setting}, one panel per series.", "loss", unit,
+            by_series=True, reference=None if reference.is_empty() else reference, share_y=False,
+        )  # fmt: skip
         caption = f"Grey: the same recipe without the noise ({names})." if names else ""
         figures.append(Figure(f"loss-{make_name(setting)}", setting, chart, caption))
     note = Text("Training loss with injected noise, beside the same recipe without it. Log scale.")
-    return Part("Noise injected during training", [note, *figures])
+    return [Part("Noise injected during training", [note, *figures])]

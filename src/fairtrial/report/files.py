@@ -1,4 +1,4 @@
-"""The tables of a document as files: LaTeX, CSV or Markdown."""
+"""The figures and tables of a document as files for papers and slides."""
 
 from __future__ import annotations
 
@@ -7,12 +7,25 @@ import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from fairtrial.files import write_text
-from fairtrial.report.blocks import Cell, Table
+import vl_convert
+
+from fairtrial.files import write_bytes, write_text
+from fairtrial.progress import Progress, Status
+from fairtrial.report.blocks import Cell, Figure, Table
 from fairtrial.report.page import Document
 
-FOLDER = "tables"
+FIGURES, TABLES = "figures", "tables"
+"""The folders of the files."""
+PNG_SCALE = 2
+"""Pixels of a PNG per pixel of the page."""
+DRAW: Mapping[str, Callable[[dict[str, Any]], bytes]] = {
+    "svg": lambda drawing: vl_convert.vegalite_to_svg(drawing).encode(),
+    "pdf": vl_convert.vegalite_to_pdf,
+    "png": lambda drawing: vl_convert.vegalite_to_png(drawing, scale=PNG_SCALE),
+}
+"""The function that draws a Vega-Lite specification in each format."""
 LONGEST = 30
 """Characters above which LaTeX wraps a column."""
 LINE = 75
@@ -29,12 +42,27 @@ LATEX = {
 MARKDOWN = re.compile(r"[\\`*_\[\]<>|&~$]")
 
 
+def write_figures(
+    document: Document, folder: Path, form: str, progress: Progress = lambda status: None
+) -> list[Path]:
+    """Write every figure of a document as svg, pdf or png into the folder `figures`."""
+    named = document.name_blocks(Figure)
+    paths = []
+    for done, (name, figure) in enumerate(named.items()):
+        progress(Status(f"figures: {name}", done / len(named)))
+        path = folder / FIGURES / f"{name}.{form}"
+        # On the page, which has a colour, the background is transparent.
+        write_bytes(path, DRAW[form](figure.specification | {"background": "white"}))
+        paths.append(path)
+    return paths
+
+
 def write_tables(document: Document, folder: Path, form: str) -> list[Path]:
     """Write every table of a document as latex, csv or markdown into the folder `tables`."""
     ending, convert = FORMATS[form]
     paths = []
     for name, table in document.name_blocks(Table).items():
-        path = folder / FOLDER / f"{name}.{ending}"
+        path = folder / TABLES / f"{name}.{ending}"
         write_text(path, convert(table, name))
         paths.append(path)
     return paths

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairtrial.plots.charts.headings import LONGEST, LONGEST_LINE, label_panels, shorten_apart, wrap
+from fairtrial.plots.headings import LONGEST, LONGEST_LINE, label_panels, shorten_apart, wrap
 
 WORDS = st.sampled_from(["grid", "·", "batch", "size", "32,", "0.1", "0.01", "rate", "x" * 30])
 NAMES = st.lists(st.lists(WORDS, min_size=1, max_size=15).map(" ".join), max_size=8)

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, TypeAlias
 import altair as alt
 import polars as pl
 
-from fairtrial.plots.charts.appearance import THEME, Look, Looks
-from fairtrial.plots.charts.headings import label_panels
+from fairtrial.plots.appearance import THEME, Look, Looks
+from fairtrial.plots.headings import label_panels
 
 Specification: TypeAlias = dict[str, Any]
 
@@ -34,14 +34,9 @@ VIEW = "marks"
 
 
 class Chart:
-    """A chart: a Vega-Lite specification that a notebook displays.
+    """A chart: a complete Vega-Lite specification that a notebook displays.
 
     It has every method of an Altair chart, such as `save` and `properties`.
-
-    Parameters
-    ----------
-    specification : dict
-        A complete Vega-Lite specification.
     """
 
     def __init__(self, specification: Specification):
@@ -152,12 +147,11 @@ def encode_looks(
     field: str = "series",
 ) -> Specification:
     """Encode a column of series by some of the `CHANNELS`."""
-    encoding = {}
-    for channel in channels:
-        shown = [CHANNELS[channel](looks[name]) for name in series]
-        scale = {"domain": list(series), "range": shown}
-        encoding[channel] = nominal(field, scale=scale, legend=legend)
-    return encoding
+    shown = {channel: [CHANNELS[channel](looks[name]) for name in series] for channel in channels}
+    return {
+        channel: nominal(field, scale={"domain": list(series), "range": ends}, legend=legend)
+        for channel, ends in shown.items()
+    }
 
 
 # ------------------------------------------------------------------------------------- parameters
@@ -214,23 +208,13 @@ def lay_out_panels(
 ) -> Chart:
     """Complete a chart with one panel per value of a field, in an order.
 
-    Parameters
-    ----------
-    inner : dict
-        The content of a panel. Its data becomes the data of the whole chart; its last layer carries
-        the selections.
-    panels : int
-        The most panels side by side.
-    axes : int
-        Room to the left of each panel, in pixels.
-    parameters : sequence of dict
-        Selections that work in any panel, and inputs of the whole chart.
-    own_scales : sequence of str
-        The axes, "x" or "y", that have a scale for each panel; the others share one.
-    layout : dict
-        See `lay_out`.
+    `inner` is the content of a panel. Its data becomes that of the chart; its last layer carries
+    the selections among the `parameters`, which also has inputs of the whole chart. At most
+    `panels` are side by side, with room for `axes` (pixels) to the left of each. The axes of
+    `own_scales`, "x" or "y", have a scale for each panel; the others share one.
     """
-    spec = {key: value for key, value in inner.items() if key != "data"}
+    spec: Specification = {"height": PANEL_HEIGHT, "width": 200, **inner}
+    data = spec.pop("data")
     if parameters:
         carrier = spec["layer"][-1] if "layer" in spec else spec
         carrier["name"] = VIEW
@@ -239,7 +223,7 @@ def lay_out_panels(
     scales = {"scale": dict.fromkeys(own_scales, "independent")} if own_scales else {}
     side_by_side = min(panels, len(order))
     chart = {
-        "data": inner["data"],
+        "data": data,
         "facet": nominal(field, sort=list(order), header=header | labels),
         "spec": spec,
         "columns": side_by_side,
@@ -262,17 +246,10 @@ def lay_out(
 ) -> Chart:
     """Complete a chart with its look, its text alternative, and the layout of its panels.
 
-    Parameters
-    ----------
-    panels : int
-        The most panels side by side; 0 for a chart of a single view.
-    narrowest : int
-        The smallest width of a panel in pixels, axes included.
-    renderer : str
-        "svg", or "canvas" for thousands of marks.
-    layout : dict
-        `axes`: pixels beside each panel for its axis; `cells`: width of an image in its own pixels;
-        its panels are square and a whole multiple of that width.
+    At most `panels` are side by side, 0 for a chart of a single view, each at least `narrowest`
+    pixels wide, axes included. The renderer is "svg", or "canvas" for thousands of marks. `layout`
+    has `axes`, the pixels beside each panel for its axis, and `cells`, the width of an image in its
+    own pixels: its panels are square and a whole multiple of that width.
     """
     meta = {"renderer": renderer, "layout": {"panels": panels, "narrowest": narrowest} | layout}
     width: Mapping[str, int] = {} if panels else {"width": SINGLE_WIDTH}

@@ -1,1 +1,0 @@
-"""From rows to charts: how each kind of chart looks."""
