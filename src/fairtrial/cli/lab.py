@@ -7,88 +7,69 @@ from typing import Annotated
 
 import typer
 
-from fairtrial.cli.options import (
-    PAGE,
-    Data,
-    Json,
-    Memory,
-    Out,
-    Quiet,
-    Seeds,
-    Verify,
-    path_argument,
-    say_platform,
-    to_bytes,
-)
+from fairtrial.cli import options
 from fairtrial.cli.terminal import GO_ON, print_json, print_table, say, show_progress, stoppable
 from fairtrial.loading import load_tensorflow
 
 
 def lab(
-    out: Out = Path("out/lab"),
+    out: options.Out = Path("out/lab"),
     full: Annotated[
         bool, typer.Option("--full", help="Add the long parts: more seeds, features and grids.")
     ] = False,
-    seeds: Seeds = None,
-    data: Data = None,
-    verify: Verify = 1,
-    memory: Memory = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
+    seeds: options.Seeds = None,
+    data: options.Data = None,
+    verify: options.Verify = 1,
+    memory: options.Memory = None,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
 ) -> None:
     """Test every statement of the lab report: run the shipped studies and write one report.
 
     Example: fairtrial lab --out out/lab
     """
-    from fairtrial.lab.shipped import (
-        CONCLUSIONS,
-        REPLAY,
-        count_matches,
-        is_lab_done,
-        list_studies,
-        stamp_lab,
-    )
-    from fairtrial.report.folder import read_json
+    from fairtrial.lab import shipped
     from fairtrial.running.place import check_place
 
-    studies = list_studies(seeds, full)
+    studies = shipped.list_studies(seeds, full)
     if data is not None:
         studies = {name: study.take_data(data) for name, study in studies.items()}
     check_place(out, tuple(studies))
-    if is_lab_done(studies, out, verify):
+    if shipped.is_lab_done(studies, out, verify):
         say("Nothing to do: every study of the lab has been run and judged.")
     else:
         load_tensorflow(own_process=True)
         from fairtrial.lab.run import note_undecidable, prepare_lab, run_lab
         from fairtrial.training.programs import has_xla
 
-        say_platform(has_xla())
+        options.say_platform(has_xla())
         prepared = prepare_lab(studies)
         if prepared.data["fallback"]:
             say(f"Note: {prepared.data['fallback']}")
         note_undecidable(prepared, say)
-        say(f"The report grows while the lab runs: open {out / PAGE} in a browser.")
+        say(f"The report grows while the lab runs: open {out / options.PAGE} in a browser.")
         with stoppable(GO_ON), show_progress(quiet) as progress:
-            run_lab(prepared, out, progress, say, verify, to_bytes(memory))
-            stamp_lab(studies, out, verify, bool(prepared.data["fallback"]))
-    conclusions = read_json(out / CONCLUSIONS)
+            run_lab(prepared, out, progress, say, verify, options.to_bytes(memory))
+            shipped.stamp_lab(studies, out, verify, bool(prepared.data["fallback"]))
+    conclusions = shipped.read_json(out / shipped.CONCLUSIONS)
     if as_json:
         print_json(conclusions)
         return
     from fairtrial.lab.statements import summarise_statements
 
     print_table(summarise_statements(conclusions))
-    replayed = read_json(out / REPLAY)
-    matches = f"{count_matches(replayed)} of {len(replayed)} match"
+    replayed = shipped.read_json(out / shipped.REPLAY)
+    matches = f"{shipped.count_matches(replayed)} of {len(replayed)} match"
     print(f"The numbers that the lab report printed, replayed: {matches}.")
-    print(f"All 42 statements, with their evidence: {out / PAGE}")
+    print(f"All 42 statements, with their evidence: {out / options.PAGE}")
 
 
 def replay(
     file: Annotated[
-        Path | None, path_argument(metavar="[FILE]", help="A replay file; the shipped one if none.")
+        Path | None,
+        options.path_argument(metavar="[FILE]", help="A replay file; the shipped one if none."),
     ] = None,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Put reported numbers beside what the same settings give; exit 1 on a mismatch.
 

@@ -8,23 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairtrial.cli.options import (
-    PAGE,
-    AllowCode,
-    Data,
-    Json,
-    Memory,
-    Quiet,
-    Scheduler,
-    Seeds,
-    Verify,
-    Workers,
-    open_engine,
-    path_argument,
-    path_option,
-    say_platform,
-    to_bytes,
-)
+from fairtrial.cli import options
 from fairtrial.cli.terminal import GO_ON, print_json, print_table, say, show_progress, stoppable
 from fairtrial.errors import InputError
 from fairtrial.loading import load_tensorflow
@@ -35,8 +19,10 @@ if TYPE_CHECKING:
 
 
 WIDTH = 80
-StudyFile = Annotated[Path, path_argument(metavar="STUDY.toml", help="The study file.")]
-OutOfStudy = Annotated[Path | None, path_option("--out", help="The results folder.", metavar="DIR")]
+StudyFile = Annotated[Path, options.path_argument(metavar="STUDY.toml", help="The study file.")]
+OutOfStudy = Annotated[
+    Path | None, options.path_option("--out", help="The results folder.", metavar="DIR")
+]
 UntilDecided = Annotated[
     bool, typer.Option("--until-decided", help="Add seeds to claims that are undecided.")
 ]
@@ -52,14 +38,14 @@ OneClaim = Annotated[
 def plan(
     study_file: StudyFile,
     out: OutOfStudy = None,
-    seeds: Seeds = None,
-    data: Data = None,
-    memory: Memory = None,
+    seeds: options.Seeds = None,
+    data: options.Data = None,
+    memory: options.Memory = None,
     until_decided: UntilDecided = False,
     max_seeds: MaxSeeds = None,
-    allow_code: AllowCode = False,
+    allow_code: options.AllowCode = False,
     claim: OneClaim = None,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Show what a study will take and what its claims can detect; nothing is trained.
 
@@ -72,7 +58,7 @@ def plan(
     study, most = read_study(study_file, seeds, data, claim, until_decided, max_seeds, allow_code)
     forecast = plan_study(
         study, choose_folder(out, study_file), until_decided=until_decided, max_seeds=most,
-        memory=to_bytes(memory),
+        memory=options.to_bytes(memory),
     )  # fmt: skip
     if as_json:
         print_json(asdict(forecast))
@@ -115,21 +101,21 @@ def choose_folder(out: Path | None, study_file: Path) -> Path:
 def run(
     study_file: StudyFile,
     out: OutOfStudy = None,
-    seeds: Seeds = None,
-    data: Data = None,
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    verify: Verify = 0,
-    memory: Memory = None,
+    seeds: options.Seeds = None,
+    data: options.Data = None,
+    workers: options.Workers = None,
+    scheduler: options.Scheduler = None,
+    verify: options.Verify = 0,
+    memory: options.Memory = None,
     until_decided: UntilDecided = False,
     max_seeds: MaxSeeds = None,
-    allow_code: AllowCode = False,
+    allow_code: options.AllowCode = False,
     counterfactual: Annotated[
         bool, typer.Option("--counterfactual", help="Keep training the arms that are not finished.")
     ] = False,
     claim: OneClaim = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
 ) -> None:
     """Train every run of a study file and judge its claims; go on where an earlier call ended.
 
@@ -141,12 +127,9 @@ def run(
     study, most = read_study(study_file, seeds, data, claim, until_decided, max_seeds, allow_code)
     folder = choose_folder(out, study_file)
     check_place(folder)
-    options = {
-        "verify": verify,
-        "max_seeds": most if until_decided else None,
-        "counterfactual": counterfactual,
-    }
-    inputs = digest_inputs([study], options)
+    most_seeds = most if until_decided else None
+    how = {"verify": verify, "max_seeds": most_seeds, "counterfactual": counterfactual}
+    inputs = digest_inputs([study], how)
     if is_current(folder, inputs):
         say_done(study, folder, as_json)
         return
@@ -160,12 +143,13 @@ def run(
     from fairtrial.running.run import run as run_study
     from fairtrial.training.programs import has_xla
 
-    say_platform(has_xla())
+    options.say_platform(has_xla())
     with stoppable(GO_ON), show_progress(quiet) as progress:
-        with open_engine(workers, scheduler) as engine, GrowingPage(folder, progress) as page:
+        training = options.open_engine(workers, scheduler)
+        with training as engine, GrowingPage(folder, progress) as page:
             trial = run_study(
                 study, folder, until_decided=until_decided, max_seeds=most,
-                counterfactual=counterfactual, verify=verify, memory=to_bytes(memory),
+                counterfactual=counterfactual, verify=verify, memory=options.to_bytes(memory),
                 progress=page.tell, note=say, engine=engine, grown=page.grow,
             )  # fmt: skip
         progress(Status("report page", 1.0))
@@ -199,4 +183,4 @@ def say_done(study: Study, folder: Path, as_json: bool) -> None:
         return
     for row in verdicts:
         print(f"{row['verdict']:<10}  {row['say']}")
-    print(f"The report is {folder / PAGE}; the tables stand beside it.")
+    print(f"The report is {folder / options.PAGE}; the tables stand beside it.")

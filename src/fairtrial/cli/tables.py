@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from rich.cells import cell_len
 
@@ -15,33 +14,31 @@ PIECE = re.compile(r"[^=_·]*[=_·]+|[^=_·]+")
 FRAME = 3  # Columns of the screen that each column's frame takes; one more for the table.
 
 
-@dataclass(frozen=True)
-class Fit:
-    """What a terminal can show of a table: the widths of the columns that fit, and the others."""
-
-    widths: dict[str, int]
-    left_out: list[str]
-
-
-def fit_table(rows: Sequence[Mapping[str, object]], names: Sequence[str], width: int) -> Fit | None:
+def fit_table(
+    rows: Sequence[Mapping[str, object]], names: Sequence[str], width: int
+) -> tuple[dict[str, int], list[str]] | None:
     """Choose columns and their widths: texts are divided between words, numbers never.
 
-    Columns of numbers are left out from the last one on where not all fit; None where not even the
-    texts fit.
+    Columns of numbers are left out from the last one on where not all fit. Returns the widths of
+    the others, and what is left out; None where not even the texts fit.
     """
-    shown = list(names)
+    texts = {name: [str(row[name]) for row in rows] for name in names}
+    numbers = [name for name in names if all(map(NUMBERS.fullmatch, texts[name]))]
+    full = {name: max(map(cell_len, (name, *texts[name]))) for name in names}
+    least = {}
+    for name in names:
+        measure = cell_len if name in numbers else _measure_longest
+        least[name] = max(_measure_longest(name), *map(measure, texts[name]))
+    shown, droppable = list(names), [name for name in numbers if name != names[0]]
     while True:
-        least = [_measure_least(rows, name) for name in shown]
-        spare = width - FRAME * len(shown) - 1 - sum(least)
+        spare = width - FRAME * len(shown) - 1 - sum(least[name] for name in shown)
         if spare >= 0:
-            full = [_measure_full(rows, name) for name in shown]
-            widths = _share(spare, least, full)
+            widths = _share(spare, [least[name] for name in shown], [full[name] for name in shown])
             left_out = [name for name in names if name not in shown]
-            return Fit(dict(zip(shown, widths, strict=True)), left_out)
-        numbers = [name for name in shown[1:] if _holds_numbers(rows, name)]
-        if not numbers:
+            return dict(zip(shown, widths, strict=True)), left_out
+        if not droppable:
             return None
-        shown.remove(numbers[-1])
+        shown.remove(droppable.pop())
 
 
 def _share(spare: int, least: Sequence[int], full: Sequence[int]) -> list[int]:
@@ -56,22 +53,6 @@ def _share(spare: int, least: Sequence[int], full: Sequence[int]) -> list[int]:
         widths[column] += more
         spare -= more
     return widths
-
-
-def _holds_numbers(rows: Sequence[Mapping[str, object]], name: str) -> bool:
-    return all(NUMBERS.fullmatch(str(row[name])) for row in rows)
-
-
-def _measure_full(rows: Sequence[Mapping[str, object]], name: str) -> int:
-    return max(cell_len(text) for text in (name, *(str(row[name]) for row in rows)))
-
-
-def _measure_least(rows: Sequence[Mapping[str, object]], name: str) -> int:
-    texts = [str(row[name]) for row in rows]
-    head = _measure_longest(name)
-    if _holds_numbers(rows, name):
-        return max(head, *map(cell_len, texts))
-    return max(head, *map(_measure_longest, texts))
 
 
 def _measure_longest(text: str) -> int:

@@ -203,16 +203,16 @@ def _draw_table(
                 style = "bold" if name == names[0] else ""
                 console.print(Text(wrap(line, console.width), style), no_wrap=True, crop=False)
         return
-    table = Table()
-    for name, width in fit.widths.items():
+    (widths, left_out), table = fit, Table()
+    for name, width in widths.items():
         # Text, since brackets are not markup.
         table.add_column(Text(wrap(name, width)), no_wrap=True, overflow="ignore")
     for row in rows:
-        table.add_row(*(Text(wrap(str(row[name]), width)) for name, width in fit.widths.items()))
+        table.add_row(*(Text(wrap(str(row[name]), width)) for name, width in widths.items()))
     console.print(table)
-    if fit.left_out:
+    if left_out:
         where = rest or "a wider window shows them, and so does a pipe, as in: ... | cat"
-        console.print(Text(f"Not shown: {', '.join(fit.left_out)}; {where}."))
+        console.print(Text(f"Not shown: {', '.join(left_out)}; {where}."))
 
 
 def leave(code: int) -> None:
