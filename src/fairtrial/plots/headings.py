@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,32 +61,19 @@ def shorten_apart(names: Sequence[str], most: int) -> list[str]:
     short = {name: name for name in names if len(name) <= most}
     for name in names:
         if name not in short:
-            less = _cut_middle(_drop_words(name, shared, most), most)
-            short[name] = _number(less, set(short.values()), most)
+            short[name] = _number(_shorten(name, shared, most), set(short.values()), most)
     return [short[name] for name in names]
 
 
-def _drop_words(name: str, shared: set[str], most: int) -> str:
-    """Replace shared words by an ellipsis, from the last to the first, until the name fits."""
-    words: list[str] = name.split(" ")
+def _shorten(name: str, shared: set[str], most: int) -> str:
+    """Replace shared words by an ellipsis, from the last to the first, then the middle."""
+    words, short = name.split(" "), name
     for place in reversed(range(len(words))):
-        if len(_join(words)) <= most:
-            break
-        if words[place] in shared:
+        if len(short) > most and words[place] in shared:
             words[place] = "…"
-    return _join(words)
-
-
-def _join(words: Sequence[str]) -> str:
-    kept = [word for i, word in enumerate(words) if word != "…" or i == 0 or words[i - 1] != "…"]
-    return " ".join(kept)
-
-
-def _cut_middle(name: str, most: int) -> str:
-    if len(name) <= most:
-        return name
+            short = re.sub(r"(?<!\S)…( …(?!\S))+", "…", " ".join(words))
     tail = (most - 1) // 2
-    return f"{name[: most - 1 - tail]}…{name[len(name) - tail :]}"
+    return short if len(short) <= most else f"{short[: most - 1 - tail]}…{short[-tail:]}"
 
 
 def _number(name: str, taken: set[str], most: int) -> str:

@@ -6,7 +6,7 @@ The HTML template renders each block; `figures` and `tables` write blocks to fil
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeAlias
 
@@ -203,9 +203,9 @@ def fold_others(figures: Sequence[Figure]) -> list[Block]:
     return [*figures[:1], *(Fold(figure.title, [figure]) for figure in figures[1:])]
 
 
-def row_of(*texts: str) -> list[Cell]:
-    """Make a row of plain cells."""
-    return [Cell(text) for text in texts]
+def rows_of(texts: Iterable[Iterable[str]]) -> Rows:
+    """Make rows of plain cells."""
+    return Rows([[*map(Cell, row)] for row in texts])
 
 
 def make_name(text: str) -> str:

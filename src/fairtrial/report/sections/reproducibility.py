@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fairtrial.kinds.mechanism.plugins import list_loaded
-from fairtrial.report.blocks import Code, Facts, Fold, Part, Rows, Section, Table, row_of
+from fairtrial.report.blocks import Code, Facts, Fold, Part, Section, Table, rows_of
 from fairtrial.results.results import Results
 from fairtrial.results.store import DATA, STUDY
 
@@ -18,7 +18,7 @@ def build_reproducibility(
     """Build the section from `environment.json`, the files of the studies, and further parts."""
     known = _flatten({k: v for k, v in environment.items() if k != "verification"})
     seeds = [
-        row_of(
+        (
             trial.study.name, f"{trial.runs.height:,}",
             ", ".join(map(str, trial.runs["seed"].unique().sort())), _fingerprint(trial),
         )
@@ -33,7 +33,7 @@ def build_reproducibility(
         Fold(f"{Path(one.path).name}: SHA-256 {one.sha256}", [Code(one.text)]) for one in plugins
     ]
     caption = "Seeds of each study, and the first 16 digits of its data's SHA-256"
-    table = Table("seeds", caption, ["study", "runs", "seeds", "data"], [Rows(seeds)])
+    table = Table("seeds", caption, ["study", "runs", "seeds", "data"], [rows_of(seeds)])
     return Section(
         "reproducibility",
         "Reproducibility",
@@ -62,7 +62,7 @@ def _build_verification(lanes: Sequence[Mapping[str, Any]] | None) -> list[Part]
     if not lanes:
         return []
     rows = [
-        row_of(
+        (
             lane["run"], f"{lane['trained']:,}", f"{lane['deviation']:.1e}",
             f"{lane['tolerance']:.0e}",
         )
@@ -73,7 +73,7 @@ def _build_verification(lanes: Sequence[Mapping[str, Any]] | None) -> list[Part]
         "relative to the largest parameter"
     )
     columns = ["run", "steps or epochs", "deviation", "tolerance"]
-    return [Part("Verified runs", [Table("verified-lanes", caption, columns, [Rows(rows)])])]
+    return [Part("Verified runs", [Table("verified-lanes", caption, columns, [rows_of(rows)])])]
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
