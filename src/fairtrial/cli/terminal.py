@@ -57,7 +57,9 @@ def stoppable(kept: str = "Nothing is kept.") -> Iterator[None]:
 @contextlib.contextmanager
 def show_progress(quiet: bool = False) -> Iterator[Callable[[Status], None]]:
     """Show how far the work is: a bar on a terminal, now and then a plain line elsewhere."""
-    console = make_console()
+    from rich.console import Console
+
+    console = Console(stderr=True)  # So that what is piped on stays clean.
     if quiet:
         yield lambda status: None
     elif console.is_terminal:
@@ -85,12 +87,10 @@ def _show_bar(console: Console) -> Iterator[Callable[[Status], None]]:
         bar = progress.add_task("", total=1.0, left="")
 
         def tell(status: Status) -> None:
-            progress.update(
-                bar,
-                description=describe(status),
-                completed=status.share,
-                left=say_rest(clock.estimate_rest(status)),
-            )
+            runs = f", {status.runs_done} of {status.n_runs} runs" if status.n_runs else ""
+            left = say_rest(clock.estimate_rest(status))
+            words = f"{status.what}{runs}"
+            progress.update(bar, description=words, completed=status.share, left=left)
 
         yield tell
 
@@ -117,12 +117,6 @@ def say_rest(seconds: float | None) -> str:
     return "" if seconds is None else f"about {show_duration(seconds)} left"
 
 
-def describe(status: Status) -> str:
-    """Say what is being done, and how many runs are done, in few words."""
-    runs = f", {status.runs_done} of {status.n_runs} runs" if status.n_runs else ""
-    return f"{status.what}{runs}"
-
-
 def count(status: Status) -> str:
     """Say how many runs and stacks are done, and how many lanes are still training."""
     if not status.n_runs:
@@ -130,13 +124,6 @@ def count(status: Status) -> str:
     stacks = f", {status.stacks_done} of {status.n_stacks} stacks" if status.n_stacks else ""
     training = f", {status.n_training} training" if status.n_training else ""
     return f"{status.runs_done} of {status.n_runs} runs{stacks} done{training}"
-
-
-def make_console() -> Console:
-    """Make a console on the error stream, so that what is piped on stays clean."""
-    from rich.console import Console
-
-    return Console(stderr=True)
 
 
 def say(sentence: str) -> None:
