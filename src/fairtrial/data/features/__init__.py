@@ -11,9 +11,8 @@ from functools import partial
 import numpy as np
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.features.maps import TrainingRows, apply, on_one_core
+from fairtrial.data.features.maps import TrainingRows, apply, check_in, on_one_core
 from fairtrial.data.features.store import keep, name_features
-from fairtrial.data.features.watch import check_in
 from fairtrial.data.split import split_rows
 from fairtrial.kinds.data.features import FeatureSettings, Map
 from fairtrial.kinds.mechanism.plugins import digest_source, explained, find_kinds
@@ -83,10 +82,7 @@ def _map_rows(
 
 
 def fingerprint_rows(dataset: Dataset) -> str:
-    """Fingerprint the rows of a data set by their content and order, without labels.
-
-    If the rows are split for every seed, each split has another fingerprint.
-    """
+    """Fingerprint the rows of a data set by their content and order, without labels."""
     digest = hashlib.sha256()
     for X in (dataset.X, dataset.test_X):
         digest.update(repr((X.shape, X.dtype.str, dataset.divisor)).encode())

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from fairtrial.data.features.watch import check_in
+from fairtrial.data.features.maps import check_in
 from fairtrial.data.images.fetch import cache_folder
 from fairtrial.errors import MachineError
 from fairtrial.files import clear_abandoned, place_aside
