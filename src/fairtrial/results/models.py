@@ -147,10 +147,11 @@ def _find_units(arm: Arm, seed: int, n_features: int) -> Units:
 
 def _find_units_of_table(table: Table, arm: Arm, seed: int) -> Units:
     seen = list_seen_rows(arm.task, len(table.y), seed, arm.trained.validation)
-    n, n_words = table.n_numbers, sum(table.n_categories)
+    n, n_words = table.n_numbers, sum(map(len, table.categories))
     centre, scales, fill = (np.full(n + n_words, value) for value in (0.0, 1.0, np.nan))
     if n:
-        medians, numbers = find_medians(table, seen), table.features[seen, :n]
+        numbers = table.X[seen, :n]
+        medians = find_medians(numbers)
         measured = measure_scale(np.where(np.isnan(numbers), medians, numbers))
         centre[:n], scales[:n] = measured.first + measured.mean, measured.spread
         if arm.task.missing == "impute":
