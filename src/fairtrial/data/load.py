@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.features import map_features
+from fairtrial.data.features.store import map_features
 from fairtrial.data.sources import load_rows, measure_rows, read
 from fairtrial.data.targets import find_wrong_weights
 from fairtrial.errors import InputError

@@ -102,21 +102,33 @@ def call(task: TaskSettings, *data: Any) -> Any:
 
 
 def read(task: TaskSettings) -> Content:
-    """Read the rows of a fixed or split data set, once, or raise `InputError`."""
-    if not find_kinds(task):  # Those that fairtrial brings know themselves what to keep.
+    """Read the rows of a fixed or split data set, or raise `InputError`.
+
+    They are read once for each version of the function and of its file, or folder of folders.
+    """
+    path, is_known = getattr(task, "path", None), not find_kinds(task)
+    if is_known and not path:  # What comes with fairtrial is kept already.
         return call(task)
-    version: tuple[float, ...] = ()
-    if path := getattr(task, "path", None):
+    version: tuple[object, ...] = ()
+    if path:
         try:
-            version = Path(path).stat().st_mtime_ns, Path(path).stat().st_size
+            files = [Path(path).absolute(), *sorted(Path(path).glob("*/*"))]
+            states = [(file, file.stat()) for file in files]
+            version = tuple((file, state.st_mtime_ns, state.st_size) for file, state in states)
         except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}. Check the path.") from None
+            if not is_known:  # Data sets that fairtrial brings say it themselves.
+                reason = error.strerror
+                raise InputError(f"{path} cannot be read: {reason}. Check the path.") from None
+    task = task.model_copy(
+        update={"input_noise": None, "label_noise": None}
+    )  # That is added later.
     return _read_version(task, task.definition, version)  # pyright: ignore[reportArgumentType]
 
 
-@lru_cache(maxsize=4)
-def _read_version(task: TaskSettings, kind: object, version: tuple[float, ...]) -> Content:
-    """Read what a user's function returns, once for each version of the function and its file."""
+@lru_cache(maxsize=8)
+def _read_version(task: TaskSettings, kind: object, version: tuple[object, ...]) -> Content:
+    if not find_kinds(task):  # Those that fairtrial brings check what they return.
+        return call(task)
     found, is_fixed, facts = call(task), task.row_origin == "fixed", Content(None, np.empty(0))
     if isinstance(found, Content):
         facts = found

@@ -12,7 +12,7 @@ from scipy.special import softmax
 
 from fairtrial.data.scale import measure_scale
 from fairtrial.data.sources import list_seen_rows, read
-from fairtrial.data.tables.table import Table, find_medians, read_table
+from fairtrial.data.tables.table import Table, find_medians
 from fairtrial.errors import InputError
 from fairtrial.results.results import Results
 from fairtrial.settings.complaints import show
@@ -134,7 +134,9 @@ def _find_units(arm: Arm, seed: int, n_features: int) -> Units:
     task, nothing = arm.task, np.full(n_features, np.nan)
     centre, scale = np.zeros(n_features), np.ones(n_features)
     if task.kind == "table":
-        return _find_units_of_table(read_table(task), arm, seed)
+        table = read(task)
+        assert isinstance(table, Table)
+        return _find_units_of_table(table, arm, seed)
     if task.has_images:
         return Units(centre, scale * task.definition.pixel_range, nothing)
     if task.is_prepared:

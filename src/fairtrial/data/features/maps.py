@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
-from scipy.spatial.distance import pdist
 from threadpoolctl import threadpool_limits
 
 from fairtrial.kinds.data.features import Map
@@ -139,6 +138,8 @@ def fit_fourier(features: Any, rows: TrainingRows) -> Map:
 
 def measure_distance(rows: TrainingRows, gamma: np.float32) -> float:
     """Return the median distance between training rows raised to `gamma`; 1 if it is 0."""
+    from scipy.spatial.distance import pdist  # Slow to import.
+
     distances = pdist((rows.draw(N_COMPARED, "distances") ** gamma).astype(np.float64))
     return float(np.median(distances)) or 1.0
 

@@ -7,12 +7,12 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fairtrial.data.sources import read
 from fairtrial.data.tables.columns import FEWEST_CLASS_ROWS, find_too_few
 from fairtrial.errors import InputError, MachineError
 from fairtrial.files import place_aside
@@ -83,7 +83,7 @@ def images(
         raise make_error(Document("images", {}), complaints)
     if not is_place:
         _keep(path, *take_images(X, y, test))
-    read_own_images(made)
+    read(made)
     return made
 
 
@@ -118,37 +118,16 @@ def _holds(path: Path, expected: Content) -> bool:
 
 
 def read_own_images(task: TaskSettings) -> Content:
-    """Read the images of a task, once for each version of the files, or raise `InputError`."""
+    """Read and check the images of a task, or raise `InputError`."""
     path = Path(task.path).absolute()
     try:
-        version = _describe(_list_files(path) if path.is_dir() else [path])
-    except OSError as error:
-        raise _refuse(path, error.strerror) from None
-    except ValueError as error:  # A path with a null character.
-        raise _refuse(path, str(error)) from None
-    return _read_version(path, task.test, version)
-
-
-def _refuse(path: Path, reason: str | None) -> InputError:
-    return InputError(f"{path} cannot be read: {reason or 'it will not open'}. Check the path.")
-
-
-def _describe(files: list[Path]) -> tuple[tuple[str, int, int], ...]:
-    """Describe the version of files by their times and sizes."""
-    states = [(str(file), file.stat()) for file in files]
-    return tuple((name, state.st_mtime_ns, state.st_size) for name, state in states)
-
-
-@lru_cache(maxsize=4)
-def _read_version(path: Path, test: float, version: tuple) -> Content:
-    """Read one version of a file or folder."""
-    read = _load_folder if path.is_dir() else _load_file
-    try:
-        return _make(*take_images(*read(path), test))
-    except OSError as error:
-        raise _refuse(path, error.strerror) from None
+        load = _load_folder if path.is_dir() else _load_file
+        return _make(*take_images(*load(path), task.test))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    except OSError as error:
+        reason = error.strerror or "it will not open"
+        raise InputError(f"{path} cannot be read: {reason}. Check the path.") from None
 
 
 def _make(X: np.ndarray, y: np.ndarray) -> Content:
@@ -198,9 +177,9 @@ def _load_folder(folder: Path) -> tuple[list[np.ndarray], list[str]]:
         raise InputError(
             "it has no images: put the images of each class into a folder named after the class."
         )
-    problems: list[str] = []
-    read = {file: _load_image(file, problems) for file in files}
-    images = {file: pixels for file, pixels in read.items() if pixels is not None}
+    read = {file: _load_image(file) for file in files}
+    images = {file: found for file, found in read.items() if not isinstance(found, str)}
+    problems = [f"{_name(file)} {found}" for file, found in read.items() if isinstance(found, str)]
     problems += _find_unequal(images)
     if problems:
         n_more = len(problems) - MOST_LISTED
@@ -210,36 +189,38 @@ def _load_folder(folder: Path) -> tuple[list[np.ndarray], list[str]]:
     return list(images.values()), [file.parent.name for file in images]
 
 
-def _load_image(file: Path, problems: list[str]) -> np.ndarray | None:
+def _load_image(file: Path) -> np.ndarray | str:
+    """Load the pixels of an image, or say why they cannot be used."""
     from PIL import Image, UnidentifiedImageError
 
-    name = f"{file.parent.name}/{file.name}"
     try:
         with Image.open(file) as image:
             if image.mode in ("1", "L"):
                 return np.asarray(image.convert("L"))
-            what = (
-                "does not have 8 bits per pixel" if image.mode[0] in "IF" else "is a colour image"
-            )
-            problems.append(
-                f"{name} {what} (mode {image.mode}): convert it to grey, 8 bits per pixel, for "
-                "example with Pillow's image.convert('L')."
+            is_deep = image.mode[0] in "IF"
+            return (
+                f"{'does not have 8 bits per pixel' if is_deep else 'is a colour image'} (mode "
+                f"{image.mode}): convert it to grey, 8 bits per pixel, for example with Pillow's "
+                "image.convert('L')."
             )
     except UnidentifiedImageError:
-        problems.append(f"{name} is not an image that Pillow can read: remove it.")
+        return "is not an image that Pillow can read: remove it."
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        problems.append(f"{name} cannot be read: {error}.")
-    return None
+        return f"cannot be read: {error}."
+
+
+def _name(file: Path) -> str:
+    return f"{file.parent.name}/{file.name}"
 
 
 def _find_unequal(images: dict[Path, np.ndarray]) -> Iterator[str]:
-    shapes = {file: pixels.shape for file, pixels in images.items()}
-    for file, (height, width) in shapes.items():
-        first_height, first_width = next(iter(shapes.values()))
-        if (height, width) != (first_height, first_width):
+    sizes = {file: " x ".join(map(str, pixels.shape)) for file, pixels in images.items()}
+    first = next(iter(sizes.values()), "")
+    for file, size in sizes.items():
+        if size != first:
             yield (
-                f"{file.parent.name}/{file.name} has {height} x {width} pixels (height x width), "
-                f"and the first image {first_height} x {first_width}: scale them to one size."
+                f"{_name(file)} has {size} pixels (height x width), and the first image {first}: "
+                "scale them to one size."
             )
 
 

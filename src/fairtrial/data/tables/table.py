@@ -7,7 +7,7 @@ import io
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -60,24 +60,8 @@ class Table(Content):
 
 
 def read_table(task: TaskSettings) -> Table:
-    """Read and check a table; a file that has not changed is read once.
-
-    Raises `InputError` with everything that is wrong with the file.
-    """
+    """Read and check a table, or raise `InputError` with everything that is wrong with the file."""
     path = Path(task.path).absolute()
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise _refuse(path, error.strerror) from None
-    except ValueError as error:  # A path with a null character.
-        raise _refuse(path, str(error)) from None
-    # Pyright takes the hash of a subclass of Settings for lost.
-    return _read_version(task, path, status.st_mtime_ns, status.st_size)  # pyright: ignore[reportArgumentType]
-
-
-@lru_cache(maxsize=8)
-def _read_version(task: TaskSettings, path: Path, modified: int, size: int) -> Table:
-    """Read one version of a file, as its time and size tell it from others."""
     if (read := READERS.get(path.suffix.lower())) is None:
         raise InputError(
             f"{path} ends in {path.suffix or 'nothing'!r}: a table's name ends in "
