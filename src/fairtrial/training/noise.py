@@ -28,15 +28,12 @@ class Draws(Protocol):
 
     def normal_rows(self, purpose: str, step: Any, n_rows: int) -> Any:
         """Draw standard normals, one a row: (..., N)."""
-        ...
 
     def normal_like(self, purpose: str, step: Any, shape: tuple[int, ...]) -> Any:
         """Draw standard normals shaped like one run's parameter, lane axes last."""
-        ...
 
     def uniform(self, purpose: str, step: Any, low: Any, high: Any) -> Any:
         """Draw from U(low, high), with `low` and `high` (...) per lane."""
-        ...
 
 
 class NamedDraws:
