@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.randomness import make_stream
-from fairtrial.study.recipe import Recipe
+
+if TYPE_CHECKING:
+    from fairtrial.study.recipe import Recipe
 
 # Rows of a block that stays together when a large file is shuffled.
 NEIGHBOURS = 64
