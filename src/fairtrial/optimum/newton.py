@@ -39,9 +39,11 @@ class Problem(Protocol):
 
     def measure(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the value at x, and the gradient (P,)."""
+        ...
 
     def multiply(self, x: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Return the Hessian at x times v (P,)."""
+        ...
 
 
 def minimise(

@@ -135,6 +135,7 @@ def solve_softmax(
     l1 = np.repeat(penalty.on_sizes * on_weights / scale, K, 1).ravel()
     # The certificate is for features of unit size; it is stricter for features scaled less.
     unit = np.repeat(scale / size, K, 1).ravel()
+    x, certificate, sentence = problem.latest, np.inf, ""
     try:
         x, certificate, sentence = minimise(problem, l1, unit)
         if problem.may_part and certificate <= TOLERANCE:

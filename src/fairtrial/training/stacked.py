@@ -236,7 +236,7 @@ def _take_epochs(stack: Stack, recipes: Sequence[Recipe], waiting: Mapping[int, 
         needs_mean = may_end_early or epochs.n_done + 1 in lengths
         state, values = epochs.take(state, keys, needs_mean=needs_mean)
         for name, value in values.items():
-            curves[name].append(np.float64(value.numpy()))
+            curves[name].append(np.asarray(value.numpy(), np.float64))
         if recent:
             now = Parameters(*(value.numpy() for value in state.parameters))
             recent.add([now], state.ended_at.numpy())

@@ -38,7 +38,7 @@ def load_fashion_mnist(folder: str | Path | None = None) -> Images:
         for part in ("train", "t10k")
         for what, n_axes in (("images", 3), ("labels", 1))
     ]
-    return _gather(*arrays, FASHION_MNIST_CLASSES, found.source)
+    return _gather(*arrays, class_names=FASHION_MNIST_CLASSES, source=found.source)
 
 
 def load_digits() -> Images:
@@ -51,10 +51,10 @@ def load_digits() -> Images:
     from sklearn import datasets
 
     pixels, classes = datasets.load_digits(return_X_y=True)
-    images = np.asarray(pixels, np.uint8).reshape(-1, 8, 8)
+    images, labels = np.asarray(pixels, np.uint8).reshape(-1, 8, 8), np.asarray(classes)
     train, test = slice(None, -DIGITS_TEST_ROWS), slice(-DIGITS_TEST_ROWS, None)
-    arrays = images[train], classes[train], images[test], classes[test]
-    return _gather(*arrays, tuple("0123456789"), "scikit-learn")
+    arrays = images[train], labels[train], images[test], labels[test]
+    return _gather(*arrays, class_names=tuple("0123456789"), source="scikit-learn")
 
 
 def _read_idx(content: bytes, n_axes: int) -> np.ndarray:
@@ -77,6 +77,7 @@ def _gather(
     train_labels: np.ndarray,
     test_images: np.ndarray,
     test_labels: np.ndarray,
+    *,
     class_names: tuple[str, ...],
     source: str,
 ) -> Images:
