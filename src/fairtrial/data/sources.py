@@ -36,8 +36,10 @@ def load_rows(task: TaskSettings, seed: int, validation: float | None) -> Datase
     if content.test_y is None:
         train, test = split_rows(n_rows, task.test, seed, f"{task.kind}.test")
         return _make_dataset(task, X[train], y[train], X[test], y[test], names=names)
-    test_X = content.test_X if content.prepare is None else X[n_rows:]
-    return _make_dataset(task, X[:n_rows], y, test_X, content.test_y, names=names)
+    test_X = content.test_X
+    if content.prepare is not None:
+        X, test_X = X[:n_rows], X[n_rows:]
+    return _make_dataset(task, X, y, test_X, content.test_y, names=names)
 
 
 def measure_rows(task: TaskSettings) -> Shape:
