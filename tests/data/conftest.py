@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fairtrial.data.images import download, fetch, files
+from fairtrial.data.images import fetch, files
 
 IMAGES, LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
 
@@ -26,7 +26,7 @@ def no_way_out(monkeypatch, tmp_path):
     monkeypatch.setattr(fetch, "SYSTEM_FOLDER", tmp_path / "system")
     monkeypatch.setattr(fetch, "HOME_URL", "http://127.0.0.1:9/")
     for name in ("CONNECT_SECONDS", "READ_SECONDS", "GIVE_UP_SECONDS"):
-        monkeypatch.setattr(download, name, 600)  # The server here always answers, in the end.
+        monkeypatch.setattr(fetch, name, 600)  # The server here always answers, in the end.
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def test_new_folder_of_training_code_counts_once_it_is_imported(copy):
 @pytest.mark.parametrize(
     "changed",
     [
-        "data/images/download.py", "data/images/fetch.py", "report/page.py", "running/execute.py",
+        "data/images/fetch.py", "report/page.py", "running/execute.py",
         "evidence/verdict.py", "cli/main.py", "settings/hints.py", "plots/names.py",
         "kinds/metrics/numbers.py", "kinds/metrics/classes.py", "results/predictions.py",
         "results/scores.py",

@@ -19,7 +19,7 @@ from fairtrial.results.scoring import (
 )
 from fairtrial.study import task as tasks
 from fairtrial.study.metrics import list_metrics
-from fairtrial.training import eager, graph, stacked
+from fairtrial.training import eager, stacked
 from reference.metrics import calibrate
 
 RANDOM = np.random.default_rng(8)
@@ -28,8 +28,8 @@ CLASSES = {"loss": "cross_entropy", "steps": None, "batch_size": 500}
 
 
 def measure(one, data, seed=0):
-    driver = eager if one.steps is None else graph  # The same bits, sooner.
-    trace = driver.train(one, data, seed)
+    driver = eager.train if one.steps is None else eager.train_in_graphs  # The same bits, sooner.
+    trace = driver(one, data, seed)
     return trace, Scorer(data, seed, one.validation).measure_run(trace, one)
 
 

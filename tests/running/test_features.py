@@ -10,7 +10,7 @@ import pytest
 
 import fairtrial as ft
 from by_hand import recipe
-from fairtrial.data.features.watch import check_in
+from fairtrial.data.features.maps import check_in
 from fairtrial.data.load import load_dataset
 from fairtrial.data.split import order_rows, split_parts
 from fairtrial.evidence import optima
@@ -115,7 +115,7 @@ def test_features_in_the_making_are_told_and_stopped(tmp_path, cache, monkeypatc
         if "making" in status.what:
             _thread.interrupt_main()
 
-    monkeypatch.setattr("fairtrial.data.features.hog.fit_hog", take_forever)
+    monkeypatch.setattr("fairtrial.data.features.maps.fit_hog", take_forever)
     study = ft.Study.from_toml(STUDY.partition("[vary]")[0] + "features = 'hog'").replace(seeds=1)
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):

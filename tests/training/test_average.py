@@ -9,7 +9,7 @@ from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import order_rows, split_rows
 from fairtrial.kinds.optimizers.averages import last_epoch
 from fairtrial.parameters import Parameters, draw_init
-from fairtrial.training import eager, graph, stacked
+from fairtrial.training import eager, stacked
 from fairtrial.training.trace import RecentPath, count_averaged
 from ways_to_end import HEAVY, LINE, assert_identical, make_epochs, make_pixels, make_steps
 
@@ -30,11 +30,11 @@ def assert_near(found, expected, tolerance=1e-4):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("driver", [eager, graph])
+@pytest.mark.parametrize("driver", [eager.train, eager.train_in_graphs])
 def test_full_batch_average_is_the_mean_of_the_last_tenth(driver, steps, others, n_last):
     one = recipe("mse", steps=steps, **others)
     data = LINE[0]
-    found, by_hand = driver.train(one, data, 5), descend(one, data.X, data.y, [0.0], 0.0)
+    found, by_hand = driver(one, data, 5), descend(one, data.X, data.y, [0.0], 0.0)
     assert (found.outcome, found.ended_at) == (by_hand.outcome, by_hand.ended_at)
     assert_near(found.average, by_hand.average(n_last))
     assert np.abs(found.average.W - found.W).max() > 1e-4, "the mean is not the end"

@@ -12,7 +12,7 @@ from fairtrial.data.split import order_rows, split_rows
 from fairtrial.kinds.losses.numbers import LOSSES
 from fairtrial.parameters import draw_init
 from fairtrial.study.task import LinearTask, LineTask
-from fairtrial.training import eager, graph, stacked
+from fairtrial.training import eager, stacked
 from fairtrial.training.trace import count_averaged
 from ways_to_end import HALVED, HEAVY, make_pixels
 
@@ -65,7 +65,7 @@ def compare_by_hand(one, data, seed, found):
     orders = [order_rows(40, seed, epoch) for epoch in (1, 2, 3)]
     start = draw_init(one.init, data.X.shape[1], 0, seed)
     by_hand = descend_batches(one, data.X[train], data.y[train], *start, orders)
-    for trace in (found, eager.train(one, data, seed), graph.train(one, data, seed)):
+    for trace in (found, eager.train(one, data, seed), eager.train_in_graphs(one, data, seed)):
         assert (trace.outcome, trace.ended_at) == ("completed", 3)
         np.testing.assert_allclose(trace.curves["loss"][1], by_hand.losses, rtol=1e-4)
         np.testing.assert_allclose(trace.curves["learning_rate"][1], by_hand.rates, rtol=1e-6)
@@ -152,7 +152,7 @@ def test_stops_by_validation_rows_and_restores_the_best(monitor, length):
     residual = y[held_out] - (X[held_out] @ found.W + found.b)
     measure = {"validation_mse": np.square, "validation_mae": np.abs}[curve]
     assert np.mean(measure(residual)) == pytest.approx(values[best], rel=1e-5)
-    for trace in (eager.train(recipes[0], data, 7), graph.train(recipes[0], data, 7)):
+    for trace in (eager.train(recipes[0], data, 7), eager.train_in_graphs(recipes[0], data, 7)):
         assert_alike(found, trace)
     assert whole.outcome == "completed"
 
@@ -203,7 +203,7 @@ def test_steps_of_classes_are_epochs_of_one_batch(n_steps):
     orders = [np.arange(48)] * n_steps
     by_hand = descend_softmax(whole, X, y, np.zeros((12, 3)), np.zeros(3), orders)
     (((found,)),) = stacked.train(stacked.Stack([one], [data], [7], averages=True))
-    for trace in (found, eager.train(one, data, 7), graph.train(one, data, 7)):
+    for trace in (found, eager.train(one, data, 7), eager.train_in_graphs(one, data, 7)):
         assert (trace.outcome, trace.ended_at) == ("completed", n_steps - 1)
         assert trace.curves["loss"][0].tolist() == [*range(n_steps)]
         np.testing.assert_allclose(trace.curves["loss"][1], by_hand.losses, rtol=1e-4)

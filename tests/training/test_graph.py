@@ -1,4 +1,4 @@
-"""The graph driver gives the eager driver's traces, bit by bit."""
+"""A run in graphs gives the eager driver's traces, bit by bit."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from fairtrial.lab.replay import SHIPPED, ReplayFile
 from fairtrial.lab.stateful import StatefulDraws, draw_line
 from fairtrial.study import recipe as recipes
 from fairtrial.study.task import LineTask
-from fairtrial.training import eager, graph
+from fairtrial.training import eager
 
 RUNS = {run.label: run for run in ReplayFile.load(SHIPPED).run}
 DATA = load_dataset(LineTask(kind="line", rows=1000, test_rows=2, noise="laplace"), 5)
@@ -78,11 +78,13 @@ def assert_same_bits(found, expected):
 
 def train_stateful(driver, run, one):
     data, start = draw_line(run.task, one.init, run.seed)
-    return driver.train(one, data, run.seed, start, StatefulDraws())
+    return driver(one, data, run.seed, start, StatefulDraws())
 
 
 def compare_shipped(run, one):
-    assert_same_bits(train_stateful(graph, run, one), train_stateful(eager, run, one))
+    assert_same_bits(
+        train_stateful(eager.train_in_graphs, run, one), train_stateful(eager.train, run, one)
+    )
 
 
 @pytest.mark.parametrize("label", mostly_long(RUNS, "Table 1, MSE", "Table 2, Hybrid"))
@@ -105,7 +107,7 @@ def test_a_shipped_setting_of_full_length_to_its_end():
 @pytest.mark.parametrize("kind", mostly_long(LOSSES, *LOSSES[:4]), ids=str)
 def test_losses(kind):
     one = recipe(kind, "adam", steps=200, init=NORMAL)
-    assert_same_bits(graph.train(one, DATA, 5), eager.train(one, DATA, 5))
+    assert_same_bits(eager.train_in_graphs(one, DATA, 5), eager.train(one, DATA, 5))
 
 
 @pytest.mark.parametrize(
@@ -117,13 +119,13 @@ def test_other_settings(name):
     one = recipes.Recipe(**{**defaults, **settings})
     expected = eager.train(one, DATA, 5)
     assert expected.outcome == outcome
-    assert_same_bits(graph.train(one, DATA, 5), expected)
+    assert_same_bits(eager.train_in_graphs(one, DATA, 5), expected)
 
 
 @pytest.mark.parametrize("name", mostly_long(INJECTED, "all"))
 def test_injected_noise_from_named_streams(name):
     one = recipes.Recipe(loss="hybrid", optimizer="adam", steps=200, noise=INJECTED[name])
-    assert_same_bits(graph.train(one, DATA, 5), eager.train(one, DATA, 5))
+    assert_same_bits(eager.train_in_graphs(one, DATA, 5), eager.train(one, DATA, 5))
 
 
 @pytest.mark.parametrize("name", mostly_long(INJECTED, "all"))
@@ -135,13 +137,13 @@ def test_injected_noise_from_the_stateful_generator(name):
 
 
 def test_a_graph_serves_all_numbers_of_its_kinds():
-    graph.compile_steps.cache_clear()
+    eager.compile_steps.cache_clear()
     for rate in (0.1, 0.2):
         one = recipe("mse", {"kind": "sgd", "learning_rate": rate}, steps=3)
-        graph.train(one, DATA, 5)
-    assert graph.compile_steps.cache_info().currsize == 1
+        eager.train_in_graphs(one, DATA, 5)
+    assert eager.compile_steps.cache_info().currsize == 1
     kinds = eager.begin(one, DATA, 5, None, None)[0]
-    assert graph.compile_steps(kinds).experimental_get_tracing_count() == 1
+    assert eager.compile_steps(kinds).experimental_get_tracing_count() == 1
 
 
 def test_tensorflow_replaces_operations_again_afterwards():
@@ -150,7 +152,7 @@ def test_tensorflow_replaces_operations_again_afterwards():
         return options.get("disable_meta_optimizer", False)
 
     before = is_off()
-    with pytest.raises(ZeroDivisionError), graph.keep_operations():
+    with pytest.raises(ZeroDivisionError), eager.keep_operations():
         assert is_off()
         raise ZeroDivisionError
     assert is_off() == before

@@ -12,7 +12,7 @@ from fairtrial.errors import InputError
 from fairtrial.kinds.mechanism.plugins import find_kinds
 from fairtrial.kinds.metrics.monitors import list_monitors, read_monitor
 from fairtrial.kinds.metrics.numbers import METRICS
-from fairtrial.training import eager, graph, stacked
+from fairtrial.training import eager, stacked
 from kinds.metrics.test_metrics import tell
 from reference.metrics import METRICS as REFERENCES
 
@@ -95,8 +95,8 @@ def test_drivers_agree_on_what_is_watched(monitor):
     rows = stacked.train(stacked.Stack([one], sets, range(SEED, SEED + len(sets))))
     for seed, (found,), dataset in zip(range(SEED, SEED + len(sets)), rows, sets, strict=True):
         assert found.n_halvings > 0
-        for driver in (eager, graph):
-            expected = driver.train(one, dataset, seed)
+        for driver in (eager.train, eager.train_in_graphs):
+            expected = driver(one, dataset, seed)
             assert (found.outcome, found.ended_at) == (expected.outcome, expected.ended_at)
             assert found.n_halvings == expected.n_halvings
             np.testing.assert_allclose(found.W, expected.W, rtol=1e-3, atol=1e-4)

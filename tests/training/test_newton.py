@@ -6,7 +6,7 @@ import scipy.optimize
 
 from by_hand import recipe
 from fairtrial.data.dataset import Dataset
-from fairtrial.training import eager, graph, stacked
+from fairtrial.training import eager, stacked
 from fairtrial.training.updates import solve
 from ways_to_end import LINE
 
@@ -73,7 +73,7 @@ def test_steps_are_newtons():
     (row,) = stacked.train(stacked.Stack([*lanes, *others], [PLANE], [3]))
     for (loss, l2), one, lane in zip(cases, lanes, row, strict=False):
         expected = descend(loss, PLANE, np.zeros(5), 0.5, 6, 0.3, l2)[-1]
-        for trace in (lane, eager.train(one, PLANE, 3), graph.train(one, PLANE, 3)):
+        for trace in (lane, eager.train(one, PLANE, 3), eager.train_in_graphs(one, PLANE, 3)):
             np.testing.assert_allclose(join(trace), expected, 1e-3, 1e-4, err_msg=f"{loss}, {l2}")
     for one, lane in zip(others, row[len(lanes) :], strict=True):
         alone = join(eager.train(one, PLANE, 3))
@@ -92,7 +92,7 @@ def test_newton_arrives_at_the_minimum_of_curved_losses(loss):
         lambda w: value(PLANE.y - X @ w).mean(), np.zeros(5), method="BFGS",
         jac=lambda w: -X.T @ slope(PLANE.y - X @ w) / len(X), options={"gtol": 1e-9},
     )  # fmt: skip
-    found = join(graph.train(make(loss, steps=80, rate=0.5, damping=1e-3), PLANE, 3))
+    found = join(eager.train_in_graphs(make(loss, steps=80, rate=0.5, damping=1e-3), PLANE, 3))
     np.testing.assert_allclose(found, expected.x, rtol=2e-3, atol=2e-3)
 
 

@@ -12,7 +12,7 @@ from fairtrial.study import Study
 from fairtrial.study.metrics import list_metrics
 from fairtrial.study.recipe import Penalty
 from fairtrial.study.task import LinearTask
-from fairtrial.training import eager, graph
+from fairtrial.training import eager
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.stacked import Stack, train
 
@@ -37,7 +37,7 @@ CASES = [(LASSO, lambda: Lasso(alpha=0.2)), (NET, lambda: ElasticNet(alpha=0.3, 
 def test_proximal_steps_end_at_the_minimum_of_scikit_learn(penalty, model):
     W, b = fit(model())
     one = recipe("mse", SGD, steps=300, penalty=penalty)
-    for trace in (graph.train(one, DATA, 3), train(Stack([one], [DATA], [3]))[0][0]):
+    for trace in (eager.train_in_graphs(one, DATA, 3), train(Stack([one], [DATA], [3]))[0][0]):
         np.testing.assert_allclose(trace.W, W, atol=2e-6)
         np.testing.assert_allclose(trace.b, b, atol=2e-6)
         np.testing.assert_array_equal(trace.W == 0, W == 0)
@@ -76,7 +76,7 @@ def test_proximal_lane_beside_others_is_as_alone():
     for one, found in zip(recipes, beside, strict=True):
         np.testing.assert_allclose(found.W, eager.train(one, DATA, 3).W, rtol=1e-5, atol=1e-7)
     losses, W = descend(15, 0.1, 0.4)
-    for trace in (beside[2], graph.train(recipes[2], DATA, 3)):
+    for trace in (beside[2], eager.train_in_graphs(recipes[2], DATA, 3)):
         np.testing.assert_allclose(trace.curves["loss"][1], losses, rtol=1e-5)
         np.testing.assert_allclose(trace.W, W, rtol=1e-4, atol=1e-6)
 

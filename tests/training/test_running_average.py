@@ -10,7 +10,7 @@ import pytest
 from by_hand import descend, descend_softmax, recipe
 from fairtrial.data.split import order_rows, split_rows
 from fairtrial.parameters import draw_init
-from fairtrial.training import eager, graph, stacked
+from fairtrial.training import eager, stacked
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from reference.averages import average
 from ways_to_end import HEAVY, LINE, make_pixels
@@ -37,7 +37,7 @@ def test_full_batch_runs_end_with_their_means():
     for one, trace in zip(lanes, row, strict=True):
         by_hand = descend(one, data.X, data.y, [0.0], 0.0)
         expected = average(one, by_hand.path)
-        for found in (trace, eager.train(one, data, 5), graph.train(one, data, 5)):
+        for found in (trace, eager.train(one, data, 5), eager.train_in_graphs(one, data, 5)):
             assert_near(found, expected)
             np.testing.assert_allclose(found.curves["loss"][1], by_hand.losses, rtol=1e-4)
         assert one.average.kind == "none" or abs(trace.W[0] - by_hand.W[0]) > 1e-3

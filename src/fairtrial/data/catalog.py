@@ -34,13 +34,7 @@ def _list_kinds() -> list[DataSet[...]]:
 
 
 def list_datasets() -> list[Entry]:
-    """List the data sets and their places, without network access.
-
-    Raises
-    ------
-    InputError
-        If `FAIRTRIAL_DATA` names a folder that cannot be used.
-    """
+    """List the data sets and their places, without network access; errors are those of `find`."""
     return [
         Entry(
             name=kind.name,
@@ -65,15 +59,7 @@ def _check_name(name: str) -> None:
 
 
 def find(name: str) -> Path | None:
-    """Find a data set on this machine, without network access; None if it is not fetched.
-
-    The path is the folder with checked files; for digits, the file.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown, or `FAIRTRIAL_DATA` names a folder that cannot be used.
-    """
+    """Find the folder of a data set (for digits, the file), or None; may raise `InputError`."""
     _check_name(name)
     if name == "digits":
         return _find_digits()
@@ -82,18 +68,7 @@ def find(name: str) -> Path | None:
 
 
 def fetch(name: str, folder: str | Path | None = None, note: Note = log_notice) -> Path:
-    """Fetch a data set if it is not on this machine, and return the folder with checked files.
-
-    By default it stays where it is found, or goes into the cache. For digits the path is the file.
-    `note` is called with each notice and each step as a sentence.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown, or a file in the named folder is refused.
-    MachineError
-        If no place has it (the message lists all), or it cannot be written.
-    """
+    """Find or fetch a data set, and return what `find` does; errors as of `obtain_files`."""
     _check_name(name)
     if name == "digits":
         if folder is not None:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.random import Generator
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.features import map_features
-from fairtrial.data.noise import add_noise
-from fairtrial.data.sources import find_source, read
-from fairtrial.data.targets import refuse_other_number
+from fairtrial.data.features.store import map_features
+from fairtrial.data.sources import load_rows, measure_rows, read
+from fairtrial.data.targets import find_wrong_weights
 from fairtrial.errors import InputError
 from fairtrial.kinds.data.datasets import Shape
+from fairtrial.kinds.mechanism.plugins import explained
+from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.kinds.metrics.monitors import list_watched
 from fairtrial.kinds.metrics.numbers import MetricSettings
+from fairtrial.kinds.noise.corruptions import InputNoiseSettings, LabelNoiseSettings
+from fairtrial.randomness import make_stream
 from fairtrial.study.arm import Arm
 from fairtrial.study.features import UNMAPPED, AnyFeatures
 from fairtrial.study.task import AnyTask
+
+NOISY_ROWS = 4096  # Rows of images that get their noise at a time.
 
 
 def load_dataset(
@@ -28,7 +37,7 @@ def load_dataset(
     table, images or a data set of the user cannot be used; `MachineError` if the images are not
     available, or their features cannot be written to disk.
     """
-    dataset = find_source(task).load(task, seed, validation)
+    dataset = load_rows(task, seed, validation)
     if task.has_noisy_rows:
         dataset = add_noise(task, dataset, seed)
     if features == UNMAPPED:
@@ -37,11 +46,8 @@ def load_dataset(
 
 
 def measure_data(task: AnyTask, features: AnyFeatures = UNMAPPED) -> Shape:
-    """Return the shape of a task's data, which is the same for every seed, without preparing it.
-
-    Raises `InputError` if a table, or images of the user, cannot be used.
-    """
-    shape = task.known_shape or find_source(task).measure(task)
+    """Return the shape of a task's data, the same for every seed; errors as of `load_dataset`."""
+    shape = task.known_shape or measure_rows(task)
     return shape._replace(n_features=features.count_features(shape.n_features))
 
 
@@ -64,12 +70,6 @@ def check_data(arms: Iterable[Arm], metrics: Iterable[MetricSettings] = ()) -> N
                 ]
         except InputError as error:
             problems.append(str(error))
-    for arm in [] if problems else arms:
-        if arm.is_trained and arm.recipe.class_weights is not None:
-            try:
-                refuse_other_number(arm.recipe, measure_data(arm.task).n_classes)
-            except InputError as error:
-                problems.append(str(error))
     problems = problems or [
         *(text for arm in arms if arm.is_trained for text in _find_misfits_of_recipe(arm)),
         *_find_misfits_of_metrics(metrics, [arm.task for arm in arms]),
@@ -90,7 +90,12 @@ def _find_misfits_of_metrics(
 
 
 def _find_misfits_of_recipe(arm: Arm) -> Iterator[str]:
-    """Yield a sentence where a given start, or a metric that is watched, does not fit the data."""
+    """Yield what does not fit the data: weights of classes, a given start, or a watched metric."""
+    if arm.trained.class_weights is not None:
+        n_classes = measure_data(arm.task).n_classes
+        if problem := find_wrong_weights(arm.trained, n_classes):
+            yield problem
+            return
     given, watched = arm.trained.init.shape, list_watched(arm.trained.monitors.values())
     if given is None and not watched:
         return
@@ -118,7 +123,59 @@ def fingerprint_data(task: AnyTask) -> str:
     """Fingerprint data by its content, not by its place: a hexadecimal SHA-256.
 
     It is of a table's file, else of shapes and values. It is empty for drawn rows, which depend
-    only on settings and code. Raises `InputError` if a table, or images of the user, cannot be
-    used; `MachineError` if the images are not available.
+    only on settings and code. Errors are those of `load_dataset`.
     """
-    return find_source(task).fingerprint(task)
+    return "" if task.row_origin == "drawn" else read(task).fingerprint
+
+
+# ------------------------------------------------------------------------------------------ noise
+
+
+def add_noise(task: AnyTask, dataset: Dataset, seed: int) -> Dataset:
+    """Put the noise of a task on the training rows, validation rows too; test rows stay clean.
+
+    The draws depend on the seed of the run, not on the recipe.
+    """
+    X, y = dataset.X, dataset.y
+    if task.input_noise is not None:
+        stream = make_stream(seed, "task.input_noise")
+        # Pixels stay in their range, and whole numbers stay whole.
+        if task.has_images and not task.is_prepared:
+            X = _blur(task.input_noise, stream, X, dataset.divisor)
+        else:
+            X = _draw(task.input_noise, stream, X.astype(np.float64)).astype(X.dtype)
+    if task.label_noise is not None:
+        stream = make_stream(seed, "task.label_noise")
+        y = _draw(task.label_noise, stream, y, dataset.n_classes).astype(y.dtype)
+    return replace(dataset, X=X, y=y)
+
+
+def _blur(noise: InputNoiseSettings, stream: Generator, X: np.ndarray, divisor: int) -> np.ndarray:
+    blurred = np.empty_like(X)
+    for first in range(0, len(X), NOISY_ROWS):
+        rows = slice(first, first + NOISY_ROWS)
+        noisy = np.clip(_draw(noise, stream, X[rows] / divisor), 0.0, 1.0) * divisor
+        blurred[rows] = np.rint(noisy) if X.dtype.kind == "u" else noisy
+    return blurred
+
+
+def _draw(
+    noise: InputNoiseSettings | LabelNoiseSettings,
+    stream: Generator,
+    rows: np.ndarray,
+    *n_classes: int,
+) -> np.ndarray:
+    """Draw noisy features, or, of so many classes, labels; refuse what cannot stand for them."""
+    with explained(noise, f"the noise {noise.kind!r}"):
+        noisy = np.asarray(noise.draw(stream, rows, *n_classes))
+    what, wrong = f"features {rows.shape}", "features that are no finite numbers"
+    if n_classes:
+        what = f"{len(rows):,} labels"
+        wrong = f"labels that are no whole numbers from 0 to {n_classes[0] - 1}"
+    if noisy.shape != rows.shape:
+        wrong = f"{noisy.shape} for {what}, and must keep the shape"
+    elif noisy.dtype.kind in "biuf":
+        is_valid = np.isin(noisy, range(*n_classes)) if n_classes else np.isfinite(noisy)
+        if is_valid.all():
+            return noisy
+    raise refuse(noise.definition.function, f"it returns {wrong}")

@@ -23,94 +23,38 @@ from fairtrial.kinds.mechanism.signature import refuse
 FEWEST_SPREAD = 10  # Rows: of fewer, two that are nearly equal say nothing of the spread.
 
 
-class Source:
-    """What is known of the rows of one origin."""
-
-    def load(self, task: TaskSettings, seed: int, validation: float | None) -> Dataset:
-        """Load or draw the rows of a seed; features are prepared without validation rows."""
-        raise NotImplementedError
-
-    def measure(self, task: TaskSettings) -> Shape:
-        """Return the size of the data, which is the same for every seed."""
-        raise NotImplementedError
-
-    def fingerprint(self, task: TaskSettings) -> str:
-        """Fingerprint the content; empty where rows depend on settings and code alone."""
-        return read(task).fingerprint
-
-
-class Drawn(Source):
-    """Rows that each seed draws."""
-
-    def load(self, task: TaskSettings, seed: int, validation: float | None) -> Dataset:
-        """Draw training and test rows."""
-        if task.definition.is_apart:
-            X, y, *truth = self._draw(task, Stream(seed, "data"), task.rows)
-            test_X, test_y, *_ = self._draw(task, Stream(seed, "test"), task.test_rows)
-        else:
-            X, y, *truth = self._draw(task, Stream(seed, "data"), task.rows + task.test_rows)
-            (X, test_X), (y, test_y) = ((one[: task.rows], one[task.rows :]) for one in (X, y))
-        known = np.asarray(truth[0], float) if truth else None
-        return _make_dataset(task, X, y, test_X, test_y, true_parameters=known)
-
-    def _draw(self, task: TaskSettings, stream: Stream, n_rows: int) -> list[np.ndarray]:
-        parts = _take_arrays(task, call(task, stream, n_rows), 3 if task.has_truth else 2)
-        if len(parts[1]) != n_rows:
-            _refuse(task, f"it returns {len(parts[1]):,} rows, and {n_rows:,} are asked for")
-        if task.has_truth and np.shape(parts[2]) != (parts[0].shape[1] + 1,):
-            _refuse(task, "its third value must be the true weights, and the intercept last")
-        return parts
-
-    def measure(self, task: TaskSettings) -> Shape:
-        """Count the features of one draw."""
-        return _measure_draw(task, task.definition)  # pyright: ignore[reportArgumentType]
-
-    def fingerprint(self, task: TaskSettings) -> str:
-        """Return nothing: settings and code say all."""
-        return ""
-
-
-class Fixed(Source):
-    """Rows that are the same for all seeds."""
-
-    def load(self, task: TaskSettings, seed: int, validation: float | None) -> Dataset:
-        """Return the rows as they are read; the same arrays for every seed."""
-        content = read(task)
-        assert content.test_X is not None and content.test_y is not None
-        X, test_X, n_rows = content.X, content.test_X, len(content.y)
-        if content.prepare is not None:
-            seen = list_seen_rows(task, n_rows, seed, validation)
-            made = _prepare_all(content) if validation is None else content.prepare(seen)
-            X, test_X = made[:n_rows], made[n_rows:]
-        return _make_dataset(task, X, content.y, test_X, content.test_y, names=content.class_names)
-
-    def measure(self, task: TaskSettings) -> Shape:
-        """Count what is read."""
-        content = read(task)
-        assert content.test_y is not None
-        n_features, n_classes = _count_columns(content), _count_classes(task, content)
-        return Shape(len(content.y), len(content.test_y), n_features, n_classes)
-
-
-class Split(Source):
-    """Rows that each seed splits into training and test rows, without stratification."""
-
-    def load(self, task: TaskSettings, seed: int, validation: float | None) -> Dataset:
-        """Draw the test rows, and prepare features from what training sees."""
-        content = read(task)
-        train, test = split_rows(len(content.y), task.test, seed, f"{task.kind}.test")
-        X = content.X
-        if content.prepare is not None:
-            X = content.prepare(list_seen_rows(task, len(content.y), seed, validation))
-        y, names = content.y, content.class_names
+def load_rows(task: TaskSettings, seed: int, validation: float | None) -> Dataset:
+    """Load or draw the rows of a seed; features are prepared without validation rows."""
+    if task.row_origin == "drawn":
+        return _draw_rows(task, seed)
+    content = read(task)
+    X, y, n_rows, names = content.X, content.y, len(content.y), content.class_names
+    if content.prepare is not None:
+        is_alike = validation is None and task.row_origin == "fixed"
+        seen = list_seen_rows(task, n_rows, seed, validation)
+        X = _prepare_all(content) if is_alike else content.prepare(seen)
+    if content.test_y is None:
+        train, test = split_rows(n_rows, task.test, seed, f"{task.kind}.test")
         return _make_dataset(task, X[train], y[train], X[test], y[test], names=names)
+    test_X = content.test_X
+    if content.prepare is not None:
+        X, test_X = X[:n_rows], X[n_rows:]
+    return _make_dataset(task, X, y, test_X, content.test_y, names=names)
 
-    def measure(self, task: TaskSettings) -> Shape:
-        """Count what is read."""
-        content = read(task)
-        n_test_rows = round(len(content.y) * task.test)
-        n_rows = len(content.y) - n_test_rows
-        return Shape(n_rows, n_test_rows, _count_columns(content), _count_classes(task, content))
+
+def measure_rows(task: TaskSettings) -> Shape:
+    """Return the size of the data, which is the same for every seed."""
+    if task.row_origin == "drawn":
+        return _measure_draw(task, task.definition)  # pyright: ignore[reportArgumentType]
+    content = read(task)
+    n_rows, n_features = len(content.y), content.n_features
+    if content.test_y is None:
+        n_test_rows = round(n_rows * task.test)
+        n_rows -= n_test_rows
+    else:
+        n_test_rows = len(content.test_y)
+    n_features = content.X.shape[1] if n_features is None else n_features
+    return Shape(n_rows, n_test_rows, n_features, _count_classes(task, content))
 
 
 def list_seen_rows(
@@ -123,12 +67,31 @@ def list_seen_rows(
     return train[split_rows(len(train), validation, seed)[0]]
 
 
-SOURCES: dict[str, Source] = {"drawn": Drawn(), "fixed": Fixed(), "split": Split()}
+def _draw_rows(task: TaskSettings, seed: int) -> Dataset:
+    stream = Stream(seed, "data")
+    if task.definition.is_apart:
+        X, y, *truth = _draw(task, stream, task.rows)
+        test_X, test_y, *_ = _draw(task, Stream(seed, "test"), task.test_rows)
+    else:
+        X, y, *truth = _draw(task, stream, task.rows + task.test_rows)
+        (X, test_X), (y, test_y) = ((one[: task.rows], one[task.rows :]) for one in (X, y))
+    known = np.asarray(truth[0], float) if truth else None
+    return _make_dataset(task, X, y, test_X, test_y, true_parameters=known)
 
 
-def find_source(task: TaskSettings) -> Source:
-    """Return what knows the rows of a task."""
-    return SOURCES[task.row_origin]
+def _draw(task: TaskSettings, stream: Stream, n_rows: int) -> list[np.ndarray]:
+    parts = _take_arrays(task, call(task, stream, n_rows), 3 if task.has_truth else 2)
+    if len(parts[1]) != n_rows:
+        _refuse(task, f"it returns {len(parts[1]):,} rows, and {n_rows:,} are asked for")
+    if task.has_truth and np.shape(parts[2]) != (parts[0].shape[1] + 1,):
+        _refuse(task, "its third value must be the true weights, and the intercept last")
+    return parts
+
+
+@lru_cache(maxsize=64)
+def _measure_draw(task: TaskSettings, kind: object) -> Shape:
+    found = _draw_rows(task, 0)
+    return Shape(task.rows, task.test_rows, found.X.shape[1], found.n_classes)
 
 
 # ---------------------------------------------------------------------------------- what is read
@@ -141,24 +104,33 @@ def call(task: TaskSettings, *data: Any) -> Any:
 
 
 def read(task: TaskSettings) -> Content:
-    """Read the rows of a fixed or split data set; a user's function is called once.
+    """Read the rows of a fixed or split data set, or raise `InputError`.
 
-    Raises `InputError` if the function has an error, or what it returns cannot be used.
+    They are read once for each version of the function and of its file, or folder of folders.
     """
-    if not find_kinds(task):  # Those that fairtrial brings know themselves what to keep.
+    path, is_known = getattr(task, "path", None), not find_kinds(task)
+    if is_known and not path:  # What comes with fairtrial is kept already.
         return call(task)
-    version: tuple[float, ...] = ()
-    if path := getattr(task, "path", None):
+    version: tuple[object, ...] = ()
+    if path:
         try:
-            version = Path(path).stat().st_mtime_ns, Path(path).stat().st_size
+            files = [Path(path).absolute(), *sorted(Path(path).glob("*/*"))]
+            states = [(file, file.stat()) for file in files]
+            version = tuple((file, state.st_mtime_ns, state.st_size) for file, state in states)
         except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}. Check the path.") from None
+            if not is_known:  # Data sets that fairtrial brings say it themselves.
+                reason = error.strerror
+                raise InputError(f"{path} cannot be read: {reason}. Check the path.") from None
+    task = task.model_copy(
+        update={"input_noise": None, "label_noise": None}
+    )  # That is added later.
     return _read_version(task, task.definition, version)  # pyright: ignore[reportArgumentType]
 
 
-@lru_cache(maxsize=4)
-def _read_version(task: TaskSettings, kind: object, version: tuple[float, ...]) -> Content:
-    """Read what a user's function returns, once for each version of the function and its file."""
+@lru_cache(maxsize=8)
+def _read_version(task: TaskSettings, kind: object, version: tuple[object, ...]) -> Content:
+    if not find_kinds(task):  # Those that fairtrial brings check what they return.
+        return call(task)
     found, is_fixed, facts = call(task), task.row_origin == "fixed", Content(None, np.empty(0))
     if isinstance(found, Content):
         facts = found
@@ -195,12 +167,6 @@ def _prepare_all(content: Content) -> np.ndarray:
     return content.prepare(np.arange(len(content.y)))
 
 
-@lru_cache(maxsize=64)
-def _measure_draw(task: TaskSettings, kind: object) -> Shape:
-    found = Drawn().load(task, 0, None)
-    return Shape(task.rows, task.test_rows, found.X.shape[1], found.n_classes)
-
-
 def _make_dataset(
     task: TaskSettings,
     X: np.ndarray,
@@ -234,10 +200,6 @@ def _to_floats(X: np.ndarray, pixel_range: int) -> np.ndarray:
     """Return features as a model sees them: numbers, and pixels from 0 to 1."""
     values = X.astype(np.float32, copy=False)
     return values / np.float32(pixel_range) if X.dtype == np.uint8 else values
-
-
-def _count_columns(content: Content) -> int:
-    return content.X.shape[1] if content.n_features is None else content.n_features
 
 
 def _count_classes(task: TaskSettings, content: Content) -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.randomness import make_stream
-from fairtrial.study.recipe import Recipe
+
+if TYPE_CHECKING:
+    from fairtrial.study.recipe import Recipe
 
 # Rows of a block that stays together when a large file is shuffled.
 NEIGHBOURS = 64
@@ -70,10 +73,7 @@ def count_kept(n_rows: int, share: float | None) -> int:
 
 
 def split_parts(dataset: Dataset, validation: float | None, seed: int) -> dict[str, Part]:
-    """Split a data set into training, validation and test rows, by the prefix of their metrics.
-
-    The prefixes are `train_`, `validation_` (if there are such rows), and none for the test rows.
-    """
+    """Split a data set by the prefix of its metrics: `train_`, maybe `validation_`, and none."""
     train_rows, validation_rows = split_rows(len(dataset.y), validation, seed)
     parts = {"train_": Part(dataset.X, train_rows, dataset.y[train_rows])}
     if len(validation_rows):

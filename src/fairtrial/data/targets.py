@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fairtrial.data.dataset import USER_UNIT, Dataset, TargetUnit
+from fairtrial.data.dataset import Dataset, TargetUnit
 from fairtrial.data.split import split_rows
 from fairtrial.errors import InputError
 from fairtrial.parameters import draw_init
@@ -17,29 +17,27 @@ from fairtrial.study.recipe import Recipe
 NORMAL_PER_MAD = 1.482602218505602
 
 
-def standardise_targets(recipe: Recipe, dataset: Dataset, seed: int) -> tuple[Dataset, TargetUnit]:
+def standardise_targets(recipe: Recipe, dataset: Dataset, seed: int) -> Dataset:
     """Standardise the targets of a data set by its training rows, if the recipe says so.
 
-    The results are the data set that the run trains on, its true parameters in the same unit, and
-    that unit, in the user's unit. The seed decides which rows are held out.
+    True parameters are then in the new unit too.
     """
     if not recipe.standardise:
-        return dataset, USER_UNIT
+        return dataset
     y = dataset.y[split_rows(len(dataset.y), recipe.validation, seed)[0]].astype(np.float64)
     unit = TargetUnit(float(y.mean()), float(y.std()) or 1.0)
     truth = dataset.true_parameters
     if truth is not None:
         truth = np.append(*unit.convert(truth[:-1], truth[-1]))
     y, test_y = unit.apply(dataset.y), unit.apply(dataset.test_y)
-    return replace(dataset, y=y, test_y=test_y, true_parameters=truth, unit=unit), unit
+    return replace(dataset, y=y, test_y=test_y, true_parameters=truth, unit=unit)
 
 
 def resolve_recipe(recipe: Recipe, dataset: Dataset, seed: int) -> Recipe:
     """Put numbers in the place of all that a recipe says relative to the data.
 
-    The data set has the targets in the unit of training. The seed decides the start and which rows
-    are held out. A recipe in which nothing is relative is returned as it is. Raises `InputError` if
-    the residuals have no spread.
+    The data set has the targets in the unit of training. A recipe in which nothing is relative is
+    returned as it is. Raises `InputError` if the residuals have no spread.
     """
     update: dict[str, Any] = {}
     if recipe.loss.is_relative:
@@ -56,8 +54,9 @@ def _weigh_classes(recipe: Recipe, dataset: Dataset, seed: int) -> list[float]:
     `compute_class_weight`.
     """
     n_classes = dataset.n_classes
-    if recipe.class_weights != "balanced":
-        refuse_other_number(recipe, n_classes)
+    if problem := find_wrong_weights(recipe, n_classes):
+        raise InputError(problem)
+    if isinstance(recipe.class_weights, list):
         return recipe.class_weights
     labels = dataset.y[split_rows(len(dataset.y), recipe.validation, seed)[0]]
     counts = np.bincount(labels, minlength=n_classes)
@@ -65,20 +64,21 @@ def _weigh_classes(recipe: Recipe, dataset: Dataset, seed: int) -> list[float]:
     return np.where(counts, shares, 0.0).tolist()
 
 
-def refuse_other_number(recipe: Recipe, n_classes: int) -> None:
-    """Refuse a list of class weights that is not as long as there are classes."""
+def find_wrong_weights(recipe: Recipe, n_classes: int) -> str:
+    """Say what is wrong with class weights that are not as many as classes; else nothing."""
     weights = recipe.class_weights
-    if isinstance(weights, list) and len(weights) != n_classes:
-        raise InputError(
-            f"recipe.class_weights lists {len(weights)} numbers, and there are {n_classes} "
-            "classes: list one for each class."
-        )
+    if not isinstance(weights, list) or len(weights) == n_classes:
+        return ""
+    return (
+        f"recipe.class_weights lists {len(weights)} numbers, and there are {n_classes} classes: "
+        "list one for each class."
+    )
 
 
 def _measure_start(recipe: Recipe, dataset: Dataset, seed: int) -> float:
     """Measure the spread of the residuals at the start of a run, in the unit of its targets."""
     X, y = dataset.X, dataset.y.astype(np.float64)
-    if recipe.validation is not None:
+    if recipe.validation is not None:  # Large tables are copied only where they must be.
         rows = split_rows(len(y), recipe.validation, seed)[0]
         X, y = X[rows], y[rows]
     W, b = draw_init(recipe.init, X.shape[1], 0, seed)

@@ -115,12 +115,12 @@ def _train(run: ReportedRun) -> Trace:
     # TensorFlow takes seconds to load, and a file's errors should not wait for it.
     from fairtrial.data.load import load_dataset
     from fairtrial.lab.stateful import StatefulDraws, draw_line
-    from fairtrial.training import graph
+    from fairtrial.training import eager
 
     if run.draws == "tensorflow":
         dataset, start = draw_line(run.task, run.recipe.init, run.seed)
-        return graph.train(run.recipe, dataset, run.seed, start, StatefulDraws())
-    return graph.train(run.recipe, load_dataset(run.task, run.seed), run.seed)
+        return eager.train_in_graphs(run.recipe, dataset, run.seed, start, StatefulDraws())
+    return eager.train_in_graphs(run.recipe, load_dataset(run.task, run.seed), run.seed)
 
 
 def _find(trace: Trace, quantity: str) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.sources import call, find_source
+from fairtrial.data.sources import call, load_rows, measure_rows
 from fairtrial.errors import InputError, MachineError
 from fairtrial.kinds.data.datasets import Content, DataSet, TaskSettings
 from fairtrial.laws.examples import make_example
@@ -25,8 +25,8 @@ def find_breaches(kind: DataSet[...]) -> Iterator[str]:
     if kind.rows == "drawn":
         task = task.model_copy(update=FEW_ROWS)
     try:
-        one = find_source(task).load(task, 3, None)
-        found = task.known_shape, find_source(task).measure(task)
+        one = load_rows(task, 3, None)
+        found = task.known_shape, measure_rows(task)
     except InputError as error:  # It names the function and the line.
         yield str(error).partition(f"{kind.name}: ")[2].rstrip(".") or str(error).rstrip(".")
         return
@@ -49,7 +49,7 @@ def _compare(task: TaskSettings, one: Dataset) -> Iterator[str]:
                 "rows='drawn'"
             )
         return
-    same, other = (find_source(task).load(task, seed, None) for seed in (3, 4))
+    same, other = (load_rows(task, seed, None) for seed in (3, 4))
     if not _are_equal([one.X, one.y, one.test_X], [same.X, same.y, same.test_X]):
         yield "it draws other rows when it is called again: draw from the stream alone"
     if np.array_equal(one.X, other.X) and np.array_equal(one.y, other.y):

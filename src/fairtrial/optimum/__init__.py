@@ -5,7 +5,7 @@ All computations are in float64, and nothing is trained.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -15,38 +15,13 @@ from threadpoolctl import ThreadpoolController
 
 from fairtrial.kinds.losses.numbers import CrossEntropy, Hinge, Smooth, measure_rows
 from fairtrial.optimum.margins import solve_margins
+from fairtrial.optimum.newton import solve_smooth
 from fairtrial.optimum.residuals import solve_residuals
-from fairtrial.optimum.smooth import solve_smooth
 from fairtrial.optimum.softmax import solve_softmax
-from fairtrial.optimum.standard import Clock, Point
+from fairtrial.optimum.standard import Clock, Optimum
 from fairtrial.study.recipe import Recipe
 
 BUDGET = 30.0
-
-
-@dataclass(frozen=True)
-class Optimum:
-    """The minimiser of a training objective, or the reason why it is not known.
-
-    If there are several minimisers, this is one of them. With a `problem`, W and b are the best
-    point found, not a minimiser.
-    """
-
-    W: np.ndarray  # (D,) or (D, K): weights; (D, K) for classes.
-    b: np.ndarray  # () or (K,): biases.
-    # Mean loss over the rows plus the penalty, in the unit of the loss (for classes, nats).
-    objective: float
-    # The largest component of the smallest subgradient found, with respect to weights of features
-    # that are centred and of root mean square 1. For regression it has no unit: it is a share of
-    # the slope of the loss at a residual equal to the spread of the targets about their median
-    # (root mean square if residuals are squared, else the median). For classes it is in nats, or
-    # for hinge losses without a unit, and there at least the duality gap. It is infinite if the
-    # search ended before there was one.
-    certificate: float
-    tolerance: float  # The largest certificate that a minimiser may have.
-    problem: str  # Empty if certified; else a sentence with the reason.
-    # Whether no other parameters have the same objective; only for certified minimisers.
-    is_unique: bool = True
 
 
 def find_optimum(
@@ -67,9 +42,9 @@ def find_optimum(
     other = recipe.optimizer.other_objective
     problem = f"{recipe.optimizer.kind} does not minimise the loss, since {other}" if other else ""
     if problem or isinstance(minimiser, str):
-        return Optimum(*nothing, np.nan, np.inf, 0.0, problem or str(minimiser))
+        return Optimum(*nothing, problem=problem or str(minimiser))
     if not (np.isfinite(X).all() and np.isfinite(y).all()):
-        return Optimum(*nothing, np.nan, np.inf, 0.0, "some features or targets are not finite")
+        return Optimum(*nothing, problem="some features or targets are not finite")
     # On one core, because many small products are slower on several cores, and so that the result
     # does not depend on the number of cores.
     with _find_libraries().limit(limits=1, user_api="blas"):
@@ -77,16 +52,19 @@ def find_optimum(
             labels = np.asarray(y, np.intp)
             weights = _weigh_rows(recipe, labels)
             solve: Any = solve_margins if isinstance(minimiser, Hinge) else solve_softmax
-            point = solve(minimiser, recipe.penalty, X, labels, n_classes, weights, clock)
+            found = solve(minimiser, recipe.penalty, X, labels, n_classes, weights, clock)
         elif isinstance(minimiser, Smooth):
-            point = solve_smooth(minimiser, recipe.penalty, X, np.asarray(y, float), clock)
+            found = solve_smooth(minimiser, recipe.penalty, X, np.asarray(y, float), clock)
         else:
-            point = solve_residuals(minimiser, recipe.penalty, X, np.asarray(y, float), clock)
-    objective = measure_objective(recipe, X, y, point.W, point.b)
-    problem = point.problem or _judge(point)
-    return Optimum(
-        point.W, point.b, objective, point.certificate, point.tolerance, problem, point.is_unique
-    )
+            found = solve_residuals(minimiser, recipe.penalty, X, np.asarray(y, float), clock)
+    problem = found.problem
+    if not problem and found.certificate > found.tolerance:
+        problem = (
+            f"not certified: the optimality condition is missed by {found.certificate:.1g}, "
+            f"and at most {found.tolerance:.0e} is allowed"
+        )
+    objective = measure_objective(recipe, X, y, found.W, found.b)
+    return replace(found, problem=problem, objective=objective)
 
 
 def _weigh_rows(recipe: Recipe, labels: np.ndarray) -> np.ndarray:
@@ -98,15 +76,6 @@ def _weigh_rows(recipe: Recipe, labels: np.ndarray) -> np.ndarray:
 @cache
 def _find_libraries() -> ThreadpoolController:
     return ThreadpoolController()
-
-
-def _judge(point: Point) -> str:
-    if point.certificate <= point.tolerance:
-        return ""
-    return (
-        f"not certified: the optimality condition is missed by {point.certificate:.1g}, "
-        f"and at most {point.tolerance:.0e} is allowed"
-    )
 
 
 def measure_objective(

@@ -2,6 +2,9 @@
 
 The hinge loss is the largest of one linear function per class, so the objective is a linear or
 quadratic program. With an L1 penalty, the size of a weight is the larger of it and its negative.
+A primal-dual interior-point method solves it (Mehrotra 1992, doi:10.1137/0802028; Nocedal and
+Wright 2006, "Numerical optimization", section 16.6): each row has a level that none of its edges
+exceeds, and each edge a multiplier, at least 0; those of a row sum to the slope of its level.
 
 References
 ----------
@@ -12,15 +15,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg
 
 from fairtrial.kinds.losses.numbers import Hinge
-from fairtrial.optimum.maxima import Change, Maxima, settle
 from fairtrial.optimum.newton import TOLERANCE, find_subgradient
-from fairtrial.optimum.standard import FLAT, Clock, OutOfTimeError, Point, standardise
+from fairtrial.optimum.standard import FLAT, Clock, Optimum, OutOfTimeError, standardise
 from fairtrial.study.recipe import Penalty
 
 MOST_PARAMETERS = 2000  # Each step solves a dense linear system of this size.
@@ -39,7 +42,7 @@ class Margins:
     """The objective: weighted mean of the hinge loss or of its square, plus the penalties.
 
     `A` (N, P) has the features and a column of ones; `own` (N, K) is 1 at the class of each row,
-    else 0. `weight` (N,) multiplies the loss of each row, over N. `l2` and `l1` (P, 1) are the
+    else 0. `weight` (N,) multiplies the loss of each row, over N. `l2` and `l1` (P, K) are the
     penalties on squares and sizes of parameters.
     """
 
@@ -50,11 +53,6 @@ class Margins:
     l1: np.ndarray
     loss: Hinge
     clock: Clock
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """P and K."""
-        return self.A.shape[1], self.own.shape[1]
 
     def move_edges(self, theta: np.ndarray) -> np.ndarray:
         """Return each class's logit above that of the row's class at θ (P, K), (N, K)."""
@@ -73,18 +71,17 @@ class Margins:
         """Return the larger of the duality gap and the largest component of a subgradient."""
         multiplier, gap = settle(rows, self.find_edges(theta))
         gradient = self.pull_back(multiplier) + 2.0 * self.l2 * theta
-        missed = find_subgradient(gradient, theta, np.broadcast_to(self.l1, theta.shape))
-        return max(gap, float(np.abs(missed).max()))
+        return max(gap, float(np.abs(find_subgradient(gradient, theta, self.l1)).max()))
 
     def mirror(self, theta: np.ndarray) -> np.ndarray:
         """Return the weights with an L1 penalty, and their negatives, (M, 2)."""
-        kinked = theta[np.broadcast_to(self.l1, theta.shape) > 0]
+        kinked = theta[self.l1 > 0]
         return np.stack([kinked, -kinked], 1)
 
     def spread(self, sizes: np.ndarray) -> np.ndarray:
         """Return numbers (M,) of weights with an L1 penalty for all parameters, (P, K)."""
-        full = np.zeros(self.shape)
-        full[np.broadcast_to(self.l1, full.shape) > 0] = sizes
+        full = np.zeros(self.l1.shape)
+        full[self.l1 > 0] = sizes
         return full
 
     def slope(self, theta: np.ndarray, rows: np.ndarray, sizes: np.ndarray) -> np.ndarray:
@@ -97,17 +94,16 @@ class Margins:
         The stiffness (N, K) is that of edges; at a row's class it has the curvature of its level.
         `on_parameters` (P, K) is added on the diagonal.
         """
-        P, K = self.shape
+        P, K = self.l1.shape
         matrix = np.empty((P, K, P, K))
-        total = stiffness.sum(1)
-        total = np.where(total > 0, total, 1.0)
+        total = _avoid_zero(stiffness.sum(1))
         for k in range(K):
             self.clock.check()
             for j in range(k + 1):
                 weight = stiffness[:, k] * ((k == j) - stiffness[:, j] / total)
                 matrix[:, k, :, j] = matrix[:, j, :, k] = (self.A.T * weight) @ self.A
         # The same number added to a parameter of every class changes no loss.
-        free = np.flatnonzero(~self.l2.ravel().astype(bool) & ~self.l1.ravel().astype(bool))
+        free = np.flatnonzero(~(self.l2 + self.l1)[:, 0].astype(bool))
         diagonal = matrix.reshape(P * K, -1).diagonal().reshape(P, K)
         matrix[free, :, free, :] += diagonal[free].mean(1)[:, None, None]
         matrix = matrix.reshape(P * K, -1)
@@ -123,7 +119,7 @@ def solve_margins(
     n_classes: int,
     weights: np.ndarray,
     clock: Clock,
-) -> Point:
+) -> Optimum:
     """Find the minimiser of the hinge loss or of its square; arguments as of `solve_softmax`.
 
     The certificate is the larger of the duality gap and the largest component of the subgradient
@@ -137,16 +133,17 @@ def solve_margins(
     if n_parameters > MOST_PARAMETERS:
         sentence = f"it is not searched for with more than {MOST_PARAMETERS:,} parameters"
         sentence = f"{sentence}, and there are {n_parameters:,}"
-        return Point(W, b, np.inf, TOLERANCE, sentence)
+        return Optimum(W, b, np.inf, TOLERANCE, sentence)
     standard = standardise(X)
-    on_weights = np.append(1.0 / standard.size, 0.0)[:, None]
     basis = _find_basis(standard.A) if penalty.is_none else np.eye(D + 1)
+    on_weights = np.append(1.0 / standard.size, 0.0)[: basis.shape[1], None]
+    on_weights = np.repeat(on_weights, len(present), 1)
     problem = Margins(
         A=standard.A @ basis,
         own=(y[:, None] == present).astype(float),
         weight=weights / N,
-        l2=(penalty.on_squares * on_weights**2)[: basis.shape[1]],
-        l1=(penalty.on_sizes * on_weights)[: basis.shape[1]],
+        l2=penalty.on_squares * on_weights**2,
+        l1=penalty.on_sizes * on_weights,
         loss=loss,
         clock=clock,
     )
@@ -159,7 +156,7 @@ def solve_margins(
         own = np.take_along_axis(logits, np.searchsorted(present, y)[:, None], 1)[:, 0]
         b[np.setdiff1d(np.arange(n_classes), present)] = own.min() - 1.0
         is_unique = False
-    return Point(W, b, certificate, TOLERANCE, late, is_unique)
+    return Optimum(W, b, certificate, TOLERANCE, late, is_unique)
 
 
 def _find_basis(A: np.ndarray) -> np.ndarray:
@@ -192,6 +189,15 @@ def _minimise(problem: Margins) -> tuple[np.ndarray, float, bool]:
     return best, certificate, certificate <= TOLERANCE and there.is_unique(problem)
 
 
+def _separate(problem: Margins, theta: np.ndarray) -> np.ndarray | None:
+    """Return parameters without any loss, if θ (P, K) separates the classes without a penalty."""
+    if problem.l2.any() or problem.l1.any():
+        return None
+    edges = problem.move_edges(theta)
+    margin = -float(np.where(problem.own > 0, -np.inf, edges).max())
+    return theta / margin if margin > CLEAR * np.abs(edges).max() else None
+
+
 @dataclass(frozen=True)
 class State:
     """Where the search is: θ (P, K), the maxima of the rows, and those of penalised weights."""
@@ -203,14 +209,13 @@ class State:
     @classmethod
     def start(cls, problem: Margins) -> State:
         """Start with parameters of 0."""
-        theta = np.zeros(problem.shape)
+        theta, kinks = np.zeros(problem.l1.shape), problem.l1[problem.l1 > 0]
         rows = Maxima.start(problem.weight, problem.loss.is_squared, problem.find_edges(theta))
-        kinks = np.broadcast_to(problem.l1, theta.shape)
-        return cls(theta, rows, Maxima.start(kinks[kinks > 0], False, problem.mirror(theta)))
+        return cls(theta, rows, Maxima.start(kinks, False, problem.mirror(theta)))
 
     def round(self, problem: Margins) -> np.ndarray:
         """Return θ (P, K) with weights at the kink of their penalty at 0."""
-        theta, kinks = self.theta.copy(), np.broadcast_to(problem.l1, problem.shape) > 0
+        theta, kinks = self.theta.copy(), problem.l1 > 0
         theta[kinks] *= np.abs(theta[kinks]) > self.sizes.multiplier.min(1) / self.sizes.weight
         return theta
 
@@ -253,20 +258,24 @@ class State:
 
 
 def _average_gap(*parts: Maxima) -> float:
-    """Return the mean gap of all edges."""
-    return sum(one.gaps.sum() for one in parts) / sum(one.slack.size for one in parts)
+    """Return the mean of slack times multiplier of all edges; it is 0 at a minimiser."""
+    gaps = sum((one.slack * one.multiplier).sum() for one in parts)
+    return gaps / sum(one.slack.size for one in parts)
 
 
 def _bend_between(stiffness: np.ndarray) -> np.ndarray:
     """Return the curvature of sizes by their weights, from the stiffness of both edges, (M,)."""
-    total = stiffness.sum(1)
-    return 4.0 * stiffness[:, 0] * (stiffness[:, 1] / np.where(total > 0, total, 1.0))
+    return 4.0 * stiffness[:, 0] * (stiffness[:, 1] / _avoid_zero(stiffness.sum(1)))
+
+
+def _avoid_zero(values: np.ndarray) -> np.ndarray:
+    """Put 1 in the place of numbers that are not above 0, to divide by."""
+    return np.where(values > 0, values, 1.0)
 
 
 def _factor(matrix: np.ndarray) -> tuple[tuple[np.ndarray, bool], np.ndarray]:
     """Return the Cholesky factor of a matrix scaled to a diagonal of 1, and the scale (PK,)."""
-    diagonal = matrix.diagonal()
-    scale = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    scale = 1.0 / np.sqrt(_avoid_zero(matrix.diagonal()))
     matrix = matrix * scale * scale[:, None]
     if not np.isfinite(matrix).all():
         raise linalg.LinAlgError
@@ -285,10 +294,93 @@ def _solve(factor: tuple[tuple[np.ndarray, bool], np.ndarray], by: np.ndarray) -
     return (scale * linalg.cho_solve(cholesky, scale * by.ravel())).reshape(by.shape)
 
 
-def _separate(problem: Margins, theta: np.ndarray) -> np.ndarray | None:
-    """Return parameters without any loss, if θ (P, K) separates the classes without a penalty."""
-    if problem.l2.any() or problem.l1.any():
-        return None
-    edges = problem.move_edges(theta)
-    margin = -float(np.where(problem.own > 0, -np.inf, edges).max())
-    return theta / margin if margin > CLEAR * np.abs(edges).max() else None
+# ------------------------------------------------------------------------------------------ maxima
+
+
+class Change(NamedTuple):
+    """What one step of Newton's method changes."""
+
+    level: np.ndarray
+    slack: np.ndarray
+    multiplier: np.ndarray
+
+
+@dataclass
+class Maxima:
+    """Rows of maxima, M of them, each of C edges: the largest of linear functions.
+
+    `weight` (M,) multiplies the level (M,) of each row, or its square. The slack (M, C) says how
+    far each edge is below the level. Slack and multipliers (M, C) are above 0.
+    """
+
+    weight: np.ndarray
+    is_squared: bool
+    level: np.ndarray
+    slack: np.ndarray
+    multiplier: np.ndarray
+
+    @classmethod
+    def start(cls, weight: np.ndarray, is_squared: bool, edges: np.ndarray) -> Maxima:
+        """Start 1 above the largest edge (M, C), with equal multipliers."""
+        level = edges.max(1, initial=-np.inf) + 1.0
+        rows = cls(weight, is_squared, level, level[:, None] - edges, edges)
+        even = rows.slope(level)[:, None] / edges.shape[1]
+        return replace(rows, multiplier=np.repeat(even, edges.shape[1], 1))
+
+    def slope(self, level: np.ndarray) -> np.ndarray:
+        """Return the slope of the rows' part of the objective at levels (M,)."""
+        return self.weight * (2.0 * level if self.is_squared else 1.0)
+
+    @property
+    def bend(self) -> np.ndarray:
+        """The curvature by the level, (M,)."""
+        return 2.0 * self.weight if self.is_squared else np.zeros(len(self.weight))
+
+    @property
+    def stiffness(self) -> np.ndarray:
+        """How fast the multipliers grow with the edges, (M, C)."""
+        return self.multiplier / self.slack
+
+    def pull(self, goal: np.ndarray | float) -> np.ndarray:
+        """Return how the multipliers would change for gaps `goal` if no edge moved, (M, C)."""
+        return self.move(goal, np.zeros_like(self.slack)).multiplier
+
+    def move(self, goal: np.ndarray | float, edges: np.ndarray) -> Change:
+        """Return the step to gaps `goal` (M, C) while the edges move by `edges` (M, C)."""
+        more = goal / self.slack - self.multiplier
+        total = self.stiffness.sum(1) + self.bend
+        # What the multipliers of each row are more than the slope of its level.
+        missed = self.multiplier.sum(1) - self.slope(self.level)
+        level = (more.sum(1) + missed + (self.stiffness * edges).sum(1)) / total
+        slack = level[:, None] - edges
+        return Change(level, slack, more - self.stiffness * slack)
+
+    def reach(self, change: Change) -> float:
+        """Return the longest step, up to 1, that leaves slacks and multipliers at least 0."""
+        step = 1.0
+        for value, by in ((self.slack, change.slack), (self.multiplier, change.multiplier)):
+            falling = by < 0
+            if falling.any():
+                step = min(step, float((-value[falling] / by[falling]).min()))
+        return step
+
+    def find_held(self) -> np.ndarray:
+        """Return 1 where an edge must stay at its level in all minimisers, else 0; (M, C)."""
+        return (self.multiplier > self.weight[:, None] * self.slack).astype(float)
+
+    def take(self, change: Change, step: float) -> Maxima:
+        """Return the rows after a step."""
+        return replace(
+            self,
+            level=self.level + step * change.level,
+            slack=self.slack + step * change.slack,
+            multiplier=self.multiplier + step * change.multiplier,
+        )
+
+
+def settle(maxima: Maxima, edges: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return multipliers (M, C) that are valid at edges (M, C), and the exact duality gap."""
+    level = edges.max(1)
+    share = maxima.multiplier / maxima.multiplier.sum(1, keepdims=True)
+    multiplier = share * maxima.slope(level)[:, None]
+    return multiplier, float((multiplier * (level[:, None] - edges)).sum())

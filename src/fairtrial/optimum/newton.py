@@ -1,14 +1,21 @@
-"""Smooth convex objectives with or without an L1 penalty, by trust-region Newton."""
+"""Smooth convex objectives with or without an L1 penalty, by trust-region Newton.
+
+Those of smooth losses on numbers, such as log-cosh, are here.
+"""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from scipy import optimize
 
-from fairtrial.optimum.standard import Clock, OutOfTimeError
+from fairtrial.kinds.losses.numbers import Pieces, Smooth
+from fairtrial.optimum.rows import is_only_minimum, measure_spread, state_rows
+from fairtrial.optimum.standard import Clock, Optimum, OutOfTimeError, standardise
+from fairtrial.study.recipe import Penalty
 
 TOLERANCE = 1e-7
 # Tolerances of the solvers, tried in turn until the certificate suffices.
@@ -39,12 +46,23 @@ class Problem(Protocol):
         ...
 
 
-def minimise(problem: Problem, l1: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, float]:
+def minimise(
+    problem: Problem, l1: np.ndarray, unit: np.ndarray | float = 1.0
+) -> tuple[np.ndarray, float, str]:
     """Minimise a smooth convex function plus `l1 |x|`, from the `latest` of the problem.
 
     `unit` (P,) makes slopes those of features of unit size. The results are the best parameters
-    (P,) found, and the largest component of their subgradient.
+    (P,) found, the largest component of their subgradient, and a sentence where time ran out.
     """
+    try:
+        return *_minimise(problem, l1, unit), ""
+    except OutOfTimeError:
+        return problem.latest, np.inf, problem.clock.say()
+
+
+def _minimise(
+    problem: Problem, l1: np.ndarray, unit: np.ndarray | float
+) -> tuple[np.ndarray, float]:
     x = problem.latest
     begin = time.monotonic()
     problem.measure(x)
@@ -127,3 +145,72 @@ def find_subgradient(gradient: np.ndarray, x: np.ndarray, l1: np.ndarray) -> np.
     """Return the smallest subgradient of a smooth part's gradient plus `l1 |x|`, (P,)."""
     at_kink = np.sign(gradient) * np.maximum(np.abs(gradient) - l1, 0.0)
     return np.where(x == 0.0, at_kink, gradient + l1 * np.sign(x))
+
+
+# ------------------------------------------------------------------------- smooth losses on numbers
+
+
+@dataclass
+class SmoothRows:
+    """The smooth part of an objective: the mean loss of `y - A x`, plus the L2 penalty.
+
+    `A` (N, P) has features of unit size, and a column of ones; `y` (N,) are targets in units of
+    their spread; `l2` (P,) is the penalty on squared parameters. `spread` is the unit of y, in
+    target units, and `slope` that of the loss there: the objective is in units of their product.
+    """
+
+    loss: Smooth
+    A: np.ndarray
+    y: np.ndarray
+    l2: np.ndarray
+    spread: float
+    slope: float
+    clock: Clock
+    latest: np.ndarray
+    most_slope: float = np.inf
+
+    def measure(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the objective at x (P,), and its gradient (P,)."""
+        self.clock.check()
+        self.latest = x
+        residual = self.spread * (self.y - self.A @ x)
+        value = float(np.mean(self.loss.value(residual))) / (self.spread * self.slope)
+        slopes = self.loss.slope(residual) / (self.slope * len(self.y))
+        return value + float(self.l2 @ x**2), 2.0 * self.l2 * x - self.A.T @ slopes
+
+    def multiply(self, x: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """Return the Hessian at x (P,) times v (P,)."""
+        self.clock.check()
+        bends = self.loss.curvature(self.spread * (self.y - self.A @ x))
+        bends = bends * (self.spread / self.slope / len(self.y))
+        return self.A.T @ (bends * (self.A @ v)) + 2.0 * self.l2 * v
+
+
+def solve_smooth(
+    loss: Smooth, penalty: Penalty, X: np.ndarray, y: np.ndarray, clock: Clock
+) -> Optimum:
+    """Find the minimiser of a smooth convex loss; the rest is as in `solve_residuals`."""
+    standard = standardise(X)
+    shift = float(np.median(y))
+    spread = measure_spread(False, y - shift)
+    slope = float(loss.slope(np.array([spread]))[0])
+    y = (y - shift) / spread
+    size = np.append(standard.size, 1.0)
+    on_weights = np.append(np.ones(X.shape[1]), 0.0)
+    problem = SmoothRows(
+        loss=loss,
+        A=standard.A,
+        y=y,
+        l2=penalty.on_squares * on_weights / size**2 * spread / slope,
+        spread=spread,
+        slope=slope,
+        clock=clock,
+        latest=np.zeros(X.shape[1] + 1),
+    )
+    l1 = penalty.on_sizes * on_weights / size / slope
+    x, certificate, sentence = minimise(problem, l1)
+    W, b = standard.restore(x * spread)
+    # It is curved at every residual, as a square is.
+    rows = state_rows([Pieces(1.0, 0.0, 0.0)], penalty, standard, y, 1.0)
+    is_unique = certificate > TOLERANCE or is_only_minimum(rows, x)
+    return Optimum(W, b + shift, certificate, TOLERANCE, sentence, is_unique)

@@ -20,9 +20,16 @@ import numpy as np
 from scipy import linalg, optimize
 
 from fairtrial.kinds.losses.numbers import Pieces
-from fairtrial.optimum.rows import TOLERANCE, Rows, certify, find_basis, measure_spread, state_rows
-from fairtrial.optimum.standard import FLAT, Clock, OutOfTimeError, Point, standardise
-from fairtrial.optimum.uniqueness import is_only_minimum
+from fairtrial.optimum.rows import (
+    TOLERANCE,
+    Rows,
+    certify,
+    find_basis,
+    is_only_minimum,
+    measure_spread,
+    state_rows,
+)
+from fairtrial.optimum.standard import FLAT, Clock, Optimum, OutOfTimeError, standardise
 from fairtrial.study.recipe import Penalty
 
 # The most Newton steps at one width; the least first and last widths, in spreads of y.
@@ -32,7 +39,7 @@ SHRINK = 0.1
 
 def solve_residuals(
     pieces: Sequence[Pieces], penalty: Penalty, X: np.ndarray, y: np.ndarray, clock: Clock
-) -> Point:
+) -> Optimum:
     """Find the minimiser of a regression objective; the pieces are the loss, but for a constant.
 
     Features (N, D) are as in training, targets (N,). The certificate is the largest component of
@@ -48,7 +55,7 @@ def solve_residuals(
     problem = clock.say() if certificate > TOLERANCE and clock.left < 0.0 else ""
     W, b = standard.restore(theta * spread)
     is_unique = certificate > TOLERANCE or is_only_minimum(rows, theta)
-    return Point(W, b + shift, certificate, TOLERANCE, problem, is_unique)
+    return Optimum(W, b + shift, certificate, TOLERANCE, problem, is_unique)
 
 
 def _minimise(rows: Rows, clock: Clock) -> tuple[np.ndarray, float]:
@@ -96,10 +103,7 @@ def _propose(
 
 
 def descend(rows: Rows, curved: np.ndarray, z: np.ndarray, clock: Clock) -> np.ndarray:
-    """Minimise rounded rows, of positive widths, by Newton's method with a line search from z (R,).
-
-    `curved` (R, R) is the Hessian of their quadratic part.
-    """
+    """Minimise rows of positive widths from z (R,) by Newton's method; `curved` is for their a."""
     step, pieces, missed = 0.0, np.zeros(0), np.inf
     for _ in range(MOST_STEPS):
         clock.check()

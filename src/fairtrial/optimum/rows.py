@@ -1,4 +1,4 @@
-"""Regression objectives as sums over rows, and the certificate of a minimiser.
+"""Regression objectives as sums over rows; the certificate and the uniqueness of a minimiser.
 
 Losses written as `Pieces`, with one or both penalties, are one sum over rows of
 `a r² + tilt r + c |r|`, whose kink is rounded within `width`. Huber's loss has `c = width = delta`,
@@ -16,6 +16,7 @@ from scipy import linalg, optimize
 
 from fairtrial.kinds.losses.numbers import Pieces
 from fairtrial.optimum.standard import FLAT, Standard
+from fairtrial.randomness import make_stream
 from fairtrial.study.recipe import Penalty
 
 TOLERANCE = 1e-9
@@ -57,10 +58,7 @@ class Rows:
 
 
 def measure_spread(squares: bool, deviation: np.ndarray) -> float:
-    """Return the size of the targets' deviations (N,), in target units.
-
-    It is the root mean square if residuals are squared, else the median, which resists outliers.
-    """
+    """Return the size of deviations (N,): root mean square for `squares`, else the median."""
     middle = 0.0 if squares else float(np.median(np.abs(deviation)))
     return middle or float(np.sqrt(np.mean(deviation**2))) or 1.0
 
@@ -68,10 +66,7 @@ def measure_spread(squares: bool, deviation: np.ndarray) -> float:
 def state_rows(
     pieces: Sequence[Pieces], penalty: Penalty, standard: Standard, y: np.ndarray, spread: float
 ) -> Rows:
-    """Write an objective as rows, in units of the spread of y and the slope of the loss there.
-
-    Each of the pieces has a row for each of the data's.
-    """
+    """Write an objective as rows, in units of the spread of y and the slope of the loss there."""
     slope = sum(
         2.0 * one.a * spread + one.c * (min(spread / one.width, 1.0) if one.width else 1.0)
         for one in pieces
@@ -120,9 +115,7 @@ def certify(rows: Rows, theta: np.ndarray, pull: np.ndarray) -> float:
     valid.
     """
     r = rows.residual(theta)
-    # Also relative to the spread of y, which is 1.
-    scale = 1.0 + np.abs(rows.y) + np.abs(rows.A) @ np.abs(theta)
-    rounding = 64 * np.finfo(float).eps * scale
+    rounding = _measure_rounding(rows, theta)
     low, high = rows.pull(r - rounding), rows.pull(r + rounding)
     free = high - low > TOLERANCE * rows.c
     rest = rows.A.T @ replace(rows, c=np.where(free, 0.0, rows.c)).slope(r)
@@ -131,6 +124,13 @@ def certify(rows: Rows, theta: np.ndarray, pull: np.ndarray) -> float:
     if not free.any():
         return float(np.abs(rest).max())
     return _balance(rows.A[free].T, rest, low[free], high[free], pull[free])
+
+
+def _measure_rounding(rows: Rows, theta: np.ndarray) -> np.ndarray:
+    """Return what rounding may change of each residual, (M,)."""
+    # Also relative to the spread of y, which is 1.
+    scale = 1.0 + np.abs(rows.y) + np.abs(rows.A) @ np.abs(theta)
+    return 64 * np.finfo(float).eps * scale
 
 
 def _balance(
@@ -147,3 +147,54 @@ def _balance(
     low, high = np.bincount(which.ravel(), low), np.bincount(which.ravel(), high)
     u = optimize.lsq_linear(B, -rest, (low, high), method="bvls", tol=1e-15).x
     return min(left, float(np.abs(rest + B @ u).max()))
+
+
+# -------------------------------------------------------------------------------------- uniqueness
+
+
+def is_only_minimum(rows: Rows, theta: np.ndarray) -> bool:
+    """Say whether no other parameters have the objective of a minimiser θ (P,).
+
+    The objective is convex, so other minimisers exist exactly where it does not rise in some
+    direction. A random number of every coordinate makes all directions but those of measure 0 have
+    one of two products with it, and a linear program finds the direction of the least slope.
+    Directions in which no row's residual changes do not count.
+    """
+    basis, _ = find_basis(rows)
+    r, A = rows.residual(theta), rows.A @ basis
+    kinked = (rows.c > 0) & (rows.width == 0) & (np.abs(r) <= _measure_rounding(rows, theta))
+    # Within its width a rounded kink is curved; at its edge it is not, in one direction.
+    rounded = (rows.c > 0) & (np.abs(r) < rows.width * (1.0 - TOLERANCE))
+    free = _find_null_space(A[(rows.a > 0) | rounded])
+    if not free.shape[1]:
+        return True
+    slopes = rows.tilt + np.where(kinked, 0.0, rows.c * np.sign(r))
+    gradient, kinks = -(A @ free).T @ slopes, (A[kinked] @ free) * rows.c[kinked][:, None]
+    normal = make_stream(0, "optimum.uniqueness").normal(size=free.shape[1])
+    scale = TOLERANCE * float(rows.c @ np.abs(A @ free).max(1))
+    return all(_find_least_slope(gradient, kinks, sign * normal) > scale for sign in (1.0, -1.0))
+
+
+def _find_null_space(A: np.ndarray) -> np.ndarray:
+    if not len(A):
+        return np.eye(A.shape[1])
+    # The triangle has the same null space, and as few rows as columns.
+    return linalg.null_space(np.linalg.qr(A, mode="r"), rcond=TOLERANCE)
+
+
+def _find_least_slope(gradient: np.ndarray, kinks: np.ndarray, normal: np.ndarray) -> float:
+    """Return the least of `gradient d + Σ |kinks d|` over directions d with `normal d = 1`."""
+    n_kinks, n_directions = kinks.shape
+    cost = np.concatenate([gradient, np.ones(n_kinks)])
+    sides = [np.hstack([sign * kinks, -np.eye(n_kinks)]) for sign in (1.0, -1.0)]
+    found = optimize.linprog(
+        cost,
+        A_ub=np.vstack(sides) if n_kinks else None,
+        b_ub=np.zeros(2 * n_kinks) if n_kinks else None,
+        A_eq=np.concatenate([normal, np.zeros(n_kinks)])[None],
+        b_eq=[1.0],
+        bounds=[*[(None, None)] * n_directions, *[(0.0, None)] * n_kinks],
+        method="highs",
+    )
+    # Unbounded below would mean that there is no minimum; rounding alone can make it seem so.
+    return found.fun if found.status == 0 else 0.0

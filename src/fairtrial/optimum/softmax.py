@@ -18,7 +18,7 @@ from scipy import linalg
 
 from fairtrial.kinds.losses.numbers import CrossEntropy
 from fairtrial.optimum.newton import TOLERANCE, minimise
-from fairtrial.optimum.standard import FLAT, Clock, OutOfTimeError, Point, standardise
+from fairtrial.optimum.standard import FLAT, Clock, Optimum, OutOfTimeError, standardise
 from fairtrial.study.recipe import Penalty
 
 # The most parameters for which the smallest curvature is computed.
@@ -105,7 +105,7 @@ def solve_softmax(
     n_classes: int,
     weights: np.ndarray,
     clock: Clock,
-) -> Point:
+) -> Optimum:
     """Find the minimiser of softmax cross-entropy.
 
     Features (N, D) are as in training; targets (N,) are classes from 0; `weights` (N,), above 0,
@@ -115,7 +115,7 @@ def solve_softmax(
     """
     standard, K = standardise(X), n_classes
     if not loss.label_smoothing and (np.bincount(y, minlength=K) == 0).any():
-        return Point(np.zeros((X.shape[1], K)), np.zeros(K), np.inf, TOLERANCE, ABSENT)
+        return Optimum(np.zeros((X.shape[1], K)), np.zeros(K), np.inf, TOLERANCE, ABSENT)
     # This scale makes curvatures about equal: between unit features and unit penalties.
     scale = np.append(np.sqrt(standard.size**2 + 20.0 * penalty.on_squares), 1.0)[:, None]
     size = np.append(standard.size, 1.0)[:, None]
@@ -135,17 +135,17 @@ def solve_softmax(
     l1 = np.repeat(penalty.on_sizes * on_weights / scale, K, 1).ravel()
     # The certificate is for features of unit size; it is stricter for features scaled less.
     unit = np.repeat(scale / size, K, 1).ravel()
-    certificate, sentence = np.inf, ""
+    x, certificate, sentence = problem.latest, np.inf, ""
     try:
-        x, certificate = minimise(problem, l1, unit)
+        x, certificate, sentence = minimise(problem, l1, unit)
         if problem.may_part and certificate <= TOLERANCE:
             sentence = prove_finite(standard.A, problem.share(x), y, weights, clock)
     except SeparableError:
-        x, sentence = problem.latest, SEPARABLE
-    except OutOfTimeError:
-        x, sentence = problem.latest, clock.say()
+        x, certificate, sentence = problem.latest, np.inf, SEPARABLE
+    except OutOfTimeError:  # The proof takes too long.
+        sentence = clock.say()
     W, b = standard.restore(x.reshape(-1, K) * size / scale)
-    return Point(W, b, certificate, TOLERANCE, sentence)
+    return Optimum(W, b, certificate, TOLERANCE, sentence)
 
 
 def prove_finite(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,20 +12,29 @@ import numpy as np
 FLAT = 1e-12
 
 
-class Point(NamedTuple):
-    """The result of a solver: `W` (D,) or (D, K), `b` () or (K,).
+@dataclass(frozen=True)
+class Optimum:
+    """The minimiser of a training objective, or the reason why it is not known.
 
-    The certificate is the violation of the optimality condition, and the tolerance the largest that
-    is allowed. `problem` is a sentence if there is no known minimiser, regardless of the
-    certificate; else empty. `is_unique` says whether no other parameters have the same objective.
+    If there are several minimisers, this is one of them. With a `problem`, W and b are the best
+    point found, not a minimiser.
     """
 
-    W: np.ndarray
-    b: np.ndarray
-    certificate: float
-    tolerance: float
-    problem: str = ""
+    W: np.ndarray  # (D,) or (D, K): weights; (D, K) for classes.
+    b: np.ndarray  # () or (K,): biases.
+    # The largest component of the smallest subgradient found, with respect to weights of features
+    # that are centred and of root mean square 1. For regression it has no unit: it is a share of
+    # the slope of the loss at a residual equal to the spread of the targets about their median
+    # (root mean square if residuals are squared, else the median). For classes it is in nats, or
+    # for hinge losses without a unit, and there at least the duality gap. It is infinite if the
+    # search ended before there was one.
+    certificate: float = np.inf
+    tolerance: float = 0.0  # The largest certificate that a minimiser may have.
+    problem: str = ""  # Empty if certified; else a sentence with the reason.
+    # Whether no other parameters have the same objective; only for certified minimisers.
     is_unique: bool = True
+    # Mean loss over the rows plus the penalty, in the unit of the loss (for classes, nats).
+    objective: float = np.nan
 
 
 class OutOfTimeError(Exception):

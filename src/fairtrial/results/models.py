@@ -12,7 +12,7 @@ from scipy.special import softmax
 
 from fairtrial.data.scale import measure_scale
 from fairtrial.data.sources import list_seen_rows, read
-from fairtrial.data.tables.table import Table, find_medians, read_table
+from fairtrial.data.tables.table import Table, find_medians
 from fairtrial.errors import InputError
 from fairtrial.results.results import Results
 from fairtrial.settings.complaints import show
@@ -134,7 +134,9 @@ def _find_units(arm: Arm, seed: int, n_features: int) -> Units:
     task, nothing = arm.task, np.full(n_features, np.nan)
     centre, scale = np.zeros(n_features), np.ones(n_features)
     if task.kind == "table":
-        return _find_units_of_table(read_table(task), arm, seed)
+        table = read(task)
+        assert isinstance(table, Table)
+        return _find_units_of_table(table, arm, seed)
     if task.has_images:
         return Units(centre, scale * task.definition.pixel_range, nothing)
     if task.is_prepared:
@@ -147,10 +149,11 @@ def _find_units(arm: Arm, seed: int, n_features: int) -> Units:
 
 def _find_units_of_table(table: Table, arm: Arm, seed: int) -> Units:
     seen = list_seen_rows(arm.task, len(table.y), seed, arm.trained.validation)
-    n, n_words = table.n_numbers, sum(table.n_categories)
+    n, n_words = table.n_numbers, sum(map(len, table.categories))
     centre, scales, fill = (np.full(n + n_words, value) for value in (0.0, 1.0, np.nan))
     if n:
-        medians, numbers = find_medians(table, seen), table.features[seen, :n]
+        numbers = table.X[seen, :n]
+        medians = find_medians(numbers)
         measured = measure_scale(np.where(np.isnan(numbers), medians, numbers))
         centre[:n], scales[:n] = measured.first + measured.mean, measured.spread
         if arm.task.missing == "impute":

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fairtrial.data.dataset import Dataset
+from fairtrial.data.dataset import USER_UNIT, Dataset, TargetUnit
 from fairtrial.data.split import Part, split_parts
-from fairtrial.data.targets import USER_UNIT, TargetUnit, resolve_recipe, standardise_targets
+from fairtrial.data.targets import resolve_recipe, standardise_targets
 from fairtrial.kinds.metrics.numbers import HELD_OUT, MetricSettings
 from fairtrial.kinds.optimizers.common import sgd
 from fairtrial.optimum import Optimum, find_optimum, measure_objective
@@ -67,8 +67,8 @@ class Scorer:
 
     def _state(self, recipe: Recipe) -> tuple[Recipe, TargetUnit]:
         """Return a recipe with numbers for all that is relative to the data, and its unit."""
-        dataset, unit = standardise_targets(recipe, self.dataset, self._seed)
-        return resolve_recipe(recipe, dataset, self._seed), unit
+        dataset = standardise_targets(recipe, self.dataset, self._seed)
+        return resolve_recipe(recipe, dataset, self._seed), dataset.unit
 
     def measure_run(self, trace: Trace, recipe: Recipe) -> Metrics:
         """Measure what a run left, with all points of its curves.

@@ -15,7 +15,7 @@ from typing import Protocol
 import psutil
 from joblib import cpu_count
 
-from fairtrial.data.features.watch import watch
+from fairtrial.data.features.maps import watch
 from fairtrial.data.load import check_data, fingerprint_data
 from fairtrial.errors import MachineError
 from fairtrial.files import explain_write_errors, lock_folder, write_json

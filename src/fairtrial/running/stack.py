@@ -125,7 +125,7 @@ def describe_knee(run: Run, dataset: Dataset, trace: Trace) -> Iterator[str]:
     loss, knee = recipe.loss, recipe.loss.knee
     if knee is None or trace.outcome == OUTCOMES[DIVERGED]:
         return
-    _, unit = standardise_targets(recipe, dataset, run.seed)
+    unit = standardise_targets(recipe, dataset, run.seed).unit
     residuals = dataset.y - np.asarray(dataset.X, np.float64) @ trace.W - trace.b
     share = float(np.mean(np.abs(residuals) > knee * unit.size))
     if share > MOST_BEYOND:

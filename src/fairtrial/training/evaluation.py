@@ -48,10 +48,7 @@ def hold_sets(parts: Sequence[Part]) -> Read:
 def score_parts(
     evaluate_piece: Evaluate, parameters: Parameters, parts: Mapping[str, Read]
 ) -> dict[str, Any]:
-    """Evaluate parameters on all parts of the data: metrics (...), by prefix and name.
-
-    `W` is (D, K, ...) and `b` (K, ...); `evaluate_piece` is `evaluate` for one piece.
-    """
+    """Evaluate parameters on all parts of the data: metrics (...), by prefix and name."""
     scores: dict[str, Any] = {}
     for prefix, read in parts.items():
         pieces = [(len(y), evaluate_piece(parameters, X, y)) for X, y in read()]
@@ -62,18 +59,13 @@ def score_parts(
 
 
 def evaluate(parameters: Parameters, X: Any, y: Any, divisor: int) -> dict[str, Any]:
-    """Measure parameters on classes or on numbers, as y is; see the functions for each."""
+    """Measure parameters on classes, see `evaluate_classes`, or on numbers y, (N,) or (S, 1, N).
+
+    On numbers that is `mse` and `mae`, in squared target units and in target units; (...).
+    """
     X, y = tf.convert_to_tensor(X), tf.convert_to_tensor(y)
     if y.dtype.is_integer:
         return evaluate_classes(parameters, X, y, divisor)
-    return evaluate_numbers(parameters, X, y)
-
-
-def evaluate_numbers(parameters: Parameters, X: Any, y: Any) -> dict[str, Any]:
-    """Measure `mse` and `mae`, in squared target units and in target units; (...).
-
-    Parameters and X are as in `predict_numbers`; y is (N,) or (S, 1, N).
-    """
     residual = y - predict_numbers(parameters, X)
     return {
         "mse": tf.reduce_mean(tf.square(residual), -1),
@@ -118,13 +110,8 @@ def evaluate_classes(parameters: Parameters, X: Any, labels: Any, divisor: int) 
     return {"cross_entropy": sums[0] / n_rows, "accuracy": sums[1] / n_rows}
 
 
-def predict(
-    parameters: Parameters, X: Any, labels: Any, divisor: int
-) -> tuple[Any, Any, Any]:  # fmt: skip
-    """Predict the class of each row, with its probability, and the cross-entropy in nats.
-
-    Parameters and X are as in `evaluate_classes`; what is returned is (B, ...) each.
-    """
+def predict(parameters: Parameters, X: Any, labels: Any, divisor: int) -> tuple[Any, Any, Any]:
+    """Predict the class of each row, its probability, and the loss in nats; (B, ...) each."""
     logits = predict_logits(parameters, tf.cast(X, tf.float32) / divisor)
     shifted = logits - tf.reduce_max(logits, 1, keepdims=True)
     classes = tf.argmax(logits, 1, output_type=tf.int32)
@@ -139,27 +126,6 @@ def predict_rows(parameters: Parameters, X: Any, y: Any, divisor: int) -> Any:
     return predict_numbers(parameters, X)
 
 
-def predict_blocks(
-    predict_block: Callable[[Parameters, Any, Any], tuple[Any, Any, Any]],
-    parameters: Parameters,
-    parts: Mapping[str, Part],
-) -> dict[str, Predictions]:
-    """Predict the classes (N, ...) of the validation and test rows, block by block.
-
-    `predict_block` is `predict` for one block of rows; `parts` has all parts of the data.
-    """
-    predicted = {}
-    for prefix, part in parts.items():
-        if prefix != "train_":
-            slices = [slice(first, first + BLOCK) for first in range(0, len(part), BLOCK)]
-            blocks = [predict_block(parameters, part.read(rows), part.y[rows]) for rows in slices]
-            predicted[prefix] = Predictions(*(
-                np.concatenate([np.asarray(values) for values in side])
-                for side in zip(*blocks, strict=True)
-            ))  # fmt: skip
-    return predicted
-
-
 def assess(
     evaluate_piece: Evaluate,
     predict_block: Callable[[Parameters, Any, Any], tuple[Any, Any, Any]],
@@ -170,15 +136,22 @@ def assess(
 ) -> tuple[dict[str, Any], dict[str, Predictions]]:
     """Measure parameters that a run may end with: the metrics of `score_parts`, and predictions.
 
-    No row is predicted twice: what is not of the training rows follows from the predictions.
-    `known` has the metrics, where they are known already.
+    `predict_block` is `predict` for a block of the validation and test rows. No row is predicted
+    twice: what is not of the training rows follows from the predictions. `known` has the metrics,
+    where they are known already.
     """
-    predicted = predict_blocks(predict_block, parameters, parts)
-    if known is not None:
-        return known, predicted
-    scores = score_parts(evaluate_piece, parameters, {"train_": held["train_"]})
-    for prefix, one in predicted.items():
-        truth = parts[prefix].y.reshape(-1, *[1] * (one.classes.ndim - 1))
-        scores[f"{prefix}cross_entropy"] = one.losses.mean(0, np.float64)
-        scores[f"{prefix}accuracy"] = (one.classes == truth).mean(0)
+    scores, predicted = known, dict[str, Predictions]()
+    if scores is None:
+        scores = score_parts(evaluate_piece, parameters, {"train_": held["train_"]})
+    for prefix, part in parts.items():
+        if prefix == "train_":
+            continue
+        slices = [slice(first, first + BLOCK) for first in range(0, len(part), BLOCK)]
+        blocks = [predict_block(parameters, part.read(rows), part.y[rows]) for rows in slices]
+        sides = (map(np.asarray, values) for values in zip(*blocks, strict=True))
+        predicted[prefix] = one = Predictions(*(np.concatenate([*side]) for side in sides))
+        if known is None:
+            truth = part.y.reshape(-1, *[1] * (one.classes.ndim - 1))
+            scores[f"{prefix}cross_entropy"] = one.losses.mean(0, np.float64)
+            scores[f"{prefix}accuracy"] = (one.classes == truth).mean(0)
     return scores, predicted

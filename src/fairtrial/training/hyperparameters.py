@@ -43,12 +43,12 @@ class Kinds(NamedTuple):
     injections: tuple[Variant, ...]  # noise, in the order in which it strikes
     penalties: frozenset[str]
     restores_best: bool
-    averages: bool = False
-    weighs_classes: bool = False
-    clips: frozenset[str] = frozenset()  # limits of the gradient, "value" and "norm"
-    running: tuple[Variant, ...] = ()  # averages that are made on the way
-    plateaus: bool = False  # Whether a schedule counts other stalls than those of the loss.
-    monitors: tuple[str, ...] = ()  # what stopping and schedules watch beside the loss
+    averages: bool
+    weighs_classes: bool
+    clips: frozenset[str]  # limits of the gradient, "value" and "norm"
+    running: tuple[Variant, ...]  # averages that are made on the way
+    plateaus: bool  # Whether a schedule counts other stalls than those of the loss.
+    monitors: tuple[str, ...]  # what stopping and schedules watch beside the loss
 
     def list_injections(self, place: str) -> list[Variant]:
         """List the noise that is injected in one place."""
@@ -58,35 +58,30 @@ class Kinds(NamedTuple):
 def list_kinds(recipes: Sequence[Recipe]) -> Kinds:
     """Return what a program that trains all these recipes must contain."""
     schedules = {one.variant for recipe in recipes for one in recipe.schedules if not one.is_one}
-    penalties = {
-        name for recipe in recipes for name, weight in recipe.penalty.weights.items() if weight
-    }
-    clips = {name for recipe in recipes for name, most in recipe.clip or () if most is not None}
+    noises = [one for recipe in recipes for one in recipe.noise.kinds]
+    averages = [recipe.average for recipe in recipes]
     return Kinds(
-        LOSSES.sort({term.variant for recipe in recipes for term, _ in recipe.loss.terms}),
-        OPTIMIZERS.sort({recipe.optimizer.variant for recipe in recipes}),
-        SCHEDULES.sort({one for one in schedules if not one.kind.on_stalls}),
-        SCHEDULES.sort({one for one in schedules if one.kind.on_stalls}),
-        tuple(
+        losses=LOSSES.sort({term.variant for recipe in recipes for term, _ in recipe.loss.terms}),
+        optimizers=OPTIMIZERS.sort({recipe.optimizer.variant for recipe in recipes}),
+        schedules=SCHEDULES.sort({one for one in schedules if not one.kind.on_stalls}),
+        stalls=SCHEDULES.sort({one for one in schedules if one.kind.on_stalls}),
+        injections=tuple(
             variant
             for family in (DATA_NOISES, WEIGHT_NOISES, RATE_NOISES)
             for variant in family.sort(
-                {
-                    one.variant
-                    for recipe in recipes
-                    for one in recipe.noise.kinds
-                    if one.definition.family is family
-                }
+                {one.variant for one in noises if one.definition.family is family}
             )
         ),
-        frozenset(penalties),
-        any(recipe.restores_best for recipe in recipes),
-        any(recipe.average.is_last_mean for recipe in recipes),
-        weighs_classes=any(recipe.class_weights is not None for recipe in recipes),
-        clips=frozenset(clips),
-        running=AVERAGES.sort(
-            {recipe.average.variant for recipe in recipes if recipe.average.is_running}
+        penalties=frozenset(
+            name for recipe in recipes for name, most in recipe.penalty.weights.items() if most
         ),
+        restores_best=any(recipe.restores_best for recipe in recipes),
+        averages=any(average.is_last_mean for average in averages),
+        weighs_classes=any(recipe.class_weights is not None for recipe in recipes),
+        clips=frozenset(
+            name for recipe in recipes for name, most in recipe.clip or () if most is not None
+        ),
+        running=AVERAGES.sort({average.variant for average in averages if average.is_running}),
         plateaus=any(one.counts_alone for recipe in recipes for one in recipe.schedules),
         monitors=tuple(sorted({one for r in recipes for one in r.monitors.values()} - {LOSS})),
     )
@@ -97,20 +92,12 @@ def make_numbers(
 ) -> dict[str, Any]:
     """Make the tensors of all numbers of the recipes, one for each lane, by dotted name.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        The lane axes: () for one run, (L,) or (S, L) for a stack.
-    n_batches : int
-        Steps of an epoch; 1 for runs by steps.
-
-    Returns
-    -------
-    dict of str to tensor
-        float32, or int32 for counts; also the weights of the loss's terms, `optimizer`, the
-        position of the lane's optimizer in the program's `Kinds`, in which lanes each schedule
-        acts, `n_steps`, `class_weights` (K, ...) where a lane has some, and
-        `stopping.monitor`: 0 for the loss, else the place in the program's `monitors`, from 1.
+    The shape is that of the lane axes: () for one run, (L,) or (S, L) for a stack; `n_batches` are
+    the steps of an epoch, 1 for runs by steps. The tensors are float32, or int32 for counts. Beside
+    settings there are the weights of the loss's terms; `optimizer`, the position of the lane's
+    optimizer in the program's `Kinds`; in which lanes each schedule acts; `n_steps`;
+    `class_weights` (K, ...) where a lane has some; and `stopping.monitor`: 0 for the loss, else the
+    place in the program's `monitors`, from 1.
     """
     kinds = list_kinds(recipes)
     own = [_list_kind_numbers(recipe) for recipe in recipes]
@@ -120,42 +107,32 @@ def make_numbers(
         given | of_kinds | _list_numbers(recipe, kinds, n_batches)
         for recipe, of_kinds in zip(recipes, own, strict=True)
     ]
-    names = dict.fromkeys([*ALWAYS, *(name for lane in lanes for name in lane)])
     numbers = {}
-    for name in names:
+    for name in dict.fromkeys([*ALWAYS, *(name for lane in lanes for name in lane)]):
         values = [lane.get(name, 0) for lane in lanes]
         is_count = all(isinstance(value, int) for value in values)
         dtype = np.int32 if is_count else np.float32
         numbers[name] = tf.constant(np.reshape(np.asarray(values, dtype), shape))
-    if kinds.weighs_classes:
-        numbers["class_weights"] = _list_class_weights(recipes, shape)
+    if kinds.weighs_classes:  # 1 in lanes without weights.
+        n_classes = max(len(recipe.class_weights or ()) for recipe in recipes)
+        weights = [recipe.class_weights or [1.0] * n_classes for recipe in recipes]
+        weights = np.reshape(np.transpose(weights).astype(np.float32), (n_classes, *shape))
+        numbers["class_weights"] = tf.constant(weights)
     return numbers
-
-
-def _list_class_weights(recipes: Sequence[Recipe], shape: tuple[int, ...]) -> Any:
-    """Make the tensor of the weight of each class, (K, ...); 1 in lanes without weights."""
-    n_classes = max(len(recipe.class_weights or ()) for recipe in recipes)
-    weights = [recipe.class_weights or [1.0] * n_classes for recipe in recipes]
-    return tf.constant(np.reshape(np.transpose(weights).astype(np.float32), (n_classes, *shape)))
 
 
 def _list_kind_numbers(recipe: Recipe) -> dict[str, float]:
     """List the numbers of a recipe's kinds, named as their functions are given them."""
-    kinds: list[KindSettings] = [
-        *(term for term, _ in recipe.loss.terms),
-        recipe.optimizer,
-        *recipe.schedules,
-        *recipe.noise.kinds,
-        recipe.average,
-    ]
+    terms = (term for term, _ in recipe.loss.terms)
+    own = (recipe.optimizer, *recipe.schedules, *recipe.noise.kinds, recipe.average)
+    kinds: list[KindSettings] = [*terms, *own]
     return {name: value for settings in kinds for name, value in settings.numbers.items()}
 
 
 def _list_numbers(recipe: Recipe, kinds: Kinds, n_batches: int) -> dict[str, float]:
-    flat = flatten(recipe.model_dump())
     numbers: dict[str, float] = {
         name: value
-        for name, value in flat.items()
+        for name, value in flatten(recipe.model_dump()).items()
         if not isinstance(value, str) and name.partition(".")[0] not in KINDS
     }
     monitors = (LOSS, *kinds.monitors)
@@ -167,9 +144,8 @@ def _list_numbers(recipe: Recipe, kinds: Kinds, n_batches: int) -> dict[str, flo
     if kinds.schedules or kinds.running:
         numbers["n_steps"] = float(recipe.length * n_batches)
     if kinds.plateaus:
-        on_stalls: Any = next(
-            (one for one in recipe.schedules if one.on_stalls), halve_on_plateau()
-        )
+        acting = (one for one in recipe.schedules if one.on_stalls)
+        on_stalls: Any = next(acting, halve_on_plateau())
         numbers |= {
             "plateau.monitor": monitors.index(on_stalls.monitor),
             "plateau.threshold": float(on_stalls.threshold),

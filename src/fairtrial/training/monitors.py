@@ -26,19 +26,10 @@ class Monitors:
     Metrics that are measured on all rows anyway are taken from there. Every other metric of
     predictions is measured in NumPy, by its own function, in the lanes that watch it.
 
-    Parameters
-    ----------
-    names : sequence of str
-        All that is watched beside the loss.
-    numbers : Numbers
-        Of each of `PLACES`, where there is one, what each lane watches (...): 0 is the loss, and
-        then come the names.
-    datasets, seeds : sequence of Dataset, of int
-        One; for a stack of regressions S of them.
-    read : Read
-        Reads the validation rows.
-    predict : callable
-        Returns logits (N, K, ...), or numbers (..., N), of parameters, features and targets.
+    `names` is all that is watched beside the loss. The numbers of each of `PLACES`, where there is
+    one, say what each lane watches (...): 0 is the loss, and then come the names. There is one data
+    set and seed, or for a stack of regressions S of them. `read` reads the validation rows;
+    `predict` returns logits (N, K, ...), or numbers (..., N), of parameters, features and targets.
     """
 
     def __init__(
@@ -57,23 +48,10 @@ class Monitors:
     def choose(
         self, loss: Any, parameters: Parameters, scores: Mapping[str, Any], training: Any
     ) -> tuple[Any, Any]:
-        """Take what the stopping and the schedule of each lane watch; lower is better.
+        """Take what the stopping and the schedule of each lane watch: lower is better; (...) each.
 
-        Parameters
-        ----------
-        loss : (...)
-            The epoch's mean training loss.
-        parameters : Parameters
-            Those that are measured.
-        scores : mapping of str to (...)
-            Metrics of the parameters by name.
-        training : (...)
-            Which lanes are still training.
-
-        Returns
-        -------
-        (...), (...)
-            The loss, or a metric; with its sign turned where higher is better.
+        That is the epoch's mean loss, or a metric, with its sign turned where higher is better.
+        `scores` has metrics of the parameters by name; `training` says which lanes still train.
         """
         chosen: dict[str, Any] = dict.fromkeys(PLACES, loss)
         rows: tuple[np.ndarray, np.ndarray] | None = None

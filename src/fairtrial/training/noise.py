@@ -19,12 +19,8 @@ from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.model import Numbers
 
 PURPOSES = (
-    "noise.data",
-    "noise.data.scale",
-    "noise.weights.W",
-    "noise.weights.b",
-    "noise.learning_rate",
-)
+    "noise.data", "noise.data.scale", "noise.weights.W", "noise.weights.b", "noise.learning_rate",
+)  # fmt: skip
 
 
 class Draws(Protocol):
@@ -32,25 +28,19 @@ class Draws(Protocol):
 
     def normal_rows(self, purpose: str, step: Any, n_rows: int) -> Any:
         """Draw standard normals, one a row: (..., N)."""
-        ...
 
     def normal_like(self, purpose: str, step: Any, shape: tuple[int, ...]) -> Any:
         """Draw standard normals shaped like one run's parameter, lane axes last."""
-        ...
 
     def uniform(self, purpose: str, step: Any, low: Any, high: Any) -> Any:
         """Draw from U(low, high), with `low` and `high` (...) per lane."""
-        ...
 
 
 class NamedDraws:
     """Draws from the seeds' named streams, alike in eager mode and in a compiled program.
 
-    Parameters
-    ----------
-    keys : dict of str to tensor
-        For each of `PURPOSES` the streams' keys: () for one run, (1,) or (S, 1) for the data sets
-        of a stack. Lanes of one seed get the same draws.
+    For each of `PURPOSES` the keys of the streams are () for one run, (1,) or (S, 1) for the data
+    sets of a stack. Lanes of one seed get the same draws.
     """
 
     def __init__(self, keys: dict[str, Any]):
@@ -120,26 +110,14 @@ def draw_feature_noise(stream: np.random.Generator, n_rows: int, n_features: int
 
 @dataclass(frozen=True)
 class PlaceDraws:
-    """The draws of one place at one step: what kinds of injected noise are given.
-
-    Attributes
-    ----------
-    draws : Draws
-        Where they come from.
-    purpose : str
-        What the names of the streams begin with.
-    step : ()
-    shape : tuple of int or int
-        Of one run's parameter, without lane axes; or the number of rows.
-    scale : str
-        What is added to the purpose for numbers per lane.
-    """
+    """The draws of one place at one step: what kinds of injected noise are given."""
 
     draws: Draws
-    purpose: str
+    purpose: str  # What the names of the streams begin with.
     step: Any
+    # Of one run's parameter, without lane axes; or the number of rows.
     shape: tuple[int, ...] | int = ()
-    scale: str = ""
+    scale: str = ""  # What is added to the purpose for numbers per lane.
 
     def normal(self) -> Any:
         """Draw standard normals like what the noise is added to."""
@@ -156,73 +134,56 @@ class PlaceDraws:
 
 
 def inject(kinds: Kinds, state: Any, draws: Draws, numbers: Numbers, step: Any) -> Any:
-    """Inject all noise that is due at a step.
-
-    Parameters
-    ----------
-    kinds : Kinds
-        With the noise that the program contains.
-    state : State
-        `offset` (..., N) is what is added to the targets now, in target units.
-    draws, numbers, step
-        As in `step.update`.
-
-    Returns
-    -------
-    State
-        With the offset for the steps to come, the parameters and the rate.
-    """
+    """Inject all noise that is due at a step into a `State`; arguments as in `step.update`."""
     for one in kinds.injections:
-        if one.kind.place in INJECT:
-            due = (numbers[one.use] > 0) & strikes(numbers[f"{one.key}.every"], step)
-            state = INJECT[one.kind.place](one, due, state, draws, numbers, step)
+        if one.kind.place in CHANGES:
+            state = _inject_one(one, state, draws, numbers, step)
     return state
 
 
+def _inject_one(one: Variant, state: Any, draws: Draws, numbers: Numbers, step: Any) -> Any:
+    field, change = CHANGES[one.kind.place]
+    value = getattr(state, field)
+    due = (numbers[one.use] > 0) & strikes(numbers[f"{one.key}.every"], step)
+    changed = tf.cond(
+        tf.reduce_any(due),
+        lambda: change(one, due, value, draws, numbers, step),
+        lambda: value,
+    )
+    return state._replace(**{field: changed})
+
+
 def _renew_offset(
-    one: Variant, due: Any, state: Any, draws: Draws, numbers: Numbers, step: Any
+    one: Variant, due: Any, offset: Any, draws: Draws, numbers: Numbers, step: Any
 ) -> Any:
-    rows = PlaceDraws(draws, "noise.data", step, state.offset.shape[-1], ".scale")
-
-    def renew() -> Any:
-        drawn = one.apply(rows, step, numbers=numbers, spread=lambda number: number[..., None])
-        return tf.where(due[..., None], drawn, state.offset)
-
-    return state._replace(offset=tf.cond(tf.reduce_any(due), renew, lambda: state.offset))
+    rows = PlaceDraws(draws, "noise.data", step, offset.shape[-1], ".scale")
+    drawn = one.apply(rows, step, numbers=numbers, spread=lambda number: number[..., None])
+    return tf.where(due[..., None], drawn, offset)
 
 
 def _shake_parameters(
-    one: Variant, due: Any, state: Any, draws: Draws, numbers: Numbers, step: Any
-) -> Any:
-    def draw(name: str, value: Any) -> Any:
+    one: Variant, due: Any, parameters: Parameters, draws: Draws, numbers: Numbers, step: Any
+) -> Parameters:
+    def shake(name: str, value: Any) -> Any:
         shape = tuple(value.shape[: value.shape.rank - due.shape.rank])
         place = PlaceDraws(draws, f"noise.weights.{name}", step, shape)
-        return tf.where(due, one.apply(place, step, numbers=numbers), 0.0)
+        return value + tf.where(due, one.apply(place, step, numbers=numbers), 0.0)
 
-    def shake() -> Parameters:
-        pairs = zip("Wb", state.parameters, strict=True)
-        return Parameters(*(value + draw(name, value) for name, value in pairs))
-
-    shaken = tf.cond(tf.reduce_any(due), shake, lambda: state.parameters)
-    return state._replace(parameters=shaken)
+    return Parameters(*map(shake, "Wb", parameters))
 
 
 def _jitter_rate(
-    one: Variant, due: Any, state: Any, draws: Draws, numbers: Numbers, step: Any
+    one: Variant, due: Any, rate: Any, draws: Draws, numbers: Numbers, step: Any
 ) -> Any:
-    def jitter() -> Any:
-        factor = one.apply(PlaceDraws(draws, "noise.learning_rate", step), step, numbers=numbers)
-        return tf.where(due, state.learning_rate * factor, state.learning_rate)
-
-    jittered = tf.cond(tf.reduce_any(due), jitter, lambda: state.learning_rate)
-    return state._replace(learning_rate=jittered)
+    factor = one.apply(PlaceDraws(draws, "noise.learning_rate", step), step, numbers=numbers)
+    return tf.where(due, rate * factor, rate)
 
 
-# What noise does in each place.
-INJECT: dict[str, Callable[..., Any]] = {
-    "targets": _renew_offset,
-    "weights": _shake_parameters,
-    "learning_rate": _jitter_rate,
+# What noise in each place changes of the state, and how.
+CHANGES: dict[str, tuple[str, Callable[..., Any]]] = {
+    "targets": ("offset", _renew_offset),
+    "weights": ("parameters", _shake_parameters),
+    "learning_rate": ("learning_rate", _jitter_rate),
 }
 
 

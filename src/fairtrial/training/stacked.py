@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,17 +18,19 @@ from fairtrial.data.split import count_batches, split_rows
 from fairtrial.data.targets import resolve_recipe, standardise_targets
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.study.recipe import Recipe
-from fairtrial.training.endings import Ends, Left, cut_traces
 from fairtrial.training.epoch import Epochs, stack_truths
 from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
 from fairtrial.training.noise import NamedDraws, make_keys
 from fairtrial.training.programs import CHUNK, compile_program, share_lanes
 from fairtrial.training.step import State, end, init_state, take_step
 from fairtrial.training.trace import (
+    COMPLETED,
     TRAINING,
     End,
+    Predictions,
     RecentPath,
     Trace,
+    make_trace,
     record_parameters,
     restore_unit,
 )
@@ -51,12 +55,6 @@ class Stack:
         kinds = list_kinds(self.recipes)
         return kinds._replace(averages=kinds.averages or self.averages)
 
-    @property
-    def n_train_rows(self) -> int:
-        """How many rows of a data set train."""
-        n_rows, share = len(self.datasets[0].y), self.recipes[0].validation
-        return len(split_rows(n_rows, share, self.seeds[0])[0])
-
 
 def train(stack: Stack, progress: Progress = lambda lanes, at: None) -> list[list[Trace]]:
     """Train all runs of a stack, each in a lane of the program: for each data set R traces.
@@ -65,14 +63,52 @@ def train(stack: Stack, progress: Progress = lambda lanes, at: None) -> list[lis
     longest length: a shorter run is where the lane stands when it has gone as far. `progress` is
     called with how many lanes are still training, and the step or epoch.
     """
-    recipe, data = stack.recipes[0], zip(stack.datasets, stack.seeds, strict=True)
-    pairs = [standardise_targets(recipe, dataset, seed) for dataset, seed in data]
-    stack = replace(stack, datasets=[dataset for dataset, _ in pairs])
-    run = _train_epochs if recipe.is_evaluated else _train_full_batch
+    data = zip(stack.datasets, stack.seeds, strict=True)
+    datasets = [standardise_targets(stack.recipes[0], dataset, seed) for dataset, seed in data]
+    stack = replace(stack, datasets=datasets)
+    recipes, places = share_lanes(stack.recipes)
+    waiting, traces = dict(enumerate(places)), [dict[int, Trace]() for _ in datasets]
+    drive = _take_epochs if recipes[0].is_evaluated else _take_steps
+    for at, state, cut in drive(stack, recipes, waiting):
+        n_training = int(tf.math.count_nonzero(state.outcome == TRAINING))
+        ended = [run for run in waiting if not (n_training and at < stack.recipes[run].length)]
+        if ended:
+            found = cut([stack.recipes[run] for run in ended], [waiting.pop(run) for run in ended])
+            for row, own in zip(traces, found, strict=True):
+                row.update(zip(ended, own, strict=True))
+        if waiting:
+            progress(n_training, at)
     return [
-        [restore_unit(trace, unit) for trace in row]
-        for row, (_, unit) in zip(run(stack, progress), pairs, strict=True)
+        [restore_unit(row[run], dataset.unit) for run in range(len(places))]
+        for row, dataset in zip(traces, datasets, strict=True)
     ]
+
+
+# What a driver says at the start and after each stretch: how many steps (epochs) are taken, the
+# state, and how to cut the traces of some recipes, in so many lanes, out of the stack.
+Cut = Callable[[Sequence[Recipe], list[int]], list[list[Trace]]]
+Stretches = Iterator[tuple[int, State, Cut]]
+
+
+def _begin(stack: Stack, recipes: Sequence[Recipe]) -> tuple[dict[str, Any], State, dict[str, Any]]:
+    """Make the numbers of the lanes, the state before the first step, and the keys of draws."""
+    dataset = stack.datasets[0]
+    n_rows = len(split_rows(len(dataset.y), recipes[0].validation, stack.seeds[0])[0])
+    sets, lanes = list(zip(stack.datasets, stack.seeds, strict=True)), (len(recipes),)
+    shape = lanes if dataset.n_classes else (len(sets), *lanes)
+    resolved = [resolve_recipe(one, data, seed) for data, seed in sets for one in recipes]
+    numbers = make_numbers(resolved, shape, count_batches(recipes[0], n_rows))
+    starts = [
+        draw_init(recipe.init, dataset.X.shape[1], dataset.n_classes, seed)
+        for seed in stack.seeds
+        for recipe in recipes
+    ]
+    start = Parameters(*(
+        tf.constant(np.stack(values, -1).reshape(*values[0].shape, *shape))
+        for values in zip(*starts, strict=True)
+    ))  # fmt: skip
+    keys = make_keys(list(stack.seeds), (*shape[:-1], 1))
+    return numbers, init_state(stack.kinds, start, numbers, n_rows), keys
 
 
 # ------------------------------------------------------------------------------------- full batch
@@ -120,24 +156,31 @@ def compile_steps(kinds: Kinds) -> Callable[..., Any]:
     return run_steps
 
 
-def _train_full_batch(stack: Stack, progress: Progress) -> list[list[Trace]]:
-    longest, places = share_lanes(stack.recipes)
-    lanes = _make_shape(stack, len(longest))
-    kinds, numbers = stack.kinds, _make_numbers(stack, longest, lanes)
-    batch = (
-        tf.constant(np.stack([dataset.X for dataset in stack.datasets])[:, None]),
-        tf.constant(np.stack([dataset.y for dataset in stack.datasets])[:, None]),
+def _take_steps(stack: Stack, recipes: Sequence[Recipe], waiting: Mapping[int, int]) -> Stretches:
+    numbers, state, keys = _begin(stack, recipes)
+    kinds, run_steps = stack.kinds, compile_steps(stack.kinds)
+    X, y = (
+        np.stack(one)[:, None] for one in zip(*((d.X, d.y) for d in stack.datasets), strict=True)
     )
+    batch = tf.constant(X), tf.constant(y)
     truth = stack_truths([
         one.true_parameters for one in stack.datasets if one.true_parameters is not None
     ])  # fmt: skip
-    keys = make_keys(list(stack.seeds), (*lanes[:-1], 1))
-    state = init_state(kinds, _draw_starts(stack, longest, lanes), numbers, stack.n_train_rows)
-    run_steps, chunks, first, most = compile_steps(kinds), [], 0, 25
-    waiting, traces = dict(enumerate(places)), [dict[int, Trace]() for _ in stack.datasets]
+    chunks, first, most = list[dict[str, np.ndarray]](), 0, 25
     recent = RecentPath() if kinds.averages else None
+
+    def cut(ended: Sequence[Recipe], lanes: list[int]) -> list[list[Trace]]:
+        whole = {
+            name: np.concatenate([one[name][..., lanes] for one in chunks]) for name in chunks[0]
+        }
+        last = read_ends(end(kinds, state, numbers), lanes)
+        mean = (
+            read_ends(recent.average_lanes(tuple(state.outcome.shape)), lanes) if recent else None
+        )
+        return cut_traces(ended, state, lanes, first - 1, whole, 0, last, mean)
+
+    yield first, state, cut
     while waiting:
-        progress(_count_training(state), first)
         began = time.perf_counter()
         n_steps = min(most, min(stack.recipes[run].length for run in waiting) - first)
         state, curves = run_steps(
@@ -150,54 +193,8 @@ def _train_full_batch(stack: Stack, progress: Progress) -> list[list[Trace]]:
         chunks.append(chunk)
         first += n_steps
         # About a second a call, so that progress is shown and Ctrl-C is heeded.
-        per_step = (time.perf_counter() - began) / n_steps
-        most = max(1, min(CHUNK, int(1.0 / per_step)))
-        if ended := _take_ended(waiting, stack.recipes, first, state):
-            own = list(ended.values())
-            recipes = [stack.recipes[run] for run in ended]
-            left = Left(recipes, end(kinds, state, numbers), state, own, first - 1)
-            whole = {
-                name: np.concatenate([one[name][..., own] for one in chunks]) for name in chunk
-            }
-            find_mean = _find_means(recent, own) if recent else None
-            cut = cut_traces(left, whole, 0, left.make_end, find_mean)
-            for row, ending in zip(traces, cut, strict=True):
-                row.update(zip(ended, ending, strict=True))
-    return [[row[run] for run in range(len(places))] for row in traces]
-
-
-def _make_shape(stack: Stack, n_lanes: int) -> tuple[int, ...]:
-    """Return the lane axes: of regressions the lanes of each data set."""
-    return (n_lanes,) if stack.datasets[0].n_classes else (len(stack.datasets), n_lanes)
-
-
-def _make_numbers(
-    stack: Stack, longest: Sequence[Recipe], lanes: tuple[int, ...]
-) -> dict[str, Any]:
-    n_batches = count_batches(longest[0], stack.n_train_rows)
-    recipes = [
-        resolve_recipe(recipe, dataset, seed)
-        for dataset, seed in zip(stack.datasets, stack.seeds, strict=True)
-        for recipe in longest
-    ]
-    return make_numbers(recipes, lanes, n_batches)
-
-
-def _draw_starts(stack: Stack, longest: Sequence[Recipe], lanes: tuple[int, ...]) -> Parameters:
-    n_features, n_classes = stack.datasets[0].X.shape[1], stack.datasets[0].n_classes
-    starts = [
-        draw_init(recipe.init, n_features, n_classes, seed)
-        for seed in stack.seeds
-        for recipe in longest
-    ]
-    return Parameters(*(
-        tf.constant(np.stack(values, -1).reshape(*values[0].shape, *lanes))
-        for values in zip(*starts, strict=True)
-    ))  # fmt: skip
-
-
-def _find_means(recent: RecentPath, lanes: list[int]) -> Callable[[tuple[int, ...]], End]:
-    return lambda place: End(*recent.average((*place[:-1], lanes[place[-1]])))
+        most = max(1, min(CHUNK, int(n_steps / (time.perf_counter() - began))))
+        yield first, state, cut
 
 
 def _take_path(chunk: dict[str, np.ndarray]) -> list[Parameters]:
@@ -209,57 +206,104 @@ def _take_path(chunk: dict[str, np.ndarray]) -> list[Parameters]:
     return [Parameters(W, b) for W, b in zip(*path, strict=True)]
 
 
-def _count_training(state: State) -> int:
-    return int(tf.math.count_nonzero(state.outcome == TRAINING))
-
-
-def _take_ended(
-    waiting: dict[int, int], recipes: Sequence[Recipe], at: int, state: State
-) -> dict[int, int]:
-    """Take out the runs that end after `at` steps (epochs), each with its lane."""
-    goes_on = _count_training(state) > 0
-    ended = [run for run in waiting if not (goes_on and at < recipes[run].length)]
-    return {run: waiting.pop(run) for run in ended}
-
-
 # ----------------------------------------------------------------------------------------- epochs
 
 
-def _train_epochs(stack: Stack, progress: Progress) -> list[list[Trace]]:
-    recipes, places = share_lanes(stack.recipes)
-    lanes = _make_shape(stack, len(recipes))
-    one, n_rows = recipes[0], stack.n_train_rows
-    kinds, numbers = stack.kinds, _make_numbers(stack, recipes, lanes)
-    in_steps = one.steps is not None
+def _take_epochs(stack: Stack, recipes: Sequence[Recipe], waiting: Mapping[int, int]) -> Stretches:
+    numbers, state, keys = _begin(stack, recipes)
+    kinds, in_steps = stack.kinds, recipes[0].steps is not None
     # The epochs that a run may end after.
     may_end_early = any(recipe.may_end_early for recipe in recipes)
     lengths = {recipe.length for recipe in stack.recipes}
-    state = init_state(kinds, _draw_starts(stack, recipes, lanes), numbers, n_rows)
-    keys = make_keys(list(stack.seeds), (*lanes[:-1], 1))
-    epochs = Epochs(one, stack.datasets, stack.seeds, kinds, numbers, compile_program)
+    epochs = Epochs(recipes[0], stack.datasets, stack.seeds, kinds, numbers, compile_program)
     recent = RecentPath() if kinds.averages and in_steps else None
+    values, curves = dict[str, Any](), defaultdict[str, list[np.ndarray]](list)
 
-    noted, waiting = [], dict(enumerate(places))
-    traces = [dict[int, Trace]() for _ in stack.datasets]
+    def cut(ended: Sequence[Recipe], lanes: list[int]) -> list[list[Trace]]:
+        parameters, mean = end(kinds, state, numbers), None
+        known = values if parameters is state.parameters else None
+        last = read_ends(parameters, lanes, *epochs.assess(parameters, known))
+        if kinds.averages:
+            means = recent.average_lanes(tuple(state.outcome.shape)) if recent else state.average
+            means = Parameters(*map(tf.constant, means))
+            mean = read_ends(means, lanes, *epochs.assess(means))
+        whole = {name: np.stack(curve)[..., lanes] for name, curve in curves.items()}
+        first = 0 if in_steps else 1
+        return cut_traces(ended, state, lanes, epochs.n_done - 1 + first, whole, first, last, mean)
+
+    yield 0, state, cut
     while waiting:
-        progress(_count_training(state), epochs.n_done)
         needs_mean = may_end_early or epochs.n_done + 1 in lengths
         state, values = epochs.take(state, keys, needs_mean=needs_mean)
-        noted.append({name: np.float64(value.numpy()) for name, value in values.items()})
+        for name, value in values.items():
+            curves[name].append(np.asarray(value.numpy(), np.float64))
         if recent:
             now = Parameters(*(value.numpy() for value in state.parameters))
             recent.add([now], state.ended_at.numpy())
-        if ended := _take_ended(waiting, stack.recipes, epochs.n_done, state):
-            own, at = list(ended.values()), epochs.n_done - (1 if in_steps else 0)
-            parameters, mean = end(kinds, state, numbers), None
-            known = values if parameters is state.parameters else None
-            last = Ends(parameters, *epochs.assess(parameters, known), own)
-            if kinds.averages:
-                means = recent.average_lanes(lanes) if recent else state.average
-                mean = Ends(means, *epochs.assess(Parameters(*map(tf.constant, means))), own).read
-            left = Left([stack.recipes[run] for run in ended], parameters, state, own, at)
-            curves = {name: np.stack([one[name][..., own] for one in noted]) for name in values}
-            cut = cut_traces(left, curves, 0 if in_steps else 1, last.read, mean)
-            for row, ending in zip(traces, cut, strict=True):
-                row.update(zip(ended, ending, strict=True))
-    return [[row[run] for run in range(len(places))] for row in traces]
+        yield epochs.n_done, state, cut
+
+
+# ----------------------------------------------------------------------------------------- traces
+
+
+def read_ends(
+    parameters: Parameters,
+    lanes: list[int],
+    scores: Mapping[str, Any] = MappingProxyType({}),
+    predicted: Mapping[str, Predictions] = MappingProxyType({}),
+) -> Callable[[tuple[int, ...]], End]:
+    """Fetch what the runs in some lanes may end with; the result reads it by a run's place."""
+    W, b = (np.asarray(value)[..., lanes] for value in parameters)
+    own = {name: np.asarray(values)[..., lanes] for name, values in scores.items()}
+    # Copies, or each run would keep what is predicted in all lanes.
+    rows = {
+        prefix: Predictions(*(values[..., lanes] for values in one))
+        for prefix, one in predicted.items()
+    }
+
+    def read(place: tuple[int, ...]) -> End:
+        at = (..., *place)
+        return End(
+            W[at],
+            b[at],
+            {name: float(values[at]) for name, values in own.items()},
+            {prefix: Predictions(*(v[at] for v in one)) for prefix, one in rows.items()},
+        )
+
+    return read
+
+
+def cut_traces(
+    recipes: Sequence[Recipe],
+    state: State,
+    lanes: list[int],
+    at: int,
+    curves: Mapping[str, np.ndarray],
+    first: int,
+    find_last: Callable[[tuple[int, ...]], End],
+    find_mean: Callable[[tuple[int, ...]], End] | None,
+) -> list[list[Trace]]:
+    """Cut the runs in some lanes that end at step (epoch) `at`: for each data set a trace of each.
+
+    Their curves (T, ...) begin with step (epoch) `first`. `find_last` and `find_mean` find the end
+    of a run by its place among those that end, and the mean of its last iterates, where means are
+    kept.
+    """
+    noted = [
+        value.numpy()[..., lanes]
+        for value in (state.outcome, state.ended_at, state.n_halvings, state.first_halving)
+    ]
+    outcome, ended_at, *_ = noted
+    complete = outcome == TRAINING  # Lanes of longer runs go on.
+    outcome[complete], ended_at[complete] = COMPLETED, at
+
+    def cut(place: tuple[int, ...]) -> Trace:
+        steps = np.arange(first, int(ended_at[place]) + 1)
+        own = {name: (steps, curve[(slice(len(steps)), *place)]) for name, curve in curves.items()}
+        mean = find_mean and find_mean(place)
+        return make_trace(
+            recipes[place[-1]], find_last(place), mean, own, (one[place] for one in noted)
+        )
+
+    *sets, n_runs = outcome.shape
+    return [[cut((*one, run)) for run in range(n_runs)] for one in np.ndindex(*sets)]

@@ -18,11 +18,7 @@ def count_stall(loss: Any, best_loss: Any, stall: Any) -> tuple[Any, Any]:
 
 
 def count_plateau(value: Any, best: Any, stall: Any, numbers: Numbers) -> tuple[Any, Any]:
-    """Count the steps (epochs) since a value was last better by the lane's threshold.
-
-    The value, lower is better, the best and the count, below 0 while it cools down, are (...);
-    `plateau.threshold` is a share of the best so far.
-    """
+    """Count steps (epochs) since a value was better by the share `plateau.threshold`; all (...)."""
     better = value < best * (1.0 - numbers["plateau.threshold"] * tf.sign(best))
     stall = tf.where(better & (stall >= 0), 0, stall + 1)
     return tf.where(better, value, best), stall

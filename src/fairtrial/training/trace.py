@@ -13,6 +13,7 @@ doi:10.1137/0330046.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fairtrial.data.targets import USER_UNIT, TargetUnit
+from fairtrial.data.dataset import USER_UNIT, TargetUnit
 from fairtrial.kinds.mechanism.tensors import tf
 from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import Recipe
@@ -42,10 +43,7 @@ class Predictions(NamedTuple):
 
 @dataclass(frozen=True)
 class End:
-    """Parameters that a run may end with, and what only the driver can measure of them.
-
-    Its attributes are those of `Trace`.
-    """
+    """Parameters that a run may end with, and what only the driver can measure; see `Trace`."""
 
     W: np.ndarray
     b: np.ndarray
@@ -84,10 +82,10 @@ def make_trace(
 ) -> Trace:
     """Make the trace of a run that ends with its last parameters, or with the mean, as it says.
 
-    `last` has its last parameters, or, where it restores them, its best ones, or a mean of its way.
-    A run that diverged has no mean of its last iterates. Nor has one that ends with its best
-    parameters: what was averaged are other iterates than those about the best ones. `noted` is what
-    the state has of its outcome, its last step, its halvings and the first of them: -1 for never.
+    `last` has its last parameters, or its best ones, or a mean of its way. A run that diverged has
+    no mean of its last iterates, nor has one that ends with its best parameters: the iterates about
+    these were not averaged. `noted` is the state's outcome, last step, number of halvings and first
+    of them, -1 for never.
     """
     outcome, ended_at, n_halvings, first = map(int, noted)
     if outcome == DIVERGED or recipe.restores_best:
@@ -104,10 +102,7 @@ POWERS = {"slope": 1, "parameter_error": 1, "mae": 1, "mse": 2}
 
 
 def restore_unit(trace: Trace, unit: TargetUnit) -> Trace:
-    """Return the trace of a run on targets in some unit, in the unit of the user.
-
-    Its losses stay in the unit of training.
-    """
+    """Return a run's trace in the unit of the user; its losses stay in the unit of training."""
     if unit == USER_UNIT:
         return trace
 
@@ -127,10 +122,7 @@ def restore_unit(trace: Trace, unit: TargetUnit) -> Trace:
 
 
 def thin_curves(curves: Curves, factor: float = 0.5) -> Curves:
-    """Thin the curves of a run, all alike, for storage.
-
-    The points beside each place where the rate was multiplied by `factor` stay.
-    """
+    """Thin the curves of a run alike; points where the rate is multiplied by `factor` stay."""
     at, rate = curves["learning_rate"]
     lowered = np.concatenate([np.isclose(rate[1:], rate[:-1] * factor, 1e-6, 0.0), [False]])
     kept = thin(at, lowered | np.roll(lowered, 1))
@@ -149,24 +141,18 @@ def thin(at: np.ndarray, keep: np.ndarray, most: int = 500) -> np.ndarray:
     must = np.flatnonzero(keep | (at == at[0]) | (at == at[-1]))
     if len(must) > most:
         return must[np.unique(np.linspace(0, len(must) - 1, most).round().astype(int))]
-    stride = 1
-    while len(chosen := np.union1d(must, np.flatnonzero(at % stride == 0))) > most:
-        stride = _next_stride(stride)
-    return chosen
-
-
-def _next_stride(stride: int) -> int:
-    """1, 2, 5, 10, 20, 50, ...: steps that people would choose, so that curves share them."""
-    leading = int(str(stride)[0])
-    return stride * 5 // 2 if leading == 2 else stride * 2
+    # Steps that people would choose, so that curves share them.
+    strides = (leading * 10**zeros for zeros in itertools.count() for leading in (1, 2, 5))
+    chosen = (np.union1d(must, np.flatnonzero(at % stride == 0)) for stride in strides)
+    return next(one for one in chosen if len(one) <= most)
 
 
 def record_parameters(parameters: Parameters, truth: Any) -> dict[str, Any]:
     """Say where a regression stands: what a curve of its parameters shows, (...) each.
 
     That is `slope` and `intercept` where there is one feature, and `parameter_error`, the Euclidean
-    distance to the truth (D + 1,) or (D + 1, S, 1), the weights and then the intercept, where there
-    is a true one. `W` is (D, ...) and `b` (...).
+    distance to the true weights and intercept, (D + 1,) or (D + 1, S, 1), where they are known. `W`
+    is (D, ...) and `b` (...).
     """
     W, b = parameters
     quantities = {"slope": tf.squeeze(W, 0), "intercept": b} if W.shape[0] == 1 else {}
@@ -199,21 +185,16 @@ def move_mean(mean: Parameters, newest: Parameters, weight: Any) -> Parameters:
 
 
 def average_path(path: Parameters) -> Parameters:
-    """Average the last iterates of one full-batch run; the sums are taken in float64.
+    """Average the last iterates of a run, `W` (T, ...) and `b` (T, ...), in float64."""
+    return _average(path, slice(len(path.b) - count_averaged(len(path.b)), None))
 
-    The path has the parameters after each step, `W` (T, ...) and `b` (T, ...), float32 as the
-    means.
-    """
-    last = slice(len(path.b) - count_averaged(len(path.b)), None)
-    return Parameters(*(values[last].mean(0, np.float64).astype(np.float32) for values in path))
+
+def _average(path: Parameters, which: Any) -> Parameters:
+    return Parameters(*(values[which].mean(0, np.float64).astype(np.float32) for values in path))
 
 
 class RecentPath:
-    """The iterates of a stack that a mean may still need, and the means of lanes that have ended.
-
-    A run that may end early does not know where its last tenth begins, so the last tenth of the
-    steps so far is kept, and grows with them.
-    """
+    """The last tenth of a stack's iterates so far, and the means of lanes that have ended."""
 
     def __init__(self) -> None:
         self._n_steps = 0
@@ -222,11 +203,7 @@ class RecentPath:
         self._means: dict[tuple[int, ...], Parameters] = {}
 
     def add(self, path: Sequence[Parameters], ended_at: np.ndarray) -> None:
-        """Add the iterates of the next steps, `W` (D, ..., L) and `b` (..., L) after each.
-
-        A lane that has ended stays where it is: `ended_at` (...) is its last step; -1 in the
-        others.
-        """
+        """Add the next iterates, `W` (D, ..., L); `ended_at` (...) has last steps, -1 before."""
         self._path.extend(path)
         self._n_steps += len(path)
         self._whole = None
@@ -253,7 +230,4 @@ class RecentPath:
         if self._whole is None:
             self._whole = Parameters(*map(np.stack, zip(*self._path, strict=True)))
         to = n_steps - self._n_steps + len(self._path)
-        last = (slice(to - count_averaged(n_steps), to), ..., *lane)
-        return Parameters(*(
-            values[last].mean(0, np.float64).astype(np.float32) for values in self._whole
-        ))  # fmt: skip
+        return _average(self._whole, (slice(to - count_averaged(n_steps), to), ..., *lane))

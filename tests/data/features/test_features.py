@@ -7,8 +7,8 @@ import pytest
 from skimage.feature import hog
 
 import fairtrial as ft
-from fairtrial.data.features import map_features
-from fairtrial.data.features.watch import watch
+from fairtrial.data.features.maps import watch
+from fairtrial.data.features.store import map_features
 from fairtrial.data.images.fetch import cache_folder
 from fairtrial.data.load import fingerprint_data, load_dataset, measure_data
 from fairtrial.data.split import split_rows

@@ -10,9 +10,16 @@ from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from fairtrial.data.features.fourier import fit_fourier, measure_distance
-from fairtrial.data.features.hog import fit_hog
-from fairtrial.data.features.maps import CHUNK, TrainingRows, apply, fit_scale, on_one_core
+from fairtrial.data.features.maps import (
+    CHUNK,
+    TrainingRows,
+    apply,
+    fit_fourier,
+    fit_hog,
+    fit_scale,
+    measure_distance,
+    on_one_core,
+)
 from fairtrial.study.features import FourierFeatures, HogFeatures, PixelFeatures
 
 

@@ -9,7 +9,7 @@ import pytest
 from filelock import FileLock
 
 from fairtrial.data.features import store
-from fairtrial.data.features.watch import watch
+from fairtrial.data.features.maps import watch
 from fairtrial.errors import InputError, MachineError
 from fairtrial.files import ABANDONED_SECONDS
 

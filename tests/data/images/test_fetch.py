@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fairtrial.data.images import download, fetch
+from fairtrial.data.images import fetch
 from fairtrial.errors import InputError, MachineError
 
 LABELS = "train-labels-idx1-ubyte.gz"
@@ -125,7 +125,7 @@ def test_bad_download_is_reported_and_not_stored(full_home, cache, harm, reason)
 
 
 def test_download_gives_up_without_an_answer(monkeypatch, tiny, cache):
-    monkeypatch.setattr(download, "GIVE_UP_SECONDS", 0)
+    monkeypatch.setattr(fetch, "GIVE_UP_SECONDS", 0)
     over = threading.Event()
     monkeypatch.setattr("pooch.HTTPDownloader.__call__", lambda *_, **__: over.wait())
     with pytest.raises(MachineError, match="nothing answers within 0 seconds"):
@@ -254,7 +254,7 @@ def test_full_disk_during_download_gives_one_sentence(monkeypatch, full_home, ca
     def refuse(self, chunk):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(download._CappedFile, "write", refuse)
+    monkeypatch.setattr(fetch._CappedFile, "write", refuse)
     with pytest.raises(MachineError, match="No space left on device"):
         fetch.obtain_files()
     assert names(cache) == []

@@ -189,7 +189,7 @@ def check(content, settings, folder):
     if task.missing == "refuse":
         assert not np.any(missing)
     if numbers:
-        np.testing.assert_array_equal(table.features[:, : table.n_numbers], expected[kept])
+        np.testing.assert_array_equal(table.X[:, : table.n_numbers], expected[kept])
     if task.problem == "regression":
         with np.errstate(over="ignore"):
             np.testing.assert_array_equal(table.y, y[kept].astype(np.float32))

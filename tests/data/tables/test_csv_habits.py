@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 
 from data.tables.csv_files import TOWN, N, X, join, put, read
-from fairtrial.data.tables.table import prepare_features
 from fairtrial.errors import InputError
 
 Y = [round(3.0 - 1.5 * row + 0.1 * (row % 3), 2) for row in range(N)]
@@ -42,7 +41,7 @@ READ = {
 def test_files_that_are_read(tmp_path, name):
     content, settings = READ[name]
     table = read(tmp_path, content, **settings)
-    np.testing.assert_array_equal(table.features, np.array([X]).T)
+    np.testing.assert_array_equal(table.X, np.array([X]).T)
     np.testing.assert_array_equal(table.y, np.array(Y, np.float32))
 
 
@@ -190,6 +189,6 @@ def test_parquet_has_one_spelling_of_names_too(tmp_path):
 def test_features_far_from_zero_are_standardised(tmp_path, offset):
     draws = np.random.default_rng(0).integers(-3000, 3000, 400) / 1024.0  # Exact after the shift.
     content = join("x,y", [repr(offset + draw) for draw in draws.tolist()], np.arange(400) % 7)
-    made = prepare_features(read(tmp_path, content), np.arange(300))[:, 0]
+    made = read(tmp_path, content).prepare(np.arange(300))[:, 0]
     expected = (draws - draws[:300].mean()) / draws[:300].std()
     np.testing.assert_allclose(made, expected, rtol=0, atol=1e-6 if abs(offset) < 1e10 else 2e-4)

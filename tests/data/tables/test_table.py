@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairtrial.data.load import load_dataset
+from fairtrial.data.sources import read
 from fairtrial.data.split import split_rows
 from fairtrial.data.tables.columns import FEWEST_CLASS_ROWS, FEWEST_ROWS
 from fairtrial.data.tables.table import read_table
@@ -301,12 +302,12 @@ def test_order_of_columns_permutes_features(order, seed, tmp_path_factory):
 def test_a_file_is_read_once_and_again_when_it_changes(tmp_path):
     path = write(tmp_path)
     task = describe(path)
-    first = read_table(task)
-    assert read_table(describe(path)) is first
+    first = read(task)
+    assert read(describe(path)) is first
     assert first.fingerprint == hashlib.sha256(path.read_bytes()).hexdigest()
     write(tmp_path, COLUMNS | {"price": [price + 1 for price in COLUMNS["price"]]})
     os.utime(path, ns=(1, 1))
-    second = read_table(task)
+    second = read(task)
     assert second.fingerprint != first.fingerprint
     np.testing.assert_allclose(second.y, first.y + 1)
 

@@ -1,9 +1,11 @@
-"""The common parts of feature maps: the rows for fitting, and the application to rows."""
+"""The common parts of feature maps, and the maps that are fitted in a few lines."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,21 +13,34 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed
 from threadpoolctl import threadpool_limits
 
-from fairtrial.data.features.watch import check_in, find_watcher, watch
 from fairtrial.kinds.data.features import Map
 from fairtrial.randomness import make_stream
 
-# The number of rows that are mapped at a time.
-CHUNK = 250
+# The number of rows that are mapped at a time, and of those whose distances give the bandwidth.
+CHUNK, N_COMPARED = 250, 1000
+
+# A context variable, so that functions that load data need not pass the callback on.
+_watcher: ContextVar[Callable[[], None]] = ContextVar("watcher", default=lambda: None)
+
+
+@contextlib.contextmanager
+def watch(watcher: Callable[[], None]) -> Iterator[None]:
+    """Call a function repeatedly while this thread computes features; an error stops the work."""
+    before = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(before)
+
+
+def check_in() -> None:
+    """Call the watcher of this thread, if there is one."""
+    _watcher.get()()
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingRows:
-    """The rows for fitting a map: those that training sees, without labels.
-
-    `X` (M, D) has all training rows of the data set, including validation rows; `seen` (N,) are the
-    rows that training sees.
-    """
+    """The rows for fitting a map, (M, D), of which training sees `seen` (N,); without labels."""
 
     X: np.ndarray
     seen: np.ndarray
@@ -79,23 +94,9 @@ class OneCore:
 on_one_core = OneCore()
 
 
-def fit_scale(chunks: Iterable[np.ndarray]) -> Map:
-    """Standardise: mean 0 and standard deviation 1 over chunks (N, D) of training rows.
-
-    A constant feature becomes 0.
-    """
-    from sklearn.preprocessing import StandardScaler  # Slow to import.
-
-    scaler = StandardScaler()
-    for chunk in chunks:
-        scaler.partial_fit(chunk)
-    mean, size = (np.asarray(each, np.float32) for each in (scaler.mean_, scaler.scale_))
-    return lambda X: (X - mean) / size
-
-
 def apply(feature_map: Map, X: np.ndarray, divisor: int) -> Iterator[np.ndarray]:
     """Map rows (N, D) on all processors: chunks of at most `CHUNK` rows, in their order."""
-    watcher = find_watcher()
+    watcher = _watcher.get()
 
     def map_chunk(first: int) -> np.ndarray:
         with watch(watcher):  # Context variables are per thread.
@@ -106,3 +107,50 @@ def apply(feature_map: Map, X: np.ndarray, divisor: int) -> Iterator[np.ndarray]
     with on_one_core:
         parallel: Any = Parallel(cpu_count(), "threading", return_as="generator")
         yield from parallel(delayed(map_chunk)(first) for first in range(0, len(X), CHUNK))
+
+
+def fit_scale(chunks: Iterable[np.ndarray]) -> Map:
+    """Standardise by chunks (N, D) of training rows; a constant feature becomes 0."""
+    from sklearn.preprocessing import StandardScaler  # Slow to import.
+
+    scaler = StandardScaler()
+    for chunk in chunks:
+        scaler.partial_fit(chunk)
+    mean, size = (np.asarray(each, np.float32) for each in (scaler.mean_, scaler.scale_))
+    return lambda X: (X - mean) / size
+
+
+def fit_fourier(features: Any, rows: TrainingRows) -> Map:
+    """Draw the directions and offsets of cosines (Rahimi and Recht 2007).
+
+    The inner product of the features of two rows, divided by the number of features, approaches the
+    kernel `exp(-|x - x'|² / (2 bandwidth²))`. Each feature has a mean square of about 1, so that
+    learning rates for other features suit them.
+    """
+    gamma = np.float32(features.gamma)
+    bandwidth = features.bandwidth * measure_distance(rows, gamma)
+    shape = features.directions, rows.X.shape[1]
+    directions = rows.open("directions").standard_normal(shape, np.float32).T / bandwidth
+    offsets = rows.open("offsets").uniform(0.0, 2.0 * np.pi, features.directions)
+    directions, offsets = directions.astype(np.float32), offsets.astype(np.float32)
+    return lambda X: np.sqrt(np.float32(2.0)) * np.cos(X**gamma @ directions + offsets)
+
+
+def measure_distance(rows: TrainingRows, gamma: np.float32) -> float:
+    """Return the median distance between training rows raised to `gamma`; 1 if it is 0."""
+    from scipy.spatial.distance import pdist  # Slow to import.
+
+    distances = pdist((rows.draw(N_COMPARED, "distances") ** gamma).astype(np.float64))
+    return float(np.median(distances)) or 1.0
+
+
+def fit_hog(features: Any, rows: TrainingRows) -> Map:
+    """Describe each image by itself (Dalal and Triggs 2005); nothing is fitted."""
+    from skimage.feature import hog  # Slow to import.
+
+    side = round(rows.X.shape[1] ** 0.5)
+    cell, block = features.cell, features.block
+    return lambda X: np.stack([
+        hog(image, features.orientations, (cell, cell), (block, block))
+        for image in X.reshape(-1, side, side)
+    ])  # fmt: skip

@@ -17,8 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.random import Generator
 from scipy import linalg, sparse
 
-from fairtrial.data.features.maps import TrainingRows, apply, fit_scale
-from fairtrial.data.features.watch import check_in
+from fairtrial.data.features.maps import TrainingRows, apply, check_in, fit_scale
 from fairtrial.errors import InputError
 from fairtrial.kinds.data.features import Map
 
@@ -101,10 +100,7 @@ class Layer:
     channels: np.ndarray | None = None
 
     def __call__(self, maps: np.ndarray) -> np.ndarray:
-        """Respond to the maps of one image, (M, M, C).
-
-        Returns (G, G, 2 P): positive cosines, then negative ones. With `channels`, (G, G, C').
-        """
+        """Respond to the maps of one image, (M, M, C): (G, G, 2 P), or (G, G, C') by channels."""
         cosines = self.whiten(maps) @ self.patches.T
         n_places, n_dimensions = round(len(cosines) ** 0.5), self.whitening.shape[1]
         average = weigh_cells(n_places, self.settings.grid, self.settings.overlap)
@@ -136,11 +132,7 @@ def fit_layer(
     name: str,
     n_channels: int | None = None,
 ) -> Layer:
-    """Fit a layer on windows of training images, or of the output of the layer below, (N, M, M, C).
-
-    The layer's name is part of the names of its random streams. `n_channels` is the number of
-    principal components of the output; by default the output is the responses.
-    """
+    """Fit a layer, which names its streams, on windows of training images or maps, (N, M, M, C)."""
     windows = draw_windows(maps, size, settings.padding, rows.open(f"{name}.windows"))
     # Without a softness, windows of one shade would be divided by 0.
     softness = max(settings.contrast, ROUNDING) * float(np.median(measure_contrast(windows)))
@@ -164,10 +156,7 @@ def fit_channels(responses: np.ndarray, n_channels: int) -> np.ndarray:
 
 
 def draw_windows(maps: np.ndarray, size: int, padding: int, stream: Generator) -> np.ndarray:
-    """Draw windows of s x s from maps, (N, M, M, C); (N', s² C) float32.
-
-    Windows of one shade, which are frequent in backgrounds, are left out.
-    """
+    """Draw windows of s x s from maps, (N, M, M, C), without those of one shade; (N', s² C)."""
     n_windows = min(N_WINDOWS, MOST_VALUES // (size**2 * maps.shape[3]))
     n_each = -(-n_windows // len(maps))
     drawn: list[np.ndarray] = []
@@ -187,12 +176,7 @@ def draw_windows(maps: np.ndarray, size: int, padding: int, stream: Generator) -
 
 def pad(maps: np.ndarray, padding: int) -> np.ndarray:
     """Put zeros around maps, (M, M, C)."""
-    if not padding:
-        return maps
-    side = len(maps) + 2 * padding
-    padded = np.zeros((side, side, maps.shape[2]), maps.dtype)
-    padded[padding:-padding, padding:-padding] = maps
-    return padded
+    return np.pad(maps, ((padding, padding), (padding, padding), (0, 0)))
 
 
 def cut_windows(maps: np.ndarray, size: int) -> np.ndarray:
@@ -202,10 +186,7 @@ def cut_windows(maps: np.ndarray, size: int) -> np.ndarray:
 
 
 def measure_windows(maps: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Measure all windows of maps, (M, M, C), row by row, without cutting them.
-
-    The two results, (places,) each, are the mean, and the squared length after subtracting it.
-    """
+    """Measure all windows of maps, (M, M, C): means and centred squared lengths, (places,)."""
     n_values = size**2 * maps.shape[2]
     mean = add_up(maps.sum(2), size) / np.float32(n_values)
     squares = add_up(np.einsum("rcd,rcd->rc", maps, maps), size)
@@ -280,11 +261,7 @@ def draw_patches(windows: np.ndarray, n_patches: int, stream: Generator) -> np.n
 
 
 def learn_patches(windows: np.ndarray, n_patches: int, stream: Generator) -> np.ndarray:
-    """Learn patches by spherical k-means: a window belongs to the patch of largest |cosine|.
-
-    The windows (N, R) and the patches (P, R) are whitened, of length 1, and float32. The stream
-    draws the windows to start from.
-    """
+    """Learn patches (P, R) of windows (N, R) by spherical k-means, by the largest |cosine|."""
     patches = draw_patches(windows, n_patches, stream)
     for _ in range(N_ROUNDS):
         total = patches.copy()  # This damps, and keeps patches without windows.
@@ -314,11 +291,7 @@ def rectify(values: np.ndarray) -> np.ndarray:
 
 @cache
 def weigh_cells(n_places: int, grid: int, overlap: float) -> np.ndarray:
-    """Return the weights of places in the averages over cells, along one axis; (G, M) float32.
-
-    A place that overlaps two cells counts in both, by its share. A cell extends into its neighbours
-    by `overlap`, as a share of its width.
-    """
+    """Return the weights of M places in the averages over cells that overlap; (G, M) float32."""
     width, places = n_places / grid, np.arange(n_places)
     low = (np.arange(grid)[:, None] - overlap) * width
     high = low + width * (1.0 + 2.0 * overlap)

@@ -1,4 +1,4 @@
-"""The search for Fashion-MNIST in several places, and its download.
+"""The search for Fashion-MNIST in several places, and its download, with timeouts and a limit.
 
 Environment
 -----------
@@ -12,23 +12,24 @@ FAIRTRIAL_DATA_URL
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NamedTuple, NoReturn
 
-from fairtrial.data.images import download, files
+from fairtrial.data.images import files
 from fairtrial.errors import InputError, MachineError
 
 Note = Callable[[str], None]
 
 PACKAGE = "dataset-fashion-mnist"
+# Where that package of Debian and Ubuntu puts the files.
 SYSTEM_FOLDER = Path("/usr/share/datasets/fashion-mnist")
-"""Where that package of Debian and Ubuntu puts the files."""
 HOME_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 FOLDER_NAME = "fashion-mnist"
+CONNECT_SECONDS, READ_SECONDS, GIVE_UP_SECONDS = 3, 20, 6
 
 _CACHE = "fairtrial's cache"
 _PACKAGE = f"Debian's package {PACKAGE}"
@@ -42,16 +43,12 @@ class UnwritableError(UnavailableError):
     """The data could be had, but its folder cannot be written."""
 
 
-@dataclass(frozen=True)
-class Found:
-    """The data set in one place, with all files checked: the unpacked contents by file name.
-
-    `source` names the place, as part of a sentence.
-    """
+class Found(NamedTuple):
+    """The data set in one place, with all files checked."""
 
     folder: Path
-    source: str
-    contents: dict[str, bytes]
+    source: str  # Names the place, as part of a sentence.
+    contents: dict[str, bytes]  # Unpacked, by file name.
 
 
 def log_notice(sentence: str) -> None:
@@ -60,12 +57,8 @@ def log_notice(sentence: str) -> None:
 
 
 def cache_folder(name: str = FOLDER_NAME) -> Path:
-    """Return a folder below `FAIRTRIAL_CACHE`, or below the user's cache if that is not set.
-
-    It may be absent. Raises `InputError` if `FAIRTRIAL_CACHE` is not a path.
-    """
-    named = os.environ.get("FAIRTRIAL_CACHE")
-    if named:
+    """Return a folder below `FAIRTRIAL_CACHE` or the user's cache; may raise `InputError`."""
+    if named := os.environ.get("FAIRTRIAL_CACHE"):
         return _user_path(named, "FAIRTRIAL_CACHE") / name
     import pooch
 
@@ -73,11 +66,7 @@ def cache_folder(name: str = FOLDER_NAME) -> Path:
 
 
 def find_files() -> Found | None:
-    """Find the data set in `FAIRTRIAL_DATA`; else in the cache, or the system's folder.
-
-    None if no place has it. Nothing is fetched or removed. Raises `InputError` if the named folder
-    lacks a file, or a file in it is refused.
-    """
+    """Find the data set in `FAIRTRIAL_DATA`, else cache, else system; may raise `InputError`."""
     if named := _find_named_folder():
         return _read_named_folder(*named)
     for place, source in ((cache_folder(), _CACHE), (SYSTEM_FOLDER, _PACKAGE)):
@@ -92,15 +81,17 @@ def obtain_files(folder: str | Path | None = None, note: Note = log_notice) -> F
 
     The user names the folder, by default by `FAIRTRIAL_DATA`; then no other place is searched.
     `note` is called with each notice and each step as a sentence. Raises `InputError` if the named
-    folder lacks a file, or a file in it is refused; `MachineError` if no place has it; the message
-    has one sentence per place.
+    folder cannot be used; `MachineError`, with a sentence per place, if no place has it.
     """
     if named := _find_named_folder(folder):
         return _read_named_folder(*named)
     cache = cache_folder()
+    held = "held a file that was refused", "holds a file that is refused"
     return _first_found(
-        lambda: _from_cache(cache, note),
-        lambda: _from_system(note),
+        lambda: _take(cache, _CACHE, f"The cache {cache}", held[0], note, _remove),
+        lambda: _take(
+            SYSTEM_FOLDER, _PACKAGE, f"The system's folder {SYSTEM_FOLDER}", held[1], note
+        ),
         lambda: _from_home(cache, note),
     )
 
@@ -108,10 +99,8 @@ def obtain_files(folder: str | Path | None = None, note: Note = log_notice) -> F
 def fill_folder(destination: str | Path, note: Note = log_notice) -> Path:
     """Put the data set into a folder, from this machine or from the public home.
 
-    The folder is created if absent; files in it are never overwritten. `note` is called with each
-    notice and each step as a sentence. Raises `InputError` if a file in the folder is refused, or
-    the folder is a file; `MachineError` if no place has the data set, or the folder cannot be
-    written.
+    Files in it are never overwritten; `note` is as for `obtain_files`. Raises `InputError` if the
+    folder cannot be used; `MachineError` if no place has the data set, or it cannot be written.
     """
     target = _user_path(destination, "folder")
     present = files.read_folder(target)
@@ -124,7 +113,7 @@ def fill_folder(destination: str | Path, note: Note = log_notice) -> Path:
         note(f"Copying Fashion-MNIST from {found.folder} to {target}.")
         try:
             with _explain(f"The copy from {found.folder}", target):
-                files.copy_files(found.folder, target)
+                files.copy_files(found.folder, target, present.contents)
         except UnavailableError as error:
             raise MachineError(str(error)) from None
     return target
@@ -191,14 +180,21 @@ def _first_found(*places: Callable[[], Found]) -> Found:
     )
 
 
-def _from_cache(cache: Path, note: Note) -> Found:
-    reading = files.read_folder(cache)
+def _take(
+    folder: Path,
+    source: str,
+    name: str,
+    held: str,
+    note: Note,
+    dismiss: Callable[[Path], str] = lambda _: f"It is not used: reinstall {PACKAGE}.",
+) -> Found:
+    """Take the data set from a folder that is searched; refused files are noted, and dismissed."""
+    reading = files.read_folder(folder)
     if reading.is_complete:
-        return Found(cache, f"{_CACHE}, {cache}", reading.contents)
+        return Found(folder, f"{source}, {folder}", reading.contents)
     for path, reason in reading.refused.items():
-        note(f"{path} is refused: {reason}. {_remove(path)}")
-    what = "held a file that was refused" if reading.refused else "does not hold it"
-    raise UnavailableError(f"The cache {cache} {what}.")
+        note(f"{path} is refused: {reason}. {dismiss(path)}")
+    raise UnavailableError(f"{name} {held if reading.refused else 'does not hold it'}.")
 
 
 def _remove(path: Path) -> str:
@@ -209,16 +205,6 @@ def _remove(path: Path) -> str:
     return "It has been removed from the cache."
 
 
-def _from_system(note: Note) -> Found:
-    reading = files.read_folder(SYSTEM_FOLDER)
-    if reading.is_complete:
-        return Found(SYSTEM_FOLDER, f"{_PACKAGE}, {SYSTEM_FOLDER}", reading.contents)
-    for path, reason in reading.refused.items():
-        note(f"{path} is refused: {reason}. It is not used: reinstall {PACKAGE}.")
-    what = "holds a file that is refused" if reading.refused else "does not hold it"
-    raise UnavailableError(f"The system's folder {SYSTEM_FOLDER} {what}.")
-
-
 def _from_home(destination: Path, note: Note) -> Found:
     url = os.environ.get("FAIRTRIAL_DATA_URL") or HOME_URL
     contents = files.read_folder(destination).contents
@@ -226,9 +212,9 @@ def _from_home(destination: Path, note: Note) -> Found:
 
     def write(expected: files.DataFile, aside: Path) -> None:
         if expected is missing[0]:  # First it is seen whether the folder can be written.
-            download.check_answer(url)
+            check_answer(url)
         note(f"Downloading {aside.name} from {url}.")
-        download.download_file(url, aside.name, aside, _packed_limit(expected))
+        download_file(url, aside.name, aside, _packed_limit(expected))
 
     with _explain(f"The download from {url}", destination):
         for expected in missing:
@@ -249,7 +235,7 @@ def _explain(what: str, destination: Path) -> Iterator[None]:
     """Turn errors of a download or a copy into one sentence."""
     try:
         yield
-    except download.DownloadError as error:
+    except DownloadError as error:
         raise UnavailableError(f"{what} failed: {error}.") from None
     except files.RefusedFileError as error:
         raise UnavailableError(f"{what} was refused and deleted: {error}.") from None
@@ -259,3 +245,86 @@ def _explain(what: str, destination: Path) -> Iterator[None]:
             f"({error.strerror or error}). Make room or change its rights, or name another folder "
             "(for the cache: FAIRTRIAL_CACHE)."
         ) from None
+
+
+# --------------------------------------------------------------------------------------- downloads
+
+
+class DownloadError(Exception):
+    """A download failed; the message is the reason, without a full stop."""
+
+
+class _CappedFile:
+    """A file that refuses to grow beyond a limit."""
+
+    def __init__(self, stream: BinaryIO, limit: int) -> None:
+        self._stream = stream
+        self._left = limit
+
+    def write(self, chunk: bytes) -> None:
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise DownloadError("the server sends more bytes than the file can have")
+        self._stream.write(chunk)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+def check_answer(url: str) -> None:
+    """Check that a server gives any answer at an address, or raise `DownloadError`.
+
+    Without a network, the look-up of a name or connections to many addresses can take minutes, and
+    no timeout of the connection covers that. A separate thread therefore sends the request.
+    """
+    import pooch
+
+    reasons: list[str] = []
+
+    def ask() -> None:
+        try:
+            pooch.HTTPDownloader(timeout=CONNECT_SECONDS)(url, None, None, check_only=True)
+            reasons.append("")
+        except Exception as error:
+            reasons.append(_word_reason(error))
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(GIVE_UP_SECONDS)
+    if reason := reasons[0] if reasons else f"nothing answers within {GIVE_UP_SECONDS} seconds":
+        raise DownloadError(reason)
+
+
+def download_file(url: str, name: str, path: Path, limit: int) -> None:
+    """Download one file of the folder at an address to a path, which the caller removes on failure.
+
+    A download of more than `limit` bytes is aborted. Raises `DownloadError` if the server or the
+    network fails, or the limit is exceeded; `OSError` if the path cannot be written.
+    """
+    import pooch
+    import requests
+    import urllib3
+
+    downloader = pooch.HTTPDownloader(chunk_size=1 << 16, timeout=(CONNECT_SECONDS, READ_SECONDS))
+    with path.open("wb") as stream:
+        try:
+            downloader(f"{url.rstrip('/')}/{name}", _CappedFile(stream, limit), None)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise DownloadError(f"{name}: {_word_reason(error)}") from None
+
+
+def _word_reason(error: Exception) -> str:
+    import requests
+
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"the server answers {error.response.status_code} {error.response.reason}"
+    reasons = {
+        requests.Timeout: "the server does not answer in time",
+        requests.exceptions.InvalidURL: "it is not a web address",
+        requests.exceptions.MissingSchema: "it is not a web address",
+        requests.exceptions.InvalidSchema: "only http and https addresses can be downloaded from",
+        requests.exceptions.ChunkedEncodingError: "the connection broke off",
+        requests.ConnectionError: "there is no connection to the server",
+    }
+    known = (reason for kind, reason in reasons.items() if isinstance(error, kind))
+    return next(known, f"{type(error).__name__}: {error}")

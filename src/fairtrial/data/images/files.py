@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,27 +27,15 @@ class DataFile:
 
 
 # Smallest first, so that a place that does not answer is noticed early.
-FILES = (
-    DataFile(
-        "t10k-labels-idx1-ubyte",
-        10_008,
-        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-    ),
-    DataFile(
-        "train-labels-idx1-ubyte",
-        60_008,
-        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-    ),
-    DataFile(
-        "t10k-images-idx3-ubyte",
-        7_840_016,
-        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-    ),
-    DataFile(
-        "train-images-idx3-ubyte",
-        47_040_016,
-        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-    ),
+_TABLE = """
+t10k-labels-idx1-ubyte 10_008 0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34
+train-labels-idx1-ubyte 60_008 bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9
+t10k-images-idx3-ubyte 7_840_016 5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b
+train-images-idx3-ubyte 47_040_016 c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888
+"""
+FILES = tuple(
+    DataFile(name, int(size), sha256)
+    for name, size, sha256 in map(str.split, _TABLE.strip().splitlines())
 )
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -60,10 +48,7 @@ class RefusedFileError(Exception):
 
 @dataclass(frozen=True)
 class Reading:
-    """The files of the data set in a folder: the checked ones, unpacked, by name; the others.
-
-    `refused` gives the reason for each file with other content.
-    """
+    """The files in a folder: contents by name if checked, and reasons of refusal by path."""
 
     contents: dict[str, bytes]
     missing: tuple[str, ...]
@@ -105,25 +90,18 @@ def _check_content(content: bytes, expected: DataFile) -> None:
     for other in FILES:
         if digest == other.sha256:
             raise RefusedFileError(f"it holds the content of {other.name}: files are swapped")
+    reason = f"its content is {len(content):,} bytes long, and must be {expected.size:,}"
     if len(content) > expected.size:
-        raise RefusedFileError(f"its content is longer than the {expected.size:,} bytes it must be")
-    if len(content) < expected.size:
-        raise RefusedFileError(
-            f"its content is {len(content):,} bytes long, and must be {expected.size:,}"
-        )
-    raise RefusedFileError(
-        f"the sha256 of its content is {digest[:16]}..., and must be {expected.sha256[:16]}..."
-    )
+        reason = f"its content is longer than the {expected.size:,} bytes it must be"
+    elif len(content) == expected.size:
+        must = expected.sha256
+        reason = f"the sha256 of its content is {digest[:16]}..., and must be {must[:16]}..."
+    raise RefusedFileError(reason)
 
 
 def read_folder(folder: Path) -> Reading:
-    """Read and check the four files in a folder, packed (`.gz`) or not.
-
-    The folder may be absent.
-    """
-    contents: dict[str, bytes] = {}
-    missing: list[str] = []
-    refused: dict[Path, str] = {}
+    """Read and check the four files in a folder, packed (`.gz`) or not; it may be absent."""
+    contents, missing, refused = dict[str, bytes](), list[str](), dict[Path, str]()
     for expected in FILES:
         path = _packed_or_plain(folder, expected)
         try:
@@ -154,22 +132,12 @@ def put_file(folder: Path, name: str, expected: DataFile, write: Callable[[Path]
             raise RefusedFileError(f"{name}: {error}") from None
 
 
-def copy_files(source: Path, folder: Path) -> None:
-    """Copy the four files into a folder, and check each before it is renamed into place.
-
-    They may be packed. The folder is created if absent; files in it that pass the check are kept.
-    Raises `RefusedFileError` if a file is absent or has other content; the message names it;
-    `OSError` if a file cannot be read or written.
-    """
-    present = read_folder(folder).contents
+def copy_files(source: Path, folder: Path, present: Collection[str]) -> None:
+    """Copy the files that are not present from a folder that has all four; see `put_file`."""
     for expected in FILES:
-        if expected.name in present:
-            continue
-        path = _packed_or_plain(source, expected)
-        try:
+        if expected.name not in present:
+            path = _packed_or_plain(source, expected)
             put_file(folder, path.name, expected, partial(shutil.copyfile, path))
-        except FileNotFoundError:
-            raise RefusedFileError(f"{expected.name}: it is missing") from None
 
 
 def _packed_or_plain(folder: Path, expected: DataFile) -> Path:

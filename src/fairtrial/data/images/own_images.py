@@ -7,13 +7,13 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fairtrial.data.images.pixels import take_images
+from fairtrial.data.sources import read
+from fairtrial.data.tables.columns import FEWEST_CLASS_ROWS, find_too_few
 from fairtrial.errors import InputError, MachineError
 from fairtrial.files import place_aside
 from fairtrial.kinds.data import tasks
@@ -23,7 +23,7 @@ from fairtrial.settings.complaints import make_error, validate
 from fairtrial.settings.document import Document
 
 ENDING = ".npz"
-MOST_TOLD = 5
+MOST_LISTED = 5
 
 
 def images(
@@ -83,7 +83,7 @@ def images(
         raise make_error(Document("images", {}), complaints)
     if not is_place:
         _keep(path, *take_images(X, y, test))
-    read_own_images(made)
+    read(made)
     return made
 
 
@@ -118,40 +118,16 @@ def _holds(path: Path, expected: Content) -> bool:
 
 
 def read_own_images(task: TaskSettings) -> Content:
-    """Read and check the images of a task; an unchanged file or folder is read once.
-
-    Raises `InputError` if there are errors in them; it lists all.
-    """
+    """Read and check the images of a task, or raise `InputError`."""
     path = Path(task.path).absolute()
     try:
-        version = _describe(_list_files(path) if path.is_dir() else [path])
-    except OSError as error:
-        raise _refuse(path, error.strerror) from None
-    except ValueError as error:  # A path with a null character.
-        raise _refuse(path, str(error)) from None
-    return _read_version(path, task.test, version)
-
-
-def _refuse(path: Path, reason: str | None) -> InputError:
-    return InputError(f"{path} cannot be read: {reason or 'it will not open'}. Check the path.")
-
-
-def _describe(files: list[Path]) -> tuple[tuple[str, int, int], ...]:
-    """Describe the version of files by their times and sizes."""
-    states = [(str(file), file.stat()) for file in files]
-    return tuple((name, state.st_mtime_ns, state.st_size) for name, state in states)
-
-
-@lru_cache(maxsize=4)
-def _read_version(path: Path, test: float, version: tuple) -> Content:
-    """Read one version of a file or folder."""
-    read = _load_folder if path.is_dir() else _load_file
-    try:
-        return _make(*take_images(*read(path), test))
-    except OSError as error:
-        raise _refuse(path, error.strerror) from None
+        load = _load_folder if path.is_dir() else _load_file
+        return _make(*take_images(*load(path), task.test))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    except OSError as error:
+        reason = error.strerror or "it will not open"
+        raise InputError(f"{path} cannot be read: {reason}. Check the path.") from None
 
 
 def _make(X: np.ndarray, y: np.ndarray) -> Content:
@@ -201,45 +177,171 @@ def _load_folder(folder: Path) -> tuple[list[np.ndarray], list[str]]:
         raise InputError(
             "it has no images: put the images of each class into a folder named after the class."
         )
-    problems: list[str] = []
-    read = {file: _load_image(file, problems) for file in files}
-    images = {file: pixels for file, pixels in read.items() if pixels is not None}
+    read = {file: _load_image(file) for file in files}
+    images = {file: found for file, found in read.items() if not isinstance(found, str)}
+    problems = [f"{_name(file)} {found}" for file, found in read.items() if isinstance(found, str)]
     problems += _find_unequal(images)
     if problems:
-        more = [f"and {len(problems) - MOST_TOLD:,} more"] if len(problems) > MOST_TOLD else []
-        told = "\n  ".join(["These files cannot be used:", *problems[:MOST_TOLD], *more])
-        raise InputError(told)
+        n_more = len(problems) - MOST_LISTED
+        more = [f"and {n_more:,} more"] if n_more > 0 else []
+        sentences = ["These files cannot be used:", *problems[:MOST_LISTED], *more]
+        raise InputError("\n  ".join(sentences))
     return list(images.values()), [file.parent.name for file in images]
 
 
-def _load_image(file: Path, problems: list[str]) -> np.ndarray | None:
+def _load_image(file: Path) -> np.ndarray | str:
+    """Load the pixels of an image, or say why they cannot be used."""
     from PIL import Image, UnidentifiedImageError
 
-    name = f"{file.parent.name}/{file.name}"
     try:
         with Image.open(file) as image:
             if image.mode in ("1", "L"):
                 return np.asarray(image.convert("L"))
-            what = (
-                "does not have 8 bits per pixel" if image.mode[0] in "IF" else "is a colour image"
-            )
-            problems.append(
-                f"{name} {what} (mode {image.mode}): convert it to grey, 8 bits per pixel, for "
-                "example with Pillow's image.convert('L')."
+            is_deep = image.mode[0] in "IF"
+            return (
+                f"{'does not have 8 bits per pixel' if is_deep else 'is a colour image'} (mode "
+                f"{image.mode}): convert it to grey, 8 bits per pixel, for example with Pillow's "
+                "image.convert('L')."
             )
     except UnidentifiedImageError:
-        problems.append(f"{name} is not an image that Pillow can read: remove it.")
+        return "is not an image that Pillow can read: remove it."
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        problems.append(f"{name} cannot be read: {error}.")
-    return None
+        return f"cannot be read: {error}."
+
+
+def _name(file: Path) -> str:
+    return f"{file.parent.name}/{file.name}"
 
 
 def _find_unequal(images: dict[Path, np.ndarray]) -> Iterator[str]:
-    shapes = {file: pixels.shape for file, pixels in images.items()}
-    for file, (height, width) in shapes.items():
-        first_height, first_width = next(iter(shapes.values()))
-        if (height, width) != (first_height, first_width):
+    sizes = {file: " x ".join(map(str, pixels.shape)) for file, pixels in images.items()}
+    first = next(iter(sizes.values()), "")
+    for file, size in sizes.items():
+        if size != first:
             yield (
-                f"{file.parent.name}/{file.name} has {height} x {width} pixels (height x width), "
-                f"and the first image {first_height} x {first_width}: scale them to one size."
+                f"{_name(file)} has {size} pixels (height x width), and the first image {first}: "
+                "scale them to one size."
             )
+
+
+# --------------------------------------------------------------------------------- pixels, labels
+
+
+def take_images(X: Any, y: Any, test: float) -> tuple[np.ndarray, np.ndarray]:
+    """Convert images (N, H, W) and labels (N,) to the types that training uses, or refuse them.
+
+    Pixels are grey: whole numbers from 0 to 255, or floats from 0 to 1. Classes are whole numbers,
+    or text. The results are uint8 or float32, and int64 or str. `test` is the share of the images
+    that is held out. Raises `InputError` if there are errors; it lists all.
+    """
+    pixels, labels = _as_array(X), _as_labels(y)
+    problems = [*_find_in_pixels(pixels), *_find_in_labels(labels)]
+    if not problems:
+        problems = list(_find_in_rows(pixels, labels, test))
+    if problems:
+        raise InputError("\n  ".join(["These images cannot be used:", *problems]))
+    whole = pixels.dtype.kind in "iu"
+    return pixels.astype(np.uint8 if whole else np.float32), labels
+
+
+def _as_array(X: Any) -> np.ndarray:
+    try:
+        return np.asarray(X)
+    except ValueError:  # Rows of unequal lengths.
+        return np.array([None])
+
+
+def _as_labels(y: Any) -> np.ndarray:
+    """Convert labels to NumPy's type for whole numbers or text."""
+    labels = _as_array(y)
+    if labels.dtype == object and labels.ndim == 1:
+        if all(isinstance(label, str) for label in labels):
+            return labels.astype(str)
+        if all(_is_whole(label) for label in labels):
+            return labels.astype(np.int64)
+    return labels.astype(np.int64) if labels.dtype.kind in "iu" else labels
+
+
+def _is_whole(label: object) -> bool:
+    return isinstance(label, int | np.integer) and not isinstance(label, bool)
+
+
+def _find_in_pixels(X: np.ndarray) -> Iterator[str]:
+    if X.dtype == object:
+        yield (
+            "The images are not alike in size: one array (N, H, W) of numbers holds them all. Cut "
+            "or scale them to one size."
+        )
+    elif X.ndim != 3:
+        yield f"X has the shape {X.shape}: {_say_what_to_do(X)}"
+    elif X.dtype.kind not in "biuf":
+        yield f"X holds values of the type {X.dtype}: pixels are whole numbers or floats."
+    elif X.size == 0:
+        yield f"X has the shape {X.shape}: it has no pixels."
+    else:
+        yield from _find_beyond(X)
+
+
+def _say_what_to_do(X: np.ndarray) -> str:
+    if X.ndim == 4 and X.shape[-1] == 1:
+        return "grey images are (N, H, W). Leave the last axis out: X[..., 0]."
+    if X.ndim == 4 and X.shape[-1] in (3, 4):
+        return (
+            "these are colour images, and only grey ones can be used, (N, H, W). Make them grey: "
+            "X[..., :3].mean(axis=-1), divided by 255 if the pixels are 0 to 255."
+        )
+    if X.ndim == 2:
+        return "grey images are (N, H, W). Give each its two axes: X.reshape(-1, height, width)."
+    return "grey images are (N, H, W)."
+
+
+def _find_beyond(X: np.ndarray) -> Iterator[str]:
+    """Yield the first value out of range; NaN is out of every range."""
+    most = 255 if X.dtype.kind in "iu" else 1
+    beyond = ~((X >= 0) & (most >= X))
+    if not beyond.any():
+        return
+    first = np.unravel_index(int(beyond.argmax()), X.shape)
+    image, row, column = (int(at) for at in first)
+    rule = (
+        "whole numbers are 0 to 255, black to white."
+        if most == 255
+        else "floats are 0 to 1, black to white, without NaN. Divide by the largest value that can "
+        "be, or give whole numbers from 0 to 255: X.astype('uint8')."
+    )
+    yield f"The pixel at row {row}, column {column} of image {image} is {X[first]}: {rule}"
+
+
+def _find_in_labels(y: np.ndarray) -> Iterator[str]:
+    if y.ndim != 1:
+        yield f"y has the shape {y.shape}: labels are (N,), one for each image."
+    elif y.dtype.kind not in "iU" and y.size:
+        wrong = [
+            label for label in y.tolist() if not isinstance(label, str) and not _is_whole(label)
+        ]
+        such = f", such as {wrong[0]!r}" if wrong else ", text beside numbers"
+        yield (
+            f"y holds labels that are neither all whole numbers nor all text{such}: convert them "
+            "with y.astype(int) or y.astype(str)."
+        )
+
+
+def _find_in_rows(X: np.ndarray, y: np.ndarray, test: float) -> Iterator[str]:
+    n_rows = len(X)
+    if len(y) != n_rows:
+        yield f"There are {n_rows:,} images and {len(y):,} labels: each image needs one."
+        return
+    yield from find_too_few(n_rows, test, "images")
+    classes, counts = np.unique(y, return_counts=True)
+    if len(classes) == 1:
+        yield f"All labels are {classes[0].item()!r}: at least two classes are needed."
+    few = [
+        pair for pair in zip(classes.tolist(), counts, strict=True) if pair[1] < FEWEST_CLASS_ROWS
+    ]
+    if few:
+        listed = ", ".join(f"{label!r}: {count}" for label, count in few[:5])
+        more = f", and {len(few) - 5} more" if len(few) > 5 else ""
+        yield (
+            f"There are classes with fewer than {FEWEST_CLASS_ROWS} images ({listed}{more}), which "
+            "the training or the test images may lack: join them with others, or leave them out."
+        )

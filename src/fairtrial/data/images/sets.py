@@ -19,36 +19,19 @@ DIGITS_TEST_ROWS = 360
 
 @dataclass(frozen=True, eq=False)
 class Images(Content):
-    """Images with a fixed split into training and test rows, in read-only arrays.
-
-    `source` says where the data was found, as part of a sentence.
-    """
+    """Images with a fixed split, in read-only arrays; `source` says where they were found."""
 
     source: str = ""
 
 
 @lru_cache(maxsize=2)
 def load_images_once(name: str, folder: str | Path | None = None) -> Images:
-    """Load a data set by its name; images are large and the same for every seed.
-
-    The folder is one with the four files of Fashion-MNIST; digits uses none. Raises `InputError` if
-    the named folder cannot be used; `MachineError` if Fashion-MNIST is not available.
-    """
+    """Load a data set by its name; images are large and the same for every seed."""
     return load_digits() if name == "digits" else load_fashion_mnist(folder)
 
 
 def load_fashion_mnist(folder: str | Path | None = None) -> Images:
-    """Load Fashion-MNIST: 60,000 training and 10,000 test images, as published.
-
-    It is in the named folder, by default `FAIRTRIAL_DATA`. Without one, the places are the cache,
-    the system's folder and the public home. Raises `InputError` if the named folder lacks a file,
-    or a file in it is not the published one; `MachineError` if no place has it; the message has one
-    sentence per place.
-
-    References
-    ----------
-    Xiao, Rasul and Vollgraf (2017), arXiv:1708.07747.
-    """
+    """Load Fashion-MNIST, 60,000 training and 10,000 test images; see `obtain_files`."""
     found = obtain_files(folder)
     arrays = [
         _read_idx(found.contents[f"{part}-{what}-idx{n_axes}-ubyte"], n_axes)
@@ -62,28 +45,16 @@ def load_digits() -> Images:
     """Load scikit-learn's digits, which need no files and no network: 1,437 + 360 images, 8 x 8.
 
     Pixels are from 0 to 16. The last 360 of the 1,797 rows (a fifth, 33 to 37 of every class) are
-    the test rows, the others the training rows. Neighbouring rows tend to come from one writer.
-    With a block at the end, the training rows contain little of the writers of the test rows,
-    unlike with shuffled rows. The split does not depend on a random generator.
-
-    References
-    ----------
-    Alpaydin and Kaynak (1998), Optical Recognition of Handwritten Digits, UCI Machine Learning
-    Repository, doi:10.24432/C50P49.
+    the test rows. Neighbouring rows tend to come from one writer: with a block at the end, the
+    training rows contain little of the writers of the test rows, unlike with shuffled rows.
     """
     from sklearn import datasets
 
     pixels, classes = datasets.load_digits(return_X_y=True)
-    images = np.asarray(pixels, dtype=np.uint8).reshape(-1, 8, 8)
-    labels = np.asarray(classes, dtype=np.int64)
-    return _gather(
-        images[:-DIGITS_TEST_ROWS],
-        labels[:-DIGITS_TEST_ROWS],
-        images[-DIGITS_TEST_ROWS:],
-        labels[-DIGITS_TEST_ROWS:],
-        class_names=tuple("0123456789"),
-        source="scikit-learn",
-    )
+    images, labels = np.asarray(pixels, np.uint8).reshape(-1, 8, 8), np.asarray(classes)
+    train, test = slice(None, -DIGITS_TEST_ROWS), slice(-DIGITS_TEST_ROWS, None)
+    arrays = images[train], labels[train], images[test], labels[test]
+    return _gather(*arrays, class_names=tuple("0123456789"), source="scikit-learn")
 
 
 def _read_idx(content: bytes, n_axes: int) -> np.ndarray:
@@ -110,12 +81,12 @@ def _gather(
     class_names: tuple[str, ...],
     source: str,
 ) -> Images:
-    arrays = (
-        train_images.reshape(len(train_images), -1),
-        train_labels.astype(np.int64),
-        test_images.reshape(len(test_images), -1),
-        test_labels.astype(np.int64),
-    )
+    pairs = (train_images, train_labels), (test_images, test_labels)
+    arrays = [
+        array
+        for images, labels in pairs
+        for array in (images.reshape(len(images), -1), labels.astype(np.int64))
+    ]
     digest = hashlib.sha256()
     for array in arrays:
         array.flags.writeable = False

@@ -50,10 +50,7 @@ def list_features(task: TaskSettings, columns: list[str]) -> list[str]:
 
 
 def tidy(frame: pl.DataFrame) -> pl.DataFrame:
-    """Give each kind of values one type, and null alone the meaning of a missing value.
-
-    NaN and empty text are missing; text with a list of its values is text; decimals are float64.
-    """
+    """Give each kind of values one type, and null alone the meaning of a missing value."""
     return frame.with_columns([_tidy_column(column) for column in frame])
 
 
@@ -153,20 +150,14 @@ def _counts_rows(column: pl.Series) -> bool:
 def _find_copies(
     features: list[str], target: str, kept: pl.DataFrame, is_classes: bool
 ) -> Iterator[str]:
-    for name in features:
-        if not kept.height:
-            continue
-        both = kept.select(name, target).drop_nulls()
+    for name in features if kept.height else ():
+        both, does = kept.select(name, target).drop_nulls(), ""
         if both[name].equals(both[target]) and both.height > kept.height / 2:
-            yield (
-                f"Column {name!r} has the value of the target {target!r} in every row, so that "
-                "there is nothing to learn: exclude it."
-            )
+            does = f"has the value of the target {target!r} in every row"
         elif is_classes and _name_alike(both[name], both[target]):
-            yield (
-                f"Column {name!r} names the classes of the target {target!r} in another way, so "
-                "that there is nothing to learn: exclude it."
-            )
+            does = f"names the classes of the target {target!r} in another way"
+        if does:
+            yield f"Column {name!r} {does}, so that there is nothing to learn: exclude it."
 
 
 def _name_alike(column: pl.Series, target: pl.Series) -> bool:
@@ -252,7 +243,7 @@ def _find_in_target(
         if _count_values(kept) == 1:
             yield f"{name} is {_show(kept)} in every row: there is nothing to predict."
         else:
-            yield from _find_too_narrow(name, kept)
+            yield from _find_rounded(name, kept, is_target=True)
 
 
 def _find_in_classes(name: str, kept: pl.Series) -> Iterator[str]:
@@ -271,34 +262,26 @@ def _find_in_classes(name: str, kept: pl.Series) -> Iterator[str]:
         )
 
 
-def _find_too_narrow(name: str, kept: pl.Series) -> Iterator[str]:
-    """Yield a complaint where float32, in which training runs, would round the differences away."""
-    values = kept.drop_nulls().cast(pl.Float64)
-    largest, spread, middle = values.abs().max(), values.std(), values.median()
-    if not (isinstance(largest, float) and isinstance(spread, float)):
-        return
-    if not 1.0 / LARGEST <= largest <= LARGEST:
-        return  # That is said already.
-    if step := find_coarse_step(largest, spread):
-        yield (
-            f"{name} has values near {middle:.6g} that differ by about {spread:.3g}: training is "
-            f"in float32, whose numbers there are {step:.1g} apart. Subtract a constant from the "
-            f"column, such as {middle:.6g}."
-        )
+def _find_rounded(name: str, kept: pl.Series, is_target: bool = False) -> Iterator[str]:
+    """Yield a complaint where numbers are too coarse for the differences of a column's values.
 
-
-def _find_rounded(name: str, kept: pl.Series) -> Iterator[str]:
-    """Yield a complaint where float64, in which files are read, rounds the differences away."""
+    Files are read in float64, and targets are also used in float32, in which training runs.
+    """
     values = kept.drop_nulls().cast(pl.Float64)
     largest, spread, middle = values.abs().max(), values.std(), values.median()
     if not (isinstance(largest, float) and isinstance(spread, float)) or largest > LARGEST:
         return
-    step = largest * 2.0**-52
-    if _count_values(kept) > 1 and step > COARSEST_STEP * spread:
+    if is_target:  # Of smaller ones it is said already.
+        step = find_coarse_step(largest, spread) if largest >= 1.0 / LARGEST else None
+        use, advice = "training is in float32", f"such as {middle:.6g}"
+    else:
+        step = largest * 2.0**-52
+        step = step if _count_values(kept) > 1 and step > COARSEST_STEP * spread else None
+        use, advice = "files are read in float64", "or exclude it"
+    if step:
         yield (
-            f"{name} has values near {middle:.6g} that differ by about {spread:.3g}: files are "
-            f"read in float64, whose numbers there are {step:.1g} apart. Subtract a constant from "
-            "the column, or exclude it."
+            f"{name} has values near {middle:.6g} that differ by about {spread:.3g}: {use}, whose "
+            f"numbers there are {step:.1g} apart. Subtract a constant from the column, {advice}."
         )
 
 
@@ -363,10 +346,12 @@ def _word_text(
         advice = f"correct it, leave the cell empty, or {advice}"
     else:
         return f"{name} holds text, such as {shorten(text)!r} in row {row + 1}, {rule}: {advice}."
-    told = f"{name} holds {shorten(text)!r} in row {row + 1}, {rule}: {advice}."
+    sentence = f"{name} holds {shorten(text)!r} in row {row + 1}, {rule}: {advice}."
     if re.fullmatch(r"[+-]?[0-9]*[.,][0-9]+", text) and is_mixed(column):
-        told += " Some numbers of the column have decimal points, others commas: use one of them."
-    return told
+        sentence += (
+            " Some numbers of the column have decimal points, others commas: use one of them."
+        )
+    return sentence
 
 
 def _find_in_texts(

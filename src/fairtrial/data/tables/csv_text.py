@@ -219,29 +219,30 @@ def _collect(
 def _word_ragged(
     line: int, cells: list[str], names: list[str], text: str, task: TaskSettings, path: Path
 ) -> str:
-    where = f"{path}, line {line}"
     count = "1 value" if len(cells) == 1 else f"{len(cells)} values"
-    told = f"{where} has {count}, but the line of names has {len(names)}"
-    if advice := _advise_separator(text, task):
-        return f"{told}: {advice}."
+    advice = _advise_separator(text, task) or _advise_ragged(line, cells, names, task.separator)
+    return f"{path}, line {line} has {count}, but the line of names has {len(names)}: {advice}."
+
+
+def _advise_ragged(line: int, cells: list[str], names: list[str], separator: str) -> str:
     if len(names) == 1:
-        return f"{told}: the first line must be the names of the columns; remove what is above it."
-    comma = all(re.fullmatch(r"[+-]?[0-9]+", cell) for cell in cells)
-    if task.separator == "," and len(cells) == 2 * len(names) and comma:
+        return "the first line must be the names of the columns; remove what is above it"
+    are_whole = all(re.fullmatch(r"[+-]?[0-9]+", cell) for cell in cells)
+    if separator == "," and len(cells) == 2 * len(names) and are_whole:
         return (
-            f"{told}: if the numbers have decimal commas, save the file with semicolons and write "
-            'separator = ";" and decimal = ",".'
+            "if the numbers have decimal commas, save the file with semicolons and write "
+            'separator = ";" and decimal = ","'
         )
     if len(cells) == len(names) + 1 and not cells[-1]:
-        return f"{told}: it ends with {_write(task.separator)}: remove that, or end all lines so."
+        return f"it ends with {_write(separator)}: remove that, or end all lines so"
     if len(cells) == len(names) + 1 and line == 2:
         return (
-            f"{told}: if the first value names the row, as R writes it, give that column a name "
-            "in the first line too."
+            "if the first value names the row, as R writes it, give that column a name in the "
+            "first line too"
         )
     return (
-        f"{told}: every line needs a value, or an empty cell, for each name; a value that holds "
-        f"{_write(task.separator)} goes in quotes."
+        "every line needs a value, or an empty cell, for each name; a value that holds "
+        f"{_write(separator)} goes in quotes"
     )
 
 
@@ -333,10 +334,10 @@ def _write(separator: str) -> str:
 
 def make_refusal(path: Path, problems: Sequence[str]) -> InputError:
     """Make one error of all that is wrong with a file; only the first sentences of very many."""
-    told = [*problems[:MOST_LISTED]]
+    sentences = [f"{path} cannot be used:", *problems[:MOST_LISTED]]
     if len(problems) > MOST_LISTED:
-        told.append(f"There are {len(problems) - MOST_LISTED:,} more such problems.")
-    return InputError("\n  ".join([f"{path} cannot be used:", *told]))
+        sentences.append(f"There are {len(problems) - MOST_LISTED:,} more such problems.")
+    return InputError("\n  ".join(sentences))
 
 
 def shorten(text: str) -> str:

@@ -7,7 +7,7 @@ import io
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -44,64 +44,24 @@ READERS: dict[str, Reader] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
-    """A table without errors, as numbers."""
+class Table(Content):
+    """A table without errors, as numbers.
 
-    # (N, F) float64: the columns of numbers in the file's order, NaN where a value is missing; then
-    # the columns of categories, each numbered from 0 in sorted order, a missing one last.
-    features: np.ndarray
-    n_numbers: int  # How many of the columns hold numbers.
+    `X` (N, F) float64 has the columns of numbers in the file's order, NaN where a value is missing;
+    then the columns of categories, each numbered from 0 in sorted order, a missing one last.
+    """
+
+    n_numbers: int = 0  # How many of the columns hold numbers.
     # The categories of each of the other columns, in the order of their numbers.
-    categories: tuple[tuple[str, ...], ...]
-    columns: tuple[str, ...]  # The names of all these columns.
-    y: np.ndarray  # (N,): targets: float32 numbers in their own units, or int32 classes.
-    # K names in the order of the classes, which is the values' own; none for regression.
-    class_names: tuple[str, ...]
-    # The same as the file has them: texts, numbers, or true and false.
-    class_values: tuple[str | float | bool, ...]
-    fingerprint: str  # Hexadecimal SHA-256 of the file's bytes.
-
-    @property
-    def n_categories(self) -> tuple[int, ...]:
-        """How many categories each column of categories has."""
-        return tuple(map(len, self.categories))
-
-    @property
-    def n_features(self) -> int:
-        """D: a feature for each column of numbers, and for each category."""
-        return self.n_numbers + sum(self.n_categories)
-
-    def to_content(self) -> Content:
-        """Return its rows, whose features are prepared from those that training sees."""
-        return Content(
-            X=self.features,
-            y=self.y,
-            class_names=self.class_names,
-            fingerprint=self.fingerprint,
-            n_features=self.n_features,
-            prepare=lambda seen: prepare_features(self, seen),
-        )
+    categories: tuple[tuple[str, ...], ...] = ()
+    columns: tuple[str, ...] = ()  # The names of all these columns.
+    # The classes as the file has them: texts, numbers, or true and false.
+    class_values: tuple[str | float | bool, ...] = ()
 
 
 def read_table(task: TaskSettings) -> Table:
-    """Read and check a table; a file that has not changed is read once.
-
-    Raises `InputError` with everything that is wrong with the file.
-    """
+    """Read and check a table, or raise `InputError` with everything that is wrong with the file."""
     path = Path(task.path).absolute()
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise _refuse(path, error.strerror) from None
-    except ValueError as error:  # A path with a null character.
-        raise _refuse(path, str(error)) from None
-    # Pyright takes the hash of a subclass of Settings for lost.
-    return _read_version(task, path, status.st_mtime_ns, status.st_size)  # pyright: ignore[reportArgumentType]
-
-
-@lru_cache(maxsize=8)
-def _read_version(task: TaskSettings, path: Path, modified: int, size: int) -> Table:
-    """Read one version of a file, as its time and size tell it from others."""
     if (read := READERS.get(path.suffix.lower())) is None:
         raise InputError(
             f"{path} ends in {path.suffix or 'nothing'!r}: a table's name ends in "
@@ -137,18 +97,16 @@ def _make_table(task: TaskSettings, frame: pl.DataFrame, fingerprint: str) -> Ta
         y = classes.astype(np.int32)
     else:
         y = target.cast(pl.Float64).to_numpy().astype(np.float32)
+    X = np.column_stack([
+        *(frame[name].cast(pl.Float64).to_numpy() for name in numbers),
+        *(codes for codes, _ in coded),
+    ])  # fmt: skip
+    categories = tuple(names for _, names in coded)
     return Table(
-        features=np.column_stack([
-            *(frame[name].cast(pl.Float64).to_numpy() for name in numbers),
-            *(codes for codes, _ in coded),
-        ]),
-        n_numbers=len(numbers),
-        categories=tuple(names for _, names in coded),
-        columns=(*numbers, *of_words),
-        y=y,
-        class_names=class_names,
-        class_values=class_values,
-        fingerprint=fingerprint,
+        X, y, class_names=class_names, class_values=class_values, fingerprint=fingerprint,
+        n_features=len(numbers) + sum(map(len, categories)), n_numbers=len(numbers),
+        categories=categories, columns=(*numbers, *of_words),
+        prepare=partial(_prepare_features, X, [*map(len, categories)]),
     )  # fmt: skip
 
 
@@ -170,7 +128,7 @@ def number_categories(column: pl.Series) -> tuple[np.ndarray, tuple[str, ...]]:
     return codes.fill_null(len(names)).to_numpy(), listed
 
 
-def prepare_features(table: Table, rows: np.ndarray) -> np.ndarray:
+def _prepare_features(X: np.ndarray, n_categories: list[int], rows: np.ndarray) -> np.ndarray:
     """Make features (N, D) of a table's columns: numbers standardised, categories one-hot.
 
     Each column of numbers is one feature; then each category of each other column is one. Missing
@@ -178,17 +136,15 @@ def prepare_features(table: Table, rows: np.ndarray) -> np.ndarray:
     alone, which training sees. The categories are those of the whole file, whatever the rows: they
     only name the features, and every seed has the same ones.
     """
-    numbers, codes = np.split(table.features, [table.n_numbers], axis=1)
-    filled = np.where(np.isnan(numbers), find_medians(table, rows), numbers)
+    numbers, codes = np.split(X, [X.shape[1] - len(n_categories)], axis=1)
+    filled = np.where(np.isnan(numbers), find_medians(numbers[rows]), numbers)
     one_hot = [
-        column[:, None] == np.arange(n)
-        for column, n in zip(codes.T, table.n_categories, strict=True)
+        column[:, None] == np.arange(n) for column, n in zip(codes.T, n_categories, strict=True)
     ]
     return np.hstack([standardise(filled, rows), *one_hot]).astype(np.float32)
 
 
-def find_medians(table: Table, rows: np.ndarray) -> np.ndarray:
-    """Find the median of each column of numbers over some rows; 0 where all values are missing."""
-    numbers = table.features[rows, : table.n_numbers]
+def find_medians(numbers: np.ndarray) -> np.ndarray:
+    """Find the median of each column of numbers, (N, F); 0 where all values are missing."""
     known = [column[~np.isnan(column)] for column in numbers.T]
     return np.array([float(np.median(column)) if column.size else 0.0 for column in known])

@@ -74,7 +74,7 @@ def fourier(
     ----------
     Rahimi and Recht (2007), "Random features for large-scale kernel machines".
     """
-    from fairtrial.data.features.fourier import fit_fourier
+    from fairtrial.data.features.maps import fit_fourier
 
     given = SimpleNamespace(directions=directions, bandwidth=bandwidth, gamma=gamma)
     return fit_fourier(given, X)
@@ -116,7 +116,7 @@ def hog(
     ----------
     Dalal and Triggs (2005), "Histograms of oriented gradients for human detection".
     """
-    from fairtrial.data.features.hog import fit_hog
+    from fairtrial.data.features.maps import fit_hog
 
     return fit_hog(SimpleNamespace(orientations=orientations, cell=cell, block=block), X)
 

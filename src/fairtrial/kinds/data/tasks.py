@@ -229,7 +229,7 @@ def table(
     task = table(**locals())
     from fairtrial.data.tables.table import read_table
 
-    return read_table(task).to_content()
+    return read_table(task)
 
 
 @dataset(rows="split", classes=True, images=True)
