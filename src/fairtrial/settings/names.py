@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Protocol, get_args, get_origin, runtime_checkable
@@ -45,7 +44,7 @@ def set_at(settings: dict[str, Any], name: str, value: object) -> None:
             inner = {"kind": inner}
         settings[key] = inner = dict(inner) if isinstance(inner, Mapping) else {}
         settings = inner
-    settings[last] = copy.deepcopy(value)
+    settings[last] = value
 
 
 @runtime_checkable

@@ -199,7 +199,7 @@ class Kind(Generic[P]):
 class Variant(NamedTuple):
     """A kind with its words and bools: what a program must contain. Numbers are its data.
 
-    Numbers that are off at 0 are chosen too where they are off.
+    Numbers that are off at 0 are chosen too where they are off, and numbers that are None.
     """
 
     kind: Any  # Kind, with the facts of its family
@@ -278,9 +278,10 @@ class KindSettings(Settings):
     def variant(self) -> Variant:
         """What a program that trains it must contain."""
         kind = self.definition
-        off = [name for name in kind.off_at_zero if getattr(self, name) == 0]
+        off = [(name, 0.0) for name in kind.off_at_zero if getattr(self, name) == 0]
+        absent = [(name, None) for name in kind.numbers if getattr(self, name) is None]
         chosen = [(name, getattr(self, name)) for name in kind.words]
-        return Variant(kind, (*chosen, *((name, 0.0) for name in off)))
+        return Variant(kind, (*chosen, *off, *absent))
 
     @property
     def numbers(self) -> dict[str, Any]:
