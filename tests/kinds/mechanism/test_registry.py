@@ -12,6 +12,7 @@ import fairtrial as ft
 from fairtrial import tf
 from fairtrial.kinds.losses.numbers import LOSSES, average_losses
 from fairtrial.kinds.mechanism.kind import FAMILIES
+from fairtrial.kinds.mechanism.registry import check_types
 from fairtrial.kinds.optimizers.common import OPTIMIZERS
 from fairtrial.laws import find_breaches
 from fairtrial.study.recipe import Recipe
@@ -68,6 +69,12 @@ def test_editors_know_the_kinds_in_other_modules(name):
     kinds = [one for one in family if one.function.__module__.startswith("fairtrial.")]
     elsewhere = {one.name for one in kinds if one.function.__module__ != place.__name__}
     assert {*known} == elsewhere
+
+
+def test_facts_in_our_own_decorators_have_the_types_of_their_families():
+    for kind in (kind for family in FAMILIES.values() for kind in family):
+        facts = {name: one for name, one in kind.list_facts().items() if name != "function"}
+        check_types(type(kind), kind.function, facts)
 
 
 def test_settings_are_those_of_the_signature(tilted):

@@ -29,8 +29,7 @@ from pydantic_core import PydanticUndefined
 from fairtrial.errors import InputError
 from fairtrial.kinds.mechanism.failures import ResultError, describe_failure, locate_failure
 from fairtrial.kinds.mechanism.signature import describe, is_number, is_word, read_fields, refuse
-from fairtrial.settings.base import Settings
-from fairtrial.settings.lengths import LengthChoice, TimesMad, is_length
+from fairtrial.settings.base import LengthChoice, Settings, TimesMad, is_length
 from fairtrial.settings.plain import dump_given
 
 P = ParamSpec("P")
@@ -123,11 +122,6 @@ class Kind(Generic[P]):
     def description(self) -> str:
         """What the docstring says before its sections."""
         return describe(self.function.__doc__ or "") or self.label
-
-    @property
-    def remark(self) -> str:
-        """What a page of all kinds says of it beside its description."""
-        return ""
 
     def add_fields(self) -> dict[str, Any]:
         """Return the settings that the family adds to those of the signature."""
