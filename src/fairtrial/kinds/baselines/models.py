@@ -70,8 +70,7 @@ class BaselineSettings(KindSettings):
 
     def find_misfit(self, on_classes: bool) -> str:
         """Say in a sentence why it cannot predict classes, or numbers; an empty text if it can."""
-        misfit = self.definition.misfit
-        return "" if misfit is None else self.ask(misfit, on_classes)
+        return self.ask(self.definition.misfit, on_classes) or ""
 
     def estimate_seconds(self, shape: Shape) -> float:
         """Estimate how long it takes to be fitted and to predict the test rows."""

@@ -58,8 +58,7 @@ class FeatureSettings(KindSettings):
         The shape is that of the task's images (H, W), in pixels; None where it has none.
         """
         problems = list(self._find_wrong_images(task, shape))
-        if not problems and self.definition.misfits is not None:
-            problems = list(self.ask(self.definition.misfits, task, shape))
+        problems = problems or list(self.ask(self.definition.misfits, task, shape) or [])
         yield from problems
         height, width = shape or (0, 0)
         if any(setting == "kind" for setting, _ in problems) or self.definition.n_features is None:

@@ -311,7 +311,7 @@ class KindSettings(Settings):
         )
 
     def ask(self, fact: Any, *data: Any) -> Any:
-        """Return a fact of the kind that may be a function of data and of some of its settings."""
+        """Return a fact of the kind, maybe as a function of data and of some of its settings."""
         if not callable(fact):
             return fact
         names = list_arguments(fact)[len(data) :]

@@ -49,8 +49,7 @@ class MetricSettings(KindSettings):
 
     def find_misfit(self, n_classes: int) -> str:
         """Say in a sentence why it says nothing of so many classes; an empty text if it does."""
-        misfit = self.definition.misfit
-        return "" if misfit is None else self.ask(misfit, n_classes)
+        return self.ask(self.definition.misfit, n_classes) or ""
 
     def measure(self, truth: np.ndarray, prediction: np.ndarray) -> float:
         """Measure predictions, (N,) or (N, K) as the kind's `of` says.

@@ -50,8 +50,7 @@ class NoiseSettings(KindSettings):
 
     def measure_density(self, at: np.ndarray) -> np.ndarray | None:
         """Return the density at some noises, (N,), per target unit; None where it is not known."""
-        density = self.definition.density
-        return None if density is None else self.ask(density, at)
+        return self.ask(self.definition.density, at)
 
     @property
     def is_replayed(self) -> bool:
