@@ -27,15 +27,14 @@ if TYPE_CHECKING:
     )
     from fairtrial.kinds.data import datasets, tasks
     from fairtrial.kinds.data.datasets import dataset
-    from fairtrial.kinds.data.features import features
-    from fairtrial.kinds.data.maps import fourier, hog, patches, pixels
+    from fairtrial.kinds.data.features import features, fourier, hog, patches, pixels
     from fairtrial.kinds.inits import common as inits
-    from fairtrial.kinds.inits.common import init
-    from fairtrial.kinds.inits.scaled import (
+    from fairtrial.kinds.inits.common import (
         glorot_normal,
         glorot_uniform,
         he_normal,
         he_uniform,
+        init,
         lecun_normal,
     )
     from fairtrial.kinds.losses import classes as class_losses
@@ -71,19 +70,17 @@ if TYPE_CHECKING:
     from fairtrial.kinds.optimizers import common as optimizers
     from fairtrial.kinds.optimizers.averages import average, ema, last_epoch, tail
     from fairtrial.kinds.optimizers.common import adam, adamw, newton, optimizer, rmsprop, sgd, sgdw
-    from fairtrial.kinds.optimizers.plateaus import (
-        halve_on_plateau,
-        reduce_on_plateau,
-        stall_schedule,
-    )
     from fairtrial.kinds.optimizers.scaled import adadelta, adagrad, adamax, lion, nadam
     from fairtrial.kinds.optimizers.schedules import (
         cosine_restarts,
         exponential,
+        halve_on_plateau,
         inverse_time,
         one_cycle,
         polynomial,
+        reduce_on_plateau,
         schedule,
+        stall_schedule,
         step,
         warmup,
     )
@@ -109,10 +106,8 @@ _KINDS = {
         "baseline linear_model linear_svm nearest_neighbours random_forest sklearn svm"
     ),
     "data.datasets": "dataset",
-    "data.features": "features",
-    "data.maps": "fourier hog patches pixels",
-    "inits.common": "init",
-    "inits.scaled": "glorot_normal glorot_uniform he_normal he_uniform lecun_normal",
+    "data.features": "features fourier hog patches pixels",
+    "inits.common": "glorot_normal glorot_uniform he_normal he_uniform init lecun_normal",
     "losses.classes": (
         "brier class_loss cross_entropy focal generalized_cross_entropy hinge squared_hinge"
     ),
@@ -125,10 +120,10 @@ _KINDS = {
     "noise.noises": "noise",
     "optimizers.averages": "average ema last_epoch tail",
     "optimizers.common": "adam adamw newton optimizer rmsprop sgd sgdw",
-    "optimizers.plateaus": "halve_on_plateau reduce_on_plateau stall_schedule",
     "optimizers.scaled": "adadelta adagrad adamax lion nadam",
     "optimizers.schedules": (
-        "cosine_restarts exponential inverse_time one_cycle polynomial schedule step warmup"
+        "cosine_restarts exponential halve_on_plateau inverse_time one_cycle polynomial "
+        "reduce_on_plateau schedule stall_schedule step warmup"
     ),
 }
 _MODULES = {

@@ -13,7 +13,7 @@ from fairtrial.kinds.noise.corruptions import INPUT_NOISES, LABEL_NOISES, input_
 from fairtrial.kinds.noise.noises import noise
 from fairtrial.randomness import make_stream
 from fairtrial.study import Study
-from fairtrial.study.arm import BaselineArm
+from fairtrial.study.arm import Arm
 from fairtrial.study.baseline import BaselineEntry
 from fairtrial.study.task import DigitsTask, LinearTask, LineTask
 from reference import corruptions as expected
@@ -163,8 +163,8 @@ def test_what_is_refused(task, loss, sentence):
 def test_baselines_are_fitted_again_on_the_noise_of_each_seed():
     entry = BaselineEntry(name="near", model={"kind": "nearest_neighbours"})
     clean, noisy = (DigitsTask(kind="digits", label_noise=one) for one in (None, "pairwise"))
-    assert BaselineArm("near", clean, baseline=entry.model).is_fitted_once
-    assert not BaselineArm("near", noisy, baseline=entry.model).is_fitted_once
+    assert Arm("near", clean, entry.model).is_fitted_once
+    assert not Arm("near", noisy, entry.model).is_fitted_once
 
 
 def test_noise_is_a_setting_to_vary():

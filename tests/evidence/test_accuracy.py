@@ -9,7 +9,7 @@ from by_hand import recipe
 from fairtrial.errors import InputError
 from fairtrial.evidence.accuracy import measure_accuracies
 from fairtrial.kinds.baselines.models import random_forest, svm
-from fairtrial.study.arm import Arm, BaselineArm
+from fairtrial.study.arm import Arm
 from fairtrial.study.task import DigitsTask, ImagesTask
 
 TASK = DigitsTask(kind="digits")
@@ -23,9 +23,7 @@ class Made:
 
     def __init__(self, arms, models=None, task=TASK):
         self.arms = {name: Arm(name, task, recipe()) for name in arms}
-        self.arms |= {
-            name: BaselineArm(name, task, baseline=model) for name, model in (models or {}).items()
-        }
+        self.arms |= {name: Arm(name, task, model) for name, model in (models or {}).items()}
         rows = [
             (f"{arm} #{seed}", arm, seed, 2.0 + seed, np.packbits(right).tobytes(), len(right))
             for arm, runs in arms.items()

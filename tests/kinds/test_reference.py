@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from fairtrial.kinds.reference import format_reference
 from fairtrial.study.schema import read_starter
+from scripts.write_kinds import format_reference
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "kinds.md"
 

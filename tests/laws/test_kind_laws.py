@@ -9,7 +9,7 @@ from fairtrial.kinds.losses import numbers as losses
 from fairtrial.kinds.mechanism.kind import FAMILIES
 from fairtrial.kinds.metrics import numbers as metrics
 from fairtrial.kinds.optimizers import common as optimizers
-from fairtrial.kinds.optimizers import plateaus, schedules
+from fairtrial.kinds.optimizers import schedules
 from fairtrial.laws import LAWS, find_breaches
 from kinds.losses import test_losses_keras
 from kinds.optimizers import test_optimizers_keras
@@ -176,7 +176,7 @@ def _broken_row(truth, prediction):
         (optimizers.optimizer, _broken_change, {}, "not finite where the gradient is 0"),
         (schedules.schedule, _broken_factor, {}, "negative or not finite"),
         (schedules.schedule, _broken_length, {"needs_length": False}, "depends on progress"),
-        (plateaus.stall_schedule, _broken_lowering, {}, "say lowers_by=0.333333"),
+        (schedules.stall_schedule, _broken_lowering, {}, "say lowers_by=0.333333"),
         (optimizers.optimizer, _broken_momentum, {}, "not finite"),
         (optimizers.optimizer, _broken_word, {}, "it returns the slots memory"),
         (metrics.metric, _broken_number, {}, "must return one number"),

@@ -81,7 +81,7 @@ def comment(path):
         "training/step.py", "kinds/data/tasks.py", "data/tables/columns.py", "randomness.py",
         "data/features/patches.py", "data/images/own_images.py", "optimum/softmax.py",
         "results/scoring.py", "running/fit.py", "baselines.py", "kinds/baselines/models.py",
-        "data/sources.py", "kinds/data/maps.py", "kinds/baselines/estimators.py",
+        "data/sources.py", "kinds/data/features.py", "kinds/baselines/estimators.py",
     ],
 )  # fmt: skip
 def test_code_that_can_change_a_number_counts(changed, copy):

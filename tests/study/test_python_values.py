@@ -217,6 +217,39 @@ def test_objects_that_fail_to_describe_themselves_are_named_by_their_type(call):
         call()
 
 
+class Closed:
+    """An object whose attributes cannot be asked for."""
+
+    def __getattr__(self, name):
+        raise KeyError(name)
+
+
+class Broken:
+    """An array that cannot be read."""
+
+    def tolist(self):
+        raise RuntimeError("no memory")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"seeds": Closed()}, "must be a whole number of seeds"),
+        ({"recipe": RECIPE | {"steps": Closed()}}, "it must be a valid integer."),
+        ({"recipe": RECIPE | {"loss": Closed()}}, "it must be a table, as in { name = value }."),
+        ({"vary": {"steps": [Closed()]}}, "recipe.steps = "),
+        ({"arms": [{"name": "a", "set": {"loss": Closed()}}]}, "it must be a table, as in"),
+        ({"baselines": [Closed()]}, "baselines[0]: it needs fit and predict"),
+        ({"seeds": Broken()}, "cannot be read (RuntimeError: no memory): give numbers, texts"),
+        ({"seeds": (1 // seed for seed in [1, 0])}, "cannot be read (ZeroDivisionError: "),
+    ],
+)
+def test_objects_whose_methods_fail_give_a_sentence(changes, said):
+    with pytest.raises(ft.InputError) as error:
+        make(**changes)
+    assert said in str(error.value)
+
+
 def test_without_a_working_directory(tmp_path, monkeypatch):
     """Whole paths do; relative ones lead nowhere."""
     gone = tmp_path / "gone"

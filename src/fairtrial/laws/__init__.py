@@ -8,35 +8,25 @@ from typing import Any
 from fairtrial.errors import InputError
 from fairtrial.kinds.mechanism.failures import ResultError, describe_failure, find_line
 from fairtrial.kinds.mechanism.kind import Kind
-from fairtrial.laws import (
-    baselines,
-    datasets,
-    draws,
-    features,
-    injections,
-    losses,
-    metrics,
-    rates,
-    updates,
-)
+from fairtrial.laws import losses, metrics, rows, steps
 
 # The laws of each family, by its name.
 LAWS: dict[str, Callable[[Any], Iterator[str]]] = {
     "loss": losses.find_breaches,
-    "optimizer": updates.find_breaches,
-    "schedule": rates.find_breaches,
-    "average": rates.find_breaches_of_average,
-    "init": draws.find_breaches_of_init,
-    "noise": draws.find_breaches_of_noise,
-    "input_noise": draws.find_breaches_of_input_noise,
-    "label_noise": draws.find_breaches_of_label_noise,
-    "data_noise": injections.find_breaches,
-    "weight_noise": injections.find_breaches,
-    "rate_noise": injections.find_breaches,
+    "optimizer": steps.find_breaches_of_optimizer,
+    "schedule": steps.find_breaches_of_schedule,
+    "average": steps.find_breaches_of_average,
+    "init": rows.find_breaches_of_init,
+    "noise": rows.find_breaches_of_noise,
+    "input_noise": rows.find_breaches_of_input_noise,
+    "label_noise": rows.find_breaches_of_label_noise,
+    "data_noise": steps.find_breaches_of_injection,
+    "weight_noise": steps.find_breaches_of_injection,
+    "rate_noise": steps.find_breaches_of_injection,
     "metric": metrics.find_breaches,
-    "task": datasets.find_breaches,
-    "baseline": baselines.find_breaches,
-    "features": features.find_breaches,
+    "task": rows.find_breaches_of_dataset,
+    "baseline": rows.find_breaches_of_baseline,
+    "features": rows.find_breaches_of_features,
 }
 
 

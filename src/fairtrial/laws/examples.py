@@ -28,12 +28,12 @@ def make_example(kind: Kind[...]) -> Any:
 def list_examples(kind: Kind[...]) -> list[Any]:
     """Make settings of a kind: an example, and others for what its defaults leave out.
 
-    In all but the first, numbers whose default is 0, such as momentum, are 1/2. Each bool and each
-    word has every value in one of them, unless a rule of the kind forbids it.
+    In all but the first, numbers whose default is 0 or None, such as momentum, are 1/2. Each bool
+    and each word has every value in one of them, unless a rule of the kind forbids it.
     """
     first = make_example(kind)
     make: Any = kind.settings
-    awake = {name: 0.5 for name in kind.numbers if getattr(first, name) == 0}
+    awake = {name: 0.5 for name in kind.numbers if not getattr(first, name)}
     given = {name: getattr(first, name) for name in make.model_fields}
     examples = [first]
     for more in [{}, *_list_other_words(kind, given)] if awake else _list_other_words(kind, given):

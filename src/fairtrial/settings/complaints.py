@@ -22,7 +22,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 LONGEST_VALUE = 60  # Letters of a value that a sentence shows,
 LONGEST_NAME = 200  # and of an arm's name.
-TABLE_ERRORS = ("model_type", "model_attributes_type", "dict_type")
+TABLE_ERRORS = ("model_type", "model_attributes_type", "dict_type", "get_attribute_error")
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Protocol, get_args, get_origin, runtime_checkable
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema, core_schema
 
 MOST_LISTED = 20  # Names that a sentence lists.
 
@@ -45,16 +46,29 @@ def set_at(settings: dict[str, Any], name: str, value: object) -> None:
             inner = {"kind": inner}
         settings[key] = inner = dict(inner) if isinstance(inner, Mapping) else {}
         settings = inner
-    settings[last] = copy.deepcopy(value)
+    settings[last] = value
 
 
-@runtime_checkable
-class Choice(Protocol):
-    """What stands at a field whose models are known when asked for, such as a family of kinds."""
+class Choice(ABC):
+    """What may stand at a field, known when asked for, such as a family of kinds; an annotation."""
+
+    is_number = False  # Whether a number may stand there too.
+
+    @abstractmethod
+    def validate(self, value: Any) -> Any:
+        """Return the field's value; an error of Pydantic's goes on with its place."""
+
+    @abstractmethod
+    def make_schema(self) -> CoreSchema:
+        """Make what the JSON Schema says may stand there."""
 
     def list_models(self) -> list[type[Any]]:
-        """Return the models that the field may hold; one with `is_number` may hold a number too."""
-        ...
+        """Return the models that the field may hold."""
+        return []
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        describe: Any = {"pydantic_js_functions": [lambda _, handler: handler(self.make_schema())]}
+        return core_schema.no_info_plain_validator_function(self.validate, metadata=describe)
 
 
 def list_models(field: FieldInfo) -> list[type[BaseModel]]:

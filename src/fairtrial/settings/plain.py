@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from fairtrial.errors import InputError
+from fairtrial.errors import FairtrialError, InputError, describe_object
 
 MOST_NESTED = 50  # More than any setting; a list that holds itself is nested without an end.
 MOST_LISTED = 1_000_000  # As many seeds as a study may have; some iterators never end.
@@ -26,7 +26,8 @@ def make_plain(value: Any, depth: int = 0) -> Any:
     NumPy's numbers and arrays, columns of tables, tuples, ranges, sets and generators become
     numbers and lists; decimals and fractions become floats; paths become text; settings become
     tables of what was given. All else stays as it is, and is checked as the values of a file are.
-    Raises `InputError` if values are nested too deeply, or an iterator does not end.
+    Raises `InputError` if values are nested too deeply, an iterator does not end, or the methods of
+    an object fail.
 
     Examples
     --------
@@ -44,9 +45,17 @@ def make_plain(value: Any, depth: int = 0) -> Any:
         return {_make_key(key): make_plain(each, depth + 1) for key, each in value.items()}
     if isinstance(value, Enum):
         return make_plain(value.value, depth)
-    if callable(to_plain := getattr(value, "to_plain", None)):  # A kind, for its name.
+    if callable(to_plain := _read_attribute(value, "to_plain")):  # A kind, for its name.
         return to_plain()
-    listed = _list_values(value)
+    try:
+        listed = _list_values(value)
+    except FairtrialError:
+        raise
+    except Exception as error:  # Its own methods are called.
+        raise InputError(
+            f"{describe_object(value)} cannot be read ({type(error).__name__}: {error}): give "
+            "numbers, texts, lists or tables."
+        ) from error
     if not isinstance(listed, list):
         return listed
     return [make_plain(each, depth + 1) for each in listed]
@@ -60,10 +69,10 @@ def _make_key(key: Any) -> Any:
 
 def _list_values(value: Any) -> Any:
     """Make a list, a number or a text of one thing; it stays as it is where it is none of them."""
-    if str(getattr(value, "dtype", "")).lower() == "float32":
+    if str(_read_attribute(value, "dtype")).lower() == "float32":
         return _list_float32(value)
     for method in ("tolist", "to_list"):  # NumPy's and pandas', then Polars'.
-        if callable(make := getattr(value, method, None)):
+        if callable(make := _read_attribute(value, method)):
             return make()
     if isinstance(value, os.PathLike):
         return os.fspath(value)
@@ -77,6 +86,14 @@ def _list_values(value: Any) -> Any:
         return _list_iterated(value)
     is_text = isinstance(value, bytes | bytearray)
     return list(value) if isinstance(value, Collection) and not is_text else value
+
+
+def _read_attribute(value: Any, name: str) -> Any:
+    """Read an attribute of an object; None where it has none, or its own `__getattr__` fails."""
+    try:
+        return getattr(value, name, None)
+    except Exception:
+        return None
 
 
 def _list_float32(value: Any) -> Any:

@@ -15,7 +15,7 @@ from fairtrial.study.task import AnyTask
 
 @dataclass(frozen=True)
 class Arm:
-    """A named recipe of a study, with the task it is trained on; seeds apart.
+    """A named recipe of a study, or a baseline, with the task it is trained on; seeds apart.
 
     `entry` is the name of the hand-picked entry that it belongs to, `picked` are the dotted names
     that the entry sets, and `varied` those that a grid varies, in its order.
@@ -23,7 +23,7 @@ class Arm:
 
     name: str
     task: AnyTask
-    recipe: Recipe
+    model: Recipe | BaselineSettings
     # Where an arm comes from is not what it is: arms that train alike are equal.
     entry: str | None = field(default=None, compare=False, repr=False)
     picked: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
@@ -31,82 +31,45 @@ class Arm:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """Every setting by its dotted name, defaults too; those of the task begin with `task.`."""
-        return flatten(self.task.model_dump(), "task.") | flatten(self.recipe.model_dump())
+        """Every setting by its dotted name, defaults too.
 
-    @property
-    def features(self) -> AnyFeatures:
-        """What is made of its rows."""
-        return self.recipe.features
+        Those of the task begin with `task.`, those of a baseline with `baseline.`.
+        """
+        model = self.model
+        is_recipe = isinstance(model, Recipe)
+        own = flatten(model.model_dump()) if is_recipe else flatten(model.describe(), "baseline.")
+        return flatten(self.task.model_dump(), "task.") | own
 
     @property
     def is_trained(self) -> bool:
         """Whether its runs take steps; a baseline is fitted."""
-        return True
+        return isinstance(self.model, Recipe)
 
     @property
     def is_fitted_once(self) -> bool:
         """Whether all seeds share one fit: of a baseline without chance, on the same rows."""
-        return False
+        return not self.is_trained and not self.fitted.is_random and self.task.has_one_data_set
 
     @property
-    def trained(self) -> Recipe:
-        """The recipe of an arm that is no baseline; a baseline is a `TypeError`."""
-        return self.recipe
+    def recipe(self) -> Recipe:
+        """The recipe of an arm that is no baseline; of a baseline a `TypeError`."""
+        if isinstance(self.model, Recipe):
+            return self.model
+        raise TypeError(f"{self.name} is a baseline")
+
+    trained = recipe
 
     @property
     def fitted(self) -> BaselineSettings:
-        """The model of an arm that is a baseline; any other is a `TypeError`."""
+        """The model of an arm that is a baseline; of any other a `TypeError`."""
+        if isinstance(self.model, BaselineSettings):
+            return self.model
         raise TypeError(f"{self.name} is trained")
 
     @property
-    def model(self) -> Recipe | BaselineSettings:
-        """What its runs are made of, beside task and seed."""
-        return self.recipe
-
-
-@dataclass(frozen=True)
-class BaselineArm(Arm):
-    """A baseline of a study, with the task it is fitted on: it has no recipe."""
-
-    recipe: Any = field(default=None, repr=False)
-    baseline: BaselineSettings = field(kw_only=True)
-
-    @cached_property
-    def settings(self) -> dict[str, Any]:
-        """Every setting by its dotted name; those of the model begin with `baseline.`."""
-        own = flatten(self.baseline.describe(), "baseline.")
-        return flatten(self.task.model_dump(), "task.") | own
-
-    @property
     def features(self) -> AnyFeatures:
-        """The rows without a map."""
-        return UNMAPPED
-
-    @property
-    def is_trained(self) -> bool:
-        """Whether its runs take steps: they do not."""
-        return False
-
-    @property
-    def is_fitted_once(self) -> bool:
-        """Whether all seeds share one fit: of a baseline without chance, on the same rows."""
-        return not self.baseline.is_random and self.task.has_one_data_set
-
-    @property
-    def trained(self) -> Recipe:
-        """Raise: there is no recipe."""
-        raise TypeError(f"{self.name} is a baseline")
-
-    @property
-    def fitted(self) -> BaselineSettings:
-        """The model."""
-        return self.baseline
-
-    @property
-    def model(self) -> Recipe | BaselineSettings:
-        """What its runs are made of, beside task and seed."""
-        return self.baseline
+        """What is made of its rows: nothing, where it is a baseline."""
+        return self.recipe.features if self.is_trained else UNMAPPED
 
 
 @dataclass(frozen=True)

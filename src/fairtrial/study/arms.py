@@ -20,10 +20,9 @@ from fairtrial.settings.complaints import LONGEST_NAME, Complaint, show, validat
 from fairtrial.settings.document import Place
 from fairtrial.settings.names import list_names, set_at
 from fairtrial.settings.plain import dump_given
-from fairtrial.study.arm import Arm, BaselineArm
+from fairtrial.study.arm import Arm
 from fairtrial.study.baseline import BaselineEntry
 from fairtrial.study.recipe import Recipe
-from fairtrial.study.targets import find_misfits_of_targets
 from fairtrial.study.task import AnyTask, Task
 
 MOST_ARMS = 100_000
@@ -37,11 +36,6 @@ class _ArmSettings(Settings):
 def list_known_names() -> Mapping[str, bool | None]:
     """Return every dotted name of a recipe and of a task, as `list_names` does."""
     return _list_known_names(count_kinds())
-
-
-def list_recipe_names() -> list[str]:
-    """Return every dotted name of a recipe."""
-    return [name for name in list_known_names() if name.partition(".")[0] != "task"]
 
 
 @lru_cache(maxsize=1)
@@ -113,19 +107,16 @@ def make_arms(
     for position, entry in enumerate(baselines):
         if entry is not None:
             cells.append(_Cell(entry.name, {}, {}, None, ("baselines", position, "name")))
-            arms.append(_make_baseline(task, entry))
+            # To name the arm of a baseline is to name all that a recipe or a model sets.
+            arm = Arm(entry.name, task, entry.model, entry.name)
+            names = (*list_known_names(), *arm.settings)
+            own = frozenset(name for name in names if name.partition(".")[0] != "task")
+            arms.append(replace(arm, picked=own))
             if misfit := entry.model.find_misfit(task.has_classes):
                 text = f"arm {show(entry.name, LONGEST_NAME)}: {misfit}"
                 complaints.append(Complaint(text, (("baselines", position, "model", "estimator"),)))
     twins = list(_find_twins(cells)) or list(_find_alike(cells, arms))
     return arms, complaints + twins
-
-
-def _make_baseline(task: AnyTask, entry: BaselineEntry) -> Arm:
-    """Make the arm of a baseline: to name it is to name all that a recipe or a model sets."""
-    arm = BaselineArm(entry.name, task, entry=entry.name, baseline=entry.model)
-    own = {name for name in arm.settings if name.startswith("baseline.")}
-    return replace(arm, picked=frozenset(list_recipe_names()) | own)
 
 
 # ------------------------------------------------------------------------------------------ cells
@@ -199,13 +190,13 @@ def _count(vary: Mapping[str, list[Any]]) -> int:
 def _find_twins(cells: Sequence[_Cell]) -> Iterator[Complaint]:
     """Yield a complaint for each name that more than one arm has, or seems to have."""
     first: dict[str, _Cell] = {}
-    told: set[str] = set()
+    named: set[str] = set()
     for cell in cells:
         look = find_look(cell.name)
         twin = first.setdefault(look, cell)
-        if twin is cell or look in told:
+        if twin is cell or look in named:
             continue
-        told.add(look)
+        named.add(look)
         moved = [place for name, place in cell.places.items() if twin.places.get(name) != place]
         names = [show(one.name, LONGEST_NAME) for one in (twin, cell)]
         text = f"arms {names[0]} and {names[1]} look the same: give one of them another name."
@@ -283,8 +274,18 @@ def _name_arms(complaint: Complaint, names: list[str]) -> Complaint:
 def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
     """Yield a complaint for each setting of the recipe that the task cannot have."""
     on_classes, name = task.has_classes, task.title
-    for place, text in find_misfits_of_targets(task, recipe):
-        yield Complaint(text, (place, ("task", "kind")))
+    if on_classes and recipe.standardise:
+        yield _conflict(
+            "standardise",
+            f"recipe.standardise = true, but {name} has classes: only targets that are numbers are "
+            "standardised; leave it out.",
+        )
+    if not on_classes and recipe.class_weights is not None:
+        yield _conflict(
+            "class_weights",
+            f"recipe.class_weights is set, but the targets of {name} are numbers: leave it out.",
+        )
+    yield from _find_misfits_of_noise(task, name)
     loss = f"recipe.loss = {recipe.loss.kind!r}, but"
     if task.image_shape or not task.has_images:  # Else the size is known once they are read.
         for setting, text in recipe.features.find_misfits(name, task.image_shape):
@@ -306,6 +307,23 @@ def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
             f"recipe.noise.data.scale is for noise on the features of classes; the targets of "
             f"{name} are numbers: name every, low and high instead.",
         )
+
+
+def _find_misfits_of_noise(task: AnyTask, name: str) -> Iterator[Complaint]:
+    if task.label_noise is not None and not task.has_classes:
+        text = (
+            f"task.label_noise = {task.label_noise.kind!r}, but the targets of {name} are numbers: "
+            "put noise on them by task.noise, if the task has it, or leave it out."
+        )
+        yield Complaint(text, (("task", "label_noise"), ("task", "kind")))
+    noise = task.input_noise
+    if noise is not None and noise.on_images not in (None, task.has_images):
+        fits = "images" if noise.on_images else "features that are not pixels"
+        text = (
+            f"task.input_noise = {noise.kind!r} is for {fits}, and {name} has other features: use "
+            "'normal', or leave it out."
+        )
+        yield Complaint(text, (("task", "input_noise"), ("task", "kind")))
 
 
 def _find_alien_monitors(recipe: Recipe, name: str, on_classes: bool) -> Iterator[Complaint]:

@@ -121,7 +121,7 @@ def match_arms(arms: Sequence[Arm], claim: Claim) -> list[tuple[Arm, Arm]]:
     its table or another setting of the table, or of one that this stands in. The claim's `where`
     holds for both arms.
     """
-    return _match_sides(select_arms(arms, claim.where), claim.better, claim.than)
+    return [*_match_sides(select_arms(arms, claim.where), claim.better, claim.than)]
 
 
 def match_claim(arms: Sequence[Arm], claim: Claim) -> list[Match]:
@@ -149,12 +149,6 @@ def match_claim(arms: Sequence[Arm], claim: Claim) -> list[Match]:
         for than_against in sides[1].get(than.name, [])
         if (better_against.name, than_against.name) in unchanged
     ]
-
-
-def _match_sides(
-    arms: Sequence[Arm], one: Mapping[str, Any], other: Mapping[str, Any]
-) -> list[tuple[Arm, Arm]]:
-    return [*iterate_pairs(select_arms(arms, one), select_arms(arms, other), one, other)]
 
 
 def _group_by_first(pairs: Iterable[tuple[Arm, Arm]]) -> dict[str, list[Arm]]:
@@ -206,15 +200,12 @@ def has(arm: Arm, name: str, value: Any) -> bool:
 # ----------------------------------------------------------------------------------------- pairs
 
 
-def iterate_pairs(
-    better: Iterable[Arm],
-    than: Iterable[Arm],
-    better_selector: Mapping[str, Any],
-    than_selector: Mapping[str, Any],
+def _match_sides(
+    arms: Sequence[Arm], better: Mapping[str, Any], than: Mapping[str, Any]
 ) -> Iterator[tuple[Arm, Arm]]:
-    """Join the arms of both sides on what they must agree in, without trying every pair."""
-    than_groups = _group_arms(than, than_selector)
-    for (better_named, better_names), better_arms in _group_arms(better, better_selector).items():
+    """Join the arms that two selectors select on what they must agree in, not pair by pair."""
+    than_groups = _group_arms(arms, than)
+    for (better_named, better_names), better_arms in _group_arms(arms, better).items():
         for (than_named, than_names), than_arms in than_groups.items():
             named = better_named | than_named
             if any(is_open(name, named) for name in better_names ^ than_names):
@@ -231,12 +222,12 @@ def iterate_pairs(
 def _group_arms(
     arms: Iterable[Arm], selector: Mapping[str, Any]
 ) -> dict[tuple[frozenset[str], frozenset[str]], list[Arm]]:
-    """Group arms by what the selector names of them, and by the settings that they have."""
+    """Group selected arms by what the selector names of them, and by the settings they have."""
     groups: defaultdict[tuple[frozenset[str], frozenset[str]], list[Arm]] = defaultdict(list)
     conditions = [(name, value) for name, value, _ in list_conditions(selector)]
     plain = frozenset(name for name, _ in conditions if name != "arm")
     by_name = [value for name, value in conditions if name == "arm"]
-    for arm in arms:
+    for arm in select_arms(arms, selector):
         named = plain
         if by_name:
             named = named | arm.picked

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fairtrial.kinds.data import maps
-from fairtrial.kinds.data.features import FEATURES, FeatureSettings
-from fairtrial.kinds.data.maps import FirstLayer
+from fairtrial.kinds.data import features as maps
+from fairtrial.kinds.data.features import FEATURES, FeatureSettings, FirstLayer
 
 __all__ = ["UNMAPPED", "AnyFeatures", "Features", "FirstLayer"]
 

@@ -13,7 +13,6 @@ from pydantic_core import core_schema
 from fairtrial.errors import InputError
 from fairtrial.files import place_aside
 from fairtrial.kinds.mechanism.kind import FAMILIES
-from fairtrial.kinds.reference import list_names
 from fairtrial.study import Study
 
 SCHEMA_NAME = "fairtrial.schema.json"  # The first line of starter.toml names it.
@@ -104,8 +103,9 @@ def write_schema(path: Path, text: str = "") -> None:
 def read_starter() -> str:
     """Read the study file that `write_starter` writes, with the names of all kinds."""
     text = (resources.files("fairtrial.study") / "starter.toml").read_text(encoding="utf-8")
-    for family in FAMILIES:
-        text = text.replace(f"{{{family}}}", list_names(family))
+    for name, family in FAMILIES.items():
+        kinds = [kind.name for kind in family if getattr(kind, "in_files", True)]
+        text = text.replace(f"{{{name}}}", " | ".join(kinds))
     return text
 
 

@@ -8,7 +8,6 @@ rule.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,7 +30,7 @@ from fairtrial.study.claims import Claim, match_claim
 from fairtrial.study.metrics import NamedMetrics, find_idle_metrics, list_wanted
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.seeds import Seeds, list_seeds
-from fairtrial.study.task import AnyTask, Task
+from fairtrial.study.task import Task
 
 # Tables whose names are not fields, such as dotted names of settings.
 FREE = {"set", "vary", "better", "than", "where", "of", "against"}
@@ -250,7 +249,7 @@ def _check(document: Document, allow_code: bool) -> Study:
         use_plugins(paths, allow_code)
     study, complaints = validate(Study, document.values)
     complaints += _find_nothing(document.values)
-    complaints += _find_problems(_split(study) if study else _salvage(document.values))
+    complaints += _find_problems(study or _salvage(document.values))
     if study is None or complaints:
         raise make_error(document, complaints)
     return study
@@ -288,47 +287,25 @@ def _resolve_paths(values: Any, folder: Path, name: str = "") -> Any:
 # ---------------------------------------------------------- the rules between the parts of a study
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """The parts of a study that make arms and claims; None for each that is itself wrong."""
+def _salvage(values: Mapping[str, Any]) -> Any:
+    """Make what can be made of a study that is wrong, so that one error does not hide another.
 
-    task: AnyTask | None
-    recipe: Recipe | None
-    vary: Mapping[str, list[Any]] | None
-    entries: list[ArmEntry | None] | None
-    baselines: list[BaselineEntry | None] = field(default_factory=list)
-    metrics: list[MetricSettings] = field(default_factory=list)
-    claims: list[Claim | None] = field(default_factory=list)
+    Its parts are None where they are themselves wrong.
+    """
 
-
-def _split(study: Study) -> _Parts:
-    return _Parts(
-        study.task,
-        study.recipe,
-        study.vary,
-        [*study.arms],
-        [*study.baselines],
-        [*study.metrics],
-        [*study.claims],
-    )
-
-
-def _salvage(values: Mapping[str, Any]) -> _Parts:
-    """Make what can be made of a study that is wrong, so that one error does not hide another."""
-    entries = values.get("arms", [])
-
-    def salvage(name: str, kind: Any) -> list[Any]:
+    def salvage(name: str, kind: Any) -> list[Any] | None:
         each = values.get(name, [])
-        return [_try_to_make(kind, one) for one in each] if isinstance(each, list) else []
+        return [_try_to_make(kind, one) for one in each] if isinstance(each, list) else None
 
-    return _Parts(
-        _try_to_make(Task, values.get("task")),
-        _try_to_make(Recipe, values.get("recipe")),
-        _try_to_make(Grid, values.get("vary", {})),
-        [_try_to_make(ArmEntry, each) for each in entries] if isinstance(entries, list) else None,
-        salvage("baselines", BaselineEntry),
-        [one for one in salvage("metrics", Annotated[MetricSettings, METRICS]) if one],
-        salvage("claims", Claim),
+    metrics = salvage("metrics", Annotated[MetricSettings, METRICS]) or []
+    return Study.model_construct(
+        task=_try_to_make(Task, values.get("task")),
+        recipe=_try_to_make(Recipe, values.get("recipe")),
+        vary=_try_to_make(Grid, values.get("vary", {})),
+        arms=salvage("arms", ArmEntry),
+        baselines=salvage("baselines", BaselineEntry) or [],
+        metrics=[one for one in metrics if one],
+        claims=salvage("claims", Claim) or [],
     )
 
 
@@ -339,24 +316,21 @@ def _try_to_make(kind: Any, values: object) -> Any:
         return None
 
 
-def _find_problems(parts: _Parts) -> list[Complaint]:
+def _find_problems(study: Any) -> list[Complaint]:
+    """Find what is wrong with the arms and claims of a study, as `_salvage` makes it too."""
     arms: list[Arm] | None = None
     complaints: list[Complaint] = []
-    if parts.task and parts.recipe:
-        entries = parts.entries or []
-        baselines = parts.baselines
-        arms, complaints = make_arms(parts.task, parts.recipe, parts.vary or {}, entries, baselines)
+    if study.task and study.recipe:
+        entries = study.arms or []
+        arms, complaints = make_arms(
+            study.task, study.recipe, study.vary or {}, entries, study.baselines
+        )
         # Claims are about all arms: some alone may lack just those that a claim selects.
-        if (
-            complaints
-            or parts.vary is None
-            or parts.entries is None
-            or None in [*entries, *baselines]
-        ):
+        if complaints or None in (study.vary, study.arms, *entries, *study.baselines):
             arms = None
         else:
-            complaints += find_idle_metrics(parts.metrics, [arm.task for arm in arms])
-    for position, claim in enumerate(parts.claims):
+            complaints += find_idle_metrics(study.metrics, [arm.task for arm in arms])
+    for position, claim in enumerate(study.claims):
         if claim is not None:
-            complaints += find_claim_problems(claim, position, arms, parts.metrics)
+            complaints += find_claim_problems(claim, position, arms, study.metrics)
     return complaints

@@ -18,8 +18,7 @@ from fairtrial.kinds.metrics.monitors import LOSS
 from fairtrial.kinds.noise.injections import DATA_NOISES, RATE_NOISES, WEIGHT_NOISES
 from fairtrial.kinds.optimizers.averages import AVERAGES
 from fairtrial.kinds.optimizers.common import OPTIMIZERS
-from fairtrial.kinds.optimizers.plateaus import halve_on_plateau
-from fairtrial.kinds.optimizers.schedules import SCHEDULES
+from fairtrial.kinds.optimizers.schedules import SCHEDULES, halve_on_plateau
 from fairtrial.settings.names import flatten
 from fairtrial.study.recipe import Recipe
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from fairtrial.kinds.optimizers.plateaus import apply_stalls
+from fairtrial.kinds.optimizers.schedules import apply_stalls
 from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.model import Numbers
 

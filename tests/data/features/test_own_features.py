@@ -7,8 +7,7 @@ import fairtrial as ft
 from fairtrial.data.features.maps import TrainingRows
 from fairtrial.data.load import load_dataset, measure_data
 from fairtrial.kinds.data.features import FEATURES as FAMILY
-from fairtrial.kinds.data.features import features
-from fairtrial.kinds.data.maps import pixels
+from fairtrial.kinds.data.features import features, pixels
 from fairtrial.laws import find_breaches
 from fairtrial.study import Study
 from fairtrial.study.task import DigitsTask, LinearTask

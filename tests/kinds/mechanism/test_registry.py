@@ -5,12 +5,16 @@ import pickle
 import re
 from typing import Literal
 
+import numpy as np
 import pytest
 
 import fairtrial as ft
-from fairtrial.kinds.losses.numbers import LOSSES
+from fairtrial import tf
+from fairtrial.kinds.losses.numbers import LOSSES, average_losses
 from fairtrial.kinds.mechanism.kind import FAMILIES
+from fairtrial.kinds.mechanism.registry import check_types
 from fairtrial.kinds.optimizers.common import OPTIMIZERS
+from fairtrial.laws import find_breaches
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 
@@ -67,6 +71,12 @@ def test_editors_know_the_kinds_in_other_modules(name):
     assert {*known} == elsewhere
 
 
+def test_facts_in_our_own_decorators_have_the_types_of_their_families():
+    for kind in (kind for family in FAMILIES.values() for kind in family):
+        facts = {name: one for name, one in kind.list_facts().items() if name != "function"}
+        check_types(type(kind), kind.function, facts)
+
+
 def test_settings_are_those_of_the_signature(tilted):
     made = tilted(tau=0.25)
     assert made.model_dump() == {"kind": "tilted", "tau": 0.25, "shift": 1.0, "side": "up"}
@@ -108,6 +118,40 @@ def test_words_are_part_of_the_program_and_numbers_are_not(tilted):
 
     assert kinds_of(tau=0.1) == kinds_of(tau=0.9)
     assert kinds_of(side="up") != kinds_of(side="down")
+
+
+@pytest.fixture
+def capped():
+    @ft.loss(is_convex=lambda most: most is None)
+    def capped(residual, *, most: float | None = None):
+        """A squared error up to `most`, in target units; without a limit if absent."""
+        square = residual * residual
+        return square if most is None else tf.minimum(square, most * most)
+
+    yield capped
+    LOSSES.forget(__name__)
+
+
+def test_absent_number_is_part_of_the_program_and_arrives_as_none(capped):
+    residuals = np.array([[[0.5, -3.0], [0.5, -3.0], [0.5, -3.0]]], np.float32)
+    recipes = [Recipe(loss=capped(most=most), optimizer="sgd", steps=3) for most in (None, 1, 2)]
+    kinds, numbers = list_kinds(recipes), make_numbers(recipes, (1, 3))
+    assert len(kinds.losses) == 2  # One without the number, one for all of its values.
+    found = average_losses(kinds.losses, tf.constant(residuals), numbers)
+    assert np.allclose(found, [[(0.25 + most) / 2 for most in (9.0, 1.0, 4.0)]])
+    assert find_breaches(capped) == []
+
+
+def test_absent_number_in_eager_and_compiled_runs(capped, tmp_path):
+    study = ft.Study(
+        name="Caps", seeds=1, task={"kind": "line", "rows": 50, "test_rows": 50},
+        recipe={"loss": "capped", "optimizer": {"kind": "sgd", "learning_rate": 0.1}, "steps": 5},
+        arms=[{"name": "none"}, {"name": "far", "set": {"loss.most": 1e9}},
+              {"name": "mse", "set": {"loss": "mse"}}],
+    )  # fmt: skip
+    runs = ft.run(study, tmp_path / "out", verify=1).runs
+    values = dict(zip(runs["arm"], runs["parameter_error"], strict=True))
+    assert np.allclose([values["none"], values["far"]], values["mse"], rtol=1e-5)
 
 
 def test_program_contains_only_the_kinds_in_use():

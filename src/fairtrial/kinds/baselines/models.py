@@ -70,8 +70,7 @@ class BaselineSettings(KindSettings):
 
     def find_misfit(self, on_classes: bool) -> str:
         """Say in a sentence why it cannot predict classes, or numbers; an empty text if it can."""
-        misfit = self.definition.misfit
-        return "" if misfit is None else self.ask(misfit, on_classes)
+        return self.ask(self.definition.misfit, on_classes) or ""
 
     def estimate_seconds(self, shape: Shape) -> float:
         """Estimate how long it takes to be fitted and to predict the test rows."""
@@ -98,7 +97,7 @@ class _Baselines(Family[BaselineSettings]):
         """Make settings of a table, a bare name, a kind, settings or an object."""
         if is_estimator(value):
             try:
-                return make_settings_of(value)
+                return python_object(**remember_object(value))
             except Exception as error:  # Its own methods are called.
                 raise ValueError(
                     f"the object of the type {type(value).__name__} cannot be described and copied "
@@ -163,22 +162,7 @@ class Baseline(Kind[P]):
 @overload
 def baseline(function: Callable[Concatenate[bool, P], Any], /) -> Baseline[P]: ...
 @overload
-def baseline(
-    *,
-    is_random: Any = ...,
-    is_iterative: bool = ...,
-    has_probabilities: bool | None = ...,
-    needs_two_classes: bool = ...,
-    least_rows: Any = ...,
-    author: Any = ...,
-    in_files: bool = ...,
-    seconds: Callable[..., float] = ...,
-    misfit: Callable[..., str] | None = ...,
-    label: str = ...,
-    also: str = ...,
-    reference: str = ...,
-    rule: Callable[..., str] | None = ...,
-) -> Callable[[Callable[Concatenate[bool, P], Any]], Baseline[P]]: ...
+def baseline(**facts: Any) -> Callable[[Callable[Concatenate[bool, P], Any]], Baseline[P]]: ...
 def baseline(function: Any = None, /, **facts: Any) -> Any:
     """Make a baseline of a function that returns an estimator; the facts are those of `Baseline`.
 
@@ -345,8 +329,3 @@ def python_object(
             "have it: pass it again, as in ft.Study(baselines=[...])."
         )
     return found
-
-
-def make_settings_of(value: Any) -> BaselineSettings:
-    """Make settings that stand for an object, and remember the object."""
-    return python_object(**remember_object(value))

@@ -267,24 +267,7 @@ class DataSet(Kind[P]):
 
 
 @overload
-def dataset(
-    *,
-    rows: RowOrigin,
-    classes: Any = ...,
-    images: tuple[int, int] | bool = ...,
-    pixel_range: int = ...,
-    standardise: bool | None = ...,
-    has_truth: bool = ...,
-    shape: Any = ...,
-    is_apart: bool = ...,
-    value_bytes: int = ...,
-    title: Any = ...,
-    licence: str = ...,
-    label: str = ...,
-    also: str = ...,
-    reference: str = ...,
-    rule: Callable[..., str] | None = ...,
-) -> Callable[[Callable[P, Any]], DataSet[P]]: ...
+def dataset(**facts: Any) -> Callable[[Callable[P, Any]], DataSet[P]]: ...
 @overload
 def dataset(function: Callable[P, Any], /) -> DataSet[P]: ...
 def dataset(function: Any = None, /, **facts: Any) -> Any:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, overload
+from types import SimpleNamespace
+from typing import Annotated, Any, Concatenate, Literal, ParamSpec, overload
 
 import numpy as np
+from pydantic import Field
 
 from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.randomness import make_stream
+from fairtrial.settings.base import Count, NonNegative, Positive, Settings
 
 P = ParamSpec("P")
 # From the features of rows, (N, D) float32, to mapped features, (N, D') float32, row by row.
@@ -55,8 +58,7 @@ class FeatureSettings(KindSettings):
         The shape is that of the task's images (H, W), in pixels; None where it has none.
         """
         problems = list(self._find_wrong_images(task, shape))
-        if not problems and self.definition.misfits is not None:
-            problems = list(self.ask(self.definition.misfits, task, shape))
+        problems = problems or list(self.ask(self.definition.misfits, task, shape) or [])
         yield from problems
         height, width = shape or (0, 0)
         if any(setting == "kind" for setting, _ in problems) or self.definition.n_features is None:
@@ -125,19 +127,7 @@ class Features(Kind[P]):
 @overload
 def features(function: Fit[P], /) -> Features[P]: ...
 @overload
-def features(
-    *,
-    n_features: Callable[..., int] | None = ...,
-    needs_images: bool = ...,
-    misfits: Callable[..., Misfits] | None = ...,
-    is_fitted: bool = ...,
-    in_pieces: bool = ...,
-    seconds: float = ...,
-    label: str = ...,
-    also: str = ...,
-    reference: str = ...,
-    rule: Callable[..., str] | None = ...,
-) -> Callable[[Fit[P]], Features[P]]: ...
+def features(**facts: Any) -> Callable[[Fit[P]], Features[P]]: ...
 def features(function: Any = None, /, **facts: Any) -> Any:
     """Make features of a function that fits a map; the facts are those of `Features`.
 
@@ -148,3 +138,220 @@ def features(function: Any = None, /, **facts: Any) -> Any:
         returns a function from rows to their features, (M, D) to (M, D').
     """
     return decorate(Features, function, facts)
+
+
+Size = Annotated[int, Field(ge=2, lt=2**31)]
+Padding = Annotated[int, Field(ge=0, le=100)]
+Overlap = Annotated[float, Field(ge=0, le=1)]
+Stream = np.random.Generator
+
+
+def _scale_images(task: str, shape: tuple[int, int] | None, standardise: bool) -> Misfits:
+    if shape is None and standardise:
+        yield (
+            "standardise",
+            f"recipe.features.standardise = true is for images, and the features of {task} are "
+            "of one size already: leave it out.",
+        )
+
+
+@features(misfits=_scale_images, in_pieces=True, seconds=0.0)
+def pixels(X: Any, stream: Stream, *, standardise: bool = False) -> Map:
+    """Row itself: pixels from 0 to 1, a table's columns, synthetic numbers.
+
+    With `standardise` each pixel has mean 0 and standard deviation 1 over the training rows.
+
+    References
+    ----------
+    `StandardScaler` of scikit-learn.
+    """
+    from fairtrial.data.features.maps import fit_scale
+
+    return fit_scale([X.read()])  # Without `standardise` no map is made.
+
+
+def _brighten_images(task: str, shape: tuple[int, int] | None, gamma: float) -> Misfits:
+    if shape is None and gamma != 1:
+        yield (
+            "gamma",
+            f"recipe.features.gamma = {gamma:g} is for images, whose pixels lie between "
+            f"0 and 1, and {task} has none: leave it out.",
+        )
+
+
+@features(
+    n_features=lambda n_before, directions: directions,
+    misfits=_brighten_images,
+    in_pieces=True,
+    seconds=2e-8,
+)
+def fourier(
+    X: Any,
+    stream: Stream,
+    *,
+    directions: Count = 2000,
+    bandwidth: Positive = 1.0,
+    gamma: Positive = 1.0,
+) -> Map:
+    """Random Fourier features of the Gaussian kernel.
+
+    There are as many of them as `directions`. The kernel's `bandwidth` is in multiples of the
+    median distance between training rows. Pixels, from 0 to 1, are raised to `gamma` before
+    anything else; below 1 that brings out the darker ones.
+
+    References
+    ----------
+    Rahimi and Recht (2007), "Random features for large-scale kernel machines".
+    """
+    from fairtrial.data.features.maps import fit_fourier
+
+    given = SimpleNamespace(directions=directions, bandwidth=bandwidth, gamma=gamma)
+    return fit_fourier(given, X)
+
+
+def _count_blocks(n_before: int, orientations: int, cell: int, block: int) -> int:
+    n_blocks = round(n_before**0.5) // cell - block + 1
+    return n_blocks**2 * block**2 * orientations
+
+
+def _fit_blocks_in(task: str, shape: tuple[int, int], cell: int, block: int) -> Misfits:
+    height, width = shape
+    if (most := width // cell) < block:
+        yield (
+            "block" if most else "cell",
+            f"recipe.features.block = {block} cells of {cell} x {cell} pixels do not fit in the "
+            f"images of {task}, {height} x {width}: take smaller cells"
+            f"{f', or blocks of {most} at most' if most else ''}.",
+        )
+
+
+@features(
+    reference="scikit-image",
+    n_features=_count_blocks,
+    needs_images=True,
+    misfits=_fit_blocks_in,
+    is_fitted=False,
+    in_pieces=True,
+    seconds=2e-7,
+)
+def hog(
+    X: Any, stream: Stream, *, orientations: Count = 9, cell: Count = 4, block: Count = 2
+) -> Map:
+    """Histograms of oriented gradients.
+
+    Over cells of `cell` x `cell` pixels; every block of `block` x `block` cells is normalised.
+
+    References
+    ----------
+    Dalal and Triggs (2005), "Histograms of oriented gradients for human detection".
+    """
+    from fairtrial.data.features.maps import fit_hog
+
+    return fit_hog(SimpleNamespace(orientations=orientations, cell=cell, block=block), X)
+
+
+class FirstLayer(Settings):
+    """A layer below another: `size` is that of its patches, in pixels a side.
+
+    The next layer sees the first `channels` principal components of its responses; absent, it sees
+    all of them, 2 `patches`.
+    """
+
+    patches: Count = 64
+    dictionary: Literal["kmeans", "random"] = "kmeans"
+    padding: Padding = 2
+    contrast: NonNegative = 0.1
+    whitening: NonNegative = 0.01
+    dimensions: Count = 100
+    threshold: NonNegative = 0.6
+    grid: Count = 14
+    overlap: Overlap = 0.25
+    power: Positive = 0.5
+    size: Size = 5
+    channels: Count | None = None
+
+
+def _fit_patches_in(
+    task: str,
+    shape: tuple[int, int],
+    padding: int,
+    grid: int,
+    first: FirstLayer | None,
+    sizes: list[int],
+) -> Misfits:
+    what, side = f"the images of {task}", shape[0]
+    if first:
+        yield from _fit_layer_in(
+            what, side, first.padding, first.grid, first.size, ("first.size", "first.grid")
+        )
+        what, side = "the first layer's maps", first.grid
+    yield from _fit_layer_in(what, side, padding, grid, max(sizes), ("sizes", "grid"))
+
+
+def _fit_layer_in(
+    what: str, side: int, padding: int, grid: int, size: int, names: tuple[str, str]
+) -> Misfits:
+    size_name, grid_name = names
+    padded = side + 2 * padding
+    if size > padded:
+        yield (
+            size_name,
+            f"recipe.features.{size_name} has {size}, but {what} are {side} x {side}"
+            f"{f', {padded} x {padded} with padding' if padding else ''}: at most {padded}.",
+        )
+    elif grid > (n_places := padded - size + 1):
+        yield (
+            grid_name,
+            f"recipe.features.{grid_name} = {grid}, but patches of {size} x {size} have "
+            f"{n_places} x {n_places} places in {what}: at most {n_places}.",
+        )
+
+
+@features(
+    n_features=lambda n_before, patches, grid, sizes: 2 * patches * grid**2 * len(sizes),
+    needs_images=True,
+    misfits=_fit_patches_in,
+    in_pieces=True,
+    seconds=1e-7,
+)
+def patches(
+    X: Any,
+    stream: Stream,
+    *,
+    patches: Count = 400,
+    dictionary: Literal["kmeans", "random"] = "kmeans",
+    padding: Padding = 0,
+    contrast: NonNegative = 0.1,
+    whitening: NonNegative = 0.01,
+    dimensions: Count = 100,
+    threshold: NonNegative = 0.6,
+    grid: Count = 4,
+    overlap: Overlap = 0.0,
+    power: Positive = 0.5,
+    first: FirstLayer | None = None,
+    sizes: Annotated[list[Size], Field(min_length=1)] = [6],  # noqa: B006 - settings are frozen.
+    gamma: Positive = 1.0,
+) -> Map:
+    """Responses to small whitened patches, pooled on a grid and standardised.
+
+    A dictionary of `patches` for each of `sizes`, a side in pixels, is learned by spherical k-means
+    or drawn from training images. With `first` the patches are not of pixels but of what a first
+    layer makes of them. Pixels, from 0 to 1, are raised to `gamma` before anything else; below 1
+    that brings out the darker ones.
+
+    Windows, of images with `padding` zeros around them, have their mean taken off and their
+    contrast normalised: `contrast` is the share of the median contrast that counts as little. Then
+    they are whitened: along their first `dimensions` principal components, with `whitening`, as a
+    share of the largest eigenvalue, added to all. The cosine `c` of a window and a patch counts as
+    `max(0, c - t)` and `max(0, -c - t)`; `t` is `threshold` times the standard deviation of chance
+    cosines. Both are averaged over the cells of a `grid` x `grid`, which reach into their
+    neighbours by the share `overlap`, and raised to `power`.
+
+    References
+    ----------
+    Coates and Ng (2012), doi:10.1007/978-3-642-35289-8_30.
+    """
+    given = {name: value for name, value in locals().items() if name not in ("X", "stream")}
+    from fairtrial.data.features.patches import fit_patches
+
+    return fit_patches(SimpleNamespace(**given), X)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import (
-    TYPE_CHECKING,
     Annotated,
     Any,
     Concatenate,
@@ -24,6 +24,7 @@ from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.kinds.mechanism.tensors import tf
 from fairtrial.settings.base import NonNegative, Number
+from fairtrial.settings.names import Choice
 
 P = ParamSpec("P")
 Shape = tuple[int, ...]
@@ -70,15 +71,7 @@ class InitSettings(KindSettings):
 
 INITS: Family[InitSettings] = Family("init", InitSettings)
 
-if TYPE_CHECKING:  # The kinds of the family in other modules.
-    from fairtrial.kinds.inits.scaled import glorot_normal as glorot_normal
-    from fairtrial.kinds.inits.scaled import glorot_uniform as glorot_uniform
-    from fairtrial.kinds.inits.scaled import he_normal as he_normal
-    from fairtrial.kinds.inits.scaled import he_uniform as he_uniform
-    from fairtrial.kinds.inits.scaled import lecun_normal as lecun_normal
-    from fairtrial.kinds.inits.scaled import uniform as uniform
-else:
-    __getattr__ = INITS.get_attribute
+__getattr__ = INITS.get_attribute
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -109,16 +102,7 @@ class Init(Kind[P]):
 @overload
 def init(function: Draw[P], /) -> Init[P]: ...
 @overload
-def init(
-    *,
-    biases: Callable[..., Any] | None = ...,
-    replay: Callable[..., tuple[Any, Any]] | None = ...,
-    shape: Callable[..., Shape] | None = ...,
-    rule: Callable[..., str] | None = ...,
-    label: str = ...,
-    also: str = ...,
-    reference: str = ...,
-) -> Callable[[Draw[P]], Init[P]]: ...
+def init(**facts: Any) -> Callable[[Draw[P]], Init[P]]: ...
 def init(function: Any = None, /, **facts: Any) -> Any:
     """Make a start of a function that draws weights; the facts are those of `Init`.
 
@@ -182,13 +166,10 @@ def constant(stream: np.random.Generator, shape: Shape, *, value: Number = 0.0) 
     return np.full(shape, value)
 
 
-class PerClass:
+class PerClass(Choice):
     """What stands at a setting of one value, or of a list of values, one for each class.
 
-    Parameters
-    ----------
-    one : type
-        Of a value: a number, or a list of numbers.
+    `one` is the type of a value: a number, or a list of numbers.
     """
 
     def __init__(self, one: Any):
@@ -203,13 +184,10 @@ class PerClass:
         form = self._several if several else self._one
         return form.validator.validate_python(value, strict=True)
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
-        describe: Any = {"pydantic_js_functions": [self._describe]}
-        return core_schema.no_info_plain_validator_function(self.validate, metadata=describe)
-
-    def _describe(self, schema: CoreSchema, handler: Any) -> Any:
+    def make_schema(self) -> CoreSchema:
+        """Make what the JSON Schema says may stand there."""
         choices: list[Any] = [self._one.core_schema, self._several.core_schema]
-        return handler(core_schema.union_schema(choices))
+        return core_schema.union_schema(choices)
 
 
 def _find_uneven(weights: list[Any], intercept: Any) -> str:
@@ -258,3 +236,90 @@ def given(
     `coef_init` and `intercept_init` of `SGDRegressor.fit` and `SGDClassifier.fit` of scikit-learn.
     """
     return np.transpose(weights)
+
+
+# A normal distribution cut off at two standard deviations has this one.
+CUT, CUT_SPREAD = 2.0, 0.87962566103423978
+
+
+def _count(shape: Shape) -> tuple[int, int]:
+    """Return the number of features and of outputs."""
+    return shape[0], shape[1] if len(shape) > 1 else 1
+
+
+def _draw_cut_normal(stream: np.random.Generator, shape: Shape, scale: float) -> np.ndarray:
+    """Draw from a normal distribution cut off at two standard deviations, of spread `scale`."""
+    from scipy.special import ndtr, ndtri  # Slow to load, and seldom needed.
+
+    low = ndtr(-CUT)
+    return scale / CUT_SPREAD * ndtri(low + (1.0 - 2.0 * low) * stream.random(shape))
+
+
+def _draw_uniform(stream: np.random.Generator, shape: Shape, end: float) -> np.ndarray:
+    return stream.uniform(-end, end, shape)
+
+
+@init(biases=lambda stream, shape, scale: _draw_uniform(stream, shape, scale), also="randomuniform")
+def uniform(stream: np.random.Generator, shape: Shape, *, scale: NonNegative = 0.05) -> np.ndarray:
+    """Weights and biases from U(-scale, scale).
+
+    References
+    ----------
+    `RandomUniform` of Keras, for weights and biases.
+    """
+    return _draw_uniform(stream, shape, scale)
+
+
+@init(also="xavier xavieruniform glorot")
+def glorot_uniform(stream: np.random.Generator, shape: Shape) -> np.ndarray:
+    """Weights from U(-a, a) with a = √(6 / (features + outputs)).
+
+    References
+    ----------
+    Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward networks".
+    """
+    return _draw_uniform(stream, shape, math.sqrt(6.0 / sum(_count(shape))))
+
+
+@init(also="xaviernormal")
+def glorot_normal(stream: np.random.Generator, shape: Shape) -> np.ndarray:
+    """Weights of variance 2 / (features + outputs), normal and cut off at 2 standard deviations.
+
+    References
+    ----------
+    Glorot and Bengio (2010); cut off as `GlorotNormal` of Keras.
+    """
+    return _draw_cut_normal(stream, shape, math.sqrt(2.0 / sum(_count(shape))))
+
+
+@init(also="kaiming kaiminguniform")
+def he_uniform(stream: np.random.Generator, shape: Shape) -> np.ndarray:
+    """Weights from U(-a, a) with a = √(6 / features).
+
+    References
+    ----------
+    He et al. (2015), arXiv:1502.01852.
+    """
+    return _draw_uniform(stream, shape, math.sqrt(6.0 / _count(shape)[0]))
+
+
+@init(also="kaimingnormal")
+def he_normal(stream: np.random.Generator, shape: Shape) -> np.ndarray:
+    """Weights of variance 2 / features, normal and cut off at 2 standard deviations.
+
+    References
+    ----------
+    He et al. (2015), arXiv:1502.01852; cut off as `HeNormal` of Keras.
+    """
+    return _draw_cut_normal(stream, shape, math.sqrt(2.0 / _count(shape)[0]))
+
+
+@init(also="lecun")
+def lecun_normal(stream: np.random.Generator, shape: Shape) -> np.ndarray:
+    """Weights of variance 1 / features, normal and cut off at 2 standard deviations.
+
+    References
+    ----------
+    LeCun et al. (1998), "Efficient BackProp"; cut off as `LecunNormal` of Keras.
+    """
+    return _draw_cut_normal(stream, shape, math.sqrt(1.0 / _count(shape)[0]))

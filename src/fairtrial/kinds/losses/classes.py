@@ -58,13 +58,7 @@ class ClassLoss(Kind[P]):
 def class_loss(function: Callable[Concatenate[Any, Any, P], Any], /) -> ClassLoss[P]: ...
 @overload
 def class_loss(
-    *,
-    minimiser: ClassMinimiser | Callable[..., ClassMinimiser | str] | str = ...,
-    label: str = ...,
-    also: str = ...,
-    reference: str = ...,
-    look: int | None = ...,
-    off_at_zero: tuple[str, ...] = ...,
+    **facts: Any,
 ) -> Callable[[Callable[Concatenate[Any, Any, P], Any]], ClassLoss[P]]: ...
 def class_loss(function: Any = None, /, **facts: Any) -> Any:
     """Make a loss on classes of a function of logits and labels; the facts are `ClassLoss`'s.

@@ -19,8 +19,7 @@ from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, Variant
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.kinds.mechanism.tensors import tf
-from fairtrial.settings.base import Positive
-from fairtrial.settings.lengths import Distance, Length, TimesMad
+from fairtrial.settings.base import Distance, Length, Positive, TimesMad
 
 # What functions of losses annotate their settings with.
 __all__ = ["Distance", "Length", "Positive", "TimesMad"]
@@ -211,21 +210,7 @@ class Mixture(Loss[P]):
 @overload
 def loss(function: Callable[Concatenate[Any, P], Any], /) -> Loss[P]: ...
 @overload
-def loss(
-    *,
-    minimiser: Callable[..., Pieces | Minimiser] | str = ...,
-    slope_bound: Callable[..., float] | float | None = ...,
-    knee: Callable[..., float | None] | None = ...,
-    near: str = ...,
-    far: Callable[..., str] | str = ...,
-    is_curved: bool = ...,
-    is_convex: Callable[..., bool] | bool = ...,
-    label: str = ...,
-    also: str = ...,
-    reference: str = ...,
-    look: int | None = ...,
-    off_at_zero: tuple[str, ...] = ...,
-) -> Callable[[Callable[Concatenate[Any, P], Any]], Loss[P]]: ...
+def loss(**facts: Any) -> Callable[[Callable[Concatenate[Any, P], Any]], Loss[P]]: ...
 def loss(function: Any = None, /, **facts: Any) -> Any:
     """Make a loss on numbers of a function of the residual; the facts are those of `Loss`.
 
@@ -238,15 +223,8 @@ def loss(function: Any = None, /, **facts: Any) -> Any:
     return decorate(Loss, function, facts)
 
 
-def mixture(
-    *,
-    minimiser: Callable[..., Pieces | Minimiser] | str = NO_MINIMISER,
-    label: str = "",
-    also: str = "",
-    look: int | None = None,
-) -> Callable[[Callable[P, Terms]], Mixture[P]]:
+def mixture(**facts: Any) -> Callable[[Callable[P, Terms]], Mixture[P]]:
     """Make a loss of a function of its settings that returns other losses, each with its weight."""
-    facts = {"minimiser": minimiser, "label": label, "also": also, "look": look}
     return decorate(Mixture, None, facts)
 
 

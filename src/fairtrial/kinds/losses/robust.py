@@ -13,8 +13,7 @@ from pydantic import Field
 
 from fairtrial.kinds.losses.numbers import Pieces, Smooth, loss
 from fairtrial.kinds.mechanism.tensors import tf
-from fairtrial.settings.base import Number
-from fairtrial.settings.lengths import Distance, Length
+from fairtrial.settings.base import Distance, Length, Number
 
 Tau = Annotated[float, Field(gt=0, lt=1)]
 MANY = "its loss may have several minima"

@@ -65,21 +65,9 @@ def describe_failure(error: BaseException) -> str:
 
 
 def check_tensor(value: Any, shape: Any, like: Any) -> Any:
-    """Return what a function of tensors returned, if it is of a shape and of the type of its data.
+    """Return what a function of tensors returned; a `ResultError` if it is none of this shape.
 
-    Parameters
-    ----------
-    value : Any
-        What it returned.
-    shape : tuple of (int or None)
-        What its shape must be; None for a length that is not known yet.
-    like : tensor
-        Its data, which it shares the type of numbers with.
-
-    Raises
-    ------
-    ResultError
-        If it is something else.
+    A length of None is not known yet. It must have numbers of the same type as its data (`like`).
     """
     if not hasattr(value, "graph") and not hasattr(value, "numpy"):
         found = "a NumPy array" if type(value).__module__ == "numpy" else type(value).__name__

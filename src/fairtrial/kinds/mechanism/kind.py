@@ -29,8 +29,7 @@ from pydantic_core import PydanticUndefined
 from fairtrial.errors import InputError
 from fairtrial.kinds.mechanism.failures import ResultError, describe_failure, locate_failure
 from fairtrial.kinds.mechanism.signature import describe, is_number, is_word, read_fields, refuse
-from fairtrial.settings.base import Settings
-from fairtrial.settings.lengths import LengthChoice, TimesMad, is_length
+from fairtrial.settings.base import LengthChoice, Settings, TimesMad, is_length
 from fairtrial.settings.plain import dump_given
 
 P = ParamSpec("P")
@@ -124,11 +123,6 @@ class Kind(Generic[P]):
         """What the docstring says before its sections."""
         return describe(self.function.__doc__ or "") or self.label
 
-    @property
-    def remark(self) -> str:
-        """What a page of all kinds says of it beside its description."""
-        return ""
-
     def add_fields(self) -> dict[str, Any]:
         """Return the settings that the family adds to those of the signature."""
         return {}
@@ -199,7 +193,7 @@ class Kind(Generic[P]):
 class Variant(NamedTuple):
     """A kind with its words and bools: what a program must contain. Numbers are its data.
 
-    Numbers that are off at 0 are chosen too where they are off.
+    Numbers that are off at 0 are chosen too where they are off, and numbers that are None.
     """
 
     kind: Any  # Kind, with the facts of its family
@@ -278,9 +272,10 @@ class KindSettings(Settings):
     def variant(self) -> Variant:
         """What a program that trains it must contain."""
         kind = self.definition
-        off = [name for name in kind.off_at_zero if getattr(self, name) == 0]
+        off = [(name, 0.0) for name in kind.off_at_zero if getattr(self, name) == 0]
+        absent = [(name, None) for name in kind.numbers if getattr(self, name) is None]
         chosen = [(name, getattr(self, name)) for name in kind.words]
-        return Variant(kind, (*chosen, *((name, 0.0) for name in off)))
+        return Variant(kind, (*chosen, *off, *absent))
 
     @property
     def numbers(self) -> dict[str, Any]:
@@ -316,7 +311,7 @@ class KindSettings(Settings):
         )
 
     def ask(self, fact: Any, *data: Any) -> Any:
-        """Return a fact of the kind that may be a function of data and of some of its settings."""
+        """Return a fact of the kind, maybe as a function of data and of some of its settings."""
         if not callable(fact):
             return fact
         names = list_arguments(fact)[len(data) :]

@@ -25,7 +25,6 @@ from types import ModuleType
 from fairtrial.errors import FairtrialError, InputError
 from fairtrial.kinds.mechanism.failures import describe_failure, find_line
 from fairtrial.kinds.mechanism.kind import FAMILIES, Kind, KindSettings
-from fairtrial.kinds.mechanism.reach import keep_reachable
 from fairtrial.kinds.mechanism.signature import PREFIX, locate_function
 from fairtrial.loading import load_tensorflow
 from fairtrial.paths import expand_path
@@ -107,15 +106,10 @@ def activate(plugins: Sequence[Plugin]) -> None:
             for family in FAMILIES.values():
                 family.forget(module)
         for plugin in plugins:
-            _activate(plugin)
-
-
-def _activate(plugin: Plugin) -> None:
-    if plugin.module not in _loaded:
-        _loaded[plugin.module] = plugin, _run(plugin)
-        return
-    for kind in _loaded[plugin.module][1]:
-        kind.family.register(kind)
+            if plugin.module not in _loaded:
+                _loaded[plugin.module] = plugin, _run(plugin)
+            for kind in _loaded[plugin.module][1]:
+                kind.family.register(kind)
 
 
 def _run(plugin: Plugin) -> list[Kind[...]]:
@@ -140,13 +134,7 @@ def _run(plugin: Plugin) -> list[Kind[...]]:
 
 
 def _refuse_neighbours(plugin: Plugin) -> None:
-    """Refuse the import of a file beside it, whose source nobody allows, fingerprints or sends.
-
-    Raises
-    ------
-    InputError
-        With the line.
-    """
+    """Refuse the import of a file beside it, whose source nobody allows, fingerprints or sends."""
     folder = expand_path(plugin.path).resolve().parent
     for line, name in _list_imports(plugin.text):
         if _stands_in(folder, name):
@@ -173,17 +161,13 @@ def _list_imports(text: str) -> list[tuple[int, str]]:
     """List the lines of a source that import something, with the first name of the module."""
     try:
         nodes = [*ast.walk(ast.parse(text))]
-    except (SyntaxError, ValueError, RecursionError):  # Told when it is run.
+    except (SyntaxError, ValueError, RecursionError):  # Said when it is run.
         return []
-    found = [
-        (one.lineno, alias.name)
-        for one in nodes
-        if isinstance(one, ast.Import)
-        for alias in one.names
-    ]
+    found: list[tuple[int, str]] = []
     for one in nodes:
-        if isinstance(one, ast.ImportFrom):
-            found += [(one.lineno, one.module or alias.name) for alias in one.names]
+        if isinstance(one, ast.Import | ast.ImportFrom):
+            module = getattr(one, "module", None)
+            found += [(one.lineno, module or alias.name) for alias in one.names]
     return [(line, name.partition(".")[0]) for line, name in found]
 
 
@@ -320,3 +304,49 @@ def digest_source(kind: Kind[...]) -> str:
     except (OSError, TypeError):  # Typed at a prompt.
         text = repr((code.co_code, code.co_consts, code.co_names))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+# What finds other functions without their names: then all of the file counts.
+DYNAMIC = {"globals", "locals", "vars", "eval", "exec", "modules"}
+
+
+def keep_reachable(text: str, own: int, others: Iterable[int]) -> str:
+    r"""Return a file's source without the other kinds that the rest of it does not name.
+
+    All else at the level of the module counts: it runs when the file is imported. `own` is the
+    first line of a kind with its decorators, from 1, and `others` are those of other kinds.
+
+    Examples
+    --------
+    >>> text = "@loss\ndef a(r): return b(r)\n@loss\ndef b(r): return r\n@metric\ndef c(): ..."
+    >>> print(keep_reachable(text, 1, [3, 5]), end="")
+    @loss
+    def a(r): return b(r)
+    @loss
+    def b(r): return r
+    """
+    statements = {_find_start(one): one for one in ast.parse(text).body}
+    left = {line: statements[line] for line in {*others} - {own} if line in statements}
+    left = {line: one for line, one in left.items() if isinstance(one, ast.FunctionDef)}
+    kept = [one for line, one in statements.items() if line not in left]
+    if DYNAMIC & _list_names(statements.values()):
+        return text
+    while kept:  # What is kept may name others, which may name others.
+        names = _list_names(kept)
+        kept = [left.pop(line) for line, one in [*left.items()] if one.name in names]
+    lines = text.split("\n")
+    cut = {at for line, one in left.items() for at in range(line, (one.end_lineno or line) + 1)}
+    return "\n".join(line for number, line in enumerate(lines, 1) if number not in cut)
+
+
+def _find_start(statement: ast.stmt) -> int:
+    """Find the first line of a statement, with its decorators."""
+    decorators = getattr(statement, "decorator_list", [])
+    return min(one.lineno for one in (statement, *decorators))
+
+
+def _list_names(statements: Iterable[ast.stmt]) -> set[str]:
+    """List what statements name, also in texts, as those of annotations and `getattr`."""
+    nodes = (one for statement in statements for one in ast.walk(statement))
+    fields = (getattr(one, field, "") for one in nodes for field in ("id", "attr", "value", "name"))
+    return {value for value in fields if isinstance(value, str)}

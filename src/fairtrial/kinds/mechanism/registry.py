@@ -13,13 +13,13 @@ from pydantic_core import CoreSchema, SchemaValidator, core_schema
 from fairtrial.errors import describe_object
 from fairtrial.kinds.mechanism.kind import FAMILIES, Kind, KindSettings, Variant
 from fairtrial.kinds.mechanism.signature import PREFIX, check_function, locate_function, refuse
-from fairtrial.settings.names import note_other_names
+from fairtrial.settings.names import Choice, note_other_names
 
 OwnSettings = TypeVar("OwnSettings", bound=KindSettings)
 AnyKind = TypeVar("AnyKind", bound="Kind[...]")
 
 
-class Family(Generic[OwnSettings]):
+class Family(Choice, Generic[OwnSettings]):
     """The kinds that may stand in one place of a study file; a field's annotation.
 
     Sentences call a kind by the family's name, and the names of its numbers begin with it. All
@@ -59,7 +59,7 @@ class Family(Generic[OwnSettings]):
                 "function another name",
             )
         self._kinds[kind.name] = kind
-        self.__dict__.pop("_validator", None)
+        vars(self).pop("_validator", None)
         note_other_names(kind.name, kind.also)
         return kind
 
@@ -68,7 +68,7 @@ class Family(Generic[OwnSettings]):
         own = [kind.name for kind in self if kind.function.__module__ == module]
         for name in own:
             del self._kinds[name]
-        self.__dict__.pop("_validator", None)
+        vars(self).pop("_validator", None)
 
     def _imply(self, table: Mapping[Any, Any]) -> str:
         kinds = [*self]
@@ -94,7 +94,6 @@ class Family(Generic[OwnSettings]):
             value = {"kind": value if isinstance(value, str) else value.name}
         if self.is_implied and isinstance(value, Mapping) and "kind" not in value:
             value = {"kind": self._imply(value), **value}
-        # What is wrong is an error of Pydantic's, which goes on with its place.
         return self._validator.validate_python(value)
 
     @cached_property
@@ -106,17 +105,14 @@ class Family(Generic[OwnSettings]):
         choices = {kind.name: kind.settings.__pydantic_core_schema__ for kind in self}
         return core_schema.tagged_union_schema(choices, discriminator="kind")
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
-        describe: Any = {"pydantic_js_functions": [self._describe]}
-        return core_schema.no_info_plain_validator_function(self.validate, metadata=describe)
-
-    def _describe(self, schema: CoreSchema, handler: Any) -> Any:
+    def make_schema(self) -> CoreSchema:
+        """Make what the JSON Schema says may stand there."""
         union = self.make_union()
         choices: list[Any] = list(union["choices"].values())
-        return handler(core_schema.union_schema(choices) if self.is_implied else union)
+        return core_schema.union_schema(choices) if self.is_implied else union
 
 
-class Several:
+class Several(Choice):
     """One kind of a family, or a list of different ones; a field's annotation."""
 
     def __init__(self, family: Family[Any]):
@@ -138,13 +134,10 @@ class Several:
             return self._listed.validate_python(value)
         return self.family.validate(value)
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
-        describe: Any = {"pydantic_js_functions": [self._describe]}
-        return core_schema.no_info_plain_validator_function(self.validate, metadata=describe)
-
-    def _describe(self, schema: CoreSchema, handler: Any) -> Any:
+    def make_schema(self) -> CoreSchema:
+        """Make what the JSON Schema says may stand there."""
         one = self.family.make_union()
-        return handler(core_schema.union_schema([one, core_schema.list_schema(one, min_length=1)]))
+        return core_schema.union_schema([one, core_schema.list_schema(one, min_length=1)])
 
     def _check(self, value: list[KindSettings]) -> list[KindSettings]:
         names = [each.kind for each in value]
@@ -165,11 +158,11 @@ def decorate(
         reason = f"its decorator has no fact {strange[0]} (known: {', '.join(known)})"
         raise refuse(function, reason)
     if function.__module__.partition(".")[0] != __name__.partition(".")[0]:
-        _check_types(make, function, facts)
+        check_types(make, function, facts)
     return make.family.register(make(function=function, **facts))
 
 
-def _check_types(make: type[Kind[...]], function: Callable[..., Any], facts: Any) -> None:
+def check_types(make: type[Kind[...]], function: Callable[..., Any], facts: Any) -> None:
     """Refuse facts of another type than the family's class gives them."""
     hints, config = get_type_hints(make), ConfigDict(strict=True, arbitrary_types_allowed=True)
     for fact, value in facts.items():

@@ -37,13 +37,7 @@ def refuse(function: Any, reason: str) -> InputError:
 
 
 def check_function(function: Any) -> None:
-    """Refuse what is no function with a name, and in a file of kinds a function of another one.
-
-    Raises
-    ------
-    InputError
-        With the file and the line.
-    """
+    """Refuse what is no function with a name, and in a file of kinds a function of another one."""
     if not inspect.isfunction(function):
         what = "a class" if isinstance(function, type) else f"of type {type(function).__name__}"
         reason = f"a kind is a function, and what is decorated is {what}"

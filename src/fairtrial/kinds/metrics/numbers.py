@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, get_args, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, overload
 
 import numpy as np
 from pydantic_core import PydanticUndefined
@@ -21,8 +21,6 @@ from fairtrial.settings.complaints import write_bare
 
 P = ParamSpec("P")
 Form = Literal["numbers", "classes", "confidence", "probabilities", "log_probabilities"]
-FORMS: tuple[str, ...] = get_args(Form)
-"""What a prediction may be; see `Metric.of`."""
 
 HELD_OUT = "validation_"
 """What the names of metrics on the validation rows begin with."""
@@ -51,8 +49,7 @@ class MetricSettings(KindSettings):
 
     def find_misfit(self, n_classes: int) -> str:
         """Say in a sentence why it says nothing of so many classes; an empty text if it does."""
-        misfit = self.definition.misfit
-        return "" if misfit is None else self.ask(misfit, n_classes)
+        return self.ask(self.definition.misfit, n_classes) or ""
 
     def measure(self, truth: np.ndarray, prediction: np.ndarray) -> float:
         """Measure predictions, (N,) or (N, K) as the kind's `of` says.
@@ -151,15 +148,6 @@ class Metric(Kind[P]):
         """What targets it is about: `"numbers"` or `"classes"`."""
         return "classes" if self.on_classes else "numbers"
 
-    @property
-    def remark(self) -> str:
-        """What a page of all metrics says of it beside its description."""
-        what = {"numbers": "Of numbers", "classes": "Of classes"}.get(self.of)
-        way = "higher" if self.higher_is_better else "lower"
-        unit = f", in {self.unit}" if self.unit else ""
-        always = "; measured by default" if self.by_default else ""
-        return f"{what or 'Of the probabilities of classes'}{unit}; {way} is better{always}."
-
     def check_facts(self, known: set[str]) -> None:
         """Refuse facts that nothing can be measured by, and names of other columns."""
         super().check_facts(known)
@@ -179,19 +167,7 @@ Measure = Callable[Concatenate[Any, Any, P], Any]
 @overload
 def metric(function: Measure[P], /) -> Metric[P]: ...
 @overload
-def metric(
-    *,
-    of: Form = ...,
-    higher_is_better: bool = ...,
-    worst: float | None = ...,
-    unit: str = ...,
-    by_default: bool = ...,
-    undefined: str = ...,
-    misfit: Callable[..., str] | None = ...,
-    label: str = ...,
-    also: str = ...,
-    reference: str = ...,
-) -> Callable[[Measure[P]], Metric[P]]: ...
+def metric(**facts: Any) -> Callable[[Measure[P]], Metric[P]]: ...
 def metric(function: Any = None, /, **facts: Any) -> Any:
     """Make a metric of a function of the truth and the prediction; the facts are `Metric`'s.
 

@@ -14,6 +14,8 @@ from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.settings.base import NonNegative, Positive, Share
 
 P = ParamSpec("P")
+Disturb = Callable[Concatenate[Generator, np.ndarray, P], np.ndarray]
+Mislabel = Callable[Concatenate[Generator, np.ndarray, int, P], np.ndarray]
 
 
 class InputNoiseSettings(KindSettings):
@@ -64,15 +66,9 @@ class LabelNoise(Kind[P]):
 
 
 @overload
-def input_noise(
-    function: Callable[Concatenate[np.random.Generator, np.ndarray, P], np.ndarray], /
-) -> InputNoise[P]: ...
+def input_noise(function: Disturb[P], /) -> InputNoise[P]: ...
 @overload
-def input_noise(
-    *, on_images: bool | None = ..., label: str = ..., also: str = ...
-) -> Callable[
-    [Callable[Concatenate[np.random.Generator, np.ndarray, P], np.ndarray]], InputNoise[P]
-]: ...
+def input_noise(**facts: Any) -> Callable[[Disturb[P]], InputNoise[P]]: ...
 def input_noise(function: Any = None, /, **facts: Any) -> Any:
     """Make noise on the features of training rows; the facts are those of `InputNoise`.
 
@@ -83,15 +79,9 @@ def input_noise(function: Any = None, /, **facts: Any) -> Any:
 
 
 @overload
-def label_noise(
-    function: Callable[Concatenate[np.random.Generator, np.ndarray, int, P], np.ndarray], /
-) -> LabelNoise[P]: ...
+def label_noise(function: Mislabel[P], /) -> LabelNoise[P]: ...
 @overload
-def label_noise(
-    *, label: str = ..., also: str = ...
-) -> Callable[
-    [Callable[Concatenate[np.random.Generator, np.ndarray, int, P], np.ndarray]], LabelNoise[P]
-]: ...
+def label_noise(**facts: Any) -> Callable[[Mislabel[P]], LabelNoise[P]]: ...
 def label_noise(function: Any = None, /, **facts: Any) -> Any:
     """Make noise on the labels of training rows.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, overload
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
 
 import numpy as np
 from numpy.random import Generator
@@ -50,8 +50,7 @@ class NoiseSettings(KindSettings):
 
     def measure_density(self, at: np.ndarray) -> np.ndarray | None:
         """Return the density at some noises, (N,), per target unit; None where it is not known."""
-        density = self.definition.density
-        return None if density is None else self.ask(density, at)
+        return self.ask(self.definition.density, at)
 
     @property
     def is_replayed(self) -> bool:
@@ -76,50 +75,38 @@ class Noise(Kind[P]):
         The density at some noises, (N,), as a function of them and of settings.
     replay : callable or None
         How the lab report drew it from TensorFlow's generator: of the number of rows and settings.
+    sees_features : bool
+        Whether it is a function of the features of the rows, in place of their number.
     """
 
     family = NOISES
-    data = ("stream", "n_rows")
     given = frozenset({"at", "n_rows"})
-    sees_features: ClassVar[bool] = False
 
     reference: str = "SciPy"
     density: Callable[..., np.ndarray] | None = None
     replay: Callable[..., Any] | None = None
+    sees_features: bool = False
 
-
-class RowNoise(Noise[P]):
-    """Noise on the targets that depends on the features of its row."""
-
-    data = ("stream", "X")
-    sees_features = True
+    @property
+    def data(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """What the function is called with, beside settings."""
+        return ("stream", "X" if self.sees_features else "n_rows")
 
 
 @overload
 def noise(function: Draw[P], /) -> Noise[P]: ...
 @overload
-def noise(
-    *,
-    density: Callable[..., np.ndarray] | None = ...,
-    replay: Callable[..., Any] | None = ...,
-    sees_features: bool = ...,
-    label: str = ...,
-    also: str = ...,
-    reference: str = ...,
-) -> Callable[[Callable[..., np.ndarray]], Noise[...]]: ...
-def noise(function: Any = None, /, *, sees_features: bool = False, **facts: Any) -> Any:
+def noise(**facts: Any) -> Callable[[Callable[..., np.ndarray]], Noise[...]]: ...
+def noise(function: Any = None, /, **facts: Any) -> Any:
     """Make noise of a task of a function that draws it; the facts are those of `Noise`.
 
     Parameters
     ----------
     function : callable
-        Of a NumPy generator and a number of rows. It returns the noise on their targets, (N,), in
-        target units.
-    sees_features : bool
-        Whether it is a function of a generator and the features X, (N, D), in place of their
-        number.
+        Of a NumPy generator and a number of rows, or with `sees_features` their features X, (N, D).
+        It returns the noise on their targets, (N,), in target units.
     """
-    return decorate(RowNoise if sees_features else Noise, function, facts)
+    return decorate(Noise, function, facts)
 
 
 @noise(

@@ -19,9 +19,10 @@ class AverageSettings(KindSettings):
 
     is_running = Fact[bool]()  # Whether it is made on the way, step by step.
     needs_length = Fact[bool]()  # Whether it depends on how long the run is.
-    is_last = Fact[bool]()  # Whether the run ends with its last parameters.
-    # Whether the run ends with the mean of its last iterates, as the cause compares them.
-    is_last_mean = Fact[bool]()
+    is_last = Fact[bool]()  # Whether the run ends with its last parameters,
+    is_last_mean = Fact[
+        bool
+    ]()  # or with the mean of its last iterates, as the cause compares them.
 
 
 AVERAGES: Family[AverageSettings] = Family("average", AverageSettings)
@@ -47,19 +48,11 @@ class Average(Kind[P]):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class End(Kind[P]):
-    """What a run ends with that nothing has to be made on the way for.
+class End(Average[P]):
+    """The last parameters, or the mean of the last iterates: nothing is made on the way."""
 
-    Attributes
-    ----------
-    is_last, is_last_mean : bool
-        Whether it is the last parameters, or the mean of the last iterates.
-    """
-
-    family = AVERAGES
     data = ()
-    is_running = False
-    needs_length = False
+    compiled = is_running = False
 
     is_last: bool = False
     is_last_mean: bool = False
@@ -68,9 +61,7 @@ class End(Kind[P]):
 @overload
 def average(function: Callable[Concatenate[Any, Any, P], Any], /) -> Average[P]: ...
 @overload
-def average(
-    *, needs_length: bool = ..., label: str = ..., also: str = ...
-) -> Callable[[Callable[Concatenate[Any, Any, P], Any]], Average[P]]: ...
+def average(**facts: Any) -> Callable[[Callable[Concatenate[Any, Any, P], Any]], Average[P]]: ...
 def average(function: Any = None, /, **facts: Any) -> Any:
     """Make an average of a function that says what the newest parameters count.
 
@@ -84,11 +75,7 @@ def average(function: Any = None, /, **facts: Any) -> Any:
     return decorate(Average, function, facts)
 
 
-def _end(**facts: bool) -> Callable[[Callable[P, None]], End[P]]:
-    return decorate(End, None, facts)
-
-
-@_end(is_last=True)
+@decorate(End, None, {"is_last": True})
 def none() -> None:
     """End with the last parameters.
 
@@ -99,7 +86,7 @@ def none() -> None:
     """
 
 
-@_end(is_last_mean=True)
+@decorate(End, None, {"is_last_mean": True})
 def last_epoch() -> None:
     """End with the mean of the parameters after each batch of the last epoch.
 

@@ -31,12 +31,11 @@ class OptimizerSettings(KindSettings):
         """The names of what it remembers."""
         return self.definition.list_slots(self.variant)
 
-    needs_curvature = Fact[bool]()  # Whether it steps by Newton's direction, which takes all rows.
-    # Why it does not minimise the recipe's loss and penalty, as a clause; "" if it does.
+    # What they are is said of `Optimizer`.
+    needs_curvature = Fact[bool]()
     other_objective = Fact[str]()
-    # How far a parameter moves, in multiples of rate, steps and the loss's largest slope.
     moves_at_most = Fact[float | None]()
-    is_gradient_step = Fact[bool]()  # Whether its change is minus the rate times the gradient.
+    is_gradient_step = Fact[bool]()
 
 
 OPTIMIZERS: Family[OptimizerSettings] = Family("optimizer", OptimizerSettings)
@@ -114,21 +113,7 @@ class Optimizer(Kind[P]):
 @overload
 def optimizer(function: Rule[P], /) -> Optimizer[P]: ...
 @overload
-def optimizer(
-    *,
-    slots: tuple[str, ...] | Callable[..., tuple[str, ...]] = ...,
-    learning_rate: float = ...,
-    moves_at_most: Callable[..., float] | None = ...,
-    is_gradient_step: Callable[..., bool] | bool = ...,
-    other_objective: Callable[..., str] | str = ...,
-    needs_curvature: bool = ...,
-    off_at_zero: tuple[str, ...] = ...,
-    rule: Callable[..., str] = ...,
-    label: str = ...,
-    also: str = ...,
-    reference: str = ...,
-    look: int | None = ...,
-) -> Callable[[Rule[P]], Optimizer[P]]: ...
+def optimizer(**facts: Any) -> Callable[[Rule[P]], Optimizer[P]]: ...
 def optimizer(function: Any = None, /, **facts: Any) -> Any:
     """Make an optimizer of a rule; the facts are those of `Optimizer`.
 
@@ -161,14 +146,7 @@ def _name_decay(decay: float) -> str:
     look=5,
 )
 def sgd(
-    gradient: Any,
-    parameter: Any,
-    slots: Slots,
-    rate: Any,
-    count: Any,
-    *,
-    momentum: Decay = 0.0,
-    nesterov: bool = False,
+    gradient, parameter, slots, rate, count, *, momentum: Decay = 0.0, nesterov: bool = False
 ) -> Update:
     """Gradient descent with heavy-ball or Nesterov momentum (none by default).
 
@@ -194,11 +172,11 @@ def sgd(
     label="SGDW",
 )
 def sgdw(
-    gradient: Any,
-    parameter: Any,
-    slots: Slots,
-    rate: Any,
-    count: Any,
+    gradient,
+    parameter,
+    slots,
+    rate,
+    count,
     *,
     decay: NonNegative = 0.004,
     momentum: Decay = 0.0,
@@ -224,11 +202,11 @@ def _list_slots_of_adam(amsgrad: bool) -> tuple[str, ...]:
 
 @optimizer(slots=_list_slots_of_adam, learning_rate=0.001, label="Adam", look=4)
 def adam(
-    gradient: Any,
-    parameter: Any,
-    slots: Slots,
-    rate: Any,
-    count: Any,
+    gradient,
+    parameter,
+    slots,
+    rate,
+    count,
     *,
     beta1: Decay = 0.9,
     beta2: Decay = 0.999,
@@ -258,11 +236,11 @@ def adam(
     slots=_list_slots_of_adam, learning_rate=0.001, other_objective=_name_decay, label="AdamW"
 )
 def adamw(
-    gradient: Any,
-    parameter: Any,
-    slots: Slots,
-    rate: Any,
-    count: Any,
+    gradient,
+    parameter,
+    slots,
+    rate,
+    count,
     *,
     decay: NonNegative = 0.004,
     beta1: Decay = 0.9,
@@ -296,11 +274,11 @@ def _list_slots_of_rmsprop(momentum: float, centred: bool) -> tuple[str, ...]:
     look=6,
 )
 def rmsprop(
-    gradient: Any,
-    parameter: Any,
-    slots: Slots,
-    rate: Any,
-    count: Any,
+    gradient,
+    parameter,
+    slots,
+    rate,
+    count,
     *,
     rho: Decay = 0.9,
     epsilon: Positive = 1e-7,
@@ -337,15 +315,7 @@ def rmsprop(
     label="Newton",
     also="newtonraphson newtonsmethod secondorder irls",
 )
-def newton(
-    gradient: Any,
-    parameter: Any,
-    slots: Slots,
-    rate: Any,
-    count: Any,
-    *,
-    damping: NonNegative = 1e-6,
-) -> Update:
+def newton(gradient, parameter, slots, rate, count, *, damping: NonNegative = 1e-6) -> Update:
     """Newton's method, for linear regression on all rows and losses that are convex and curved.
 
     The gradient of all weights and the intercept is divided by the matrix of second derivatives,

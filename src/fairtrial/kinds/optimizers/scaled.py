@@ -7,20 +7,13 @@ from typing import Any
 import numpy as np
 
 from fairtrial.kinds.mechanism.tensors import tf
-from fairtrial.kinds.optimizers.common import Slots, Update, optimizer
+from fairtrial.kinds.optimizers.common import Update, optimizer
 from fairtrial.settings.base import Decay, NonNegative, Positive
 
 
 @optimizer(slots=("second",), learning_rate=0.01, label="Adagrad")
 def adagrad(
-    gradient: Any,
-    parameter: Any,
-    slots: Slots,
-    rate: Any,
-    count: Any,
-    *,
-    initial: NonNegative = 0.1,
-    epsilon: Positive = 1e-7,
+    gradient, parameter, slots, rate, count, *, initial: NonNegative = 0.1, epsilon: Positive = 1e-7
 ) -> Update:
     """Adagrad: each rate is divided by the root of the sum of all squared gradients.
 
@@ -36,14 +29,7 @@ def adagrad(
 
 @optimizer(slots=("first", "second"), learning_rate=0.001, label="Adadelta")
 def adadelta(
-    gradient: Any,
-    parameter: Any,
-    slots: Slots,
-    rate: Any,
-    count: Any,
-    *,
-    rho: Decay = 0.95,
-    epsilon: Positive = 1e-7,
+    gradient, parameter, slots, rate, count, *, rho: Decay = 0.95, epsilon: Positive = 1e-7
 ) -> Update:
     """Adadelta: gradients in units of past changes over past gradients, times the rate.
 
@@ -59,11 +45,11 @@ def adadelta(
 
 @optimizer(slots=("first", "second"), learning_rate=0.001, label="Adamax")
 def adamax(
-    gradient: Any,
-    parameter: Any,
-    slots: Slots,
-    rate: Any,
-    count: Any,
+    gradient,
+    parameter,
+    slots,
+    rate,
+    count,
     *,
     beta1: Decay = 0.9,
     beta2: Decay = 0.999,
@@ -83,14 +69,7 @@ def adamax(
 
 @optimizer(slots=("first",), learning_rate=0.001, label="Lion")
 def lion(
-    gradient: Any,
-    parameter: Any,
-    slots: Slots,
-    rate: Any,
-    count: Any,
-    *,
-    beta1: Decay = 0.9,
-    beta2: Decay = 0.99,
+    gradient, parameter, slots, rate, count, *, beta1: Decay = 0.9, beta2: Decay = 0.99
 ) -> Update:
     """Lion: steps of the size of the rate, in the direction of the sign of a mean of gradients.
 
@@ -120,11 +99,11 @@ def _multiply_momenta(beta1: Any, count: Any) -> Any:
 
 @optimizer(slots=("first", "second"), learning_rate=0.001, label="Nadam")
 def nadam(
-    gradient: Any,
-    parameter: Any,
-    slots: Slots,
-    rate: Any,
-    count: Any,
+    gradient,
+    parameter,
+    slots,
+    rate,
+    count,
     *,
     beta1: Decay = 0.9,
     beta2: Decay = 0.999,

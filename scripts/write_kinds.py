@@ -1,15 +1,18 @@
-"""The page of the docs that lists all kinds: `python -m fairtrial.kinds.reference`."""
+"""The page of the docs that lists all kinds: `python scripts/write_kinds.py`."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from typing import Any
 
 from pydantic_core import PydanticUndefined
 
+import fairtrial.kinds  # noqa: F401 - registers them
 from fairtrial.kinds.losses.numbers import LOSSES
 from fairtrial.kinds.mechanism.kind import FAMILIES, Kind
 from fairtrial.kinds.mechanism.registry import Family
+from fairtrial.kinds.metrics.numbers import METRICS
 from fairtrial.kinds.metrics.runs import RUN_METRICS
 
 HEAD = """# Kinds
@@ -49,12 +52,6 @@ def _list_run_metrics() -> Iterator[str]:
     yield ""
 
 
-def list_names(family: str) -> str:
-    """Write the names of a family's kinds, as the starter file has them: `a | b`."""
-    kinds = (kind for kind in FAMILIES[family] if getattr(kind, "in_files", True))
-    return " | ".join(kind.name for kind in kinds)
-
-
 def _list(family: Family) -> Iterator[str]:
     yield f"## {TITLES[family.name]}\n"
     more = ["exact minimiser"] if family is LOSSES else []
@@ -62,11 +59,22 @@ def _list(family: Family) -> Iterator[str]:
     yield f"| {' | '.join(heads)} |"
     yield "|---" * len(heads) + "|"
     for kind in family:
-        meaning = " ".join(f"{kind.description} {kind.remark}".split())
+        meaning = " ".join(f"{kind.description} {_describe_metric(kind)}".split())
         cells = [kind.name, _list_settings(kind), meaning, _source(kind), kind.reference]
         cells += [_name_minimiser(kind)] if more else []
         yield "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
     yield ""
+
+
+def _describe_metric(kind: Any) -> str:
+    """Say what a metric is of, and which way is better; nothing of another kind."""
+    if kind.family is not METRICS:
+        return ""
+    what = {"numbers": "Of numbers", "classes": "Of classes"}.get(kind.of)
+    way = "higher" if kind.higher_is_better else "lower"
+    unit = f", in {kind.unit}" if kind.unit else ""
+    always = "; measured by default" if kind.by_default else ""
+    return f"{what or 'Of the probabilities of classes'}{unit}; {way} is better{always}."
 
 
 def _list_settings(kind: Kind[...]) -> str:
@@ -92,6 +100,4 @@ def _source(kind: Kind[...]) -> str:
 
 
 if __name__ == "__main__":
-    import fairtrial.kinds  # noqa: F401 - registers them
-
     print(format_reference(), end="")
