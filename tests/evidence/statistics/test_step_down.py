@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import permutation_test
+from scipy.stats import permutation_test, ttest_1samp
 
 from fairtrial.evidence.statistics.step_down import adjust, adjust_families
 from fairtrial.evidence.verdict import HOLM, JOINT, count_seeds_needed, decide, weigh
@@ -36,25 +36,51 @@ def p_of_scipy(differences, margin):
 
 
 def step_down_by_definition(claims):
-    """Every claim's p-value under every flip of the seeds, by SciPy; then Westfall and Young."""
-    n = claims.shape[1]
-    flips = [np.array(signs) for signs in itertools.product((1.0, -1.0), repeat=n)]
-    table = np.array([[p_of_scipy(claim * signs, 0.0) for claim in claims] for signs in flips])
-    observed = table[0]
-    order = np.argsort(observed, kind="stable")
-    adjusted, largest = np.empty(len(claims)), 0.0
+    """Every claim's p-value and t under every flip, by SciPy; then Westfall and Young.
+
+    One claim is more extreme than another if its p-value is smaller, or as small and its t larger.
+    """
+    flips = [np.array(signs) for signs in itertools.product((1.0, -1.0), repeat=claims.shape[1])]
+    p = np.array([[p_of_scipy(claim * signs, 0.0) for claim in claims] for signs in flips])
+    t = np.abs([ttest_1samp(claims * signs, 0.0, axis=1).statistic for signs in flips])
+    order = sorted(range(len(claims)), key=lambda claim: (p[0, claim], -t[0, claim]))
+    by_min_p, adjusted = np.empty(len(claims)), np.empty(len(claims))
+    largest = np.zeros(2)
     for place, claim in enumerate(order):
-        smallest = table[:, order[place:]].min(1)
-        largest = max(largest, np.mean(smallest <= observed[claim] + 1e-12))
-        adjusted[claim] = largest
-    return adjusted
+        rest = order[place:]
+        is_tied = np.abs(p[:, rest] - p[0, claim]) <= 1e-12
+        is_smaller = p[:, rest] < p[0, claim] - 1e-12
+        is_extreme = is_smaller | (is_tied & (t[:, rest] >= t[0, claim] - 1e-9))
+        shares = [np.mean(one.any(1)) for one in (is_extreme, is_smaller | is_tied)]
+        largest = np.maximum(largest, shares)
+        adjusted[claim], by_min_p[claim] = largest
+    return adjusted, by_min_p
 
 
-def test_adjusted_p_values_are_those_of_westfall_and_young():
+@pytest.mark.parametrize("effects", [(1.5, 0.0, 0.8), (4.0, 0.0, 3.0), (0.0, 0.0, 0.0)])
+def test_adjusted_p_values_are_those_of_westfall_and_young(effects):
     luck = RANDOM.normal(size=6)
-    claims = luck + RANDOM.normal(size=(3, 6)) + np.array([[1.5], [0.0], [0.8]])
-    found = [one.p for one in judge(claims)]
-    np.testing.assert_allclose(found, step_down_by_definition(claims), atol=1e-12)
+    claims = luck + RANDOM.normal(size=(3, 6)) + np.reshape(effects, (3, 1))
+    adjusted, by_min_p = step_down_by_definition(claims)
+    np.testing.assert_allclose([one.p for one in judge(claims)], adjusted, atol=1e-12)
+    assert np.all(adjusted <= by_min_p)
+
+
+def test_large_t_decides_many_claims_with_six_seeds():
+    """Differences of mixed signs are aligned by two flips each, but never so nearly equal."""
+    luck = RANDOM.normal(size=(20, 6))
+    decided = judge(luck + 30.0 * (np.arange(20)[:, None] % 2))
+    assert {one.p for one in decided[1::2]} == {2 / 64}
+    assert [one.verdict for one in decided] == ["undecided", "holds"] * 10
+
+
+def test_equal_differences_of_any_size_are_tied():
+    """Exact zeros of spread: each claim's two aligned flips count against every other."""
+    ones, signs = np.ones(7), np.array([1.0, 1.0, -1.0, 1.0, -1.0, 1.0, 1.0])
+    decided = judge([ones * 1e-9, 1e9 * (ones + 1e-16), signs])
+    assert [one.p for one in decided] == pytest.approx([4 / 128, 4 / 128, 58 / 128])
+    exact = judge([ones * 0.1, (0.1 + 0.2 - 0.3 + signs) * 3.0])
+    assert exact[0].p == 4 / 128
 
 
 @pytest.mark.parametrize("n_seeds", [7, 18])

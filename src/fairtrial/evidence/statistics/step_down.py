@@ -4,8 +4,10 @@ Claims over the same seeds hang together: an arm that is lucky with a seed is so
 compares it. If no claim is true, the seeds' whole vectors of differences could each as well have
 had the other sign. So one flip of a seed flips its differences in all claims. The smallest p-value
 of all claims, over all such flips, has the distribution with which the smallest observed one is
-compared (min-P). The adjusted p-value is never larger than Holm's, and far smaller where claims are
-correlated.
+compared (min-P). Few seeds have few p-values, and every claim has flips that reach the smallest of
+them. So among equal p-values the larger t counts as more extreme: it tells a large difference from
+small ones that are aligned. The adjusted p-value is never larger than Holm's, and far smaller where
+claims are correlated.
 
 Claims of other families, and those that cannot be flipped, are kept apart by Bonferroni's
 inequality: a family of k of m claims has the share k / m of the level, and one that is wholly
@@ -30,6 +32,9 @@ from fairtrial.evidence.statistics.sign_flip import sum_subsets
 
 # So many claims' sums of subsets are held at once.
 CHUNK = 16
+# No t counts as larger, so that rounding does not tell differences apart that are all equal.
+MOST_T, TINY = 100.0, 1e-300
+TIED = 1e-6  # Values of t so near to each other count as equal, and scores.
 
 
 @dataclass(frozen=True)
@@ -38,12 +43,21 @@ class Column:
 
     `sides` are shifts, each with 1 where the test is against "the centre is at most the shift", and
     -1 where it is against "at least". The smallest p-value counts; without sides it is 1.
-    Differences nearer to each other than `tolerance` count as equal.
+    Differences nearer to a shift than `tolerance` count as equal to it.
     """
 
     differences: np.ndarray
     sides: tuple[tuple[float, float], ...]
     tolerance: float = 0.0
+
+    def list_sides(self) -> np.ndarray:
+        """List for each side how far the differences lie beyond it; (sides, n), of size 1."""
+        beyond = np.zeros((len(self.sides), len(self.differences)))
+        for x, (shift, direction) in zip(beyond, self.sides, strict=True):
+            distances = direction * (self.differences - shift)
+            distances[np.abs(distances) <= self.tolerance] = 0.0
+            x[:] = distances / (np.max(np.abs(distances), initial=0.0) or 1.0)
+        return beyond
 
 
 NO_COLUMN = Column(np.array([]), ())
@@ -78,11 +92,11 @@ def adjust_families(
         members.setdefault(("alone", place) if family is None else family, []).append(place)
     chains = []
     for places in members.values():
-        ordered = sorted(places, key=lambda place: p_values[place])
-        stepwise = [p_values[place] for place in ordered]
-        if len(ordered) > 1:
-            jointly = step_down([columns[place] for place in ordered])
-            stepwise = [max(pair) for pair in zip(stepwise, jointly, strict=True)]
+        order, jointly = [0], [0.0]
+        if len(places) > 1:
+            order, jointly = step_down([columns[place] for place in places])
+        ordered = [places[one] for one in order]
+        stepwise = [max(p_values[place], p) for place, p in zip(ordered, jointly, strict=True)]
         chains.append((ordered, stepwise))
     return _combine(chains, len(p_values))
 
@@ -105,46 +119,42 @@ def _combine(chains: list[tuple[list[int], list[float]]], n_claims: int) -> list
     return adjusted
 
 
-def step_down(columns: Sequence[Column]) -> list[float]:
-    """Compare each claim's p-value with the smallest of it and all claims after it.
+def step_down(columns: Sequence[Column]) -> tuple[list[int], list[float]]:
+    """Compare the score of each claim with the largest score of it and all claims after it.
 
-    The columns are over the same seeds, the smallest p-value first. Returns the share of the joint
-    flips of the seeds with so small a p-value in any of these claims.
+    The columns are over the same seeds. Returns their places, the largest score first, and in this
+    order the share of the joint flips of the seeds with so large a score in any of these claims.
     """
+    observed = [scores[0] for scores in _score_claims(columns)]
+    order = sorted(range(len(columns)), key=lambda place: -observed[place])
     found: list[float] = []
-    smallest: np.ndarray | None = None
-    for counts in _count_flips(columns[::-1]):
-        smallest = counts if smallest is None else np.minimum(smallest, counts)
-        found.append(float(np.count_nonzero(smallest <= counts[0])) / len(counts))
-    return found[::-1]
+    largest = np.array(-np.inf)
+    for scores in _score_claims([columns[place] for place in reversed(order)]):
+        largest = np.maximum(largest, scores)
+        found.append(float(np.mean(largest >= scores[0] - TIED)))
+    return order, found[::-1]
 
 
-def _count_flips(columns: Sequence[Column]) -> Iterator[np.ndarray]:
-    """Count for each flip how many are at least as extreme, claim by claim; (M,), no flip first."""
+def _score_claims(columns: Sequence[Column]) -> Iterator[np.ndarray]:
+    """Score all flips, claim by claim, by the side that each supports most; (M,), no flip first."""
     for start in range(0, len(columns), CHUNK):
-        chunk = columns[start : start + CHUNK]
-        sums, sizes = sum_subsets(np.stack([one.differences for one in chunk], axis=1))
-        for column, of_column in zip(chunk, np.ascontiguousarray(sums.T), strict=True):
-            yield _count_extreme(column, of_column, sizes)
+        sides = [one.list_sides() for one in columns[start : start + CHUNK]]
+        sums = sum_subsets(np.concatenate(sides).T)
+        ends = np.cumsum([len(one) for one in sides])
+        for of_claim, of_subsets in zip(sides, np.split(sums.T, ends[:-1]), strict=True):
+            scores = np.full(len(sums), -np.inf)
+            for x, subset in zip(of_claim, of_subsets, strict=True):
+                # Flipping a subset lowers the sum by twice the subset's.
+                scores = np.maximum(scores, _score_flips(x.sum() - 2.0 * subset, x))
+            yield scores
 
 
-def _count_extreme(column: Column, sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Count by the smallest of the one-sided tests; those of two sides twice."""
-    tolerance = len(column.differences) * column.tolerance
-    counts = np.full(len(sums), len(sums))
-    for shift in {shift for shift, _ in column.sides}:
-        # Flipping a subset lowers the sum by twice the subset's: the sums tell all that flips do.
-        shifted = sums - shift * sizes if shift else sums
-        order = np.argsort(shifted)
-        # Sums that lie within the tolerance of the next one are tied.
-        ends = np.flatnonzero(np.diff(shifted[order], append=np.inf) > tolerance) + 1
-        lengths = np.diff(ends, prepend=0)
-        for at, direction in column.sides:
-            if at != shift:
-                continue
-            if direction > 0.0:
-                found = np.repeat(ends, lengths)
-            else:
-                found = len(sums) - np.repeat(ends - lengths, lengths)
-            counts[order] = np.minimum(counts[order], found)
-    return counts
+def _score_flips(sums: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Score flips of x (n,) with sums (M,): a smaller p-value first, then a larger t."""
+    n = len(x)
+    variances = (x @ x - sums**2 / n) / max(1, n - 1)
+    t = np.clip(sums / np.sqrt(n * np.maximum(variances, TINY)), -MOST_T, MOST_T)
+    order = np.argsort(t)
+    n_below = np.empty(len(t))
+    n_below[order] = np.searchsorted(t[order], t[order] - TIED)
+    return n_below + np.maximum(t, 0.0) / (2.0 * MOST_T)
