@@ -140,12 +140,10 @@ def list_subset_means(
 
 
 def sum_subsets(differences: np.ndarray) -> np.ndarray:
-    """Sum the same subsets of many differences (n, C); (M, C), the empty one, of no flip, first."""
-    n, n_columns = differences.shape
+    """Sum the same subsets of any differences (n,); (M,), the empty one, of no flip, first."""
+    n = len(differences)
     blocks = [block @ differences for block in _iterate_subsets(n)]
-    if n > MOST_EXACT:
-        blocks.insert(0, np.zeros((1, n_columns)))
-    return np.concatenate(blocks)
+    return np.concatenate(blocks if n <= MOST_EXACT else [np.zeros(1), *blocks])
 
 
 def _count_flips(n: int) -> int:

@@ -23,17 +23,19 @@ doi:10.1198/016214504000000539. Goeman and Solari (2010), doi:10.1214/10-AOS829.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from fairtrial.evidence.statistics.crossing import draw_row_means
 from fairtrial.evidence.statistics.sign_flip import sum_subsets
 
-# So many claims' sums of subsets are held at once.
-CHUNK = 16
 # No t counts as larger, so that rounding does not tell differences apart that are all equal.
-MOST_T, TINY = 100.0, 1e-300
+MOST_T, TINY, SMALLEST = 100.0, 1e-300, 1e-9
+# How many draws there are of what test rows may add, and with how many flips at most.
+FEWEST_DRAWS, MOST_FLIPS = 2**14, 2**16
 TIED = 1e-6  # Values of t so near to each other count as equal, and scores.
 
 
@@ -43,24 +45,34 @@ class Column:
 
     `sides` are shifts, each with 1 where the test is against "the centre is at most the shift", and
     -1 where it is against "at least". The smallest p-value counts; without sides it is 1.
-    Differences nearer to a shift than `tolerance` count as equal to it.
+    Differences nearer to a shift than `tolerance` count as equal to it. All of them share what the
+    test rows add, of variance `row_variance`; `row_means` (N,) are the differences by row, of which
+    the correlation with other claims comes.
     """
 
     differences: np.ndarray
     sides: tuple[tuple[float, float], ...]
     tolerance: float = 0.0
+    row_means: np.ndarray | None = None
+    row_variance: float = 0.0
 
-    def list_sides(self) -> np.ndarray:
-        """List for each side how far the differences lie beyond it; (sides, n), of size 1."""
-        beyond = np.zeros((len(self.sides), len(self.differences)))
-        for x, (shift, direction) in zip(beyond, self.sides, strict=True):
-            distances = direction * (self.differences - shift)
-            distances[np.abs(distances) <= self.tolerance] = 0.0
-            x[:] = distances / (np.max(np.abs(distances), initial=0.0) or 1.0)
-        return beyond
+    def list_sides(self) -> list[Side]:
+        """List how far the differences lie beyond each side."""
+        sides = []
+        for shift, direction in self.sides:
+            beyond = direction * (self.differences - shift)
+            beyond[np.abs(beyond) <= self.tolerance] = 0.0
+            unit = float(np.max(np.abs(beyond), initial=0.0)) or 1.0
+            sides.append(Side(beyond / unit, direction / unit, self.row_variance / unit / unit))
+        return sides
 
 
-NO_COLUMN = Column(np.array([]), ())
+class Side(NamedTuple):
+    """How far differences lie beyond one side; the largest distance is 1."""
+
+    x: np.ndarray  # (n,)
+    factor: float  # From the differences' unit to that of x; negative where x has the other sign
+    row_variance: float  # In the squared unit of x
 
 
 def adjust(p_values: Sequence[float]) -> list[float]:
@@ -75,14 +87,16 @@ def adjust(p_values: Sequence[float]) -> list[float]:
     >>> [round(p, 3) for p in adjust([0.01, 0.04, 0.03, 0.005])]
     [0.03, 0.06, 0.06, 0.02]
     """
-    n = len(p_values)
-    return adjust_families(p_values, [None] * n, [NO_COLUMN] * n)
+    return adjust_families(p_values, [None] * len(p_values), ())
 
 
 def adjust_families(
-    p_values: Sequence[float], families: Sequence[Hashable], columns: Sequence[Column]
+    p_values: Sequence[float],
+    families: Sequence[Hashable],
+    columns: Sequence[Column],
+    n_more: int = 0,
 ) -> list[float]:
-    """Adjust p-values, one for each claim, for their number.
+    """Adjust p-values, one for each claim, for their number, and for `n_more` further claims.
 
     `families` are what claims of the same seeds have in common, None for a claim that stands alone;
     by their columns claims of one family are flipped jointly.
@@ -94,16 +108,20 @@ def adjust_families(
     for places in members.values():
         order, jointly = [0], [0.0]
         if len(places) > 1:
-            order, jointly = step_down([columns[place] for place in places])
+            order, jointly = step_down(
+                [columns[place] for place in places], [p_values[place] for place in places]
+            )
         ordered = [places[one] for one in order]
         stepwise = [max(p_values[place], p) for place, p in zip(ordered, jointly, strict=True)]
         chains.append((ordered, stepwise))
-    return _combine(chains, len(p_values))
+    return _combine(chains, len(p_values), n_more)
 
 
-def _combine(chains: list[tuple[list[int], list[float]]], n_claims: int) -> list[float]:
+def _combine(
+    chains: list[tuple[list[int], list[float]]], n_claims: int, n_more: int
+) -> list[float]:
     """Give each family its share of the level; a family that is wholly rejected passes it on."""
-    adjusted, largest, left = [1.0] * n_claims, 0.0, n_claims
+    adjusted, largest, left = [1.0] * n_claims, 0.0, n_claims + n_more
     done = [0] * len(chains)
     open_chains = list(range(len(chains)))
     while open_chains:
@@ -119,42 +137,83 @@ def _combine(chains: list[tuple[list[int], list[float]]], n_claims: int) -> list
     return adjusted
 
 
-def step_down(columns: Sequence[Column]) -> tuple[list[int], list[float]]:
+def step_down(
+    columns: Sequence[Column], p_values: Sequence[float]
+) -> tuple[list[int], list[float]]:
     """Compare the score of each claim with the largest score of it and all claims after it.
 
-    The columns are over the same seeds. Returns their places, the largest score first, and in this
-    order the share of the joint flips of the seeds with so large a score in any of these claims.
+    The columns are over the same seeds. Returns their places, the most extreme claim first, and in
+    this order the share of the joint flips with so large a score in any of these claims.
     """
-    observed = [scores[0] for scores in _score_claims(columns)]
-    order = sorted(range(len(columns)), key=lambda place: -observed[place])
+    deviations, n_repeats = _draw_deviations(columns)
+    n_flips = len(deviations[0]) // n_repeats
+    order = sorted(
+        range(len(columns)),
+        key=lambda place: (round(p_values[place] * n_flips), -_find_size(columns[place])),
+    )
     found: list[float] = []
     largest = np.array(-np.inf)
-    for scores in _score_claims([columns[place] for place in reversed(order)]):
+    for place in reversed(order):
+        scores = _score_flips(columns[place], deviations[place], n_repeats)
         largest = np.maximum(largest, scores)
         found.append(float(np.mean(largest >= scores[0] - TIED)))
     return order, found[::-1]
 
 
-def _score_claims(columns: Sequence[Column]) -> Iterator[np.ndarray]:
-    """Score all flips, claim by claim, by the side that each supports most; (M,), no flip first."""
-    for start in range(0, len(columns), CHUNK):
-        sides = [one.list_sides() for one in columns[start : start + CHUNK]]
-        sums = sum_subsets(np.concatenate(sides).T)
-        ends = np.cumsum([len(one) for one in sides])
-        for of_claim, of_subsets in zip(sides, np.split(sums.T, ends[:-1]), strict=True):
-            scores = np.full(len(sums), -np.inf)
-            for x, subset in zip(of_claim, of_subsets, strict=True):
-                # Flipping a subset lowers the sum by twice the subset's.
-                scores = np.maximum(scores, _score_flips(x.sum() - 2.0 * subset, x))
-            yield scores
+def _draw_deviations(columns: Sequence[Column]) -> tuple[list[np.ndarray], int]:
+    """Draw what rows may add to the mean of each claim, so many times for each flip; (M,) each."""
+    n_seeds = len(columns[0].differences)
+    rows = {n: one.row_means for n, one in enumerate(columns) if one.row_means is not None}
+    sizes = sum_subsets(np.ones(n_seeds))
+    if not rows:
+        return [np.zeros(len(sizes))] * len(columns), 1
+    n_repeats = -(-FEWEST_DRAWS // len(sizes))
+    sizes = np.tile(sizes[:MOST_FLIPS], n_repeats)
+    deviations = [np.zeros(len(sizes))] * len(columns)
+    drawn = draw_row_means([*rows.values()], len(sizes))
+    # Flips of no seed and of all seeds count wholly, as in the test of one claim.
+    drawn[:, (sizes == 0) | (sizes == n_seeds)] = 0.0
+    for place, of_claim in zip(rows, drawn, strict=True):
+        deviations[place] = of_claim * columns[place].row_variance ** 0.5
+    return deviations, n_repeats
 
 
-def _score_flips(sums: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Score flips of x (n,) with sums (M,): a smaller p-value first, then a larger t."""
-    n = len(x)
-    variances = (x @ x - sums**2 / n) / max(1, n - 1)
-    t = np.clip(sums / np.sqrt(n * np.maximum(variances, TINY)), -MOST_T, MOST_T)
-    order = np.argsort(t)
-    n_below = np.empty(len(t))
-    n_below[order] = np.searchsorted(t[order], t[order] - TIED)
-    return n_below + np.maximum(t, 0.0) / (2.0 * MOST_T)
+def _find_size(column: Column) -> float:
+    sides = column.list_sides()
+    return max((float(_standardise(one.x.sum(), 0.0, one)) for one in sides), default=-np.inf)
+
+
+def _score_flips(column: Column, deviations: np.ndarray, n_repeats: int) -> np.ndarray:
+    """Score all flips by the side that each supports most; (M,), the one of no flip first.
+
+    The smaller p-value, in steps of one flip, counts first, and then the larger size.
+    """
+    scores = np.full(len(deviations), -np.inf)
+    for side in column.list_sides():
+        # Flipping a subset lowers the sum by twice the subset's.
+        sums = side.x.sum() - 2.0 * sum_subsets(side.x)[: len(scores) // n_repeats]
+        sizes = _standardise(np.tile(sums, n_repeats), side.factor * deviations, side)
+        order = np.argsort(sizes)
+        n_below = np.empty(len(sizes))
+        n_below[order] = np.searchsorted(sizes[order], sizes[order] - TIED)
+        ranks = n_below // n_repeats
+        scores = np.maximum(scores, ranks + np.maximum(sizes, 0.0) / (2.0 * MOST_T))
+    return scores
+
+
+def _standardise(
+    sums: np.ndarray | float, deviations: np.ndarray | float, side: Side
+) -> np.ndarray:
+    """Make normal quantiles of flipped sums of x, and of what rows add to their means.
+
+    That is Student's t with the degrees of freedom of both variances (Satterthwaite 1946), whose
+    quantile is approximated (Wallace 1959).
+    """
+    n = len(side.x)
+    of_seeds = (side.x @ side.x - np.square(sums) / n) / max(1, n - 1) / n
+    variances = np.maximum(of_seeds, 0.0) + side.row_variance
+    t = (sums / n + deviations) / np.sqrt(np.maximum(variances, TINY))
+    t = np.clip(t, -MOST_T, MOST_T)
+    share = 1.0 - side.row_variance / np.maximum(variances, TINY)  # Of the variance: the seeds'
+    q = np.maximum(share**2 / max(1, n - 1), SMALLEST)  # 1 / degrees of freedom
+    return np.sign(t) * np.sqrt(np.log1p(q * t**2) / q) * (8.0 + q) / (8.0 + 3.0 * q)
