@@ -6,8 +6,12 @@ had the other sign. So one flip of a seed flips its differences in all claims. T
 of all claims, over all such flips, has the distribution with which the smallest observed one is
 compared (min-P). Few seeds have few p-values, and every claim has flips that reach the smallest of
 them. So among equal p-values the larger t counts as more extreme: it tells a large difference from
-small ones that are aligned. The adjusted p-value is never larger than Holm's, and far smaller where
-claims are correlated.
+small ones that are aligned. Without test rows, the adjusted p-value is never larger than Holm's,
+and far smaller where claims are correlated.
+
+Claims on fixed test rows share these rows too, which flips of seeds cannot show. Each flip is
+repeated with draws of what other rows would add to the means of all claims, and t has the variance
+of the rows in its denominator.
 
 Claims of other families, and those that cannot be flipped, are kept apart by Bonferroni's
 inequality: a family of k of m claims has the share k / m of the level, and one that is wholly
@@ -18,7 +22,8 @@ the sequential rejection principle asks for. Families of one claim each make it 
 References
 ----------
 Westfall and Young (1993), "Resampling-Based Multiple Testing". Romano and Wolf (2005),
-doi:10.1198/016214504000000539. Goeman and Solari (2010), doi:10.1214/10-AOS829.
+doi:10.1198/016214504000000539. Goeman and Solari (2010), doi:10.1214/10-AOS829. Satterthwaite
+(1946), doi:10.2307/3002019. Wallace (1959), doi:10.1214/aoms/1177706096.
 """
 
 from __future__ import annotations
@@ -169,13 +174,12 @@ def _draw_deviations(columns: Sequence[Column]) -> tuple[list[np.ndarray], int]:
         return [np.zeros(len(sizes))] * len(columns), 1
     n_repeats = -(-FEWEST_DRAWS // len(sizes))
     sizes = np.tile(sizes[:MOST_FLIPS], n_repeats)
-    deviations = [np.zeros(len(sizes))] * len(columns)
     drawn = draw_row_means([*rows.values()], len(sizes))
     # Flips of no seed and of all seeds count wholly, as in the test of one claim.
     drawn[:, (sizes == 0) | (sizes == n_seeds)] = 0.0
-    for place, of_claim in zip(rows, drawn, strict=True):
-        deviations[place] = of_claim * columns[place].row_variance ** 0.5
-    return deviations, n_repeats
+    drawn *= np.sqrt([[columns[place].row_variance] for place in rows])
+    found, nothing = dict(zip(rows, drawn, strict=True)), np.zeros(len(sizes))
+    return [found.get(place, nothing) for place in range(len(columns))], n_repeats
 
 
 def _find_size(column: Column) -> float:
