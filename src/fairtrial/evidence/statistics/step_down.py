@@ -113,9 +113,7 @@ def adjust_families(
     for places in members.values():
         order, jointly = [0], [0.0]
         if len(places) > 1:
-            order, jointly = step_down(
-                [columns[place] for place in places], [p_values[place] for place in places]
-            )
+            order, jointly = step_down([columns[place] for place in places])
         ordered = [places[one] for one in order]
         stepwise = [max(p_values[place], p) for place, p in zip(ordered, jointly, strict=True)]
         chains.append((ordered, stepwise))
@@ -142,26 +140,23 @@ def _combine(
     return adjusted
 
 
-def step_down(
-    columns: Sequence[Column], p_values: Sequence[float]
-) -> tuple[list[int], list[float]]:
+def step_down(columns: Sequence[Column]) -> tuple[list[int], list[float]]:
     """Compare the score of each claim with the largest score of it and all claims after it.
 
-    The columns are over the same seeds. Returns their places, the most extreme claim first, and in
-    this order the share of the joint flips with so large a score in any of these claims.
+    The columns are over the same seeds. Returns their places, the largest score first, and in this
+    order the share of the joint flips with so large a score in any of these claims.
     """
     deviations, n_repeats = _draw_deviations(columns)
-    n_flips = len(deviations[0]) // n_repeats
-    order = sorted(
-        range(len(columns)),
-        key=lambda place: (round(p_values[place] * n_flips), -_find_size(columns[place])),
-    )
+    scores = [
+        _score_flips(column, of_column, n_repeats)
+        for column, of_column in zip(columns, deviations, strict=True)
+    ]
+    order = sorted(range(len(columns)), key=lambda place: -scores[place][0])
     found: list[float] = []
     largest = np.array(-np.inf)
     for place in reversed(order):
-        scores = _score_flips(columns[place], deviations[place], n_repeats)
-        largest = np.maximum(largest, scores)
-        found.append(float(np.mean(largest >= scores[0] - TIED)))
+        largest = np.maximum(largest, scores[place])
+        found.append(float(np.mean(largest >= scores[place][0] - TIED)))
     return order, found[::-1]
 
 
@@ -182,11 +177,6 @@ def _draw_deviations(columns: Sequence[Column]) -> tuple[list[np.ndarray], int]:
     return [found.get(place, nothing) for place in range(len(columns))], n_repeats
 
 
-def _find_size(column: Column) -> float:
-    sides = column.list_sides()
-    return max((float(_standardise(one.x.sum(), 0.0, one)) for one in sides), default=-np.inf)
-
-
 def _score_flips(column: Column, deviations: np.ndarray, n_repeats: int) -> np.ndarray:
     """Score all flips by the side that each supports most; (M,), the one of no flip first.
 
@@ -205,9 +195,7 @@ def _score_flips(column: Column, deviations: np.ndarray, n_repeats: int) -> np.n
     return scores
 
 
-def _standardise(
-    sums: np.ndarray | float, deviations: np.ndarray | float, side: Side
-) -> np.ndarray:
+def _standardise(sums: np.ndarray, deviations: np.ndarray, side: Side) -> np.ndarray:
     """Make normal quantiles of flipped sums of x, and of what rows add to their means.
 
     That is Student's t with the degrees of freedom of both variances (Satterthwaite 1946), whose
