@@ -201,7 +201,7 @@ def test_claims_on_shared_rows_are_compared_with_flips_and_draws_of_rows():
     t = np.abs(means) / np.sqrt(whole)
     sizes = norm.isf(student.sf(t, (n - 1) * (whole / of_seeds) ** 2)).reshape(-1, 3)
     tails = rankdata(-sizes, axis=0, method="max") / 2.0  # One side: its sizes are symmetric.
-    ranks = np.ceil(tails / n_draws - 0.02)
+    ranks = np.maximum(1.0, np.floor(tails / n_draws + 0.5))
     observed = np.flatnonzero(signs.sum(1) == n)[0] * n_draws
     order = np.lexsort((-sizes[observed], ranks[observed]))
     largest = 0.0

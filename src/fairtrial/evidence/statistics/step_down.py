@@ -182,15 +182,16 @@ def _score_flips(column: Column, deviations: np.ndarray, n_repeats: int) -> np.n
 
     The smaller p-value, in steps of one flip, counts first, and then the larger size.
     """
-    scores = np.full(len(deviations), -np.inf)
+    scores, n_flips = np.full(len(deviations), -np.inf), len(deviations) // n_repeats
     for side in column.list_sides():
         # Flipping a subset lowers the sum by twice the subset's.
-        sums = side.x.sum() - 2.0 * sum_subsets(side.x)[: len(scores) // n_repeats]
+        sums = side.x.sum() - 2.0 * sum_subsets(side.x)[:n_flips]
         sizes = _standardise(np.tile(sums, n_repeats), side.factor * deviations, side)
         order = np.argsort(sizes)
         n_below = np.empty(len(sizes))
         n_below[order] = np.searchsorted(sizes[order], sizes[order] - TIED)
-        ranks = n_below // n_repeats
+        # To the nearest flip, so that no single draw decides between two ranks; one flip at least.
+        ranks = np.minimum((n_below + n_repeats // 2) // n_repeats, n_flips - 1)
         scores = np.maximum(scores, ranks + np.maximum(sizes, 0.0) / (2.0 * MOST_T))
     return scores
 
