@@ -2,9 +2,9 @@
 
 Nothing is trained: differences are drawn. Prints Markdown tables, in which figures outside their
 targets are bold, each with one standard error of the simulation. Then the tables of
-`level_rows.py` and `level_runs.py`. Above 16 seeds, where flips are drawn at random, a study takes
-a quarter of a second, a hundred times as long as with 6; so give few distributions, or few
-repetitions.
+`level_rows.py`, `level_claims.py` and `level_runs.py`. Above 16 seeds, where flips are drawn at
+random, a study takes half a second, a hundred times as long as with 6; so give few distributions,
+or few repetitions.
 
     python benchmarks/level.py --repetitions 200 --seeds 20 --distributions normal
 """
@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import level_claims
 import level_rows
 import level_runs
 import numpy as np
@@ -232,7 +233,8 @@ not allow it, and after each of the first {MOST_LOOKS_SIGN_FLIP} only:
 def make_row_tables(n_studies: int) -> str:
     """Simulate seeds that share rows and claims that share seeds; Markdown, one table for each."""
     tables: dict[str, list[list[str]]] = {}
-    every = [*level_rows.list_simulations(n_studies), *level_runs.list_simulations(n_studies)]
+    modules = (level_rows, level_claims, level_runs)
+    every = [one for module in modules for one in module.list_simulations(n_studies)]
     for table, row, n, simulate in every:
         shares = simulate()
         lines = tables.setdefault(

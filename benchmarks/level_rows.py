@@ -221,7 +221,7 @@ def simulate_families(
     -------
     dict
         called: studies in which any is called though none is true; found, found_holm: the share of
-        true claims that `holds`, with five of ten true by 1.5 standard deviations, by min-P and by
+        true claims that `holds`, with five of ten true by 1.5 standard deviations, jointly and by
         Holm's procedure; equivalent: studies in which any is called equivalent, though each true
         difference is at one edge of its margin of 1.5 standard deviations.
     """

@@ -20,6 +20,15 @@ def simulations():
 
 
 @pytest.fixture(scope="module")
+def simulations_of_claims():
+    """`benchmarks/level_claims.py`, on one core."""
+    with _find_benchmarks():
+        import level_claims
+
+        yield level_claims
+
+
+@pytest.fixture(scope="module")
 def simulations_of_runs():
     """`benchmarks/level_runs.py`, on one core."""
     with _find_benchmarks():

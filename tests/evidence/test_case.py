@@ -278,9 +278,13 @@ def test_cells_of_a_table_have_its_correction():
         assert row["high"] - values.mean() == pytest.approx(half, rel=1e-5)
 
 
-def test_seeds_for_a_study():
+def test_seeds_for_a_study(tmp_path):
     plain = [LOSSES | {"margin": margin} for margin in (0.0, 0.1, 0.2, 0.3)]
     assert count_seeds_for(make_study(plain, vary={"loss": ["mse", "mae"]})) == 6
     rates = {"better": {"optimizer.learning_rate": 0.1}, "than": {"optimizer.learning_rate": 0.2}}
     others = {"task": "digits", "recipe": CLASSES, "vary": {"optimizer.learning_rate": [0.1, 0.2]}}
-    assert count_seeds_for(make_study([rates | {"on": "accuracy"}] * 4, **others)) == 8
+    assert count_seeds_for(make_study([rates | {"on": "accuracy"}] * 4, **others)) == 6
+    (tmp_path / "t.csv").write_text("a,y\n" + "1,2\n3,4\n" * 20)
+    task = {"kind": "table", "path": str(tmp_path / "t.csv"), "target": "y"}
+    split = make_study(plain, task=task | {"problem": "regression"}, vary={"loss": ["mse", "mae"]})
+    assert count_seeds_for(split) == 8, "seeds that split the same rows are not judged jointly"

@@ -11,7 +11,7 @@ import numpy as np
 
 from fairtrial.evidence.pairs import NO_BOUNDS, Bounds
 from fairtrial.evidence.statistics.sign_flip import list_subset_means
-from fairtrial.evidence.statistics.step_down import NO_COLUMN, Column, adjust_families
+from fairtrial.evidence.statistics.step_down import Column, adjust_families
 
 LEVEL = 0.05
 # The interval that goes with "equivalent": both one-sided tests at 5 %.
@@ -43,9 +43,11 @@ class Basis:
     over: str = "seeds"  # What counts as a sample: `seeds`, `seeds and test rows`, or `test rows`
     # The part of the variance of the mean that more seeds do not lessen
     shared_variance: float = 0.0
-    # Whether it is the sign-flip test of independent differences, which claims over the same seeds
-    # can be judged by jointly
-    is_plain: bool = False
+    # Whether it is the sign-flip test of differences that are independent but for their rows, by
+    # which claims over the same seeds can be judged jointly
+    is_joint: bool = False
+    # Where the variance is that of rows: the mean difference of each over the seeds, (N,)
+    row_means: np.ndarray | None = None
     tolerance: float = 0.0  # Differences so near to each other count as equal
 
 
@@ -107,7 +109,7 @@ def weigh(
         none = Basis(list_subset_means(differences))
         ends = (-np.inf, np.inf)
         return Evidence(differences, margin, 0.0, none, None, np.nan, ends, ends, 1.0, False, 1.0)
-    basis = basis or Basis(list_subset_means(differences), is_plain=True)
+    basis = basis or Basis(list_subset_means(differences), is_joint=True)
     tests = basis.tests
     above = 1.0 if bounds.at_most else tests.test_above(margin)
     below = 1.0 if bounds.at_least else tests.test_below(-margin)
@@ -120,7 +122,7 @@ def weigh(
         margin=margin,
         within=within,
         basis=basis,
-        family=family if basis.is_plain else None,
+        family=family if basis.is_joint else None,
         difference=float(np.mean(differences)),
         wide=_open_ends(tests.find_interval(WIDE), bounds),
         narrow=_open_ends(tests.find_interval(NARROW), bounds),
@@ -157,20 +159,18 @@ def decide(evidence: Sequence[Evidence], n_more: int = 0) -> list[Decided]:
 
     Those of one family are adjusted jointly, by step-down min-P with joint flips of the seeds; the
     families among each other, and claims without one, by Holm's procedure. The p-values are also
-    adjusted for `n_more` further claims, which are not judged here.
+    adjusted for `n_more` further claims, which are not judged here: what is not known of them
+    counts as the least favourable.
     """
     families = [one.family for one in evidence]
     n_joint = Counter(family for family in families if family is not None)
-    # What is not known of the others counts as the least favourable: the verdict is at most as
-    # sure as among all of them.
     p_values = adjust_families(
-        [*(one.p for one in evidence), *[1.0] * n_more], [*families, *[None] * n_more],
-        [*map(_make_column, evidence), *[NO_COLUMN] * n_more],
-    )[: len(evidence)]  # fmt: skip
+        [one.p for one in evidence], families, [*map(_make_column, evidence)], n_more
+    )
     equivalent = adjust_families(
-        [*(one.p_equivalent for one in evidence), *[1.0] * n_more], [*families, *[None] * n_more],
-        [*map(_make_equivalence_column, evidence), *[NO_COLUMN] * n_more],
-    )[: len(evidence)]  # fmt: skip
+        [one.p_equivalent for one in evidence], families,
+        [*map(_make_equivalence_column, evidence)], n_more,
+    )  # fmt: skip
     return [
         _decide_one(one, p, p_equivalent, JOINT if n_joint[one.family] > 1 else HOLM)
         for one, p, p_equivalent in zip(evidence, p_values, equivalent, strict=True)
@@ -197,7 +197,7 @@ def _decide_one(one: Evidence, p: float, p_equivalent: float, adjustment: str) -
 def _make_column(one: Evidence) -> Column:
     above = () if one.bounds.at_most else ((one.margin, 1.0),)
     below = () if one.bounds.at_least else ((-one.margin, -1.0),)
-    return Column(one.differences, (*above, *below), one.basis.tolerance)
+    return _make_column_of(one, (*above, *below))
 
 
 def _make_equivalence_column(one: Evidence) -> Column:
@@ -207,14 +207,20 @@ def _make_equivalence_column(one: Evidence) -> Column:
     if within:
         above = tests.test_above(-within) > tests.test_below(within)
         sides = ((-within, 1.0),) if above else ((within, -1.0),)
-    return Column(one.differences, sides, one.basis.tolerance)
+    return _make_column_of(one, sides)
+
+
+def _make_column_of(one: Evidence, sides: tuple[tuple[float, float], ...]) -> Column:
+    basis = one.basis
+    shared = 0.0 if basis.row_means is None else basis.shared_variance
+    return Column(one.differences, sides, basis.tolerance, basis.row_means, shared)
 
 
 def count_seeds_needed(n_claims: int, n_joint: int = 1) -> int:
     """Return with how many seeds the first of so many claims can be decided at all.
 
     The smallest two-sided p-value of n seeds is 2 / 2^n. Joint flips of `n_joint` claims leave it
-    as it is where these point the same way in each seed; the rest is Holm's procedure.
+    as it is; the rest is Holm's procedure.
 
     Examples
     --------

@@ -13,7 +13,7 @@ from statsmodels.formula.api import ols
 from fairtrial import images
 from fairtrial.evidence.case import weigh_pairs
 from fairtrial.evidence.pairs import pair_runs
-from fairtrial.evidence.statistics.crossing import estimate_row_variance
+from fairtrial.evidence.statistics.crossing import draw_row_means, estimate_row_variance
 from fairtrial.evidence.statistics.sampling import BOTH, SEEDS, find_sampling
 from fairtrial.evidence.statistics.sign_flip import list_subset_means
 from made_up import make_runs, make_study
@@ -149,7 +149,18 @@ def check_student(basis, values, share):
     assert basis.tests.find_interval() == pytest.approx(expected)
     p = scipy.stats.t.sf(values.mean() / error, n - 1)
     assert basis.tests.test_above(0.0) == pytest.approx(max(p, 0.5**n))
-    assert (basis.over, basis.is_plain) == (BOTH, False)
+    assert (basis.over, basis.is_joint) == (BOTH, False)
+
+
+def test_draws_of_rows_are_correlated_as_the_rows_are():
+    """By NumPy's correlations; other numbers of rows, and rows that are all alike, are alone."""
+    shared = RANDOM.normal(size=300)
+    rows = [shared + RANDOM.normal(size=300), -5.0 * shared, RANDOM.normal(size=90), np.zeros(300)]
+    drawn = draw_row_means(rows, 20_000)
+    expected = np.eye(4)
+    expected[0, 1] = expected[1, 0] = np.corrcoef(rows[0], rows[1])[0, 1]
+    np.testing.assert_allclose(np.cov(drawn), expected, atol=0.05)
+    assert np.all(draw_row_means(rows, 20_000) == drawn)
 
 
 def test_splits_of_one_table_hang_together(tmp_path):

@@ -140,17 +140,35 @@ RATES = {"better": {"optimizer.learning_rate": 0.1}, "than": {"optimizer.learnin
     [
         ("line", {"on": "mse"}, True),
         ("digits", {"on": "cross_entropy"}, True),
-        ("digits", {"on": "accuracy"}, False),
-        ("digits", {"on": "accuracy", "over": "seeds"}, True),
+        ("digits", {"on": "accuracy"}, True),
+        ("table", {"on": "mse"}, False),
+        ("table", {"on": "mse", "over": "seeds"}, True),
     ],
 )
-def test_which_claims_are_judged_jointly(task, claim, expected):
+def test_which_claims_are_judged_jointly(task, claim, expected, tmp_path):
     others = {"vary": {"optimizer.learning_rate": [0.1, 0.2]}}
+    if task == "table":
+        (tmp_path / "t.csv").write_text("a,y\n" + "1,2\n3,4\n" * 20)
+        table = {"kind": "table", "path": str(tmp_path / "t.csv"), "target": "y"}
+        others |= {"task": table | {"problem": "regression"}}
     if task == "digits":
         others |= {"task": task, "recipe": CLASSES}
     study = make_study([RATES | claim], **others)
     (claim,) = study.claims
     assert is_joint(claim, match_arms(study.list_arms(), claim)) == expected
+
+
+def test_models_that_no_seed_changes_are_not_judged_jointly():
+    """As their rows alone say how sure the difference is; a forest differs from seed to seed."""
+    models = ("nearest_neighbours", "svm", "random_forest")
+    claims = [
+        {"better": {"arm": "svm"}, "than": {"arm": other}, "on": "accuracy"}
+        for other in ("nearest_neighbours", "random_forest")
+    ]
+    baselines = [{"name": model, "model": model} for model in models]
+    study = make_study(claims, task="digits", recipe=CLASSES, vary={}, baselines=baselines)
+    arms = study.list_arms()
+    assert [is_joint(one, match_arms(arms, one)) for one in study.claims] == [False, True]
 
 
 def test_what_an_interval_is_over():
@@ -161,7 +179,7 @@ def test_what_an_interval_is_over():
     assert Sampling(rows="fixed").find_basis(differences, rows).over == BOTH
     assert Sampling(rows="split", test_share=0.2).find_basis(differences).over == BOTH
     alone = Sampling(rows="split", test_share=0.2, over_seeds=True).find_basis(differences)
-    assert (alone.over, alone.is_plain) == (SEEDS, True)
+    assert (alone.over, alone.is_joint) == (SEEDS, True)
 
 
 def test_rows_that_do_not_add_up_to_the_differences_are_not_theirs():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
 from fairtrial.evidence.pairs import SIDES, WITHOUT
+from fairtrial.randomness import make_stream
 
 # As if at least so many rows differed: of N rows that are all alike, 95 % intervals of the share
 # that differs end at 3.7 / N (Clopper and Pearson), which is 1.96 standard errors of four rows.
@@ -40,6 +41,25 @@ def estimate_row_variance(differences: np.ndarray) -> float:
 def find_least_variance(n_rows: int) -> float:
     """Return the variance of a mean over so many rows of which four differ by 1."""
     return FEWEST_ROWS / n_rows**2
+
+
+def draw_row_means(row_means: Sequence[np.ndarray], n_draws: int) -> np.ndarray:
+    """Draw what other rows may add to the means of several claims; (claims, n_draws).
+
+    The draws are normal, of variance 1, and always the same. They are correlated as the differences
+    by row are; claims with other numbers of rows are independent.
+    """
+    correlations = np.eye(len(row_means))
+    for n_rows in {len(one) for one in row_means}:
+        places = [place for place, one in enumerate(row_means) if len(one) == n_rows]
+        centred = np.stack([row_means[place] - row_means[place].mean() for place in places])
+        norms = np.linalg.norm(centred, axis=1, keepdims=True)
+        units = np.divide(centred, norms, out=np.zeros_like(centred), where=norms > 0.0)
+        correlations[np.ix_(places, places)] = units @ units.T
+    np.fill_diagonal(correlations, 1.0)
+    values, vectors = np.linalg.eigh(correlations)
+    normals = make_stream(len(row_means), "evidence.rows").normal(size=(len(row_means), n_draws))
+    return (vectors * np.sqrt(np.maximum(values, 0.0))) @ normals
 
 
 def index_marks(test_rows: pl.DataFrame) -> Marks:

@@ -86,7 +86,7 @@ class Sampling:
         elif is_sample and rows is not None:
             basis = self._test_crossed(differences, rows, tolerance)
         elif self.method == SIGN_FLIP:
-            basis = Basis(list_subset_means(differences, 0.0, tolerance), SEEDS, is_plain=True)
+            basis = Basis(list_subset_means(differences, 0.0, tolerance), SEEDS, is_joint=True)
         else:
             basis = Basis(place_bets(differences, tolerance), SEEDS)
         return replace(basis, tolerance=tolerance)
@@ -103,7 +103,8 @@ class Sampling:
             )
         variance = max(estimate_row_variance(rows), least)
         if self.method == SIGN_FLIP:
-            return Basis(list_subset_means(differences, variance, tolerance), BOTH, variance)
+            tests = list_subset_means(differences, variance, tolerance)
+            return Basis(tests, BOTH, variance, is_joint=True, row_means=rows.mean(0))
         bets = place_bets(differences, tolerance)
         return Basis(WidenedBets(bets, variance**0.5), BOTH, variance)
 
@@ -192,11 +193,13 @@ def sample_arm(task: AnyTask) -> Sampling:
 def is_joint(claim: Claim, arms: Sequence[tuple[Arm, ...]]) -> bool:
     """Say, before anything is trained, whether a claim can be judged jointly with others.
 
-    Its differences must be independent from seed to seed, with no variance that they share.
+    Its differences must be independent from seed to seed, but for fixed rows, and some seed must
+    change a run.
     """
     tasks = list_tasks(arms)
     is_split = any(task.row_origin == "split" for task in tasks)
-    return claim.over == "seeds" or not (is_split or _has_marks(claim, tasks))
+    is_constant = all(arm.is_fitted_once for pair in arms for arm in pair)
+    return claim.over == "seeds" or not (is_split or (is_constant and _has_marks(claim, tasks)))
 
 
 def list_tasks(arms: Sequence[tuple[Arm, ...]]) -> list[AnyTask]:

@@ -25,9 +25,10 @@ def estimate_seeds(
 ) -> Seeds | None:
     """Estimate how many seeds would decide an undecided claim, with a chance of 80 %.
 
-    The estimate takes the strictest step of Holm's procedure for `n_claims`. More seeds do not
-    lessen the `shared_variance`; that of the evidence if absent. None where the difference is so
-    uncertain that its estimate would say nothing.
+    The estimate takes the strictest step of Holm's procedure for `n_claims`, and so many seeds at
+    least that the claim can be decided, jointly with others where it has a family. More seeds do
+    not lessen the `shared_variance`; that of the evidence if absent. None where the difference is
+    so uncertain that its estimate would say nothing.
     """
     shared = evidence.basis.shared_variance if shared_variance is None else shared_variance
     if evidence.n_seeds < 2 or not evidence.spread > 0.0:
@@ -35,8 +36,11 @@ def estimate_seeds(
     size, margin = abs(evidence.difference), evidence.margin
     error = (evidence.spread**2 / evidence.n_seeds + shared) ** 0.5
     nearer, farther = max(0.0, size - error), size + error
+    least = count_seeds_needed(n_claims, 1 if evidence.family is None else n_claims)
     found = [
-        find_fewest(guess, margin, evidence.spread, shared, n_claims, is_beyond=size > margin)
+        find_fewest(
+            guess, margin, evidence.spread, shared, n_claims, least, is_beyond=size > margin
+        )
         for guess in (nearer, farther)
     ]
     if None in found:
@@ -51,14 +55,16 @@ def find_fewest(
     spread: float,
     shared_variance: float,
     n_claims: int,
+    least: int = 6,
     *,
     is_beyond: bool,
 ) -> int | None:
     """Find the fewest seeds that show a difference of some size with a chance of 80 %.
 
     `spread` is the standard deviation of the differences over the seeds, and `shared_variance` that
-    of what all seeds share. `is_beyond` says whether the difference is to be shown to be beyond the
-    margin; else, within it. None where a thousand do not.
+    of what all seeds share. There are at least `least` seeds. `is_beyond` says whether the
+    difference is to be shown to be beyond the margin; else, within it. None where a thousand do
+    not.
     """
 
     def has_power(n_seeds: int) -> bool:
@@ -68,7 +74,7 @@ def find_fewest(
         )  # fmt: skip
         return power >= POWER
 
-    few, many = count_seeds_needed(n_claims), MOST_SEEDS
+    few, many = least, MOST_SEEDS
     if has_power(few):
         return few
     if not has_power(many):

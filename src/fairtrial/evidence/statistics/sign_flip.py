@@ -139,16 +139,11 @@ def list_subset_means(
     return SubsetMeans(means, _count_flips(n), shared_variance**0.5, tolerance)
 
 
-def sum_subsets(differences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sum the same subsets for many claims, differences (n, C): their sums (M, C) and sizes (M,).
-
-    The empty subset, which flips nothing, is first.
-    """
-    n, n_claims = differences.shape
-    blocks = [(block @ differences, block @ np.ones(n)) for block in _iterate_subsets(n)]
-    if n > MOST_EXACT:
-        blocks.insert(0, (np.zeros((1, n_claims)), np.zeros(1)))
-    return np.concatenate([sums for sums, _ in blocks]), np.concatenate([one for _, one in blocks])
+def sum_subsets(differences: np.ndarray) -> np.ndarray:
+    """Sum the same subsets of any differences (n,); (M,), the empty one, of no flip, first."""
+    n = len(differences)
+    blocks = [block @ differences for block in _iterate_subsets(n)]
+    return np.concatenate(blocks if n <= MOST_EXACT else [np.zeros(1), *blocks])
 
 
 def _count_flips(n: int) -> int:

@@ -4,8 +4,14 @@ Claims over the same seeds hang together: an arm that is lucky with a seed is so
 compares it. If no claim is true, the seeds' whole vectors of differences could each as well have
 had the other sign. So one flip of a seed flips its differences in all claims. The smallest p-value
 of all claims, over all such flips, has the distribution with which the smallest observed one is
-compared (min-P). The adjusted p-value is never larger than Holm's, and far smaller where claims are
-correlated.
+compared (min-P). Few seeds have few p-values, and every claim has flips that reach the smallest of
+them. So among equal p-values the larger t counts as more extreme: it tells a large difference from
+small ones that are aligned. Without test rows, the adjusted p-value is never larger than Holm's,
+and far smaller where claims are correlated.
+
+Claims on fixed test rows share these rows too, which flips of seeds cannot show. Each flip is
+repeated with draws of what other rows would add to the means of all claims, and t has the variance
+of the rows in its denominator.
 
 Claims of other families, and those that cannot be flipped, are kept apart by Bonferroni's
 inequality: a family of k of m claims has the share k / m of the level, and one that is wholly
@@ -16,20 +22,26 @@ the sequential rejection principle asks for. Families of one claim each make it 
 References
 ----------
 Westfall and Young (1993), "Resampling-Based Multiple Testing". Romano and Wolf (2005),
-doi:10.1198/016214504000000539. Goeman and Solari (2010), doi:10.1214/10-AOS829.
+doi:10.1198/016214504000000539. Goeman and Solari (2010), doi:10.1214/10-AOS829. Satterthwaite
+(1946), doi:10.2307/3002019. Wallace (1959), doi:10.1214/aoms/1177706096.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from fairtrial.evidence.statistics.crossing import draw_row_means
 from fairtrial.evidence.statistics.sign_flip import sum_subsets
 
-# So many claims' sums of subsets are held at once.
-CHUNK = 16
+# No t counts as larger, so that rounding does not tell differences apart that are all equal.
+MOST_T, TINY, SMALLEST = 100.0, 1e-300, 1e-9
+# How many draws there are of what test rows may add, and with how many flips at most.
+FEWEST_DRAWS, MOST_FLIPS = 2**14, 2**16
+TIED = 1e-6  # Values of t so near to each other count as equal, and scores.
 
 
 @dataclass(frozen=True)
@@ -38,15 +50,34 @@ class Column:
 
     `sides` are shifts, each with 1 where the test is against "the centre is at most the shift", and
     -1 where it is against "at least". The smallest p-value counts; without sides it is 1.
-    Differences nearer to each other than `tolerance` count as equal.
+    Differences nearer to a shift than `tolerance` count as equal to it. All of them share what the
+    test rows add, of variance `row_variance`; `row_means` (N,) are the differences by row, of which
+    the correlation with other claims comes.
     """
 
     differences: np.ndarray
     sides: tuple[tuple[float, float], ...]
     tolerance: float = 0.0
+    row_means: np.ndarray | None = None
+    row_variance: float = 0.0
+
+    def list_sides(self) -> list[Side]:
+        """List how far the differences lie beyond each side."""
+        sides = []
+        for shift, direction in self.sides:
+            beyond = direction * (self.differences - shift)
+            beyond[np.abs(beyond) <= self.tolerance] = 0.0
+            unit = float(np.max(np.abs(beyond), initial=0.0)) or 1.0
+            sides.append(Side(beyond / unit, direction / unit, self.row_variance / unit / unit))
+        return sides
 
 
-NO_COLUMN = Column(np.array([]), ())
+class Side(NamedTuple):
+    """How far differences lie beyond one side; the largest distance is 1."""
+
+    x: np.ndarray  # (n,)
+    factor: float  # From the differences' unit to that of x; negative where x has the other sign
+    row_variance: float  # In the squared unit of x
 
 
 def adjust(p_values: Sequence[float]) -> list[float]:
@@ -61,14 +92,16 @@ def adjust(p_values: Sequence[float]) -> list[float]:
     >>> [round(p, 3) for p in adjust([0.01, 0.04, 0.03, 0.005])]
     [0.03, 0.06, 0.06, 0.02]
     """
-    n = len(p_values)
-    return adjust_families(p_values, [None] * n, [NO_COLUMN] * n)
+    return adjust_families(p_values, [None] * len(p_values), ())
 
 
 def adjust_families(
-    p_values: Sequence[float], families: Sequence[Hashable], columns: Sequence[Column]
+    p_values: Sequence[float],
+    families: Sequence[Hashable],
+    columns: Sequence[Column],
+    n_more: int = 0,
 ) -> list[float]:
-    """Adjust p-values, one for each claim, for their number.
+    """Adjust p-values, one for each claim, for their number, and for `n_more` further claims.
 
     `families` are what claims of the same seeds have in common, None for a claim that stands alone;
     by their columns claims of one family are flipped jointly.
@@ -78,18 +111,20 @@ def adjust_families(
         members.setdefault(("alone", place) if family is None else family, []).append(place)
     chains = []
     for places in members.values():
-        ordered = sorted(places, key=lambda place: p_values[place])
-        stepwise = [p_values[place] for place in ordered]
-        if len(ordered) > 1:
-            jointly = step_down([columns[place] for place in ordered])
-            stepwise = [max(pair) for pair in zip(stepwise, jointly, strict=True)]
+        order, jointly = [0], [0.0]
+        if len(places) > 1:
+            order, jointly = step_down([columns[place] for place in places])
+        ordered = [places[one] for one in order]
+        stepwise = [max(p_values[place], p) for place, p in zip(ordered, jointly, strict=True)]
         chains.append((ordered, stepwise))
-    return _combine(chains, len(p_values))
+    return _combine(chains, len(p_values), n_more)
 
 
-def _combine(chains: list[tuple[list[int], list[float]]], n_claims: int) -> list[float]:
+def _combine(
+    chains: list[tuple[list[int], list[float]]], n_claims: int, n_more: int
+) -> list[float]:
     """Give each family its share of the level; a family that is wholly rejected passes it on."""
-    adjusted, largest, left = [1.0] * n_claims, 0.0, n_claims
+    adjusted, largest, left = [1.0] * n_claims, 0.0, n_claims + n_more
     done = [0] * len(chains)
     open_chains = list(range(len(chains)))
     while open_chains:
@@ -105,46 +140,73 @@ def _combine(chains: list[tuple[list[int], list[float]]], n_claims: int) -> list
     return adjusted
 
 
-def step_down(columns: Sequence[Column]) -> list[float]:
-    """Compare each claim's p-value with the smallest of it and all claims after it.
+def step_down(columns: Sequence[Column]) -> tuple[list[int], list[float]]:
+    """Compare the score of each claim with the largest score of it and all claims after it.
 
-    The columns are over the same seeds, the smallest p-value first. Returns the share of the joint
-    flips of the seeds with so small a p-value in any of these claims.
+    The columns are over the same seeds. Returns their places, the largest score first, and in this
+    order the share of the joint flips with so large a score in any of these claims.
     """
+    deviations, n_repeats = _draw_deviations(columns)
+    scores = [
+        _score_flips(column, of_column, n_repeats)
+        for column, of_column in zip(columns, deviations, strict=True)
+    ]
+    order = sorted(range(len(columns)), key=lambda place: -scores[place][0])
     found: list[float] = []
-    smallest: np.ndarray | None = None
-    for counts in _count_flips(columns[::-1]):
-        smallest = counts if smallest is None else np.minimum(smallest, counts)
-        found.append(float(np.count_nonzero(smallest <= counts[0])) / len(counts))
-    return found[::-1]
+    largest = np.array(-np.inf)
+    for place in reversed(order):
+        largest = np.maximum(largest, scores[place])
+        found.append(float(np.mean(largest >= scores[place][0] - TIED)))
+    return order, found[::-1]
 
 
-def _count_flips(columns: Sequence[Column]) -> Iterator[np.ndarray]:
-    """Count for each flip how many are at least as extreme, claim by claim; (M,), no flip first."""
-    for start in range(0, len(columns), CHUNK):
-        chunk = columns[start : start + CHUNK]
-        sums, sizes = sum_subsets(np.stack([one.differences for one in chunk], axis=1))
-        for column, of_column in zip(chunk, np.ascontiguousarray(sums.T), strict=True):
-            yield _count_extreme(column, of_column, sizes)
+def _draw_deviations(columns: Sequence[Column]) -> tuple[list[np.ndarray], int]:
+    """Draw what rows may add to the mean of each claim, so many times for each flip; (M,) each."""
+    n_seeds = len(columns[0].differences)
+    rows = {n: one.row_means for n, one in enumerate(columns) if one.row_means is not None}
+    sizes = sum_subsets(np.ones(n_seeds))
+    if not rows:
+        return [np.zeros(len(sizes))] * len(columns), 1
+    n_repeats = -(-FEWEST_DRAWS // len(sizes))
+    sizes = np.tile(sizes[:MOST_FLIPS], n_repeats)
+    drawn = draw_row_means([*rows.values()], len(sizes))
+    # Flips of no seed and of all seeds count wholly, as in the test of one claim.
+    drawn[:, (sizes == 0) | (sizes == n_seeds)] = 0.0
+    drawn *= np.sqrt([[columns[place].row_variance] for place in rows])
+    found, nothing = dict(zip(rows, drawn, strict=True)), np.zeros(len(sizes))
+    return [found.get(place, nothing) for place in range(len(columns))], n_repeats
 
 
-def _count_extreme(column: Column, sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Count by the smallest of the one-sided tests; those of two sides twice."""
-    tolerance = len(column.differences) * column.tolerance
-    counts = np.full(len(sums), len(sums))
-    for shift in {shift for shift, _ in column.sides}:
-        # Flipping a subset lowers the sum by twice the subset's: the sums tell all that flips do.
-        shifted = sums - shift * sizes if shift else sums
-        order = np.argsort(shifted)
-        # Sums that lie within the tolerance of the next one are tied.
-        ends = np.flatnonzero(np.diff(shifted[order], append=np.inf) > tolerance) + 1
-        lengths = np.diff(ends, prepend=0)
-        for at, direction in column.sides:
-            if at != shift:
-                continue
-            if direction > 0.0:
-                found = np.repeat(ends, lengths)
-            else:
-                found = len(sums) - np.repeat(ends - lengths, lengths)
-            counts[order] = np.minimum(counts[order], found)
-    return counts
+def _score_flips(column: Column, deviations: np.ndarray, n_repeats: int) -> np.ndarray:
+    """Score all flips by the side that each supports most; (M,), the one of no flip first.
+
+    The smaller p-value, in steps of one flip, counts first, and then the larger size.
+    """
+    scores, n_flips = np.full(len(deviations), -np.inf), len(deviations) // n_repeats
+    for side in column.list_sides():
+        # Flipping a subset lowers the sum by twice the subset's.
+        sums = side.x.sum() - 2.0 * sum_subsets(side.x)[:n_flips]
+        sizes = _standardise(np.tile(sums, n_repeats), side.factor * deviations, side)
+        order = np.argsort(sizes)
+        n_below = np.empty(len(sizes))
+        n_below[order] = np.searchsorted(sizes[order], sizes[order] - TIED)
+        # To the nearest flip, so that no single draw decides between two ranks; one flip at least.
+        ranks = np.minimum((n_below + n_repeats // 2) // n_repeats, n_flips - 1)
+        scores = np.maximum(scores, ranks + np.maximum(sizes, 0.0) / (2.0 * MOST_T))
+    return scores
+
+
+def _standardise(sums: np.ndarray, deviations: np.ndarray, side: Side) -> np.ndarray:
+    """Make normal quantiles of flipped sums of x, and of what rows add to their means.
+
+    That is Student's t with the degrees of freedom of both variances (Satterthwaite 1946), whose
+    quantile is approximated (Wallace 1959).
+    """
+    n = len(side.x)
+    of_seeds = (side.x @ side.x - np.square(sums) / n) / max(1, n - 1) / n
+    variances = np.maximum(of_seeds, 0.0) + side.row_variance
+    t = (sums / n + deviations) / np.sqrt(np.maximum(variances, TINY))
+    t = np.clip(t, -MOST_T, MOST_T)
+    share = 1.0 - side.row_variance / np.maximum(variances, TINY)  # Of the variance: the seeds'
+    q = np.maximum(share**2 / max(1, n - 1), SMALLEST)  # 1 / degrees of freedom
+    return np.sign(t) * np.sqrt(np.log1p(q * t**2) / q) * (8.0 + q) / (8.0 + 3.0 * q)
