@@ -10,20 +10,35 @@ from fairtrial.training import programs
 
 # Test files and folders whose subject is the programs themselves, or what a user's process does.
 COMPILED = (
-    "benchmarks", "cli", "golden", "kinds", "laws", "training", "running/test_batches.py",
-    "running/test_cluster.py", "running/test_execute.py", "running/test_features.py",
-    "running/test_table_runs.py", "running/test_verify.py", "test_every_task.py",
-    "test_examples.py",
+    "benchmarks", "golden", "kinds/inits", "kinds/losses", "kinds/mechanism/test_check.py",
+    "kinds/metrics", "kinds/optimizers", "kinds/test_keras.py", "laws", "training",
+    "running/test_cluster.py", "running/test_execute.py", "running/test_verify.py",
 )  # fmt: skip
+HAS_XLA = programs.has_xla
 # The modules that keep the programs which they made.
 MAKERS = ("fairtrial.training.stacked", "fairtrial.training.epoch")
 
 
 @contextlib.contextmanager
 def plain_graphs() -> Iterator[None]:
-    """Train without XLA: compiling takes seconds, and the steps of a test hardly any time."""
-    with pytest.MonkeyPatch.context() as patch:
+    """Train without XLA: compiling takes seconds, and the steps of a test hardly any time.
+
+    Nor is time spent on graphs that would then run faster.
+    """
+    from fairtrial.training.graph import keep_operations  # TensorFlow, which not all tests need.
+
+    with pytest.MonkeyPatch.context() as patch, keep_operations():
         patch.setattr(programs, "has_xla", lambda: False)
+        forget_programs()
+        yield
+    forget_programs()
+
+
+@contextlib.contextmanager
+def compiled_programs() -> Iterator[None]:
+    """Train with XLA among tests that do without it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(programs, "has_xla", HAS_XLA)
         forget_programs()
         yield
     forget_programs()

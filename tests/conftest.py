@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
-from compiling import COMPILED, plain_graphs
+from compiling import COMPILED, compiled_programs, plain_graphs
 from fairtrial.optimum import find_optimum
 from small_lab import answer_line, make_lab
 
@@ -30,8 +30,7 @@ LONGEST_FILES = (
     "plots/test_plots.py", "features/test_features.py", "faults/test_killed.py",
     "training/test_graph.py", "evidence/test_design.py", "evidence/test_judge.py",
     "browser/test_working.py", "cli/test_main.py", "lab/test_run.py", "training/test_targets.py",
-    "tests/test_every_task.py", "losses/test_losses_keras.py",
-    "optimizers/test_optimizers_keras.py",
+    "tests/test_every_task.py", "kinds/test_keras.py",
 )  # fmt: skip
 
 
@@ -54,6 +53,20 @@ def plain_graphs_where_programs_are_not_tested(request):
     """Whoever judges, draws or writes what was trained needs no compiled program."""
     place = str(request.path.relative_to(Path(__file__).parent))
     with contextlib.nullcontext() if place.startswith(COMPILED) else plain_graphs():
+        yield
+
+
+@pytest.fixture
+def plain():
+    """Plain graphs for a test of a file whose other tests compile."""
+    with plain_graphs():
+        yield
+
+
+@pytest.fixture
+def compiled():
+    """Compiled programs for a test of a file whose other tests do without."""
+    with compiled_programs():
         yield
 
 
