@@ -14,7 +14,7 @@ import dask
 import polars as pl
 import psutil
 import pytest
-from dask.distributed import Client, LocalCluster, default_client
+from dask.distributed import Client, LocalCluster
 
 from fairtrial.errors import MachineError
 from fairtrial.results.store import CURVES, PARAMETERS, RUNS
@@ -163,7 +163,7 @@ def test_a_scheduler_that_dies_is_told(tmp_path, monkeypatch):
     def kill(status):
         if status.stacks_done == 1:
             # For so long Dask tries to reach the one that is dead.
-            monkeypatch.setattr(default_client(), "_timeout", 1)
+            monkeypatch.setattr(engine._client, "_timeout", 1)
             scheduler.kill()
 
     try:
@@ -171,7 +171,10 @@ def test_a_scheduler_that_dies_is_told(tmp_path, monkeypatch):
             pytest.raises(MachineError, match="The scheduler is gone"),
             connect(read_address(address, scheduler)) as engine,
         ):
-            run_study(STUDY, tmp_path / "out", kill, memory=1, engine=engine)
+            try:
+                run_study(STUDY, tmp_path / "out", kill, memory=1, engine=engine)
+            finally:
+                monkeypatch.undo()  # Closing takes as long as it takes.
     finally:
         scheduler.kill(), worker.kill()
     assert list(tmp_path.glob("out/parts/*.parquet"))
