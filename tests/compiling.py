@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -19,6 +19,20 @@ HAS_XLA = programs.has_xla
 MAKERS = ("fairtrial.training.stacked", "fairtrial.training.epoch")
 
 
+_is_plain = False  # Whether the programs that are kept are plain graphs.
+
+
+def keep_programs(is_plain: bool) -> None:
+    """Keep the programs that there are, unless the next ones are to be made in the other way."""
+    global _is_plain
+    if is_plain != _is_plain:
+        for module in MAKERS:
+            for name, maker in vars(sys.modules.get(module, object)).items():
+                if name.startswith("compile_") and hasattr(maker, "cache_clear"):
+                    maker.cache_clear()
+    _is_plain = is_plain
+
+
 @contextlib.contextmanager
 def plain_graphs() -> Iterator[None]:
     """Train without XLA: compiling takes seconds, and the steps of a test hardly any time.
@@ -27,26 +41,22 @@ def plain_graphs() -> Iterator[None]:
     """
     from fairtrial.training.graph import keep_operations  # TensorFlow, which not all tests need.
 
-    with pytest.MonkeyPatch.context() as patch, keep_operations():
-        patch.setattr(programs, "has_xla", lambda: False)
-        forget_programs()
+    with keep_operations(), _make_programs(lambda: False, is_plain=True):
         yield
-    forget_programs()
+
+
+def compiled_programs() -> contextlib.AbstractContextManager[None]:
+    """Train with XLA among tests that do without it."""
+    return _make_programs(HAS_XLA, is_plain=False)
 
 
 @contextlib.contextmanager
-def compiled_programs() -> Iterator[None]:
-    """Train with XLA among tests that do without it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(programs, "has_xla", HAS_XLA)
-        forget_programs()
-        yield
-    forget_programs()
-
-
-def forget_programs() -> None:
-    """Let the next stack make its programs again."""
-    for module in MAKERS:
-        for name, maker in vars(sys.modules.get(module, object)).items():
-            if name.startswith("compile_") and hasattr(maker, "cache_clear"):
-                maker.cache_clear()
+def _make_programs(has_xla: Callable[[], bool], is_plain: bool) -> Iterator[None]:
+    before = _is_plain
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(programs, "has_xla", has_xla)
+            keep_programs(is_plain)
+            yield
+    finally:
+        keep_programs(before)
