@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
-from compiling import COMPILED, plain_graphs
+from compiling import COMPILED, compiled_programs, keep_programs, plain_graphs
 from fairtrial.optimum import find_optimum
 from small_lab import answer_line, make_lab
 
@@ -24,14 +24,16 @@ settings.load_profile("any machine")
 # They are run first, so that no process is left with one of them when the others have ended.
 LONGEST_FILES = (
     "browser/test_open_page.py", "running/test_cluster.py", "training/test_batches.py",
-    "faults/test_processes.py", "laws/test_kind_laws.py", "laws/test_stacked_laws.py",
-    "training/test_running_average.py", "training/test_eager.py", "training/test_average.py",
-    "browser/test_reading.py", "laws/test_study_laws.py", "running/test_features.py",
-    "plots/test_plots.py", "features/test_features.py", "faults/test_killed.py",
-    "training/test_graph.py", "evidence/test_design.py", "evidence/test_judge.py",
-    "browser/test_working.py", "cli/test_main.py", "lab/test_run.py", "training/test_targets.py",
-    "tests/test_every_task.py", "losses/test_losses_keras.py",
-    "optimizers/test_optimizers_keras.py",
+    "laws/test_stacked_laws.py", "faults/test_processes.py", "training/test_programs.py",
+    "cli/test_main.py", "training/test_stacked.py", "laws/test_kind_laws.py",
+    "evidence/test_judge.py", "evidence/test_design.py", "plots/test_plots.py",
+    "kinds/test_keras.py", "training/test_eager.py", "tests/test_imports.py",
+    "browser/test_working.py", "features/test_features.py", "browser/test_reading.py",
+    "tests/test_every_task.py", "training/test_monitors.py", "faults/test_killed.py",
+    "running/test_resume.py", "export/test_formats.py", "training/test_noise.py",
+    "running/test_execute.py", "running/test_table_runs.py", "running/test_features.py",
+    "training/test_graph.py", "results/test_scoring.py", "laws/test_study_laws.py",
+    "lab/test_run.py",
 )  # fmt: skip
 
 
@@ -53,7 +55,23 @@ def all_the_time_there_is():
 def plain_graphs_where_programs_are_not_tested(request):
     """Whoever judges, draws or writes what was trained needs no compiled program."""
     place = str(request.path.relative_to(Path(__file__).parent))
-    with contextlib.nullcontext() if place.startswith(COMPILED) else plain_graphs():
+    is_plain = not place.startswith(COMPILED)
+    keep_programs(is_plain)
+    with plain_graphs() if is_plain else contextlib.nullcontext():
+        yield
+
+
+@pytest.fixture
+def plain():
+    """Plain graphs for a test of a file whose other tests compile."""
+    with plain_graphs():
+        yield
+
+
+@pytest.fixture
+def compiled():
+    """Compiled programs for a test of a file whose other tests do without."""
+    with compiled_programs():
         yield
 
 

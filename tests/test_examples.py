@@ -17,8 +17,21 @@ def test_there_are_examples():
     assert EXAMPLES
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+EACH = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+
+
+@EACH
 def test_example(path, tmp_path, monkeypatch):
+    run_short(path, tmp_path, monkeypatch)
+
+
+@pytest.mark.long
+@EACH
+def test_compiled_example(path, tmp_path, monkeypatch, compiled):
+    run_short(path, tmp_path, monkeypatch)
+
+
+def run_short(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     study = Study.load(path)
     check_data(study.list_arms())

@@ -13,8 +13,6 @@ loss = "cross_entropy"
 optimizer = "adam"
 epochs = 1
 batch_size = 512
-[vary]
-optimizer = ["adam", "sgd", "rmsprop"]
 """
 # TensorFlow imports Keras by itself where it can, so our command makes Keras absent first.
 RUN_WITHOUT_KERAS = f"""
@@ -31,19 +29,48 @@ assert sys.modules["keras"] is None
 assert not [name for name in sys.modules if name.startswith(("keras.", "tf_keras"))]
 assert "tensorflow" in sys.modules
 """
-# One process imports more and more; what each stage must not have imported yet.
+# One process does more and more; what each stage must not have imported yet.
+STUDY_OF_A_LINE = """
+name = "Rates"
+seeds = 8
+task = { kind = "line", rows = 100 }
+recipe = { loss = "mse", optimizer = "sgd", steps = 50 }
+"""
+STUDY_OF_A_TABLE = STUDY_OF_A_LINE.replace(
+    'kind = "line", rows = 100',
+    'kind = "table", path = "houses.csv", target = "prise", problem = "regression"',
+)
 STAGES = {
     "help": (
         """
 import sys
+folder = sys.argv[1]
 from fairtrial.cli.main import main
-sys.argv = ["fairtrial", "--help"]
-try:
-    main()
-except SystemExit as end:
-    assert end.code == 0
+def call(*arguments):
+    sys.argv = ["fairtrial", *arguments]
+    try:
+        main()
+    except SystemExit as end:
+        return end.code
+assert call("--help") == 0
 """,
         ("tensorflow", "polars"),
+    ),
+    "studies": (
+        """
+from pathlib import Path
+import fairtrial as ft
+for path in (Path(ft.__file__).parent / "lab" / "studies").glob("*.toml"):
+    assert ft.Study.load(path).list_arms()
+""",
+        ("tensorflow", "sklearn", "sklearnex", "scipy"),
+    ),
+    "baselines": (
+        """
+ft.Study(name="x", seeds=1, task="line", recipe={"loss": "mse", "optimizer": "sgd", "steps": 1},
+         baselines=[{"name": "A", "model": "svm"}]).list_arms()
+""",
+        ("sklearn",),
     ),
     "stamps": (
         "import fairtrial.results.stamp, fairtrial.lab.shipped",
@@ -53,7 +80,24 @@ except SystemExit as end:
         "import fairtrial.data.images.sets, fairtrial.data.catalog as c; c.find('digits')",
         ("tensorflow", "sklearn", "requests", "pooch"),
     ),
+    "a wrong table": ("assert call('run', 'table.toml') == 2", ("tensorflow",)),
     "optimum": ("import fairtrial.optimum", ("tensorflow",)),
+    "plan": ("ft.plan(ft.Study.load('line.toml'), 'out')", ("tensorflow",)),
+    "a trial": (
+        """
+trial = ft.Trial(folder)
+trial.runs, trial.study, repr(trial), trial._repr_html_()
+""",
+        ("tensorflow", "altair", "vl_convert"),
+    ),
+    "verdicts": ("assert len(trial.verdicts) == 3", ("tensorflow", "altair")),
+    "plots": (
+        """
+ft.plots.curves(trial)
+assert "altair" in sys.modules
+""",
+        ("tensorflow",),
+    ),
     # Everything that a user's files are checked with, before TensorFlow's seconds are spent.
     "checks": (
         """
@@ -66,9 +110,9 @@ fairtrial.run, fairtrial.Trial
 }
 
 
-def run(script, *arguments):
+def run(script, *arguments, cwd=None):
     done = subprocess.run(
-        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, cwd=cwd
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done
@@ -80,29 +124,18 @@ def test_command_and_study_never_import_keras(tmp_path):
     assert (tmp_path / "runs.parquet").exists()
 
 
-def test_heavy_packages_are_imported_late():
+def test_heavy_packages_are_imported_late(lab, tmp_path):
+    (tmp_path / "line.toml").write_text(STUDY_OF_A_LINE)
+    (tmp_path / "houses.csv").write_text("town,price\nBern,1\n")
+    (tmp_path / "table.toml").write_text(STUDY_OF_A_TABLE)
     check = "heavy = {{n.partition('.')[0] for n in sys.modules}} & {{*{}}}; assert not heavy, {}"
     lines = [
         line
         for stage, (imports, absent) in STAGES.items()
         for line in (imports, check.format(repr(absent), f"({stage!r}, heavy)"))
     ]
-    assert "replay" in run("\n".join(lines)).stdout
-
-
-READ_SHIPPED = """
-import sys
-from pathlib import Path
-import fairtrial as ft
-for path in (Path(ft.__file__).parent / "lab" / "studies").glob("*.toml"):
-    assert ft.Study.load(path).list_arms()
-heavy = {"tensorflow", "sklearn", "sklearnex", "scipy"} & set(sys.modules)
-assert not heavy, heavy
-"""
-
-
-def test_studies_are_read_without_what_trains_them():
-    run(READ_SHIPPED)
+    done = run("\n".join(lines), str(lab / "line"), cwd=tmp_path)
+    assert "replay" in done.stdout and "'prise' is not a column" in done.stderr
 
 
 # While these are loaded, Ctrl-C is not yet heard: only what `signal` itself takes.

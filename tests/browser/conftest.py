@@ -33,7 +33,17 @@ def files(request, share) -> Callable[[str], Path]:
     return write
 
 
-@pytest.fixture(params=list(PAGES))
+def mostly_long(kept: str) -> list:
+    """Take every page at length, and in short the one that stands for the others.
+
+    All pages have one template. So that each of the two kinds is seen, what is read and pressed is
+    tested on the page of a study, and how a page looks on that of a lab, which has more to show.
+    Names that mean harm are looked at in `test_hostile.py` too.
+    """
+    return [pytest.param(name, marks=[pytest.mark.long] * (name != kept)) for name in PAGES]
+
+
+@pytest.fixture(params=mostly_long("study"))
 def file(request, files) -> Path:
     """The file of each page in turn."""
     return files(request.param)
@@ -123,11 +133,7 @@ def visit(browser) -> Iterator[Callable[..., Visit]]:
         visit.page.context.close()
 
 
-# Names that mean harm are looked at in `test_hostile.py` too.
-SEEN = [pytest.param(name, marks=[pytest.mark.long] * (name == "hostile")) for name in PAGES]
-
-
-@pytest.fixture(scope="module", params=SEEN)
+@pytest.fixture(scope="module", params=mostly_long("lab"))
 def opened(request, browser, files) -> Iterator[Visit]:
     """Each page in turn, all folds open, for tests that look at it and change only its size."""
     visit = open_file(browser, files(request.param))

@@ -18,12 +18,12 @@ from fairtrial.training import programs
 
 STUDY = Study.from_toml("""
 name = "Tiny"
-seeds = 8
+seeds = 1
 task = { kind = "line", rows = 200, test_rows = 20 }
 recipe = { loss = "mse", optimizer = "sgd", steps = 4 }
 vary = { loss = ["mse", "huber"], "optimizer.learning_rate" = [0.01, 0.1] }
 """)
-MEMORY = 1  # One run a stack: 32 parts.
+MEMORY = 1  # One run a stack: 4 parts for each seed.
 TOUCHES = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.scandir", "os.listdir")
 """What Python does to files, as its audit hooks call it."""
 
@@ -48,6 +48,7 @@ def die_at(n_touches: int, folder: Path) -> None:
 
 
 def attempt(
+    study: Study,
     folder: Path,
     prepare: Callable[[], None] = lambda: None,
     kill: Callable[[int], None] = lambda child: None,
@@ -57,7 +58,7 @@ def attempt(
     if child == 0:
         try:
             prepare()
-            run_study(STUDY, folder, memory=MEMORY)
+            run_study(study, folder, memory=MEMORY)
             os._exit(0)
         except BaseException as error:
             print(repr(error), file=sys.stderr, flush=True)
@@ -70,14 +71,15 @@ def attempt(
     return False
 
 
-def attempt_and_die(folder: Path, n_touches: int) -> bool:
+def attempt_and_die(study: Study, folder: Path, n_touches: int) -> bool:
     """Run the study until it touches its folder for the nth time."""
-    return attempt(folder, prepare=lambda: die_at(n_touches, folder))
+    return attempt(study, folder, prepare=lambda: die_at(n_touches, folder))
 
 
-def attempt_and_kill(folder: Path, moments: random.Random) -> bool:
+def attempt_and_kill(study: Study, folder: Path, moments: random.Random) -> bool:
     """Run the study until some more stacks have finished, and for up to a quarter second more."""
-    enough, delay = count_parts(folder) + moments.randint(1, 12), moments.uniform(0.0, 0.25)
+    more = moments.randint(1, 3 * len(study.list_runs()) // 8)
+    enough, delay = count_parts(folder) + more, moments.uniform(0.0, 0.25)
 
     def kill(child: int) -> None:
         while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
@@ -87,10 +89,10 @@ def attempt_and_kill(folder: Path, moments: random.Random) -> bool:
                 return
             time.sleep(0.005)
 
-    return attempt(folder, kill=kill)
+    return attempt(study, folder, kill=kill)
 
 
-def main(place: Path, n_kills: int) -> None:
+def main(place: Path, n_kills: int, n_seeds: int) -> None:
     """Leave `whole`, never killed, and `killed 0`, `killed 1`, ..., each killed several times.
 
     Two of three kills come as the study touches its files, which is the same on any machine: the
@@ -98,21 +100,23 @@ def main(place: Path, n_kills: int) -> None:
     """
     # Compiling would be most of an attempt's time, and has nothing to do with what is tested.
     programs.has_xla = lambda: False
-    attempt(place / "whole")
+    study = STUDY.replace(seeds=n_seeds)
+    attempt(study, place / "whole")
     moments, number, parts = random.Random(0), 0, []
     while len(parts) < n_kills:
         folder = place / f"killed {number}"
         if len(parts) % 3 == 2:
-            ended = attempt_and_kill(folder, moments)
+            ended = attempt_and_kill(study, folder, moments)
         else:
-            ended = attempt_and_die(folder, moments.randint(1, 200 if parts else 5))
+            most = 25 * n_seeds if parts else 5
+            ended = attempt_and_die(study, folder, moments.randint(1, most))
         if ended:
             number += 1
         else:
             parts.append(count_parts(folder))
-    attempt(place / f"killed {number}")
+    attempt(study, place / f"killed {number}")
     print(len(parts), number + 1, *parts)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

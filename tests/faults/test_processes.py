@@ -141,6 +141,8 @@ def test_ctrl_c_while_the_commands_are_loaded(tmp_path):
 FORKED = """
 import os, sys, tempfile
 import fairtrial as ft
+from fairtrial.training import programs
+programs.has_xla = lambda: False  # Compiling takes seconds, and is not what is tested.
 study = ft.Study(name="x", seeds=2, task={"kind": "line", "rows": 50},
                  recipe={"loss": "mse", "optimizer": "sgd", "steps": 3})
 folder = tempfile.mkdtemp()

@@ -11,8 +11,7 @@ from fairtrial.kinds.metrics import numbers as metrics
 from fairtrial.kinds.optimizers import common as optimizers
 from fairtrial.kinds.optimizers import schedules
 from fairtrial.laws import LAWS, find_breaches
-from kinds.losses import test_losses_keras
-from kinds.optimizers import test_optimizers_keras
+from kinds import test_keras
 from reference import averages, corruptions, inits, injections, noises
 from reference.baselines import BASELINES
 from reference.features import FEATURES
@@ -46,8 +45,8 @@ REFERENCES = {
 }
 # Kinds whose steps are compared with those of Keras.
 IN_KERAS = defaultdict(list)
-IN_KERAS["loss"] = [one for one, *_ in test_losses_keras.CASES]
-IN_KERAS["optimizer"] = [one for one, *_ in test_optimizers_keras.CASES]
+IN_KERAS["loss"] = [one for one, *_ in test_keras.LOSSES]
+IN_KERAS["optimizer"] = [one for one, *_ in test_keras.OPTIMIZERS]
 
 
 def test_every_family_has_laws_and_references():

@@ -195,7 +195,7 @@ def take(count):
     )
 
 
-@take(200)
+@take(100)
 @given(content=FILES)
 def test_any_file_is_read_or_refused_in_words(tmp_path, content):
     check_file(tmp_path, content)

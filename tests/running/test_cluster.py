@@ -14,7 +14,7 @@ import dask
 import polars as pl
 import psutil
 import pytest
-from dask.distributed import Client, LocalCluster, default_client
+from dask.distributed import Client, LocalCluster
 
 from fairtrial.errors import MachineError
 from fairtrial.results.store import CURVES, PARAMETERS, RUNS
@@ -34,14 +34,31 @@ vary = { loss = ["mse", "huber"] }
 """)
 
 
-@pytest.fixture(autouse=True)
-def patience(monkeypatch):
+@pytest.fixture(scope="module", autouse=True)
+def patience():
     """Schedulers and workers come and answer, however slow the machine is."""
-    monkeypatch.setattr(cluster, "SECONDS_TO_CONNECT", 600)
-    monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 600)
     timeouts = dict.fromkeys(["connect", "tcp"], "600s")
-    with dask.config.set({"distributed.comm.timeouts": timeouts}):
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        dask.config.set({"distributed.comm.timeouts": timeouts}),
+    ):
+        patch.setattr(cluster, "SECONDS_TO_CONNECT", 600)
+        patch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 600)
         yield
+
+
+@pytest.fixture(scope="module")
+def shared(patience):
+    """A worker for all tests of this file, since it loads TensorFlow."""
+    with start_workers(1) as engine:
+        yield engine
+
+
+@pytest.fixture
+def one_worker(shared):
+    """It is there, also where the test before has killed it."""
+    shared._client.wait_for_workers(1, timeout=600)
+    return shared
 
 
 @pytest.fixture(scope="module")
@@ -80,21 +97,22 @@ def test_two_workers_one_of_them_killed(here, tmp_path):
     assert_same_tables(here, tmp_path)
 
 
-def test_a_cluster_by_its_address(here, tmp_path):
-    with (
-        LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as running,
-        connect(running.scheduler_address) as engine,
-    ):
+def connect_to(engine):
+    """Connect once more to the cluster of an engine, by its address."""
+    return connect(engine._client.cluster.scheduler_address)
+
+
+def test_a_cluster_by_its_address(here, one_worker, tmp_path):
+    with connect_to(one_worker) as engine:
         run_study(STUDY, tmp_path, memory=1, engine=engine)
     assert_same_tables(here, tmp_path)
 
 
-def test_a_cluster_goes_on_where_this_machine_ended(here, tmp_path):
+def test_a_cluster_goes_on_where_this_machine_ended(here, one_worker, tmp_path):
     """Parts are the same, whoever made them."""
     run_study(STUDY.replace(seeds=4), tmp_path, memory=1)
     told = []
-    with start_workers(1) as engine:
-        run_study(STUDY, tmp_path, note=told.append, engine=engine)
+    run_study(STUDY, tmp_path, note=told.append, engine=one_worker)
     assert "8 of 12 runs are there" in told[0]
     first, second = (pl.read_parquet(folder / RUNS).drop("seconds") for folder in (here, tmp_path))
     assert first.equals(second)
@@ -140,10 +158,12 @@ def test_a_scheduler_that_dies_is_told(tmp_path, monkeypatch):
     )
     file = ["--scheduler-file", str(address), "--no-dashboard"]
     scheduler = begin("scheduler", "--host", "127.0.0.1", "--port", "0", *file)
-    worker = begin("worker", "--nthreads", "1", "--death-timeout", "600", *file)
+    worker = begin("worker", "--no-nanny", "--nthreads", "1", "--death-timeout", "600", *file)
 
     def kill(status):
         if status.stacks_done == 1:
+            # For so long Dask tries to reach the one that is dead.
+            monkeypatch.setattr(engine._client, "_timeout", 1)
             scheduler.kill()
 
     try:
@@ -151,39 +171,39 @@ def test_a_scheduler_that_dies_is_told(tmp_path, monkeypatch):
             pytest.raises(MachineError, match="The scheduler is gone"),
             connect(read_address(address, scheduler)) as engine,
         ):
-            # For so long Dask tries to reach the one that is dead.
-            monkeypatch.setattr(default_client(), "_timeout", 20)
-            run_study(STUDY, tmp_path / "out", kill, memory=1, engine=engine)
+            try:
+                run_study(STUDY, tmp_path / "out", kill, memory=1, engine=engine)
+            finally:
+                monkeypatch.undo()  # Closing takes as long as it takes.
     finally:
         scheduler.kill(), worker.kill()
     assert list(tmp_path.glob("out/parts/*.parquet"))
 
 
 @pytest.mark.parametrize("n_forgiven", [0, pytest.param(3, marks=pytest.mark.long)])
-def test_a_stack_that_kills_its_workers_is_told(tmp_path, monkeypatch, n_forgiven):
+def test_a_stack_that_kills_its_workers_is_told(one_worker, tmp_path, monkeypatch, n_forgiven):
     """Dask forgives a task three dead workers, here also none; the other stacks are kept."""
 
     def kill_the_worker(packed):  # In here, so that workers need not find this module.
         os.kill(os.getpid(), signal.SIGKILL)
 
     monkeypatch.setattr(cluster, "train_packed", kill_the_worker)
-    forgiving = dask.config.set({"distributed.scheduler.allowed-failures": n_forgiven})
-    with (
-        forgiving,
-        start_workers(1) as engine,
-        pytest.raises(MachineError, match="Worker after worker died"),
-    ):
-        run_study(STUDY.replace(seeds=1, vary={}), tmp_path, engine=engine)
+    scheduler = one_worker._client.cluster.scheduler
+    assert scheduler.allowed_failures == 3
+    monkeypatch.setattr(scheduler, "allowed_failures", n_forgiven)
+    with pytest.raises(MachineError, match="Worker after worker died"):
+        run_study(STUDY.replace(seeds=1, vary={}), tmp_path, engine=one_worker)
 
 
-def test_a_cluster_that_loses_all_workers_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 1)
+def test_a_cluster_that_loses_all_workers_is_told(one_worker, tmp_path, monkeypatch):
+    """The last test that uses the shared worker."""
+    local = one_worker._client.cluster
     with (
-        LocalCluster(n_workers=1, dashboard_address=None) as running,
-        connect(running.scheduler_address) as engine,
+        connect_to(one_worker) as engine,
         pytest.raises(MachineError, match="has lost all its workers"),
     ):
-        run_study(STUDY, tmp_path, lambda status: running.scale(0), memory=1, engine=engine)
+        monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 1)
+        run_study(STUDY, tmp_path, lambda status: local.scale(0), memory=1, engine=engine)
 
 
 def test_workers_without_fairtrial_are_told(monkeypatch):

@@ -146,6 +146,7 @@ def test_digits(tmp_path):
     assert shapes == [[64, 10], [10]] * 4
 
 
+@pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize(
     ("scale", "loss", "said"),
     [

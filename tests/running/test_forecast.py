@@ -1,8 +1,5 @@
 """What a study will take, said before anything is trained."""
 
-import subprocess
-import sys
-
 import numpy as np
 import polars as pl
 import pytest
@@ -68,18 +65,6 @@ def test_runs_of_other_arms_show_no_spread(folder):
 def test_plan_of_too_few_seeds_says_so():
     forecast = ft.plan(ft.Study.from_toml(TEXT).take_seeds(4))
     assert "4 seeds cannot tell better from worse in the claim" in str(forecast)
-
-
-def test_plan_loads_no_tensorflow(tmp_path):
-    (tmp_path / "study.toml").write_text(TEXT)
-    code = (
-        "import sys, fairtrial as ft; ft.plan(ft.Study.load('study.toml'), 'out'); "
-        "print('tensorflow' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize(

@@ -116,10 +116,11 @@ def test_seeds_and_arms_of_a_table_share_a_stack(plane):
     assert sorted((len(plan.runs), len(plan.runs[0])) for plan in plans) == [(2, 1), (2, 2)]
 
 
-def test_stacked_is_eager_on_a_regression_table(plane):
+@pytest.mark.parametrize("n_lanes", [3, pytest.param(6, marks=pytest.mark.long)])
+def test_stacked_is_eager_on_a_regression_table(plane, n_lanes):
     study, _, _, _ = plane
-    found = verify_runs(study.list_runs(), 6)
-    assert len(found["lanes"]) == 6
+    found = verify_runs(study.list_runs(), n_lanes)
+    assert len(found["lanes"]) == n_lanes
     assert found["largest_deviation"] < 1e-5
 
 

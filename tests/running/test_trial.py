@@ -2,39 +2,17 @@
 
 import inspect
 import shutil
-import subprocess
-import sys
 
 import pytest
 
 import fairtrial as ft
 from fairtrial.results.results import Results
 
-NOTHING_HEAVY = """
-import sys
-import fairtrial as ft
-trial = ft.Trial(sys.argv[1])
-trial.runs, trial.study, repr(trial), trial._repr_html_()
-heavy = {name.partition(".")[0] for name in sys.modules} & {"tensorflow", "altair", "vl_convert"}
-assert not heavy, heavy
-assert len(trial.verdicts) == 3
-assert "altair" not in sys.modules
-ft.plots.curves(trial)
-assert "altair" in sys.modules and "tensorflow" not in sys.modules
-"""
-
 
 @pytest.fixture
 def folder(lab, tmp_path):
     """A study's folder, of the test's own."""
     return shutil.copytree(lab / "line", tmp_path / "line")
-
-
-def test_nothing_heavy_is_loaded_before_it_is_used(lab):
-    done = subprocess.run(
-        [sys.executable, "-c", NOTHING_HEAVY, str(lab / "line")], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_claims_are_the_verdicts_as_a_table(folder):

@@ -7,11 +7,10 @@ import scipy.linalg
 from by_hand import descend, descend_softmax, recipe
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import order_rows, split_rows
-from fairtrial.kinds.optimizers.averages import last_epoch
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.training import eager, stacked
 from fairtrial.training.trace import RecentPath, count_averaged
-from ways_to_end import HEAVY, LINE, assert_identical, make_epochs, make_pixels, make_steps
+from ways_to_end import HEAVY, LINE, make_pixels
 
 
 def assert_near(found, expected, tolerance=1e-4):
@@ -19,18 +18,28 @@ def assert_near(found, expected, tolerance=1e-4):
     np.testing.assert_allclose(found.b, expected[1], rtol=tolerance, atol=tolerance)
 
 
+HALVE = {"kind": "halve_on_plateau", "patience": 3}
+# The steps, other settings, how many iterates are averaged, and whether it is short step by step.
+LENGTHS = [
+    (7, {}, 7, True),
+    (50, {"optimizer": {"kind": "adam", "learning_rate": 0.1}}, 20, False),
+    (215, {"optimizer": {"kind": "rmsprop", "learning_rate": 0.01}}, 22, False),
+    (999, {"optimizer": HEAVY, "stopping": {"patience": 4}}, 20, True),
+    (999, {"optimizer": HEAVY, "schedule": HALVE}, 20, False),
+]
+
+
 @pytest.mark.parametrize(
-    ("steps", "others", "n_last"),
+    ("driver", "steps", "others", "n_last"),
     [
-        (7, {}, 7),
-        (50, {"optimizer": {"kind": "adam", "learning_rate": 0.1}}, 20),
-        (215, {"optimizer": {"kind": "rmsprop", "learning_rate": 0.01}}, 22),
-        (999, {"optimizer": HEAVY, "stopping": {"patience": 4}}, 20),
-        (999, {"optimizer": HEAVY, "schedule": {"kind": "halve_on_plateau", "patience": 3}}, 20),
+        pytest.param(
+            driver, *one, id=f"{driver.__name__}-{one}",
+            marks=[pytest.mark.long] * (driver is eager.train and not is_short),
+        )
+        for driver in (eager.train, eager.train_in_graphs)
+        for *one, is_short in LENGTHS
     ],
-    ids=str,
-)
-@pytest.mark.parametrize("driver", [eager.train, eager.train_in_graphs])
+)  # fmt: skip
 def test_full_batch_average_is_the_mean_of_the_last_tenth(driver, steps, others, n_last):
     one = recipe("mse", steps=steps, **others)
     data = LINE[0]
@@ -40,68 +49,26 @@ def test_full_batch_average_is_the_mean_of_the_last_tenth(driver, steps, others,
     assert np.abs(found.average.W - found.W).max() > 1e-4, "the mean is not the end"
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
-def test_average_over_the_last_epoch_takes_each_batch_once(optimizer):
+def test_average_over_the_last_epoch_takes_each_batch_once():
     """48 rows in batches of 10: the last batch, of 8 rows, counts like the others."""
     data = make_pixels()
-    one = recipe(
-        "cross_entropy", {"kind": optimizer, "learning_rate": 0.05}, epochs=3, batch_size=10,
-        validation=0.2,
-    )  # fmt: skip
+    lanes = [
+        recipe(
+            "cross_entropy", {"kind": optimizer, "learning_rate": 0.05}, epochs=3, batch_size=10,
+            validation=0.2,
+        )
+        for optimizer in ("sgd", "adam", "rmsprop")
+    ]  # fmt: skip
     rows, _ = split_rows(len(data.y), 0.2, 7)
     orders = [order_rows(len(rows), 7, epoch) for epoch in (1, 2, 3)]
     X, y = data.X[rows] / 16.0, data.y[rows]
-    by_hand = descend_softmax(one, X, y, *draw_init(one.init, 12, 3, 7), orders)
-    assert len(by_hand.path) == 15
-    (((stack,)),) = stacked.train(stacked.Stack([one], [data], [7], averages=True))
-    for found in (eager.train(one, data, 7), stack):
-        assert_near(found, (by_hand.W, by_hand.b))
-        assert_near(found.average, by_hand.average(5))
-
-
-@pytest.mark.parametrize("make, sets, seeds, lengths", [
-    (make_steps, LINE[:1], (3,), (4, 60)), (make_epochs, [make_pixels()], (7,), (2, 6)),
-])  # fmt: skip
-def test_stacks_average_as_the_eager_driver_whatever_ends_a_run(make, sets, seeds, lengths):
-    recipes = [one for length in lengths for one in make(length)]
-    rows = stacked.train(stacked.Stack(recipes, sets, seeds, averages=True))
-    n_compared = 0
-    for data, seed, row in zip(sets, seeds, rows, strict=True):
-        for one, found in zip(recipes, row, strict=True):
-            expected = eager.train(one, data, seed)
-            assert (found.outcome, found.ended_at) == (expected.outcome, expected.ended_at)
-            if found.outcome == "diverged" or one.restores_best:
-                assert found.average is None and expected.average is None
-                continue
-            n_compared += 1
-            assert_near(found.average, (expected.average.W, expected.average.b), 1e-3)
-            assert found.average.scores == pytest.approx(expected.average.scores, abs=1e-3)
-    assert n_compared > len(recipes) / 2
-
-
-@pytest.mark.parametrize("make, sets, length", [
-    (make_steps, LINE[:1], 60), (make_epochs, [make_pixels()], 4),
-])  # fmt: skip
-def test_a_run_that_ends_with_its_mean_shares_the_lane_of_the_plain_one(make, sets, length):
-    plain = [one for one in make(length) if not one.restores_best]
-    averaged = [one.model_copy(update={"average": last_epoch()}) for one in plain]
-    told = []
-    (row,) = stacked.train(
-        stacked.Stack(plain + averaged, sets, [7]), lambda lanes, at: told.append(lanes)
-    )
-    assert max(told) == len(plain) < len(plain + averaged)
-    (alone,) = stacked.train(stacked.Stack(plain, sets, [7], averages=True))
-    for found, ended, kept in zip(row, row[len(plain) :], alone, strict=False):
-        assert_identical(found, kept)
-        if found.outcome == "diverged":
-            assert_identical(ended, found)
-            assert ended.average is None
-            continue
-        np.testing.assert_array_equal(ended.W, kept.average.W)
-        np.testing.assert_array_equal(ended.b, kept.average.b)
-        assert ended.scores == kept.average.scores
-        assert not np.array_equal(ended.W, found.W)
-        assert ended.curves.keys() == found.curves.keys()
+    (stack,) = stacked.train(stacked.Stack(lanes, [data], [7], averages=True))
+    for one, lane in zip(lanes, stack, strict=True):
+        by_hand = descend_softmax(one, X, y, *draw_init(one.init, 12, 3, 7), orders)
+        assert len(by_hand.path) == 15
+        for found in (eager.train(one, data, 7), lane):
+            assert_near(found, (by_hand.W, by_hand.b))
+            assert_near(found.average, by_hand.average(5))
 
 
 def test_nothing_is_averaged_where_nobody_needs_it():

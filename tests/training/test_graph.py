@@ -56,9 +56,14 @@ SETTINGS = {
 }  # fmt: skip
 
 
+SHORT, LONG = 60, 200
+
+
 def mostly_long(names, *kept):
-    """Take all of them at length, and in short those that stand for the others."""
-    return [name if name in kept else pytest.param(name, marks=pytest.mark.long) for name in names]
+    """Take all of them at length, and in short those that stand for the others; with steps."""
+    return [pytest.param(name, SHORT) for name in kept] + [
+        pytest.param(name, LONG, marks=pytest.mark.long) for name in names
+    ]
 
 
 def shorten(run, n_steps):
@@ -87,9 +92,9 @@ def compare_shipped(run, one):
     )
 
 
-@pytest.mark.parametrize("label", mostly_long(RUNS, "Table 1, MSE", "Table 2, Hybrid"))
-def test_shipped_settings(label):
-    compare_shipped(RUNS[label], shorten(RUNS[label], 200))
+@pytest.mark.parametrize(("label", "n_steps"), mostly_long(RUNS, "Table 1, MSE", "Table 2, Hybrid"))
+def test_shipped_settings(label, n_steps):
+    compare_shipped(RUNS[label], shorten(RUNS[label], n_steps))
 
 
 @pytest.mark.long
@@ -104,35 +109,38 @@ def test_a_shipped_setting_of_full_length_to_its_end():
     compare_shipped(run, run.recipe)
 
 
-@pytest.mark.parametrize("kind", mostly_long(LOSSES, *LOSSES[:4]), ids=str)
-def test_losses(kind):
-    one = recipe(kind, "adam", steps=200, init=NORMAL)
+@pytest.mark.parametrize(("kind", "n_steps"), mostly_long(LOSSES, *LOSSES[:4]), ids=str)
+def test_losses(kind, n_steps):
+    one = recipe(kind, "adam", steps=n_steps, init=NORMAL)
     assert_same_bits(eager.train_in_graphs(one, DATA, 5), eager.train(one, DATA, 5))
 
 
 @pytest.mark.parametrize(
-    "name", mostly_long(SETTINGS, "adam", "floor", "best", "penalties", "diverging", "one step")
+    ("name", "n_steps"),
+    mostly_long(SETTINGS, "adam", "floor", "best", "penalties", "diverging", "one step"),
 )
-def test_other_settings(name):
+def test_other_settings(name, n_steps):
     settings, outcome = SETTINGS[name]
-    defaults = {"loss": "huber", "optimizer": {"kind": "sgd", "learning_rate": 0.1}, "steps": 200}
+    sgd = {"kind": "sgd", "learning_rate": 0.1}
+    defaults = {"loss": "huber", "optimizer": sgd, "steps": n_steps}
     one = recipes.Recipe(**{**defaults, **settings})
     expected = eager.train(one, DATA, 5)
     assert expected.outcome == outcome
     assert_same_bits(eager.train_in_graphs(one, DATA, 5), expected)
 
 
-@pytest.mark.parametrize("name", mostly_long(INJECTED, "all"))
-def test_injected_noise_from_named_streams(name):
-    one = recipes.Recipe(loss="hybrid", optimizer="adam", steps=200, noise=INJECTED[name])
+@pytest.mark.parametrize(("name", "n_steps"), mostly_long(INJECTED, "all"))
+def test_injected_noise_from_named_streams(name, n_steps):
+    one = recipes.Recipe(loss="hybrid", optimizer="adam", steps=n_steps, noise=INJECTED[name])
     assert_same_bits(eager.train_in_graphs(one, DATA, 5), eager.train(one, DATA, 5))
 
 
-@pytest.mark.parametrize("name", mostly_long(INJECTED, "all"))
-def test_injected_noise_from_the_stateful_generator(name):
+@pytest.mark.parametrize(("name", "n_steps"), mostly_long(INJECTED, "all"))
+def test_injected_noise_from_the_stateful_generator(name, n_steps):
     one = recipes.Recipe(
-        loss="mse", optimizer="sgd", steps=200, init=NORMAL, noise=INJECTED[name], schedule=HALVE
-    )
+        loss="mse", optimizer="sgd", steps=n_steps, init=NORMAL, noise=INJECTED[name],
+        schedule=HALVE,
+    )  # fmt: skip
     compare_shipped(RUNS["Table 1, MSE"], one)
 
 

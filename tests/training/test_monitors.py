@@ -154,6 +154,7 @@ def test_loss_is_no_metric_on_validation_rows():
     assert {*list_monitors("numbers")} | {*list_monitors("classes")} == {*list_monitors()}
 
 
+@pytest.mark.usefixtures("plain")
 def test_choices_of_lanes_stand_side_by_side():
     """One run watches the loss and another one the accuracy: each is its own lane's."""
     lanes = [

@@ -65,9 +65,13 @@ def test_one_step_reaches_the_least_squares(data):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_steps_are_newtons():
+CASES = list(zip(DERIVATIVES, (0.0, 0.05, 0.0, 0.05), strict=True))
+ALL_CASES = [(loss, l2) for loss in DERIVATIVES for l2 in (0.0, 0.05)]
+
+
+@pytest.mark.parametrize("cases", [CASES, pytest.param(ALL_CASES, marks=pytest.mark.long)], ids=len)
+def test_steps_are_newtons(cases):
     """Damped steps from 0, by every driver, beside lanes of other optimizers."""
-    cases = [(loss, l2) for loss in DERIVATIVES for l2 in (0.0, 0.05)]
     lanes = [make(loss, steps=6, rate=0.5, damping=0.3, penalty={"l2": l2}) for loss, l2 in cases]
     others = [recipe("mae", "adam", steps=6), recipe("mse", "sgd", steps=6)]
     (row,) = stacked.train(stacked.Stack([*lanes, *others], [PLANE], [3]))

@@ -33,18 +33,20 @@ def fit(model):
 CASES = [(LASSO, lambda: Lasso(alpha=0.2)), (NET, lambda: ElasticNet(alpha=0.3, l1_ratio=0.75))]
 
 
-@pytest.mark.parametrize(("penalty", "model"), CASES, ids=["lasso", "elastic net"])
-def test_proximal_steps_end_at_the_minimum_of_scikit_learn(penalty, model):
-    W, b = fit(model())
-    one = recipe("mse", SGD, steps=300, penalty=penalty)
-    for trace in (eager.train_in_graphs(one, DATA, 3), train(Stack([one], [DATA], [3]))[0][0]):
-        np.testing.assert_allclose(trace.W, W, atol=2e-6)
-        np.testing.assert_allclose(trace.b, b, atol=2e-6)
-        np.testing.assert_array_equal(trace.W == 0, W == 0)
-    assert (W == 0).any()
-    metrics = Scorer(DATA, 3, None).measure_run(trace, one)
-    assert metrics["n_zeros"] == np.sum(W == 0)
-    assert sorted(metrics) == sorted(list_metrics(TASK, one))
+def test_proximal_steps_end_at_the_minimum_of_scikit_learn():
+    """Both penalties side by side, and each alone."""
+    lanes = [recipe("mse", SGD, steps=300, penalty=penalty) for penalty, _ in CASES]
+    (row,) = train(Stack(lanes, [DATA], [3]))
+    for one, (_, model), lane in zip(lanes, CASES, row, strict=True):
+        W, b = fit(model())
+        for trace in (eager.train_in_graphs(one, DATA, 3), lane):
+            np.testing.assert_allclose(trace.W, W, atol=2e-6)
+            np.testing.assert_allclose(trace.b, b, atol=2e-6)
+            np.testing.assert_array_equal(trace.W == 0, W == 0)
+        assert (W == 0).any()
+        metrics = Scorer(DATA, 3, None).measure_run(lane, one)
+        assert metrics["n_zeros"] == np.sum(W == 0)
+        assert sorted(metrics) == sorted(list_metrics(TASK, one))
 
 
 @pytest.mark.parametrize(("penalty", "model"), CASES, ids=["lasso", "elastic net"])

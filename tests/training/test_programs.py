@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from by_hand import recipe
+from fairtrial.kinds.optimizers.averages import last_epoch
 from fairtrial.kinds.optimizers.schedules import SCHEDULES, schedule
 from fairtrial.training import eager, stacked
 from fairtrial.training.programs import share_lanes
@@ -35,17 +36,63 @@ def test_a_shorter_run_is_what_it_is_alone_to_the_last_bit(make, lengths, sets, 
     assert any(end != "completed" and min(lengths) < at < max(lengths) - 1 for end, at in ends)
 
 
-@pytest.mark.parametrize("make, sets, lengths", [
-    (make_steps, LINE[:1], (9, 40)), (make_epochs, [make_pixels()], (2, 5)),
+# Stacks of as many lanes on as many data sets share a program.
+WAYS = pytest.mark.parametrize("make, sets, seeds, lengths", [
+    (make_steps, LINE, (3, 8), (4, 40)), (make_epochs, [make_pixels()], (7,), (2, 5)),
 ])  # fmt: skip
-def test_both_are_what_the_eager_driver_makes_of_them(make, sets, lengths):
+
+
+@WAYS
+def test_both_are_what_the_eager_driver_makes_of_them(make, sets, seeds, lengths):
+    """Whatever ends a run, and whether means are kept or not."""
     recipes = [one for length in lengths for one in make(length)]
-    (found,) = stacked.train(stacked.Stack(recipes, sets, [7]))
-    for one, trace in zip(recipes, found, strict=True):
-        expected = eager.train(one, sets[0], 7)
-        assert (trace.outcome, trace.ended_at) == (expected.outcome, expected.ended_at)
-        np.testing.assert_allclose(trace.W, expected.W, rtol=1e-3, atol=1e-3)
-        assert trace.scores == pytest.approx(expected.scores, abs=1e-3)
+    without, keeping = (
+        stacked.train(stacked.Stack(recipes, sets, seeds, averages))[0]
+        for averages in (False, True)
+    )
+    n_compared = 0
+    for one, plain, kept in zip(recipes, without, keeping, strict=True):
+        expected = eager.train(one, sets[0], seeds[0])
+        for found in (plain, kept):
+            assert (found.outcome, found.ended_at) == (expected.outcome, expected.ended_at)
+            np.testing.assert_allclose(found.W, expected.W, rtol=1e-3, atol=1e-3)
+            assert found.scores == pytest.approx(expected.scores, abs=1e-3)
+        if expected.outcome == "diverged" or one.restores_best:
+            assert kept.average is None and expected.average is None
+            continue
+        n_compared += 1
+        for value, other in (
+            (kept.average.W, expected.average.W),
+            (kept.average.b, expected.average.b),
+        ):
+            np.testing.assert_allclose(value, other, rtol=1e-3, atol=1e-3)
+        assert kept.average.scores == pytest.approx(expected.average.scores, abs=1e-3)
+    assert n_compared > len(recipes) / 2
+
+
+@WAYS
+def test_a_run_that_ends_with_its_mean_shares_the_lane_of_the_plain_one(make, sets, seeds, lengths):
+    recipes = make(lengths[-1])
+    places = [place for place, one in enumerate(recipes) if not one.restores_best]
+    averaged = [recipes[place].model_copy(update={"average": last_epoch()}) for place in places]
+    told = []
+    row, *_ = stacked.train(
+        stacked.Stack(recipes + averaged, sets, seeds), lambda lanes, at: told.append(lanes)
+    )
+    assert max(told) == len(recipes) * len(sets) < len(recipes + averaged) * len(sets)
+    alone, *_ = stacked.train(stacked.Stack(recipes, sets, seeds, averages=True))
+    for place, ended in zip(places, row[len(recipes) :], strict=True):
+        found, kept = row[place], alone[place]
+        assert_identical(found, kept)
+        if found.outcome == "diverged":
+            assert_identical(ended, found)
+            assert ended.average is None
+            continue
+        np.testing.assert_array_equal(ended.W, kept.average.W)
+        np.testing.assert_array_equal(ended.b, kept.average.b)
+        assert ended.scores == kept.average.scores
+        assert not np.array_equal(ended.W, found.W)
+        assert ended.curves.keys() == found.curves.keys()
 
 
 def test_a_lane_takes_no_more_steps_than_the_longest_run():

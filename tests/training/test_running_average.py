@@ -1,8 +1,4 @@
-"""Means that are made on the way, against NumPy float64 and Keras."""
-
-import json
-import subprocess
-import sys
+"""Means that are made on the way, against NumPy float64."""
 
 import numpy as np
 import pytest
@@ -32,7 +28,7 @@ def assert_near(found, expected):
 
 def test_full_batch_runs_end_with_their_means():
     """Each alone by two drivers, and all of them beside each other."""
-    lanes, data = make(AVERAGES, steps=50), LINE[0]
+    lanes, data = make(AVERAGES, steps=25), LINE[0]
     (row,) = stacked.train(stacked.Stack(lanes, [data], [5]))
     for one, trace in zip(lanes, row, strict=True):
         by_hand = descend(one, data.X, data.y, [0.0], 0.0)
@@ -84,40 +80,6 @@ def test_diverged_runs_end_with_their_last_finite_parameters():
     ((plain, mean),) = stacked.train(stacked.Stack(lanes, LINE[:1], [5]))
     assert plain.outcome == mean.outcome == "diverged"
     np.testing.assert_array_equal(plain.W, mean.W)
-
-
-SCRIPT = """
-import json, sys
-import tensorflow as tf
-import keras
-
-X, y = (tf.constant(values) for values in json.load(sys.stdin))
-optimizer = keras.optimizers.SGD(0.2, momentum=0.5, use_ema=True, ema_momentum=0.9)
-W, b = tf.Variable(0.0), tf.Variable(0.0)
-for _ in range(50):
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_mean((y - W * X - b) ** 2)
-    optimizer.apply(tape.gradient(loss, [W, b]), [W, b])
-averages = optimizer._model_variables_moving_average
-json.dump([float(one.numpy()) for one in (*averages, W, b)], sys.stdout)
-"""
-
-
-def test_exponential_average_is_that_of_keras():
-    data = LINE[0]
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        input=json.dumps([data.X[:, 0].tolist(), data.y.tolist()]),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    sgd = {"kind": "sgd", "learning_rate": 0.2, "momentum": 0.5}
-    lanes = [recipe("mse", sgd, steps=50, average=one) for one in (AVERAGES[1], "none")]
-    ((mean, last),) = stacked.train(stacked.Stack(lanes, [data], [5]))
-    found = [mean.W[0], mean.b, last.W[0], last.b]
-    np.testing.assert_allclose(found, json.loads(done.stdout), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

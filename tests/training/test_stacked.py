@@ -151,21 +151,37 @@ def test_outcomes_of_epochs_side_by_side():
         assert_same(traces[lane], calm[lane])
 
 
-def test_steps_are_counted_over_epochs():
+@pytest.fixture(scope="module")
+def shaken():
+    """Lanes of one stack, with the traces of the eager driver: noise at steps of an epoch."""
+    data, stall = make_pixels(50), {"stopping": {"patience": 2}}
+    lanes = {
+        "adam": recipe(
+            "cross_entropy", {"kind": "adam", "learning_rate": 0.05}, epochs=3, batch_size=16,
+            noise={"weights": {"every": 5, "scale": 0.2}},
+        ),
+        "stall": softmax_recipe(
+            0.001, epochs=9, noise={"weights": {"every": 1, "scale": 300.0}}, **stall
+        ),
+        "rate": softmax_recipe(
+            0.1, noise={"learning_rate": {"every": 1, "low": 0.5, "high": 0.5}}
+        ),
+    }  # fmt: skip
+    found = train([*lanes.values()], data)
+    alone = [eager.train(one, data, 5) for one in lanes.values()]
+    return dict(zip(lanes, zip(found, alone, strict=True), strict=True))
+
+
+def test_steps_are_counted_over_epochs(shaken):
     """Adam's bias and the times of noise depend on the step, not on its place in the epoch."""
-    noise = {"weights": {"every": 5, "scale": 0.2}}
-    adam = {"kind": "adam", "learning_rate": 0.05}
-    one = recipe("cross_entropy", adam, epochs=3, batch_size=16, noise=noise)
-    (found,), expected = train([one], make_pixels(50)), eager.train(one, make_pixels(50), 5)
+    found, expected = shaken["adam"]
     np.testing.assert_allclose(found.W, expected.W, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found.curves["loss"][1], expected.curves["loss"][1], rtol=1e-5)
 
 
-def test_a_stall_is_of_epochs():
+def test_a_stall_is_of_epochs(shaken):
     """Weights that are shaken hard every step: from the first epoch on, the loss only rises."""
-    noise = {"weights": {"every": 1, "scale": 300.0}}
-    lanes = [softmax_recipe(0.001, epochs=9, noise=noise, stopping={"patience": 2})]
-    (found,), expected = train(lanes, make_pixels(50)), eager.train(lanes[0], make_pixels(50), 5)
+    found, expected = shaken["stall"]
     losses = expected.curves["loss"][1]
     best = np.minimum.accumulate(losses)
     stalls = [at - int(np.argmin(losses[: at + 1])) for at in range(len(losses))]
@@ -174,30 +190,38 @@ def test_a_stall_is_of_epochs():
     assert best[-1] == best[-3]
 
 
-def test_curve_of_the_rate_shows_the_rate_of_each_epochs_first_batch():
-    noise = {"learning_rate": {"every": 1, "low": 0.5, "high": 0.5}}
-    one = softmax_recipe(0.1, noise=noise)
-    for trace in (train([one], make_pixels(50))[0], eager.train(one, make_pixels(50), 5)):
+def test_curve_of_the_rate_shows_the_rate_of_each_epochs_first_batch(shaken):
+    for trace in shaken["rate"]:
         rates = trace.curves["learning_rate"][1]  # four batches an epoch, each halves the rate
         np.testing.assert_allclose(rates, [0.1 / 2, 0.1 / 2**5, 0.1 / 2**9], rtol=1e-6)
 
 
-@pytest.mark.parametrize("monitor", ["loss", "validation_cross_entropy", "validation_accuracy"])
-def test_stops_and_restores_as_the_eager_driver_does(monitor):
-    """A lane that is stopped by what it monitors stands beside one that trains to the end."""
+MONITORS = ("loss", "validation_cross_entropy", "validation_accuracy")
+
+
+@pytest.fixture(scope="module")
+def monitored():
+    """A run to the end, beside one for each of the monitors, which may stop it."""
     stream = np.random.default_rng(11)
     X = stream.integers(0, 17, (60, 12)).astype(np.uint8)
     y = stream.integers(0, 3, 60).astype(np.int32)
     data = Dataset(X, y, X[:8], y[:8], n_classes=3, divisor=16)
     settings = {"epochs": 25, "batch_size": 8, "validation": 0.6}
     rate = {"kind": "adam", "learning_rate": 0.1}
-    stopping = {"patience": 3, "monitor": monitor, "restore_best": True}
-    lanes = [
-        recipe("cross_entropy", rate, **settings),
-        recipe("cross_entropy", rate, stopping=stopping, **settings),
+    stops = [
+        {"stopping": {"patience": 3, "monitor": monitor, "restore_best": True}}
+        for monitor in MONITORS
     ]
-    whole, stopped = train(lanes, data, 7)
-    expected = eager.train(lanes[1], data, 7)
+    lanes = [recipe("cross_entropy", rate, **settings, **one) for one in ({}, *stops)]
+    return lanes, train(lanes, data, 7), data
+
+
+@pytest.mark.parametrize("monitor", MONITORS)
+def test_stops_and_restores_as_the_eager_driver_does(monitored, monitor):
+    """A lane that is stopped by what it monitors stands beside one that trains to the end."""
+    lanes, (whole, *others), data = monitored
+    place = MONITORS.index(monitor)
+    stopped, expected = others[place], eager.train(lanes[1 + place], data, 7)
     assert (stopped.outcome, stopped.ended_at) == (expected.outcome, expected.ended_at)
     np.testing.assert_allclose(stopped.W, expected.W, rtol=1e-3, atol=1e-4)
     assert stopped.scores == pytest.approx(expected.scores, abs=1e-4)

@@ -26,7 +26,7 @@ SGD = {"kind": "sgd", "learning_rate": 0.1}
 
 
 def huber(delta, **more):
-    return recipe({"kind": "huber", "delta": delta}, SGD, steps=40, **more)
+    return recipe({"kind": "huber", "delta": delta}, SGD, steps=20, **more)
 
 
 def measure_mad(seed, W=(0.0, 0.0), b=0.0):
