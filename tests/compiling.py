@@ -39,7 +39,7 @@ def plain_graphs() -> Iterator[None]:
 
     Nor is time spent on graphs that would then run faster.
     """
-    from fairtrial.training.graph import keep_operations  # TensorFlow, which not all tests need.
+    from fairtrial.training.eager import keep_operations  # TensorFlow, which not all tests need.
 
     with keep_operations(), _make_programs(lambda: False, is_plain=True):
         yield
