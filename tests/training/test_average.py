@@ -33,10 +33,10 @@ LENGTHS = [
     ("driver", "steps", "others", "n_last"),
     [
         pytest.param(
-            driver, *one, id=f"{driver.__name__}-{one}",
+            driver, *one, id=f"{name}-{one}",
             marks=[pytest.mark.long] * (driver is eager.train and not is_short),
         )
-        for driver in (eager.train, eager.train_in_graphs)
+        for name, driver in (("eager", eager.train), ("graphs", eager.train_in_graphs))
         for *one, is_short in LENGTHS
     ],
 )  # fmt: skip
