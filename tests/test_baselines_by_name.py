@@ -243,7 +243,7 @@ def test_what_scikit_learn_refuses_names_the_arm(tmp_path):
 
 def test_predictions_of_another_shape_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "fairtrial.running.fit.predict_test_rows", lambda *given: (np.zeros((20, 2)), None, [])
+        "fairtrial.running.stack.predict_test_rows", lambda *given: (np.zeros((20, 2)), None, [])
     )
     with pytest.raises(
         ft.InputError, match=r"shape \(20, 2\), but there is one value for each of 20"
