@@ -35,16 +35,10 @@ def predict_test_rows(
 ) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
     """Fit a baseline on all training rows, validation rows and all, and predict the test rows.
 
-    It is an `InputError` if the training rows are too few for it, or of one class alone.
-
-    Returns
-    -------
-    predicted : (N,)
-        Classes, or numbers in target units.
-    probabilities : (N, K) of float32, or None
-        Those of the classes; None for numbers, and where the model gives none.
-    warnings : list of str
-        What scikit-learn says of the fit, such as that it has not converged.
+    Returns classes or numbers in target units, (N,); the probabilities of the classes, (N, K) of
+    float32, where the model gives them; and what scikit-learn says of the fit, such as that it has
+    not converged. It is an `InputError` if the training rows are too few for it, or of one class
+    alone.
     """
     _refuse_too_few(baseline, dataset, seed)
     model = make_model(baseline, dataset.n_classes, seed)

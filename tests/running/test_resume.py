@@ -273,7 +273,7 @@ def test_a_table_that_changes_meanwhile(tmp_path, monkeypatch):
         return real(folder, part)
 
     monkeypatch.setattr(execute, "write_part", write)
-    monkeypatch.setattr(execute, "cpu_count", lambda: 1)
+    monkeypatch.setattr("fairtrial.running.engine.cpu_count", lambda: 1)
     with pytest.raises(MachineError, match="The data changed"):
         run(tmp_path / "out", study, memory=1)
     monkeypatch.setattr(execute, "write_part", real)

@@ -40,20 +40,11 @@ UNPACKING = threading.Lock()
 
 
 class Cluster:
-    """Trains stacks on the workers of a Dask cluster.
+    """Trains stacks on the workers of a Dask cluster, to which the client is connected.
 
     A task is the plan of a stack, a few kilobytes; workers load or draw its data themselves. The
-    stacks of a worker that dies go to the others, as Dask has it.
-
-    Parameters
-    ----------
-    client : dask.distributed.Client
-        Connected to any cluster; `start_workers` and `connect` make one.
-
-    Raises
-    ------
-    MachineError
-        If no worker comes within half a minute, or fairtrial is not installed where they are.
+    stacks of a worker that dies go to the others, as Dask has it. It is a `MachineError` if no
+    worker comes within half a minute, or fairtrial is not installed where they are.
     """
 
     def __init__(self, client: Client):

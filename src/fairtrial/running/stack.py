@@ -30,6 +30,9 @@ from fairtrial.training.trace import DIVERGED, OUTCOMES, Trace, thin_curves
 # Shares of the residuals beyond Huber's delta at which its loss is another one.
 MOST_BEYOND, LEAST_BEYOND = 0.95, 0.01
 
+# The largest sum of the probabilities of a row, which float32 has rounded.
+MOST = 1.001
+
 Progress = Callable[[int, int], None]
 
 
@@ -200,24 +203,29 @@ def _predict(
             f"The baseline {run.arm.name!r} cannot be fitted with seed {run.seed}. {author} says: "
             f"{last.rstrip('.')}. Change its settings, or take another baseline."
         ) from error
-    if predicted.shape != dataset.test_y.shape:
-        raise InputError(
-            f"The baseline {run.arm.name!r} predicts an array of shape {predicted.shape}, but "
-            f"there is one value for each of {len(dataset.test_y):,} test rows: take another "
-            "estimator."
-        )
-    if predicted.dtype.kind not in "biuf":
-        targets = "classes are whole numbers" if dataset.n_classes else "targets are numbers"
-        raise InputError(
-            f"The baseline {run.arm.name!r} predicts values such as {predicted.tolist()[0]!r}, but "
-            f"{targets}: take another estimator."
-        )
-    if dataset.n_classes and (odd := np.setdiff1d(predicted, range(dataset.n_classes))).size:
-        raise InputError(
-            f"The baseline {run.arm.name!r} predicts the class {odd[0]}, but classes are whole "
-            f"numbers from 0 to {dataset.n_classes - 1}: take another estimator."
-        )
+    if fault := _find_fault(predicted, shares, dataset):
+        raise InputError(f"The baseline {run.arm.name!r} {fault}: take another estimator.")
     return predicted, shares, said
+
+
+def _find_fault(predicted: np.ndarray, shares: np.ndarray | None, dataset: Dataset) -> str:
+    """Find what is wrong with what a baseline predicts, as a clause; "" if nothing."""
+    if predicted.shape != dataset.test_y.shape:
+        return (
+            f"predicts an array of shape {predicted.shape}, but there is one value for each of "
+            f"{len(dataset.test_y):,} test rows"
+        )
+    targets = "classes are whole numbers" if dataset.n_classes else "targets are numbers"
+    if predicted.dtype.kind not in "biuf":
+        return f"predicts values such as {predicted.tolist()[0]!r}, but {targets}"
+    if not dataset.n_classes:
+        odd = predicted[~np.isfinite(predicted)]
+        return f"predicts {odd[0]}, but targets are finite numbers" if odd.size else ""
+    if (odd := np.setdiff1d(predicted, range(dataset.n_classes))).size:
+        return f"predicts the class {odd[0]}, but {targets} from 0 to {dataset.n_classes - 1}"
+    if shares is not None and not np.all((shares >= 0) & (shares.sum(1, keepdims=True) < MOST)):
+        return "gives probabilities that are negative or NaN, or whose sum in a row is above 1"
+    return ""
 
 
 def _has_same_rows(one: Dataset, other: Dataset) -> bool:

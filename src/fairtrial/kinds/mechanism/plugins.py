@@ -184,7 +184,9 @@ def _explain(error: BaseException, plugin: Plugin) -> str:
     return f"{plugin.path}, line {line}: {reason}."
 
 
-def explain_failure(error: Exception, kinds: Sequence[Kind[...]], what: str = "training") -> str:
+def explain_failure(
+    error: BaseException, kinds: Sequence[Kind[...]], what: str = "training"
+) -> str:
     """Say what went wrong in kinds from outside, with the line where that is known."""
     functions = [kind.function for kind in kinds]
     place = find_line(error, functions) or " or ".join(
