@@ -10,6 +10,7 @@ import fairtrial as ft
 from fairtrial.cli.results import export
 from fairtrial.kinds.mechanism import plugins
 from fairtrial.kinds.mechanism.plugins import activate
+from fairtrial.running.counterfactual import make_longer_study
 from fairtrial.study import Study
 
 KINDS = '''
@@ -214,3 +215,13 @@ def test_copy_that_cannot_be_read_is_one_sentence_until_the_study_runs_again(pla
     if change != "folder":
         assert list_trained(place) == set()
         assert copy.read_text(encoding="utf-8") == KINDS
+
+
+def test_longer_runs_have_the_kinds_of_the_study(place):
+    study = Study.load(place / "study.toml")
+    arms = study.list_arms()
+    longer = make_longer_study(study, arms, dict.fromkeys((arm.name for arm in arms), 4))
+    found = [
+        (arm.task.kind, arm.trained.loss.kind, arm.trained.steps) for arm in longer.list_arms()
+    ]
+    assert found == [("wave", "mse", 160), ("wave", "soft", 160)]
