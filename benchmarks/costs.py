@@ -1,4 +1,4 @@
-"""Time stacks of every sort of work beside what `fairtrial.running.cost` expects.
+"""Time stacks of every sort of work beside what `fairtrial.running.plan` expects.
 
 The two differ by one factor, that of the machine, where the weights of progress are right. Run it
 on a machine that does nothing else; it needs Fashion-MNIST and takes about ten minutes:

@@ -230,9 +230,15 @@ def test_what_scikit_learn_refuses_names_the_arm(tmp_path):
 
 def test_predictions_of_another_shape_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "fairtrial.running.fit.predict_test_rows", lambda *given: (np.zeros((20, 2)), None, [])
+        "fairtrial.running.stack.predict_test_rows", lambda *given: (np.zeros((20, 2)), None, [])
     )
     with pytest.raises(
         ft.InputError, match=r"shape \(20, 2\), but there is one value for each of 20"
     ):
         ft.run(study_of({"estimator": HUBER}, seeds=1, task=LINE), tmp_path)
+
+
+def test_estimator_that_lacks_what_it_is_made_of_is_a_sentence(tmp_path):
+    study = study_of({"estimator": "semi_supervised.SelfTrainingClassifier"}, **ON_DIGITS)
+    with pytest.raises(ft.InputError, match="SelfTrainingClassifier cannot predict with these"):
+        ft.run(study, tmp_path)

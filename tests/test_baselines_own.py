@@ -240,6 +240,43 @@ def test_classes_that_there_are_not_are_refused(tmp_path):
         ft.run(study_of(Median(7.0), task="digits", recipe=recipe, seeds=1), tmp_path)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_refused(value, tmp_path):
+    with pytest.raises(ft.InputError, match=f"'Median' predicts {value}, but targets are finite"):
+        ft.run(study_of(Median(value), seeds=1), tmp_path)
+
+
+@pytest.mark.parametrize("shares", [[np.nan, 0.5, 0.5], [-0.1, 0.6, 0.5], [0.9, 0.6, 0.5]])
+def test_probabilities_that_are_none_are_refused(shares, tmp_path):
+    class Sure(Median):
+        classes_ = np.arange(3)
+
+        def predict_proba(self, X):
+            return np.tile(shares, (len(X), 1))
+
+    recipe = {"loss": "cross_entropy", "optimizer": "adam", "epochs": 1, "batch_size": 512}
+    with pytest.raises(ft.InputError, match=r"'Sure' gives probabilities that are negative or NaN"):
+        ft.run(study_of(Sure(-2.0), task="digits", recipe=recipe, seeds=1), tmp_path)
+
+
+def test_an_object_that_ends_the_program_is_a_sentence(tmp_path):
+    class Leaving(Median):
+        def fit(self, X, y):
+            raise SystemExit(3)
+
+    with pytest.raises(ft.InputError, match=r"Leaving says: SystemExit: 3\. Change"):
+        ft.run(study_of(Leaving(), seeds=1), tmp_path)
+
+
+def test_an_object_that_answers_every_question_with_an_error():
+    class Silent(Median):
+        def __getattr__(self, name):
+            raise ValueError(name)
+
+    with pytest.raises(ft.InputError, match="Silent cannot be described and copied"):
+        study_of(Silent())
+
+
 class Hostile(Median):
     """An object whose parameters cannot be asked for."""
 

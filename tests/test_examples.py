@@ -7,7 +7,7 @@ import pytest
 
 from fairtrial.data.load import check_data
 from fairtrial.results.store import RUNS
-from fairtrial.running.execute import run_study
+from fairtrial.running.execute import Setup
 from fairtrial.study import Study
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.toml"))
@@ -37,5 +37,5 @@ def run_short(path, tmp_path, monkeypatch):
     check_data(study.list_arms())
     length = "steps" if study.recipe.steps else "epochs"
     short = study.replace(seeds=2, recipe=study.recipe.model_dump() | {length: 2})
-    run_study(short, tmp_path / "out")
+    Setup().run_missing(short, tmp_path / "out")
     assert pl.read_parquet(tmp_path / "out" / RUNS).height == len(short.list_runs())

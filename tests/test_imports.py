@@ -23,8 +23,8 @@ assert "tensorflow" in sys.modules and sys.modules["keras"] is None
 assert not [name for name in sys.modules if name.startswith("keras.")]
 print("loaded", file=sys.stderr)
 from fairtrial.study import Study
-from fairtrial.running.execute import run_study
-run_study(Study.from_toml({STUDY!r}), pathlib.Path(sys.argv[1]))
+from fairtrial.running.execute import Setup
+Setup().run_missing(Study.from_toml({STUDY!r}), pathlib.Path(sys.argv[1]))
 assert sys.modules["keras"] is None
 assert not [name for name in sys.modules if name.startswith(("keras.", "tf_keras"))]
 assert "tensorflow" in sys.modules

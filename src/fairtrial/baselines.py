@@ -20,21 +20,9 @@ warnings.filterwarnings("ignore", message="'Threading' parallel backend is not s
 
 
 def make_model(baseline: BaselineSettings, n_classes: int, seed: int) -> Any:
-    """Make the estimator of a baseline, with the seed where it depends on chance.
+    """Make the estimator of a baseline, not fitted, with the seed where it depends on chance.
 
-    Parameters
-    ----------
-    baseline : BaselineSettings
-        Which.
-    n_classes : int
-        0 for regression.
-    seed : int
-        The run's seed.
-
-    Returns
-    -------
-    estimator
-        Not fitted yet.
+    `n_classes` is 0 for regression.
     """
     model = baseline.make_estimator(n_classes > 0)
     if baseline.is_random:
@@ -45,30 +33,12 @@ def make_model(baseline: BaselineSettings, n_classes: int, seed: int) -> Any:
 def predict_test_rows(
     baseline: BaselineSettings, dataset: Dataset, seed: int
 ) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
-    """Fit a baseline on all training rows, and predict the test rows.
+    """Fit a baseline on all training rows, validation rows and all, and predict the test rows.
 
-    Parameters
-    ----------
-    baseline : BaselineSettings
-        Which.
-    dataset : Dataset
-        What to fit, validation rows and all.
-    seed : int
-        The run's seed.
-
-    Returns
-    -------
-    predicted : (N,)
-        Classes, or numbers in target units.
-    probabilities : (N, K) of float32, or None
-        Those of the classes; None for numbers, and where the model gives none.
-    warnings : list of str
-        What scikit-learn says of the fit, such as that it has not converged.
-
-    Raises
-    ------
-    InputError
-        If the training rows are too few for it, or of one class alone.
+    Returns classes or numbers in target units, (N,); the probabilities of the classes, (N, K) of
+    float32, where the model gives them; and what scikit-learn says of the fit, such as that it has
+    not converged. It is an `InputError` if the training rows are too few for it, or of one class
+    alone.
     """
     _refuse_too_few(baseline, dataset, seed)
     model = make_model(baseline, dataset.n_classes, seed)

@@ -38,19 +38,9 @@ def write_bytes(path: Path, contents: bytes) -> None:
 def write_file(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file aside and rename it, so that it is there whole or not at all.
 
-    Contents and name are on the disk when this returns, as far as the system's `fsync` goes.
-
-    Parameters
-    ----------
-    path : Path
-        Where it goes; missing folders are made.
-    write : callable
-        Writes the contents to the path that it is given.
-
-    Raises
-    ------
-    MachineError
-        If the disk is full or the folder cannot be written.
+    `write` writes the contents to the path that it is given; missing folders are made. Contents and
+    name are on the disk when this returns, as far as the system's `fsync` goes. It is a
+    `MachineError` if the disk is full or the folder cannot be written.
     """
     with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,17 +52,8 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
 def place_aside(path: Path) -> Iterator[Path]:
     """Yield a path beside a file; what is written there becomes the file at the end.
 
-    Nothing changes if an error is raised meanwhile. For errors as sentences see `write_file`.
-
-    Parameters
-    ----------
-    path : Path
-        The file, in a folder that is there.
-
-    Raises
-    ------
-    OSError
-        If the disk is full or the folder cannot be written.
+    The folder is there. Nothing changes if an error is raised meanwhile. Errors are `OSError`s; for
+    sentences see `write_file`.
     """
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=ASIDE) as folder:
         aside = Path(folder) / path.name
@@ -94,10 +75,7 @@ def clear_abandoned(folder: Path) -> None:
 def lock_folder(folder: Path) -> Iterator[None]:
     """Hold a folder for this process alone, and clear away what a killed one left half-written.
 
-    Raises
-    ------
-    MachineError
-        If another process holds it, or it cannot be made or written.
+    It is a `MachineError` if another process holds it, or it cannot be made or written.
     """
     with explain_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -119,13 +97,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def explain_write_errors(path: Path) -> Iterator[None]:
-    """Turn what the system says of a write into a sentence.
-
-    Raises
-    ------
-    MachineError
-        In place of an OSError, or of what Polars makes of one.
-    """
+    """Turn what the system, or Polars, says of a write into a `MachineError` with a sentence."""
     try:
         yield
     except (OSError, PolarsError) as error:  # Polars words some of the system's errors itself.

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -32,14 +33,9 @@ if hasattr(os, "register_at_fork"):  # Not on Windows, which has no forks.
 
 
 def refuse_fork() -> None:
-    """Refuse to go on in a forked child, in which the threads of its parent are missing.
+    """Refuse to go on in a child that was forked from a process that had used TensorFlow or Polars.
 
-    TensorFlow and Polars would wait for them without an end.
-
-    Raises
-    ------
-    InputError
-        If this process was forked by one that had used them.
+    They would wait for the threads of the parent, without an end. Raises `InputError`.
     """
     global _used
     _used = True
@@ -85,6 +81,14 @@ def keep_docstrings(*packages: str) -> None:
     sys.meta_path.insert(0, _DocumentedFinder(packages))
 
 
+def find_version(package: str) -> str:
+    """Find the version of an installed package; "absent" where there is none."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
+
+
 def open_closed_streams() -> None:
     """Open the null device in the place of an input, output or error stream that is closed.
 
@@ -100,10 +104,7 @@ def open_closed_streams() -> None:
 def refuse_small_limit() -> None:
     """Refuse a limit on memory under which TensorFlow ends the process without a sentence.
 
-    Raises
-    ------
-    MachineError
-        If the process may use less address space than TensorFlow, XLA and their threads take.
+    It is a `MachineError` if the address space does not hold TensorFlow, XLA and their threads.
     """
     if resource is None:
         return
@@ -116,23 +117,11 @@ def refuse_small_limit() -> None:
 
 
 def load_tensorflow(own_process: bool = False) -> None:
-    """Load TensorFlow without its lines on the terminal.
+    """Load TensorFlow without the lines that it writes to the terminal before anyone can ask.
 
-    It writes to the error stream before anyone can ask it not to.
-
-    Parameters
-    ----------
-    own_process : bool
-        Whether nobody else uses TensorFlow in this process. Then it is kept from importing Keras,
-        which takes a second more and is never used here, and from advice on tracing: each shape
-        of stack is traced once, on purpose.
-
-    Raises
-    ------
-    InputError
-        In a forked child, see `refuse_fork`.
-    MachineError
-        Under a limit on memory that is too small, see `refuse_small_limit`.
+    With `own_process` nobody else uses TensorFlow in this process. Then it is kept from importing
+    Keras, which takes a second more and is never used here, and from advice on tracing: each shape
+    of stack is traced once, on purpose. Errors are those of `refuse_fork` and `refuse_small_limit`.
     """
     refuse_fork()
     if "tensorflow" in sys.modules:

@@ -16,20 +16,9 @@ class Parameters(NamedTuple):
 
 
 def draw_init(init: InitSettings, n_features: int, n_classes: int, seed: int) -> Parameters:
-    """Draw the start of one run from the seed's streams.
+    """Draw the start of one run, float32, from the seed's streams: the same draws for every arm.
 
-    Parameters
-    ----------
-    init : InitSettings
-    n_features, n_classes : int
-        D and K; K is 0 for regression.
-    seed : int
-        The run's seed; the same draws serve every arm, times its scale.
-
-    Returns
-    -------
-    W, b : arrays
-        Float32: (D,) and () for regression, (D, K) and (K,) for classes.
+    W and b are (D,) and () for regression, where K is 0; (D, K) and (K,) for classes.
     """
     classes = (n_classes,) if n_classes else ()
     shapes = Parameters((n_features, *classes), classes)

@@ -15,15 +15,8 @@ ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 def expand_path(path: str | Path) -> Path:
     """Return the path that a user means, with `~` replaced by the home folder.
 
-    Raises
-    ------
-    InputError
-        If there is no such home folder, or it is no path, but an address for example.
-
-    Examples
-    --------
-    >>> expand_path("~/results") == Path.home() / "results"
-    True
+    It is an `InputError` if there is no such home folder, or it is no path, but an address for
+    example.
     """
     if not isinstance(path, str | os.PathLike):
         shown, _, more = describe_object(path).partition("\n")
@@ -46,10 +39,8 @@ def expand_path(path: str | Path) -> Path:
 def locate(path: str | Path) -> Path:
     """Return the absolute path that a user means; a relative one is in the working directory.
 
-    Raises
-    ------
-    InputError
-        As `expand_path`, or if there is no working directory any more.
+    Errors are those of `expand_path`, and an `InputError` if there is no working directory any
+    more.
     """
     expanded = expand_path(path)
     try:

@@ -38,15 +38,9 @@ Progress = Callable[[Status], None]
 
 
 class Phases:
-    """One progress of several phases of work, each weighted by the seconds that it should take.
+    """One progress of several phases of work, in their order.
 
-    Parameters
-    ----------
-    progress : callable
-        Called with the share of the whole that is done.
-    seconds : mapping of str to float
-        The expected seconds of each phase by its name, in the order of the work. Only their
-        proportions matter.
+    Each is weighted by the seconds that it should take, of which only the proportions matter.
     """
 
     def __init__(self, progress: Progress, seconds: Mapping[str, float]):

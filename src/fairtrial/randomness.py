@@ -12,19 +12,10 @@ import numpy as np
 
 
 def make_stream(seed: int, purpose: str) -> np.random.Generator:
-    """Open the stream of one purpose, e.g. `"data.x"`, for one seed.
+    """Open the stream of one purpose, such as `"data.x"`, for one seed, which is 0 or more.
 
-    Parameters
-    ----------
-    seed : int
-        The run's seed, 0 or more.
-    purpose : str
-        What the draws are for; different purposes give independent streams.
-
-    Returns
-    -------
-    numpy.random.Generator
-        Philox (Salmon et al. 2011, doi:10.1145/2063384.2063405), the same on every platform.
+    Different purposes give independent streams. The generator is Philox (Salmon et al. 2011,
+    doi:10.1145/2063384.2063405), the same on every platform.
 
     Examples
     --------
@@ -35,14 +26,9 @@ def make_stream(seed: int, purpose: str) -> np.random.Generator:
 
 
 def make_key(seed: int, purpose: str) -> int:
-    """Return the key of a stream that is drawn inside a compiled program, step by step.
+    """Return the key, in [0, 2^63), of a stream that is drawn inside a program, step by step.
 
     The draws of step `t` are TensorFlow's stateless ones for the seed pair `(key, t)`.
-
-    Returns
-    -------
-    int
-        In [0, 2^63).
     """
     sequence = np.random.SeedSequence([seed, _number(purpose)])
     return int(sequence.generate_state(1, np.uint64)[0]) >> 1

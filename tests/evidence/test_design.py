@@ -17,7 +17,7 @@ from fairtrial.evidence.statistics.anytime import place_bets
 from fairtrial.evidence.verdict import Basis, weigh
 from fairtrial.lab.report import write_page
 from fairtrial.results.design import DESIGN, note_look, read_design
-from fairtrial.running.setup import Setup
+from fairtrial.running.execute import Setup
 from made_up import make_study
 
 # With twelve seeds the sign-flip test finds p = .006, and bets find .48.

@@ -31,7 +31,7 @@ from fairtrial.evidence.tuning import Tuned
 from fairtrial.evidence.verdict import Basis, weigh
 from fairtrial.results.verdicts import OF_PARTS
 from fairtrial.running.counterfactual import make_longer_study
-from fairtrial.running.until_decided import list_more_runs
+from fairtrial.running.run import list_more_runs
 from made_up import make_runs, make_study
 
 # What the design promises of `verdicts.json`.
@@ -105,7 +105,7 @@ def test_what_is_promised_is_there(folder):
 
 def test_judging_again_changes_nothing_and_needs_no_training(folder, monkeypatch):
     before = [(folder / name).read_bytes() for name in ("verdicts.json", PAIRS)]
-    monkeypatch.setattr("fairtrial.running.setup.run_study", None)
+    monkeypatch.setattr("fairtrial.running.execute.Setup.run_missing", None)
     judge(folder)
     assert [(folder / name).read_bytes() for name in ("verdicts.json", PAIRS)] == before
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fairtrial.running.setup import Setup
+from fairtrial.running.execute import Setup
 from fairtrial.study import Study
 
 STUDY = f"""

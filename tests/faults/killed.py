@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from fairtrial.running.execute import run_study
+from fairtrial.running.execute import Setup
 from fairtrial.study import Study
 from fairtrial.training import programs
 
@@ -58,7 +58,7 @@ def attempt(
     if child == 0:
         try:
             prepare()
-            run_study(study, folder, memory=MEMORY)
+            Setup(memory=MEMORY).run_missing(study, folder)
             os._exit(0)
         except BaseException as error:
             print(repr(error), file=sys.stderr, flush=True)

@@ -7,7 +7,7 @@ import pytest
 from fairtrial.progress import Status
 from fairtrial.report import growing
 from fairtrial.report.growing import GrowingPage
-from fairtrial.running.setup import Setup
+from fairtrial.running.execute import Setup
 from fairtrial.study import Study
 
 TEXT = """

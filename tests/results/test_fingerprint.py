@@ -80,7 +80,7 @@ def comment(path):
     [
         "training/step.py", "kinds/data/tasks.py", "data/tables/columns.py", "randomness.py",
         "data/features/patches.py", "data/images/own_images.py", "optimum/softmax.py",
-        "results/scoring.py", "running/fit.py", "baselines.py", "kinds/baselines/models.py",
+        "results/scoring.py", "running/stack.py", "baselines.py", "kinds/baselines/models.py",
         "data/sources.py", "kinds/data/features.py", "kinds/baselines/estimators.py",
     ],
 )  # fmt: skip
@@ -154,9 +154,9 @@ def test_metric_that_ends_runs_counts(copy):
 
 @pytest.mark.parametrize("library", ["tensorflow", "numpy"])
 def test_the_libraries_count(library, monkeypatch):
-    before, real = fingerprint_code(), fingerprint.version
+    before, real = fingerprint_code(), fingerprint.find_version
     monkeypatch.setattr(
-        fingerprint, "version", lambda name: "0.0" if name == library else real(name)
+        fingerprint, "find_version", lambda name: "0.0" if name == library else real(name)
     )
     assert fingerprint_code.__wrapped__() != before
 

@@ -14,7 +14,7 @@ from fairtrial.evidence.judge import judge
 from fairtrial.lab.report import write_page
 from fairtrial.plots.trials import load_rows
 from fairtrial.running.counterfactual import run_counterfactuals
-from fairtrial.running.setup import Setup, recall_verification
+from fairtrial.running.execute import Setup, recall_verification
 from made_up import make_study
 
 CLAIM = {"say": "old", "better": {"loss": "mse"}, "than": {"loss": "mae"}, "on": "mse"}

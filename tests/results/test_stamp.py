@@ -54,7 +54,7 @@ def test_a_data_file_is_an_input_by_its_contents(study, folder, tmp_path):
 def test_a_library_is_an_input(study, folder, monkeypatch):
     write_stamp(folder, digest_inputs([study], {}))
     stamp._list_software.cache_clear()
-    monkeypatch.setattr(stamp, "version", lambda name: "0.0")
+    monkeypatch.setattr(stamp, "find_version", lambda name: "0.0")
     assert not is_current(folder, digest_inputs([study], {}))
     stamp._list_software.cache_clear()
 

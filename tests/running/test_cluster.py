@@ -20,7 +20,7 @@ from fairtrial.errors import MachineError
 from fairtrial.results.store import CURVES, PARAMETERS, RUNS
 from fairtrial.running import cluster
 from fairtrial.running.cluster import Cluster, connect, pack, start_workers
-from fairtrial.running.execute import run_study
+from fairtrial.running.execute import Setup
 from fairtrial.running.plan import plan_stacks
 from fairtrial.study import Study
 
@@ -64,7 +64,7 @@ def one_worker(shared):
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
     folder = tmp_path_factory.mktemp("here")
-    run_study(STUDY, folder, memory=1)
+    Setup(memory=1).run_missing(STUDY, folder)
     return folder
 
 
@@ -92,7 +92,7 @@ def test_two_workers_one_of_them_killed(here, tmp_path):
 
     with start_workers(2) as engine:
         assert engine.n_at_once >= 1
-        run_study(STUDY, tmp_path, kill_one, memory=1, engine=engine)
+        Setup(progress=kill_one, memory=1, engine=engine).run_missing(STUDY, tmp_path)
     assert len(killed) == 1
     assert_same_tables(here, tmp_path)
 
@@ -104,15 +104,15 @@ def connect_to(engine):
 
 def test_a_cluster_by_its_address(here, one_worker, tmp_path):
     with connect_to(one_worker) as engine:
-        run_study(STUDY, tmp_path, memory=1, engine=engine)
+        Setup(memory=1, engine=engine).run_missing(STUDY, tmp_path)
     assert_same_tables(here, tmp_path)
 
 
 def test_a_cluster_goes_on_where_this_machine_ended(here, one_worker, tmp_path):
     """Parts are the same, whoever made them."""
-    run_study(STUDY.replace(seeds=4), tmp_path, memory=1)
+    Setup(memory=1).run_missing(STUDY.replace(seeds=4), tmp_path)
     told = []
-    run_study(STUDY, tmp_path, note=told.append, engine=one_worker)
+    Setup(note=told.append, engine=one_worker).run_missing(STUDY, tmp_path)
     assert "8 of 12 runs are there" in told[0]
     first, second = (pl.read_parquet(folder / RUNS).drop("seconds") for folder in (here, tmp_path))
     assert first.equals(second)
@@ -172,7 +172,7 @@ def test_a_scheduler_that_dies_is_told(tmp_path, monkeypatch):
             connect(read_address(address, scheduler)) as engine,
         ):
             try:
-                run_study(STUDY, tmp_path / "out", kill, memory=1, engine=engine)
+                Setup(progress=kill, memory=1, engine=engine).run_missing(STUDY, tmp_path / "out")
             finally:
                 monkeypatch.undo()  # Closing takes as long as it takes.
     finally:
@@ -192,7 +192,7 @@ def test_a_stack_that_kills_its_workers_is_told(one_worker, tmp_path, monkeypatc
     assert scheduler.allowed_failures == 3
     monkeypatch.setattr(scheduler, "allowed_failures", n_forgiven)
     with pytest.raises(MachineError, match="Worker after worker died"):
-        run_study(STUDY.replace(seeds=1, vary={}), tmp_path, engine=one_worker)
+        Setup(engine=one_worker).run_missing(STUDY.replace(seeds=1, vary={}), tmp_path)
 
 
 def test_a_cluster_that_loses_all_workers_is_told(one_worker, tmp_path, monkeypatch):
@@ -203,7 +203,9 @@ def test_a_cluster_that_loses_all_workers_is_told(one_worker, tmp_path, monkeypa
         pytest.raises(MachineError, match="has lost all its workers"),
     ):
         monkeypatch.setattr(cluster, "SECONDS_WITHOUT_WORKERS", 1)
-        run_study(STUDY, tmp_path, lambda status: local.scale(0), memory=1, engine=engine)
+        Setup(progress=lambda status: local.scale(0), memory=1, engine=engine).run_missing(
+            STUDY, tmp_path
+        )
 
 
 def test_workers_without_fairtrial_are_told(monkeypatch):

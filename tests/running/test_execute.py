@@ -9,7 +9,7 @@ from fairtrial.data.load import load_dataset
 from fairtrial.data.split import order_rows, split_rows
 from fairtrial.errors import InputError, MachineError
 from fairtrial.results.store import CURVES, PARAMETERS, RUNS, STUDY
-from fairtrial.running.execute import run_study
+from fairtrial.running.execute import Setup
 from fairtrial.study import Study
 
 STUDY_TEXT = """
@@ -54,7 +54,7 @@ optimizer = ["adam", "sgd"]
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("results") / "tiny"
     study, told = Study.from_toml(STUDY_TEXT), []
-    run_study(study, folder, told.append)
+    Setup(progress=told.append).run_missing(study, folder)
     return study, folder, told
 
 
@@ -103,7 +103,7 @@ def test_progress(finished):
 
 def test_again_it_is_the_same_to_the_last_bit(finished, tmp_path):
     study, folder, _ = finished
-    run_study(study, tmp_path / "again")
+    Setup().run_missing(study, tmp_path / "again")
     for name in (CURVES, PARAMETERS):
         assert pl.read_parquet(folder / name).equals(pl.read_parquet(tmp_path / "again" / name))
     one, other = (pl.read_parquet(place / RUNS) for place in (folder, tmp_path / "again"))
@@ -113,15 +113,15 @@ def test_again_it_is_the_same_to_the_last_bit(finished, tmp_path):
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file is a file: choose a new or an empty folder"):
-        run_study(Study.from_toml(STUDY_TEXT), tmp_path / "file")
+        Setup().run_missing(Study.from_toml(STUDY_TEXT), tmp_path / "file")
     with pytest.raises(MachineError, match="cannot be written: Not a directory"):
-        run_study(Study.from_toml(STUDY_TEXT), tmp_path / "file" / "out")
+        Setup().run_missing(Study.from_toml(STUDY_TEXT), tmp_path / "file" / "out")
 
 
 def test_digits(tmp_path):
     """Real images, fewer than an evaluation's block; NumPy trains them as well."""
     study = Study.from_toml(DIGITS_TEXT)
-    run_study(study, tmp_path)
+    Setup().run_missing(study, tmp_path)
     rows = {row["run"]: row for row in pl.read_parquet(tmp_path / RUNS).to_dicts()}
     for run in study.list_runs():
         row, data = rows[run.name], load_dataset(run.arm.task, run.seed)
@@ -172,6 +172,6 @@ def test_length_that_no_residual_crosses_gives_one_note(scale, loss, said, tmp_p
         recipe={"loss": loss, "optimizer": "sgd", "steps": 300},
     )
     told = []
-    run_study(study, tmp_path / "out", note=told.append, memory=1)
+    Setup(note=told.append, memory=1).run_missing(study, tmp_path / "out")
     assert [sentence for sentence in told if said and said in sentence] == told
     assert len(told) == bool(said)

@@ -5,8 +5,8 @@ import pytest
 import fairtrial as ft
 from fairtrial.errors import InputError
 from fairtrial.lab.run import Lab, run_lab
+from fairtrial.running.execute import Setup
 from fairtrial.running.place import check_place, keep_edited_study
-from fairtrial.running.setup import Setup
 from made_up import make_study
 
 STUDY = make_study(seeds=1, vary={}, recipe={"loss": "mse", "optimizer": "sgd", "steps": 5})

@@ -13,7 +13,7 @@ from fairtrial.results.saved_stacks import PARTS
 from fairtrial.results.store import CURVES, PARAMETERS, RUNS
 from fairtrial.running import execute
 from fairtrial.running import stack as train
-from fairtrial.running.execute import run_study
+from fairtrial.running.execute import Setup
 from fairtrial.running.plan import estimate_memory
 from fairtrial.study import Study
 
@@ -41,7 +41,7 @@ def trained(monkeypatch):
 
 def run(folder, study=STUDY, **options):
     told = []
-    run_study(study, folder, note=told.append, **options)
+    Setup(note=told.append, **options).run_missing(study, folder)
     return told
 
 
@@ -273,7 +273,7 @@ def test_a_table_that_changes_meanwhile(tmp_path, monkeypatch):
         return real(folder, part)
 
     monkeypatch.setattr(execute, "write_part", write)
-    monkeypatch.setattr(execute, "cpu_count", lambda: 1)
+    monkeypatch.setattr("fairtrial.running.engine.cpu_count", lambda: 1)
     with pytest.raises(MachineError, match="The data changed"):
         run(tmp_path / "out", study, memory=1)
     monkeypatch.setattr(execute, "write_part", real)

@@ -10,7 +10,7 @@ from sklearn.metrics import log_loss
 from by_hand import descend
 from fairtrial.data.split import split_rows
 from fairtrial.results.store import CURVES, PARAMETERS, RUNS
-from fairtrial.running.execute import run_study
+from fairtrial.running.execute import Setup
 from fairtrial.running.plan import plan_stacks
 from fairtrial.running.verify import verify_runs
 from fairtrial.study import Study
@@ -65,7 +65,7 @@ def plane(tmp_path_factory):
     frame.write_csv(folder / "plane.csv")
     (folder / "study.toml").write_text(REGRESSION + ARMS)
     study = Study.load(folder / "study.toml")
-    run_study(study, folder / "out")
+    Setup().run_missing(study, folder / "out")
     return study, folder / "out", X, y
 
 
@@ -132,7 +132,7 @@ def iris(tmp_path_factory):
     frame.write_parquet(folder / "iris.parquet")
     (folder / "study.toml").write_text(CLASSES)
     study = Study.load(folder / "study.toml")
-    run_study(study, folder / "out")
+    Setup().run_missing(study, folder / "out")
     return study, folder / "out", loaded.data, loaded.target
 
 

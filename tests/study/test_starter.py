@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from fairtrial.errors import InputError
-from fairtrial.running.execute import run_study
+from fairtrial.running.execute import Setup
 from fairtrial.study import Study
 from fairtrial.study.schema import make_schema, write_starter
 
@@ -19,7 +19,7 @@ def test_it_loads_and_runs(tmp_path):
     assert json.loads(schema.read_text(encoding="utf-8")) == make_schema()
     study = Study.load(path).replace(seeds=2)
     assert study.claims
-    run_study(study, tmp_path / "results")
+    Setup().run_missing(study, tmp_path / "results")
     assert len(pl.read_parquet(tmp_path / "results" / "runs.parquet")) == 12
 
 

@@ -14,7 +14,7 @@ from fairtrial.errors import InputError
 from fairtrial.paths import expand_path
 
 if TYPE_CHECKING:
-    from fairtrial.running.execute import Engine
+    from fairtrial.running.engine import Engine
 
 PAGE = "report.html"
 
@@ -77,7 +77,7 @@ def open_engine(
 ) -> contextlib.AbstractContextManager[Engine]:
     """Open the engine that the options name."""
     if workers is None and scheduler is None:
-        from fairtrial.running.execute import Here
+        from fairtrial.running.engine import Here
 
         return contextlib.nullcontext(Here())
     if workers is not None and scheduler is not None:

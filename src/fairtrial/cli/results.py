@@ -85,6 +85,7 @@ def export(
         Path | None,
         path_option("--out", help="A new folder; DIR/FORMAT if absent.", metavar="PLACE"),
     ] = None,
+    allow_code: AllowCode = False,
     quiet: Quiet = False,
 ) -> None:
     """Write a results folder for TensorBoard, for MLflow, or as CSV.
@@ -93,6 +94,7 @@ def export(
     """
     from fairtrial.export.formats import prepare_export
 
+    allow_plugins(folder, allow_code)
     prepared = prepare_export(folder, to, out)
     if prepared.format.on_tensorflow:
         load_tensorflow(own_process=True)

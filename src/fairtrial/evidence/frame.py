@@ -21,7 +21,7 @@ from fairtrial.evidence.statistics.sampling import Sampling
 from fairtrial.evidence.verdict import weigh
 from fairtrial.kinds.metrics.numbers import find_metric
 from fairtrial.kinds.metrics.runs import RunMetric
-from fairtrial.results.identity import fingerprint_verdict
+from fairtrial.results.results import fingerprint_verdict
 from fairtrial.results.store import DATA, list_settings
 from fairtrial.settings.complaints import Complaint, make_error, name_place, show, write_setting
 from fairtrial.settings.document import Document, Place

@@ -17,8 +17,7 @@ from fairtrial.evidence.pairs import SIDES, WITHOUT
 from fairtrial.evidence.statistics.anytime import count_seeds_needed_anytime
 from fairtrial.files import write_file
 from fairtrial.results.design import Design, read_design
-from fairtrial.results.identity import fingerprint_verdict
-from fairtrial.results.results import Results
+from fairtrial.results.results import Results, fingerprint_verdict
 from fairtrial.results.store import PAIRS, VERDICTS
 from fairtrial.results.verdicts import OF_PARTS, PARTS, read_verdicts, write_verdicts
 from fairtrial.settings.document import parse_toml, read_text

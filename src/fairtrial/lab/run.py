@@ -26,9 +26,8 @@ from fairtrial.results.fingerprint import fingerprint_runs
 from fairtrial.results.results import Results
 from fairtrial.results.saved_stacks import copy_parts
 from fairtrial.results.store import CURVES, ENVIRONMENT, RUNS
-from fairtrial.running.execute import Note, declare_study, estimate_training
+from fairtrial.running.execute import Note, Setup, declare_study, describe_environment, plan_missing
 from fairtrial.running.place import check_place
-from fairtrial.running.setup import Setup, describe_environment
 from fairtrial.running.verify import count_unlike_repeats
 from fairtrial.study import Run, Study
 
@@ -205,7 +204,8 @@ def estimate_phases(
     seconds: dict[str, float] = {}
     known: set[str] = set()
     for name, study in lab.studies.items():
-        seconds[name] = estimate_training(study, folder / name, note, memory, known)
+        plans = plan_missing(study, folder / name, note, memory, known)
+        seconds[name] = sum(plan.seconds for plan in plans)
         if name in VERIFIED:
             seconds[name] += n_verified * VERIFY
         known |= {*fingerprint_runs(study.list_runs())}

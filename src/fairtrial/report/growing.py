@@ -6,13 +6,17 @@ import re
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fairtrial.files import write_text
 from fairtrial.progress import Clock, Progress, Status, show_duration
 from fairtrial.report.page import PAGE, write_page
 from fairtrial.report.study_page import make_study_page
 from fairtrial.results.results import Results
-from fairtrial.results.so_far import SoFar
+from fairtrial.results.store import STUDY
+
+if TYPE_CHECKING:
+    from fairtrial.running.execute import SoFar
 
 LEAST_SECONDS, LARGEST_SHARE = 10.0, 0.1
 """Least seconds between two versions of the page, and the largest share of time to write it."""
@@ -55,7 +59,8 @@ class GrowingPage:
 def write_page_so_far(folder: Path, so_far: SoFar, left: float | None) -> None:
     """Write the page of the finished runs; `left` is the estimated seconds that are left."""
     with tempfile.TemporaryDirectory() as place:
-        so_far.write(Path(place), folder)
+        so_far.write(Path(place), so_far.score(folder))
+        write_text(Path(place) / STUDY, so_far.study.to_toml())
         document = make_study_page(Results(place))
     n_left = len(so_far.runs) - so_far.n_finished
     took = "" if left is None else f"about {show_duration(left)}"

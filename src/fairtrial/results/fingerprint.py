@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from importlib import resources
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from fairtrial.data.load import fingerprint_data
 from fairtrial.kinds.mechanism.kind import Kind
 from fairtrial.kinds.mechanism.plugins import digest_source, find_kinds
 from fairtrial.kinds.metrics.monitors import list_watched
-from fairtrial.results.sources import find_sources, is_stopped
+from fairtrial.loading import find_version
 from fairtrial.study import Run
 from fairtrial.study.baseline import BaselineSettings
 from fairtrial.study.metrics import list_defaults
@@ -27,15 +27,24 @@ from fairtrial.study.task import AnyTask
 # What makes a run's numbers; all that these modules import counts too.
 ROOTS = (
     "training.stacked", "training.eager", "data.load", "baselines", "results.scoring",
-    "running.stack", "running.fit",
+    "running.stack",
 )  # fmt: skip
 # What changes no number: settings count by their values, given or computed, data by its digest.
 STOPS = (
     "study", "settings", "data.images.fetch", "results", "running", "files", "loading", "errors",
     "paths", "kinds.metrics",
 )  # fmt: skip
-TRAINING_LIBRARIES = ("tensorflow", "numpy", "polars", "scipy", "scikit-learn", "scikit-image")
-OPTIONAL_LIBRARIES = ("scikit-learn-intelex",)
+TRAINING_LIBRARIES = (
+    "tensorflow", "numpy", "polars", "scipy", "scikit-image", "scikit-learn",
+    "scikit-learn-intelex",
+)  # fmt: skip
+# Patterns, not `ast`: Python 3.11 cannot parse in two threads at once, and TensorFlow parses too.
+IMPORT = re.compile(
+    r"^[ ]*(?:from (?P<module>[\w.]+) import (?P<names>\([^)]*\)|[^\n#(]+)"
+    r"|import (?P<plain>[\w.]+))",
+    re.MULTILINE,
+)
+FOR_TYPES = re.compile(r"^if TYPE_CHECKING:\n(?:[ ]+.*\n|\n)+", re.MULTILINE)
 
 
 @cache
@@ -46,8 +55,7 @@ def fingerprint_code() -> str:
     """
     package = resources.files("fairtrial")
     files = find_sources(Path(str(package)), ROOTS, STOPS)
-    names = [*TRAINING_LIBRARIES, *filter(_is_installed, OPTIONAL_LIBRARIES)]
-    libraries = [f"{name} {version(name)}".encode() for name in names]
+    libraries = [f"{name} {find_version(name)}".encode() for name in TRAINING_LIBRARIES]
     return _digest([*libraries, *(file.read_bytes() for file in files)])
 
 
@@ -134,16 +142,60 @@ def fingerprint_runs(runs: Iterable[Run]) -> list[str]:
     return [fingerprint_run(known[run.arm.name], run.seed) for run in runs]
 
 
-def _is_installed(name: str) -> bool:
-    try:
-        version(name)
-    except PackageNotFoundError:
-        return False
-    return True
-
-
 def _digest(parts: Iterable[bytes]) -> str:
     whole = hashlib.sha256()
     for part in parts:  # Lengths keep neighbours apart.
         whole.update(len(part).to_bytes(8, "big") + part)
     return whole.hexdigest()[:32]
+
+
+# ------------------------------------------------- the source files that modules stand on
+
+
+def find_sources(package: Path, roots: Iterable[str], stops: Collection[str]) -> list[Path]:
+    """Find the source files of modules of a package, and of all that they import from it, sorted.
+
+    Imports within functions count, those for type checkers do not. Roots are modules, as in
+    `"training.stacked"`; stops are modules and packages that are left out, unless they are roots,
+    with what only they import.
+    """
+    waiting, found = [*roots], dict[str, Path]()
+    kept = set(waiting)
+    while waiting:
+        name = waiting.pop()
+        place = _locate(package, name)
+        if name in found or place is None or (name not in kept and is_stopped(name, stops)):
+            continue
+        found[name] = place
+        waiting += _list_imports(place, package.name)
+        waiting += [name.rpartition(".")[0]] if "." in name else []  # Its package runs first.
+    return [found[name] for name in sorted(found)]
+
+
+def _locate(package: Path, name: str) -> Path | None:
+    place = package.joinpath(*name.split("."))
+    if (place / "__init__.py").is_file():
+        return place / "__init__.py"
+    module = place.with_name(f"{place.name}.py")
+    return module if module.is_file() else None
+
+
+def is_stopped(name: str, stops: Collection[str]) -> bool:
+    """Say whether a module is one of those that are left out, or in such a package."""
+    return any(name == stop or name.startswith(f"{stop}.") for stop in stops)
+
+
+def _list_imports(place: Path, package: str) -> Iterator[str]:
+    """List what a file imports from the package: modules, and names that may be modules."""
+    text = FOR_TYPES.sub("", place.read_text(encoding="utf-8"))
+    for found in IMPORT.finditer(text):
+        module = found["module"] or found["plain"]
+        names = [
+            name.split()[0]
+            for name in (found["names"] or "").strip("()").split(",")
+            if name.strip()
+        ]
+        inside = f"{package}."
+        for name in (module, *(f"{module}.{name}" for name in names)):
+            if name.startswith(inside):
+                yield name.removeprefix(inside)

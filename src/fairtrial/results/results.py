@@ -1,9 +1,10 @@
-"""A results folder: a study and what its runs have left."""
+"""A results folder: a study and what its runs have left, and whether they belong together."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,16 @@ import numpy as np
 import polars as pl
 from polars.exceptions import PolarsError
 
+from fairtrial.data.load import fingerprint_data
 from fairtrial.errors import InputError
+from fairtrial.kinds.mechanism.plugins import find_kinds, reuse_plugins
 from fairtrial.loading import refuse_fork
 from fairtrial.paths import locate
-from fairtrial.results.identity import (
-    find_changed_data,
-    find_other_setting,
-    fingerprint_tables,
-    fingerprint_verdict,
-)
 from fairtrial.results.store import (
     AVERAGES,
     CURVES,
+    DATA,
+    ENTRY,
     ENVIRONMENT,
     PAIRS,
     PARAMETERS,
@@ -30,10 +29,13 @@ from fairtrial.results.store import (
     RUNS,
     STUDY,
     TEST_ROWS,
+    VARIED,
+    make_arm_table,
     read_of_runs,
 )
 from fairtrial.results.verdicts import read_verdicts
 from fairtrial.study import Arm, Study
+from fairtrial.study.claims import Claim
 
 # The columns that their readers need.
 NEEDED = {
@@ -45,6 +47,11 @@ NEEDED = {
     AVERAGES: {"run"},
     PAIRS: {"claim", "seed", "better", "than", "better_value", "than_value", "difference"},
 }
+# The fingerprint of a folder without tables.
+NO_TABLES = hashlib.sha256().hexdigest()[:32]
+# Where the user's file lies, and where an arm comes from, are not what was trained: what the file
+# holds is known by its fingerprint.
+NOT_COMPARED = {"task.path", ENTRY, VARIED}
 
 
 class Results:
@@ -77,9 +84,17 @@ class Results:
     def __repr__(self) -> str:
         return f"Trial({str(self.folder)!r}): {self.study.name}, {self.runs.height} runs"
 
-    @cached_property
+    @property
     def study(self) -> Study:
-        """The study as it was run; an `InputError` if it is not the study of these runs."""
+        """The study as it was run; an `InputError` if it is not the study of these runs.
+
+        The kinds of its files are known afterwards, whatever other studies were read meanwhile.
+        """
+        reuse_plugins(self._study.plugins)
+        return self._study
+
+    @cached_property
+    def _study(self) -> Study:
         study = Study.load(self.folder / STUDY, self._allow_code)
         if other := find_other_setting(study, self.runs):
             raise InputError(
@@ -208,4 +223,68 @@ def _say_what_it_is(folder: Path) -> str:
     return (
         "it is not the folder of a study that has been run to its end. Run it with: fairtrial run "
         f"STUDY.toml --out {folder}"
+    )
+
+
+# ------------------------------------------------------------------------ what belongs together
+
+
+def fingerprint_tables(folder: Path) -> str:
+    """Fingerprint the tables that verdicts are based on; a table that is absent counts as empty."""
+    digest = hashlib.sha256()
+    for path in (folder / RUNS, folder / TEST_ROWS, folder / AVERAGES):
+        if path.exists():
+            status = path.stat()
+            version = path.absolute(), status.st_mtime_ns, status.st_size
+            digest.update(_digest_version(*version).encode())
+    return digest.hexdigest()[:32]
+
+
+@lru_cache(maxsize=64)
+def _digest_version(path: Path, modified: int, size: int) -> str:
+    """Digest one version of a file, as its time and size tell it from others."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint_verdict(tables: str, claim: Claim) -> str:
+    """Fingerprint what a verdict is on: a claim as it stands, and the tables of the runs."""
+    stated = json.dumps(claim.model_dump(), sort_keys=True, default=str)
+    return hashlib.sha256(f"{tables} {stated}".encode()).hexdigest()[:32]
+
+
+def find_other_setting(study: Study, runs: pl.DataFrame) -> str:
+    """Find a setting of a study that its runs were not trained with, as a clause; "" if none.
+
+    `runs` is `runs.parquet`. Columns that either lacks, as another version does, are not compared.
+    """
+    trained = runs.unique("arm", keep="first", maintain_order=True)
+    had = {row["arm"]: row for row in trained.to_dicts()}
+    for row in make_arm_table(study.list_arms(), {}).to_dicts():
+        before = had.get(row["arm"], {})
+        for name in (row.keys() & before.keys()) - NOT_COMPARED:
+            if row[name] != before[name]:
+                arm, now, then = row["arm"], row[name], before[name]
+                return f"it has {name} = {now!r} for the arm {arm!r}, and the runs had {then!r}"
+    return ""
+
+
+def find_changed_data(arm: Arm, runs: pl.DataFrame) -> str:
+    """Say that the data that an arm was trained on is not as it was; "" if it is."""
+    path = getattr(arm.task, "path", None)
+    if path is None and (arm.task.row_origin == "drawn" or not find_kinds(arm.task)):
+        return ""  # Its rows are what they always were.
+    path = path or f"Data set {arm.task.kind!r}"
+    if DATA not in runs.columns:
+        return (
+            f"An older version trained these runs, and did not note what {path} held. Run the "
+            "study again."
+        )
+    known = runs.filter(pl.col("arm") == arm.name)[DATA].unique().to_list()
+    if (now := fingerprint_data(arm.task)) in known:
+        return ""
+    then = ", ".join(f"{one[:16]}..." for one in known if one)
+    return (
+        f"{path} has changed since these runs were trained on it (its fingerprint was {then} and "
+        f"is {now[:16]}...). Put it back as it was, or run the study again."
     )

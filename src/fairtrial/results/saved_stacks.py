@@ -111,14 +111,9 @@ def find_parts(
 ) -> tuple[dict[Path, list[str]], int]:
     """Find what earlier calls have left of the runs with the wanted fingerprints.
 
-    Each part that is damaged is noted and removed, so that its runs train again.
-
-    Returns
-    -------
-    parts : dict of Path to list of str
-        For each part with wanted runs their fingerprints; no run twice.
-    n_others : int
-        How many runs of other settings, data or training code are there too.
+    Returns for each part with wanted runs their fingerprints, no run twice, and how many runs of
+    other settings, data or training code are there too. Each part that is damaged is noted and
+    removed, so that its runs train again.
     """
     wanted = set(wanted)
     missing, parts, n_others = set(wanted), {}, 0

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +57,6 @@ LEFT = (
 _Score = tuple[str, str, str, float | None, float | None]
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """A run, with the metrics that are to be measured from what it has left."""
-
-    run: Run
-    fingerprint: str
-    metrics: tuple[MetricSettings, ...]
-
-
 def score_runs(
     folder: Path,
     runs: Mapping[str, Run],
@@ -75,48 +65,37 @@ def score_runs(
 ) -> pl.DataFrame:
     """Measure what parts do not hold: metrics that a study names, and metrics that have changed.
 
-    Runs go by their fingerprints; each part lists which of its runs count. The folder keeps what is
-    measured.
-
-    Returns
-    -------
-    DataFrame
-        A row for each run and metric: fingerprint, metric (its column), source (the fingerprint of
-        the metric), value, and average_value at the mean of the run's last iterates.
-
-    Raises
-    ------
-    InputError
-        If a metric of the user ends with an error, or the data cannot be used.
-    MachineError
-        If the data cannot be had, or the folder cannot be written.
+    Runs go by their fingerprints; each part lists which of its runs count. Returns a table like
+    `SCHEMA`, with a row for each run and metric; the folder keeps it. It is an `InputError` if a
+    metric of the user ends with an error or the data cannot be used, and a `MachineError` if the
+    data cannot be had or the folder cannot be written.
     """
     known = _read(folder / SCORES)
     wanted = _list_wanted(runs, parts, named)
     there = {*known.select("fingerprint", "metric", "source").iter_rows()}
-    missing: dict[str, _Wanted] = {}
-    for fingerprint, metrics in wanted.items():
-        lacking = tuple(
+    missing = {
+        fingerprint: [
             one
             for one in metrics
             if (fingerprint, one.column, fingerprint_metric(one.definition)) not in there
-        )
-        if lacking:
-            missing[fingerprint] = _Wanted(runs[fingerprint], fingerprint, lacking)
+        ]
+        for fingerprint, metrics in wanted.items()
+    }
+    missing = {fingerprint: lacking for fingerprint, lacking in missing.items() if lacking}
     if missing:
-        found = pl.DataFrame([*_measure(missing, parts)], schema=SCHEMA, orient="row")
+        found = pl.DataFrame([*_measure(runs, missing, parts)], schema=SCHEMA, orient="row")
         known = pl.concat([known, found]).unique(
             ["fingerprint", "metric"], keep="last", maintain_order=True
         )
         write_file(folder / SCORES, known.write_parquet)
     columns = [
-        (fingerprint, column)
+        (fingerprint, prefix + one.column)
         for fingerprint, metrics in wanted.items()
         for one in metrics
-        for column in (prefix + one.column for prefix in ROWS)
+        for prefix in ROWS
     ]
     counted = pl.DataFrame(
-        columns, schema={"fingerprint": pl.String, "metric": pl.String}, orient="row"
+        columns, dict.fromkeys(("fingerprint", "metric"), pl.String), orient="row"
     )
     return counted.join(known, on=["fingerprint", "metric"], maintain_order="left")
 
@@ -150,30 +129,30 @@ def _list_wanted(
 
 
 def _measure(
-    missing: Mapping[str, _Wanted], parts: Mapping[Path, Sequence[str]]
+    runs: Mapping[str, Run],
+    missing: Mapping[str, Sequence[MetricSettings]],
+    parts: Mapping[Path, Sequence[str]],
 ) -> Iterator[_Score]:
-    """Measure runs, those on the same rows together."""
-    groups: dict[Any, list[_Wanted]] = defaultdict(list)
-    for one in missing.values():
-        arm = one.run.arm
-        validation = arm.recipe.validation if arm.is_trained else None
-        groups[arm.task, one.run.seed, validation, arm.features].append(one)
+    """Measure runs by the metrics that they lack, those on the same rows together."""
+    groups: dict[Any, dict[Path, list[str]]] = defaultdict(lambda: defaultdict(list))
     places = {one: path for path, here in parts.items() for one in here}
-    for (task, seed, validation, features), group in groups.items():
+    for fingerprint in missing:
+        run = runs[fingerprint]
+        validation = run.arm.recipe.validation if run.arm.is_trained else None
+        rows = run.arm.task, run.seed, validation, run.arm.features
+        groups[rows][places[fingerprint]].append(fingerprint)
+    for (task, seed, validation, features), by_place in groups.items():
         dataset = load_dataset(task, seed, validation, features)
         split = split_parts(dataset, validation, seed)
-        by_place: dict[Path, dict[str, _Wanted]] = defaultdict(dict)
-        for one in group:
-            by_place[places[one.fingerprint]][one.fingerprint] = one
         for path, here in by_place.items():
             left = pl.scan_parquet(path, glob=False).select(LEFT)
-            rows = left.filter(pl.col("fingerprint").is_in([*here])).collect().to_dicts()
+            rows = left.filter(pl.col("fingerprint").is_in(here)).collect().to_dicts()
             for prefix in [one for one in split if one in ROWS]:
-                yield from _measure_rows(here, rows, prefix, split[prefix], dataset)
+                yield from _measure_rows(missing, rows, prefix, split[prefix], dataset)
 
 
 def _measure_rows(
-    wanted: Mapping[str, _Wanted],
+    missing: Mapping[str, Sequence[MetricSettings]],
     rows: Sequence[Mapping[str, Any]],
     prefix: str,
     part: Part,
@@ -181,12 +160,12 @@ def _measure_rows(
 ) -> Iterator[_Score]:
     """Measure what runs of one part's file predict of a part of the data."""
     for row, forms, mean in _describe(rows, prefix, part, dataset):
-        one = wanted[row["fingerprint"]]
-        values = score(one.metrics, part.y, forms, prefix)
-        averages = {} if mean is None else score(one.metrics, part.y, mean, prefix)
-        for metric in one.metrics:
+        metrics = missing[row["fingerprint"]]
+        values = score(metrics, part.y, forms, prefix)
+        averages = {} if mean is None else score(metrics, part.y, mean, prefix)
+        for metric in metrics:
             name, source = prefix + metric.column, fingerprint_metric(metric.definition)
-            yield one.fingerprint, name, source, values.get(name), averages.get(name)
+            yield row["fingerprint"], name, source, values.get(name), averages.get(name)
 
 
 def _describe(

@@ -261,24 +261,14 @@ def _score_rate_and_fluctuation(trace: Trace, shared: str) -> Metrics:
 
 
 def measure_fluctuation(values: np.ndarray) -> tuple[float | None, float | None]:
-    """Measure how a curve fluctuates over its first and over its last tenth.
+    """Measure how a curve, (T,), fluctuates over its first and over its last tenth, in its unit.
 
     The fluctuation is the standard deviation of the changes from one point to the next. A trend
     does not count: a curve that falls in a straight line has equal changes, whose deviation is 0,
     however steep it is, whereas the standard deviation of its values would be that of the fall. A
     bend counts, by what it changes in the steps. Of independent noise about a straight line it is
-    √2 times the noise's standard deviation.
-
-    Parameters
-    ----------
-    values : (T,)
-        All points of the curve.
-
-    Returns
-    -------
-    early, late : float or None
-        In the unit of the curve, over a tenth of the changes, or five if they are more (or all, if
-        there are fewer). None where there are not two finite changes to compare.
+    √2 times the noise's standard deviation. A tenth has at least five changes, or all if there are
+    fewer; it is None where there are not two finite changes to compare.
 
     Examples
     --------

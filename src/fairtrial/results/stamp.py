@@ -12,11 +12,11 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from fairtrial.files import write_json
+from fairtrial.loading import find_version
 from fairtrial.study import Study
 
 STAMP = "stamp.json"
@@ -87,15 +87,8 @@ def _list_software() -> list[str]:
     for file in sorted(Path(str(resources.files("fairtrial"))).rglob("*")):
         if file.is_file() and file.suffix != ".pyc":
             package.update(file.read_bytes())
-    libraries = [f"{name} {_find_version(name)}" for name in LIBRARIES]
+    libraries = [f"{name} {find_version(name)}" for name in LIBRARIES]
     return [f"python {sys.version}", package.hexdigest(), *libraries]
-
-
-def _find_version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "absent"
 
 
 def _list_files(folder: Path) -> Iterator[Path]:

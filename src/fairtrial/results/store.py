@@ -62,15 +62,10 @@ def write_study(folder: Path, study: Study) -> None:
     names = dict(zip(study.plugins, _name_files(study.plugins), strict=True))
     for plugin in list_loaded(study.plugins):
         write_text(folder / names[plugin.path], plugin.text)
-    write_text(folder / STUDY, format_study(study))
-
-
-def format_study(study: Study) -> str:
-    """Write a study as it stands in its results folder."""
     values = dump_given(study)
     if study.plugins:
-        values = {**values, "plugins": _name_files(study.plugins)}
-    return tomli_w.dumps(values)
+        values = {**values, "plugins": [*names.values()]}
+    write_text(folder / STUDY, tomli_w.dumps(values))
 
 
 def _name_files(paths: Sequence[str]) -> list[str]:
@@ -92,19 +87,11 @@ def write_tables(
 ) -> None:
     """Assemble the tables of a results folder.
 
-    `runs.parquet` has the runs in the order given, and so has `averages.parquet`. The other tables
-    go through memory piece by piece, in the order in which the parts' first runs stand there.
-
-    Parameters
-    ----------
-    runs, fingerprints : sequence of Run, of str
-        Every run with its fingerprint; runs that are alike have the same one.
-    parts : mapping of Path to sequence of str
-        Each part, and which of its runs count.
-    data : mapping of str to str, optional
-        The fingerprint of each arm's data, by the arm's name; "" where there is none.
-    scores : DataFrame, optional
-        What was measured after training; see `scores.score_runs`.
+    `fingerprints` has one for every run; runs that are alike have the same one. Each part goes with
+    those of its runs that count; `data` has the fingerprint of each arm's data by the arm's name,
+    "" where there is none; for `scores` see `scores.score_runs`. `runs.parquet` and
+    `averages.parquet` have the runs in the order given. The other tables go through memory piece by
+    piece, in the order in which the parts' first runs stand there.
     """
     index = pl.DataFrame({"run": [run.name for run in runs], "fingerprint": list(fingerprints)})
     place = {fingerprint: number for number, fingerprint in reversed(list(enumerate(fingerprints)))}
@@ -238,22 +225,14 @@ def _take_metric(name: str) -> pl.Expr:
 
 def make_curve_table(results: pl.LazyFrame) -> pl.LazyFrame:
     """Make `curves.parquet`: run, at, quantity, value."""
-    return (
-        results.select("run", "quantity", "at", "value")
-        .explode("quantity", "at", "value")
-        .explode("at", "value")
-        .drop_nulls("quantity")
-        .select("run", "at", "quantity", "value")
-    )
+    curves = _spread(results, "quantity", "at", "value")
+    return curves.explode("at", "value").select("run", "at", "quantity", "value")
 
 
 def make_parameter_table(results: pl.LazyFrame) -> pl.LazyFrame:
     """Make `parameters.parquet`: run, parameter, shape, values (row-major)."""
-    return (
-        results.select("run", "parameter", "shape", values="parameter_values")
-        .explode("parameter", "shape", "values")
-        .drop_nulls("parameter")
-    )  # fmt: skip
+    parameters = _spread(results, "parameter", "shape", "parameter_values")
+    return parameters.rename({"parameter_values": "values"})
 
 
 def make_test_row_table(results: pl.LazyFrame) -> pl.LazyFrame:
@@ -266,12 +245,13 @@ def make_prediction_table(results: pl.LazyFrame) -> pl.LazyFrame:
 
     `predicted` is one value per row, packed into bytes as NumPy's `type`.
     """
-    return (
-        results.select("run", "rows", "predicted", type="predicted_type")
-        .explode("rows", "type", "predicted")
-        .drop_nulls("rows")
-        .select("run", "rows", "type", "predicted")
-    )
+    predicted = _spread(results, "rows", "predicted_type", "predicted")
+    return predicted.rename({"predicted_type": "type"})
+
+
+def _spread(results: pl.LazyFrame, *columns: str) -> pl.LazyFrame:
+    """Spread lists side by side to a row for each of their values, behind the run."""
+    return results.select("run", *columns).explode(*columns).drop_nulls(columns[0])
 
 
 def summarise_arms(folder: Path) -> list[dict[str, Any]]:

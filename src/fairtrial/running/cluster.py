@@ -26,7 +26,7 @@ from fairtrial.kinds.baselines.estimators import add_objects, list_objects
 from fairtrial.kinds.mechanism.plugins import activate, find_functions, find_kinds, find_plugins
 from fairtrial.loading import load_tensorflow
 from fairtrial.results.saved_stacks import Part
-from fairtrial.running.execute import StackProgress
+from fairtrial.running.engine import StackProgress
 from fairtrial.running.plan import StackPlan
 
 # How long a scheduler may take to answer, and a cluster may be without workers.
@@ -40,20 +40,11 @@ UNPACKING = threading.Lock()
 
 
 class Cluster:
-    """Trains stacks on the workers of a Dask cluster.
+    """Trains stacks on the workers of a Dask cluster, to which the client is connected.
 
     A task is the plan of a stack, a few kilobytes; workers load or draw its data themselves. The
-    stacks of a worker that dies go to the others, as Dask has it.
-
-    Parameters
-    ----------
-    client : dask.distributed.Client
-        Connected to any cluster; `start_workers` and `connect` make one.
-
-    Raises
-    ------
-    MachineError
-        If no worker comes within half a minute, or fairtrial is not installed where they are.
+    stacks of a worker that dies go to the others, as Dask has it. It is a `MachineError` if no
+    worker comes within half a minute, or fairtrial is not installed where they are.
     """
 
     def __init__(self, client: Client):
@@ -88,11 +79,9 @@ class Cluster:
     ) -> Generator[tuple[StackPlan, list[Part]], None, None]:
         """Train stacks and yield their parts; stacks that still run at the end are dropped.
 
-        Raises
-        ------
-        MachineError
-            When all others have ended: if the memory does not hold a run, if worker after worker
-            died of a stack. At once, if the scheduler is gone, or all workers for a minute.
+        It is a `MachineError`, when all others have ended, if the memory does not hold a run or
+        worker after worker died of a stack; at once, if the scheduler is gone, or all workers for a
+        minute.
         """
         waiting = iter(sorted(plans, key=lambda plan: plan.seconds, reverse=True))
         running: dict[Future, StackPlan] = {}

@@ -18,7 +18,7 @@ from fairtrial.evidence.pairs import Pairs, pair_runs
 from fairtrial.evidence.verdict import Decided, Evidence, weigh
 from fairtrial.results.results import Results
 from fairtrial.results.verdicts import write_verdicts
-from fairtrial.running.setup import Setup
+from fairtrial.running.execute import Setup
 from fairtrial.study import Arm, Study
 from fairtrial.study.arms import ArmEntry
 
@@ -38,12 +38,8 @@ def run_counterfactuals(folder: Path, setup: Setup) -> list[dict[str, Any]]:
     The extra runs go to `counterfactual/` in the folder: the same recipes and seeds without early
     stopping, four times as long, and again, until each arm's metric is within 1 % of the difference
     from that of its exact minimiser. Seeds that were added by looking have no part in it. Returns
-    what `verdicts.json` holds then: `counterfactual` is filled in where it was offered.
-
-    Raises
-    ------
-    InputError
-        If the claims have not been judged, or the data has changed since the runs.
+    what `verdicts.json` holds then: `counterfactual` is filled in where it was offered. It is an
+    `InputError` if the claims have not been judged, or the data has changed since the runs.
     """
     trial, optima = Results(folder), Optima(folder)
     study, rows = trial.study, trial.list_verdicts()
@@ -117,6 +113,7 @@ def make_longer_study(study: Study, arms: Sequence[Arm], factors: dict[str, int]
     return Study(
         name=f"{study.name}: trained to the end",
         seeds=study.seeds,
+        plugins=study.plugins,
         task=arms[0].task,
         recipe=recipes[0],
         metrics=study.list_metrics(),

@@ -4,157 +4,159 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
-import time
+import os
+import platform
 import tomllib
-from collections.abc import Callable, Collection, Generator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
-import psutil
+import polars as pl
 from joblib import cpu_count
 
-from fairtrial.data.features.maps import watch
 from fairtrial.data.load import check_data, fingerprint_data
 from fairtrial.errors import MachineError
 from fairtrial.files import explain_write_errors, lock_folder, write_json
+from fairtrial.loading import load_tensorflow
 from fairtrial.progress import Progress, Status
 from fairtrial.results.design import declare
-from fairtrial.results.fingerprint import fingerprint_runs
-from fairtrial.results.identity import NO_TABLES, fingerprint_tables
+from fairtrial.results.fingerprint import fingerprint_code, fingerprint_runs
+from fairtrial.results.results import NO_TABLES, Results, fingerprint_tables
 from fairtrial.results.saved_stacks import Part, find_parts, write_part
 from fairtrial.results.scores import score_runs
-from fairtrial.results.so_far import SoFar
-from fairtrial.results.store import ASKED_FOR, PAGES, STUDY, write_study, write_tables
+from fairtrial.results.store import (
+    ASKED_FOR,
+    ENVIRONMENT,
+    PAGES,
+    STUDY,
+    write_study,
+    write_tables,
+)
+from fairtrial.running.engine import Engine, Here, StackProgress
 from fairtrial.running.place import PLAN, check_place, keep_edited_study
 from fairtrial.running.plan import StackPlan, plan_stacks
 from fairtrial.study import Arm, Run, Study
 
+LIBRARIES = ("tensorflow", "numpy", "polars", "scikit-learn", "altair")
+
 Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class SoFar:
+    """What there is of a study that is being run.
+
+    `runs` are all that it will have, each with its fingerprint; `parts` are the stacks that have
+    finished, with the fingerprints of their runs; `data` has the fingerprint of each arm's data.
+    """
+
+    study: Study
+    runs: Sequence[Run]
+    fingerprints: Sequence[str]
+    data: Mapping[str, str]
+    parts: dict[Path, list[str]] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> dict[str, Run]:
+        """The runs by their fingerprints: of those that are alike the first."""
+        return dict(zip(reversed(self.fingerprints), reversed(self.runs), strict=True))
+
+    @property
+    def done(self) -> set[str]:
+        """The fingerprints of the runs that have finished."""
+        return {fingerprint for here in self.parts.values() for fingerprint in here}
+
+    @property
+    def n_finished(self) -> int:
+        """How many runs have finished."""
+        done = self.done
+        return sum(one in done for one in self.fingerprints)
+
+    def score(self, folder: Path) -> pl.DataFrame:
+        """Measure what has finished by the study's metrics; its results folder keeps that."""
+        return score_runs(folder, self.wanted, self.parts, self.study.list_metrics())
+
+    def write(self, folder: Path, scores: pl.DataFrame) -> None:
+        """Write the tables of what has finished."""
+        done = self.done
+        finished = [
+            (run, one) for run, one in zip(self.runs, self.fingerprints, strict=True) if one in done
+        ]
+        runs, fingerprints = zip(*finished, strict=True)
+        write_tables(folder, runs, fingerprints, self.parts, self.data, scores)
 
 
 Grown = Callable[[SoFar], None]
 
 
-class Engine(Protocol):
-    """Where stacks train."""
+@dataclass(frozen=True)
+class Setup:
+    """Where runs train, and the callbacks: the parameters of `run` with these names."""
 
-    @property
-    def n_at_once(self) -> int:
-        """How many stacks train on one machine at once, and share its memory."""
-        ...
+    verify: int = 0
+    memory: int | None = None
+    progress: Progress = lambda status: None
+    note: Note = lambda sentence: None
+    engine: Engine | None = None
+    grown: Grown = lambda so_far: None
 
-    def measure_free_memory(self) -> int:
-        """Return what they may take together if nobody says, in bytes."""
-        ...
+    def run_missing(
+        self,
+        study: Study,
+        folder: Path,
+        *,
+        more: Sequence[Run] = (),
+        until_decided: bool = False,
+        is_first: bool = True,
+    ) -> Results:
+        """Train every run that the folder does not have yet, and assemble the tables.
 
-    def train(
-        self, plans: Sequence[StackPlan], progress: StackProgress
-    ) -> Generator[tuple[StackPlan, list[Part]], None, None]:
-        """Train stacks, in any order, and yield the parts of each as it finishes."""
-        ...
+        Nothing is judged. Every finished stack is safe on the disk at once. Whatever stops this,
+        the same call goes on where it was, and ends with the same tables.
 
+        `more` has runs of the study's arms with further seeds; `until_decided` says whether they
+        depend on what earlier runs showed, which the folder keeps. `is_first` says whether what the
+        folder has already is news to the user.
+        """
+        study = study.replace()  # Another study may have put away the kinds of its files.
+        note = self.note if is_first else lambda sentence: None
+        check_place(folder)
+        check_data(study.list_arms(), study.list_metrics())
+        load_tensorflow()
+        environment = describe_environment()
+        runs = [*study.list_runs(), *more]
+        data = _fingerprint_arms_data(study.list_arms())
+        so_far = SoFar(study, runs, fingerprint_runs(runs), data)
+        with lock_folder(folder):
+            self._train(so_far, folder, until_decided, note)
+            _assemble(so_far, folder, note)
+        environment["verification"] = self._verify(folder, runs)
+        write_json(folder / ENVIRONMENT, environment)
+        from fairtrial.running.verify import refuse_deviation
 
-class Here:
-    """The engine that trains on this machine: as many stacks at once as it has processors."""
+        refuse_deviation(environment["verification"])
+        return Results(folder)
 
-    def __init__(self) -> None:
-        self.n_at_once = cpu_count()
-
-    def measure_free_memory(self) -> int:
-        """Return half of what is free, in bytes."""
-        return psutil.virtual_memory().available // 2
-
-    def train(
-        self, plans: Sequence[StackPlan], progress: StackProgress
-    ) -> Generator[tuple[StackPlan, list[Part]], None, None]:
-        """Train stacks and yield their parts; stacks that still run at the end are dropped."""
-        from fairtrial.running.stack import train_parts  # TensorFlow, only where it is used.
-
-        dropped = threading.Event()
-
-        def train_one(plan: StackPlan) -> list[Part]:
-            def stop_if_dropped() -> None:
-                if dropped.is_set():
-                    raise InterruptedError
-
-            def tell(n_training: int, at: int) -> None:
-                stop_if_dropped()
-                progress.note(plan, n_training, at)
-
-            def tell_of_features() -> None:
-                stop_if_dropped()
-                progress.note_features(plan)
-
-            with watch(tell_of_features):
-                return train_parts(plan, tell)
-
-        pool = ThreadPoolExecutor(self.n_at_once)
-        futures: dict[Future[list[Part]], StackPlan] = {}
-        failures = []
-        try:
-            # The longest first: nothing long is left when the others have ended.
-            futures |= {
-                pool.submit(train_one, plan): plan
-                for plan in sorted(plans, key=lambda plan: plan.seconds, reverse=True)
-            }
-            while futures:
-                # Looked at again and again: a wait without end would not notice Ctrl-C, which may
-                # reach one of TensorFlow's threads instead of this one.
-                for future in wait(futures, timeout=0.2, return_when=FIRST_COMPLETED).done:
-                    plan = futures.pop(future)
-                    if error := future.exception():
-                        failures.append(error)
-                    else:
-                        yield plan, future.result()
-            if failures:  # Only now: the other stacks are worth keeping.
-                raise failures[0]
-        finally:
-            dropped.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            wait(futures, timeout=1.5)
-
-
-def run_study(
-    study: Study,
-    folder: Path,
-    progress: Progress = lambda status: None,
-    note: Note = lambda sentence: None,
-    memory: int | None = None,
-    engine: Engine | None = None,
-    more: Sequence[Run] = (),
-    grown: Grown = lambda so_far: None,
-    until_decided: bool = False,
-) -> None:
-    """Train the runs of a study that its folder lacks, and assemble the tables.
-
-    Every finished stack is safe on the disk at once. Whatever stops this, the same call goes on
-    where it was, and ends with the same tables. Parameters and errors are those of `run`; `more`
-    has runs of the study's arms with further seeds, and `until_decided` says whether seeds may be
-    added for claims that are undecided; `design.json` keeps it.
-    """
-    check_place(folder)
-    check_data(study.list_arms(), study.list_metrics())
-    runs = [*study.list_runs(), *more]
-    data, fingerprints = _fingerprint_arms_data(study.list_arms()), fingerprint_runs(runs)
-    wanted = dict(zip(reversed(fingerprints), reversed(runs), strict=True))
-    engine = engine or Here()
-    with lock_folder(folder):
-        parts, n_others = find_parts(folder, wanted, note)
-        done = {fingerprint for here in parts.values() for fingerprint in here}
+    def _train(self, so_far: SoFar, folder: Path, until_decided: bool, note: Note) -> None:
+        """Train what the folder lacks, and note each finished stack in `so_far`."""
+        study, wanted, engine = so_far.study, so_far.wanted, self.engine or Here()
+        found, n_others = find_parts(folder, wanted, note)
+        so_far.parts.update(found)
+        done = so_far.done
         declare(folder, study, until_decided, len(done) + n_others)
         _say_reused(len(done), len(wanted), n_others, note)
         missing = [run for key, run in reversed(wanted.items()) if key not in done]
-        plans = plan_stacks(
-            missing, _remember_memory(folder, memory, engine), averages=study.needs_averages
-        )
-        stacks, n_left, said = StackProgress(plans, progress), len(plans), set[str]()
+        stack_bytes = _remember_memory(folder, self.memory, engine)
+        plans = plan_stacks(missing, stack_bytes, averages=study.needs_averages)
+        stacks, n_left, said = StackProgress(plans, self.progress), len(plans), set[str]()
         with contextlib.closing(engine.train(plans, stacks)) as trained:
             for plan, finished in trained:
                 for part in finished:
                     _refuse_other_origin(part, wanted)
-                    parts[write_part(folder, part)] = list(part.fingerprints)
+                    so_far.parts[write_part(folder, part)] = list(part.fingerprints)
                     for sentence in part.notes:
                         if sentence not in said:  # Stacks of other seeds say the same.
                             said.add(sentence)
@@ -162,20 +164,33 @@ def run_study(
                 stacks.finish(plan)
                 n_left -= 1
                 if n_left:
-                    grown(SoFar(study, runs, fingerprints, parts, data))
+                    self.grown(so_far)
         stacks.tell("tables")
-        scores = score_runs(folder, wanted, parts, study.list_metrics())
-        before = fingerprint_tables(folder)
-        _say_replaced(folder, study, note)
-        # Last of all comes the study: a folder without it has not been run to its end.
-        if kept := keep_edited_study(folder):
-            note(f"{folder / STUDY} was edited by hand: it is kept as {kept}.")
-        with explain_write_errors(folder):
-            (folder / STUDY).unlink(missing_ok=True)
-        write_tables(folder, runs, fingerprints, parts, data, scores)
-        write_study(folder, study)
-        if before not in (NO_TABLES, fingerprint_tables(folder)):
-            _drop_pages(folder, note)
+
+    def _verify(self, folder: Path, runs: Sequence[Run]) -> dict[str, Any]:
+        if not self.verify:
+            return recall_verification(folder, runs)
+        from fairtrial.running.verify import verify_runs
+
+        def tell(done: int, of: int, name: str) -> None:
+            self.progress(Status(f"verify: {name}", done / of, 1, done, of))
+
+        return verify_runs(runs, self.verify, tell, recall_memory(folder))
+
+
+def _assemble(so_far: SoFar, folder: Path, note: Note) -> None:
+    """Write the tables and the study into the folder."""
+    scores, before = so_far.score(folder), fingerprint_tables(folder)
+    _say_replaced(folder, so_far.study, note)
+    # Last of all comes the study: a folder without it has not been run to its end.
+    if kept := keep_edited_study(folder):
+        note(f"{folder / STUDY} was edited by hand: it is kept as {kept}.")
+    with explain_write_errors(folder):
+        (folder / STUDY).unlink(missing_ok=True)
+    so_far.write(folder, scores)
+    write_study(folder, so_far.study)
+    if before not in (NO_TABLES, fingerprint_tables(folder)):
+        _drop_pages(folder, note)
 
 
 def _drop_pages(folder: Path, note: Note) -> None:
@@ -193,17 +208,6 @@ def declare_study(study: Study, folder: Path, note: Note = lambda sentence: None
     with lock_folder(folder):
         _, n_runs = find_parts(folder, (), note)
         declare(folder, study, False, n_runs)
-
-
-def estimate_training(
-    study: Study, folder: Path, note: Note, memory: int | None = None, known: Collection[str] = ()
-) -> float:
-    """Estimate the seconds of training what a folder lacks of a study.
-
-    They are those of two cores of an AMD EPYC; on others the proportions are much the same. Runs
-    with the fingerprints that are `known` count as trained.
-    """
-    return sum(plan.seconds for plan in plan_missing(study, folder, note, memory, known))
 
 
 def plan_missing(
@@ -283,58 +287,35 @@ def recall_memory(folder: Path) -> int | None:
     return stack_bytes if isinstance(stack_bytes, int) and stack_bytes > 0 else None
 
 
-class StackProgress:
-    """Adds up what the stacks that train at once tell, and reports at most twice a second."""
-
-    def __init__(self, plans: list[StackPlan], progress: Progress):
-        self._progress, self._lock = progress, threading.Lock()
-        self._work, self._n_stacks = sum(plan.seconds for plan in plans), len(plans)
-        self._n_runs = sum(plan.n_runs for plan in plans)
-        self._running: dict[StackPlan, tuple[int, float]] = {}
-        self._runs_done = self._stacks_done = 0
-        self._work_done = 0.0
-        self._last = -float("inf")
-        if plans:
-            self.tell(_describe_stack(plans[0]))
-
-    def note(self, plan: StackPlan, n_training: int, at: int) -> None:
-        """Note that a stack has so many lanes still training at a step (epoch)."""
-        with self._lock:
-            self._running[plan] = n_training, plan.seconds * min(at / plan.length, 1.0)
-            if time.monotonic() - self._last > 0.5:
-                self.tell(_describe_stack(plan))
-
-    def note_features(self, plan: StackPlan) -> None:
-        """Note that the features that a stack trains on are being made."""
-        with self._lock:
-            if time.monotonic() - self._last > 0.5:
-                self.tell(_describe_stack(plan, f"making {plan.recipes[0].features.kind}"))
-
-    def finish(self, plan: StackPlan) -> None:
-        """Note that a stack's results are safe."""
-        with self._lock:
-            self._running.pop(plan, None)
-            self._runs_done += plan.n_runs
-            self._stacks_done += 1
-            self._work_done += plan.seconds
-            self.tell(_describe_stack(plan))
-
-    def tell(self, what: str) -> None:
-        """Report now."""
-        self._last = time.monotonic()
-        n_training = sum(lanes for lanes, _ in self._running.values())
-        work = self._work_done + sum(done for _, done in self._running.values())
-        share = work / self._work if self._work else 1.0
-        self._progress(Status(
-            what, share, n_training, self._runs_done, self._n_runs,
-            self._stacks_done, self._n_stacks,
-        ))  # fmt: skip
+def recall_verification(folder: Path, runs: Sequence[Run]) -> dict[str, Any]:
+    """Recall the lanes of these runs that an earlier call has verified."""
+    lanes: list[dict[str, Any]] = []
+    try:
+        before = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
+        lanes = [lane for lane in before["verification"]["lanes"] if lane["fingerprint"]]
+        known = set(fingerprint_runs(runs)) if lanes else set()
+        lanes = [lane for lane in lanes if lane["fingerprint"] in known]
+        largest = max((lane["deviation"] for lane in lanes), default=0.0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"largest_deviation": 0.0, "lanes": []}
+    return {"largest_deviation": largest, "lanes": lanes}
 
 
-def _describe_stack(plan: StackPlan, doing: str = "") -> str:
-    """Say what a stack trains, or what it is doing instead."""
-    seeds = sorted({row[0].seed for row in plan.runs})
-    some = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
-    arm, *others = [run.arm for run in plan.runs[0]]
-    what = f"{1 + len(others)} arms" if others else arm.name
-    return f"{arm.task.kind.replace('_', '-')}: {doing or what}, {some}"
+def describe_environment() -> dict[str, Any]:
+    """Describe versions and machine, and the time now in UTC, ready for JSON.
+
+    `xla` says whether programs are compiled by XLA here or run as plain graphs.
+    """
+    from fairtrial.training.programs import has_xla
+
+    return {
+        "fairtrial": version("fairtrial"),
+        "training_code": fingerprint_code(),
+        "python": platform.python_version(),
+        **{library: version(library) for library in LIBRARIES},
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "xla": has_xla(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

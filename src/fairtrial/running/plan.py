@@ -1,4 +1,4 @@
-"""Which runs train together: runs to stacks."""
+"""Which runs train together, runs to stacks, and how long a stack should take."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from fairtrial.data.load import measure_data
-from fairtrial.data.split import count_batch_rows
+from fairtrial.data.split import count_batch_rows, count_batches
 from fairtrial.kinds.metrics.monitors import list_watched
-from fairtrial.running.cost import estimate_fit, estimate_seconds
 from fairtrial.study import Arm, Run
-from fairtrial.study.features import UNMAPPED
+from fairtrial.study.features import UNMAPPED, AnyFeatures
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
 from fairtrial.training.programs import BLOCK, CHUNK, FRESH_PIECE, share_lanes
@@ -22,6 +21,20 @@ from fairtrial.training.trace import count_averaged
 
 # Wider stacks cost more a lane: their parameters, or their residuals, leave the processor's cache.
 USEFUL_LANES, USEFUL_RESIDUALS = 128, 2**20
+
+# Measured costs in seconds on two cores of an AMD EPYC, by what the work grows with;
+# `benchmarks/costs.py` measures them again. Other machines differ by a factor, which the clock of
+# the progress bar finds out; the proportions are much the same.
+# To load the data, to trace and to compile a program.
+START = 3.0
+# Of a full-batch step: by itself, and for each value of a lane's features and targets.
+STEP, STEP_VALUE = 4e-5, 4e-10
+# Of a mini-batch: by itself, and for each lane's product of a row's feature and a class.
+BATCH, BATCH_VALUE = 2e-4, 6e-11
+# Of a mini-batch of numbers by itself, and of an epoch: calling its programs, and what ends runs.
+NUMBER_BATCH, EPOCH = 1e-5, 2e-2
+# Of a feature of a row, as an epoch reads it from its file. Its kind says how long making it takes.
+READ_VALUE = 7e-9
 
 T = TypeVar("T")
 
@@ -64,12 +77,12 @@ class StackPlan:
 
     @cached_property
     def seconds(self) -> float:
-        """How long it should take; see `cost`."""
+        """How long it should take, on two cores of an AMD EPYC."""
         arm = self.runs[0][0].arm
         if arm.is_trained:
             return estimate_seconds(arm.task, self.lanes[0], len(self.runs))
         n_fits = len(self.runs) if arm.fitted.is_random else 1
-        return n_fits * estimate_fit(arm.task, arm.fitted)
+        return n_fits * arm.fitted.estimate_seconds(measure_data(arm.task))
 
     def halve(self) -> tuple[StackPlan, ...]:
         """Part the data sets; where there is one, its lanes; a single lane is not parted."""
@@ -240,3 +253,36 @@ def _cut(items: Sequence[T], most: int) -> list[tuple[T, ...]]:
     size, n_longer = divmod(len(items), n_pieces)
     ends = [number * size + min(number, n_longer) for number in range(n_pieces + 1)]
     return [tuple(items[first:last]) for first, last in itertools.pairwise(ends)]
+
+
+def estimate_seconds(
+    task: AnyTask, recipes: list[Recipe], n_datasets: int
+) -> float:  # fmt: skip
+    """Estimate how long a stack of runs trains: one recipe a lane, on each data set.
+
+    The recipes are alike in features and batch size.
+    """
+    shape = measure_data(task, recipes[0].features)
+    steps = sum(recipe.length for recipe in recipes) * n_datasets
+    longest = max(recipe.length for recipe in recipes)
+    n_batches = count_batches(recipes[0], shape.n_rows) * longest
+    if not shape.n_classes:
+        values = STEP_VALUE * steps * shape.n_rows * (shape.n_features + 1)
+        if not recipes[0].is_evaluated:
+            return START + STEP * longest + values
+        return START + EPOCH * longest + NUMBER_BATCH * n_batches + 2 * values
+    values = (shape.n_rows + shape.n_test_rows) * shape.n_features * shape.n_classes
+    made = estimate_mapping(task, recipes[0].features)
+    if made:
+        n_rows = shape.n_rows + shape.n_test_rows
+        made += READ_VALUE * longest * n_rows * shape.n_features
+    return START + made + EPOCH * longest + BATCH * n_batches + BATCH_VALUE * steps * values
+
+
+def estimate_mapping(task: AnyTask, features: AnyFeatures) -> float:
+    """Estimate how long it takes to fit a feature map and to map all rows of a task."""
+    if features == UNMAPPED:
+        return 0.0
+    shape = measure_data(task, features)
+    n_rows = shape.n_rows + shape.n_test_rows
+    return features.estimate_seconds(n_rows * shape.n_features)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from fairtrial.errors import InputError
 from fairtrial.results.results import Results
 from fairtrial.study.claims import Claim
 
@@ -157,6 +159,8 @@ class Plot:
 
         if name not in plots.__all__:
             raise AttributeError(f"fairtrial.plots has no {name!r}: {', '.join(plots.__all__)}")
+        with contextlib.suppress(InputError):  # Charts of other metrics need none of its code.
+            _ = self._trial.study
         function = getattr(plots, name)
         if "claim" in inspect.signature(function).parameters:
             self._trial._judge()

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from functools import cache
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from fairtrial.loading import find_version
 from fairtrial.settings.complaints import show
 from fairtrial.settings.names import find_same, suggest
 
@@ -237,10 +237,8 @@ def _list_free_states(value: Any) -> list[str]:
 def _find_version(package: str) -> str:
     """Return the version of a package; "" for code of no package."""
     distributions = {"sklearn": "scikit-learn", "sklearnex": "scikit-learn-intelex"}
-    try:
-        return f"{package} {version(distributions.get(package, package))}"
-    except PackageNotFoundError:
-        return ""
+    found = find_version(distributions.get(package, package))
+    return "" if found == "absent" else f"{package} {found}"
 
 
 def _read_source(kind: Any) -> str:

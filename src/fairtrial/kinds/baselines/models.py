@@ -287,7 +287,13 @@ def sklearn(
     Pedregosa et al. (2011), "Scikit-learn", JMLR 12.
     """
     module, _, name = estimator.rpartition(".")
-    return find_class(module, name)(**settings)
+    found = find_class(module, name)(**settings)
+    if not is_estimator(found):  # One that is made of others, and lacks them.
+        raise InputError(
+            f"{estimator} cannot predict with these settings: in Python pass the object itself, or "
+            "take another estimator."
+        )
+    return found
 
 
 @baseline(

@@ -10,9 +10,11 @@ import ast
 import contextlib
 import hashlib
 import inspect
+import io
 import os
 import sys
 import threading
+import tokenize
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -182,7 +184,9 @@ def _explain(error: BaseException, plugin: Plugin) -> str:
     return f"{plugin.path}, line {line}: {reason}."
 
 
-def explain_failure(error: Exception, kinds: Sequence[Kind[...]], what: str = "training") -> str:
+def explain_failure(
+    error: BaseException, kinds: Sequence[Kind[...]], what: str = "training"
+) -> str:
     """Say what went wrong in kinds from outside, with the line where that is known."""
     functions = [kind.function for kind in kinds]
     place = find_line(error, functions) or " or ".join(
@@ -308,13 +312,17 @@ def digest_source(kind: Kind[...]) -> str:
 
 # What finds other functions without their names: then all of the file counts.
 DYNAMIC = {"globals", "locals", "vars", "eval", "exec", "modules"}
+LAYOUT = {
+    tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER,
+}  # fmt: skip
 
 
 def keep_reachable(text: str, own: int, others: Iterable[int]) -> str:
-    r"""Return a file's source without the other kinds that the rest of it does not name.
+    r"""Return a file's source without the functions that the rest of it does not name.
 
-    All else at the level of the module counts: it runs when the file is imported. `own` is the
-    first line of a kind with its decorators, from 1, and `others` are those of other kinds.
+    `own` is the first line of a kind, with its decorators, counted from 1, and `others` are those
+    of other kinds. Functions without a decorator may be left out too; all else at the level of the
+    module counts: it runs when the file is imported. Comments and empty lines do not count.
 
     Examples
     --------
@@ -326,17 +334,41 @@ def keep_reachable(text: str, own: int, others: Iterable[int]) -> str:
     def b(r): return r
     """
     statements = {_find_start(one): one for one in ast.parse(text).body}
-    left = {line: statements[line] for line in {*others} - {own} if line in statements}
-    left = {line: one for line, one in left.items() if isinstance(one, ast.FunctionDef)}
+    kinds = {*others}
+    left = {
+        line: one
+        for line, one in statements.items()
+        if isinstance(one, ast.FunctionDef)
+        and line != own
+        and (line in kinds or not one.decorator_list)
+    }
     kept = [one for line, one in statements.items() if line not in left]
     if DYNAMIC & _list_names(statements.values()):
-        return text
+        return drop_comments(text)
     while kept:  # What is kept may name others, which may name others.
         names = _list_names(kept)
         kept = [left.pop(line) for line, one in [*left.items()] if one.name in names]
     lines = text.split("\n")
     cut = {at for line, one in left.items() for at in range(line, (one.end_lineno or line) + 1)}
-    return "\n".join(line for number, line in enumerate(lines, 1) if number not in cut)
+    return drop_comments("\n".join(one for at, one in enumerate(lines, 1) if at not in cut))
+
+
+def drop_comments(text: str) -> str:
+    r"""Drop the comments and the empty lines of a source, which change nothing that it does.
+
+    Examples
+    --------
+    >>> drop_comments("a = 1  # one\n\n# two\nb = \"# three\"\n")
+    'a = 1\nb = "# three"'
+    """
+    lines, kept = text.split("\n"), set[int]()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        (first, column), (last, _) = token.start, token.end
+        if token.type == tokenize.COMMENT:
+            lines[first - 1] = lines[first - 1][:column].rstrip()
+        elif token.type not in LAYOUT:
+            kept.update(range(first, last + 1))
+    return "\n".join(line for number, line in enumerate(lines, 1) if number in kept)
 
 
 def _find_start(statement: ast.stmt) -> int:
