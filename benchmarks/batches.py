@@ -7,8 +7,6 @@ the same size. Times are processor times, medians of several turns, of epochs (s
 of a shorter run: python -m benchmarks.batches
 """
 
-from __future__ import annotations
-
 import statistics
 import time
 from collections.abc import Callable

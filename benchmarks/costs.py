@@ -5,8 +5,6 @@ on a machine that does nothing else; it needs Fashion-MNIST and takes about ten 
 python benchmarks/costs.py
 """
 
-from __future__ import annotations
-
 import os
 import tempfile
 import time

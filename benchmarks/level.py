@@ -9,8 +9,6 @@ or few repetitions.
     python benchmarks/level.py --repetitions 200 --seeds 20 --distributions normal
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

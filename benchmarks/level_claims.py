@@ -4,8 +4,6 @@ Nothing is trained: which rows each run has right is drawn, so that the truth is
 `level_rows.py`, each function returns shares by name.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -4,8 +4,6 @@ Nothing is trained: rows and differences are drawn, so that the truth is known. 
 returns shares by name; `benchmarks/level.py` prints them as tables with their standard errors.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

@@ -4,8 +4,6 @@ Nothing is trained: times of arrival are drawn, and iterates follow a linear rec
 are known in closed form. As in `level_rows.py`, each function returns shares by name.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

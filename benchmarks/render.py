@@ -3,8 +3,6 @@
 usage: python benchmarks/render.py FILE [DOCS]
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -5,8 +5,6 @@ Nothing is trained: parts are filled with made-up results of the size that train
     python benchmarks/scale.py --runs 100000
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import pickle

@@ -1,7 +1,5 @@
 """Draw the pictures of plots.md, from two small studies: python docs/make_plots.py."""
 
-from __future__ import annotations
-
 import io
 import tempfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The page of the docs that lists all kinds: `python scripts/write_kinds.py`."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Iterator
 from typing import Any

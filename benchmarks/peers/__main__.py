@@ -1,7 +1,5 @@
 """Time fairtrial on this machine, beside PyTorch and JAX if they are installed."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Time and memory of fairtrial by number of lanes, and the share of the machine's peak."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any

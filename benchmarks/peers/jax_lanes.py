@@ -1,7 +1,5 @@
 """JAX in the benchmarks: lanes by `vmap`, and lanes stacked by hand."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any

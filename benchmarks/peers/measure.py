@@ -1,7 +1,5 @@
 """Timing: every system of a workload warms up, then the systems take turns; medians count."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace

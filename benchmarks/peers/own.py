@@ -1,7 +1,5 @@
 """fairtrial in the benchmarks: its stacked driver and its eager driver."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

@@ -1,7 +1,5 @@
 """The problems of the benchmarks: data, starts and hyperparameters as arrays, for any system."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -5,8 +5,6 @@ writes lines of JSON: first the system, then for each turn a number of runs. The
 each line with the seconds of its runs and with its peak memory so far.
 """
 
-from __future__ import annotations
-
 import gc
 import json
 import os
@@ -105,7 +103,7 @@ class TimedProcess:
             self._errors.seek(0)
             self.failure = describe_end(code, self._errors.read().decode(errors="replace"))
 
-    def __enter__(self) -> TimedProcess:
+    def __enter__(self) -> "TimedProcess":
         return self
 
     def __exit__(self, *_: object) -> None:

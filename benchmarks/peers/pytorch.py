@@ -1,7 +1,5 @@
 """PyTorch in the benchmarks: a plain loop, and lanes stacked by hand."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any

@@ -1,7 +1,5 @@
 """The plain TensorFlow loop: one run at a time, one operation at a time, as in a course report."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

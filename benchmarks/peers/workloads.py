@@ -1,7 +1,5 @@
 """The workloads of the benchmarks, and the systems of each."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

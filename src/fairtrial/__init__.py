@@ -4,8 +4,6 @@ The public names are loaded when they are first used: importing fairtrial does n
 TensorFlow, and neither does a study. Running one does.
 """
 
-from __future__ import annotations
-
 import sys
 
 TYPE_CHECKING = False  # To import `typing` takes a moment in which Ctrl-C is not heard yet.
@@ -176,7 +174,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     from importlib import import_module
 
     if name in _MODULES:

@@ -1,7 +1,5 @@
 """`python -m fairtrial`, and the command: Ctrl-C is heard before anything else is loaded."""
 
-from __future__ import annotations
-
 import os
 import signal
 
@@ -24,7 +22,7 @@ def main() -> None:
     run()
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
+def _stop(number: int, frame: "FrameType | None") -> None:
     # Whatever is being loaded may catch an exception; this ends the process all the same.
     os.write(2, b"Stopped.\n")
     os._exit(130)

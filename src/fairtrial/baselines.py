@@ -1,7 +1,5 @@
 """Baselines through scikit-learn, or scikit-learn-intelex where that is installed: as they come."""
 
-from __future__ import annotations
-
 import threading
 import warnings
 from typing import Any

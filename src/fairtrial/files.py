@@ -1,7 +1,5 @@
 """Files that are there whole or not at all, and folders that only one process works on."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Loading TensorFlow, which takes seconds and talks: when it is needed, and not before."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Sequence

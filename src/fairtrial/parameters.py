@@ -1,7 +1,5 @@
 """The parameters of a linear model, and where they start; without TensorFlow."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from fairtrial.kinds.inits.common import InitSettings

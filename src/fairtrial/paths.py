@@ -1,7 +1,5 @@
 """The paths that users give: where they lead, whatever becomes of the working directory."""
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

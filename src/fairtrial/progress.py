@@ -1,7 +1,5 @@
 """The progress of a study or of the lab, and the time that is left."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

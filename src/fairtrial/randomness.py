@@ -4,8 +4,6 @@ So all arms of one seed see the same data, start, batches and noise, and adding 
 changes no other run.
 """
 
-from __future__ import annotations
-
 import hashlib
 
 import numpy as np

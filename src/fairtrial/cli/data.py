@@ -1,7 +1,5 @@
 """`fairtrial data`: what data sets there are, and putting them in place."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

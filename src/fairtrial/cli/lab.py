@@ -1,7 +1,5 @@
 """`fairtrial lab` and `fairtrial replay`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The options that commands share, and what becomes of their values."""
 
-from __future__ import annotations
-
 import contextlib
 from functools import partial
 from pathlib import Path
@@ -74,7 +72,7 @@ def say_platform(has_xla: bool) -> None:
 
 def open_engine(
     workers: int | None, scheduler: str | None
-) -> contextlib.AbstractContextManager[Engine]:
+) -> "contextlib.AbstractContextManager[Engine]":
     """Open the engine that the options name."""
     if workers is None and scheduler is None:
         from fairtrial.running.engine import Here

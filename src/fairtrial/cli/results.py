@@ -1,7 +1,5 @@
 """The commands about results folders: `fairtrial judge`, `fairtrial report`, `fairtrial export`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`fairtrial plan` and `fairtrial run`."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -79,7 +77,7 @@ def read_study(
     until_decided: bool,
     max_seeds: int | None,
     allow_code: bool,
-) -> tuple[Study, int]:
+) -> "tuple[Study, int]":
     """Read a study as the options say, and the most seeds that an arm may have."""
     from fairtrial.study import Study
 
@@ -170,7 +168,7 @@ def run(
     print(f"The report is {written}; the tables stand beside it.")
 
 
-def say_done(study: Study, folder: Path, as_json: bool) -> None:
+def say_done(study: "Study", folder: Path, as_json: bool) -> None:
     """Say that a folder holds all of a study, and what its verdicts are."""
     from fairtrial.results.verdicts import read_verdicts
 

@@ -1,7 +1,5 @@
 """The commands about files of the user: `fairtrial new`, `fairtrial schema`, `fairtrial check`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Tables for a terminal: fitted to its width without folding a number."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """The terminal: progress, sentences, tables, and what Ctrl-C does."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json
@@ -70,7 +68,7 @@ def show_progress(quiet: bool = False) -> Iterator[Callable[[Status], None]]:
 
 
 @contextlib.contextmanager
-def _show_bar(console: Console) -> Iterator[Callable[[Status], None]]:
+def _show_bar(console: "Console") -> Iterator[Callable[[Status], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.table import Column
 
@@ -174,7 +172,7 @@ def print_table(rows: list[dict[str, object]], apart: str = "", rest: str = "") 
 
 
 def _draw_table(
-    console: Console, rows: Sequence[Mapping[str, object]], names: Sequence[str], rest: str
+    console: "Console", rows: Sequence[Mapping[str, object]], names: Sequence[str], rest: str
 ) -> None:
     """Draw a table as wide as it fits; where not even its texts do, a line for each value."""
     from rich.table import Table

@@ -1,7 +1,5 @@
 """The arrays of one task for one seed, as training uses them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

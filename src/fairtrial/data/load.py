@@ -1,7 +1,5 @@
 """The data of a task of any kind for one seed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Features in one unit: mean 0 and standard deviation 1 over the rows that training sees."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The rows of data sets, by where they come from: drawn for each seed, fixed, or split by each."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace

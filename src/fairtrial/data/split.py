@@ -1,7 +1,5 @@
 """The split into training and validation rows, and the order of rows in an epoch."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,12 +41,12 @@ class Part:
         return features
 
 
-def count_batch_rows(recipe: Recipe, n_rows: int) -> int:
+def count_batch_rows(recipe: "Recipe", n_rows: int) -> int:
     """Count the rows of a batch, where so many rows train."""
     return min(recipe.batch_size or n_rows, n_rows)
 
 
-def count_batches(recipe: Recipe, n_rows: int) -> int:
+def count_batches(recipe: "Recipe", n_rows: int) -> int:
     """Count the batches of an epoch, where so many rows train; 1 for runs by steps."""
     return -(-n_rows // count_batch_rows(recipe, n_rows))
 

@@ -1,7 +1,5 @@
 """Targets as a run sees them: their unit, and what a recipe says relative to them, in numbers."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

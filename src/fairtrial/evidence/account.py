@@ -1,7 +1,5 @@
 """From tested claims to verdicts, notes and sentences."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """How accurate each arm is, with an interval over the seeds and the test rows."""
 
-from __future__ import annotations
-
 import numpy as np
 import polars as pl
 

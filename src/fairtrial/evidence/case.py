@@ -1,7 +1,5 @@
 """A claim with all that there is to say of it, before it is seen beside other claims."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 

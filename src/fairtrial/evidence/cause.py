@@ -11,8 +11,6 @@ More steps take away what is unfinished. They do not take away the noise floor: 
 learning rate the last iterate moves about its mean.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -123,7 +121,7 @@ def find_cause(
 
 
 def _subtract_points(
-    points: Sequence[_Compared],
+    points: "Sequence[_Compared]",
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Subtract each known difference from the next; parts by name, and by name and test row."""
     parts, rows, names = {}, {}, []
@@ -143,7 +141,7 @@ def _subtract_points(
     return parts, {part: known for part, known in rows.items() if known.shape[1] > 1}
 
 
-def _measure_gaps(pairs: Pairs, minima: _Compared) -> tuple[float, float] | None:
+def _measure_gaps(pairs: Pairs, minima: "_Compared") -> tuple[float, float] | None:
     if minima.sides is None:
         return None
     better, than = (

@@ -1,7 +1,5 @@
 """Where a claim holds: each pair of its arms by itself, at several margins."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import polars as pl

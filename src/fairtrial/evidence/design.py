@@ -1,7 +1,5 @@
 """By which test a folder may be judged, and what its design says of each claim."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import replace

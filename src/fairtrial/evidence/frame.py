@@ -1,7 +1,5 @@
 """Verdicts as a frame: on a results folder, or on runs that another program trained."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence

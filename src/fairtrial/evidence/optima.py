@@ -1,7 +1,5 @@
 """Where a run would end with all the steps there are, and how far it can get at most."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

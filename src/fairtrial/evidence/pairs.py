@@ -1,7 +1,5 @@
 """From finished runs to what a claim is about: paired differences, seed by seed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

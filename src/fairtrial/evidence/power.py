@@ -1,7 +1,5 @@
 """What each claim of a study can detect with its seeds, before they are trained."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

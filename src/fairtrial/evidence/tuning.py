@@ -1,7 +1,5 @@
 """The fair-tuning view: a claim where each side has the best of the settings that were tried."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any

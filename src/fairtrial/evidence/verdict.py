@@ -1,7 +1,5 @@
 """Verdicts: what paired differences say of a claim, and how surely."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What a cause says, in sentences that say no more than what is tested."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

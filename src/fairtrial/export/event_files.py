@@ -1,7 +1,5 @@
 """Export to TensorBoard: event files with curves, metrics and hyperparameters."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import unicodedata
@@ -68,7 +66,7 @@ def _open(folder: Path) -> Iterator[None]:
         raise OSError(error.message) from None
 
 
-def _write(summary: Message, step: int) -> None:
+def _write(summary: "Message", step: int) -> None:
     import tensorflow as tf
 
     tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=step)
@@ -93,7 +91,7 @@ def _write_scalars(values: dict[str, float], step: Any) -> None:
         _write(summary, step)
 
 
-def _describe_experiment(runs: pl.DataFrame, varied: list[str], metrics: list[str]) -> Message:
+def _describe_experiment(runs: pl.DataFrame, varied: list[str], metrics: list[str]) -> "Message":
     """List the hyperparameters with their values, and the metrics."""
     from tensorboard.plugins.hparams import summary_v2 as hparams
 

@@ -1,7 +1,5 @@
 """The export of results folders, and its formats."""
 
-from __future__ import annotations
-
 import contextlib
 import difflib
 import importlib.util

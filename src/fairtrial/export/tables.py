@@ -1,7 +1,5 @@
 """Export to CSV, three tables without nested columns, and what all exports make of tables."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Export to MLflow: a local store with one MLflow run per run."""
 
-from __future__ import annotations
-
 import os
 import time
 from pathlib import Path
@@ -80,7 +78,7 @@ def name_experiment(study: str) -> str:
     return f"{study} (study)" if study == TAKEN else study[:LONGEST_NAME]
 
 
-def _open_store(database: Path) -> MlflowClient:
+def _open_store(database: Path) -> "MlflowClient":
     """Open a store, with MLflow's telemetry and notes turned off."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
@@ -90,7 +88,7 @@ def _open_store(database: Path) -> MlflowClient:
     return MlflowClient(tracking_uri=address, registry_uri=address)
 
 
-def _list_points(row: dict[str, Any], metrics: list[str], curves: pl.DataFrame) -> list[Metric]:
+def _list_points(row: dict[str, Any], metrics: list[str], curves: pl.DataFrame) -> "list[Metric]":
     """List all numbers of a run: its curves, then its metrics at the end of the run."""
     from mlflow.entities import Metric
 

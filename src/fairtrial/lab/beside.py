@@ -1,7 +1,5 @@
 """The parts of the lab's page that compare the report's figures with the runs of its settings."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

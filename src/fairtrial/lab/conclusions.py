@@ -1,7 +1,5 @@
 """The statements of the lab report on the page, with their verdicts and evidence."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby

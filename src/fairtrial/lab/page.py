@@ -1,7 +1,5 @@
 """The page of the lab, which tests the statements of the course report."""
 
-from __future__ import annotations
-
 import json
 import tomllib
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Reported numbers beside what the same settings give, compared to the last printed digit."""
 
-from __future__ import annotations
-
 import re
 from decimal import Context, Decimal
 from importlib import resources
@@ -64,7 +62,7 @@ class ReportedRun(Settings):
         return reported
 
     @model_validator(mode="after")
-    def _check_match(self) -> ReportedRun:
+    def _check_match(self) -> "ReportedRun":
         conflicts = [each.text.rstrip(".") for each in find_conflicts(self.task, self.recipe)]
         if conflicts:
             raise ValueError("; ".join(conflicts))
@@ -88,7 +86,7 @@ class ReplayFile(Settings):
     run: Annotated[list[ReportedRun], Field(min_length=1)]
 
     @classmethod
-    def load(cls, path: str | Path) -> ReplayFile:
+    def load(cls, path: str | Path) -> "ReplayFile":
         """Read and check a replay file; an `InputError` has every error of it."""
         return check(cls, parse_toml(read_text(path), str(path)))
 
@@ -111,7 +109,7 @@ def replay(file: ReplayFile, progress: Progress = lambda status: None) -> list[d
     return comparisons
 
 
-def _train(run: ReportedRun) -> Trace:
+def _train(run: ReportedRun) -> "Trace":
     # TensorFlow takes seconds to load, and a file's errors should not wait for it.
     from fairtrial.data.load import load_dataset
     from fairtrial.lab.stateful import StatefulDraws, draw_line
@@ -123,7 +121,7 @@ def _train(run: ReportedRun) -> Trace:
     return eager.train_in_graphs(run.recipe, load_dataset(run.task, run.seed), run.seed)
 
 
-def _find(trace: Trace, quantity: str) -> float | None:
+def _find(trace: "Trace", quantity: str) -> float | None:
     """Find a quantity in what a run has left; None if it did not get so far."""
     if quantity == "slope":
         return float(trace.W[0])

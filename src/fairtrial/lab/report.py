@@ -1,7 +1,5 @@
 """The report of a folder, be it a study's or the lab's."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

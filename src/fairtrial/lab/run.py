@@ -1,7 +1,5 @@
 """The lab: the shipped studies and the replay, one after another, to one report that grows."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The studies that the lab runs, and what its folder holds; loads no TensorFlow."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from importlib import resources

@@ -4,8 +4,6 @@ After `tf.random.set_seed`: x, the noise, then (for a random start) W and b, one
 noise injected while training comes from the same generator when it strikes.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import tensorflow as tf

@@ -1,7 +1,5 @@
 """What the lab report states, and what the evidence says of each statement."""
 
-from __future__ import annotations
-
 import math
 import tomllib
 from collections import Counter

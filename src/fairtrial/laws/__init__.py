@@ -1,7 +1,5 @@
 """The laws of families of kinds: what must hold of a kind, and sentences about what breaks it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

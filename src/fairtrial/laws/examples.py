@@ -1,7 +1,5 @@
 """Settings to check a kind with."""
 
-from __future__ import annotations
-
 import contextlib
 from typing import Any, get_args
 

@@ -1,7 +1,5 @@
 """The laws of losses, on numbers and on classes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

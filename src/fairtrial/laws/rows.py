@@ -1,7 +1,5 @@
 """The laws of what is drawn or fitted outside of programs: starts, noise, and all of rows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any

@@ -1,7 +1,5 @@
 """The laws of what acts at each step: schedules, averages, optimizers and injected noise."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -86,7 +84,7 @@ def _follow(recipes: Sequence[Any], find: Callable[[Any, Any, Any], Any]) -> np.
     return np.array([compiled(tf.constant(step)).numpy() for step in range(N_STEPS)])
 
 
-def _call(settings: Any, *data: float) -> np.ndarray:
+def _call(settings: Any, *data: Any) -> np.ndarray:
     found = settings.definition.function(*map(tf.constant, map(np.float32, data)), **settings.own)
     return np.broadcast_to(np.asarray(found, float), ())
 

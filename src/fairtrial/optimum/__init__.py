@@ -3,8 +3,6 @@
 All computations are in float64, and nothing is trained.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import cache
 from typing import Any

@@ -11,8 +11,6 @@ References
 Crammer and Singer (2001), Journal of Machine Learning Research 2, 265-292.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -67,7 +65,7 @@ class Margins:
         """Return what multipliers (N, K) of edges add to the gradient, (P, K)."""
         return self.A.T @ (multiplier - self.own * multiplier.sum(1, keepdims=True))
 
-    def certify(self, rows: Maxima, theta: np.ndarray) -> float:
+    def certify(self, rows: "Maxima", theta: np.ndarray) -> float:
         """Return the larger of the duality gap and the largest component of a subgradient."""
         multiplier, gap = settle(rows, self.find_edges(theta))
         gradient = self.pull_back(multiplier) + 2.0 * self.l2 * theta
@@ -203,11 +201,11 @@ class State:
     """Where the search is: θ (P, K), the maxima of the rows, and those of penalised weights."""
 
     theta: np.ndarray
-    rows: Maxima
-    sizes: Maxima
+    rows: "Maxima"
+    sizes: "Maxima"
 
     @classmethod
-    def start(cls, problem: Margins) -> State:
+    def start(cls, problem: Margins) -> "State":
         """Start with parameters of 0."""
         theta, kinks = np.zeros(problem.l1.shape), problem.l1[problem.l1 > 0]
         rows = Maxima.start(problem.weight, problem.loss.is_squared, problem.find_edges(theta))
@@ -219,7 +217,7 @@ class State:
         theta[kinks] *= np.abs(theta[kinks]) > self.sizes.multiplier.min(1) / self.sizes.weight
         return theta
 
-    def step(self, problem: Margins) -> State:
+    def step(self, problem: Margins) -> "State":
         """Take a step of Newton's method towards smaller gaps."""
         parts = self.rows, self.sizes
         curvature = problem.spread(_bend_between(self.sizes.stiffness)) + 2.0 * problem.l2
@@ -257,7 +255,7 @@ class State:
         return bool(least > RANK * most)
 
 
-def _average_gap(*parts: Maxima) -> float:
+def _average_gap(*parts: "Maxima") -> float:
     """Return the mean of slack times multiplier of all edges; it is 0 at a minimiser."""
     gaps = sum((one.slack * one.multiplier).sum() for one in parts)
     return gaps / sum(one.slack.size for one in parts)
@@ -320,7 +318,7 @@ class Maxima:
     multiplier: np.ndarray
 
     @classmethod
-    def start(cls, weight: np.ndarray, is_squared: bool, edges: np.ndarray) -> Maxima:
+    def start(cls, weight: np.ndarray, is_squared: bool, edges: np.ndarray) -> "Maxima":
         """Start 1 above the largest edge (M, C), with equal multipliers."""
         level = edges.max(1, initial=-np.inf) + 1.0
         rows = cls(weight, is_squared, level, level[:, None] - edges, edges)
@@ -368,7 +366,7 @@ class Maxima:
         """Return 1 where an edge must stay at its level in all minimisers, else 0; (M, C)."""
         return (self.multiplier > self.weight[:, None] * self.slack).astype(float)
 
-    def take(self, change: Change, step: float) -> Maxima:
+    def take(self, change: Change, step: float) -> "Maxima":
         """Return the rows after a step."""
         return replace(
             self,

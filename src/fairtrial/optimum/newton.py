@@ -3,8 +3,6 @@
 Those of smooth losses on numbers, such as log-cosh, are here.
 """
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from typing import Protocol

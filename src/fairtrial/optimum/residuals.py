@@ -10,8 +10,6 @@ References
 Madsen and Nielsen (1993), A finite smoothing algorithm for linear l1 estimation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any

@@ -6,8 +6,6 @@ and the absolute loss has width 0. A penalty on a weight is an additional row wh
 weight.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -40,7 +38,7 @@ class Rows:
     tilt: np.ndarray
     n_more: int
 
-    def widen(self, width: float) -> Rows:
+    def widen(self, width: float) -> "Rows":
         """Round all kinks to at least this width."""
         return replace(self, width=np.maximum(self.width, width))
 

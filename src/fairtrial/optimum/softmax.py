@@ -9,8 +9,6 @@ References
 Bach (2010), Self-concordant analysis for logistic regression, doi:10.1214/09-EJS521.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

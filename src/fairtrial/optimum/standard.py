@@ -1,7 +1,5 @@
 """Standardised features for the solvers, and the result of a solver."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 
@@ -49,7 +47,7 @@ class Clock:
     end: float
 
     @classmethod
-    def start(cls, budget: float) -> Clock:
+    def start(cls, budget: float) -> "Clock":
         """Start a clock of `budget` seconds."""
         return cls(budget, time.monotonic() + budget)
 

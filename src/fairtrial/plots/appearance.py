@@ -4,8 +4,6 @@ The colours are those of Okabe and Ito (2008), which readers with any colour vis
 distinguish. Dash and shape repeat the information of the colour.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Headings of panels: short enough for their panel, and all different."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

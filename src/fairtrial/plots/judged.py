@@ -1,7 +1,5 @@
 """The judged claims of a trial: their verdicts, and the differences behind them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from pathlib import Path

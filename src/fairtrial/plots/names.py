@@ -4,8 +4,6 @@ They are made from what is stored beside an arm's name: its `entry` and the sett
 `varied`. A name itself is only shown.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Charts of where a claim holds: a grid of verdicts on its pairs of arms."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import polars as pl

@@ -1,7 +1,5 @@
 """Charts of one claim of a trial: its differences, what they are made of, its curves."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Charts of the data of a trial, and of the fit of its models."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

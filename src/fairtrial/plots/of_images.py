@@ -1,7 +1,5 @@
 """Charts of a trial on images: samples, predictions, mistakes, weights, confusion."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

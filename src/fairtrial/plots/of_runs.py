@@ -1,7 +1,5 @@
 """Charts of finished runs: their final metrics, their outcomes, their time."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Charts of what happens during training: curves and learning rates."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import cast

@@ -4,8 +4,6 @@ Every function takes and returns Polars tables. `runs` has one row per run, with
 `setting` and `series` of `name_runs`, by which the functions group.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

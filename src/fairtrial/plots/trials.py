@@ -1,7 +1,5 @@
 """What charts read of a trial: its runs by setting and series, its curves, rows and models."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar

@@ -4,8 +4,6 @@ Charts are Vega-Lite specifications, written as plain dictionaries, so that a pa
 charts takes seconds. `Chart` becomes an Altair chart when one of Altair's methods is called.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias

@@ -3,8 +3,6 @@
 The HTML template renders each block; `figures` and `tables` write blocks to files.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -124,7 +122,7 @@ class Fold:
 
     kind: ClassVar[str] = "fold"
     summary: str
-    blocks: Sequence[Block]
+    blocks: "Sequence[Block]"
     name: str = ""
     verdict: str = ""
 

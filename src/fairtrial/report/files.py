@@ -1,7 +1,5 @@
 """The figures and tables of a document as files for papers and slides."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,7 +1,5 @@
 """The page of a study that is still running."""
 
-from __future__ import annotations
-
 import re
 import tempfile
 import time
@@ -33,7 +31,7 @@ class GrowingPage:
         self._left: float | None = None
         self._due = 0.0
 
-    def __enter__(self) -> GrowingPage:
+    def __enter__(self) -> "GrowingPage":
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -46,7 +44,7 @@ class GrowingPage:
         self._left = self._clock.estimate_rest(status)
         self._progress(status)
 
-    def grow(self, so_far: SoFar) -> None:
+    def grow(self, so_far: "SoFar") -> None:
         """Write the page, if enough time has passed."""
         began = time.monotonic()
         if began < self._due:
@@ -56,7 +54,7 @@ class GrowingPage:
         self._due = ended + max(LEAST_SECONDS, (ended - began) / LARGEST_SHARE)
 
 
-def write_page_so_far(folder: Path, so_far: SoFar, left: float | None) -> None:
+def write_page_so_far(folder: Path, so_far: "SoFar", left: float | None) -> None:
     """Write the page of the finished runs; `left` is the estimated seconds that are left."""
     with tempfile.TemporaryDirectory() as place:
         so_far.write(Path(place), so_far.score(folder))

@@ -1,7 +1,5 @@
 """Rendering of a page as one self-contained HTML file."""
 
-from __future__ import annotations
-
 import base64
 import functools
 import hashlib

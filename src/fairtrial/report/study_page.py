@@ -1,7 +1,5 @@
 """The page of one study."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 

@@ -4,8 +4,6 @@
 many seeds it saw, and never changes how the seeds were chosen.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """What a run's result depends on, as one short text: settings, seed, data and training code."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -1,7 +1,5 @@
 """The trained model of a run, which predicts new rows in the units of the data."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """What models predict, and the metrics of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A results folder: a study and what its runs have left, and whether they belong together."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from functools import cached_property, lru_cache

@@ -4,8 +4,6 @@ A part's file is named by the fingerprint of its runs and by the checksum of its
 there whole or not at all, and a damaged one is noticed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import re
@@ -64,7 +62,7 @@ class Result:
     """A finished run."""
 
     fingerprint: str
-    trace: Trace | None  # What it left; None for a baseline, which leaves its metrics alone
+    trace: "Trace | None"  # What it left; None for a baseline, which leaves its metrics alone
     seconds: float  # Its share of its stack's time
     metrics: dict[str, float | None]
     # For classes, (N,) of bool: which test rows it predicts correctly

@@ -5,8 +5,6 @@ predicted classes. Baselines leave what they predict. So a new metric, or a chan
 nothing again.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

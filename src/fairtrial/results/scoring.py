@@ -1,7 +1,5 @@
 """The metrics that every run is measured by, whatever its own objective."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -70,7 +68,7 @@ class Scorer:
         dataset = standardise_targets(recipe, self.dataset, self._seed)
         return resolve_recipe(recipe, dataset, self._seed), dataset.unit
 
-    def measure_run(self, trace: Trace, recipe: Recipe) -> Metrics:
+    def measure_run(self, trace: "Trace", recipe: Recipe) -> Metrics:
         """Measure what a run left, with all points of its curves.
 
         Returns the metrics that `study.metrics.list_metrics` names; None where a run never came
@@ -89,7 +87,7 @@ class Scorer:
             **_score_rate_and_fluctuation(trace, "accuracy"),
         }
 
-    def measure_end(self, end: End | Trace) -> dict[str, float]:
+    def measure_end(self, end: "End | Trace") -> dict[str, float]:
         """Measure what a run ended with, or may have ended with: the metrics of the end alone."""
         if not self.dataset.n_classes:
             return self._measure_numbers(end.W, end.b)
@@ -121,7 +119,7 @@ class Scorer:
             for name, score in scores.items()
         }
 
-    def mark_test_rows(self, end: End | Trace) -> np.ndarray | None:
+    def mark_test_rows(self, end: "End | Trace") -> np.ndarray | None:
         """Say which test rows are predicted correctly, (N,) of bool; None for regression.
 
         A run that diverged has none, as in claims, where its accuracy counts as 0.
@@ -157,7 +155,7 @@ class Scorer:
         X, labels = self._parts[""]
         return (X @ np.asarray(W, np.float64) + b).argmax(1) == labels
 
-    def _count_to_truth(self, trace: Trace, recipe: Recipe) -> float | None:
+    def _count_to_truth(self, trace: "Trace", recipe: Recipe) -> float | None:
         truth, (at, gaps) = self.dataset.true_parameters, trace.curves["parameter_error"]
         assert truth is not None
         tolerance = TOLERANCE * float(np.linalg.norm(truth))
@@ -167,7 +165,7 @@ class Scorer:
         last = np.linalg.norm(np.append(trace.W, trace.b).astype(np.float64) - truth)
         return count_to_tolerance(np.append(gaps, last), tolerance)
 
-    def _count_to_minimum(self, trace: Trace, recipe: Recipe) -> float | None:
+    def _count_to_minimum(self, trace: "Trace", recipe: Recipe) -> float | None:
         # That of the loss, whatever the optimizer minimises.
         optimum = self.find_optimum(recipe.model_copy(update={"optimizer": sgd()}))
         X, y = self._parts["train_"]
@@ -246,7 +244,7 @@ def _score_way(accuracy: tuple[np.ndarray, np.ndarray], n_rows: int) -> Metrics:
     }
 
 
-def _score_rate_and_fluctuation(trace: Trace, shared: str) -> Metrics:
+def _score_rate_and_fluctuation(trace: "Trace", shared: str) -> Metrics:
     """Measure halvings of the rate, and how the loss and the `shared` metric fluctuate."""
     first = trace.first_halving
     metrics: Metrics = {

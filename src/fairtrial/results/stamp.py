@@ -4,8 +4,6 @@ A finished command leaves a stamp: a digest of all that its results depend on, a
 the time of every file that it has left. Neither TensorFlow nor the results are loaded to read it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import sys

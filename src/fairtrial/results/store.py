@@ -1,7 +1,5 @@
 """The study of a results folder, and its tables, assembled from its parts."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ The file, its JSON Schema, the columns of `verdicts.parquet` and the table in `d
 made from the dataclasses below.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, make_dataclass

@@ -1,7 +1,5 @@
 """The engine that trains on a Dask cluster, of this machine or of many."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib.metadata
 import itertools

@@ -1,7 +1,5 @@
 """What a difference would be with all the steps that it takes: the same arms, trained on."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

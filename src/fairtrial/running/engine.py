@@ -1,7 +1,5 @@
 """Where stacks train, and how far they are."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Generator, Sequence
@@ -30,7 +28,7 @@ class Engine(Protocol):
         ...
 
     def train(
-        self, plans: Sequence[StackPlan], progress: StackProgress
+        self, plans: Sequence[StackPlan], progress: "StackProgress"
     ) -> Generator[tuple[StackPlan, list[Part]], None, None]:
         """Train stacks, in any order, and yield the parts of each as it finishes."""
         ...
@@ -47,7 +45,7 @@ class Here:
         return psutil.virtual_memory().available // 2
 
     def train(
-        self, plans: Sequence[StackPlan], progress: StackProgress
+        self, plans: Sequence[StackPlan], progress: "StackProgress"
     ) -> Generator[tuple[StackPlan, list[Part]], None, None]:
         """Train stacks and yield their parts; stacks that still run at the end are dropped."""
         from fairtrial.running.stack import train_parts  # TensorFlow, only where it is used.

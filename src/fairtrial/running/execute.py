@@ -1,7 +1,5 @@
 """Train all runs of a study that its folder does not have yet, and assemble its tables."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,7 +1,5 @@
 """What a study will take and what its claims can detect, before anything is trained."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which folders results may go to: new or empty ones, and those that fairtrial made."""
 
-from __future__ import annotations
-
 import itertools
 import tomllib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which runs train together, runs to stacks, and how long a stack should take."""
 
-from __future__ import annotations
-
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -84,7 +82,7 @@ class StackPlan:
         n_fits = len(self.runs) if arm.fitted.is_random else 1
         return n_fits * arm.fitted.estimate_seconds(measure_data(arm.task))
 
-    def halve(self) -> tuple[StackPlan, ...]:
+    def halve(self) -> "tuple[StackPlan, ...]":
         """Part the data sets; where there is one, its lanes; a single lane is not parted."""
         row, *others = self.runs
         if others:

@@ -1,7 +1,5 @@
 """Running a study: train what is missing, and judge its claims; with more seeds on demand."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from numbers import Integral
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Train one stack, or fit one baseline, from its plan to the parts that it leaves."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """A trial: results with their verdicts, plots and report."""
 
-from __future__ import annotations
-
 import contextlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -70,7 +68,7 @@ class Trial(Results):
 
         return make_frame(self._judge())
 
-    def model(self, arm: str, seed: int | None = None) -> LinearModel:
+    def model(self, arm: str, seed: int | None = None) -> "LinearModel":
         """Return the trained model of a run, which predicts new rows in the units of the data.
 
         Parameters
@@ -95,7 +93,7 @@ class Trial(Results):
         return read_model(self, arm, seed)
 
     @property
-    def plot(self) -> Plot:
+    def plot(self) -> "Plot":
         """Every function of `fairtrial.plots`, of this trial: `trial.plot.curves("loss")`."""
         return Plot(self)
 

@@ -1,7 +1,5 @@
 """Is the stack right? Lanes drawn at random are trained again by the eager driver."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any

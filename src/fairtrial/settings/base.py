@@ -4,8 +4,6 @@ The settings are frozen Pydantic models, so the same rules hold for studies writ
 studies built in Python. Numbers carry their units in the docstrings.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 

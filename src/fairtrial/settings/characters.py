@@ -1,7 +1,5 @@
 """Characters that change how the text after them is shown: found, and written as escapes."""
 
-from __future__ import annotations
-
 import unicodedata
 
 # Unicode's embeddings, overrides and isolates: text after them can read as something else.

@@ -1,7 +1,5 @@
 """What is wrong with a user's file, as sentences that name the line, the value and the rule."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import re

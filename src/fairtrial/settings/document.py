@@ -1,7 +1,5 @@
 """A TOML text of the user's: its values, and the line that each of them stands on."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -172,7 +170,7 @@ def find_lines(text: str) -> dict[Place, int]:
     return lines
 
 
-def _name_table(node: Node, counts: dict[Place, int]) -> Place:
+def _name_table(node: "Node", counts: dict[Place, int]) -> Place:
     """Return the place that a header opens; `counts` has the latest entry of each array."""
     place: Place = ()
     parts = _read_key(node.named_children[0])
@@ -187,7 +185,7 @@ def _name_table(node: Node, counts: dict[Place, int]) -> Place:
     return place
 
 
-def _find_pair(pair: Node, table: Place, lines: dict[Place, int]) -> None:
+def _find_pair(pair: "Node", table: Place, lines: dict[Place, int]) -> None:
     """Note the lines of a key and of everything in its value."""
     waiting: list[tuple[Place, Node]] = [(table, pair)]
     while waiting:
@@ -209,7 +207,7 @@ def _note(place: Place, line: int, lines: dict[Place, int]) -> None:
         lines.setdefault(place[:length], line)
 
 
-def _read_key(node: Node) -> list[str]:
+def _read_key(node: "Node") -> list[str]:
     """Return the parts of a key, without quotes and escapes."""
     try:
         inner: Any = tomllib.loads(f"{_text_of(node)} = 0")
@@ -232,7 +230,7 @@ def _find_long_number(text: str) -> int | None:
     return None
 
 
-def _parse(text: str) -> Node:
+def _parse(text: str) -> "Node":
     # Loaded only where there is an error to place.
     import tree_sitter
     import tree_sitter_toml
@@ -241,9 +239,9 @@ def _parse(text: str) -> Node:
     return tree_sitter.Parser(language).parse(text.encode("utf-8", "replace")).root_node
 
 
-def _line_of(node: Node) -> int:
+def _line_of(node: "Node") -> int:
     return node.start_point[0] + 1
 
 
-def _text_of(node: Node) -> str:
+def _text_of(node: "Node") -> str:
     return (node.text or b"").decode("utf-8", "replace")

@@ -1,7 +1,5 @@
 """What a teacher would say of a slip in a study file: values in quotes, brackets, other names."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Mapping

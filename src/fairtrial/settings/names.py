@@ -1,7 +1,5 @@
 """The dotted names of settings: `optimizer.learning_rate`, `task.noise.kind`."""
 
-from __future__ import annotations
-
 import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """Python's values as those of a TOML file: one thing has one spelling, wherever it comes from."""
 
-from __future__ import annotations
-
 import io
 import itertools
 import math

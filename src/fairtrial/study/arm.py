@@ -1,7 +1,5 @@
 """Arms and runs: what is trained or fitted, on what."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any

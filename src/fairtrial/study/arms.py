@@ -1,7 +1,5 @@
 """The arms of a study: the grid and the hand-picked ones, each a task and a recipe."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence

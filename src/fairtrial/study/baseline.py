@@ -1,7 +1,5 @@
 """Baselines of a study: models that stand beside the arms, and are not trained by steps."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import model_validator

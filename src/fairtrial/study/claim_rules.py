@@ -1,7 +1,5 @@
 """What can be wrong with a claim, before anything runs."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -3,8 +3,6 @@
 Selectors select arms; what they leave open is matched like with like.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

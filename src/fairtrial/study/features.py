@@ -1,7 +1,5 @@
 """Feature maps: what a linear model sees of each row, by the kind that a recipe names."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fairtrial.kinds.data import features as maps

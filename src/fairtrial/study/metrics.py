@@ -1,7 +1,5 @@
 """Which metrics runs are measured by, and which a study may name."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 

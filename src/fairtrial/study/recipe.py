@@ -1,7 +1,5 @@
 """Recipes: all choices of one training run."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
@@ -88,7 +86,7 @@ class Penalty(Settings):
         }
 
     @model_validator(mode="after")
-    def _check_parts(self) -> Penalty:
+    def _check_parts(self) -> "Penalty":
         if self.l1_share != 0.5 and not self.elastic_net:  # Its default says nothing.
             raise ValueError("l1_share is the share of elastic_net: give elastic_net a number")
         if self.proximal and not self.on_sizes:
@@ -138,7 +136,7 @@ class Clip(Settings):
     norm: Positive | None = None
 
     @model_validator(mode="after")
-    def _check_limits(self) -> Clip:
+    def _check_limits(self) -> "Clip":
         if self.value is None and self.norm is None:
             raise ValueError("clip needs a limit: value, norm or both")
         return self
@@ -231,7 +229,7 @@ class Recipe(Settings):
         return self.steps is None or self.loss.on_classes or self.validation is not None
 
     @property
-    def course(self) -> Recipe:
+    def course(self) -> "Recipe":
         """What the recipe has in common with those whose runs take the same steps.
 
         They may differ in whether they end with the mean of the last epoch, and in their length:
@@ -294,13 +292,13 @@ class Recipe(Settings):
         return ""
 
     @model_validator(mode="after")
-    def _check_curvature(self) -> Recipe:
+    def _check_curvature(self) -> "Recipe":
         if problem := self._explain_lack_of_curvature():
             raise ValueError(problem)
         return self
 
     @model_validator(mode="after")
-    def _check_length(self) -> Recipe:
+    def _check_length(self) -> "Recipe":
         if (self.steps is None) == (self.epochs is None):
             raise ValueError(
                 "a recipe needs either steps (full batch) or epochs with batch_size, not both"
@@ -317,7 +315,7 @@ class Recipe(Settings):
         return self
 
     @model_validator(mode="after")
-    def _check_monitors(self) -> Recipe:
+    def _check_monitors(self) -> "Recipe":
         on_stalls = [one for one in self.schedules if one.on_stalls]
         if len(on_stalls) > 1:
             names = " and ".join(repr(one.kind) for one in on_stalls)
@@ -328,7 +326,7 @@ class Recipe(Settings):
         return self
 
     @model_validator(mode="after")
-    def _check_proximal(self) -> Recipe:
+    def _check_proximal(self) -> "Recipe":
         if self.penalty.proximal and not self.optimizer.is_gradient_step:
             raise ValueError(
                 f"penalty.proximal = true, but optimizer = {self.optimizer.kind!r} with these "
@@ -343,7 +341,7 @@ class Recipe(Settings):
         return self
 
     @model_validator(mode="after")
-    def _check_average(self) -> Recipe:
+    def _check_average(self) -> "Recipe":
         average = self.average.kind
         if not self.average.is_last and self.restores_best:
             raise ValueError(

@@ -1,7 +1,5 @@
 """The JSON Schema of study files, which editors read, and a study file to start from."""
 
-from __future__ import annotations
-
 import json
 from importlib import resources
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The seeds of a study: how many, which ones, or a name that they are drawn from."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any

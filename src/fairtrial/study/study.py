@@ -5,8 +5,6 @@ trusts what it gets. All errors of a file are told at once, each with its line, 
 rule.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -80,7 +78,7 @@ class Study(Settings):
     plugins: list[DataPath] = []
 
     @model_validator(mode="after")
-    def _check_number_of_claims(self) -> Study:
+    def _check_number_of_claims(self) -> "Study":
         if self.adjust_for_claims is not None and self.adjust_for_claims < len(self.claims):
             raise ValueError(
                 f"adjust_for_claims = {self.adjust_for_claims} must be at least the number of "
@@ -103,7 +101,7 @@ class Study(Settings):
         __init__.__pydantic_base_init__ = True
 
     @classmethod
-    def load(cls, path: str | Path, allow_code: bool = False) -> Study:
+    def load(cls, path: str | Path, allow_code: bool = False) -> "Study":
         """Read and check a study file.
 
         Parameters
@@ -124,7 +122,7 @@ class Study(Settings):
         return _check_study(Document(document.source, values, document.text), allow_code)
 
     @classmethod
-    def from_toml(cls, text: str, source: str = "study", allow_code: bool = False) -> Study:
+    def from_toml(cls, text: str, source: str = "study", allow_code: bool = False) -> "Study":
         """Check a study written as TOML; `source` is what errors call it; see `load`.
 
         Raises
@@ -134,7 +132,7 @@ class Study(Settings):
         """
         return _check_study(parse_toml(text, source), allow_code)
 
-    def replace(self, **changes: object) -> Study:
+    def replace(self, **changes: object) -> "Study":
         """Return the study with some fields changed, checked as a whole.
 
         Raises
@@ -151,7 +149,7 @@ class Study(Settings):
         """
         return list_seeds(self.seeds, count)
 
-    def take_seeds(self, count: int) -> Study:
+    def take_seeds(self, count: int) -> "Study":
         """Return the study with so many seeds: of its name where it has one, else from 0 on.
 
         Raises
@@ -162,7 +160,7 @@ class Study(Settings):
         name = self.seeds if isinstance(self.seeds, str) else getattr(self.seeds, "name", None)
         return self.replace(seeds=count if name is None else {"name": name, "count": count})
 
-    def take_data(self, folder: str | Path) -> Study:
+    def take_data(self, folder: str | Path) -> "Study":
         """Return the study with Fashion-MNIST read from a folder; others do not read it."""
         if self.task.kind != "fashion_mnist":
             return self
@@ -187,7 +185,7 @@ class Study(Settings):
         }
         return [arm for arm in arms if arm.name in claimed]
 
-    def narrow(self, number: int) -> Study:
+    def narrow(self, number: int) -> "Study":
         """Return the study of one claim alone, with the arms that it compares.
 
         Its verdict is adjusted for all claims of the study, as it is in the whole study.

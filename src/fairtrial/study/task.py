@@ -1,7 +1,5 @@
 """The tasks: what is learned, by the data set that a study names."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fairtrial.kinds.data import tasks

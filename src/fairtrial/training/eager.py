@@ -5,8 +5,6 @@ is the same; what is saved is Python between the operations. Full-batch steps at
 are always eager: TensorFlow's stateful generator gives other numbers in a graph.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext

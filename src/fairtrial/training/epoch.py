@@ -3,8 +3,6 @@
 A step on all rows, of a run whose rows are evaluated while it trains, is an epoch of one batch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any

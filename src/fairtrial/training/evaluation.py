@@ -1,7 +1,5 @@
 """How well parameters predict all rows of a part of the data."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ A number of a recipe is a tensor, so a new value never compiles again; a setting
 does not have is 0 there, which every user of it reads as "off" or never reads.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 

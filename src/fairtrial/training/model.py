@@ -5,8 +5,6 @@ run has weights (D,) or (D, K); a stack has (D, S, L) or (D, K, L), for L lanes 
 sets.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

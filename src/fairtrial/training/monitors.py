@@ -1,7 +1,5 @@
 """What stopping and schedules watch after each epoch, beside the training loss."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

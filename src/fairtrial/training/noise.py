@@ -3,8 +3,6 @@
 Noise of a kind strikes at every step that is a multiple of its `every`, step 0 included.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol

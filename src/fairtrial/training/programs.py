@@ -1,7 +1,5 @@
 """Compiled programs: which runs one lane trains, how much is done at a time, and XLA."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any

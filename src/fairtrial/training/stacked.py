@@ -1,7 +1,5 @@
 """The stacked driver: all lanes of a stack in one compiled program."""
 
-from __future__ import annotations
-
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence

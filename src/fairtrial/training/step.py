@@ -5,8 +5,6 @@ step: loss and gradient at the current parameters; clipping; noise; update; then
 with the loss from before the update, and what it leads to.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 

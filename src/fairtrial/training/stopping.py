@@ -1,7 +1,5 @@
 """Early stopping and schedules on plateaus: the stall counts and what they lead to."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import tensorflow as tf

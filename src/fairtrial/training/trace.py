@@ -11,8 +11,6 @@ Polyak and Juditsky (1992), "Acceleration of stochastic approximation by averagi
 doi:10.1137/0330046.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence

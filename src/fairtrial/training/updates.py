@@ -1,7 +1,5 @@
 """From gradients to new parameters: clipping, Newton's direction, each lane's own optimizer."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

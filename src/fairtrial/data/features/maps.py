@@ -1,7 +1,5 @@
 """The common parts of feature maps, and the maps that are fitted in a few lines."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator

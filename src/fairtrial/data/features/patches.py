@@ -5,8 +5,6 @@ References
 Coates and Ng (2012), "Learning feature representations with k-means".
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache

@@ -3,8 +3,6 @@
 Files are written as a whole or not at all, and read in pieces.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import hashlib

@@ -1,7 +1,5 @@
 """The user's images: an .npz file or a folder, read and checked once, split for each seed."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import zipfile

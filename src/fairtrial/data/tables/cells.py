@@ -4,8 +4,6 @@ A text is a number only where every reader takes it for the same one. Nothing el
 `1,234` may be 1.234 or 1234, so it is refused with what to write.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable

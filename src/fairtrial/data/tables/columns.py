@@ -3,8 +3,6 @@
 Rows in messages are counted from 1; the line of names is not one.
 """
 
-from __future__ import annotations
-
 import difflib
 import json
 import math

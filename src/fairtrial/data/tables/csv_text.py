@@ -4,8 +4,6 @@ Nothing is guessed. What a file seems to be, such as one with semicolons or in L
 advice of an error; the settings of the task say what it is.
 """
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io

@@ -1,7 +1,5 @@
 """The user's own table: read and checked once, and prepared for each seed."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import unicodedata

@@ -16,8 +16,6 @@ can let a shift be rejected and not one far below it.) Normal differences whose 
 deviations are best bet on by that c; not knowing it, the wealth is spread over several.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,7 +77,7 @@ class Bets:
         won = np.log(2.0) - np.logaddexp(0.0, -2.0 * STAKES[:, None] * ratio)
         return np.logaddexp.reduce(np.cumsum(won, axis=1), axis=0) - np.log(len(STAKES))
 
-    def mirror(self) -> Bets:
+    def mirror(self) -> "Bets":
         """Return the bets on the differences with their signs turned."""
         return Bets(-self.differences, self.spreads, self.tolerance)
 

@@ -1,7 +1,5 @@
 """How much of a difference comes from rows that all seeds share."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How large a difference is beside the luck of seeds, and what pairing has gained."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -9,8 +9,6 @@ Every interval of the program is made here. The task says where its rows come fr
   says how much.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 

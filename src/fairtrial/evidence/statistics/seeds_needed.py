@@ -1,7 +1,5 @@
 """How many seeds would probably decide a claim that is undecided."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from scipy.stats import norm, t

@@ -10,8 +10,6 @@ by it: a mean m counts as at most θ with probability Φ((θ - m) / √v). The c
 distribution, and this is its convolution with that of what is shared.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache

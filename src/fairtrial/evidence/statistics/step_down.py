@@ -26,8 +26,6 @@ doi:10.1198/016214504000000539. Goeman and Solari (2010), doi:10.1214/10-AOS829.
 (1946), doi:10.2307/3002019. Wallace (1959), doi:10.1214/aoms/1177706096.
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -61,7 +59,7 @@ class Column:
     row_means: np.ndarray | None = None
     row_variance: float = 0.0
 
-    def list_sides(self) -> list[Side]:
+    def list_sides(self) -> "list[Side]":
         """List how far the differences lie beyond each side."""
         sides = []
         for shift, direction in self.sides:

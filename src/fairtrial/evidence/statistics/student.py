@@ -1,7 +1,5 @@
 """Tests of a centre by its estimate and the variance of that, with Student's factors."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 A module of scikit-learn is imported when one of its estimators is asked for, and not before.
 """
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 import inspect

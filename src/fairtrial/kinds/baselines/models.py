@@ -1,7 +1,5 @@
 """Baselines: models that stand beside the arms, and are fitted instead of trained by steps."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Concatenate, Literal, ParamSpec, overload

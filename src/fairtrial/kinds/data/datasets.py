@@ -1,7 +1,5 @@
 """Data sets: what a task learns from, and what a task states about its rows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, ParamSpec, get_args, overload

@@ -1,7 +1,5 @@
 """Features: what a linear model sees of each row. It stays linear in its features."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace

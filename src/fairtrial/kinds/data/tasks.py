@@ -1,7 +1,5 @@
 """The data sets that fairtrial brings, and the user's own tables and images."""
 
-from __future__ import annotations
-
 import codecs
 import unicodedata
 from typing import Annotated, Literal

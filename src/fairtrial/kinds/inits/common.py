@@ -1,7 +1,5 @@
 """Starts: where the weights and biases of a run begin."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

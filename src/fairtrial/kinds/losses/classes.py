@@ -1,7 +1,5 @@
 """Losses on classes: what a run on classes minimises."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Concatenate, ParamSpec, overload

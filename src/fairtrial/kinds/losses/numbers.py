@@ -4,8 +4,6 @@ A loss is a function of the residual, or a sum of other losses with weights (`mi
 computes each function once, for all lanes that use it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NamedTuple, ParamSpec, overload
@@ -119,7 +117,7 @@ class AnyLossSettings(KindSettings):
     far = Fact[str]()  # What it is where all residuals are beyond its knee.
 
     @property
-    def terms(self) -> Terms:
+    def terms(self) -> "Terms":
         """The losses that it is the sum of, each with its weight; most losses are their own."""
         return self.definition.list_terms(self)
 

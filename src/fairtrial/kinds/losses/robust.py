@@ -3,8 +3,6 @@
 Each is written so that nothing overflows in float32, whatever the residual.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """Errors in the functions of kinds from outside: where they arise, and what they say."""
 
-from __future__ import annotations
-
 import re
 import traceback
 from collections.abc import Callable, Iterable

@@ -5,8 +5,6 @@ keyword-only arguments are its settings, and what else is known of it stands in 
 Whoever needs such a fact asks the kind.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -79,7 +77,7 @@ class Kind(Generic[P]):
     look: int | None = None
     reference: str = "NumPy"
     off_at_zero: tuple[str, ...] = ()
-    settings: type[KindSettings] = field(init=False)
+    settings: "type[KindSettings]" = field(init=False)
     numbers: tuple[str, ...] = field(init=False)
     words: tuple[str, ...] = field(init=False)
     lengths: tuple[str, ...] = field(init=False)
@@ -142,7 +140,7 @@ class Kind(Generic[P]):
                 reason = f"its {fact} is a function of {strange[0]}, which is no setting of it"
                 raise refuse(self.function, reason)
 
-    def _make_settings(self, known: Mapping[str, Any]) -> type[KindSettings]:
+    def _make_settings(self, known: Mapping[str, Any]) -> "type[KindSettings]":
         words = f"{self.name}_{self.family.name}".split("_")
         fields: dict[str, Any] = {"kind": (Literal[self.name], self.name), **known}
         made: Any = create_model(
@@ -244,9 +242,9 @@ class Fact(Generic[Known]):
         self.name = self.name or name
 
     @overload
-    def __get__(self, settings: None, owner: type) -> Fact[Known]: ...
+    def __get__(self, settings: None, owner: type) -> "Fact[Known]": ...
     @overload
-    def __get__(self, settings: KindSettings, owner: type) -> Known: ...
+    def __get__(self, settings: "KindSettings", owner: type) -> Known: ...
     def __get__(self, settings: Any, owner: type) -> Any:
         return self if settings is None else settings.ask(getattr(settings.definition, self.name))
 
@@ -260,7 +258,7 @@ class KindSettings(Settings):
     kind: str
 
     @model_validator(mode="after")
-    def _check_rule(self) -> KindSettings:
+    def _check_rule(self) -> "KindSettings":
         if broken := self.ask(self.definition.rule):
             if not isinstance(broken, str):
                 reason = f'its rule returns {broken!r}: return a sentence, or "" where all is well'

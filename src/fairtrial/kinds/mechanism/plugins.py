@@ -4,8 +4,6 @@ A file's code runs only where the user allows it. What was allowed is remembered
 the file, so a file that changes is asked for again.
 """
 
-from __future__ import annotations
-
 import ast
 import contextlib
 import hashlib

@@ -1,7 +1,5 @@
 """Families of kinds: what may stand in one place of a study file."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from functools import cached_property

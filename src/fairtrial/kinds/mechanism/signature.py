@@ -1,7 +1,5 @@
 """What the signature and the docstring of a kind's function say: its settings."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Callable

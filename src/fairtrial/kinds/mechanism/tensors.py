@@ -1,7 +1,5 @@
 """TensorFlow, loaded when it is first used: files of kinds are imported without it."""
 
-from __future__ import annotations
-
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 

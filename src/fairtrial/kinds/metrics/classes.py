@@ -1,7 +1,5 @@
 """Metrics of predicted classes and of their probabilities."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What stopping and schedules may watch: the training loss, or a metric on the validation rows."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Iterable

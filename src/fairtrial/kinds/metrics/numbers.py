@@ -1,7 +1,5 @@
 """Metrics: what runs are measured by, a function of the truth and of what is predicted."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass

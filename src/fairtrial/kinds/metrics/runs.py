@@ -1,7 +1,5 @@
 """Metrics that are no function of predictions: of the training, of parameters, of the clock."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

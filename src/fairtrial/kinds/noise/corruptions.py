@@ -1,7 +1,5 @@
 """Noise on the training rows of a task: on their features, and on their labels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, overload

@@ -4,8 +4,6 @@ Each place of a recipe's `noise` is a family. A table may leave out its kind: th
 kind that has all of the settings which the table names.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Concatenate, Literal, ParamSpec, Protocol

@@ -1,7 +1,5 @@
 """Noise on the targets of synthetic tasks: the draws and the density of each kind."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload

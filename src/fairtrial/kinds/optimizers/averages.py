@@ -1,7 +1,5 @@
 """Averages: what a run ends with, its last parameters or a mean of those on its way."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, overload

@@ -4,8 +4,6 @@ A rule works on one array of any shape; its numbers broadcast over the trailing 
 what the rule remembers: one array like the parameter, 0 at first, for each name in `slots`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload

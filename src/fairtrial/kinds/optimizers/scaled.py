@@ -1,7 +1,5 @@
 """Optimizers that scale each parameter's steps by the gradients that it has had."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

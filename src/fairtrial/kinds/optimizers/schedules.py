@@ -3,8 +3,6 @@
 A schedule is a factor on the rate; a list of schedules multiplies.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The table of all arms: every metric over the seeds with its interval, and the outcomes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Claims on the page: headlines, verdicts and the evidence for each."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

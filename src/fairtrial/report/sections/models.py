@@ -1,7 +1,5 @@
 """The parts of a page about the data and the trained models: fits, predictions, weights."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from fairtrial import plots

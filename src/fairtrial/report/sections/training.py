@@ -1,7 +1,5 @@
 """The parts of a page about the runs: final results, curves, learning rates."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from fairtrial import plots
