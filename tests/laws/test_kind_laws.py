@@ -22,7 +22,7 @@ from reference.optimizers import OPTIMIZERS
 from reference.schedules import FACTORS
 from reference.tasks import TASKS
 
-SKLEARN = "scikit-learn: tests/test_baselines_by_name.py"
+SKLEARN = "scikit-learn: tests/kinds/baselines/test_estimators.py"
 KINDS = [kind for family in FAMILIES.values() for kind in family]
 NAMES = [f"{kind.family.name} {kind.name}" for kind in KINDS]
 REFERENCES = {
@@ -40,7 +40,7 @@ REFERENCES = {
     "metric": METRICS,
     "task": TASKS,
     "features": FEATURES,
-    # By name or object: beside scikit-learn in tests/test_baselines_by_name.py.
+    # By name or object: beside scikit-learn in tests/kinds/baselines/test_estimators.py.
     "baseline": {**BASELINES, **dict.fromkeys(["sklearn", "python_object"], SKLEARN)},
 }
 # Kinds whose steps are compared with those of Keras.
