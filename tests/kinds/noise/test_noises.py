@@ -194,7 +194,7 @@ def test_noise_of_a_user_that_cannot_be_used_gives_a_sentence(decorate, change, 
     kind = decorate(change)
     try:
         settings = TASKS.get(task).settings(kind=task, **{kind.family.name: kind()})
-        with pytest.raises(InputError, match=rf"test_noise\.py.*{sentence}"):
+        with pytest.raises(InputError, match=rf"test_noises\.py.*{sentence}"):
             load_dataset(settings, 0)
     finally:
         kind.family.forget(__name__)
