@@ -84,7 +84,8 @@ def test_verdicts_are_what_numpy_and_scipy_say(folder):
         (differences - 0.05,), np.mean, permutation_type="samples", alternative="greater"
     )
     assert row["p"] == pytest.approx(2 * tested.pvalue)
-    assert row["p_adjusted"] == pytest.approx(2 * row["p"])
+    # No flip of the other claim has so large a t, so that it adds none.
+    assert row["p_adjusted"] == pytest.approx(row["p"])
     assert (row["verdict"], row["seeds"], row["over"]) == ("holds", 8, "seeds")
     assert row["low"] <= row["difference"] <= row["high"]
     assert [pair["seeds"] for pair in row["pairs"]] == [8, 8]

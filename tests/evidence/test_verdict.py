@@ -115,6 +115,17 @@ def test_joint_flips_test_the_side_that_a_bound_leaves():
     assert [one.verdict for one in decide(plain)] == ["reversed"] * 2
 
 
+def test_both_edges_of_a_margin_are_as_hard_to_exclude():
+    """Six differences, all within: both p-values are 1 / 64, and the nearer edge counts."""
+    draw = np.random.default_rng(2)
+    others = [weigh(draw.normal(0.0, 1.0, size=6), 0.5, family="f") for _ in range(4)]
+    near = np.array([0.4, 0.49, 0.45, 0.2, 0.48, 0.47])
+    upper, lower = (
+        decide([weigh(sign * near, 0.5, family="f"), *others])[0] for sign in (1.0, -1.0)
+    )
+    assert upper.p_equivalent == lower.p_equivalent > 1 / 64
+
+
 # --------------------------------------------------------------------------- ties and their edges
 
 

@@ -36,8 +36,8 @@ def shorten(lab):
     ("name", "seeds", "arms"),
     [
         ("line", 20, 80),
-        ("fashion", 11, 23),
-        ("models", 7, 3),
+        ("fashion", 8, 23),
+        ("models", 6, 3),
         ("grid", 20, 30),
         ("features", 7, 10),
     ],

@@ -199,11 +199,11 @@ def _make_column(one: Evidence) -> Column:
 
 
 def _make_equivalence_column(one: Evidence) -> Column:
-    """Flip about the edge of the margin that is harder to exclude."""
-    tests, within = one.basis.tests, one.within
+    """Flip about the edge that is harder to exclude: of equal p-values, the nearer one."""
+    tests, within, mean = one.basis.tests, one.within, one.difference
     sides = ()
     if within:
-        above = tests.test_above(-within) > tests.test_below(within)
+        above = (tests.test_above(-within), -mean) > (tests.test_below(within), mean)
         sides = ((-within, 1.0),) if above else ((within, -1.0),)
     return _make_column_of(one, sides)
 
