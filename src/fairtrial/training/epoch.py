@@ -290,8 +290,8 @@ def compile_pass(
 def order_epoch(part: Part, seed: int, epoch: int) -> np.ndarray:
     """Shuffle the N training rows for one epoch, alike for every recipe on these features; (N,).
 
-    Features in a file that is larger than `PIECE` are shuffled in blocks: the file is then read in
-    long stretches, so many bytes at a time.
+    Features in a file that is larger than `PIECE` are shuffled in blocks, so that the file is
+    read in long stretches.
     """
     most = PIECE // (part.source.dtype.itemsize * part.source.shape[1])
     if not isinstance(part.source, np.memmap) or len(part) <= most:

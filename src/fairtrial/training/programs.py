@@ -18,8 +18,8 @@ BLOCK = 2000
 # Bytes of features that a program is given at a time: more than this comes piece by piece.
 PIECE = 2**27
 
-# The same of what is read from a file or drawn for each epoch: the system takes long to give memory
-# for larger arrays, again and again.
+# The same of what is read from a file or drawn in every epoch: for larger arrays, the system hands
+# out new memory each time, which is slow.
 FRESH_PIECE = 2**24
 
 
