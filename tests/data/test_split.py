@@ -1,11 +1,14 @@
 """Splits and orders of rows."""
 
+import sys
+
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairtrial.data.split import order_rows, split_rows
+from fairtrial.data.split import Part, order_rows, split_rows
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -57,3 +60,18 @@ def test_each_epoch_has_a_new_order_of_rows():
             same = np.mean(orders[first] == orders[second])
             assert same < 0.01
     np.testing.assert_array_equal(orders[0], order_rows(1000, 1, 1))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts the pages of files apart")
+def test_rows_read_from_a_file_do_not_stay_in_memory(tmp_path):
+    n_rows, n_features = 2000, 2**14  # 128 MB of float32
+    path = tmp_path / "features.npy"
+    written = np.lib.format.open_memmap(path, "w+", np.float32, (n_rows, n_features))
+    written[:, 0] = np.arange(n_rows)
+    del written
+    source = np.load(path, mmap_mode="r")
+    part = Part(source, np.arange(n_rows)[::-1], np.zeros(n_rows))
+    before = psutil.Process().memory_info().shared
+    read = [part.read(slice(first, first + 100))[:, 0] for first in range(0, n_rows, 100)]
+    assert np.concatenate(read).tolist() == [*range(n_rows)][::-1]
+    assert psutil.Process().memory_info().shared - before < 2**25

@@ -1,5 +1,6 @@
 """The split into training and validation rows, and the order of rows in an epoch."""
 
+import mmap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,18 @@ class Part:
         order = np.argsort(rows)  # A file is read from its start to its end.
         features = np.empty((len(rows), self.source.shape[1]), self.source.dtype)
         features[order] = self.source[rows[order]]
+        _release(self.source)
         return features
+
+
+def _release(source: np.memmap) -> None:
+    """Let go of the pages of a file that were read, which the system still holds in its cache.
+
+    Otherwise they count as memory of this process, gigabytes of them.
+    """
+    pages = getattr(source, "_mmap", None)
+    if pages is not None and hasattr(mmap, "MADV_DONTNEED"):  # Windows has no such advice.
+        pages.madvise(mmap.MADV_DONTNEED)
 
 
 def count_batch_rows(recipe: "Recipe", n_rows: int) -> int:
