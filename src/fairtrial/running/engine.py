@@ -70,28 +70,35 @@ class Here:
 
         pool = ThreadPoolExecutor(self.n_at_once)
         futures: dict[Future[list[Part]], StackPlan] = {}
-        failures = []
         try:
             # The longest first: nothing long is left when the others have ended.
             futures |= {
                 pool.submit(train_one, plan): plan
                 for plan in sorted(plans, key=lambda plan: plan.seconds, reverse=True)
             }
-            while futures:
-                # Looked at again and again: a wait without end would not notice Ctrl-C, which may
-                # reach one of TensorFlow's threads instead of this one.
-                for future in wait(futures, timeout=0.2, return_when=FIRST_COMPLETED).done:
-                    plan = futures.pop(future)
-                    if error := future.exception():
-                        failures.append(error)
-                    else:
-                        yield plan, future.result()
-            if failures:  # Only now: the other stacks are worth keeping.
-                raise failures[0]
+            yield from _gather(futures)
         finally:
             dropped.set()
             pool.shutdown(wait=False, cancel_futures=True)
             wait(futures, timeout=1.5)
+
+
+def _gather(
+    futures: dict[Future[list[Part]], StackPlan],
+) -> Generator[tuple[StackPlan, list[Part]], None, None]:
+    """Yield the parts of stacks as they finish, and take these out of `futures`."""
+    failures = []
+    while futures:
+        # Looked at again and again: a wait without end would not notice Ctrl-C, which may reach
+        # one of TensorFlow's threads instead of this one.
+        for future in wait(futures, timeout=0.2, return_when=FIRST_COMPLETED).done:
+            plan = futures.pop(future)
+            if error := future.exception():
+                failures.append(error)
+            else:
+                yield plan, future.result()
+    if failures:  # Only now: the other stacks are worth keeping.
+        raise failures[0]
 
 
 class StackProgress:

@@ -224,6 +224,17 @@ def take_batches(
         )
         return number + 1, state, total + loss, tf.where(number == 0, rate, first_rate)
 
+    begin = (tf.constant(0), state, *[tf.zeros(state.outcome.shape)] * 2)
+    _, state, total, first_rate = _loop(take, n_batches, begin, n_before)
+    return settle(state, start, at), total, first_rate
+
+
+def _loop(take: Callable[..., Any], n_batches: int, begin: Any, n_before: Any) -> Any:
+    """Take a step with each batch; where a mean is kept, include the parameters after it.
+
+    `take` and `begin` have the batch's number, the state, and two sums.
+    """
+
     def take_until(until: Any, number: Any, state: State, *sums: Any) -> Any:
         return tf.while_loop(lambda number, *_: number < until, take, (number, state, *sums))
 
@@ -233,14 +244,9 @@ def take_batches(
         _, state, *new_sums = take_until(until, number, state, *sums)
         return until, include(state, tf.maximum(n_before, 0) + number), *new_sums
 
-    begin = (tf.constant(0), state, *[tf.zeros(state.outcome.shape)] * 2)
-    if state.average:
-        _, state, total, first_rate = tf.while_loop(
-            lambda number, *_: number < n_batches, take_and_include, begin
-        )
-    else:
-        _, state, total, first_rate = take_until(n_batches, *begin)
-    return settle(state, start, at), total, first_rate
+    if not begin[1].average:
+        return take_until(n_batches, *begin)
+    return tf.while_loop(lambda number, *_: number < n_batches, take_and_include, begin)
 
 
 def _cut(values: Any, first: Any, n_rows: int, n_from_last: int) -> Any:

@@ -149,6 +149,39 @@ def update(
     with, after noise and schedules. A lane whose loss is not finite, or with a vector of weights
     whose update would not be, keeps its parameters and ends as `diverged`.
     """
+    loss, gradients = _differentiate(measure, kinds, state, batch, numbers)
+    new, rate = _move(kinds, state, batch, gradients, numbers, draws, step)
+    training = state.outcome == TRAINING
+    finite = tf.math.is_finite(loss)
+    n_lane_axes = loss.shape.rank
+    # A matrix of weights is dear to look through at every step: `settle` does once an epoch.
+    if new.parameters.W.shape.rank - n_lane_axes == 1:
+        finite &= _is_finite([new.parameters, *new.slots.values()], n_lane_axes)
+    # The slots of a lane that has ended are never used again: they may go on.
+    changed = (new.parameters, new.learning_rate)
+    before = (state.parameters, state.learning_rate)
+    parameters, kept_rate = _choose(training & finite, changed, before)
+    diverged = training & ~finite
+    if kinds.running:
+        weight = weigh_newest(kinds.running, numbers, step)
+        weight *= tf.cast(training & finite, tf.float32)
+        new = new._replace(running=move_mean(state.running, parameters, weight))
+    return (
+        new._replace(
+            parameters=parameters,
+            learning_rate=kept_rate,
+            outcome=tf.where(diverged, DIVERGED, state.outcome),
+            ended_at=tf.where(diverged, at, state.ended_at),
+        ),
+        loss,
+        rate,
+    )
+
+
+def _differentiate(
+    measure: Measure, kinds: Kinds, state: State, batch: Any, numbers: Numbers
+) -> tuple[Any, Parameters]:
+    """Return the losses (...), penalties included, and their gradients, clipped."""
     with tf.GradientTape() as tape:
         tape.watch(state.parameters)
         loss = measure(kinds, state, batch, numbers)
@@ -158,7 +191,19 @@ def update(
             )
         total = tf.reduce_sum(loss)  # Its gradient holds each lane's own.
     gradients = Parameters(*tape.gradient(total, list(state.parameters)))
-    gradients = clip_gradients(kinds, gradients, numbers)
+    return loss, clip_gradients(kinds, gradients, numbers)
+
+
+def _move(
+    kinds: Kinds,
+    state: State,
+    batch: Any,
+    gradients: Parameters,
+    numbers: Numbers,
+    draws: Draws,
+    step: Any,
+) -> tuple[State, Any]:
+    """Inject noise and update every lane; the new state, and the rates (...) that it took."""
     directions = None
     if any(one.kind.needs_curvature for one in kinds.optimizers):
         residual, _ = _find_residual(state, batch)
@@ -172,32 +217,7 @@ def update(
     if "proximal" in kinds.penalties:
         shrunk = shrink(parameters.W, rate * numbers["penalty.proximal"])
         parameters = parameters._replace(W=shrunk)
-    training = state.outcome == TRAINING
-    finite = tf.math.is_finite(loss)
-    n_lane_axes = loss.shape.rank
-    # A matrix of weights is dear to look through at every step: `settle` does once an epoch.
-    if parameters.W.shape.rank - n_lane_axes == 1:
-        finite &= _is_finite([parameters, *slots.values()], n_lane_axes)
-    # The slots of a lane that has ended are never used again: they may go on.
-    changed = (parameters, new.learning_rate)
-    before = (state.parameters, state.learning_rate)
-    parameters, kept_rate = _choose(training & finite, changed, before)
-    diverged = training & ~finite
-    if kinds.running:
-        weight = weigh_newest(kinds.running, numbers, step)
-        weight *= tf.cast(training & finite, tf.float32)
-        new = new._replace(running=move_mean(state.running, parameters, weight))
-    return (
-        new._replace(
-            parameters=parameters,
-            slots=slots,
-            learning_rate=kept_rate,
-            outcome=tf.where(diverged, DIVERGED, state.outcome),
-            ended_at=tf.where(diverged, at, state.ended_at),
-        ),
-        loss,
-        rate,
-    )
+    return new._replace(parameters=parameters, slots=slots), rate
 
 
 def judge(
@@ -243,24 +263,37 @@ def judge(
     )
     better, stopping_stall = loss < state.best_loss, stall
     if monitored is not None:
-        best, count = count_stall(monitored, state.best_monitored, state.monitored_stall)
-        if kinds.plateaus:  # A lower rate starts the count of what both monitor.
-            both = numbers["plateau.monitor"] == numbers["stopping.monitor"]
-            count = tf.where(lowered & both, 0, count)
+        best, count = _count_monitored(kinds, state, monitored, lowered, numbers)
         new = new._replace(best_monitored=best, monitored_stall=count)
         better = monitored < state.best_monitored
         stopping_stall = tf.where(numbers["stopping.monitor"] == 0, stall, count)
     if state.best_parameters:
         new = new._replace(best_parameters=_choose(better, candidate, state.best_parameters))
-    outcome = tf.where(at >= last, COMPLETED, TRAINING)
-    outcome = tf.where(has_stalled(stopping_stall, numbers), STOPPED_EARLY, outcome)
-    outcome = tf.where(below_floor, RATE_FLOOR, outcome)
+    outcome = _find_outcome(at, last, stopping_stall, below_floor, numbers)
     ended_at = tf.where(outcome == TRAINING, state.ended_at, at)
     new = new._replace(outcome=outcome, ended_at=ended_at)
     changed = [name for name in State._fields if getattr(new, name) is not getattr(state, name)]
     return state._replace(
         **{name: _choose(training, getattr(new, name), getattr(state, name)) for name in changed}
     )
+
+
+def _count_monitored(
+    kinds: Kinds, state: State, monitored: Any, lowered: Any, numbers: Numbers
+) -> tuple[Any, Any]:
+    """Count how long what stopping monitors has not improved: its best, and the count; (...)."""
+    best, count = count_stall(monitored, state.best_monitored, state.monitored_stall)
+    if kinds.plateaus:  # A lower rate starts the count of what both monitor.
+        both = numbers["plateau.monitor"] == numbers["stopping.monitor"]
+        count = tf.where(lowered & both, 0, count)
+    return best, count
+
+
+def _find_outcome(at: Any, last: Any, stall: Any, below_floor: Any, numbers: Numbers) -> Any:
+    """Find what ends a lane at a step (epoch), if anything does; (...)."""
+    outcome = tf.where(at >= last, COMPLETED, TRAINING)
+    outcome = tf.where(has_stalled(stall, numbers), STOPPED_EARLY, outcome)
+    return tf.where(below_floor, RATE_FLOOR, outcome)
 
 
 def take_step(
