@@ -89,12 +89,12 @@ def _find_misfits_of_metrics(
 
 def _find_misfits_of_recipe(arm: Arm) -> Iterator[str]:
     """Yield what does not fit the data: weights of classes, a given start, or a watched metric."""
-    if arm.trained.class_weights is not None:
+    if arm.recipe.class_weights is not None:
         n_classes = measure_data(arm.task).n_classes
-        if problem := find_wrong_weights(arm.trained, n_classes):
+        if problem := find_wrong_weights(arm.recipe, n_classes):
             yield problem
             return
-    given, watched = arm.trained.init.shape, list_watched(arm.trained.monitors.values())
+    given, watched = arm.recipe.init.shape, list_watched(arm.recipe.monitors.values())
     if given is None and not watched:
         return
     shape = measure_data(arm.task, arm.features)

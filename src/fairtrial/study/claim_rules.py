@@ -168,7 +168,7 @@ def _find_unlike_objectives(
     for one, other in (pair for match in matches for pair in itertools.combinations(match.arms, 2)):
         if not (one.is_trained and other.is_trained):
             continue
-        parts, others = (_list_objective(arm.trained) for arm in (one, other))
+        parts, others = (_list_objective(arm.recipe) for arm in (one, other))
         if unlike := [name for name in parts if parts[name] != others[name]]:
             names = " and ".join(show(arm.name, LONGEST_NAME) for arm in (one, other))
             shared = "loss, penalty, standardise and class_weights"
