@@ -91,12 +91,6 @@ class Clock:
 
 
 def show_duration(seconds: float) -> str:
-    """Show a duration as minutes and seconds.
-
-    Examples
-    --------
-    >>> show_duration(125.2)
-    '2:05'
-    """
+    """Show a duration as minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02}"

@@ -15,11 +15,6 @@ def find_coarse_step(largest: float, spread: float, most: float = OF_TARGETS) ->
 
     `largest` is the largest size of the values; `spread` is their standard deviation, or 0 where
     they are constant. They may be rounded by the share `most` of the spread.
-
-    Examples
-    --------
-    >>> find_coarse_step(500.0, 1.0), find_coarse_step(2.0**24, 1.0)
-    (None, 2.0)
     """
     step = largest * 2.0**-23
     return step if 0.0 < most * spread < step else None
@@ -51,11 +46,6 @@ def standardise(X: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
     A feature that is constant over these rows, but for rounding, has a spread of 1 instead. The
     result is float64.
-
-    Examples
-    --------
-    >>> standardise(np.array([[1.0, 5.0], [3.0, 5.0], [7.0, 5.0]]), np.array([0, 1])).tolist()
-    [[-1.0, 0.0], [1.0, 0.0], [5.0, 0.0]]
     """
     scale = measure_scale(X[seen])
     return (X - scale.first - scale.mean) / scale.spread

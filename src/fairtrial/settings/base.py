@@ -151,12 +151,6 @@ class LengthChoice(Choice):
 
 
 def is_length(annotation: Any) -> bool:
-    """Say whether an annotation marks a length in target units.
-
-    Examples
-    --------
-    >>> is_length(Length), is_length(float)
-    (True, False)
-    """
+    """Say whether an annotation marks a length in target units."""
     is_marked = get_origin(annotation) is Annotated
     return is_marked and any(isinstance(one, InTargetUnits) for one in get_args(annotation)[1:])

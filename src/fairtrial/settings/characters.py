@@ -23,13 +23,7 @@ def find_control(text: str) -> str:
 
 
 def find_look(text: str) -> str:
-    r"""Return what of a text can be seen, in one spelling.
-
-    Examples
-    --------
-    >>> find_look(" e\u0301\u200b") == find_look("\u00e9")
-    True
-    """
+    """Return what of a text can be seen, in one spelling."""
     if text.isascii():
         return " ".join(text.split())
     seen = (letter for letter in text if unicodedata.category(letter) != "Cf")
@@ -37,13 +31,7 @@ def find_look(text: str) -> str:
 
 
 def show_controls(text: str, keep: str = "") -> str:
-    r"""Write characters that would change how a terminal shows the rest as their escapes.
-
-    Examples
-    --------
-    >>> show_controls("a\x1b[2Jb")
-    'a\\x1b[2Jb'
-    """
+    """Write characters that would change how a terminal shows the rest as their escapes."""
     if not find_control(text):
         return text
     return "".join(

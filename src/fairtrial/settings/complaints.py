@@ -82,13 +82,7 @@ def _find_line(document: Document, complaint: Complaint) -> int | None:
 
 
 def name_place(place: Place) -> str:
-    """Write a place as a dotted name; keys that TOML quotes are quoted.
-
-    Examples
-    --------
-    >>> name_place(("arms", 1, "set", "optimizer.learning_rate"))
-    'arms[1].set."optimizer.learning_rate"'
-    """
+    """Write a place as a dotted name; keys that TOML quotes are quoted."""
     name = ""
     for part in place:
         if isinstance(part, int):
@@ -101,13 +95,7 @@ def name_place(place: Place) -> str:
 
 
 def show(value: object, longest: int = LONGEST_VALUE) -> str:
-    """Write a value much as TOML would, not too long.
-
-    Examples
-    --------
-    >>> show({"kind": "adam", "restore": [True, 1.5]})
-    "{ kind = 'adam', restore = [true, 1.5] }"
-    """
+    """Write a value much as TOML would, not too long."""
     text = write_value(value)
     return text if len(text) <= longest else text[: longest - 3] + "..."
 
@@ -118,13 +106,7 @@ def write_bare(value: object) -> str:
 
 
 def write_setting(name: str, value: object) -> str:
-    """Write a setting by the last part of its name, and numbers with six digits.
-
-    Examples
-    --------
-    >>> write_setting("optimizer.learning_rate", 0.1)
-    'learning_rate=0.1'
-    """
+    """Write a setting by the last part of its name, and numbers with six digits."""
     shown = f"{value:g}" if isinstance(value, float) else write_bare(value)
     return f"{name.rpartition('.')[2]}={shown}"
 

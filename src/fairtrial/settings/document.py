@@ -143,19 +143,7 @@ def _walk(values: Mapping[str, Any]) -> Iterator[tuple[Place, object]]:
 
 
 def find_lines(text: str) -> dict[Place, int]:
-    """Find the line of every table and value of a TOML text, counted from 1.
-
-    Examples
-    --------
-    >>> lines = find_lines('''[task]
-    ... noise = { kind = "normal" }
-    ... [[arms]]
-    ... set."task.rows" = [
-    ...   9,
-    ... ]''')
-    >>> lines["task", "noise", "kind"], lines["arms", 0, "set", "task.rows", 0]
-    (2, 5)
-    """
+    """Find the line of every table and value of a TOML text, counted from 1."""
     lines: dict[Place, int] = {(): 1}
     counts: dict[Place, int] = {}
     for node in _parse(text).children:

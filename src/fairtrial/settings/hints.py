@@ -22,11 +22,6 @@ def hint_value(wanted: str, value: object, name: str) -> str:
     """Return the end of a sentence: how to write a value that has the wrong type.
 
     `wanted` is Pydantic's name of the error; the name is the last part of the dotted one.
-
-    Examples
-    --------
-    >>> hint_value("float_type", "0.1", "learning_rate")
-    '; write it without quotes: 0.1'
     """
     if wanted in ("int_type", "float_type"):
         return _hint_number(value, wanted == "int_type")
@@ -127,11 +122,6 @@ def find_elsewhere(name: str, names: Mapping[str, bool | None], table: str = "")
     """Return the dotted names that end in a name, those in a table first, the shortest ones.
 
     The names of the table are without it. `names` is as `list_names` returns it.
-
-    Examples
-    --------
-    >>> find_elsewhere("patience", {"schedule.patience": None, "stopping.patience": None})
-    "'schedule.patience' or 'stopping.patience'"
     """
     found = [other for other in names if find_same(name, [other.rpartition(".")[2]])]
     found = [other.removeprefix(table) for other in found if other.startswith(table)] or found

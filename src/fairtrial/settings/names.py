@@ -13,13 +13,7 @@ MOST_LISTED = 20  # Names that a sentence lists.
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Give nested settings their dotted names; what is absent is left out.
-
-    Examples
-    --------
-    >>> flatten({"loss": {"kind": "huber", "delta": 1.0}, "steps": 9, "epochs": None})
-    {'loss.kind': 'huber', 'loss.delta': 1.0, 'steps': 9}
-    """
+    """Give nested settings their dotted names; what is absent is left out."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping):
@@ -97,13 +91,6 @@ def list_names(models: Iterable[type[BaseModel]], prefix: str = "") -> dict[str,
 
     The value is, for a table, whether it has kinds; None for a setting that is no table, or may be
     a number. Names begin with the prefix, e.g. `"task."`.
-
-    Examples
-    --------
-    >>> from pydantic import create_model
-    >>> clip = create_model("Clip", most=(float, 1.0))
-    >>> list_names([create_model("Rule", rate=(float, 0.1), clip=(clip, clip()))], "x.")
-    {'x.rate': None, 'x.clip': False, 'x.clip.most': None}
     """
     names: dict[str, bool | None] = {}
     for model in models:
@@ -177,13 +164,7 @@ def find_same(name: str, known: Iterable[str]) -> str | None:
 
 
 def suggest(name: str, known: Iterable[str], separator: str = ", ") -> str:
-    """Return the end of a sentence: the nearest known name, and all of them where they are few.
-
-    Examples
-    --------
-    >>> suggest("scal", ["kind", "scale"])
-    "; did you mean 'scale'? (known: kind, scale)"
-    """
+    """Return the end of a sentence: the nearest known name, and all of them where they are few."""
     known = list(known)
     same = find_same(name, known)
     nearest = [same] if same else difflib.get_close_matches(name, known, n=1, cutoff=0.5)

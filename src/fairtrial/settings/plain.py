@@ -26,12 +26,6 @@ def make_plain(value: Any, depth: int = 0) -> Any:
     tables of what was given. All else stays as it is, and is checked as the values of a file are.
     Raises `InputError` if values are nested too deeply, an iterator does not end, or the methods of
     an object fail.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> make_plain({"seeds": range(3), "rate": np.float64(0.1), "set": (np.int32(2), "a")})
-    {'seeds': [0, 1, 2], 'rate': 0.1, 'set': [2, 'a']}
     """
     if value is None or type(value) in (str, int, float, bool) or isinstance(value, type):
         return value

@@ -49,15 +49,6 @@ def list_metrics(task: AnyTask, recipe: Recipe | BaselineSettings) -> list[str]:
     """Return the names of the metrics that runs are measured by, whatever a study names.
 
     Baselines are measured by what they predict of the test rows.
-
-    Examples
-    --------
-    >>> from fairtrial.study.task import LineTask
-    >>> recipe = Recipe(loss="mae", optimizer="sgd", steps=9)
-    >>> list_metrics(LineTask(kind="line"), recipe)[:7]
-    ['mse', 'mae', 'rmse', 'r2', 'parameter_error', 'excess_risk', 'steps_to_tolerance']
-    >>> list_metrics(LineTask(kind="line"), recipe)[7:10]
-    ['n_rate_halvings', 'first_rate_halving', 'early_loss_fluctuation']
     """
     on_classes = task.has_classes
     defaults = list_defaults(on_classes)

@@ -115,11 +115,6 @@ def list_seeds(seeds: Any, count: int | None = None) -> list[int]:
 
     A number gives 0, 1, ... Those that follow a list are the numbers above its largest. Those that
     follow are in ascending order, whatever was given.
-
-    Examples
-    --------
-    >>> list_seeds(3), list_seeds([5, 0], 4), list_seeds("Ada")
-    ([0, 1, 2], [5, 0, 6, 7], [262])
     """
     if isinstance(seeds, str):
         seeds = NamedSeeds(name=seeds)
@@ -139,11 +134,6 @@ def _draw_seeds(name: str, count: int) -> list[int]:
     above the one before by 1 plus the highest 16 bits of the next 32-bit word of NumPy's
     `SeedSequence` of that sum. So the seeds are all different, in ascending order, and a larger
     count begins with the seeds of a smaller one. Names with the same sum have the same seeds.
-
-    Examples
-    --------
-    >>> _draw_seeds("Ada", 3)[:1] == [ord("A") + ord("d") + ord("a")]
-    True
     """
     first = sum(map(ord, name))
     words = np.random.SeedSequence(first).generate_state(count - 1, np.uint32)

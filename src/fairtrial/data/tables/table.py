@@ -113,12 +113,6 @@ def number_categories(column: pl.Series) -> tuple[np.ndarray, tuple[str, ...]]:
 
     The codes (N,) are in the order of the values; the last one is for missing values, if there are
     any. Its name is `"missing"`.
-
-    Examples
-    --------
-    >>> codes, names = number_categories(pl.Series(["b", None, "a", "b"]))
-    >>> codes.tolist(), names
-    ([1, 2, 0, 1], ('a', 'b', 'missing'))
     """
     names = column.drop_nulls().unique().sort().cast(pl.String)
     codes = column.cast(pl.String).cast(pl.Enum(names)).to_physical().cast(pl.Int64)

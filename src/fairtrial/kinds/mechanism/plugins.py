@@ -316,20 +316,11 @@ LAYOUT = {
 
 
 def keep_reachable(text: str, own: int, others: Iterable[int]) -> str:
-    r"""Return a file's source without the functions that the rest of it does not name.
+    """Return a file's source without the functions that the rest of it does not name.
 
     `own` is the first line of a kind, with its decorators, counted from 1, and `others` are those
     of other kinds. Functions without a decorator may be left out too; all else at the level of the
     module counts: it runs when the file is imported. Comments and empty lines do not count.
-
-    Examples
-    --------
-    >>> text = "@loss\ndef a(r): return b(r)\n@loss\ndef b(r): return r\n@metric\ndef c(): ..."
-    >>> print(keep_reachable(text, 1, [3, 5]), end="")
-    @loss
-    def a(r): return b(r)
-    @loss
-    def b(r): return r
     """
     statements = {_find_start(one): one for one in ast.parse(text).body}
     kinds = {*others}
@@ -352,13 +343,7 @@ def keep_reachable(text: str, own: int, others: Iterable[int]) -> str:
 
 
 def drop_comments(text: str) -> str:
-    r"""Drop the comments and the empty lines of a source, which change nothing that it does.
-
-    Examples
-    --------
-    >>> drop_comments("a = 1  # one\n\n# two\nb = \"# three\"\n")
-    'a = 1\nb = "# three"'
-    """
+    """Drop the comments and the empty lines of a source, which change nothing that it does."""
     lines, kept = text.split("\n"), set[int]()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         (first, column), (last, _) = token.start, token.end

@@ -22,11 +22,6 @@ LOSS = "loss"
 
 def read_monitor(name: str) -> MetricSettings | None:
     """Read the metric that is watched on the validation rows; None where it is the training loss.
-
-    Examples
-    --------
-    >>> read_monitor("validation_pinball tau=0.9").tau
-    0.9
     """
     return read_metric(name) if name.startswith(HELD_OUT) else None
 

@@ -193,15 +193,7 @@ def find_metric(name: str) -> Metric[...] | RunMetric | None:
 
 
 def read_metric(name: str) -> MetricSettings | None:
-    """Read the settings of a metric of predictions from its name; None where it is no such name.
-
-    Examples
-    --------
-    >>> read_metric("validation_pinball tau=0.9").tau
-    0.9
-    >>> read_metric("pinball tau=2.0") is None
-    True
-    """
+    """Read the settings of a metric of predictions from its name; None where it is no such name."""
     kind, *settings = name.removeprefix(HELD_OUT).split(" ")
     if (found := METRICS.get(kind)) is None:
         return None
