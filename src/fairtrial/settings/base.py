@@ -7,15 +7,14 @@ studies built in Python. Numbers carry their units in the docstrings.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import CoreSchema, core_schema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from fairtrial.errors import InputError
 from fairtrial.paths import locate
 from fairtrial.settings.characters import find_control
 from fairtrial.settings.complaints import describe_all, make_error
 from fairtrial.settings.document import Document
-from fairtrial.settings.names import Choice
+from fairtrial.settings.names import Either
 from fairtrial.settings.plain import make_plain
 
 
@@ -124,30 +123,9 @@ class TimesMad(Settings):
     times_mad: Positive
 
 
-class LengthChoice(Choice):
-    """What stands at such a setting: a number, or a table that is relative to the data."""
-
-    is_number = True
-
-    def __init__(self, number: Any):
-        self._number: TypeAdapter[Any] = TypeAdapter(number)
-
-    def list_models(self) -> list[type[Any]]:
-        """Return the model of the table."""
-        return [TimesMad]
-
-    def validate(self, value: Any) -> Any:
-        """Make a number, or the settings of a table."""
-        if isinstance(value, TimesMad):
-            return value
-        if isinstance(value, Mapping):
-            return TimesMad.__pydantic_validator__.validate_python(value)
-        return self._number.validator.validate_python(value, strict=True)
-
-    def make_schema(self) -> CoreSchema:
-        """Make what the JSON Schema says may stand there."""
-        choices: list[Any] = [self._number.core_schema, TimesMad.__pydantic_core_schema__]
-        return core_schema.union_schema(choices)
+def make_length(number: Any) -> Any:
+    """Make the annotation of such a setting: a number, or a table that is relative to the data."""
+    return Annotated[Any, Either(number, TimesMad, lambda one: isinstance(one, Mapping | TimesMad))]
 
 
 def is_length(annotation: Any) -> bool:

@@ -24,6 +24,7 @@ from fairtrial.kinds.metrics.runs import (
     WAY,
 )
 from fairtrial.settings.complaints import Complaint, show
+from fairtrial.settings.names import refuse_twins
 from fairtrial.study.baseline import BaselineSettings
 from fairtrial.study.features import UNMAPPED
 from fairtrial.study.recipe import Recipe
@@ -31,10 +32,7 @@ from fairtrial.study.task import AnyTask
 
 
 def _refuse_twins(metrics: list[MetricSettings]) -> list[MetricSettings]:
-    names = [one.column for one in metrics]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"{twice[0]!r} is listed twice: list each metric once")
-    return metrics
+    return refuse_twins(metrics, [one.column for one in metrics], "metric")
 
 
 NamedMetrics = Annotated[list[Annotated[MetricSettings, METRICS]], AfterValidator(_refuse_twins)]

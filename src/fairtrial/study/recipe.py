@@ -2,12 +2,18 @@
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
 
 from fairtrial.kinds.inits.common import INITS, InitSettings
 from fairtrial.kinds.inits.common import constant as constant_start
 from fairtrial.kinds.losses.numbers import LOSSES, AnyLossSettings
-from fairtrial.kinds.mechanism.registry import Several
 from fairtrial.kinds.metrics.monitors import LOSS, Monitor, read_monitor
 from fairtrial.kinds.metrics.numbers import MetricSettings
 from fairtrial.kinds.noise.injections import (
@@ -22,6 +28,7 @@ from fairtrial.kinds.optimizers.schedules import SCHEDULES, ScheduleSettings
 from fairtrial.kinds.optimizers.schedules import constant as constant_rate
 from fairtrial.settings.base import Count, NonNegative, Positive, Settings, Share
 from fairtrial.settings.complaints import show
+from fairtrial.settings.names import Either, refuse_twins
 from fairtrial.study.features import UNMAPPED, Features
 
 
@@ -165,6 +172,15 @@ class InjectedNoise(Settings):
         return [one for one in (self.data, self.weights, self.learning_rate) if one is not None]
 
 
+def _refuse_twins(schedules: list[ScheduleSettings]) -> list[ScheduleSettings]:
+    return refuse_twins(schedules, [one.kind for one in schedules], "schedule")
+
+
+Schedule = Annotated[ScheduleSettings, SCHEDULES]
+Schedules = Annotated[list[Schedule], Field(min_length=1), AfterValidator(_refuse_twins)]
+SCHEDULE = Either(Schedule, Schedules, lambda value: isinstance(value, list))
+
+
 class Recipe(Settings):
     """All choices of one training run: `steps`, or `epochs` with `batch_size`."""
 
@@ -179,7 +195,7 @@ class Recipe(Settings):
 
     loss: Annotated[AnyLossSettings, LOSSES]
     optimizer: Annotated[OptimizerSettings, OPTIMIZERS]
-    schedule: Annotated[ScheduleSettings | list[ScheduleSettings], Several(SCHEDULES)] = Field(
+    schedule: Annotated[ScheduleSettings | list[ScheduleSettings], SCHEDULE] = Field(
         default=constant_rate(), description="The factors of several schedules are multiplied."
     )
     stopping: Stopping | None = None

@@ -17,8 +17,8 @@ def test_docstring_is_read_up_to_its_sections():
 
 
 def test_parameters_are_read_from_their_section():
-    text = "A loss.\n\nParameters\n----------\ndelta : float\n    Where it turns linear,\n    in units.\n"
-    assert describe_parameters(text) == {"delta": "Where it turns linear, in units."}
+    text = "A loss.\n\nParameters\n----------\ndelta : float\n    Where it\n    turns.\n"
+    assert describe_parameters(text) == {"delta": "Where it turns."}
 
 
 def test_source_of_a_kind_is_what_it_reaches():

@@ -3,7 +3,6 @@
 Rows in messages are counted from 1; the line of names is not one.
 """
 
-import difflib
 import json
 import math
 import re
@@ -22,6 +21,7 @@ from fairtrial.data.tables.cells import (
 from fairtrial.data.tables.csv_text import DECIMALS, shorten
 from fairtrial.kinds.data.datasets import TaskSettings
 from fairtrial.settings.characters import find_control
+from fairtrial.settings.names import find_nearest
 
 FEWEST_ROWS = 10
 # Fewer are easily missing from the training rows or from the test rows.
@@ -95,8 +95,8 @@ def _find_unknown_names(task: TaskSettings, columns: list[str]) -> Iterator[str]
     for setting, names in named.items():
         for name in names:
             if name not in columns:
-                nearest = difflib.get_close_matches(name, columns, n=1, cutoff=0.5)
-                hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+                nearest = find_nearest(name, columns)
+                hint = f"; did you mean {nearest!r}?" if nearest else ""
                 yield (
                     f"{setting}: {name!r} is not a column{hint} "
                     f"(columns: {', '.join(map(shorten, columns[:20]))}"

@@ -3,7 +3,6 @@
 A module of scikit-learn is imported when one of its estimators is asked for, and not before.
 """
 
-import difflib
 import hashlib
 import inspect
 import pickle
@@ -18,7 +17,7 @@ from typing import Any
 
 from fairtrial.loading import find_version
 from fairtrial.settings.complaints import show
-from fairtrial.settings.names import find_same, suggest
+from fairtrial.settings.names import find_nearest, suggest
 
 # scikit-learn-intelex fits the same models, faster.
 PACKAGES = ("sklearnex", "sklearn")
@@ -94,10 +93,8 @@ def check_estimator(name: str) -> str:
 
 def _suggest(name: str) -> str:
     known = {one.rpartition(".")[2]: one for one in list_estimators()}
-    last = name.rpartition(".")[2]
-    same = find_same(last, known)
-    nearest = [same] if same else difflib.get_close_matches(last, known, n=1)
-    return f" (did you mean {known[nearest[0]]!r}?)" if nearest else ""
+    nearest = find_nearest(name.rpartition(".")[2], known, cutoff=0.6)
+    return f" (did you mean {known[nearest]!r}?)" if nearest else ""
 
 
 def find_misfit(name: str, on_classes: bool) -> str:

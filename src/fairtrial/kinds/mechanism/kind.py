@@ -9,17 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import (
-    Annotated,
-    Any,
-    ClassVar,
-    Generic,
-    Literal,
-    NamedTuple,
-    ParamSpec,
-    TypeVar,
-    overload,
-)
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, ParamSpec, TypeVar, overload
 
 from pydantic import ConfigDict, ValidationError, create_model, model_validator
 from pydantic_core import PydanticUndefined
@@ -27,7 +17,7 @@ from pydantic_core import PydanticUndefined
 from fairtrial.errors import InputError
 from fairtrial.kinds.mechanism.failures import ResultError, describe_failure, locate_failure
 from fairtrial.kinds.mechanism.signature import describe, is_number, is_word, read_fields, refuse
-from fairtrial.settings.base import LengthChoice, Settings, TimesMad, is_length
+from fairtrial.settings.base import Settings, TimesMad, is_length, make_length
 from fairtrial.settings.plain import dump_given
 
 P = ParamSpec("P")
@@ -97,7 +87,7 @@ class Kind(Generic[P]):
         }
         for name in derived["lengths"]:
             annotation, default = given[name]
-            known[name] = (Annotated[Any, LengthChoice(annotation)], default)
+            known[name] = (make_length(annotation), default)
         derived["settings"] = self._make_settings(known)
         for name, value in derived.items():
             object.__setattr__(self, name, value)

@@ -110,40 +110,6 @@ class Family(Choice, Generic[OwnSettings]):
         return core_schema.union_schema(choices) if self.is_implied else union
 
 
-class Several(Choice):
-    """One kind of a family, or a list of different ones; a field's annotation."""
-
-    def __init__(self, family: Family[Any]):
-        self.family = family
-
-    def list_models(self) -> list[type[KindSettings]]:
-        """Return the settings of all kinds."""
-        return self.family.list_models()
-
-    @cached_property
-    def _listed(self) -> SchemaValidator:
-        one = core_schema.no_info_plain_validator_function(self.family.validate)
-        several = core_schema.list_schema(one, min_length=1)
-        return SchemaValidator(core_schema.no_info_after_validator_function(self._check, several))
-
-    def validate(self, value: Any) -> Any:
-        """Make settings, or a list of settings."""
-        if isinstance(value, list):
-            return self._listed.validate_python(value)
-        return self.family.validate(value)
-
-    def make_schema(self) -> CoreSchema:
-        """Make what the JSON Schema says may stand there."""
-        one = self.family.make_union()
-        return core_schema.union_schema([one, core_schema.list_schema(one, min_length=1)])
-
-    def _check(self, value: list[KindSettings]) -> list[KindSettings]:
-        names = [each.kind for each in value]
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise ValueError(f"{twice[0]!r} is listed twice: list each {self.family.name} once")
-        return value
-
-
 def decorate(
     make: type[AnyKind], function: Callable[..., Any] | None, facts: dict[str, Any]
 ) -> Any:

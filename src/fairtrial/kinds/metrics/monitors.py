@@ -1,6 +1,5 @@
 """What stopping and schedules may watch: the training loss, or a metric on the validation rows."""
 
-import difflib
 import re
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -15,14 +14,13 @@ from fairtrial.kinds.metrics.numbers import (
     read_metric,
 )
 from fairtrial.settings.complaints import show
-from fairtrial.settings.names import find_same
+from fairtrial.settings.names import find_nearest, find_same
 
 LOSS = "loss"
 
 
 def read_monitor(name: str) -> MetricSettings | None:
-    """Read the metric that is watched on the validation rows; None where it is the training loss.
-    """
+    """Read the metric on the validation rows that is watched; None for the training loss."""
     return read_metric(name) if name.startswith(HELD_OUT) else None
 
 
@@ -59,10 +57,9 @@ def _suggest(name: str) -> str:
     bare = re.sub("^val(id(ation)?)?_", "", name)
     if METRICS.get(bare.partition(" ")[0]) and name.startswith(HELD_OUT):
         return f"; check its settings, which stand after it as in '{HELD_OUT}pinball tau=0.9'"
-    meant = [find_same(bare, [kind.name for kind in METRICS])]
-    meant = [HELD_OUT + one for one in meant if one]
-    meant = meant or difflib.get_close_matches(name, list_monitors(), n=1, cutoff=0.5)
-    return f"; did you mean {meant[0]!r}?" if meant else ""
+    same = find_same(bare, [kind.name for kind in METRICS])
+    meant = HELD_OUT + same if same else find_nearest(name, list_monitors())
+    return f"; did you mean {meant!r}?" if meant else ""
 
 
 def _name_monitors(schema: dict[str, Any]) -> None:
