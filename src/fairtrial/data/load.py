@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -163,9 +164,17 @@ def _draw(
     rows: np.ndarray,
     *n_classes: int,
 ) -> np.ndarray:
-    """Draw noisy features, or, of so many classes, labels; refuse what cannot stand for them."""
+    """Draw noisy features, or, of so many classes, labels."""
     with explained(noise, f"the noise {noise.kind!r}"):
-        noisy = np.asarray(noise.draw(stream, rows, *n_classes))
+        noisy = noise.draw(stream, rows, *n_classes)
+    return take_noisy(noise, noisy, rows, *n_classes)
+
+
+def take_noisy(
+    noise: InputNoiseSettings | LabelNoiseSettings, noisy: Any, rows: np.ndarray, *n_classes: int
+) -> np.ndarray:
+    """Take what noise made of rows; refuse what cannot stand for them."""
+    noisy = np.asarray(noisy)
     what, wrong = f"features {rows.shape}", "features that are no finite numbers"
     if n_classes:
         what = f"{len(rows):,} labels"

@@ -136,25 +136,17 @@ def match_claim(arms: Sequence[Arm], claim: Claim) -> list[Match]:
     changed = _match_sides(arms, claim.better | of, claim.than | of)
     without = _match_sides(arms, claim.better | against, claim.than | against)
     unchanged = {(better.name, than.name) for better, than in without}
-    sides = [
-        _group_by_first(_match_sides(arms, side | of, side | against))
-        for side in (claim.better, claim.than)
-    ]
+    partners: defaultdict[tuple[str, str], list[Arm]] = defaultdict(list)
+    for name, side in (("better", claim.better), ("than", claim.than)):
+        for arm, other in _match_sides(arms, side | of, side | against):
+            partners[name, arm.name].append(other)
     return [
         Match(better, than, better_against, than_against)
         for better, than in changed
-        for better_against in sides[0].get(better.name, [])
-        for than_against in sides[1].get(than.name, [])
+        for better_against in partners["better", better.name]
+        for than_against in partners["than", than.name]
         if (better_against.name, than_against.name) in unchanged
     ]
-
-
-def _group_by_first(pairs: Iterable[tuple[Arm, Arm]]) -> dict[str, list[Arm]]:
-    """Group the second arms of pairs by the name of the first."""
-    groups: defaultdict[str, list[Arm]] = defaultdict(list)
-    for one, other in pairs:
-        groups[one.name].append(other)
-    return groups
 
 
 # -------------------------------------------------------------------------------------- selectors

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 import polars as pl
+from polars import selectors
 
 from fairtrial.data.scale import find_coarse_step
 from fairtrial.data.tables.cells import (
@@ -49,17 +50,10 @@ def list_features(task: TaskSettings, columns: list[str]) -> list[str]:
 
 def tidy(frame: pl.DataFrame) -> pl.DataFrame:
     """Give each kind of values one type, and null alone the meaning of a missing value."""
-    return frame.with_columns([_tidy_column(column) for column in frame])
-
-
-def _tidy_column(column: pl.Series) -> pl.Series:
-    if column.dtype in (pl.Categorical, pl.Enum):
-        column = column.cast(pl.String)
-    if column.dtype.is_decimal():
-        column = column.cast(pl.Float64)
-    if column.dtype == pl.String:
-        return column.replace("", None)
-    return column.fill_nan(None) if column.dtype.is_float() else column
+    return frame.with_columns(
+        selectors.by_dtype(pl.Categorical, pl.Enum).cast(pl.String),
+        selectors.decimal().cast(pl.Float64),
+    ).with_columns(selectors.string().replace("", None), selectors.float().fill_nan(None))
 
 
 def keep_rows(task: TaskSettings, frame: pl.DataFrame) -> pl.DataFrame:

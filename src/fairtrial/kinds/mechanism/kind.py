@@ -1,9 +1,4 @@
-"""Kinds and their families: the function is the kind.
-
-A kind is a function under a decorator of its family. Its name is the name in study files, its
-keyword-only arguments are its settings, and what else is known of it stands in the decorator.
-Whoever needs such a fact asks the kind.
-"""
+"""Kinds and their families: the function is the kind, and knows all that is known of it."""
 
 import inspect
 from collections.abc import Callable, Mapping

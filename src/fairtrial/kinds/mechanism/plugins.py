@@ -71,8 +71,8 @@ def read_plugin(path: str) -> Plugin:
 def use_plugins(paths: Sequence[str], allow_code: bool = False) -> list[Plugin]:
     """Have the kinds of these files, and of installed packages, and of no other file.
 
-    `allow_code` says whether code that was never allowed may run. Raises `InputError` if a file
-    cannot be read, is not allowed to run, or has an error.
+    Raises `InputError` if a file cannot be read, has an error, or was never allowed to run, unless
+    `allow_code`.
     """
     load_packages()
     wanted = [read_plugin(path) for path in paths]
@@ -196,10 +196,7 @@ def explain_failure(
 
 @contextlib.contextmanager
 def explained(settings: object, what: str) -> Iterator[None]:
-    """Say an error in the functions of kinds from outside, with file and line, in a sentence.
-
-    `what` is what ends with the error, as sentences call it.
-    """
+    """Say an error in the functions of kinds from outside in a sentence; `what` ends with it."""
     try:
         yield
     except (FairtrialError, MemoryError):
