@@ -33,10 +33,8 @@ def predict_test_rows(
 ) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
     """Fit a baseline on all training rows, validation rows and all, and predict the test rows.
 
-    Returns classes or numbers in target units, (N,); the probabilities of the classes, (N, K) of
-    float32, where the model gives them; and what scikit-learn says of the fit, such as that it has
-    not converged. It is an `InputError` if the training rows are too few for it, or of one class
-    alone.
+    Returns classes or numbers in target units, (N,); probabilities, (N, K) float32, if it gives
+    them; and the warnings of the fit. Raises `InputError` if the training rows are too few for it.
     """
     _refuse_too_few(baseline, dataset, seed)
     model = make_model(baseline, dataset.n_classes, seed)

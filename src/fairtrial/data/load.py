@@ -31,10 +31,9 @@ def load_dataset(
 ) -> Dataset:
     """Load or draw the data of a task, with its noise on the training rows.
 
-    Fixed rows are the same for every seed. Features of tables and feature maps are fitted without
-    the validation rows, whose share is that of the recipe, as the map is. Raises `InputError` if a
-    table, images or a data set of the user cannot be used; `MachineError` if the images are not
-    available, or their features cannot be written to disk.
+    Features are fitted without the validation rows, whose share is that of the recipe. Raises
+    `InputError` if the data cannot be used; `MachineError` if it is not available, or its features
+    cannot be written to disk.
     """
     dataset = load_rows(task, seed, validation)
     if task.has_noisy_rows:
@@ -53,8 +52,7 @@ def measure_data(task: AnyTask, features: AnyFeatures = UNMAPPED) -> Shape:
 def check_data(arms: Iterable[Arm], metrics: Iterable[MetricSettings] = ()) -> None:
     """Read and check the data files of all arms of a study, and its own metrics, before training.
 
-    Raises `InputError` if there are errors in the files, or recipes or metrics do not fit them; it
-    lists all.
+    Raises `InputError` with all that is wrong.
     """
     problems, arms = [], list(arms)
     for task, features in dict.fromkeys((arm.task, arm.features) for arm in arms):
@@ -119,11 +117,7 @@ def _describe(n_features: int, n_classes: int = 0) -> str:
 
 
 def fingerprint_data(task: AnyTask) -> str:
-    """Fingerprint data by its content, not by its place: a hexadecimal SHA-256.
-
-    It is of a table's file, else of shapes and values. It is empty for drawn rows, which depend
-    only on settings and code. Errors are those of `load_dataset`.
-    """
+    """Fingerprint data by its content: a hexadecimal SHA-256; empty for rows that are drawn."""
     return "" if task.row_origin == "drawn" else read(task).fingerprint
 
 
@@ -131,10 +125,7 @@ def fingerprint_data(task: AnyTask) -> str:
 
 
 def add_noise(task: AnyTask, dataset: Dataset, seed: int) -> Dataset:
-    """Put the noise of a task on the training rows, validation rows too; test rows stay clean.
-
-    The draws depend on the seed of the run, not on the recipe.
-    """
+    """Put the noise of a task on the training rows, by the seed; test rows stay clean."""
     X, y = dataset.X, dataset.y
     if task.input_noise is not None:
         stream = make_stream(seed, "task.input_noise")

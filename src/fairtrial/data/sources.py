@@ -102,10 +102,7 @@ def call(task: TaskSettings, *data: Any) -> Any:
 
 
 def read(task: TaskSettings) -> Content:
-    """Read the rows of a fixed or split data set, or raise `InputError`.
-
-    They are read once for each version of the function and of its file, or folder of folders.
-    """
+    """Read the rows of a fixed or split data set, once for each version, or raise `InputError`."""
     path, is_known = getattr(task, "path", None), not find_kinds(task)
     if is_known and not path:  # What comes with fairtrial is kept already.
         return call(task)

@@ -25,13 +25,10 @@ BUDGET = 30.0
 def find_optimum(
     recipe: Recipe, X: np.ndarray, y: np.ndarray, n_classes: int, budget: float = BUDGET
 ) -> Optimum:
-    """Find the exact minimiser of the loss and penalty of a recipe.
+    """Find the exact minimiser of the loss and penalty of a recipe, in which nothing is relative.
 
-    Only these and the class weights matter, and whether its optimizer minimises them; nothing in
-    the recipe may be relative to the data. The features (N, D) are those of training, divided by
-    the divisor of the dataset. The targets (N,) are numbers, or classes from 0 if `n_classes`, K,
-    is above 0. The budget is in seconds. Single steps are not interrupted, so it may take a little
-    longer.
+    The features (N, D) are those of training, divided by the divisor of the dataset; the targets
+    (N,) are numbers, or classes from 0 if there are `n_classes`. The budget is about in seconds.
     """
     clock = Clock.start(budget)
     X, minimiser = np.asarray(X, float), recipe.loss.minimiser
@@ -81,8 +78,7 @@ def measure_objective(
 ) -> float:
     """Compute the objective of a recipe in float64: mean loss, plus the penalties on weights.
 
-    The features are (N, D) as in training; the targets (N,) are numbers, or classes from 0. The
-    parameters are (D,) and (), or (D, K) and (K,).
+    Features (N, D) and targets (N,) are as in training, parameters (D,) and (), or (D, K) and (K,).
     """
     W = np.asarray(W, float)
     prediction = np.asarray(X, float) @ W + np.asarray(b, float)

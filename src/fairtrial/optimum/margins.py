@@ -120,9 +120,7 @@ def solve_margins(
 ) -> Optimum:
     """Find the minimiser of the hinge loss or of its square; arguments as of `solve_softmax`.
 
-    The certificate is the larger of the duality gap and the largest component of the subgradient
-    that the multipliers give, with respect to weights of features that are centred and of unit
-    size.
+    The certificate is the larger of the duality gap and the largest component of the subgradient.
     """
     D, N = X.shape[1], len(y)
     present = np.unique(y)

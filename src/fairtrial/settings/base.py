@@ -1,8 +1,4 @@
-"""What all settings share: the words a study file may use, each with its rule.
-
-The settings are frozen Pydantic models, so the same rules hold for studies written in TOML and for
-studies built in Python. Numbers carry their units in the docstrings.
-"""
+"""What all settings share: frozen models, and the words of a study file, each with its rule."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin

@@ -7,11 +7,7 @@ TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def find_control(text: str) -> str:
-    """Return the first character that would tear tables and terminals apart; else an empty text.
-
-    That is a control character, a separator of lines, half of a surrogate pair, or one that turns
-    the direction of the text that follows it.
-    """
+    """Return the first character that would tear tables and terminals apart; else an empty text."""
     return next(
         (
             letter

@@ -25,22 +25,14 @@ TABLE_ERRORS = ("model_type", "model_attributes_type", "dict_type", "get_attribu
 
 @dataclass(frozen=True)
 class Complaint:
-    """One thing that is wrong: the dotted name, the value, the rule, the nearest valid name.
-
-    The first of the places that the file has gives the line, or else the nearest parent of the last
-    one.
-    """
+    """One thing that is wrong; the first place that the file has, or a parent, gives the line."""
 
     text: str
     places: tuple[Place, ...]
 
 
 def check(model: type[Model], document: Document) -> Model:
-    """Make settings of a document's values.
-
-    Raises `InputError` with a line for each error: where it is, its dotted name, the value, the
-    rule, the nearest valid name.
-    """
+    """Make settings of a document's values, or raise `InputError` with a line for each error."""
     settings, complaints = validate(model, document.values)
     if settings is None:
         raise make_error(document, complaints)

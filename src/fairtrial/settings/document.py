@@ -25,11 +25,7 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Document:
-    """Values with the name, a path or a word, by which errors call their source.
-
-    `text` is the TOML that the values were read from; None where they come from Python and have no
-    lines.
-    """
+    """Values, and what errors call their source; `text` is their TOML, None if from Python."""
 
     source: str
     values: Mapping[str, Any]
@@ -48,10 +44,7 @@ class Document:
 
 
 def read_text(path: str | Path) -> str:
-    """Read a text file of the user's.
-
-    Raises `InputError` if it is missing, a folder, unreadable, or not UTF-8.
-    """
+    """Read a text file of the user's, or raise `InputError`."""
     path = expand_path(path)
     try:
         # Not read_text: that would turn a lone carriage return, which TOML refuses, into a line.
@@ -75,11 +68,7 @@ def read_text(path: str | Path) -> str:
 
 
 def parse_toml(text: str, source: str) -> Document:
-    """Parse TOML; `source` is what errors call it.
-
-    Raises `InputError` if it is no text; with the line where the text stops being TOML, or has a
-    number beyond 64 bits, or is nested beyond 40 levels.
-    """
+    """Parse TOML, or raise `InputError` with the line; `source` is what errors call it."""
     if not isinstance(text, str) or re.fullmatch(r"\S+\.toml", text):
         raise InputError(
             f"{source}: {str(text)[:LONGEST_SHOWN]!r} is not the text of a study: read a file with "

@@ -37,10 +37,7 @@ def refuse_twins(listed: Value, names: Sequence[str], what: str) -> Value:
 
 
 def set_at(settings: dict[str, Any], name: str, value: object) -> None:
-    """Set a dotted name in nested settings, making tables on the way where there are none.
-
-    Tables on the way are copied, so that others who hold them see no change.
-    """
+    """Set a dotted name in nested settings; tables on the way are made, or copied."""
     *path, last = name.split(".")
     for key in path:
         inner = settings.get(key)
@@ -129,8 +126,7 @@ def list_kinds(model: type[BaseModel]) -> list[str]:
 def list_names(models: Iterable[type[BaseModel]], prefix: str = "") -> dict[str, bool | None]:
     """Return every dotted name that models of one place know, tables before what stands in them.
 
-    The value is, for a table, whether it has kinds; None for a setting that is no table, or may be
-    a number. Names begin with the prefix, e.g. `"task."`.
+    The value is, for a table, whether it has kinds; None for a setting that may be no table.
     """
     names: dict[str, bool | None] = {}
     for model in models:

@@ -31,10 +31,9 @@ from fairtrial.study.recipe import Recipe
 def find_claim_problems(
     claim: Claim, position: int, arms: Sequence[Arm] | None, metrics: Sequence[MetricSettings] = ()
 ) -> Iterator[Complaint]:
-    """Yield what is wrong with a claim, whose settings have the right types.
+    """Yield what is wrong with a claim, at a position from 0, whose settings have the right types.
 
-    Its position is from 0. The arms are all of the study's; None where something is wrong with
-    them, and only the claim's own words can be checked.
+    The arms are all of the study's; None where something is wrong with them.
     """
     here: Place = ("claims", position)
     selectors = list_selectors(claim)

@@ -1,7 +1,4 @@
-"""Claims: what a study says before it runs, and which arms they compare.
-
-Selectors select arms; what they leave open is matched like with like.
-"""
+"""Claims: what a study says before it runs, and which arms they compare."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -83,8 +80,7 @@ class Claim(Settings):
 class Match:
     """What a claim compares once: two arms, or the effects of a change on two sides.
 
-    `better` and `than` are the two sides; of a claim on effects, with the change. `better_against`
-    and `than_against` are those without the change; None for a claim that compares arms.
+    Those `against` are the sides without the change; None for a claim that compares arms.
     """
 
     better: Arm
@@ -102,9 +98,8 @@ class Match:
 def select_arms(arms: Iterable[Arm], selector: Mapping[str, Any]) -> list[Arm]:
     """Return the arms that have every setting that a selector names, defaults too.
 
-    The selector has values by dotted name, or in nested tables. A bare kind selects every setting
-    of that kind. `arm` selects by name: an arm's own, or that of the hand-picked entry that its
-    grid shares.
+    A bare kind selects every setting of that kind; `arm` selects by the name of an arm or its
+    entry.
     """
     conditions = [(name, value) for name, value, _ in list_conditions(selector)]
     return [arm for arm in arms if all(has(arm, name, value) for name, value in conditions)]
@@ -125,9 +120,8 @@ def match_arms(arms: Sequence[Arm], claim: Claim) -> list[tuple[Arm, Arm]]:
 def match_claim(arms: Sequence[Arm], claim: Claim) -> list[Match]:
     """Return all that a claim compares, in the order of the arms: pairs of arms, or of effects.
 
-    The four arms of two effects agree in all that no selector between them names: the two sides as
-    in `match_arms`, with the change and without it, and so each side with its own change. The
-    claim's `where` holds for all arms.
+    The two sides of effects match as in `match_arms`, with the change and without it, and so does
+    each side with its own change.
     """
     if claim.effect is None:
         return [Match(*pair) for pair in match_arms(arms, claim)]

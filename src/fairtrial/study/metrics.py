@@ -44,10 +44,7 @@ def list_defaults(on_classes: bool) -> list[MetricSettings]:
 
 
 def list_metrics(task: AnyTask, recipe: Recipe | BaselineSettings) -> list[str]:
-    """Return the names of the metrics that runs are measured by, whatever a study names.
-
-    Baselines are measured by what they predict of the test rows.
-    """
+    """Return the names of the metrics that runs are measured by, whatever a study names."""
     on_classes = task.has_classes
     defaults = list_defaults(on_classes)
     if not isinstance(recipe, Recipe):

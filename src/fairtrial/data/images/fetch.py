@@ -66,9 +66,8 @@ def find_files() -> Found | None:
 
 
 def obtain_files(folder: str | Path | None = None, note: Note = log_notice) -> Found:
-    """Find the data set, or fetch it: named folder, else cache, system, public home.
+    """Find the data set, or fetch it: named folder alone, else cache, system, public home.
 
-    The user names the folder, by default by `FAIRTRIAL_DATA`; then no other place is searched.
     `note` is called with each notice and each step as a sentence. Raises `InputError` if the named
     folder cannot be used; `MachineError`, with a sentence per place, if no place has it.
     """
@@ -79,10 +78,10 @@ def obtain_files(folder: str | Path | None = None, note: Note = log_notice) -> F
 
 
 def fill_folder(destination: str | Path, note: Note = log_notice) -> Path:
-    """Put the data set into a folder, from this machine or from the public home.
+    """Put the data set into a folder, from this machine or from the public home; overwrite nothing.
 
-    Files in it are never overwritten; `note` is as for `obtain_files`. Raises `InputError` if the
-    folder cannot be used; `MachineError` if no place has the data set, or it cannot be written.
+    Raises `InputError` if the folder cannot be used; `MachineError` if no place has the data set,
+    or it cannot be written.
     """
     target = _user_path(destination, "folder")
     present = files.read_folder(target)
@@ -268,8 +267,8 @@ def check_answer(url: str) -> None:
 def download_file(url: str, name: str, path: Path, limit: int) -> None:
     """Download one file of the folder at an address to a path, which the caller removes on failure.
 
-    A download of more than `limit` bytes is aborted. Raises `DownloadError` if the server or the
-    network fails, or the limit is exceeded; `OSError` if the path cannot be written.
+    Raises `DownloadError` if the server or the network fails, or it has more than `limit` bytes;
+    `OSError` if the path cannot be written.
     """
     import pooch
     import requests

@@ -226,11 +226,9 @@ def _find_unequal(images: dict[Path, np.ndarray]) -> Iterator[str]:
 
 
 def take_images(X: Any, y: Any, test: float) -> tuple[np.ndarray, np.ndarray]:
-    """Convert images (N, H, W) and labels (N,) to the types that training uses, or refuse them.
+    """Convert images (N, H, W) and labels (N,) to uint8 or float32, and int64 or str.
 
-    Pixels are grey: whole numbers from 0 to 255, or floats from 0 to 1. Classes are whole numbers,
-    or text. The results are uint8 or float32, and int64 or str. `test` is the share of the images
-    that is held out. Raises `InputError` if there are errors; it lists all.
+    Raises `InputError` with all errors, also for the share `test` that is held out.
     """
     pixels, labels = _as_array(X), _as_labels(y)
     problems = [*_find_in_pixels(pixels), *_find_in_labels(labels)]

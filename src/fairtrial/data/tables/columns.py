@@ -255,10 +255,7 @@ def _find_in_classes(name: str, kept: pl.Series) -> Iterator[str]:
 
 
 def _find_rounded(name: str, kept: pl.Series, is_target: bool = False) -> Iterator[str]:
-    """Yield a complaint where numbers are too coarse for the differences of a column's values.
-
-    Files are read in float64, and targets are also used in float32, in which training runs.
-    """
+    """Yield a complaint where numbers are too coarse for the differences of a column's values."""
     values = kept.drop_nulls().cast(pl.Float64)
     largest, spread, middle = values.abs().max(), values.std(), values.median()
     if not (isinstance(largest, float) and isinstance(spread, float)) or largest > LARGEST:
@@ -319,10 +316,7 @@ def _show(column: pl.Series) -> str:
 def _word_text(
     task: TaskSettings, name: str, column: pl.Series, markers: list[str], rule: str, advice: str
 ) -> str:
-    """Say that a column of numbers holds a text, and what to write in its place.
-
-    The first text that is no number is shown: one such cell makes a whole column text.
-    """
+    """Say that a column of numbers holds a text, its first, and what to write in its place."""
     numbers = is_number(column, task.decimal)
     row = int((~numbers).fill_null(False).arg_true()[0])
     text = column[row]

@@ -159,20 +159,13 @@ def is_estimator(value: object) -> bool:
 
 
 def check_object(value: object) -> None:
-    """Refuse an object of a program that cannot be fitted, and a class in the place of an object.
-
-    Raises `ValueError`, but never for what a study file can say.
-    """
+    """Refuse an object that cannot be fitted, by `ValueError`; never what a study file can say."""
     if not isinstance(value, Mapping | list | bool | int | float | str | None):
         raise ValueError("it needs fit and predict: pass an object that has both, and no class")
 
 
 def remember_object(value: Any) -> dict[str, Any]:
-    """Remember an object, and return what it is known by.
-
-    These are its class, parameters, the version of its package, a digest of all of them, what it
-    predicts, and whether it has a `random_state` that is not set.
-    """
+    """Remember an object, and return what it is known by: the settings of `python_object`."""
     kind = type(value)
     name = f"{kind.__module__}.{kind.__qualname__}"
     package = kind.__module__.partition(".")[0]

@@ -38,10 +38,7 @@ def locate_failure(error: BaseException, function: Callable[..., Any]) -> str:
 
 
 def describe_failure(error: BaseException) -> str:
-    """Say an error in one line without a point at its end: its type, its reason, what to do.
-
-    TensorFlow puts the error of a traced function into the text of its own error.
-    """
+    """Say an error in one line without a point at its end: its type, its reason, what to do."""
     text = str(error).strip()
     if SEVERAL in text:
         return (

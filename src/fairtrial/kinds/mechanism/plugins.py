@@ -313,11 +313,10 @@ LAYOUT = {
 
 
 def keep_reachable(text: str, own: int, others: Iterable[int]) -> str:
-    """Return a file's source without the functions that the rest of it does not name.
+    """Return a file's source without the functions that a kind, on line `own`, does not reach.
 
-    `own` is the first line of a kind, with its decorators, counted from 1, and `others` are those
-    of other kinds. Functions without a decorator may be left out too; all else at the level of the
-    module counts: it runs when the file is imported. Comments and empty lines do not count.
+    Lines are the first ones, with decorators, from 1; `others` are those of other kinds, which may
+    be left out as functions without a decorator may. All else at the level of the module counts.
     """
     statements = {_find_start(one): one for one in ast.parse(text).body}
     kinds = {*others}

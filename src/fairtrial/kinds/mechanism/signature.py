@@ -68,8 +68,7 @@ def _find_caller() -> FrameType | None:
 def read_fields(function: Callable[..., Any], data: tuple[str, ...]) -> dict[str, Any]:
     """Read the settings of a kind from its function, for `pydantic.create_model`.
 
-    Positional arguments are the data, by the names of the family; keyword-only ones are settings.
-    Raises `InputError` if the signature is not one of the family's.
+    Raises `InputError` if its positional arguments are not the data of the family.
     """
     try:
         parameters = inspect.signature(function, eval_str=True).parameters.values()

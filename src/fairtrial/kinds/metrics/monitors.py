@@ -30,10 +30,7 @@ def list_watched(names: Iterable[str]) -> list[MetricSettings]:
 
 
 def list_monitors(about: str = "") -> list[str]:
-    """List what may be watched beside the loss, with an example of settings that are required.
-
-    `about` is `"numbers"` or `"classes"`; all if empty.
-    """
+    """List what may be watched beside the loss: about `"numbers"` or `"classes"`; empty: both."""
     kinds = [kind for kind in list_kinds() if about in ("", kind.about)]
     return [HELD_OUT + kind.name + _show_required(kind.settings) for kind in kinds]
 
