@@ -98,7 +98,7 @@ def _measure_draw(task: TaskSettings, kind: object) -> Shape:
 def call(task: TaskSettings, *data: Any) -> Any:
     """Call the function of a data set; an error in a user's function is said in a sentence."""
     with explained(task, f"the data set {task.kind!r}"):
-        return task.definition.function(*data, **task.own)
+        return task.call_function(*data)
 
 
 def read(task: TaskSettings) -> Content:

@@ -12,14 +12,13 @@ from fairtrial.data.dataset import Dataset
 from fairtrial.data.features.maps import TrainingRows
 from fairtrial.data.load import take_noisy
 from fairtrial.data.sources import call, load_rows, measure_rows
-from fairtrial.errors import InputError, MachineError
-from fairtrial.kinds.baselines.models import Baseline
-from fairtrial.kinds.data.datasets import Content, DataSet, TaskSettings
-from fairtrial.kinds.data.features import Features
-from fairtrial.kinds.inits.common import Init
-from fairtrial.kinds.noise.corruptions import InputNoise, LabelNoise
-from fairtrial.kinds.noise.noises import Noise, NoiseSettings
-from fairtrial.laws.examples import make_example
+from fairtrial.errors import MachineError
+from fairtrial.kinds.baselines.models import BaselineSettings
+from fairtrial.kinds.data.datasets import Content, TaskSettings
+from fairtrial.kinds.data.features import FeatureSettings
+from fairtrial.kinds.inits.common import InitSettings
+from fairtrial.kinds.noise.corruptions import InputNoiseSettings, LabelNoiseSettings
+from fairtrial.kinds.noise.noises import NoiseSettings
 from fairtrial.randomness import make_stream
 
 FEW_ROWS = {"rows": 200, "test_rows": 100}
@@ -42,40 +41,38 @@ def _compare_draws(
         yield f"{what} with the same stream"
 
 
-def find_breaches_of_init(kind: Init[...]) -> Iterator[str]:
+def find_breaches_of_init(settings: InitSettings) -> Iterator[str]:
     """Yield what breaks the laws of a start."""
-    settings = make_example(kind)
     for shape in [settings.shape] if settings.shape else [(5,), (5, 3)]:
         again = "differ when they are drawn again"
         yield from _compare_draws(settings.draw_weights, shape, what=f"its weights {again}")
         yield from _compare_draws(settings.draw_biases, shape[1:], what=f"its biases {again}")
 
 
-def find_breaches_of_noise(kind: Noise[...]) -> Iterator[str]:
+def find_breaches_of_noise(settings: NoiseSettings) -> Iterator[str]:
     """Yield what breaks the laws of noise."""
-    settings = make_example(kind)
     X = make_stream(3, "law.X").standard_normal((N_DRAWS, 2))
     yield from _compare_draws(settings.draw, N_DRAWS, X)
-    if kind.density is not None:
+    if settings.definition.density is not None:
         drawn = np.asarray(settings.draw(make_stream(3, "law"), N_DRAWS, X), float)
         yield from _compare_density(settings, drawn)
 
 
 def _draw_noisy(settings: Any, stream: Any, rows: np.ndarray, *n_classes: int) -> np.ndarray:
-    return take_noisy(settings, settings.draw(stream, rows, *n_classes), rows, *n_classes)
+    return take_noisy(settings, settings.call_function(stream, rows, *n_classes), rows, *n_classes)
 
 
-def find_breaches_of_input_noise(kind: InputNoise[...]) -> Iterator[str]:
+def find_breaches_of_input_noise(settings: InputNoiseSettings) -> Iterator[str]:
     """Yield what breaks the laws of noise on features."""
     X = make_stream(3, "law.X").random((500, 4))
-    yield from _compare_draws(partial(_draw_noisy, make_example(kind)), X)
+    yield from _compare_draws(partial(_draw_noisy, settings), X)
 
 
-def find_breaches_of_label_noise(kind: LabelNoise[...]) -> Iterator[str]:
+def find_breaches_of_label_noise(settings: LabelNoiseSettings) -> Iterator[str]:
     """Yield what breaks the laws of noise on labels."""
     labels = np.arange(900, dtype=np.int32) % 3
     what = "it draws other labels when it is called again"
-    yield from _compare_draws(partial(_draw_noisy, make_example(kind)), labels, 3, what=what)
+    yield from _compare_draws(partial(_draw_noisy, settings), labels, 3, what=what)
 
 
 def _compare_density(settings: NoiseSettings, drawn: np.ndarray) -> Iterator[str]:
@@ -96,13 +93,9 @@ def _compare_density(settings: NoiseSettings, drawn: np.ndarray) -> Iterator[str
 # ---------------------------------------------------------- data sets, features and baselines
 
 
-def find_breaches_of_dataset(kind: DataSet[...]) -> Iterator[str]:
+def find_breaches_of_dataset(task: TaskSettings) -> Iterator[str]:
     """Yield what breaks the laws of a data set."""
-    fields = kind.settings.model_fields
-    if "path" in fields and fields["path"].is_required():
-        return  # The rows are known where a study names a file, and checked there.
-    task = make_example(kind)
-    if kind.rows == "drawn":
+    if task.row_origin == "drawn":
         task = task.model_copy(update=FEW_ROWS)
     try:
         one = load_rows(task, 3, None)
@@ -143,9 +136,8 @@ def _are_equal(one: list[Any], other: list[Any]) -> bool:
     return all(np.array_equal(*pair) for pair in zip(one, other, strict=True))
 
 
-def find_breaches_of_features(kind: Features[...]) -> Iterator[str]:
+def find_breaches_of_features(settings: FeatureSettings) -> Iterator[str]:
     """Yield what breaks the laws of features."""
-    settings = make_example(kind)
     X = make_stream(3, "law").random((N_ROWS, SIDE**2)).astype(np.float32)
     if misfits := list(settings.find_misfits("the law", (SIDE, SIDE))):
         yield f"with its defaults it cannot be used on images of {SIDE} x {SIDE}: {misfits[0][1]}"
@@ -164,18 +156,14 @@ def find_breaches_of_features(kind: Features[...]) -> Iterator[str]:
         yield "its features are not finite"
     if not np.array_equal(one, same):
         yield "its features differ when it is fitted again with the same seed: draw from stream"
-    if not kind.is_fitted and not np.array_equal(one, other):
+    if not settings.is_fitted and not np.array_equal(one, other):
         yield "its features depend on the seed: declare is_fitted=True"
     if not np.allclose(one[10:20], maps[0](X[10:20]), rtol=1e-4, atol=1e-4):
         yield "its features of a row depend on the rows beside it: rows are mapped some at a time"
 
 
-def find_breaches_of_baseline(kind: Baseline[...]) -> Iterator[str]:
+def find_breaches_of_baseline(settings: BaselineSettings) -> Iterator[str]:
     """Yield what breaks the laws of a baseline."""
-    try:
-        settings = make_example(kind)
-    except InputError:
-        return  # It needs the name of a model: it is checked where a study gives one.
     targets = [on_classes for on_classes in (False, True) if not settings.find_misfit(on_classes)]
     if not targets:
         yield "its misfit refuses both classes and numbers"

@@ -16,7 +16,7 @@ from fairtrial.optimum.margins import solve_margins
 from fairtrial.optimum.newton import solve_smooth
 from fairtrial.optimum.residuals import solve_residuals
 from fairtrial.optimum.softmax import solve_softmax
-from fairtrial.optimum.standard import Clock, Optimum
+from fairtrial.optimum.standard import Clock, Optimum, Rows
 from fairtrial.study.recipe import Recipe
 
 BUDGET = 30.0
@@ -45,9 +45,9 @@ def find_optimum(
     with _find_libraries().limit(limits=1, user_api="blas"):
         if isinstance(minimiser, CrossEntropy | Hinge):
             labels = np.asarray(y, np.intp)
-            weights = _weigh_rows(recipe, labels)
+            rows = Rows(X, labels, n_classes, _weigh_rows(recipe, labels))
             solve: Any = solve_margins if isinstance(minimiser, Hinge) else solve_softmax
-            found = solve(minimiser, recipe.penalty, X, labels, n_classes, weights, clock)
+            found = solve(minimiser, recipe.penalty, rows, clock)
         elif isinstance(minimiser, Smooth):
             found = solve_smooth(minimiser, recipe.penalty, X, np.asarray(y, float), clock)
         else:

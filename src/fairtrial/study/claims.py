@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from fairtrial.kinds.metrics.monitors import name_metrics
 from fairtrial.kinds.metrics.numbers import HELD_OUT, METRICS
 from fairtrial.kinds.metrics.runs import RUN_METRICS
 from fairtrial.settings.base import Line, Settings
@@ -29,11 +30,8 @@ def _name_keys(schema: dict[str, Any]) -> None:
 
 def _name_metrics(schema: dict[str, Any]) -> None:
     bare = [kind.name for kind in METRICS]
-    with_settings = "|".join(kind.name for kind in METRICS if len(kind.settings.model_fields) > 1)
-    schema["anyOf"] = [
-        {"enum": [*bare, *(HELD_OUT + name for name in bare), *RUN_METRICS]},
-        {"pattern": f"^({HELD_OUT})?({with_settings}) "},
-    ]
+    names = [*bare, *(HELD_OUT + name for name in bare), *RUN_METRICS]
+    name_metrics(schema, names, f"({HELD_OUT})?")
 
 
 MetricName = Annotated[str, Field(min_length=1, json_schema_extra=_name_metrics)]

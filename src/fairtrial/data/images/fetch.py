@@ -150,8 +150,9 @@ def _search(note: Note | None = None) -> tuple[Found | None, list[str]]:
         reading = files.read_folder(folder)
         if reading.is_complete:
             return Found(folder, f"{source}, {folder}", reading.contents), []
-        for path, reason in reading.refused.items() if note else ():
-            note(f"{path} is refused: {reason}. {dismiss(path)}")
+        if note is not None:
+            for path, reason in reading.refused.items():
+                note(f"{path} is refused: {reason}. {dismiss(path)}")
         has = f"{held} refused" if reading.refused else "does not hold it"
         reasons.append(f"The {name} {folder} {has}.")
     return None, reasons

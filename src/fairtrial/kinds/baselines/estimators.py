@@ -170,7 +170,9 @@ def remember_object(value: Any) -> dict[str, Any]:
     name = f"{kind.__module__}.{kind.__qualname__}"
     package = kind.__module__.partition(".")[0]
     known = {"estimator": name, "version": _find_version(package)}
-    digest = _digest_object(value, [*known.values(), _read_source(kind)])
+    given = sorted(_list_parameters(value).items())
+    texts = [*known.values(), _read_source(kind), _digest(dict(given))]
+    digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:32]
     text = repr(value if hasattr(value, "get_params") else _list_parameters(value))
     known["parameters"] = _leave_out_addresses(" ".join(text.split()))  # For readers.
     _objects[digest] = deepcopy(value)  # What a program does to it afterwards is not meant.
@@ -250,13 +252,6 @@ def _list_parameters(value: Any) -> dict[str, Any]:
 def _leave_out_addresses(text: str) -> str:
     """Leave out addresses in memory, which are others in every process."""
     return re.sub(r" at 0x\w+", "", text)
-
-
-def _digest_object(value: Any, texts: list[str]) -> str:
-    """Digest an object by its parameters, whatever their size."""
-    given = _list_parameters(value)
-    content = _digest({name: given[name] for name in sorted(given)})
-    return hashlib.sha256("\0".join([*texts, content]).encode()).hexdigest()[:32]
 
 
 def _digest(value: Any, above: tuple[int, ...] = ()) -> str:

@@ -60,7 +60,7 @@ class BaselineSettings(KindSettings):
 
     def make_estimator(self, on_classes: bool) -> Any:
         """Make what is fitted."""
-        found = self.definition.function(on_classes, **self.own)
+        found = self.call_function(on_classes)
         if not is_estimator(found):
             reason = f"it returns {describe_object(found)}: return an object with fit and predict"
             raise refuse(self.definition.function, reason)

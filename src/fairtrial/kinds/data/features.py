@@ -30,9 +30,8 @@ class FeatureSettings(KindSettings):
 
     def fit(self, rows: Any) -> Map:
         """Fit the map on the rows that training sees, which can be read in pieces."""
-        kind = self.definition
         stream = make_stream(rows.seed, f"features.{self.kind}")
-        return kind.function(rows if kind.in_pieces else rows.read(), stream, **self.own)
+        return self.call_function(rows if self.definition.in_pieces else rows.read(), stream)
 
     is_fitted = Fact[bool]()  # Whether the map depends on the training rows and the seed.
 

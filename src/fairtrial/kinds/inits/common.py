@@ -25,7 +25,7 @@ class InitSettings(KindSettings):
 
     def draw_weights(self, stream: np.random.Generator, shape: Shape) -> np.ndarray:
         """Draw weights: (D,), or (D, K) for classes."""
-        return self._take(self.definition.function(stream, shape, **self.own), shape)
+        return self._take(self.call_function(stream, shape), shape)
 
     def draw_biases(self, stream: np.random.Generator, shape: Shape) -> np.ndarray:
         """Draw biases: (), or (K,) for classes."""

@@ -202,7 +202,7 @@ class Mixture(Loss[P]):
 
     def list_terms(self, settings: AnyLossSettings) -> Terms:
         """Return the losses that it is the sum of, each with its weight."""
-        return self.function(**settings.own)
+        return settings.call_function()
 
 
 @overload
@@ -312,8 +312,7 @@ def measure_rows(settings: AnyLossSettings, residual: np.ndarray) -> np.ndarray:
     """Return the loss of each residual, (N,), in float64."""
     at, values = tf.constant(residual), []
     for term, weight in settings.terms:
-        function = term.definition.function
-        found = check_tensor(function(at, **term.own), at.shape, at)
+        found = check_tensor(term.call_function(at), at.shape, at)
         values.append(weight * np.asarray(found))
     return np.sum(values, 0)
 

@@ -273,6 +273,10 @@ class KindSettings(Settings):
         kind = self.definition
         return {name: getattr(self, name) for name in list_arguments(kind.function, kind.data)}
 
+    def call_function(self, *data: Any) -> Any:
+        """Call the function of the kind with data."""
+        return self.definition.function(*data, **self.own)
+
     @property
     def _own_numbers(self) -> tuple[str, ...]:
         return self.definition.numbers

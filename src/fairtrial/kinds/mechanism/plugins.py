@@ -130,7 +130,8 @@ def _run(plugin: Plugin) -> list[Kind[...]]:
         if isinstance(error, InputError) or not isinstance(error, Exception | SystemExit):
             raise
         raise InputError(_explain(error, plugin)) from None
-    return _list_own(plugin.module)
+    kinds = (kind for family in FAMILIES.values() for kind in family)
+    return [kind for kind in kinds if kind.function.__module__ == plugin.module]
 
 
 def _refuse_neighbours(plugin: Plugin) -> None:
@@ -210,11 +211,6 @@ def explained(settings: object, what: str) -> Iterator[None]:
 def list_kinds(plugins: Iterable[Plugin]) -> list[Kind[...]]:
     """List the kinds of files that were run."""
     return [kind for plugin in plugins for kind in _loaded[plugin.module][1]]
-
-
-def _list_own(module: str) -> list[Kind[...]]:
-    kinds = (kind for family in FAMILIES.values() for kind in family)
-    return [kind for kind in kinds if kind.function.__module__ == module]
 
 
 @cache

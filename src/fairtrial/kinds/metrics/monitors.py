@@ -1,7 +1,7 @@
 """What stopping and schedules may watch: the training loss, or a metric on the validation rows."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -59,14 +59,15 @@ def _suggest(name: str) -> str:
     return f"; did you mean {meant!r}?" if meant else ""
 
 
-def _name_monitors(schema: dict[str, Any]) -> None:
-    """Say in the schema of study files what may be watched."""
-    bare = [name for name in list_monitors() if " " not in name]
+def name_metrics(schema: dict[str, Any], names: Sequence[str], prefix: str) -> None:
+    """Say in the schema of study files that names may stand there, or metrics with settings."""
     with_settings = "|".join(kind.name for kind in METRICS if len(kind.settings.model_fields) > 1)
-    schema["anyOf"] = [
-        {"enum": [LOSS, *bare]},
-        {"pattern": f"^{HELD_OUT}({with_settings}) "},
-    ]
+    schema["anyOf"] = [{"enum": [*names]}, {"pattern": f"^{prefix}({with_settings}) "}]
+
+
+def _name_monitors(schema: dict[str, Any]) -> None:
+    bare = (name for name in list_monitors() if " " not in name)
+    name_metrics(schema, [LOSS, *bare], HELD_OUT)
 
 
 Monitor = Annotated[str, AfterValidator(_check_monitor), Field(json_schema_extra=_name_monitors)]

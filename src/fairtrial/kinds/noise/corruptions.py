@@ -22,17 +22,9 @@ class InputNoiseSettings(KindSettings):
     # Whether it is for images (True), or for features without bounds (False); None: both.
     on_images = Fact[bool | None]()
 
-    def draw(self, stream: Generator, X: np.ndarray) -> np.ndarray:
-        """Return the features of rows, (N, D), with noise."""
-        return self.definition.function(stream, X, **self.own)
-
 
 class LabelNoiseSettings(KindSettings):
     """Settings of the noise on the labels of training rows."""
-
-    def draw(self, stream: Generator, labels: np.ndarray, n_classes: int) -> np.ndarray:
-        """Return labels, (N,), some of which are wrong."""
-        return self.definition.function(stream, labels, n_classes, **self.own)
 
 
 INPUT_NOISES: Family[InputNoiseSettings] = Family("input_noise", InputNoiseSettings)

@@ -23,7 +23,7 @@ class NoiseSettings(KindSettings):
     def draw(self, stream: Generator, n_rows: int, X: np.ndarray) -> np.ndarray:
         """Draw the noise of rows with features X (N, D); (N,), in target units."""
         rows = X if self.definition.sees_features else n_rows
-        drawn = self.definition.function(stream, rows, **self.own)
+        drawn = self.call_function(stream, rows)
         reason = ""
         if np.shape(drawn) != (n_rows,):
             found = f"it draws {np.shape(drawn)} for {n_rows:,} rows"
