@@ -1,7 +1,4 @@
-"""The exact minimiser of a training objective on given rows, with a certificate.
-
-All computations are in float64, and nothing is trained.
-"""
+"""The exact minimiser of a training objective on given rows, in float64, with a certificate."""
 
 from dataclasses import replace
 from functools import cache

@@ -1,7 +1,4 @@
-"""Smooth convex objectives with or without an L1 penalty, by trust-region Newton.
-
-Those of smooth losses on numbers, such as log-cosh, are here.
-"""
+"""Smooth convex objectives with or without an L1 penalty, by trust-region Newton."""
 
 import time
 from dataclasses import dataclass

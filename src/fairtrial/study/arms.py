@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from fairtrial.kinds.mechanism.registry import count_kinds
+from fairtrial.kinds.mechanism.kind import list_all_kinds
 from fairtrial.kinds.metrics.monitors import LOSS, list_monitors, read_monitor
 from fairtrial.settings.base import Line, Settings
 from fairtrial.settings.characters import find_look
@@ -33,7 +33,7 @@ class _ArmSettings(Settings):
 
 def list_known_names() -> Mapping[str, bool | None]:
     """Return every dotted name of a recipe and of a task, as `list_names` does."""
-    return _list_known_names(count_kinds())
+    return _list_known_names(list_all_kinds())
 
 
 @lru_cache(maxsize=1)

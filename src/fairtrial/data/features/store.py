@@ -1,7 +1,4 @@
-"""Features of all rows, mapped in memory or on disk, where they are computed once.
-
-Files are written as a whole or not at all, and read in pieces.
-"""
+"""Features of all rows, mapped in memory or on disk, where they are computed once."""
 
 import contextlib
 import errno

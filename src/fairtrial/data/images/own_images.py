@@ -1,5 +1,6 @@
 """The user's images: an .npz file or a folder, read and checked once, split for each seed."""
 
+import contextlib
 import hashlib
 import io
 import zipfile
@@ -92,7 +93,10 @@ def _keep(path: Path, X: np.ndarray, y: np.ndarray) -> None:
             f"file = {str(path)!r} must end in {ENDING}, the format in which images are saved."
         )
     if path.exists():
-        if not _holds(path, _make(X, y)):
+        kept = None
+        with contextlib.suppress(InputError, OSError):
+            kept = _make(*_load_file(path)).fingerprint
+        if kept != _make(X, y).fingerprint:
             raise InputError(
                 f"{path} already exists and holds something else. It is not overwritten: name "
                 "another file, or remove this one."
@@ -106,13 +110,6 @@ def _keep(path: Path, X: np.ndarray, y: np.ndarray) -> None:
         raise MachineError(
             f"{path} cannot be written: {error.strerror or error}. Name another file."
         ) from None
-
-
-def _holds(path: Path, expected: Content) -> bool:
-    try:
-        return _make(*_load_file(path)).fingerprint == expected.fingerprint
-    except (InputError, OSError):
-        return False
 
 
 def read_own_images(task: TaskSettings) -> Content:

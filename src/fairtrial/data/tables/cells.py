@@ -1,8 +1,4 @@
-"""From texts to values: which are numbers, which stand for a missing value, and what to write.
-
-A text is a number only where every reader takes it for the same one. Nothing else is made a number:
-`1,234` may be 1.234 or 1234, so it is refused with what to write.
-"""
+"""From texts to values: a text is a number only where every reader takes it for the same one."""
 
 import json
 import re

@@ -1,7 +1,4 @@
-"""The columns of a user's table: which are used, in which rows, and every rule about them.
-
-Rows in messages are counted from 1; the line of names is not one.
-"""
+"""The columns of a user's table, and every rule about them; rows in messages are from 1."""
 
 import json
 import math

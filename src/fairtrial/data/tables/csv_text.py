@@ -196,20 +196,18 @@ def _collect(
     records = iter(records)
     while chunk := list(itertools.islice(records, CHUNK)):
         for line, cells in chunk:
-            if len(cells) != len(names):
-                raise InputError(_word_ragged(line, cells, names, text, task, path))
+            if (n := len(cells)) != len(names):
+                count = "1 value" if n == 1 else f"{n} values"
+                advice = _advise_separator(text, task)
+                advice = advice or _advise_ragged(line, cells, names, task.separator)
+                raise InputError(
+                    f"{path}, line {line} has {count}, but the line of names has {len(names)}: "
+                    f"{advice}."
+                )
         frames.append(pl.DataFrame([cells for _, cells in chunk], schema, orient="row"))
     frame = pl.concat(frames).with_columns(pl.all().replace("", None))
     filled = frame.select(~pl.all_horizontal(pl.all().is_null())).to_series().arg_true()
     return frame.head(int(filled[-1]) + 1 if len(filled) else 0)
-
-
-def _word_ragged(
-    line: int, cells: list[str], names: list[str], text: str, task: TaskSettings, path: Path
-) -> str:
-    count = "1 value" if len(cells) == 1 else f"{len(cells)} values"
-    advice = _advise_separator(text, task) or _advise_ragged(line, cells, names, task.separator)
-    return f"{path}, line {line} has {count}, but the line of names has {len(names)}: {advice}."
 
 
 def _advise_ragged(line: int, cells: list[str], names: list[str], separator: str) -> str:

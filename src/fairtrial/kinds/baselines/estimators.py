@@ -1,7 +1,4 @@
-"""Estimators: those of scikit-learn by name, and objects of a Python program.
-
-A module of scikit-learn is imported when one of its estimators is asked for, and not before.
-"""
+"""Estimators: those of scikit-learn by name, imported when needed, and objects of a program."""
 
 import hashlib
 import inspect

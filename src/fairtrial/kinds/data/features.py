@@ -3,18 +3,17 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Annotated, Any, Concatenate, Literal, ParamSpec, overload
+from typing import Annotated, Any, Concatenate, Literal, overload
 
 import numpy as np
 from pydantic import Field
 
-from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, P
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.randomness import make_stream
 from fairtrial.settings.base import Count, NonNegative, Positive, Settings
 
-P = ParamSpec("P")
 # From the features of rows, (N, D) float32, to mapped features, (N, D') float32, row by row.
 Map = Callable[[np.ndarray], np.ndarray]
 Fit = Callable[Concatenate[Any, np.random.Generator, P], Map]

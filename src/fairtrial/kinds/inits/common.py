@@ -3,19 +3,18 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Concatenate, ParamSpec, overload
+from typing import Annotated, Any, Concatenate, overload
 
 import numpy as np
 from pydantic import Field
 
-from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, P
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.kinds.mechanism.tensors import tf
 from fairtrial.settings.base import NonNegative, Number
 from fairtrial.settings.names import Either
 
-P = ParamSpec("P")
 Shape = tuple[int, ...]
 Draw = Callable[Concatenate[np.random.Generator, Shape, P], np.ndarray]
 

@@ -1,19 +1,15 @@
-"""Losses on numbers: what a run on numeric targets minimises.
-
-A loss is a function of the residual, or a sum of other losses with weights (`mixture`). A stack
-computes each function once, for all lanes that use it.
-"""
+"""Losses on numbers: functions of the residual, or sums of other losses (`mixture`)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NamedTuple, ParamSpec, overload
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NamedTuple, overload
 
 import numpy as np
 from pydantic import Field
 
 from fairtrial.errors import describe_object
 from fairtrial.kinds.mechanism.failures import check_tensor
-from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, Variant
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, P, Variant
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.kinds.mechanism.tensors import tf
@@ -22,7 +18,6 @@ from fairtrial.settings.base import Distance, Length, Positive, TimesMad
 # What functions of losses annotate their settings with.
 __all__ = ["Distance", "Length", "Positive", "TimesMad"]
 
-P = ParamSpec("P")
 
 NO_MINIMISER = "its loss states no exact minimiser"
 

@@ -326,6 +326,11 @@ FAMILIES: dict[str, Any] = {}
 """Every family, by its name; `registry.Family` adds itself."""
 
 
+def list_all_kinds() -> tuple[Kind[...], ...]:
+    """List the kinds of all families."""
+    return tuple(kind for family in FAMILIES.values() for kind in family)
+
+
 def find_kind(family: str, name: str) -> Kind[...]:
     """Return a registered kind; `LookupError` if there is none of this name."""
     kind = FAMILIES[family].get(name)

@@ -1,8 +1,4 @@
-"""Kinds from outside: files that a study names, installed packages, and functions in Python.
-
-A file's code runs only where the user allows it. What was allowed is remembered by the SHA-256 of
-the file, so a file that changes is asked for again.
-"""
+"""Kinds from outside: files that a study names, installed packages, and functions in Python."""
 
 import ast
 import contextlib
@@ -24,7 +20,7 @@ from types import ModuleType
 
 from fairtrial.errors import FairtrialError, InputError
 from fairtrial.kinds.mechanism.failures import describe_failure, find_line
-from fairtrial.kinds.mechanism.kind import FAMILIES, Kind, KindSettings
+from fairtrial.kinds.mechanism.kind import FAMILIES, Kind, KindSettings, list_all_kinds
 from fairtrial.kinds.mechanism.signature import PREFIX, locate_function
 from fairtrial.loading import load_tensorflow
 from fairtrial.paths import expand_path
@@ -130,8 +126,7 @@ def _run(plugin: Plugin) -> list[Kind[...]]:
         if isinstance(error, InputError) or not isinstance(error, Exception | SystemExit):
             raise
         raise InputError(_explain(error, plugin)) from None
-    kinds = (kind for family in FAMILIES.values() for kind in family)
-    return [kind for kind in kinds if kind.function.__module__ == plugin.module]
+    return [kind for kind in list_all_kinds() if kind.function.__module__ == plugin.module]
 
 
 def _refuse_neighbours(plugin: Plugin) -> None:

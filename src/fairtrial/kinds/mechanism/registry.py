@@ -9,7 +9,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, SchemaValidator, core_schema
 
 from fairtrial.errors import describe_object
-from fairtrial.kinds.mechanism.kind import FAMILIES, Kind, KindSettings, Variant
+from fairtrial.kinds.mechanism.kind import FAMILIES, Kind, KindSettings, Variant, list_all_kinds
 from fairtrial.kinds.mechanism.signature import PREFIX, check_function, locate_function, refuse
 from fairtrial.settings.names import Choice, note_other_names
 
@@ -20,9 +20,8 @@ AnyKind = TypeVar("AnyKind", bound="Kind[...]")
 class Family(Choice, Generic[OwnSettings]):
     """The kinds that may stand in one place of a study file; a field's annotation.
 
-    Sentences call a kind by the family's name, and the names of its numbers begin with it. All
-    kinds have the settings of `base`. Where `is_implied`, a table may leave out its kind: then it
-    is the first that has all of its settings.
+    All kinds have the settings of `base`. Where `is_implied`, a table may leave out its kind: then
+    it is the first that has all of its settings.
     """
 
     def __init__(self, name: str, base: type[OwnSettings], is_implied: bool = False):
@@ -146,13 +145,7 @@ def label_kind(name: str) -> str:
 
 def list_looks() -> dict[str, int]:
     """Return the places in the palette of charts of the kinds that have one, by label."""
-    kinds = [kind for family in FAMILIES.values() for kind in family]
-    return {kind.label: kind.look for kind in kinds if kind.look is not None}
-
-
-def count_kinds() -> tuple[Any, ...]:
-    """Return what changes whenever a kind is registered: for what is kept about all kinds."""
-    return tuple(kind for family in FAMILIES.values() for kind in family)
+    return {kind.label: kind.look for kind in list_all_kinds() if kind.look is not None}
 
 
 def locate_kind(kind: Kind[...]) -> str:

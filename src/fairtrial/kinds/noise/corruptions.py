@@ -2,16 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, overload
+from typing import Any, Concatenate, overload
 
 import numpy as np
 from numpy.random import Generator
 
-from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, P
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.settings.base import NonNegative, Positive, Share
 
-P = ParamSpec("P")
 Disturb = Callable[Concatenate[Generator, np.ndarray, P], np.ndarray]
 Mislabel = Callable[Concatenate[Generator, np.ndarray, int, P], np.ndarray]
 
