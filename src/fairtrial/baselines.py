@@ -18,10 +18,7 @@ warnings.filterwarnings("ignore", message="'Threading' parallel backend is not s
 
 
 def make_model(baseline: BaselineSettings, n_classes: int, seed: int) -> Any:
-    """Make the estimator of a baseline, not fitted, with the seed where it depends on chance.
-
-    `n_classes` is 0 for regression.
-    """
+    """Make the estimator of a baseline, not fitted, with the seed where it depends on chance."""
     model = baseline.make_estimator(n_classes > 0)
     if baseline.is_random:
         set_random_state(model, seed)

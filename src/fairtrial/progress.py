@@ -36,10 +36,7 @@ Progress = Callable[[Status], None]
 
 
 class Phases:
-    """One progress of several phases of work, in their order.
-
-    Each is weighted by the seconds that it should take, of which only the proportions matter.
-    """
+    """One progress of several phases of work, in their order, weighted by expected seconds."""
 
     def __init__(self, progress: Progress, seconds: Mapping[str, float]):
         self._progress, self._seconds = progress, dict(seconds)

@@ -50,10 +50,7 @@ def measure_data(task: AnyTask, features: AnyFeatures = UNMAPPED) -> Shape:
 
 
 def check_data(arms: Iterable[Arm], metrics: Iterable[MetricSettings] = ()) -> None:
-    """Read and check the data files of all arms of a study, and its own metrics, before training.
-
-    Raises `InputError` with all that is wrong.
-    """
+    """Read and check the data of all arms, and a study's metrics, or raise one `InputError`."""
     problems, arms = [], list(arms)
     for task, features in dict.fromkeys((arm.task, arm.features) for arm in arms):
         try:

@@ -11,10 +11,7 @@ OF_TARGETS, OF_FEATURES = 1e-4, 1e-2
 
 
 def find_coarse_step(largest: float, spread: float, most: float = OF_TARGETS) -> float | None:
-    """Return how far apart float32's numbers are, where they would round values too much.
-
-    They may be rounded by the share `most` of the spread, the standard deviation.
-    """
+    """Return how far apart float32's numbers are, where that is above `most` of the spread."""
     step = largest * 2.0**-23
     return step if 0.0 < most * spread < step else None
 

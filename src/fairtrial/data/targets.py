@@ -29,10 +29,7 @@ def standardise_targets(recipe: Recipe, dataset: Dataset, seed: int) -> Dataset:
 
 
 def resolve_recipe(recipe: Recipe, dataset: Dataset, seed: int) -> Recipe:
-    """Put numbers in the place of all that a recipe says relative to the data, in training's unit.
-
-    Raises `InputError` if the residuals have no spread.
-    """
+    """Put numbers in the place of all that is relative to the data; may raise `InputError`."""
     update: dict[str, Any] = {}
     if recipe.loss.is_relative:
         update["loss"] = recipe.loss.resolve(_measure_start(recipe, dataset, seed))

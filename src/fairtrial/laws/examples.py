@@ -11,10 +11,7 @@ GUESSES = (0.5, 1, 2, [0.5], 10)
 
 
 def make_example(kind: Kind[...]) -> Any:
-    """Make settings of a kind: its defaults, and guesses for what has none.
-
-    An `InputError` if no guess is allowed.
-    """
+    """Make settings of a kind by defaults and guesses; an `InputError` if no guess is allowed."""
     required = [name for name, one in kind.settings.model_fields.items() if one.is_required()]
     make: Any = kind.settings
     for guess in GUESSES[:-1]:

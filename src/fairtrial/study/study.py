@@ -281,10 +281,7 @@ def _resolve_paths(values: Any, folder: Path, name: str = "") -> Any:
 
 
 def _salvage(values: Mapping[str, Any]) -> Any:
-    """Make what can be made of a study that is wrong, so that one error does not hide another.
-
-    Its parts are None where they are themselves wrong.
-    """
+    """Make what can be made of a study that is wrong; parts that are wrong are None."""
 
     def salvage(name: str, kind: Any) -> list[Any] | None:
         each = values.get(name, [])

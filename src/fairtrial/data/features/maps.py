@@ -67,10 +67,7 @@ def scale_down(X: np.ndarray, divisor: int) -> np.ndarray:
 
 
 class OneCore:
-    """Limit matrix products to one core, so that results do not depend on the number of cores.
-
-    The limit applies to the whole process. It ends when the last thread that needs it is done.
-    """
+    """Limit matrix products of the process to one core, as long as a thread needs it."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()

@@ -49,10 +49,7 @@ class FeatureSettings(KindSettings):
         return self.definition.seconds * n_values
 
     def find_misfits(self, task: str, shape: tuple[int, int] | None) -> Misfits:
-        """Yield what of the map a task cannot have: the setting, and a sentence with its name.
-
-        The shape is that of the task's images (H, W), in pixels; None where it has none.
-        """
+        """Yield settings that a task, with images (H, W) or None, cannot have, and sentences."""
         problems = list(self._find_wrong_images(task, shape))
         problems = problems or list(self.ask(self.definition.misfits, task, shape) or [])
         yield from problems

@@ -102,10 +102,7 @@ class AnyLossSettings(KindSettings):
 
     @property
     def knee(self) -> float | None:
-        """The residual at which it turns from what it is near 0 into what it is far away, if any.
-
-        None before it is resolved.
-        """
+        """Where it turns from `near` into `far`; None if nowhere, or before it is resolved."""
         return None if self.is_relative else self.ask(self.definition.knee)
 
     near = Fact[str]()  # What it is where all residuals are within its knee.
@@ -296,10 +293,7 @@ def hybrid(*, alpha: Annotated[float, Field(ge=0, le=1)] = 0.5) -> Terms:
 
 
 def mask_lanes(kind: Kind[...], value: Any, weight: Any) -> Any:
-    """Return 0 in the lanes of other losses for a loss from outside, which may be NaN there.
-
-    Its gradient is 0 there too. fairtrial's own losses are finite there without that.
-    """
+    """Return 0 in other lanes for a loss from outside, where it or its gradient may be NaN."""
     return value if kind.is_own else tf.where(weight != 0, value, tf.zeros((), value.dtype))
 
 

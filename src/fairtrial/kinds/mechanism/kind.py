@@ -215,10 +215,7 @@ class Variant(NamedTuple):
 
 
 class Fact(Generic[Known]):
-    """A fact of the kind, as an attribute of its settings; it may be a function of some of them.
-
-    The kind has it under the same name, or another one.
-    """
+    """A fact of the kind, by its name or another, as an attribute; maybe a function of settings."""
 
     def __init__(self, name: str = ""):
         self.name = name

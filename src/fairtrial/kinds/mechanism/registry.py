@@ -44,10 +44,7 @@ class Family(Choice, Generic[OwnSettings]):
         return kind
 
     def register(self, kind: AnyKind) -> AnyKind:
-        """Add a kind; a later version of the same function replaces it.
-
-        A name that another function has is an `InputError`.
-        """
+        """Add a kind in place of an earlier version; an `InputError` if another has its name."""
         there = self._kinds.get(kind.name)
         if there and not _is_newer(kind, there):
             raise refuse(
