@@ -84,7 +84,7 @@ def _propose(
     width = max(MIDDLE_WIDTH, float(np.median(np.abs(rows.residual(z))[rows.c > 0])))
     curved = 2.0 * (rows.A.T * rows.a) @ rows.A
     while True:
-        widened = rows.widen(max(width, LEAST_WIDTH))
+        widened = replace(rows, width=np.maximum(rows.width, max(width, LEAST_WIDTH)))
         z = descend(widened, curved, z, clock)
         r = widened.residual(z)
         zero, pull = kinks & (np.abs(r) <= width), widened.pull(r)

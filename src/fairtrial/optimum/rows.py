@@ -38,10 +38,6 @@ class Rows:
     tilt: np.ndarray
     n_more: int
 
-    def widen(self, width: float) -> "Rows":
-        """Round all kinks to at least this width."""
-        return replace(self, width=np.maximum(self.width, width))
-
     def residual(self, theta: np.ndarray) -> np.ndarray:
         """Return y - A θ, (M,)."""
         return self.y - self.A @ theta

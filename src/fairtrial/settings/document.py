@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 MOST_LEVELS = 40  # Settings need five; recursion elsewhere is safe below this.
+TOO_DEEP = f"this is nested too deeply: at most {MOST_LEVELS} levels; flatten it."
+TOO_LARGE = "a whole number is beyond 64 bits, which TOML does not have: shorten it."
 LONGEST_SHOWN = 60  # Letters.
 LONG_NUMBER = 1000  # Digits; Python itself reads up to 4,300.
 
@@ -79,14 +81,15 @@ def parse_toml(text: str, source: str) -> Document:
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{source}, {_word_toml_error(str(error), text)}") from None
     except RecursionError:
-        raise InputError(_word_too_deep(source)) from None
+        raise InputError(f"{source}: {TOO_DEEP}") from None
     except ValueError:  # Python's limit on the digits of a whole number.
-        raise InputError(_word_too_large(source, _find_long_number(text))) from None
+        line = _find_long_number(text)
+        raise InputError(f"{source}{f', line {line}' if line else ''}: {TOO_LARGE}") from None
     for place, value in _walk(document.values):
-        if len(place) > MOST_LEVELS:
-            raise InputError(_word_too_deep(f"{source}, line {document.find_line(place)}"))
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise InputError(_word_too_large(source, document.find_line(place)))
+        is_deep = len(place) > MOST_LEVELS
+        if is_deep or (isinstance(value, int) and not -(2**63) <= value < 2**63):
+            line, problem = document.find_line(place), TOO_DEEP if is_deep else TOO_LARGE
+            raise InputError(f"{source}, line {line}: {problem}")
     return document
 
 
@@ -105,15 +108,6 @@ def _word_toml_error(message: str, text: str) -> str:
     here = lines[int(line[1]) - 1] if line and int(line[1]) <= len(lines) else ""
     hint = hint_toml(here.rstrip("\r"), reason)
     return f"{where}: this is not valid TOML: {reason[:1].lower()}{reason[1:]}{hint}."
-
-
-def _word_too_deep(where: str) -> str:
-    return f"{where}: this is nested too deeply: at most {MOST_LEVELS} levels; flatten it."
-
-
-def _word_too_large(source: str, line: int | None) -> str:
-    where = source if line is None else f"{source}, line {line}"
-    return f"{where}: a whole number is beyond 64 bits, which TOML does not have: shorten it."
 
 
 def _walk(values: Mapping[str, Any]) -> Iterator[tuple[Place, object]]:
@@ -136,14 +130,13 @@ def find_lines(text: str) -> dict[Place, int]:
     lines: dict[Place, int] = {(): 1}
     counts: dict[Place, int] = {}
     for node in _parse(text).children:
-        if node.type == "pair":
-            _find_pair(node, (), lines)
-        elif node.type in ("table", "table_array_element"):
-            place = _name_table(node, counts)
-            _note(place, _line_of(node), lines)
-            for pair in node.named_children:
-                if pair.type == "pair":
-                    _find_pair(pair, place, lines)
+        table: Place = ()
+        if node.type in ("table", "table_array_element"):
+            table = _name_table(node, counts)
+            _note(table, node, lines)
+        for pair in (node, *node.named_children):
+            if pair.type == "pair":
+                _find_pair(pair, table, lines)
     return lines
 
 
@@ -175,13 +168,13 @@ def _find_pair(pair: "Node", table: Place, lines: dict[Place, int]) -> None:
             waiting += [((*place, position), child) for position, child in enumerate(inner)]
         elif node.type == "inline_table":
             waiting += [(place, child) for child in inner]
-        _note(place, _line_of(node), lines)
+        _note(place, node, lines)
 
 
-def _note(place: Place, line: int, lines: dict[Place, int]) -> None:
-    """Note a line for a place, and for parents that a dotted key has made on the way."""
+def _note(place: Place, node: "Node", lines: dict[Place, int]) -> None:
+    """Note the line of a place, and of parents that a dotted key has made on the way."""
     for length in range(1, len(place) + 1):
-        lines.setdefault(place[:length], line)
+        lines.setdefault(place[:length], _line_of(node))
 
 
 def _read_key(node: "Node") -> list[str]:
