@@ -18,10 +18,7 @@ warnings.filterwarnings("ignore", message="'Threading' parallel backend is not s
 
 
 def make_model(baseline: BaselineSettings, n_classes: int, seed: int) -> Any:
-    """Make the estimator of a baseline, not fitted, with the seed where it depends on chance.
-
-    `n_classes` is 0 for regression.
-    """
+    """Make the estimator of a baseline, not fitted, with the seed where it depends on chance."""
     model = baseline.make_estimator(n_classes > 0)
     if baseline.is_random:
         set_random_state(model, seed)
@@ -33,10 +30,8 @@ def predict_test_rows(
 ) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
     """Fit a baseline on all training rows, validation rows and all, and predict the test rows.
 
-    Returns classes or numbers in target units, (N,); the probabilities of the classes, (N, K) of
-    float32, where the model gives them; and what scikit-learn says of the fit, such as that it has
-    not converged. It is an `InputError` if the training rows are too few for it, or of one class
-    alone.
+    Returns classes or numbers in target units, (N,); probabilities, (N, K) float32, if it gives
+    them; and the warnings of the fit. Raises `InputError` if the training rows are too few for it.
     """
     _refuse_too_few(baseline, dataset, seed)
     model = make_model(baseline, dataset.n_classes, seed)

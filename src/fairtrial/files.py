@@ -71,10 +71,7 @@ def clear_abandoned(folder: Path) -> None:
 
 @contextlib.contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process alone, and clear away what a killed one left half-written.
-
-    It is a `MachineError` if another process holds it, or it cannot be made or written.
-    """
+    """Hold a folder for this process alone, cleared of what is half-written, or `MachineError`."""
     with explain_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock", timeout=0)

@@ -36,10 +36,7 @@ Progress = Callable[[Status], None]
 
 
 class Phases:
-    """One progress of several phases of work, in their order.
-
-    Each is weighted by the seconds that it should take, of which only the proportions matter.
-    """
+    """One progress of several phases of work, in their order, weighted by expected seconds."""
 
     def __init__(self, progress: Progress, seconds: Mapping[str, float]):
         self._progress, self._seconds = progress, dict(seconds)
@@ -91,12 +88,6 @@ class Clock:
 
 
 def show_duration(seconds: float) -> str:
-    """Show a duration as minutes and seconds.
-
-    Examples
-    --------
-    >>> show_duration(125.2)
-    '2:05'
-    """
+    """Show a duration as minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02}"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from fairtrial.data.scale import standardise
+from fairtrial.data.scale import find_coarse_step, standardise
 
 
 def test_agrees_with_scikit_learn():
@@ -29,3 +29,8 @@ def test_small_spread_on_a_large_offset():
     made = standardise(X, np.arange(len(X)))
     assert made.std() == pytest.approx(1.0, rel=1e-6)
     assert np.corrcoef(made[:, 0], draws)[0, 1] == pytest.approx(1.0, abs=1e-9)
+
+
+def test_coarse_step_is_that_of_float32():
+    assert find_coarse_step(500.0, 1.0) is None
+    assert find_coarse_step(2.0**24, 1.0) == 2.0

@@ -388,11 +388,11 @@ def test_longer_runs_do_not_stop_early():
     recipe = {"loss": "mse", "optimizer": "sgd", "steps": 20, "stopping": {"patience": 3}}
     study = make_study([], recipe=recipe, vary={"loss": ["mse", "mae"]})
     longer = make_longer_study(study, study.list_arms(), {"mse": 4, "mae": 16}).list_arms()
-    assert [(arm.trained.steps, arm.trained.stopping) for arm in longer] == [
+    assert [(arm.recipe.steps, arm.recipe.stopping) for arm in longer] == [
         (80, None),
         (320, None),
     ]
-    assert [arm.trained.loss.kind for arm in longer] == ["mse", "mae"]
+    assert [arm.recipe.loss.kind for arm in longer] == ["mse", "mae"]
 
 
 def test_without_a_minimum_nothing_tells_when_training_ends(tmp_path, monkeypatch):

@@ -216,7 +216,7 @@ reported = { slope = "3.0" }
 def test_arms_shown_beside_replayed_runs_have_their_loss_and_rate():
     reported = tomllib.loads(SHIPPED.with_name("reported.toml").read_text(encoding="utf-8"))
     arms = {arm.name: arm for arm in Study.load(open_shipped("line")).list_arms()}
-    known = {row["label"]: arms[row["arm"]].trained for row in reported["replayed"]}
+    known = {row["label"]: arms[row["arm"]].recipe for row in reported["replayed"]}
     for run in ReplayFile.load(SHIPPED).run:
         own = known[run.label]
         assert (own.loss, own.steps) == (run.recipe.loss, run.recipe.steps)

@@ -23,7 +23,7 @@ def test_means_of_lines_are_measured_as_ends_are(tmp_path):
     arm = study.list_arms()[0]
     for seed in range(3):
         data = load_dataset(arm.task, seed)
-        by_hand = descend(arm.trained, data.X, data.y, *draw_init(arm.trained.init, 1, 0, seed))
+        by_hand = descend(arm.recipe, data.X, data.y, *draw_init(arm.recipe.init, 1, 0, seed))
         W, b = by_hand.average(20)
         expected = np.hypot(W[0] - 3.0, b - 2.0)
         kept = trial.averages.filter(run=f"last #{seed}")["parameter_error"].item()
@@ -46,7 +46,7 @@ def test_means_of_classes_are_measured_as_ends_are(tmp_path):
     study = make_study([claim], seeds=1, vary={}, arms=ARMS, recipe=recipe, task="digits")
     trial = ft.run(study, tmp_path)
     arm, data = study.list_arms()[0], load_dataset(study.task, 0)
-    mean = eager.train(arm.trained, data, 0).average
+    mean = eager.train(arm.recipe, data, 0).average
     logits = data.test_X / 16.0 @ mean.W.astype(float) + mean.b
     right = logits.argmax(1) == data.test_y
     (row,) = trial.averages.filter(run="last #0").to_dicts()

@@ -188,7 +188,7 @@ def test_features_are_data_sets_of_their_own():
         for rate in (0.1, 0.2)
     ]
     plans = plan_stacks([Run(arm, 0) for arm in arms], 10**9)
-    assert [[run.arm.trained.features.kind for run in one.runs[0]] for one in plans] == [
+    assert [[run.arm.recipe.features.kind for run in one.runs[0]] for one in plans] == [
         ["pixels"] * 2,
         ["hog"] * 2,
     ]

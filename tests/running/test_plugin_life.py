@@ -221,7 +221,5 @@ def test_longer_runs_have_the_kinds_of_the_study(place):
     study = Study.load(place / "study.toml")
     arms = study.list_arms()
     longer = make_longer_study(study, arms, dict.fromkeys((arm.name for arm in arms), 4))
-    found = [
-        (arm.task.kind, arm.trained.loss.kind, arm.trained.steps) for arm in longer.list_arms()
-    ]
+    found = [(arm.task.kind, arm.recipe.loss.kind, arm.recipe.steps) for arm in longer.list_arms()]
     assert found == [("wave", "mse", 160), ("wave", "soft", 160)]

@@ -43,7 +43,7 @@ def test_a_bare_name_is_a_kind():
     assert adapter.validate_python("hog") == HogFeatures(kind="hog")
     assert adapter.validate_python("pixels") == UNMAPPED
     (arm,) = Study.from_toml(IMAGES).list_arms()
-    assert arm.trained.features == UNMAPPED
+    assert arm.recipe.features == UNMAPPED
     assert arm.settings["features.kind"] == "pixels"
 
 
@@ -62,7 +62,7 @@ def test_they_vary_and_are_selected():
     arms = study.list_arms()
     assert len(arms) == 7
     assert arms[4].name == "patches sizes=[3, 4] grid=2, optimizer.learning_rate=0.001"
-    assert arms[4].trained.features == PatchFeatures(kind="patches", sizes=[3, 4], grid=2)
+    assert arms[4].recipe.features == PatchFeatures(kind="patches", sizes=[3, 4], grid=2)
     claim = Claim(
         say="-", better={"features": "patches"}, than={"features": "pixels"}, on="accuracy"
     )

@@ -1,6 +1,5 @@
 """The image data sets by name: their descriptions, their places, and their fetching."""
 
-import difflib
 import importlib.util
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +8,7 @@ from fairtrial.data.images.fetch import Note, fill_folder, find_files, log_notic
 from fairtrial.errors import InputError, MachineError
 from fairtrial.kinds.data import tasks  # noqa: F401 - registers them
 from fairtrial.kinds.data.datasets import TASKS, DataSet
+from fairtrial.settings.names import find_nearest
 
 NOT_FETCHED = "not fetched"
 
@@ -53,8 +53,8 @@ def _check_name(name: str) -> None:
     names = [kind.name for kind in _list_kinds()]
     if name in names:
         return
-    nearest = difflib.get_close_matches(str(name), names, n=1)
-    hint = f" Did you mean {nearest[0]}?" if nearest else ""
+    nearest = find_nearest(str(name), names)
+    hint = f" Did you mean {nearest}?" if nearest else ""
     raise InputError(f"{name!r} is not a data set. The data sets are {', '.join(names)}.{hint}")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -30,10 +31,9 @@ def load_dataset(
 ) -> Dataset:
     """Load or draw the data of a task, with its noise on the training rows.
 
-    Fixed rows are the same for every seed. Features of tables and feature maps are fitted without
-    the validation rows, whose share is that of the recipe, as the map is. Raises `InputError` if a
-    table, images or a data set of the user cannot be used; `MachineError` if the images are not
-    available, or their features cannot be written to disk.
+    Features are fitted without the validation rows, whose share is that of the recipe. Raises
+    `InputError` if the data cannot be used; `MachineError` if it is not available, or its features
+    cannot be written to disk.
     """
     dataset = load_rows(task, seed, validation)
     if task.has_noisy_rows:
@@ -50,11 +50,7 @@ def measure_data(task: AnyTask, features: AnyFeatures = UNMAPPED) -> Shape:
 
 
 def check_data(arms: Iterable[Arm], metrics: Iterable[MetricSettings] = ()) -> None:
-    """Read and check the data files of all arms of a study, and its own metrics, before training.
-
-    Raises `InputError` if there are errors in the files, or recipes or metrics do not fit them; it
-    lists all.
-    """
+    """Read and check the data of all arms, and a study's metrics, or raise one `InputError`."""
     problems, arms = [], list(arms)
     for task, features in dict.fromkeys((arm.task, arm.features) for arm in arms):
         try:
@@ -89,12 +85,12 @@ def _find_misfits_of_metrics(
 
 def _find_misfits_of_recipe(arm: Arm) -> Iterator[str]:
     """Yield what does not fit the data: weights of classes, a given start, or a watched metric."""
-    if arm.trained.class_weights is not None:
+    if arm.recipe.class_weights is not None:
         n_classes = measure_data(arm.task).n_classes
-        if problem := find_wrong_weights(arm.trained, n_classes):
+        if problem := find_wrong_weights(arm.recipe, n_classes):
             yield problem
             return
-    given, watched = arm.trained.init.shape, list_watched(arm.trained.monitors.values())
+    given, watched = arm.recipe.init.shape, list_watched(arm.recipe.monitors.values())
     if given is None and not watched:
         return
     shape = measure_data(arm.task, arm.features)
@@ -118,11 +114,7 @@ def _describe(n_features: int, n_classes: int = 0) -> str:
 
 
 def fingerprint_data(task: AnyTask) -> str:
-    """Fingerprint data by its content, not by its place: a hexadecimal SHA-256.
-
-    It is of a table's file, else of shapes and values. It is empty for drawn rows, which depend
-    only on settings and code. Errors are those of `load_dataset`.
-    """
+    """Fingerprint data by its content: a hexadecimal SHA-256; empty for rows that are drawn."""
     return "" if task.row_origin == "drawn" else read(task).fingerprint
 
 
@@ -130,10 +122,7 @@ def fingerprint_data(task: AnyTask) -> str:
 
 
 def add_noise(task: AnyTask, dataset: Dataset, seed: int) -> Dataset:
-    """Put the noise of a task on the training rows, validation rows too; test rows stay clean.
-
-    The draws depend on the seed of the run, not on the recipe.
-    """
+    """Put the noise of a task on the training rows, by the seed; test rows stay clean."""
     X, y = dataset.X, dataset.y
     if task.input_noise is not None:
         stream = make_stream(seed, "task.input_noise")
@@ -163,9 +152,17 @@ def _draw(
     rows: np.ndarray,
     *n_classes: int,
 ) -> np.ndarray:
-    """Draw noisy features, or, of so many classes, labels; refuse what cannot stand for them."""
+    """Draw noisy features, or, of so many classes, labels."""
     with explained(noise, f"the noise {noise.kind!r}"):
-        noisy = np.asarray(noise.draw(stream, rows, *n_classes))
+        noisy = noise.call_function(stream, rows, *n_classes)
+    return take_noisy(noise, noisy, rows, *n_classes)
+
+
+def take_noisy(
+    noise: InputNoiseSettings | LabelNoiseSettings, noisy: Any, rows: np.ndarray, *n_classes: int
+) -> np.ndarray:
+    """Take what noise made of rows; refuse what cannot stand for them."""
+    noisy = np.asarray(noisy)
     what, wrong = f"features {rows.shape}", "features that are no finite numbers"
     if n_classes:
         what = f"{len(rows):,} labels"

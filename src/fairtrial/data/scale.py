@@ -11,25 +11,16 @@ OF_TARGETS, OF_FEATURES = 1e-4, 1e-2
 
 
 def find_coarse_step(largest: float, spread: float, most: float = OF_TARGETS) -> float | None:
-    """Return how far apart float32's numbers are, where they would round values too much.
-
-    `largest` is the largest size of the values; `spread` is their standard deviation, or 0 where
-    they are constant. They may be rounded by the share `most` of the spread.
-
-    Examples
-    --------
-    >>> find_coarse_step(500.0, 1.0), find_coarse_step(2.0**24, 1.0)
-    (None, 2.0)
-    """
+    """Return how far apart float32's numbers are, where that is above `most` of the spread."""
     step = largest * 2.0**-23
     return step if 0.0 < most * spread < step else None
 
 
 class Scale(NamedTuple):
-    """Means and standard deviations of features, (D,) float64 each.
+    """Means and standard deviations of features, (D,) float64 each; 1 where they are constant.
 
     Without the first row, equal numbers are exactly 0, and so is their mean; `mean` is that of what
-    is left. `spread` is 1 for a feature that is constant, but for rounding.
+    is left.
     """
 
     first: np.ndarray
@@ -47,15 +38,6 @@ def measure_scale(known: np.ndarray) -> Scale:
 
 
 def standardise(X: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Give features (N, D) mean 0 and standard deviation 1 over the rows that training sees.
-
-    A feature that is constant over these rows, but for rounding, has a spread of 1 instead. The
-    result is float64.
-
-    Examples
-    --------
-    >>> standardise(np.array([[1.0, 5.0], [3.0, 5.0], [7.0, 5.0]]), np.array([0, 1])).tolist()
-    [[-1.0, 0.0], [1.0, 0.0], [5.0, 0.0]]
-    """
+    """Give features (N, D) mean 0 and deviation 1 over the rows that training sees; float64."""
     scale = measure_scale(X[seen])
     return (X - scale.first - scale.mean) / scale.spread

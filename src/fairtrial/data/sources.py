@@ -98,14 +98,11 @@ def _measure_draw(task: TaskSettings, kind: object) -> Shape:
 def call(task: TaskSettings, *data: Any) -> Any:
     """Call the function of a data set; an error in a user's function is said in a sentence."""
     with explained(task, f"the data set {task.kind!r}"):
-        return task.definition.function(*data, **task.own)
+        return task.call_function(*data)
 
 
 def read(task: TaskSettings) -> Content:
-    """Read the rows of a fixed or split data set, or raise `InputError`.
-
-    They are read once for each version of the function and of its file, or folder of folders.
-    """
+    """Read the rows of a fixed or split data set, once for each version, or raise `InputError`."""
     path, is_known = getattr(task, "path", None), not find_kinds(task)
     if is_known and not path:  # What comes with fairtrial is kept already.
         return call(task)
@@ -146,10 +143,14 @@ def _read_version(task: TaskSettings, kind: object, version: tuple[object, ...])
         digest.update(np.ascontiguousarray(one).data)
         one.flags.writeable = False
     test_X, test_y = test if is_fixed else (None, None)
-    _refuse_wrong_names(task, facts.class_names, [y] if test_y is None else [y, test_y])
-    digest.update("\0".join(facts.class_names).encode())
+    names, highest = facts.class_names, max(int(one.max()) for one in (X, y, *test)[1::2])
+    if names and not task.has_classes:
+        _refuse(task, "its Content names classes, but its targets are numbers")
+    if names and highest >= len(names):
+        _refuse(task, f"its Content names {len(names)} classes, and its y has the class {highest}")
+    digest.update("\0".join(names).encode())
     content = Content(
-        X, y, test_X, test_y, class_names=facts.class_names, image_shape=facts.image_shape,
+        X, y, test_X, test_y, class_names=names, image_shape=facts.image_shape,
         fingerprint=digest.hexdigest(),
     )  # fmt: skip
     if not task.is_prepared:
@@ -289,16 +290,6 @@ def _find_coarse(columns: np.ndarray, name: str, most: float) -> Iterator[str]:
                 "apart: subtract a constant from them"
             )
             return
-
-
-def _refuse_wrong_names(
-    task: TaskSettings, names: tuple[str, ...], targets: list[np.ndarray]
-) -> None:
-    """Refuse names of classes that do not fit the targets; no names always do."""
-    if names and not task.has_classes:
-        _refuse(task, "its Content names classes, but its targets are numbers")
-    if names and (highest := int(max(y.max() for y in targets))) >= len(names):
-        _refuse(task, f"its Content names {len(names)} classes, and its y has the class {highest}")
 
 
 def _find_wrong_pixels(task: TaskSettings, X: np.ndarray) -> Iterator[str]:

@@ -18,11 +18,7 @@ NEIGHBOURS = 64
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Some rows of a data set; their features are not copied before they are read.
-
-    `source` (M, D) has the features, maybe mapped from a file; `rows` (N,) are the selected rows,
-    and `y` (N,) their targets.
-    """
+    """Some rows (N,) of a data set with features (M, D), which are copied when they are read."""
 
     source: np.ndarray
     rows: np.ndarray
@@ -66,11 +62,10 @@ def count_batches(recipe: "Recipe", n_rows: int) -> int:
 def split_rows(
     n_rows: int, share: float | None, seed: int, purpose: str = "split"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split N rows at random, without stratification: those kept, and a share held out.
+    """Split N rows at random, without stratification: those kept, and a share held out; ascending.
 
-    Row numbers are in ascending order. A larger share holds out the same rows and more; None holds
-    out no row. `purpose` names the stream of the draws; by default it is that of the validation
-    rows.
+    A larger share holds out the same rows and more; None holds out no row. `purpose` names the
+    stream.
     """
     shuffled = make_stream(seed, purpose).permutation(n_rows)
     n_held_out = n_rows - count_kept(n_rows, share)
@@ -99,7 +94,7 @@ def order_rows(n_rows: int, seed: int, epoch: int) -> np.ndarray:
 def order_blocks(n_rows: int, n_together: int, seed: int, epoch: int) -> np.ndarray:
     """Shuffle blocks of neighbouring rows, then the rows within groups of blocks; (N,) of int.
 
-    A group has `n_together` rows, rounded to whole blocks, at least one. Epochs are counted from 1.
+    A group has about `n_together` rows. Epochs are counted from 1.
     """
     stream = make_stream(seed, f"order.{epoch}")
     firsts = NEIGHBOURS * stream.permutation(-(-n_rows // NEIGHBOURS))

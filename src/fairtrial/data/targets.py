@@ -16,10 +16,7 @@ NORMAL_PER_MAD = 1.482602218505602
 
 
 def standardise_targets(recipe: Recipe, dataset: Dataset, seed: int) -> Dataset:
-    """Standardise the targets of a data set by its training rows, if the recipe says so.
-
-    True parameters are then in the new unit too.
-    """
+    """Standardise targets, and true parameters, by the training rows, if the recipe says so."""
     if not recipe.standardise:
         return dataset
     y = dataset.y[split_rows(len(dataset.y), recipe.validation, seed)[0]].astype(np.float64)
@@ -32,11 +29,7 @@ def standardise_targets(recipe: Recipe, dataset: Dataset, seed: int) -> Dataset:
 
 
 def resolve_recipe(recipe: Recipe, dataset: Dataset, seed: int) -> Recipe:
-    """Put numbers in the place of all that a recipe says relative to the data.
-
-    The data set has the targets in the unit of training. A recipe in which nothing is relative is
-    returned as it is. Raises `InputError` if the residuals have no spread.
-    """
+    """Put numbers in the place of all that is relative to the data; may raise `InputError`."""
     update: dict[str, Any] = {}
     if recipe.loss.is_relative:
         update["loss"] = recipe.loss.resolve(_measure_start(recipe, dataset, seed))
@@ -46,11 +39,7 @@ def resolve_recipe(recipe: Recipe, dataset: Dataset, seed: int) -> Recipe:
 
 
 def _weigh_classes(recipe: Recipe, dataset: Dataset, seed: int) -> list[float]:
-    """List the weight of each class, (K,), from the rows that training sees.
-
-    A class without such rows has the weight 0, which nothing uses, as in scikit-learn's
-    `compute_class_weight`.
-    """
+    """List the weight of each class, (K,), from the rows that training sees; 0 without rows."""
     n_classes = dataset.n_classes
     if problem := find_wrong_weights(recipe, n_classes):
         raise InputError(problem)

@@ -106,7 +106,7 @@ def find_cause(
     means = _compare_averages(claim, pairs, averages, has_rows=bool(marks))
     ends = _Compared(pairs.differences, rows=subtract_rows(pairs.table, marks) if marks else None)
     parts, rows = _subtract_points([minima, means, ends])
-    if all(arm.trained.average.is_last_mean for pair in pairs.arms for arm in pair):
+    if all(arm.recipe.average.is_last_mean for pair in pairs.arms for arm in pair):
         rows.pop("noise_floor", None)  # The runs end with their means.
     lacking = [side for side in (minima, means) if side.lack is not None]
     return Cause(
@@ -208,7 +208,7 @@ def _compare_minima(claim: Claim, pairs: Pairs, optima: Optima, changed: str) ->
             return _Compared(None, Lack.DATA, reason)
         sides, right = [], []
         for arm in (better, than):
-            if arm.trained.noise.on_features:
+            if arm.recipe.noise.on_features:
                 reason = "Noise on the features changes what an arm minimises; no minimum is known."
                 return _Compared(None, Lack.MINIMUM, reason)
             minima = optima.find(arm, seeds, claim.on)
@@ -250,7 +250,7 @@ def _compare_averages(
     claim: Claim, pairs: Pairs, averages: pl.DataFrame, *, has_rows: bool
 ) -> _Compared:  # fmt: skip
     seeds = pairs.by_seed["seed"].to_list()
-    arms = [arm.trained for pair in pairs.arms for arm in pair]
+    arms = [arm.recipe for pair in pairs.arms for arm in pair]
     if any(recipe.noise.weights or recipe.noise.on_targets for recipe in arms):
         reason = (
             "Injected noise moves a run for as long as it trains, so unfinished training and the "
@@ -284,19 +284,19 @@ def _get_sign(claim: Claim) -> float:
 
 def _has_many_minima(arm: Arm) -> bool:
     """Say whether an arm has fewer training rows than parameters, and nothing that chooses."""
-    if arm.trained.penalty.on_squares:
+    if arm.recipe.penalty.on_squares:
         return False
     try:
-        shape = measure_data(arm.task, arm.trained.features)
+        shape = measure_data(arm.task, arm.recipe.features)
     except FairtrialError:  # The data is not at hand; `Optima` says so.
         return False
-    n_rows = shape.n_rows * (1.0 - (arm.trained.validation or 0.0))
+    n_rows = shape.n_rows * (1.0 - (arm.recipe.validation or 0.0))
     return n_rows <= shape.n_features + 1
 
 
 def _is_same_objective(one: Arm, other: Arm) -> bool:
-    objectives = [keep_objective(arm.trained) for arm in (one, other)]
-    noises = [arm.trained.noise for arm in (one, other)]
+    objectives = [keep_objective(arm.recipe) for arm in (one, other)]
+    noises = [arm.recipe.noise for arm in (one, other)]
     if any(noise.on_features for noise in noises) and noises[0].data != noises[1].data:
         return False
     return one.task == other.task and objectives[0] == objectives[1]
@@ -312,7 +312,7 @@ def _name_objective(pairs: Pairs) -> str:
         "standardise": "the unit of the targets",
         "class_weights": "the class weights",
     }
-    if any(arm.trained.optimizer.other_objective for pair in pairs.arms for arm in pair):
+    if any(arm.recipe.optimizer.other_objective for pair in pairs.arms for arm in pair):
         names["optimizer"] = "the optimizer"
     differ: dict[str, None] = {}
     for one, other in pairs.arms:

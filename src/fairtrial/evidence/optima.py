@@ -93,7 +93,7 @@ class Optima:
         has a problem, only that is returned: the claim cannot be split, and the other seeds would
         take as long.
         """
-        objective = keep_objective(arm.trained)
+        objective = keep_objective(arm.recipe)
         try:
             fingerprint = fingerprint_arm(arm.task, objective)
         except FairtrialError as error:
@@ -237,7 +237,7 @@ def find_reach(arm: Arm, seeds: list[int], minima: list[Minimum]) -> Reach | Non
     or a penalty moves the weights too, a schedule may raise the rate, targets are standardised, or
     all parameters could have got there.
     """
-    recipe = arm.trained
+    recipe = arm.recipe
     bound = recipe.loss.slope_bound
     moved = recipe.noise.weights or recipe.noise.learning_rate
     moved = moved or any(schedule.raises_rate for schedule in recipe.schedules)
@@ -273,7 +273,7 @@ def _count_steps(arm: Arm) -> int | None:
 
     Over an epoch of equal batches the mean of their mean feature sizes is that of all rows.
     """
-    recipe = arm.trained
+    recipe = arm.recipe
     if recipe.steps is not None:
         return recipe.steps
     n_rows = count_kept(measure_data(arm.task, recipe.features).n_rows, recipe.validation)

@@ -11,10 +11,7 @@ GUESSES = (0.5, 1, 2, [0.5], 10)
 
 
 def make_example(kind: Kind[...]) -> Any:
-    """Make settings of a kind: its defaults, and guesses for what has none.
-
-    An `InputError` if no guess is allowed.
-    """
+    """Make settings of a kind by defaults and guesses; an `InputError` if no guess is allowed."""
     required = [name for name, one in kind.settings.model_fields.items() if one.is_required()]
     make: Any = kind.settings
     for guess in GUESSES[:-1]:
@@ -26,8 +23,8 @@ def make_example(kind: Kind[...]) -> Any:
 def list_examples(kind: Kind[...]) -> list[Any]:
     """Make settings of a kind: an example, and others for what its defaults leave out.
 
-    In all but the first, numbers whose default is 0 or None, such as momentum, are 1/2. Each bool
-    and each word has every value in one of them, unless a rule of the kind forbids it.
+    In all but the first, numbers whose default is 0 or None are 1/2; each word has every value
+    once.
     """
     first = make_example(kind)
     make: Any = kind.settings

@@ -9,7 +9,6 @@ import tensorflow as tf
 from fairtrial.kinds.losses.classes import cross_entropy, measure_labels
 from fairtrial.kinds.losses.numbers import (
     AnyLossSettings,
-    Loss,
     Minimiser,
     Pieces,
     Smooth,
@@ -19,7 +18,7 @@ from fairtrial.kinds.losses.numbers import (
     mse,
 )
 from fairtrial.kinds.mechanism.failures import ResultError, check_tensor
-from fairtrial.laws.examples import list_examples, make_recipe
+from fairtrial.laws.examples import make_recipe
 from fairtrial.optimum import measure_objective
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.programs import compile_program
@@ -31,11 +30,9 @@ LABELS = np.array([0, 3, 1, 1, 2, 0, 3], np.int32)
 FINE, COARSE = 1e-6, 1e-5  # Widths of finite differences; where they disagree there is a kink.
 
 
-def find_breaches(kind: Loss[...]) -> Iterator[str]:
+def find_breaches(settings: AnyLossSettings) -> Iterator[str]:
     """Yield what breaks the laws of a loss."""
-    find = _find_breaches_on_classes if kind.on_classes else _find_breaches
-    for settings in list_examples(kind):
-        yield from find(settings)
+    return (_find_breaches_on_classes if settings.on_classes else _find_breaches)(settings)
 
 
 def _find_breaches(settings: AnyLossSettings) -> Iterator[str]:
@@ -152,7 +149,7 @@ def _state(losses: Sequence[AnyLossSettings], shape: tuple[int, ...]) -> tuple[A
 
 def _find_breaches_on_classes(settings: AnyLossSettings) -> Iterator[str]:
     def measure(logits: Any) -> Any:
-        return settings.definition.function(logits, tf.constant(LABELS), **settings.own)
+        return settings.call_function(logits, tf.constant(LABELS))
 
     logits = tf.constant(LOGITS)
     with tf.GradientTape() as tape:
@@ -195,7 +192,6 @@ def _compare_class_lanes(settings: AnyLossSettings) -> Iterator[str]:
     )
     found = compiled(tf.constant(logits), numbers).numpy()
     for lane, one in enumerate(losses):
-        kind = one.definition
-        alone = kind.function(tf.constant(logits[..., lane]), tf.constant(LABELS), **one.own)
+        alone = one.call_function(tf.constant(logits[..., lane]), tf.constant(LABELS))
         if not np.allclose(found[:, lane], alone, rtol=1e-4, atol=1e-6):
             yield f"in a stack with other losses, {one.kind} has other values than alone"

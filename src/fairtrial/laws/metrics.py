@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fairtrial.kinds.metrics.numbers import Metric, MetricSettings
-from fairtrial.laws.examples import make_example
+from fairtrial.kinds.metrics.numbers import MetricSettings
 from fairtrial.randomness import make_stream
 
 N_ROWS, N_CLASSES = 60, 3
@@ -14,12 +13,12 @@ TOLERANCE = 1e-9
 Rows = tuple[np.ndarray, np.ndarray]
 
 
-def find_breaches(kind: Metric[...]) -> Iterator[str]:
+def find_breaches(settings: MetricSettings) -> Iterator[str]:
     """Yield what breaks the laws of a metric."""
-    settings = make_example(kind)
+    kind = settings.definition
     truth, prediction = _predict(kind.of, error=0.8)
     kept = truth.copy(), prediction.copy()
-    value = kind.function(truth, prediction, **settings.own)
+    value = settings.call_function(truth, prediction)
     if np.ndim(value) != 0 or not np.isrealobj(value) or isinstance(value, str | bytes):
         yield f"it returns {type(value).__name__}, and must return one number"
         return

@@ -1,6 +1,7 @@
 """The laws of what is drawn or fitted outside of programs: starts, noise, and all of rows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -9,15 +10,15 @@ import numpy as np
 from fairtrial.baselines import predict_test_rows
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.features.maps import TrainingRows
+from fairtrial.data.load import take_noisy
 from fairtrial.data.sources import call, load_rows, measure_rows
-from fairtrial.errors import InputError, MachineError
-from fairtrial.kinds.baselines.models import Baseline
-from fairtrial.kinds.data.datasets import Content, DataSet, TaskSettings
-from fairtrial.kinds.data.features import Features
-from fairtrial.kinds.inits.common import Init
-from fairtrial.kinds.noise.corruptions import InputNoise, LabelNoise
-from fairtrial.kinds.noise.noises import Noise, NoiseSettings
-from fairtrial.laws.examples import make_example
+from fairtrial.errors import MachineError
+from fairtrial.kinds.baselines.models import BaselineSettings
+from fairtrial.kinds.data.datasets import Content, TaskSettings
+from fairtrial.kinds.data.features import FeatureSettings
+from fairtrial.kinds.inits.common import InitSettings
+from fairtrial.kinds.noise.corruptions import InputNoiseSettings, LabelNoiseSettings
+from fairtrial.kinds.noise.noises import NoiseSettings
 from fairtrial.randomness import make_stream
 
 FEW_ROWS = {"rows": 200, "test_rows": 100}
@@ -29,65 +30,49 @@ N_DRAWS = 20_000
 # ---------------------------------------------------------------------------- starts and noise
 
 
-def find_breaches_of_init(kind: Init[...]) -> Iterator[str]:
-    """Yield what breaks the laws of a start."""
-    settings = make_example(kind)
-    for of_weights in [settings.shape] if settings.shape else [(5,), (5, 3)]:
-        for draw, shape, what in zip(
-            (settings.draw_weights, settings.draw_biases),
-            (of_weights, of_weights[1:]),
-            ("weights", "biases"),
-            strict=True,
-        ):
-            one, same = (draw(make_stream(3, "law"), shape) for _ in range(2))
-            if one.shape != shape:
-                yield f"its {what} are {one.shape} where {shape} is asked for"
-                return
-            if not np.isfinite(one).all():
-                yield f"its {what} are not finite"
-            if not np.array_equal(one, same):
-                yield f"its {what} differ when they are drawn again from the same stream"
-
-
-def find_breaches_of_noise(kind: Noise[...]) -> Iterator[str]:
-    """Yield what breaks the laws of noise."""
-    settings = make_example(kind)
-    X = make_stream(3, "law.X").standard_normal((N_DRAWS, 2))
-    try:
-        one, same = (
-            np.asarray(settings.draw(make_stream(3, "law"), N_DRAWS, X), float) for _ in range(2)
-        )
-    except InputError as error:  # It names the function and the line.
-        yield str(error).partition(f"{kind.name}: ")[2].rstrip(".")
-        return
+def _compare_draws(
+    draw: Callable[..., Any],
+    *data: Any,
+    what: str = "it draws other numbers when it is called again",
+) -> Iterator[str]:
+    """Yield a sentence where a function draws something else from the same stream."""
+    one, same = (draw(make_stream(3, "law"), *data) for _ in range(2))
     if not np.array_equal(one, same):
-        yield "it draws other numbers when it is called again with the same stream"
-    if kind.density is not None:
-        yield from _compare_density(settings, one)
+        yield f"{what} with the same stream"
 
 
-def find_breaches_of_input_noise(kind: InputNoise[...]) -> Iterator[str]:
+def find_breaches_of_init(settings: InitSettings) -> Iterator[str]:
+    """Yield what breaks the laws of a start."""
+    for shape in [settings.shape] if settings.shape else [(5,), (5, 3)]:
+        again = "differ when they are drawn again"
+        yield from _compare_draws(settings.draw_weights, shape, what=f"its weights {again}")
+        yield from _compare_draws(settings.draw_biases, shape[1:], what=f"its biases {again}")
+
+
+def find_breaches_of_noise(settings: NoiseSettings) -> Iterator[str]:
+    """Yield what breaks the laws of noise."""
+    X = make_stream(3, "law.X").standard_normal((N_DRAWS, 2))
+    yield from _compare_draws(settings.draw, N_DRAWS, X)
+    if settings.definition.density is not None:
+        drawn = np.asarray(settings.draw(make_stream(3, "law"), N_DRAWS, X), float)
+        yield from _compare_density(settings, drawn)
+
+
+def _draw_noisy(settings: Any, stream: Any, rows: np.ndarray, *n_classes: int) -> np.ndarray:
+    return take_noisy(settings, settings.call_function(stream, rows, *n_classes), rows, *n_classes)
+
+
+def find_breaches_of_input_noise(settings: InputNoiseSettings) -> Iterator[str]:
     """Yield what breaks the laws of noise on features."""
-    settings, X = make_example(kind), make_stream(3, "law.X").random((500, 4))
-    one, same = (np.asarray(settings.draw(make_stream(3, "law"), X)) for _ in range(2))
-    if one.shape != X.shape:
-        yield f"it returns {one.shape} for features {X.shape}, and must keep the shape"
-    elif not np.isfinite(one).all():
-        yield "it returns features that are not finite"
-    elif not np.array_equal(one, same):
-        yield "it draws other numbers when it is called again with the same stream"
+    X = make_stream(3, "law.X").random((500, 4))
+    yield from _compare_draws(partial(_draw_noisy, settings), X)
 
 
-def find_breaches_of_label_noise(kind: LabelNoise[...]) -> Iterator[str]:
+def find_breaches_of_label_noise(settings: LabelNoiseSettings) -> Iterator[str]:
     """Yield what breaks the laws of noise on labels."""
-    settings, labels = make_example(kind), np.arange(900, dtype=np.int32) % 3
-    one, same = (np.asarray(settings.draw(make_stream(3, "law"), labels, 3)) for _ in range(2))
-    if one.shape != labels.shape:
-        yield f"it returns {one.shape} for {len(labels)} labels, and must return one label per row"
-    elif not np.isin(one, range(3)).all():
-        yield "it returns labels that are no class: whole numbers from 0, below n_classes"
-    elif not np.array_equal(one, same):
-        yield "it draws other labels when it is called again with the same stream"
+    labels = np.arange(900, dtype=np.int32) % 3
+    what = "it draws other labels when it is called again"
+    yield from _compare_draws(partial(_draw_noisy, settings), labels, 3, what=what)
 
 
 def _compare_density(settings: NoiseSettings, drawn: np.ndarray) -> Iterator[str]:
@@ -108,20 +93,13 @@ def _compare_density(settings: NoiseSettings, drawn: np.ndarray) -> Iterator[str
 # ---------------------------------------------------------- data sets, features and baselines
 
 
-def find_breaches_of_dataset(kind: DataSet[...]) -> Iterator[str]:
+def find_breaches_of_dataset(task: TaskSettings) -> Iterator[str]:
     """Yield what breaks the laws of a data set."""
-    fields = kind.settings.model_fields
-    if "path" in fields and fields["path"].is_required():
-        return  # The rows are known where a study names a file, and checked there.
-    task = make_example(kind)
-    if kind.rows == "drawn":
+    if task.row_origin == "drawn":
         task = task.model_copy(update=FEW_ROWS)
     try:
         one = load_rows(task, 3, None)
         found = task.known_shape, measure_rows(task)
-    except InputError as error:  # It names the function and the line.
-        yield str(error).partition(f"{kind.name}: ")[2].rstrip(".") or str(error).rstrip(".")
-        return
     except MachineError:  # What is not on this machine cannot be checked on it.
         return
     if found[0] not in (None, found[1]):
@@ -158,9 +136,8 @@ def _are_equal(one: list[Any], other: list[Any]) -> bool:
     return all(np.array_equal(*pair) for pair in zip(one, other, strict=True))
 
 
-def find_breaches_of_features(kind: Features[...]) -> Iterator[str]:
+def find_breaches_of_features(settings: FeatureSettings) -> Iterator[str]:
     """Yield what breaks the laws of features."""
-    settings = make_example(kind)
     X = make_stream(3, "law").random((N_ROWS, SIDE**2)).astype(np.float32)
     if misfits := list(settings.find_misfits("the law", (SIDE, SIDE))):
         yield f"with its defaults it cannot be used on images of {SIDE} x {SIDE}: {misfits[0][1]}"
@@ -179,18 +156,14 @@ def find_breaches_of_features(kind: Features[...]) -> Iterator[str]:
         yield "its features are not finite"
     if not np.array_equal(one, same):
         yield "its features differ when it is fitted again with the same seed: draw from stream"
-    if not kind.is_fitted and not np.array_equal(one, other):
+    if not settings.is_fitted and not np.array_equal(one, other):
         yield "its features depend on the seed: declare is_fitted=True"
     if not np.allclose(one[10:20], maps[0](X[10:20]), rtol=1e-4, atol=1e-4):
         yield "its features of a row depend on the rows beside it: rows are mapped some at a time"
 
 
-def find_breaches_of_baseline(kind: Baseline[...]) -> Iterator[str]:
+def find_breaches_of_baseline(settings: BaselineSettings) -> Iterator[str]:
     """Yield what breaks the laws of a baseline."""
-    try:
-        settings = make_example(kind)
-    except InputError:
-        return  # It needs the name of a model: it is checked where a study gives one.
     targets = [on_classes for on_classes in (False, True) if not settings.find_misfit(on_classes)]
     if not targets:
         yield "its misfit refuses both classes and numbers"

@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.kinds.optimizers.averages import weigh_newest
-from fairtrial.kinds.optimizers.common import Optimizer, OptimizerSettings, adam, sgd
+from fairtrial.kinds.optimizers.common import OptimizerSettings, adam, sgd
 from fairtrial.kinds.optimizers.schedules import apply_stalls, cosine, schedule_rate
-from fairtrial.laws.examples import list_examples, make_example, make_recipe
+from fairtrial.laws.examples import make_recipe
 from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.noise import NamedDraws, inject, make_keys, scale_features
@@ -29,18 +29,9 @@ N_ROWS = 6
 # --------------------------------------------------------------------------- schedules and averages
 
 
-def find_breaches_of_schedule(kind: Any) -> Iterator[str]:
+def find_breaches_of_schedule(settings: Any) -> Iterator[str]:
     """Yield what breaks the laws of a schedule."""
-    for settings in list_examples(kind):
-        find = _find_breaches_on_stalls if kind.on_stalls else _find_breaches_of_factor
-        yield from find(settings)
-
-
-def find_breaches_of_average(kind: Any) -> Iterator[str]:
-    """Yield what breaks the laws of an average."""
-    for settings in list_examples(kind):
-        if settings.is_running:
-            yield from _find_breaches_of_running(settings)
+    return (_find_breaches_on_stalls if settings.on_stalls else _find_breaches_of_factor)(settings)
 
 
 def _find_breaches_of_factor(settings: Any) -> Iterator[str]:
@@ -61,7 +52,10 @@ def _find_breaches_of_factor(settings: Any) -> Iterator[str]:
         yield "its decorator says needs_length=False, but its factor depends on progress"
 
 
-def _find_breaches_of_running(settings: Any) -> Iterator[str]:
+def find_breaches_of_average(settings: Any) -> Iterator[str]:
+    """Yield what breaks the laws of an average."""
+    if not settings.is_running:
+        return
     recipes = [make_recipe(steps=N_STEPS, average=one) for one in (settings, "none")]
     weights = _follow(
         recipes, lambda kinds, numbers, step: weigh_newest(kinds.running, numbers, step)
@@ -85,7 +79,7 @@ def _follow(recipes: Sequence[Any], find: Callable[[Any, Any, Any], Any]) -> np.
 
 
 def _call(settings: Any, *data: Any) -> np.ndarray:
-    found = settings.definition.function(*map(tf.constant, map(np.float32, data)), **settings.own)
+    found = settings.call_function(*map(tf.constant, map(np.float32, data)))
     return np.broadcast_to(np.asarray(found, float), ())
 
 
@@ -109,20 +103,19 @@ def _find_breaches_on_stalls(settings: Any) -> Iterator[str]:
 # ------------------------------------------------------------------------------- optimizers
 
 
-def find_breaches_of_optimizer(kind: Optimizer[...]) -> Iterator[str]:
+def find_breaches_of_optimizer(settings: OptimizerSettings) -> Iterator[str]:
     """Yield what breaks the laws of an optimizer."""
-    for settings in list_examples(kind):
-        ones, zeros = tf.ones(3), {name: tf.zeros(3) for name in settings.slots}
-        found = kind.function(0.0 * ones, ones, zeros, 0.01, 1.0, **settings.own)
-        still, _ = check_update(settings.variant, found, ones)
-        if not np.isfinite(still).all():
-            yield "its change is not finite where the gradient is 0"
-        alone = _walk([settings], ())
-        if not np.isfinite(alone).all():
-            yield "the parameters are not finite after ordinary gradients"
-        beside = _walk([sgd(), settings, adam()], (1, 3), compiled=True)[..., 0, 1]
-        if not np.allclose(beside, alone, rtol=1e-4, atol=1e-6):
-            yield "in a stack with other optimizers, its parameters are others than alone"
+    ones, zeros = tf.ones(3), {name: tf.zeros(3) for name in settings.slots}
+    found = settings.call_function(0.0 * ones, ones, zeros, 0.01, 1.0)
+    still, _ = check_update(settings.variant, found, ones)
+    if not np.isfinite(still).all():
+        yield "its change is not finite where the gradient is 0"
+    alone = _walk([settings], ())
+    if not np.isfinite(alone).all():
+        yield "the parameters are not finite after ordinary gradients"
+    beside = _walk([sgd(), settings, adam()], (1, 3), compiled=True)[..., 0, 1]
+    if not np.allclose(beside, alone, rtol=1e-4, atol=1e-6):
+        yield "in a stack with other optimizers, its parameters are others than alone"
 
 
 def _walk(
@@ -149,10 +142,9 @@ def _walk(
 # ------------------------------------------------------------------------------- injected noise
 
 
-def find_breaches_of_injection(kind: Any) -> Iterator[str]:
+def find_breaches_of_injection(settings: Any) -> Iterator[str]:
     """Yield what breaks the laws of injected noise."""
-    settings = make_example(kind)
-    table = TABLES.get(kind.place, kind.place)
+    table = TABLES.get(settings.definition.place, settings.definition.place)
     noisy, quiet = make_recipe(noise={table: settings}), make_recipe()
     beside, alone = _inject([quiet, noisy], (1, 2)), _inject([noisy], ())
     untouched = _inject([quiet], ())

@@ -1,7 +1,4 @@
-"""The exact minimiser of a training objective on given rows, with a certificate.
-
-All computations are in float64, and nothing is trained.
-"""
+"""The exact minimiser of a training objective on given rows, in float64, with a certificate."""
 
 from dataclasses import replace
 from functools import cache
@@ -16,7 +13,7 @@ from fairtrial.optimum.margins import solve_margins
 from fairtrial.optimum.newton import solve_smooth
 from fairtrial.optimum.residuals import solve_residuals
 from fairtrial.optimum.softmax import solve_softmax
-from fairtrial.optimum.standard import Clock, Optimum
+from fairtrial.optimum.standard import Clock, Optimum, Rows
 from fairtrial.study.recipe import Recipe
 
 BUDGET = 30.0
@@ -25,13 +22,10 @@ BUDGET = 30.0
 def find_optimum(
     recipe: Recipe, X: np.ndarray, y: np.ndarray, n_classes: int, budget: float = BUDGET
 ) -> Optimum:
-    """Find the exact minimiser of the loss and penalty of a recipe.
+    """Find the exact minimiser of the loss and penalty of a recipe, in which nothing is relative.
 
-    Only these and the class weights matter, and whether its optimizer minimises them; nothing in
-    the recipe may be relative to the data. The features (N, D) are those of training, divided by
-    the divisor of the dataset. The targets (N,) are numbers, or classes from 0 if `n_classes`, K,
-    is above 0. The budget is in seconds. Single steps are not interrupted, so it may take a little
-    longer.
+    The features (N, D) are those of training, divided by the divisor of the dataset; the targets
+    (N,) are numbers, or classes from 0 if there are `n_classes`. The budget is about in seconds.
     """
     clock = Clock.start(budget)
     X, minimiser = np.asarray(X, float), recipe.loss.minimiser
@@ -48,9 +42,9 @@ def find_optimum(
     with _find_libraries().limit(limits=1, user_api="blas"):
         if isinstance(minimiser, CrossEntropy | Hinge):
             labels = np.asarray(y, np.intp)
-            weights = _weigh_rows(recipe, labels)
+            rows = Rows(X, labels, n_classes, _weigh_rows(recipe, labels))
             solve: Any = solve_margins if isinstance(minimiser, Hinge) else solve_softmax
-            found = solve(minimiser, recipe.penalty, X, labels, n_classes, weights, clock)
+            found = solve(minimiser, recipe.penalty, rows, clock)
         elif isinstance(minimiser, Smooth):
             found = solve_smooth(minimiser, recipe.penalty, X, np.asarray(y, float), clock)
         else:
@@ -81,8 +75,7 @@ def measure_objective(
 ) -> float:
     """Compute the objective of a recipe in float64: mean loss, plus the penalties on weights.
 
-    The features are (N, D) as in training; the targets (N,) are numbers, or classes from 0. The
-    parameters are (D,) and (), or (D, K) and (K,).
+    Features (N, D) and targets (N,) are as in training, parameters (D,) and (), or (D, K) and (K,).
     """
     W = np.asarray(W, float)
     prediction = np.asarray(X, float) @ W + np.asarray(b, float)

@@ -21,7 +21,7 @@ from scipy import linalg
 
 from fairtrial.kinds.losses.numbers import Hinge
 from fairtrial.optimum.newton import TOLERANCE, find_subgradient
-from fairtrial.optimum.standard import FLAT, Clock, Optimum, OutOfTimeError, standardise
+from fairtrial.optimum.standard import FLAT, Clock, Optimum, OutOfTimeError, Rows, standardise
 from fairtrial.study.recipe import Penalty
 
 MOST_PARAMETERS = 2000  # Each step solves a dense linear system of this size.
@@ -109,21 +109,12 @@ class Margins:
         return matrix
 
 
-def solve_margins(
-    loss: Hinge,
-    penalty: Penalty,
-    X: np.ndarray,
-    y: np.ndarray,
-    n_classes: int,
-    weights: np.ndarray,
-    clock: Clock,
-) -> Optimum:
-    """Find the minimiser of the hinge loss or of its square; arguments as of `solve_softmax`.
+def solve_margins(loss: Hinge, penalty: Penalty, rows: Rows, clock: Clock) -> Optimum:
+    """Find the minimiser of the hinge loss or of its square.
 
-    The certificate is the larger of the duality gap and the largest component of the subgradient
-    that the multipliers give, with respect to weights of features that are centred and of unit
-    size.
+    The certificate is the larger of the duality gap and the largest component of the subgradient.
     """
+    X, y, n_classes, weights = rows
     D, N = X.shape[1], len(y)
     present = np.unique(y)
     W, b = np.zeros((D, n_classes)), np.zeros(n_classes)

@@ -1,7 +1,4 @@
-"""Smooth convex objectives with or without an L1 penalty, by trust-region Newton.
-
-Those of smooth losses on numbers, such as log-cosh, are here.
-"""
+"""Smooth convex objectives with or without an L1 penalty, by trust-region Newton."""
 
 import time
 from dataclasses import dataclass
@@ -52,33 +49,27 @@ def minimise(
     `unit` (P,) makes slopes those of features of unit size. The results are the best parameters
     (P,) found, the largest component of their subgradient, and a sentence where time ran out.
     """
+    x, best, certificate = problem.latest, problem.latest, np.inf
+    begin = time.monotonic()
     try:
-        return *_minimise(problem, l1, unit), ""
+        problem.measure(x)
+        if LEAST_EVALUATIONS * (time.monotonic() - begin) > problem.clock.left:
+            raise OutOfTimeError
+        for aim in AIMS if l1.any() else AIMS[-1:]:
+            if l1.any():
+                x = _split(problem, x, l1, aim)
+            for _ in range(MOST_ROUNDS):
+                before, x = x, _fit_smooth(problem, x, l1)
+                missed = find_subgradient(problem.measure(x)[1], x, l1) * unit
+                if (found := float(np.abs(missed).max())) < certificate:
+                    best, certificate = x, found
+                if certificate <= TOLERANCE:
+                    return best, certificate, ""
+                if np.array_equal(x != 0.0, before != 0.0):
+                    break
     except OutOfTimeError:
         return problem.latest, np.inf, problem.clock.say()
-
-
-def _minimise(
-    problem: Problem, l1: np.ndarray, unit: np.ndarray | float
-) -> tuple[np.ndarray, float]:
-    x = problem.latest
-    begin = time.monotonic()
-    problem.measure(x)
-    if LEAST_EVALUATIONS * (time.monotonic() - begin) > problem.clock.left:
-        raise OutOfTimeError
-    best: tuple[np.ndarray, float] = x, np.inf
-    for aim in AIMS if l1.any() else AIMS[-1:]:
-        if l1.any():
-            x = _split(problem, x, l1, aim)
-        for _ in range(MOST_ROUNDS):
-            before, x = x, _fit_smooth(problem, x, l1)
-            missed = find_subgradient(problem.measure(x)[1], x, l1) * unit
-            best = min(best, (x, float(np.abs(missed).max())), key=lambda pair: pair[1])
-            if best[1] <= TOLERANCE:
-                return best
-            if np.array_equal(x != 0.0, before != 0.0):
-                break
-    return best
+    return best, certificate, ""
 
 
 def _split(problem: Problem, x: np.ndarray, l1: np.ndarray, aim: float) -> np.ndarray:

@@ -84,7 +84,7 @@ def _propose(
     width = max(MIDDLE_WIDTH, float(np.median(np.abs(rows.residual(z))[rows.c > 0])))
     curved = 2.0 * (rows.A.T * rows.a) @ rows.A
     while True:
-        widened = rows.widen(max(width, LEAST_WIDTH))
+        widened = replace(rows, width=np.maximum(rows.width, max(width, LEAST_WIDTH)))
         z = descend(widened, curved, z, clock)
         r = widened.residual(z)
         zero, pull = kinks & (np.abs(r) <= width), widened.pull(r)
@@ -173,11 +173,7 @@ def _solve_flat(hessian: np.ndarray, gradient: np.ndarray) -> np.ndarray:
 
 
 def _solve_program(rows: Rows, clock: Clock) -> tuple[np.ndarray, np.ndarray]:
-    """Minimise a sum of absolute residuals as a linear program, by its dual.
-
-    The variables of the dual are the slopes of the rows; the parameters are its multipliers.
-    Returned are the parameters, and what the kinks of the rows pull.
-    """
+    """Minimise a sum of absolute residuals by the dual linear program; also what the kinks pull."""
     M = len(rows.y)
     scale = M * rows.c.max()
     result = optimize.linprog(

@@ -38,10 +38,6 @@ class Rows:
     tilt: np.ndarray
     n_more: int
 
-    def widen(self, width: float) -> "Rows":
-        """Round all kinks to at least this width."""
-        return replace(self, width=np.maximum(self.width, width))
-
     def residual(self, theta: np.ndarray) -> np.ndarray:
         """Return y - A θ, (M,)."""
         return self.y - self.A @ theta
@@ -94,8 +90,7 @@ def state_rows(
 def find_basis(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     """Return a basis (P, R) of the identifiable parameters, and a fit z (R,) in it.
 
-    In this basis the sum of `(a + c) (A θ)²` is the sum of squares of z. The fit is least squares
-    with these weights; if c is 0, it is the minimiser.
+    There the sum of `(a + c) (A θ)²` is that of the squares of z; if c is 0, z is the minimiser.
     """
     root = np.sqrt(rows.a + rows.c)
     A = rows.A * root[:, None]
@@ -109,8 +104,7 @@ def find_basis(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
 def certify(rows: Rows, theta: np.ndarray, pull: np.ndarray) -> float:
     """Return the largest component of the smallest subgradient found: 0 if θ (P,) is a minimiser.
 
-    `pull` (M,) is the first guess of what the kinks pull; at rows with residual 0, from -c to c is
-    valid.
+    `pull` (M,) is the first guess of what the kinks pull, from -c to c at rows with residual 0.
     """
     r = rows.residual(theta)
     rounding = _measure_rounding(rows, theta)

@@ -16,7 +16,7 @@ from scipy import linalg
 
 from fairtrial.kinds.losses.numbers import CrossEntropy
 from fairtrial.optimum.newton import TOLERANCE, minimise
-from fairtrial.optimum.standard import FLAT, Clock, Optimum, OutOfTimeError, standardise
+from fairtrial.optimum.standard import FLAT, Clock, Optimum, OutOfTimeError, Rows, standardise
 from fairtrial.study.recipe import Penalty
 
 # The most parameters for which the smallest curvature is computed.
@@ -95,23 +95,14 @@ class Softmax:
         return (self.A.T @ change / len(self.y) + 2.0 * self.l2 * V).ravel()
 
 
-def solve_softmax(
-    loss: CrossEntropy,
-    penalty: Penalty,
-    X: np.ndarray,
-    y: np.ndarray,
-    n_classes: int,
-    weights: np.ndarray,
-    clock: Clock,
-) -> Optimum:
+def solve_softmax(loss: CrossEntropy, penalty: Penalty, rows: Rows, clock: Clock) -> Optimum:
     """Find the minimiser of softmax cross-entropy.
 
-    Features (N, D) are as in training; targets (N,) are classes from 0; `weights` (N,), above 0,
-    multiply the loss of each row. The certificate is the largest component of the smallest
-    subgradient found, in nats, with respect to weights of features that are centred and of unit
-    size.
+    The certificate is the largest component of the smallest subgradient found, in nats, with
+    respect to weights of features that are centred and of unit size.
     """
-    standard, K = standardise(X), n_classes
+    X, y, K, weights = rows
+    standard = standardise(X)
     if not loss.label_smoothing and (np.bincount(y, minlength=K) == 0).any():
         return Optimum(np.zeros((X.shape[1], K)), np.zeros(K), np.inf, TOLERANCE, ABSENT)
     # This scale makes curvatures about equal: between unit features and unit penalties.

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,6 +34,15 @@ class Optimum:
     is_unique: bool = True
     # Mean loss over the rows plus the penalty, in the unit of the loss (for classes, nats).
     objective: float = np.nan
+
+
+class Rows(NamedTuple):
+    """Rows of classes: features (N, D) as in training, classes (N,) from 0, K, and weights (N,)."""
+
+    X: np.ndarray
+    y: np.ndarray
+    n_classes: int
+    weights: np.ndarray  # What the loss of each row is multiplied by; above 0.
 
 
 class OutOfTimeError(Exception):

@@ -139,14 +139,14 @@ def _find_units(arm: Arm, seed: int, n_features: int) -> Units:
         return Units(centre, scale * task.definition.pixel_range, nothing)
     if task.is_prepared:
         X = read(task).X
-        seen = list_seen_rows(task, len(X), seed, arm.trained.validation)
+        seen = list_seen_rows(task, len(X), seed, arm.recipe.validation)
         measured = measure_scale(X[seen])
         return Units(measured.first + measured.mean, measured.spread, nothing)
     return Units(centre, scale, nothing)
 
 
 def _find_units_of_table(table: Table, arm: Arm, seed: int) -> Units:
-    seen = list_seen_rows(arm.task, len(table.y), seed, arm.trained.validation)
+    seen = list_seen_rows(arm.task, len(table.y), seed, arm.recipe.validation)
     n, n_words = table.n_numbers, sum(map(len, table.categories))
     centre, scales, fill = (np.full(n + n_words, value) for value in (0.0, 1.0, np.nan))
     if n:

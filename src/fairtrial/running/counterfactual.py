@@ -103,8 +103,8 @@ def _find_unfinished(
 def make_longer_study(study: Study, arms: Sequence[Arm], factors: dict[str, int]) -> Study:
     """Make a study of some arms, each so many times as long, and without early stopping."""
     recipes = [
-        arm.trained.model_copy(
-            update={"steps": factors[arm.name] * (arm.trained.steps or 1), "stopping": None}
+        arm.recipe.model_copy(
+            update={"steps": factors[arm.name] * (arm.recipe.steps or 1), "stopping": None}
         )
         for arm in arms
     ]

@@ -61,7 +61,7 @@ class StackPlan:
     @property
     def recipes(self) -> list[Recipe]:
         """The R recipes of its columns."""
-        return [run.arm.trained for run in self.runs[0]]
+        return [run.arm.recipe for run in self.runs[0]]
 
     @cached_property
     def lanes(self) -> tuple[list[Recipe], list[int]]:
@@ -79,8 +79,8 @@ class StackPlan:
         arm = self.runs[0][0].arm
         if arm.is_trained:
             return estimate_seconds(arm.task, self.lanes[0], len(self.runs))
-        n_fits = len(self.runs) if arm.fitted.is_random else 1
-        return n_fits * arm.fitted.estimate_seconds(measure_data(arm.task))
+        n_fits = len(self.runs) if arm.baseline.is_random else 1
+        return n_fits * arm.baseline.estimate_seconds(measure_data(arm.task))
 
     def halve(self) -> "tuple[StackPlan, ...]":
         """Part the data sets; where there is one, its lanes; a single lane is not parted."""
@@ -116,7 +116,7 @@ def plan_stacks(
     recipes = _remember_per_arm(runs, lambda arm: arm.recipe)
     datasets: dict[tuple, list[list[Run]]] = defaultdict(list)
     for lane in _gather_lanes(runs):
-        steps = max(run.arm.trained.steps or 0 for run in lane)
+        steps = max(run.arm.recipe.steps or 0 for run in lane)
         datasets[shares[lane[0].arm.name], lane[0].seed, steps].append(lane)
     stacks: dict[tuple, list[tuple[Run, ...]]] = defaultdict(list)
     for lanes in datasets.values():
@@ -137,7 +137,7 @@ def plan_fits(runs: Sequence[Run]) -> list[StackPlan]:
     """Plan the fits of baselines: one by one, but for those that every seed shares."""
     plans: dict[object, list[tuple[Run, ...]]] = defaultdict(list)
     for run in runs:
-        task, baseline = run.arm.task, run.arm.fitted
+        task, baseline = run.arm.task, run.arm.baseline
         plans[(task, baseline) if run.arm.is_fitted_once else run.name].append((run,))
     return [StackPlan(tuple(rows)) for rows in plans.values()]
 
@@ -147,8 +147,8 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
 
     Both are on the generous side: every copy that is alive at once, counted.
     """
-    task, recipe = row[0].arm.task, row[0].arm.trained
-    n_steps = max(run.arm.trained.steps or 0 for run in row)
+    task, recipe = row[0].arm.task, row[0].arm.recipe
+    n_steps = max(run.arm.recipe.steps or 0 for run in row)
     n_train_rows, n_test_rows, n_features, n_classes = measure_data(task, recipe.features)
     n_rows, value_bytes = n_train_rows + n_test_rows, task.definition.value_bytes
     n_columns = measure_data(task).n_features
@@ -160,17 +160,17 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
         values = (n_copies * n_train_rows + 2 * n_test_rows) * (n_features + 1)
         # Residuals and what is made of them; measured, see docs/speed.md.
         arrays = 3 + (n_features > 1) + 4 * (recipe.noise.data is not None)
-        if any(run.arm.trained.optimizer.needs_curvature for run in row):
+        if any(run.arm.recipe.optimizer.needs_curvature for run in row):
             arrays += 2 * (n_features + 2)
         # Curves, and the iterates that a mean may need: of one call, and the last tenth.
-        n_points = max(run.arm.trained.length for run in row)
+        n_points = max(run.arm.recipe.length for run in row)
         lane = arrays * n_train_rows + 6 * 3 * n_points + 10 * n_features
         lane += (n_features + 1) * (2 * CHUNK + n_steps // 10)
         return 4 * values + source, 4 * lane
     # Features: as loaded, split, as tensors, and in the epoch's order. Parameters: the state before
     # and after the step with their slots, gradient, start, best and mean.
     block = BLOCK + count_batch_rows(recipe, n_train_rows)
-    recipes = [run.arm.trained for run in row]
+    recipes = [run.arm.recipe for run in row]
     # A mean of the way is remembered like a slot.
     n_slots = max(len(one.optimizer.slots) + one.average.is_running for one in recipes)
     n_slots = max(2, n_slots)
@@ -195,7 +195,7 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
 
 def _gather_lanes(runs: Sequence[Run]) -> list[list[Run]]:
     """Gather the runs of a seed that take the same steps: one lane trains them."""
-    courses = _remember_per_arm(runs, lambda arm: (arm.task, arm.trained.course))
+    courses = _remember_per_arm(runs, lambda arm: (arm.task, arm.recipe.course))
     lanes: dict[tuple[int, int], list[Run]] = defaultdict(list)
     for run in runs:
         lanes[courses[run.arm.name], run.seed].append(run)
@@ -211,7 +211,7 @@ def _remember_per_arm(runs: Sequence[Run], describe: Callable[[Arm], Any]) -> di
 
 def _shares(arm: Arm) -> tuple:
     """Return what runs of one seed must have in common, beside steps, to share a data set."""
-    recipe = arm.trained
+    recipe = arm.recipe
     has_data_noise = recipe.noise.data is not None
     rows = arm.task, recipe.validation, recipe.features, recipe.standardise
     return *rows, recipe.batch_size, has_data_noise
@@ -241,7 +241,7 @@ def _count_useful_lanes(arm: Arm) -> int:
     """Return how many lanes a stack may have before more of them stop to pay (docs/speed.md)."""
     if arm.task.has_classes:
         return USEFUL_LANES
-    n_rows = count_batch_rows(arm.trained, measure_data(arm.task).n_rows)
+    n_rows = count_batch_rows(arm.recipe, measure_data(arm.task).n_rows)
     return max(USEFUL_LANES, min(8 * USEFUL_LANES, USEFUL_RESIDUALS // n_rows))
 
 

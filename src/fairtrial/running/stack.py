@@ -126,7 +126,7 @@ def describe_knee(run: Run, dataset: Dataset, trace: Trace) -> Iterator[str]:
 
     Only losses such as Huber's have such a knee, and one relative to the data fits it.
     """
-    recipe, name = run.arm.trained, run.arm.name
+    recipe, name = run.arm.recipe, run.arm.name
     loss, knee = recipe.loss, recipe.loss.knee
     if knee is None or trace.outcome == OUTCOMES[DIVERGED]:
         return
@@ -157,7 +157,7 @@ def fit_parts(plan: StackPlan) -> list[Part]:
     results, notes = [], []
     known: tuple[Dataset, np.ndarray, np.ndarray | None, float] | None = None
     for (run,) in plan.runs:
-        baseline, dataset = run.arm.fitted, load_dataset(run.arm.task, run.seed)
+        baseline, dataset = run.arm.baseline, load_dataset(run.arm.task, run.seed)
         if known is None or baseline.is_random or not _has_same_rows(known[0], dataset):
             began = time.perf_counter()
             predicted, shares, said = _predict(run, baseline, dataset)

@@ -1,21 +1,16 @@
-"""What all settings share: the words a study file may use, each with its rule.
-
-The settings are frozen Pydantic models, so the same rules hold for studies written in TOML and for
-studies built in Python. Numbers carry their units in the docstrings.
-"""
+"""What all settings share: frozen models, and the words of a study file, each with its rule."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import CoreSchema, core_schema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from fairtrial.errors import InputError
 from fairtrial.paths import locate
 from fairtrial.settings.characters import find_control
 from fairtrial.settings.complaints import describe_all, make_error
 from fairtrial.settings.document import Document
-from fairtrial.settings.names import Choice
+from fairtrial.settings.names import Either
 from fairtrial.settings.plain import make_plain
 
 
@@ -124,39 +119,12 @@ class TimesMad(Settings):
     times_mad: Positive
 
 
-class LengthChoice(Choice):
-    """What stands at such a setting: a number, or a table that is relative to the data."""
-
-    is_number = True
-
-    def __init__(self, number: Any):
-        self._number: TypeAdapter[Any] = TypeAdapter(number)
-
-    def list_models(self) -> list[type[Any]]:
-        """Return the model of the table."""
-        return [TimesMad]
-
-    def validate(self, value: Any) -> Any:
-        """Make a number, or the settings of a table."""
-        if isinstance(value, TimesMad):
-            return value
-        if isinstance(value, Mapping):
-            return TimesMad.__pydantic_validator__.validate_python(value)
-        return self._number.validator.validate_python(value, strict=True)
-
-    def make_schema(self) -> CoreSchema:
-        """Make what the JSON Schema says may stand there."""
-        choices: list[Any] = [self._number.core_schema, TimesMad.__pydantic_core_schema__]
-        return core_schema.union_schema(choices)
+def make_length(number: Any) -> Any:
+    """Make the annotation of such a setting: a number, or a table that is relative to the data."""
+    return Annotated[Any, Either(number, TimesMad, lambda one: isinstance(one, Mapping | TimesMad))]
 
 
 def is_length(annotation: Any) -> bool:
-    """Say whether an annotation marks a length in target units.
-
-    Examples
-    --------
-    >>> is_length(Length), is_length(float)
-    (True, False)
-    """
+    """Say whether an annotation marks a length in target units."""
     is_marked = get_origin(annotation) is Annotated
     return is_marked and any(isinstance(one, InTargetUnits) for one in get_args(annotation)[1:])

@@ -7,11 +7,7 @@ TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def find_control(text: str) -> str:
-    """Return the first character that would tear tables and terminals apart; else an empty text.
-
-    That is a control character, a separator of lines, half of a surrogate pair, or one that turns
-    the direction of the text that follows it.
-    """
+    """Return the first character that would tear tables and terminals apart; else an empty text."""
     return next(
         (
             letter
@@ -23,13 +19,7 @@ def find_control(text: str) -> str:
 
 
 def find_look(text: str) -> str:
-    r"""Return what of a text can be seen, in one spelling.
-
-    Examples
-    --------
-    >>> find_look(" e\u0301\u200b") == find_look("\u00e9")
-    True
-    """
+    """Return what of a text can be seen, in one spelling."""
     if text.isascii():
         return " ".join(text.split())
     seen = (letter for letter in text if unicodedata.category(letter) != "Cf")
@@ -37,13 +27,7 @@ def find_look(text: str) -> str:
 
 
 def show_controls(text: str, keep: str = "") -> str:
-    r"""Write characters that would change how a terminal shows the rest as their escapes.
-
-    Examples
-    --------
-    >>> show_controls("a\x1b[2Jb")
-    'a\\x1b[2Jb'
-    """
+    """Write characters that would change how a terminal shows the rest as their escapes."""
     if not find_control(text):
         return text
     return "".join(

@@ -25,22 +25,14 @@ TABLE_ERRORS = ("model_type", "model_attributes_type", "dict_type", "get_attribu
 
 @dataclass(frozen=True)
 class Complaint:
-    """One thing that is wrong: the dotted name, the value, the rule, the nearest valid name.
-
-    The first of the places that the file has gives the line, or else the nearest parent of the last
-    one.
-    """
+    """One thing that is wrong; the first place that the file has, or a parent, gives the line."""
 
     text: str
     places: tuple[Place, ...]
 
 
 def check(model: type[Model], document: Document) -> Model:
-    """Make settings of a document's values.
-
-    Raises `InputError` with a line for each error: where it is, its dotted name, the value, the
-    rule, the nearest valid name.
-    """
+    """Make settings of a document's values, or raise `InputError` with a line for each error."""
     settings, complaints = validate(model, document.values)
     if settings is None:
         raise make_error(document, complaints)
@@ -82,13 +74,7 @@ def _find_line(document: Document, complaint: Complaint) -> int | None:
 
 
 def name_place(place: Place) -> str:
-    """Write a place as a dotted name; keys that TOML quotes are quoted.
-
-    Examples
-    --------
-    >>> name_place(("arms", 1, "set", "optimizer.learning_rate"))
-    'arms[1].set."optimizer.learning_rate"'
-    """
+    """Write a place as a dotted name; keys that TOML quotes are quoted."""
     name = ""
     for part in place:
         if isinstance(part, int):
@@ -101,13 +87,7 @@ def name_place(place: Place) -> str:
 
 
 def show(value: object, longest: int = LONGEST_VALUE) -> str:
-    """Write a value much as TOML would, not too long.
-
-    Examples
-    --------
-    >>> show({"kind": "adam", "restore": [True, 1.5]})
-    "{ kind = 'adam', restore = [true, 1.5] }"
-    """
+    """Write a value much as TOML would, not too long."""
     text = write_value(value)
     return text if len(text) <= longest else text[: longest - 3] + "..."
 
@@ -118,13 +98,7 @@ def write_bare(value: object) -> str:
 
 
 def write_setting(name: str, value: object) -> str:
-    """Write a setting by the last part of its name, and numbers with six digits.
-
-    Examples
-    --------
-    >>> write_setting("optimizer.learning_rate", 0.1)
-    'learning_rate=0.1'
-    """
+    """Write a setting by the last part of its name, and numbers with six digits."""
     shown = f"{value:g}" if isinstance(value, float) else write_bare(value)
     return f"{name.rpartition('.')[2]}={shown}"
 

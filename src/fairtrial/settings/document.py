@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 MOST_LEVELS = 40  # Settings need five; recursion elsewhere is safe below this.
+TOO_DEEP = f"this is nested too deeply: at most {MOST_LEVELS} levels; flatten it."
+TOO_LARGE = "a whole number is beyond 64 bits, which TOML does not have: shorten it."
 LONGEST_SHOWN = 60  # Letters.
 LONG_NUMBER = 1000  # Digits; Python itself reads up to 4,300.
 
@@ -25,11 +27,7 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Document:
-    """Values with the name, a path or a word, by which errors call their source.
-
-    `text` is the TOML that the values were read from; None where they come from Python and have no
-    lines.
-    """
+    """Values, and what errors call their source; `text` is their TOML, None if from Python."""
 
     source: str
     values: Mapping[str, Any]
@@ -48,10 +46,7 @@ class Document:
 
 
 def read_text(path: str | Path) -> str:
-    """Read a text file of the user's.
-
-    Raises `InputError` if it is missing, a folder, unreadable, or not UTF-8.
-    """
+    """Read a text file of the user's, or raise `InputError`."""
     path = expand_path(path)
     try:
         # Not read_text: that would turn a lone carriage return, which TOML refuses, into a line.
@@ -75,11 +70,7 @@ def read_text(path: str | Path) -> str:
 
 
 def parse_toml(text: str, source: str) -> Document:
-    """Parse TOML; `source` is what errors call it.
-
-    Raises `InputError` if it is no text; with the line where the text stops being TOML, or has a
-    number beyond 64 bits, or is nested beyond 40 levels.
-    """
+    """Parse TOML, or raise `InputError` with the line; `source` is what errors call it."""
     if not isinstance(text, str) or re.fullmatch(r"\S+\.toml", text):
         raise InputError(
             f"{source}: {str(text)[:LONGEST_SHOWN]!r} is not the text of a study: read a file with "
@@ -90,14 +81,15 @@ def parse_toml(text: str, source: str) -> Document:
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{source}, {_word_toml_error(str(error), text)}") from None
     except RecursionError:
-        raise InputError(_word_too_deep(source)) from None
+        raise InputError(f"{source}: {TOO_DEEP}") from None
     except ValueError:  # Python's limit on the digits of a whole number.
-        raise InputError(_word_too_large(source, _find_long_number(text))) from None
+        line = _find_long_number(text)
+        raise InputError(f"{source}{f', line {line}' if line else ''}: {TOO_LARGE}") from None
     for place, value in _walk(document.values):
-        if len(place) > MOST_LEVELS:
-            raise InputError(_word_too_deep(f"{source}, line {document.find_line(place)}"))
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise InputError(_word_too_large(source, document.find_line(place)))
+        is_deep = len(place) > MOST_LEVELS
+        if is_deep or (isinstance(value, int) and not -(2**63) <= value < 2**63):
+            line, problem = document.find_line(place), TOO_DEEP if is_deep else TOO_LARGE
+            raise InputError(f"{source}, line {line}: {problem}")
     return document
 
 
@@ -118,15 +110,6 @@ def _word_toml_error(message: str, text: str) -> str:
     return f"{where}: this is not valid TOML: {reason[:1].lower()}{reason[1:]}{hint}."
 
 
-def _word_too_deep(where: str) -> str:
-    return f"{where}: this is nested too deeply: at most {MOST_LEVELS} levels; flatten it."
-
-
-def _word_too_large(source: str, line: int | None) -> str:
-    where = source if line is None else f"{source}, line {line}"
-    return f"{where}: a whole number is beyond 64 bits, which TOML does not have: shorten it."
-
-
 def _walk(values: Mapping[str, Any]) -> Iterator[tuple[Place, object]]:
     """Yield every value with its place, parents first."""
     waiting: list[tuple[Place, object]] = [((), values)]
@@ -143,30 +126,17 @@ def _walk(values: Mapping[str, Any]) -> Iterator[tuple[Place, object]]:
 
 
 def find_lines(text: str) -> dict[Place, int]:
-    """Find the line of every table and value of a TOML text, counted from 1.
-
-    Examples
-    --------
-    >>> lines = find_lines('''[task]
-    ... noise = { kind = "normal" }
-    ... [[arms]]
-    ... set."task.rows" = [
-    ...   9,
-    ... ]''')
-    >>> lines["task", "noise", "kind"], lines["arms", 0, "set", "task.rows", 0]
-    (2, 5)
-    """
+    """Find the line of every table and value of a TOML text, counted from 1."""
     lines: dict[Place, int] = {(): 1}
     counts: dict[Place, int] = {}
     for node in _parse(text).children:
-        if node.type == "pair":
-            _find_pair(node, (), lines)
-        elif node.type in ("table", "table_array_element"):
-            place = _name_table(node, counts)
-            _note(place, _line_of(node), lines)
-            for pair in node.named_children:
-                if pair.type == "pair":
-                    _find_pair(pair, place, lines)
+        table: Place = ()
+        if node.type in ("table", "table_array_element"):
+            table = _name_table(node, counts)
+            _note(table, node, lines)
+        for pair in (node, *node.named_children):
+            if pair.type == "pair":
+                _find_pair(pair, table, lines)
     return lines
 
 
@@ -198,13 +168,13 @@ def _find_pair(pair: "Node", table: Place, lines: dict[Place, int]) -> None:
             waiting += [((*place, position), child) for position, child in enumerate(inner)]
         elif node.type == "inline_table":
             waiting += [(place, child) for child in inner]
-        _note(place, _line_of(node), lines)
+        _note(place, node, lines)
 
 
-def _note(place: Place, line: int, lines: dict[Place, int]) -> None:
-    """Note a line for a place, and for parents that a dotted key has made on the way."""
+def _note(place: Place, node: "Node", lines: dict[Place, int]) -> None:
+    """Note the line of a place, and of parents that a dotted key has made on the way."""
     for length in range(1, len(place) + 1):
-        lines.setdefault(place[:length], line)
+        lines.setdefault(place[:length], _line_of(node))
 
 
 def _read_key(node: "Node") -> list[str]:

@@ -19,15 +19,7 @@ NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 def hint_value(wanted: str, value: object, name: str) -> str:
-    """Return the end of a sentence: how to write a value that has the wrong type.
-
-    `wanted` is Pydantic's name of the error; the name is the last part of the dotted one.
-
-    Examples
-    --------
-    >>> hint_value("float_type", "0.1", "learning_rate")
-    '; write it without quotes: 0.1'
-    """
+    """Return the end of a sentence: how to write a value; `wanted` is Pydantic's error."""
     if wanted in ("int_type", "float_type"):
         return _hint_number(value, wanted == "int_type")
     if wanted == "bool_type":
@@ -104,8 +96,8 @@ def hint_name(
 ) -> str:
     """Return the end of a sentence: where a name belongs, or which of the known names is meant.
 
-    The model is that of the whole document; `place` is the dotted name of the table in which the
-    name stands, empty at the top.
+    The model is that of the whole document; `place` is the dotted name of the table, empty at the
+    top.
     """
     known = list(known)
     if find_same(name, known):
@@ -124,15 +116,7 @@ def hint_name(
 
 
 def find_elsewhere(name: str, names: Mapping[str, bool | None], table: str = "") -> str:
-    """Return the dotted names that end in a name, those in a table first, the shortest ones.
-
-    The names of the table are without it. `names` is as `list_names` returns it.
-
-    Examples
-    --------
-    >>> find_elsewhere("patience", {"schedule.patience": None, "stopping.patience": None})
-    "'schedule.patience' or 'stopping.patience'"
-    """
+    """Return the dotted names, as of `list_names`, that end in a name: those in a table first."""
     found = [other for other in names if find_same(name, [other.rpartition(".")[2]])]
     found = [other.removeprefix(table) for other in found if other.startswith(table)] or found
     # A table of that name is meant less often than a setting.

@@ -2,24 +2,21 @@
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, get_args, get_origin
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
+
+Value = TypeVar("Value")
 
 MOST_LISTED = 20  # Names that a sentence lists.
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Give nested settings their dotted names; what is absent is left out.
-
-    Examples
-    --------
-    >>> flatten({"loss": {"kind": "huber", "delta": 1.0}, "steps": 9, "epochs": None})
-    {'loss.kind': 'huber', 'loss.delta': 1.0, 'steps': 9}
-    """
+    """Give nested settings their dotted names; what is absent is left out."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping):
@@ -32,11 +29,15 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def set_at(settings: dict[str, Any], name: str, value: object) -> None:
-    """Set a dotted name in nested settings, making tables on the way where there are none.
+def refuse_twins(listed: Value, names: Sequence[str], what: str) -> Value:
+    """Return what a study lists, or refuse it if two have one name."""
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"{twice[0]!r} is listed twice: list each {what} once")
+    return listed
 
-    Tables on the way are copied, so that others who hold them see no change.
-    """
+
+def set_at(settings: dict[str, Any], name: str, value: object) -> None:
+    """Set a dotted name in nested settings; tables on the way are made, or copied."""
     *path, last = name.split(".")
     for key in path:
         inner = settings.get(key)
@@ -50,7 +51,7 @@ def set_at(settings: dict[str, Any], name: str, value: object) -> None:
 class Choice(ABC):
     """What may stand at a field, known when asked for, such as a family of kinds; an annotation."""
 
-    is_number = False  # Whether a number may stand there too.
+    is_table = True  # Whether only tables, and the names of kinds, may stand there.
 
     @abstractmethod
     def validate(self, value: Any) -> Any:
@@ -67,6 +68,36 @@ class Choice(ABC):
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
         describe: Any = {"pydantic_js_functions": [lambda _, handler: handler(self.make_schema())]}
         return core_schema.no_info_plain_validator_function(self.validate, metadata=describe)
+
+
+class Either(Choice):
+    """A value of one of two types, told apart first, so that errors are those of its type."""
+
+    def __init__(self, one: Any, other: Any, is_other: Callable[[Any], bool]):
+        self._types, self._is_other = (one, other), is_other
+
+    @cached_property
+    def _adapters(self) -> list[TypeAdapter[Any]]:
+        return [TypeAdapter(one) for one in self._types]
+
+    @property
+    def is_table(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether models stand there, whichever type it is."""
+        return all(map(_list_models, self._types))
+
+    def list_models(self) -> list[type[Any]]:
+        """Return the models that the field may hold."""
+        return [model for one in self._types for model in _list_models(one)]
+
+    def validate(self, value: Any) -> Any:
+        """Return the field's value."""
+        adapter = self._adapters[self._is_other(value)]
+        return adapter.validator.validate_python(value, strict=True)
+
+    def make_schema(self) -> CoreSchema:
+        """Make what the JSON Schema says may stand there."""
+        choices: list[Any] = [one.core_schema for one in self._adapters]
+        return core_schema.union_schema(choices)
 
 
 def list_models(field: FieldInfo) -> list[type[BaseModel]]:
@@ -95,22 +126,14 @@ def list_kinds(model: type[BaseModel]) -> list[str]:
 def list_names(models: Iterable[type[BaseModel]], prefix: str = "") -> dict[str, bool | None]:
     """Return every dotted name that models of one place know, tables before what stands in them.
 
-    The value is, for a table, whether it has kinds; None for a setting that is no table, or may be
-    a number. Names begin with the prefix, e.g. `"task."`.
-
-    Examples
-    --------
-    >>> from pydantic import create_model
-    >>> clip = create_model("Clip", most=(float, 1.0))
-    >>> list_names([create_model("Rule", rate=(float, 0.1), clip=(clip, clip()))], "x.")
-    {'x.rate': None, 'x.clip': False, 'x.clip.most': None}
+    The value is, for a table, whether it has kinds; None for a setting that may be no table.
     """
     names: dict[str, bool | None] = {}
     for model in models:
         for name, field in model.model_fields.items():
             inner = list_models(field)
             has_kinds = any("kind" in member.model_fields for member in inner)
-            is_table = inner and not any(getattr(one, "is_number", False) for one in field.metadata)
+            is_table = inner and all(getattr(one, "is_table", True) for one in field.metadata)
             names.setdefault(prefix + name, has_kinds if is_table else None)
             names |= list_names(inner, f"{prefix}{name}.")
     return names
@@ -176,16 +199,16 @@ def find_same(name: str, known: Iterable[str]) -> str | None:
     return next((one for one in known if key in OTHER_NAMES.get(one, "").split()), None)
 
 
-def suggest(name: str, known: Iterable[str], separator: str = ", ") -> str:
-    """Return the end of a sentence: the nearest known name, and all of them where they are few.
-
-    Examples
-    --------
-    >>> suggest("scal", ["kind", "scale"])
-    "; did you mean 'scale'? (known: kind, scale)"
-    """
+def find_nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
+    """Return the known name that is meant, or is spelt most alike; None if none is."""
     known = list(known)
-    same = find_same(name, known)
-    nearest = [same] if same else difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    return find_same(name, known) or next(
+        iter(difflib.get_close_matches(name, known, n=1, cutoff=cutoff)), None
+    )
+
+
+def suggest(name: str, known: Iterable[str], separator: str = ", ") -> str:
+    """Return the end of a sentence: the nearest known name, and all of them where they are few."""
+    known = list(known)
+    hint = f"; did you mean {nearest!r}?" if (nearest := find_nearest(name, known)) else ""
     return f"{hint} (known: {separator.join(known)})" if 0 < len(known) <= MOST_LISTED else hint

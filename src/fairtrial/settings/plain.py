@@ -19,19 +19,10 @@ MOST_LISTED = 1_000_000  # As many seeds as a study may have; some iterators nev
 
 
 def make_plain(value: Any, depth: int = 0) -> Any:
-    """Make plain values of what Python programs have at hand.
+    """Make plain values of what Python programs have at hand: numbers, lists, texts and tables.
 
-    NumPy's numbers and arrays, columns of tables, tuples, ranges, sets and generators become
-    numbers and lists; decimals and fractions become floats; paths become text; settings become
-    tables of what was given. All else stays as it is, and is checked as the values of a file are.
-    Raises `InputError` if values are nested too deeply, an iterator does not end, or the methods of
-    an object fail.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> make_plain({"seeds": range(3), "rate": np.float64(0.1), "set": (np.int32(2), "a")})
-    {'seeds': [0, 1, 2], 'rate': 0.1, 'set': [2, 'a']}
+    All else stays as it is, and is checked as the values of a file are. Raises `InputError` if
+    values are nested too deeply, an iterator does not end, or the methods of an object fail.
     """
     if value is None or type(value) in (str, int, float, bool) or isinstance(value, type):
         return value
@@ -118,10 +109,7 @@ def _list_iterated(values: Iterator[Any]) -> list[Any]:
 
 
 def dump_given(settings: BaseModel) -> dict[str, Any]:
-    """Dump what was given, and every kind: a changed kind must not inherit the old one's defaults.
-
-    Settings that were not given take the defaults of whatever kind the arm has.
-    """
+    """Dump what was given, and every kind: another kind must not inherit its defaults."""
     given: dict[str, Any] = {}
     for name in type(settings).model_fields:
         value = getattr(settings, name)

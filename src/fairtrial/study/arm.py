@@ -46,7 +46,7 @@ class Arm:
     @property
     def is_fitted_once(self) -> bool:
         """Whether all seeds share one fit: of a baseline without chance, on the same rows."""
-        return not self.is_trained and not self.fitted.is_random and self.task.has_one_data_set
+        return not self.is_trained and not self.baseline.is_random and self.task.has_one_data_set
 
     @property
     def recipe(self) -> Recipe:
@@ -55,10 +55,8 @@ class Arm:
             return self.model
         raise TypeError(f"{self.name} is a baseline")
 
-    trained = recipe
-
     @property
-    def fitted(self) -> BaselineSettings:
+    def baseline(self) -> BaselineSettings:
         """The model of an arm that is a baseline; of any other a `TypeError`."""
         if isinstance(self.model, BaselineSettings):
             return self.model

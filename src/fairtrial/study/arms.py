@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from fairtrial.kinds.mechanism.registry import count_kinds
+from fairtrial.kinds.mechanism.kind import list_all_kinds
 from fairtrial.kinds.metrics.monitors import LOSS, list_monitors, read_monitor
 from fairtrial.settings.base import Line, Settings
 from fairtrial.settings.characters import find_look
@@ -33,7 +33,7 @@ class _ArmSettings(Settings):
 
 def list_known_names() -> Mapping[str, bool | None]:
     """Return every dotted name of a recipe and of a task, as `list_names` does."""
-    return _list_known_names(count_kinds())
+    return _list_known_names(list_all_kinds())
 
 
 @lru_cache(maxsize=1)
@@ -87,8 +87,8 @@ def make_arms(
 ) -> tuple[list[Arm], list[Complaint]]:
     """Expand the grid and the hand-picked arms; the baselines come last.
 
-    An entry of None stands for one that is itself wrong. The results are the arms that are right,
-    and what is wrong with the others: each thing once, however many arms have it.
+    An entry of None is itself wrong. The results are the arms that are right, and what is wrong
+    with the others: each thing once, however many arms have it.
     """
     if too_many := list(_find_excess(vary, entries)):
         return [], too_many
@@ -204,10 +204,7 @@ def _find_twins(cells: Sequence[_Cell]) -> Iterator[Complaint]:
 
 
 def _find_alike(cells: Sequence[_Cell], arms: Sequence[Arm]) -> Iterator[Complaint]:
-    """Yield a complaint for arms of one grid that are equal: a value is listed in two spellings.
-
-    Hand-picked arms may be equal on purpose, to compare a recipe with itself.
-    """
+    """Yield a complaint for arms of one grid that are equal; hand-picked ones may be on purpose."""
     origins = {cell.name: cell for cell in cells}
     first: dict[tuple[Any, ...], Arm] = {}
     for arm in arms:

@@ -31,10 +31,9 @@ from fairtrial.study.recipe import Recipe
 def find_claim_problems(
     claim: Claim, position: int, arms: Sequence[Arm] | None, metrics: Sequence[MetricSettings] = ()
 ) -> Iterator[Complaint]:
-    """Yield what is wrong with a claim, whose settings have the right types.
+    """Yield what is wrong with a claim, at a position from 0, whose settings have the right types.
 
-    Its position is from 0. The arms are all of the study's; None where something is wrong with
-    them, and only the claim's own words can be checked.
+    The arms are all of the study's; None where something is wrong with them.
     """
     here: Place = ("claims", position)
     selectors = list_selectors(claim)
@@ -168,7 +167,7 @@ def _find_unlike_objectives(
     for one, other in (pair for match in matches for pair in itertools.combinations(match.arms, 2)):
         if not (one.is_trained and other.is_trained):
             continue
-        parts, others = (_list_objective(arm.trained) for arm in (one, other))
+        parts, others = (_list_objective(arm.recipe) for arm in (one, other))
         if unlike := [name for name in parts if parts[name] != others[name]]:
             names = " and ".join(show(arm.name, LONGEST_NAME) for arm in (one, other))
             shared = "loss, penalty, standardise and class_weights"

@@ -1,7 +1,4 @@
-"""Claims: what a study says before it runs, and which arms they compare.
-
-Selectors select arms; what they leave open is matched like with like.
-"""
+"""Claims: what a study says before it runs, and which arms they compare."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from fairtrial.kinds.metrics.monitors import name_metrics
 from fairtrial.kinds.metrics.numbers import HELD_OUT, METRICS
 from fairtrial.kinds.metrics.runs import RUN_METRICS
 from fairtrial.settings.base import Line, Settings
@@ -32,11 +30,8 @@ def _name_keys(schema: dict[str, Any]) -> None:
 
 def _name_metrics(schema: dict[str, Any]) -> None:
     bare = [kind.name for kind in METRICS]
-    with_settings = "|".join(kind.name for kind in METRICS if len(kind.settings.model_fields) > 1)
-    schema["anyOf"] = [
-        {"enum": [*bare, *(HELD_OUT + name for name in bare), *RUN_METRICS]},
-        {"pattern": f"^({HELD_OUT})?({with_settings}) "},
-    ]
+    names = [*bare, *(HELD_OUT + name for name in bare), *RUN_METRICS]
+    name_metrics(schema, names, f"({HELD_OUT})?")
 
 
 MetricName = Annotated[str, Field(min_length=1, json_schema_extra=_name_metrics)]
@@ -83,8 +78,7 @@ class Claim(Settings):
 class Match:
     """What a claim compares once: two arms, or the effects of a change on two sides.
 
-    `better` and `than` are the two sides; of a claim on effects, with the change. `better_against`
-    and `than_against` are those without the change; None for a claim that compares arms.
+    Those `against` are the sides without the change; None for a claim that compares arms.
     """
 
     better: Arm
@@ -102,9 +96,8 @@ class Match:
 def select_arms(arms: Iterable[Arm], selector: Mapping[str, Any]) -> list[Arm]:
     """Return the arms that have every setting that a selector names, defaults too.
 
-    The selector has values by dotted name, or in nested tables. A bare kind selects every setting
-    of that kind. `arm` selects by name: an arm's own, or that of the hand-picked entry that its
-    grid shares.
+    A bare kind selects every setting of that kind; `arm` selects by the name of an arm or its
+    entry.
     """
     conditions = [(name, value) for name, value, _ in list_conditions(selector)]
     return [arm for arm in arms if all(has(arm, name, value) for name, value in conditions)]
@@ -125,9 +118,8 @@ def match_arms(arms: Sequence[Arm], claim: Claim) -> list[tuple[Arm, Arm]]:
 def match_claim(arms: Sequence[Arm], claim: Claim) -> list[Match]:
     """Return all that a claim compares, in the order of the arms: pairs of arms, or of effects.
 
-    The four arms of two effects agree in all that no selector between them names: the two sides as
-    in `match_arms`, with the change and without it, and so each side with its own change. The
-    claim's `where` holds for all arms.
+    The two sides of effects match as in `match_arms`, with the change and without it, and so does
+    each side with its own change.
     """
     if claim.effect is None:
         return [Match(*pair) for pair in match_arms(arms, claim)]
@@ -136,25 +128,17 @@ def match_claim(arms: Sequence[Arm], claim: Claim) -> list[Match]:
     changed = _match_sides(arms, claim.better | of, claim.than | of)
     without = _match_sides(arms, claim.better | against, claim.than | against)
     unchanged = {(better.name, than.name) for better, than in without}
-    sides = [
-        _group_by_first(_match_sides(arms, side | of, side | against))
-        for side in (claim.better, claim.than)
-    ]
+    partners: defaultdict[tuple[str, str], list[Arm]] = defaultdict(list)
+    for name, side in (("better", claim.better), ("than", claim.than)):
+        for arm, other in _match_sides(arms, side | of, side | against):
+            partners[name, arm.name].append(other)
     return [
         Match(better, than, better_against, than_against)
         for better, than in changed
-        for better_against in sides[0].get(better.name, [])
-        for than_against in sides[1].get(than.name, [])
+        for better_against in partners["better", better.name]
+        for than_against in partners["than", than.name]
         if (better_against.name, than_against.name) in unchanged
     ]
-
-
-def _group_by_first(pairs: Iterable[tuple[Arm, Arm]]) -> dict[str, list[Arm]]:
-    """Group the second arms of pairs by the name of the first."""
-    groups: defaultdict[str, list[Arm]] = defaultdict(list)
-    for one, other in pairs:
-        groups[one.name].append(other)
-    return groups
 
 
 # -------------------------------------------------------------------------------------- selectors

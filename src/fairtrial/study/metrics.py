@@ -24,6 +24,7 @@ from fairtrial.kinds.metrics.runs import (
     WAY,
 )
 from fairtrial.settings.complaints import Complaint, show
+from fairtrial.settings.names import refuse_twins
 from fairtrial.study.baseline import BaselineSettings
 from fairtrial.study.features import UNMAPPED
 from fairtrial.study.recipe import Recipe
@@ -31,10 +32,7 @@ from fairtrial.study.task import AnyTask
 
 
 def _refuse_twins(metrics: list[MetricSettings]) -> list[MetricSettings]:
-    names = [one.column for one in metrics]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"{twice[0]!r} is listed twice: list each metric once")
-    return metrics
+    return refuse_twins(metrics, [one.column for one in metrics], "metric")
 
 
 NamedMetrics = Annotated[list[Annotated[MetricSettings, METRICS]], AfterValidator(_refuse_twins)]
@@ -46,19 +44,7 @@ def list_defaults(on_classes: bool) -> list[MetricSettings]:
 
 
 def list_metrics(task: AnyTask, recipe: Recipe | BaselineSettings) -> list[str]:
-    """Return the names of the metrics that runs are measured by, whatever a study names.
-
-    Baselines are measured by what they predict of the test rows.
-
-    Examples
-    --------
-    >>> from fairtrial.study.task import LineTask
-    >>> recipe = Recipe(loss="mae", optimizer="sgd", steps=9)
-    >>> list_metrics(LineTask(kind="line"), recipe)[:7]
-    ['mse', 'mae', 'rmse', 'r2', 'parameter_error', 'excess_risk', 'steps_to_tolerance']
-    >>> list_metrics(LineTask(kind="line"), recipe)[7:10]
-    ['n_rate_halvings', 'first_rate_halving', 'early_loss_fluctuation']
-    """
+    """Return the names of the metrics that runs are measured by, whatever a study names."""
     on_classes = task.has_classes
     defaults = list_defaults(on_classes)
     if not isinstance(recipe, Recipe):

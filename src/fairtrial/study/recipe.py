@@ -2,12 +2,18 @@
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
 
 from fairtrial.kinds.inits.common import INITS, InitSettings
 from fairtrial.kinds.inits.common import constant as constant_start
 from fairtrial.kinds.losses.numbers import LOSSES, AnyLossSettings
-from fairtrial.kinds.mechanism.registry import Several
 from fairtrial.kinds.metrics.monitors import LOSS, Monitor, read_monitor
 from fairtrial.kinds.metrics.numbers import MetricSettings
 from fairtrial.kinds.noise.injections import (
@@ -22,6 +28,7 @@ from fairtrial.kinds.optimizers.schedules import SCHEDULES, ScheduleSettings
 from fairtrial.kinds.optimizers.schedules import constant as constant_rate
 from fairtrial.settings.base import Count, NonNegative, Positive, Settings, Share
 from fairtrial.settings.complaints import show
+from fairtrial.settings.names import Either, refuse_twins
 from fairtrial.study.features import UNMAPPED, Features
 
 
@@ -165,6 +172,15 @@ class InjectedNoise(Settings):
         return [one for one in (self.data, self.weights, self.learning_rate) if one is not None]
 
 
+def _refuse_twins(schedules: list[ScheduleSettings]) -> list[ScheduleSettings]:
+    return refuse_twins(schedules, [one.kind for one in schedules], "schedule")
+
+
+Schedule = Annotated[ScheduleSettings, SCHEDULES]
+Schedules = Annotated[list[Schedule], Field(min_length=1), AfterValidator(_refuse_twins)]
+SCHEDULE = Either(Schedule, Schedules, lambda value: isinstance(value, list))
+
+
 class Recipe(Settings):
     """All choices of one training run: `steps`, or `epochs` with `batch_size`."""
 
@@ -179,7 +195,7 @@ class Recipe(Settings):
 
     loss: Annotated[AnyLossSettings, LOSSES]
     optimizer: Annotated[OptimizerSettings, OPTIMIZERS]
-    schedule: Annotated[ScheduleSettings | list[ScheduleSettings], Several(SCHEDULES)] = Field(
+    schedule: Annotated[ScheduleSettings | list[ScheduleSettings], SCHEDULE] = Field(
         default=constant_rate(), description="The factors of several schedules are multiplied."
     )
     stopping: Stopping | None = None
@@ -264,6 +280,16 @@ class Recipe(Settings):
         """Whether the run may be complete before its length is over; any run may diverge."""
         return self.stopping is not None or any(one.on_stalls for one in self.schedules)
 
+    @model_validator(mode="after")
+    def _check_rules(self) -> "Recipe":
+        rules = (
+            self._explain_lack_of_curvature, self._explain_length, self._explain_monitors,
+            self._explain_proximal, self._explain_average,
+        )  # fmt: skip
+        if problem := next(filter(None, (explain() for explain in rules)), ""):
+            raise ValueError(problem)
+        return self
+
     def _explain_lack_of_curvature(self) -> str:
         """Say why the optimizer finds no curvature to divide by, if it needs any."""
         if not self.optimizer.needs_curvature:
@@ -291,66 +317,54 @@ class Recipe(Settings):
             )
         return ""
 
-    @model_validator(mode="after")
-    def _check_curvature(self) -> "Recipe":
-        if problem := self._explain_lack_of_curvature():
-            raise ValueError(problem)
-        return self
-
-    @model_validator(mode="after")
-    def _check_length(self) -> "Recipe":
+    def _explain_length(self) -> str:
         if (self.steps is None) == (self.epochs is None):
-            raise ValueError(
-                "a recipe needs either steps (full batch) or epochs with batch_size, not both"
-            )
+            return "a recipe needs either steps (full batch) or epochs with batch_size, not both"
         if (self.epochs is None) != (self.batch_size is None):
-            raise ValueError("epochs and batch_size go together")
+            return "epochs and batch_size go together"
         rate = self.optimizer.learning_rate
         for schedule in self.schedules:
             if rate < schedule.lowest_rate:
-                raise ValueError(
+                return (
                     f"optimizer.learning_rate = {rate:g} is below schedule.floor = "
                     f"{schedule.lowest_rate:g}: the run would end at once"
                 )
-        return self
+        return ""
 
-    @model_validator(mode="after")
-    def _check_monitors(self) -> "Recipe":
+    def _explain_monitors(self) -> str:
         on_stalls = [one for one in self.schedules if one.on_stalls]
         if len(on_stalls) > 1:
             names = " and ".join(repr(one.kind) for one in on_stalls)
-            raise ValueError(f"schedule lists {names}, which both act on stalls: list one of them")
+            return f"schedule lists {names}, which both act on stalls: list one of them"
         for name, monitor in self.monitors.items():
             if monitor != LOSS and self.validation is None:
-                raise ValueError(f"{name} = {monitor!r} needs validation rows: set validation")
-        return self
+                return f"{name} = {monitor!r} needs validation rows: set validation"
+        return ""
 
-    @model_validator(mode="after")
-    def _check_proximal(self) -> "Recipe":
+    def _explain_proximal(self) -> str:
         if self.penalty.proximal and not self.optimizer.is_gradient_step:
-            raise ValueError(
+            return (
                 f"penalty.proximal = true, but optimizer = {self.optimizer.kind!r} with these "
                 "settings does not step along the gradient by its learning rate, so its proximal "
                 "step is not defined: use 'sgd' without momentum"
             )
         if self.penalty.proximal and self.clip:
-            raise ValueError(
+            return (
                 "penalty.proximal = true does not go with clip: a clipped gradient meets the whole "
                 "proximal step, which is another penalty; leave one of them out"
             )
-        return self
+        return ""
 
-    @model_validator(mode="after")
-    def _check_average(self) -> "Recipe":
+    def _explain_average(self) -> str:
         average = self.average.kind
         if not self.average.is_last and self.restores_best:
-            raise ValueError(
+            return (
                 f"average = {average!r} and stopping.restore_best = true both say what the "
                 "run ends with: choose one of them"
             )
         if self.average.needs_length and self.may_end_early:
-            raise ValueError(
+            return (
                 f"average = {average!r} needs to know how long the run is, and stopping or the "
                 "schedule may end it early: leave them out, or average by 'last_epoch' or 'ema'"
             )
-        return self
+        return ""

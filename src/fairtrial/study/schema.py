@@ -73,11 +73,7 @@ class _StudySchema(GenerateJsonSchema):
 
 
 def make_schema() -> dict[str, Any]:
-    """Make the JSON Schema of study files (draft 2020-12).
-
-    Rules between settings, such as that a claim selects an arm, are not in it: `Study.load` knows
-    them all.
-    """
+    """Make the JSON Schema of study files (draft 2020-12), without rules between settings."""
     schema = Study.model_json_schema(schema_generator=_StudySchema)
     return {"$schema": _StudySchema.schema_dialect, **schema, "title": "fairtrial study file"}
 
@@ -108,10 +104,7 @@ def read_starter() -> str:
 
 
 def write_starter(path: Path) -> Path:
-    """Write a study file to start from, and the schema beside it, whose path is returned.
-
-    Raises `InputError` if there is something already, or it cannot be written.
-    """
+    """Write a study file to start from, and the schema beside it, or raise `InputError`."""
     schema = path.parent / SCHEMA_NAME
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:

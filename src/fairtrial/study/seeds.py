@@ -111,16 +111,7 @@ Seeds = Annotated[
 
 
 def list_seeds(seeds: Any, count: int | None = None) -> list[int]:
-    """List the seeds of a study file, and those that follow them where more are wanted.
-
-    A number gives 0, 1, ... Those that follow a list are the numbers above its largest. Those that
-    follow are in ascending order, whatever was given.
-
-    Examples
-    --------
-    >>> list_seeds(3), list_seeds([5, 0], 4), list_seeds("Ada")
-    ([0, 1, 2], [5, 0, 6, 7], [262])
-    """
+    """List the seeds of a study file; those that follow, where more are wanted, ascend."""
     if isinstance(seeds, str):
         seeds = NamedSeeds(name=seeds)
     if isinstance(seeds, NamedSeeds):
@@ -133,17 +124,11 @@ def list_seeds(seeds: Any, count: int | None = None) -> list[int]:
 
 
 def _draw_seeds(name: str, count: int) -> list[int]:
-    """Draw seeds from a name that is not empty.
+    """Draw seeds from a name that is not empty: ascending, and a smaller count is a beginning.
 
-    The first seed is the sum of the name's code points, as in the lab report. Each further one is
-    above the one before by 1 plus the highest 16 bits of the next 32-bit word of NumPy's
-    `SeedSequence` of that sum. So the seeds are all different, in ascending order, and a larger
-    count begins with the seeds of a smaller one. Names with the same sum have the same seeds.
-
-    Examples
-    --------
-    >>> _draw_seeds("Ada", 3)[:1] == [ord("A") + ord("d") + ord("a")]
-    True
+    The first is the sum of the name's code points, as in the lab report. Each further one is above
+    the one before by 1 plus the highest 16 bits of the next 32-bit word of NumPy's `SeedSequence`
+    of it.
     """
     first = sum(map(ord, name))
     words = np.random.SeedSequence(first).generate_state(count - 1, np.uint32)

@@ -1,9 +1,4 @@
-"""The study file: what varies, over which seeds, what is claimed; and every rule about it.
-
-A study file is checked here, once and completely, before anything runs; everything downstream
-trusts what it gets. All errors of a file are told at once, each with its line, the value and the
-rule.
-"""
+"""The study file, checked once and completely before anything runs: all errors are told at once."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -286,10 +281,7 @@ def _resolve_paths(values: Any, folder: Path, name: str = "") -> Any:
 
 
 def _salvage(values: Mapping[str, Any]) -> Any:
-    """Make what can be made of a study that is wrong, so that one error does not hide another.
-
-    Its parts are None where they are themselves wrong.
-    """
+    """Make what can be made of a study that is wrong; parts that are wrong are None."""
 
     def salvage(name: str, kind: Any) -> list[Any] | None:
         each = values.get(name, [])

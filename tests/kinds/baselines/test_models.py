@@ -76,11 +76,11 @@ def test_objects_are_fitted_for_each_seed(tmp_path):
 def test_a_free_random_state_is_the_seed():
     forest = make_pipeline(StandardScaler(), RandomForestRegressor(3))
     (arm,) = study_of(forest).list_arms()[1:]
-    assert arm.fitted.is_random
-    assert make_model(arm.fitted, 0, 2**32 + 5)[-1].random_state == 5
+    assert arm.baseline.is_random
+    assert make_model(arm.baseline, 0, 2**32 + 5)[-1].random_state == 5
     (fixed,) = study_of(RandomForestRegressor(3, random_state=8)).list_arms()[1:]
-    assert not fixed.fitted.is_random
-    assert make_model(fixed.fitted, 0, 5).random_state == 8
+    assert not fixed.baseline.is_random
+    assert make_model(fixed.baseline, 0, 5).random_state == 8
 
 
 def test_which_give_probabilities():
@@ -162,7 +162,7 @@ def test_a_changed_object_is_not_what_the_study_has():
     model = Median(1.0)
     (arm,) = study_of(model).list_arms()[1:]
     model.shift = 9.0
-    assert make_model(arm.fitted, 0, 0).shift == 1.0
+    assert make_model(arm.baseline, 0, 0).shift == 1.0
 
 
 def test_study_is_written_and_read_back(monkeypatch):
@@ -172,7 +172,7 @@ def test_study_is_written_and_read_back(monkeypatch):
     monkeypatch.setattr(estimators, "_objects", {})  # As in another program.
     (arm,) = again.list_arms()[1:]
     with pytest.raises(ft.InputError, match="is an object of a Python program, and this program"):
-        make_model(arm.fitted, 0, 0)
+        make_model(arm.baseline, 0, 0)
 
 
 def test_workers_get_the_object(monkeypatch):
@@ -298,7 +298,7 @@ def test_a_function_is_a_baseline(tmp_path):
 
     study = study_of({"name": "Tree", "model": {"kind": "tree", "depth": 3}})
     (arm,) = study.list_arms()[1:]
-    assert not arm.is_trained and arm.fitted.is_random
+    assert not arm.is_trained and arm.baseline.is_random
     runs = ft.run(study, tmp_path).runs.filter(arm="Tree").sort("seed")
     by_hand = functools.partial(
         DecisionTreeRegressor, max_depth=3, max_features=1, splitter="random"

@@ -27,12 +27,12 @@ def test_label_noise_has_its_transitions(kind, share):
     n_classes, n_rows = 4, 40_000
     labels = np.arange(n_rows) % n_classes
     noise = kind(share=share)
-    found = noise.draw(make_stream(5, "test"), labels, n_classes)
+    found = noise.call_function(make_stream(5, "test"), labels, n_classes)
     counts = np.zeros((n_classes, n_classes))
     np.add.at(counts, (labels, found), n_classes / n_rows)
     wanted = expected.LABEL_NOISES[kind.name](noise, n_classes)
     np.testing.assert_allclose(counts, wanted, atol=4 * np.sqrt(0.25 * n_classes / n_rows))
-    more = kind(share=0.9).draw(make_stream(5, "test"), labels, n_classes)
+    more = kind(share=0.9).call_function(make_stream(5, "test"), labels, n_classes)
     wrong = found != labels
     np.testing.assert_array_equal(more[wrong], found[wrong])
 
@@ -48,7 +48,7 @@ def test_label_noise_has_its_transitions(kind, share):
 )
 def test_input_noise_has_its_distribution(noise):
     X = make_stream(1, "X").random((20_000, 2))
-    found = noise.draw(make_stream(5, "test"), X)[:, 1]
+    found = noise.call_function(make_stream(5, "test"), X)[:, 1]
     distribution = expected.INPUT_NOISES[noise.kind](noise)
     at = np.array([-2.0, -0.5, -0.01, 0.1, 0.3, 0.7, 0.99, 1.01, 1.5, 2.5])
     shares = [np.mean(found <= one) for one in at]

@@ -67,10 +67,7 @@ def scale_down(X: np.ndarray, divisor: int) -> np.ndarray:
 
 
 class OneCore:
-    """Limit matrix products to one core, so that results do not depend on the number of cores.
-
-    The limit applies to the whole process. It ends when the last thread that needs it is done.
-    """
+    """Limit matrix products of the process to one core, as long as a thread needs it."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -119,11 +116,9 @@ def fit_scale(chunks: Iterable[np.ndarray]) -> Map:
 
 
 def fit_fourier(features: Any, rows: TrainingRows) -> Map:
-    """Draw the directions and offsets of cosines (Rahimi and Recht 2007).
+    """Draw the directions and offsets of cosines (Rahimi and Recht 2007), of mean square about 1.
 
-    The inner product of the features of two rows, divided by the number of features, approaches the
-    kernel `exp(-|x - x'|² / (2 bandwidth²))`. Each feature has a mean square of about 1, so that
-    learning rates for other features suit them.
+    The mean product of the features of two rows approaches `exp(-|x - x'|² / (2 bandwidth²))`.
     """
     gamma = np.float32(features.gamma)
     bandwidth = features.bandwidth * measure_distance(rows, gamma)

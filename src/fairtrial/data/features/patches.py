@@ -229,9 +229,7 @@ def lengthen(windows: np.ndarray) -> np.ndarray:
 def fit_whitening(windows: np.ndarray, more: float, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Fit the whitening of windows (N, D) by their principal components: mean (D,), map (D, R).
 
-    `more` is added to the eigenvalues of their covariance, as a share of the largest; `most` is the
-    most components that are kept. Components without variance are dropped. `(windows - mean) @
-    whitening` has the identity as covariance if `more` is 0. Both arrays are float32.
+    `more` is added to the eigenvalues, as a share of the largest; `most` components are kept.
     """
     mean, values, vectors = _find_components(windows, most)
     there = values > ROUNDING**2 * values[0]

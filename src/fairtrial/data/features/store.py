@@ -1,7 +1,4 @@
-"""Features of all rows, mapped in memory or on disk, where they are computed once.
-
-Files are written as a whole or not at all, and read in pieces.
-"""
+"""Features of all rows, mapped in memory or on disk, where they are computed once."""
 
 import contextlib
 import errno
@@ -47,9 +44,8 @@ def map_features(
 ) -> Dataset:
     """Replace the features of a data set; the rows stay, the true parameters do not.
 
-    The map depends neither on labels and test rows nor on the rows that the share `validation`
-    holds out. `keeps` says whether the features are stored on disk, as for images, or held in
-    memory. Raises `MachineError` if the features cannot be written to disk.
+    `keeps` says whether they are stored on disk, as for images. Raises `MachineError` if they
+    cannot be written there.
     """
     seen = split_rows(len(dataset.y), validation, seed)[0]
     rows = TrainingRows(dataset.X, seen, dataset.divisor, seed)
@@ -119,12 +115,10 @@ def choose_dtype(shape: tuple[int, int]) -> np.dtype:
 
 
 def keep(name: str, shape: tuple[int, int], make: Callable[[], Iterable[np.ndarray]]) -> np.ndarray:
-    """Return the features (N, D) with a name, and compute them if they are not stored.
+    """Return the features (N, D) of a name, read-only, float32 or float16; make and store new ones.
 
-    The name is a hash of everything that they depend on, see `name_features`. `make` returns some
-    rows at a time. The features are memory-mapped from the file, read-only, and float32 or float16.
-    Raises `MachineError` if the features cannot be written; `InterruptedError` if the watcher has
-    stopped the work.
+    `make` returns some rows at a time. Raises `MachineError` if they cannot be written;
+    `InterruptedError` if the watcher has stopped the work.
     """
     dtype = choose_dtype(shape)
     folder = cache_folder(FOLDER_NAME)

@@ -31,16 +31,9 @@ HOME_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 FOLDER_NAME = "fashion-mnist"
 CONNECT_SECONDS, READ_SECONDS, GIVE_UP_SECONDS = 3, 20, 6
 
-_CACHE = "fairtrial's cache"
-_PACKAGE = f"Debian's package {PACKAGE}"
 
-
-class UnavailableError(Exception):
+class UnavailableError(MachineError):
     """A place does not have the data; the message is a sentence with the reason."""
-
-
-class UnwritableError(UnavailableError):
-    """The data could be had, but its folder cannot be written."""
 
 
 class Found(NamedTuple):
@@ -69,38 +62,26 @@ def find_files() -> Found | None:
     """Find the data set in `FAIRTRIAL_DATA`, else cache, else system; may raise `InputError`."""
     if named := _find_named_folder():
         return _read_named_folder(*named)
-    for place, source in ((cache_folder(), _CACHE), (SYSTEM_FOLDER, _PACKAGE)):
-        reading = files.read_folder(place)
-        if reading.is_complete:
-            return Found(place, f"{source}, {place}", reading.contents)
-    return None
+    return _search()[0]
 
 
 def obtain_files(folder: str | Path | None = None, note: Note = log_notice) -> Found:
-    """Find the data set, or fetch it: named folder, else cache, system, public home.
+    """Find the data set, or fetch it: named folder alone, else cache, system, public home.
 
-    The user names the folder, by default by `FAIRTRIAL_DATA`; then no other place is searched.
     `note` is called with each notice and each step as a sentence. Raises `InputError` if the named
     folder cannot be used; `MachineError`, with a sentence per place, if no place has it.
     """
     if named := _find_named_folder(folder):
         return _read_named_folder(*named)
-    cache = cache_folder()
-    held = "held a file that was refused", "holds a file that is refused"
-    return _first_found(
-        lambda: _take(cache, _CACHE, f"The cache {cache}", held[0], note, _remove),
-        lambda: _take(
-            SYSTEM_FOLDER, _PACKAGE, f"The system's folder {SYSTEM_FOLDER}", held[1], note
-        ),
-        lambda: _from_home(cache, note),
-    )
+    found, reasons = _search(note)
+    return found or _fetch(cache_folder(), note, reasons)
 
 
 def fill_folder(destination: str | Path, note: Note = log_notice) -> Path:
-    """Put the data set into a folder, from this machine or from the public home.
+    """Put the data set into a folder, from this machine or from the public home; overwrite nothing.
 
-    Files in it are never overwritten; `note` is as for `obtain_files`. Raises `InputError` if the
-    folder cannot be used; `MachineError` if no place has the data set, or it cannot be written.
+    Raises `InputError` if the folder cannot be used; `MachineError` if no place has the data set,
+    or it cannot be written.
     """
     target = _user_path(destination, "folder")
     present = files.read_folder(target)
@@ -108,14 +89,11 @@ def fill_folder(destination: str | Path, note: Note = log_notice) -> Path:
         _refuse_folder(target, "folder", present)
     if present.is_complete:
         return target
-    found = find_files() or _first_found(lambda: _from_home(target, note))
+    found = find_files() or _fetch(target, note, [])
     if found.folder != target:
         note(f"Copying Fashion-MNIST from {found.folder} to {target}.")
-        try:
-            with _explain(f"The copy from {found.folder}", target):
-                files.copy_files(found.folder, target, present.contents)
-        except UnavailableError as error:
-            raise MachineError(str(error)) from None
+        with _explain(f"The copy from {found.folder}", target):
+            files.copy_files(found.folder, target, present.contents)
     return target
 
 
@@ -161,40 +139,23 @@ def _refuse_folder(folder: Path, named_by: str, reading: files.Reading) -> NoRet
     )
 
 
-def _first_found(*places: Callable[[], Found]) -> Found:
-    reasons, unwritable = [], ""
-    for place in places:
-        try:
-            return place()
-        except UnwritableError as error:
-            unwritable = unwritable or str(error)
-        except UnavailableError as error:
-            reasons.append(f"- {error}")
-    if unwritable:  # Where else it is not does not matter then.
-        raise MachineError(unwritable)
-    raise MachineError(
-        "Fashion-MNIST is not available. The places, in order:\n"
-        + "\n".join(reasons)
-        + "\nPut its four files into a folder and name that folder (FAIRTRIAL_DATA), install "
-        f"{PACKAGE} on Debian or Ubuntu, or use the data set digits, which needs no files."
-    )
-
-
-def _take(
-    folder: Path,
-    source: str,
-    name: str,
-    held: str,
-    note: Note,
-    dismiss: Callable[[Path], str] = lambda _: f"It is not used: reinstall {PACKAGE}.",
-) -> Found:
-    """Take the data set from a folder that is searched; refused files are noted, and dismissed."""
-    reading = files.read_folder(folder)
-    if reading.is_complete:
-        return Found(folder, f"{source}, {folder}", reading.contents)
-    for path, reason in reading.refused.items():
-        note(f"{path} is refused: {reason}. {dismiss(path)}")
-    raise UnavailableError(f"{name} {held if reading.refused else 'does not hold it'}.")
+def _search(note: Note | None = None) -> tuple[Found | None, list[str]]:
+    """Search this machine, or say of each place why not; with `note`, refused files are removed."""
+    reasons = []
+    for folder, source, name, held, dismiss in (
+        (cache_folder(), "fairtrial's cache", "cache", "held a file that was", _remove),
+        (SYSTEM_FOLDER, f"Debian's package {PACKAGE}", "system's folder", "holds a file that is",
+         lambda _: f"It is not used: reinstall {PACKAGE}."),
+    ):  # fmt: skip
+        reading = files.read_folder(folder)
+        if reading.is_complete:
+            return Found(folder, f"{source}, {folder}", reading.contents), []
+        if note is not None:
+            for path, reason in reading.refused.items():
+                note(f"{path} is refused: {reason}. {dismiss(path)}")
+        has = f"{held} refused" if reading.refused else "does not hold it"
+        reasons.append(f"The {name} {folder} {has}.")
+    return None, reasons
 
 
 def _remove(path: Path) -> str:
@@ -203,6 +164,19 @@ def _remove(path: Path) -> str:
     except OSError as error:
         return f"It is not used, but cannot be removed ({error.strerror}): remove it by hand."
     return "It has been removed from the cache."
+
+
+def _fetch(destination: Path, note: Note, reasons: list[str]) -> Found:
+    """Download what is missing; `reasons` say why the places before do not have it."""
+    try:
+        return _from_home(destination, note)
+    except UnavailableError as error:
+        places = "\n".join(f"- {reason}" for reason in (*reasons, error))
+        raise MachineError(
+            f"Fashion-MNIST is not available. The places, in order:\n{places}\n"
+            "Put its four files into a folder and name that folder (FAIRTRIAL_DATA), install "
+            f"{PACKAGE} on Debian or Ubuntu, or use the data set digits, which needs no files."
+        ) from None
 
 
 def _from_home(destination: Path, note: Note) -> Found:
@@ -214,7 +188,8 @@ def _from_home(destination: Path, note: Note) -> Found:
         if expected is missing[0]:  # First it is seen whether the folder can be written.
             check_answer(url)
         note(f"Downloading {aside.name} from {url}.")
-        download_file(url, aside.name, aside, _packed_limit(expected))
+        # gzip adds a few bytes per 16,384 to data that it cannot compress.
+        download_file(url, aside.name, aside, expected.size + expected.size // 100 + 4096)
 
     with _explain(f"The download from {url}", destination):
         for expected in missing:
@@ -223,11 +198,6 @@ def _from_home(destination: Path, note: Note) -> Found:
                 destination, name, expected, partial(write, expected)
             )
     return Found(destination, f"{url}, kept in {destination}", contents)
-
-
-def _packed_limit(expected: files.DataFile) -> int:
-    # gzip adds a few bytes per 16,384 to data that it cannot compress.
-    return expected.size + expected.size // 100 + 4096
 
 
 @contextmanager
@@ -240,7 +210,7 @@ def _explain(what: str, destination: Path) -> Iterator[None]:
     except files.RefusedFileError as error:
         raise UnavailableError(f"{what} was refused and deleted: {error}.") from None
     except OSError as error:
-        raise UnwritableError(
+        raise MachineError(
             f"{what} cannot be kept: {destination} cannot be written "
             f"({error.strerror or error}). Make room or change its rights, or name another folder "
             "(for the cache: FAIRTRIAL_CACHE)."
@@ -298,8 +268,8 @@ def check_answer(url: str) -> None:
 def download_file(url: str, name: str, path: Path, limit: int) -> None:
     """Download one file of the folder at an address to a path, which the caller removes on failure.
 
-    A download of more than `limit` bytes is aborted. Raises `DownloadError` if the server or the
-    network fails, or the limit is exceeded; `OSError` if the path cannot be written.
+    Raises `DownloadError` if the server or the network fails, or it has more than `limit` bytes;
+    `OSError` if the path cannot be written.
     """
     import pooch
     import requests

@@ -63,8 +63,7 @@ class Reading:
 def read_content(path: Path, expected: DataFile) -> bytes:
     """Read a file, packed or not, and return its content after checking it.
 
-    The first bytes of the file, not its name, say whether it is packed. Raises `RefusedFileError`
-    if the content is another one; `OSError` if it cannot be read.
+    Raises `RefusedFileError` if the content is another one; `OSError` if it cannot be read.
     """
     with path.open("rb") as stream:
         start = stream.read(len(_IDX_MAGIC))
@@ -116,11 +115,10 @@ def read_folder(folder: Path) -> Reading:
 
 
 def put_file(folder: Path, name: str, expected: DataFile, write: Callable[[Path], object]) -> bytes:
-    """Put a file into a folder, once its content is known to be the expected one.
+    """Put a file, which `write` writes, into a folder once its content is the expected one.
 
-    The folder is created if absent. `write` writes the file, which may be packed, to the path that
-    it is given. The result is the unpacked content. Raises `RefusedFileError` if the content is
-    another one; the message names the file; `OSError` if the folder or the file cannot be written.
+    The result is the unpacked content. Raises `RefusedFileError`, which names the file, or
+    `OSError`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     clear_abandoned(folder)

@@ -1,5 +1,6 @@
 """The user's images: an .npz file or a folder, read and checked once, split for each seed."""
 
+import contextlib
 import hashlib
 import io
 import zipfile
@@ -92,7 +93,10 @@ def _keep(path: Path, X: np.ndarray, y: np.ndarray) -> None:
             f"file = {str(path)!r} must end in {ENDING}, the format in which images are saved."
         )
     if path.exists():
-        if not _holds(path, _make(X, y)):
+        kept = None
+        with contextlib.suppress(InputError, OSError):
+            kept = _make(*_load_file(path)).fingerprint
+        if kept != _make(X, y).fingerprint:
             raise InputError(
                 f"{path} already exists and holds something else. It is not overwritten: name "
                 "another file, or remove this one."
@@ -106,13 +110,6 @@ def _keep(path: Path, X: np.ndarray, y: np.ndarray) -> None:
         raise MachineError(
             f"{path} cannot be written: {error.strerror or error}. Name another file."
         ) from None
-
-
-def _holds(path: Path, expected: Content) -> bool:
-    try:
-        return _make(*_load_file(path)).fingerprint == expected.fingerprint
-    except (InputError, OSError):
-        return False
 
 
 def read_own_images(task: TaskSettings) -> Content:
@@ -226,11 +223,9 @@ def _find_unequal(images: dict[Path, np.ndarray]) -> Iterator[str]:
 
 
 def take_images(X: Any, y: Any, test: float) -> tuple[np.ndarray, np.ndarray]:
-    """Convert images (N, H, W) and labels (N,) to the types that training uses, or refuse them.
+    """Convert images (N, H, W) and labels (N,) to uint8 or float32, and int64 or str.
 
-    Pixels are grey: whole numbers from 0 to 255, or floats from 0 to 1. Classes are whole numbers,
-    or text. The results are uint8 or float32, and int64 or str. `test` is the share of the images
-    that is held out. Raises `InputError` if there are errors; it lists all.
+    Raises `InputError` with all errors, also for the share `test` that is held out.
     """
     pixels, labels = _as_array(X), _as_labels(y)
     problems = [*_find_in_pixels(pixels), *_find_in_labels(labels)]

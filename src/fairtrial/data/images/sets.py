@@ -58,15 +58,7 @@ def load_digits() -> Images:
 
 
 def _read_idx(content: bytes, n_axes: int) -> np.ndarray:
-    r"""Read an IDX file of unsigned bytes, whose checksum says that it is the published one.
-
-    After four bytes come the lengths of the axes, big-endian, and then the values.
-
-    Examples
-    --------
-    >>> _read_idx(b"\0\0\x08\1" + b"\0\0\0\3" + b"\7\0\2", 1).tolist()
-    [7, 0, 2]
-    """
+    """Read an IDX file of unsigned bytes: four bytes, lengths of axes, big-endian, then values."""
     start = 4 + 4 * n_axes
     shape = np.frombuffer(content[4:start], ">u4")
     return np.frombuffer(content[start:], np.uint8).reshape(shape)

@@ -1,8 +1,4 @@
-"""From texts to values: which are numbers, which stand for a missing value, and what to write.
-
-A text is a number only where every reader takes it for the same one. Nothing else is made a number:
-`1,234` may be 1.234 or 1234, so it is refused with what to write.
-"""
+"""From texts to values: a text is a number only where every reader takes it for the same one."""
 
 import json
 import re
@@ -65,9 +61,7 @@ ADVICE: tuple[tuple[str, str], ...] = (
 def interpret(task: TaskSettings, frame: pl.DataFrame) -> pl.DataFrame:
     """Turn the texts of the columns that are used into numbers, true and false, or null.
 
-    A column that is to hold numbers stays text where one of its texts is no number, so that the
-    text can be shown. The values of categories are numbers, or true and false, where all of them
-    are; they sort as such.
+    Columns stay text where one of their texts is no number, or of categories not all are.
     """
     return frame.with_columns([
         _interpret(task, column) for column in frame if column.name not in task.exclude

@@ -1,15 +1,12 @@
-"""The columns of a user's table: which are used, in which rows, and every rule about them.
+"""The columns of a user's table, and every rule about them; rows in messages are from 1."""
 
-Rows in messages are counted from 1; the line of names is not one.
-"""
-
-import difflib
 import json
 import math
 import re
 from collections.abc import Iterator
 
 import polars as pl
+from polars import selectors
 
 from fairtrial.data.scale import find_coarse_step
 from fairtrial.data.tables.cells import (
@@ -22,6 +19,7 @@ from fairtrial.data.tables.cells import (
 from fairtrial.data.tables.csv_text import DECIMALS, shorten
 from fairtrial.kinds.data.datasets import TaskSettings
 from fairtrial.settings.characters import find_control
+from fairtrial.settings.names import find_nearest
 
 FEWEST_ROWS = 10
 # Fewer are easily missing from the training rows or from the test rows.
@@ -49,17 +47,10 @@ def list_features(task: TaskSettings, columns: list[str]) -> list[str]:
 
 def tidy(frame: pl.DataFrame) -> pl.DataFrame:
     """Give each kind of values one type, and null alone the meaning of a missing value."""
-    return frame.with_columns([_tidy_column(column) for column in frame])
-
-
-def _tidy_column(column: pl.Series) -> pl.Series:
-    if column.dtype in (pl.Categorical, pl.Enum):
-        column = column.cast(pl.String)
-    if column.dtype.is_decimal():
-        column = column.cast(pl.Float64)
-    if column.dtype == pl.String:
-        return column.replace("", None)
-    return column.fill_nan(None) if column.dtype.is_float() else column
+    return frame.with_columns(
+        selectors.by_dtype(pl.Categorical, pl.Enum).cast(pl.String),
+        selectors.decimal().cast(pl.Float64),
+    ).with_columns(selectors.string().replace("", None), selectors.float().fill_nan(None))
 
 
 def keep_rows(task: TaskSettings, frame: pl.DataFrame) -> pl.DataFrame:
@@ -95,8 +86,8 @@ def _find_unknown_names(task: TaskSettings, columns: list[str]) -> Iterator[str]
     for setting, names in named.items():
         for name in names:
             if name not in columns:
-                nearest = difflib.get_close_matches(name, columns, n=1, cutoff=0.5)
-                hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+                nearest = find_nearest(name, columns)
+                hint = f"; did you mean {nearest!r}?" if nearest else ""
                 yield (
                     f"{setting}: {name!r} is not a column{hint} "
                     f"(columns: {', '.join(map(shorten, columns[:20]))}"
@@ -261,10 +252,7 @@ def _find_in_classes(name: str, kept: pl.Series) -> Iterator[str]:
 
 
 def _find_rounded(name: str, kept: pl.Series, is_target: bool = False) -> Iterator[str]:
-    """Yield a complaint where numbers are too coarse for the differences of a column's values.
-
-    Files are read in float64, and targets are also used in float32, in which training runs.
-    """
+    """Yield a complaint where numbers are too coarse for the differences of a column's values."""
     values = kept.drop_nulls().cast(pl.Float64)
     largest, spread, middle = values.abs().max(), values.std(), values.median()
     if not (isinstance(largest, float) and isinstance(spread, float)) or largest > LARGEST:
@@ -325,10 +313,7 @@ def _show(column: pl.Series) -> str:
 def _word_text(
     task: TaskSettings, name: str, column: pl.Series, markers: list[str], rule: str, advice: str
 ) -> str:
-    """Say that a column of numbers holds a text, and what to write in its place.
-
-    The first text that is no number is shown: one such cell makes a whole column text.
-    """
+    """Say that a column of numbers holds a text, its first, and what to write in its place."""
     numbers = is_number(column, task.decimal)
     row = int((~numbers).fill_null(False).arg_true()[0])
     text = column[row]

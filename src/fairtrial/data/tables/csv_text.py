@@ -1,8 +1,4 @@
-"""The text of a CSV file: decoded and split into cells, or refused with what to write.
-
-Nothing is guessed. What a file seems to be, such as one with semicolons or in Latin-1, becomes the
-advice of an error; the settings of the task say what it is.
-"""
+"""The text of a CSV file: decoded and split into cells, or refused with what to write."""
 
 import codecs
 import csv
@@ -73,10 +69,8 @@ Record = tuple[int, list[str]]  # The line that a row begins on, and its cells.
 def read_csv(task: TaskSettings, path: Path, content: bytes) -> pl.DataFrame:
     """Split a CSV file into columns of text by the names of its first line; null for empty cells.
 
-    Blank lines are left out, and so are rows without any value at the end, columns that have
-    neither a name nor a value, and spaces around values. Raises `InputError` if it is not text in
-    the encoding, has a quote that is not closed, a line with more or fewer values than names, or
-    names that cannot tell its columns apart.
+    What is blank is left out: lines, rows at the end, columns without a name. Raises `InputError`
+    if it is not text in the encoding, or no table.
     """
     text = decode(content, task.encoding, path)
     records = _list_records(text, task.separator, path)
@@ -92,11 +86,7 @@ def read_csv(task: TaskSettings, path: Path, content: bytes) -> pl.DataFrame:
 
 
 def decode(content: bytes, encoding: str, path: Path) -> str:
-    """Decode a text file, without the mark of its encoding.
-
-    Raises `InputError` if it is another kind of file, or text in another encoding, with what to
-    write.
-    """
+    """Decode a text file without the mark of its encoding, or raise `InputError`."""
     for start, what in NO_TEXT.items():
         if content.startswith(start):
             raise InputError(f"{path} is {what}.")
@@ -206,20 +196,18 @@ def _collect(
     records = iter(records)
     while chunk := list(itertools.islice(records, CHUNK)):
         for line, cells in chunk:
-            if len(cells) != len(names):
-                raise InputError(_word_ragged(line, cells, names, text, task, path))
+            if (n := len(cells)) != len(names):
+                count = "1 value" if n == 1 else f"{n} values"
+                advice = _advise_separator(text, task)
+                advice = advice or _advise_ragged(line, cells, names, task.separator)
+                raise InputError(
+                    f"{path}, line {line} has {count}, but the line of names has {len(names)}: "
+                    f"{advice}."
+                )
         frames.append(pl.DataFrame([cells for _, cells in chunk], schema, orient="row"))
     frame = pl.concat(frames).with_columns(pl.all().replace("", None))
     filled = frame.select(~pl.all_horizontal(pl.all().is_null())).to_series().arg_true()
     return frame.head(int(filled[-1]) + 1 if len(filled) else 0)
-
-
-def _word_ragged(
-    line: int, cells: list[str], names: list[str], text: str, task: TaskSettings, path: Path
-) -> str:
-    count = "1 value" if len(cells) == 1 else f"{len(cells)} values"
-    advice = _advise_separator(text, task) or _advise_ragged(line, cells, names, task.separator)
-    return f"{path}, line {line} has {count}, but the line of names has {len(names)}: {advice}."
 
 
 def _advise_ragged(line: int, cells: list[str], names: list[str], separator: str) -> str:

@@ -109,17 +109,7 @@ def _make_table(task: TaskSettings, frame: pl.DataFrame, fingerprint: str) -> Ta
 
 
 def number_categories(column: pl.Series) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Give each category of a column, text, numbers, or true and false, a number from 0.
-
-    The codes (N,) are in the order of the values; the last one is for missing values, if there are
-    any. Its name is `"missing"`.
-
-    Examples
-    --------
-    >>> codes, names = number_categories(pl.Series(["b", None, "a", "b"]))
-    >>> codes.tolist(), names
-    ([1, 2, 0, 1], ('a', 'b', 'missing'))
-    """
+    """Give categories of a column numbers, (N,), from 0 in their order; `"missing"` is last."""
     names = column.drop_nulls().unique().sort().cast(pl.String)
     codes = column.cast(pl.String).cast(pl.Enum(names)).to_physical().cast(pl.Int64)
     listed = (*names, "missing") if column.null_count() else tuple(names)
@@ -129,10 +119,8 @@ def number_categories(column: pl.Series) -> tuple[np.ndarray, tuple[str, ...]]:
 def _prepare_features(X: np.ndarray, n_categories: list[int], rows: np.ndarray) -> np.ndarray:
     """Make features (N, D) of a table's columns: numbers standardised, categories one-hot.
 
-    Each column of numbers is one feature; then each category of each other column is one. Missing
-    numbers become the column's median. Medians, means and deviations are those of the given rows
-    alone, which training sees. The categories are those of the whole file, whatever the rows: they
-    only name the features, and every seed has the same ones.
+    Missing numbers become the column's median. Medians, means and deviations are those of the rows
+    that training sees; the categories are those of the whole file.
     """
     numbers, codes = np.split(X, [X.shape[1] - len(n_categories)], axis=1)
     filled = np.where(np.isnan(numbers), find_medians(numbers[rows]), numbers)

@@ -1,9 +1,5 @@
-"""Estimators: those of scikit-learn by name, and objects of a Python program.
+"""Estimators: those of scikit-learn by name, imported when needed, and objects of a program."""
 
-A module of scikit-learn is imported when one of its estimators is asked for, and not before.
-"""
-
-import difflib
 import hashlib
 import inspect
 import pickle
@@ -18,7 +14,7 @@ from typing import Any
 
 from fairtrial.loading import find_version
 from fairtrial.settings.complaints import show
-from fairtrial.settings.names import find_same, suggest
+from fairtrial.settings.names import find_nearest, suggest
 
 # scikit-learn-intelex fits the same models, faster.
 PACKAGES = ("sklearnex", "sklearn")
@@ -94,10 +90,8 @@ def check_estimator(name: str) -> str:
 
 def _suggest(name: str) -> str:
     known = {one.rpartition(".")[2]: one for one in list_estimators()}
-    last = name.rpartition(".")[2]
-    same = find_same(last, known)
-    nearest = [same] if same else difflib.get_close_matches(last, known, n=1)
-    return f" (did you mean {known[nearest[0]]!r}?)" if nearest else ""
+    nearest = find_nearest(name.rpartition(".")[2], known, cutoff=0.6)
+    return f" (did you mean {known[nearest]!r}?)" if nearest else ""
 
 
 def find_misfit(name: str, on_classes: bool) -> str:
@@ -162,25 +156,20 @@ def is_estimator(value: object) -> bool:
 
 
 def check_object(value: object) -> None:
-    """Refuse an object of a program that cannot be fitted, and a class in the place of an object.
-
-    Raises `ValueError`, but never for what a study file can say.
-    """
+    """Refuse an object that cannot be fitted, by `ValueError`; never what a study file can say."""
     if not isinstance(value, Mapping | list | bool | int | float | str | None):
         raise ValueError("it needs fit and predict: pass an object that has both, and no class")
 
 
 def remember_object(value: Any) -> dict[str, Any]:
-    """Remember an object, and return what it is known by.
-
-    These are its class, parameters, the version of its package, a digest of all of them, what it
-    predicts, and whether it has a `random_state` that is not set.
-    """
+    """Remember an object, and return what it is known by: the settings of `python_object`."""
     kind = type(value)
     name = f"{kind.__module__}.{kind.__qualname__}"
     package = kind.__module__.partition(".")[0]
     known = {"estimator": name, "version": _find_version(package)}
-    digest = _digest_object(value, [*known.values(), _read_source(kind)])
+    given = sorted(_list_parameters(value).items())
+    texts = [*known.values(), _read_source(kind), _digest(dict(given))]
+    digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:32]
     text = repr(value if hasattr(value, "get_params") else _list_parameters(value))
     known["parameters"] = _leave_out_addresses(" ".join(text.split()))  # For readers.
     _objects[digest] = deepcopy(value)  # What a program does to it afterwards is not meant.
@@ -260,13 +249,6 @@ def _list_parameters(value: Any) -> dict[str, Any]:
 def _leave_out_addresses(text: str) -> str:
     """Leave out addresses in memory, which are others in every process."""
     return re.sub(r" at 0x\w+", "", text)
-
-
-def _digest_object(value: Any, texts: list[str]) -> str:
-    """Digest an object by its parameters, whatever their size."""
-    given = _list_parameters(value)
-    content = _digest({name: given[name] for name in sorted(given)})
-    return hashlib.sha256("\0".join([*texts, content]).encode()).hexdigest()[:32]
 
 
 def _digest(value: Any, above: tuple[int, ...] = ()) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Concatenate, Literal, ParamSpec, overload
+from typing import Annotated, Any, Concatenate, Literal, overload
 
 from pydantic import AfterValidator, ConfigDict
 
@@ -20,13 +20,11 @@ from fairtrial.kinds.baselines.estimators import (
 )
 from fairtrial.kinds.data.datasets import Shape
 from fairtrial.kinds.mechanism.failures import describe_failure
-from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, P
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.settings.base import Count, Positive
 from fairtrial.settings.complaints import write_value
-
-P = ParamSpec("P")
 
 
 class BaselineSettings(KindSettings):
@@ -60,7 +58,7 @@ class BaselineSettings(KindSettings):
 
     def make_estimator(self, on_classes: bool) -> Any:
         """Make what is fitted."""
-        found = self.definition.function(on_classes, **self.own)
+        found = self.call_function(on_classes)
         if not is_estimator(found):
             reason = f"it returns {describe_object(found)}: return an object with fit and predict"
             raise refuse(self.definition.function, reason)

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, ParamSpec, get_args, overload
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args, overload
 
 import numpy as np
 from pydantic import Field
 
-from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, P
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.kinds.noise.corruptions import (
@@ -19,7 +19,6 @@ from fairtrial.kinds.noise.corruptions import (
 from fairtrial.randomness import make_stream
 from fairtrial.settings.base import Rows, Share
 
-P = ParamSpec("P")
 # Where the rows of a seed come from: each seed draws its own, all seeds have the same, or each seed
 # splits the same rows into training and test rows in another way.
 RowOrigin = Literal["drawn", "fixed", "split"]

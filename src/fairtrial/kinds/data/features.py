@@ -3,18 +3,17 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Annotated, Any, Concatenate, Literal, ParamSpec, overload
+from typing import Annotated, Any, Concatenate, Literal, overload
 
 import numpy as np
 from pydantic import Field
 
-from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, P
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.randomness import make_stream
 from fairtrial.settings.base import Count, NonNegative, Positive, Settings
 
-P = ParamSpec("P")
 # From the features of rows, (N, D) float32, to mapped features, (N, D') float32, row by row.
 Map = Callable[[np.ndarray], np.ndarray]
 Fit = Callable[Concatenate[Any, np.random.Generator, P], Map]
@@ -30,9 +29,8 @@ class FeatureSettings(KindSettings):
 
     def fit(self, rows: Any) -> Map:
         """Fit the map on the rows that training sees, which can be read in pieces."""
-        kind = self.definition
         stream = make_stream(rows.seed, f"features.{self.kind}")
-        return kind.function(rows if kind.in_pieces else rows.read(), stream, **self.own)
+        return self.call_function(rows if self.definition.in_pieces else rows.read(), stream)
 
     is_fitted = Fact[bool]()  # Whether the map depends on the training rows and the seed.
 
@@ -51,10 +49,7 @@ class FeatureSettings(KindSettings):
         return self.definition.seconds * n_values
 
     def find_misfits(self, task: str, shape: tuple[int, int] | None) -> Misfits:
-        """Yield what of the map a task cannot have: the setting, and a sentence with its name.
-
-        The shape is that of the task's images (H, W), in pixels; None where it has none.
-        """
+        """Yield settings that a task, with images (H, W) or None, cannot have, and sentences."""
         problems = list(self._find_wrong_images(task, shape))
         problems = problems or list(self.ask(self.definition.misfits, task, shape) or [])
         yield from problems

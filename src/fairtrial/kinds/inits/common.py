@@ -3,28 +3,18 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import (
-    Annotated,
-    Any,
-    Concatenate,
-    ParamSpec,
-    get_args,
-    get_origin,
-    overload,
-)
+from typing import Annotated, Any, Concatenate, overload
 
 import numpy as np
-from pydantic import Field, TypeAdapter
-from pydantic_core import CoreSchema, core_schema
+from pydantic import Field
 
-from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, P
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.kinds.mechanism.tensors import tf
 from fairtrial.settings.base import NonNegative, Number
-from fairtrial.settings.names import Choice
+from fairtrial.settings.names import Either
 
-P = ParamSpec("P")
 Shape = tuple[int, ...]
 Draw = Callable[Concatenate[np.random.Generator, Shape, P], np.ndarray]
 
@@ -34,7 +24,7 @@ class InitSettings(KindSettings):
 
     def draw_weights(self, stream: np.random.Generator, shape: Shape) -> np.ndarray:
         """Draw weights: (D,), or (D, K) for classes."""
-        return self._take(self.definition.function(stream, shape, **self.own), shape)
+        return self._take(self.call_function(stream, shape), shape)
 
     def draw_biases(self, stream: np.random.Generator, shape: Shape) -> np.ndarray:
         """Draw biases: (), or (K,) for classes."""
@@ -164,28 +154,15 @@ def constant(stream: np.random.Generator, shape: Shape, *, value: Number = 0.0) 
     return np.full(shape, value)
 
 
-class PerClass(Choice):
-    """What stands at a setting of one value, or of a list of values, one for each class.
+def _lists(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(one, list) for one in value)
 
-    `one` is the type of a value: a number, or a list of numbers.
-    """
 
-    def __init__(self, one: Any):
-        several: Any = Annotated[list[one], Field(min_length=2)]
-        self._is_list = get_origin(get_args(one)[0]) is list
-        self._one, self._several = (TypeAdapter[Any](form) for form in (one, several))
-
-    def validate(self, value: Any) -> Any:
-        """Make one value, or a list of them."""
-        inner = value if self._is_list and isinstance(value, list) else [value]
-        several = any(isinstance(one, list) for one in inner)
-        form = self._several if several else self._one
-        return form.validator.validate_python(value, strict=True)
-
-    def make_schema(self) -> CoreSchema:
-        """Make what the JSON Schema says may stand there."""
-        choices: list[Any] = [self._one.core_schema, self._several.core_schema]
-        return core_schema.union_schema(choices)
+# One value, or a list of them, one for each class.
+Weights = Annotated[list[Number], Field(min_length=1)]
+PER_CLASS = Field(min_length=2)
+WEIGHTS = Either(Weights, Annotated[list[Weights], PER_CLASS], _lists)
+INTERCEPT = Either(Number, Annotated[list[Number], PER_CLASS], lambda one: isinstance(one, list))
 
 
 def _find_uneven(weights: list[Any], intercept: Any) -> str:
@@ -216,8 +193,8 @@ def given(
     stream: np.random.Generator,
     shape: Shape,
     *,
-    weights: Annotated[Any, PerClass(Annotated[list[Number], Field(min_length=1)])],
-    intercept: Annotated[Any, PerClass(Number)] = 0.0,
+    weights: Annotated[Any, WEIGHTS],
+    intercept: Annotated[Any, INTERCEPT] = 0.0,
 ) -> np.ndarray:
     """Weights and intercept start where you say.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Concatenate, ParamSpec, overload
+from typing import Annotated, Any, Concatenate, overload
 
 from pydantic import Field
 
@@ -16,12 +16,10 @@ from fairtrial.kinds.losses.numbers import (
     mask_lanes,
 )
 from fairtrial.kinds.mechanism.failures import check_tensor
-from fairtrial.kinds.mechanism.kind import Kind, Variant
+from fairtrial.kinds.mechanism.kind import Kind, P, Variant
 from fairtrial.kinds.mechanism.registry import decorate
 from fairtrial.kinds.mechanism.tensors import is_off, tf
 from fairtrial.settings.base import NonNegative
-
-P = ParamSpec("P")
 
 ClassMinimiser = CrossEntropy | Hinge
 MANY = "its loss may have several minima"

@@ -1,19 +1,15 @@
-"""Losses on numbers: what a run on numeric targets minimises.
-
-A loss is a function of the residual, or a sum of other losses with weights (`mixture`). A stack
-computes each function once, for all lanes that use it.
-"""
+"""Losses on numbers: functions of the residual, or sums of other losses (`mixture`)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NamedTuple, ParamSpec, overload
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NamedTuple, overload
 
 import numpy as np
 from pydantic import Field
 
 from fairtrial.errors import describe_object
 from fairtrial.kinds.mechanism.failures import check_tensor
-from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, Variant
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, P, Variant
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.kinds.mechanism.tensors import tf
@@ -22,7 +18,6 @@ from fairtrial.settings.base import Distance, Length, Positive, TimesMad
 # What functions of losses annotate their settings with.
 __all__ = ["Distance", "Length", "Positive", "TimesMad"]
 
-P = ParamSpec("P")
 
 NO_MINIMISER = "its loss states no exact minimiser"
 
@@ -107,10 +102,7 @@ class AnyLossSettings(KindSettings):
 
     @property
     def knee(self) -> float | None:
-        """The residual at which it turns from what it is near 0 into what it is far away, if any.
-
-        None before it is resolved.
-        """
+        """Where it turns from `near` into `far`; None if nowhere, or before it is resolved."""
         return None if self.is_relative else self.ask(self.definition.knee)
 
     near = Fact[str]()  # What it is where all residuals are within its knee.
@@ -202,7 +194,7 @@ class Mixture(Loss[P]):
 
     def list_terms(self, settings: AnyLossSettings) -> Terms:
         """Return the losses that it is the sum of, each with its weight."""
-        return self.function(**settings.own)
+        return settings.call_function()
 
 
 @overload
@@ -301,10 +293,7 @@ def hybrid(*, alpha: Annotated[float, Field(ge=0, le=1)] = 0.5) -> Terms:
 
 
 def mask_lanes(kind: Kind[...], value: Any, weight: Any) -> Any:
-    """Return 0 in the lanes of other losses for a loss from outside, which may be NaN there.
-
-    Its gradient is 0 there too. fairtrial's own losses are finite there without that.
-    """
+    """Return 0 in other lanes for a loss from outside, where it or its gradient may be NaN."""
     return value if kind.is_own else tf.where(weight != 0, value, tf.zeros((), value.dtype))
 
 
@@ -312,8 +301,7 @@ def measure_rows(settings: AnyLossSettings, residual: np.ndarray) -> np.ndarray:
     """Return the loss of each residual, (N,), in float64."""
     at, values = tf.constant(residual), []
     for term, weight in settings.terms:
-        function = term.definition.function
-        found = check_tensor(function(at, **term.own), at.shape, at)
+        found = check_tensor(term.call_function(at), at.shape, at)
         values.append(weight * np.asarray(found))
     return np.sum(values, 0)
 
@@ -323,13 +311,12 @@ def average_losses(
 ) -> Any:
     """Mean loss over the rows, () for one run or (S, L) for each lane.
 
-    The residual, (N,) or (S, L, N), is target minus prediction, in target units. The numbers (...)
-    are the weight of each term, 0 in lanes without it, and the numbers of the terms. The weights
-    (N,) of the rows are 1, or 0 for those that only fill a batch.
+    The residual, (N,) or (S, L, N), is in target units. The numbers (...) are the weight of each
+    term, 0 in lanes without it, and their numbers. The weights (N,) of rows that only fill a batch
+    are 0.
 
-    For one run the result is the sum of the terms' means, in the order of the textbook formula, so
-    that a replay agrees to the last digit; for lanes it is the mean of the terms' sum, which is one
-    pass.
+    For one run it is the sum of the terms' means, as in the textbook, so that a replay agrees to
+    the last digit; for lanes it is the mean of the terms' sum, which is one pass.
     """
 
     def spread(number: Any) -> Any:

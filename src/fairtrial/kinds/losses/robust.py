@@ -1,7 +1,4 @@
-"""More losses on numbers: smooth, lopsided, with a dead zone, and redescending ones.
-
-Each is written so that nothing overflows in float32, whatever the residual.
-"""
+"""More losses on numbers, written so that nothing overflows in float32, whatever the residual."""
 
 import math
 from typing import Annotated, Any

@@ -19,10 +19,7 @@ class ResultError(TypeError):
 
 
 def find_line(error: BaseException, functions: Iterable[Callable[..., Any]]) -> str:
-    """Find where an error arose in the files of some functions: "FILE, line N"; "" if nowhere.
-
-    TensorFlow puts the lines of a traced function into the text of its own error.
-    """
+    """Find where an error arose in the files of functions: "FILE, line N", or ""."""
     files = {one.__code__.co_filename for one in functions}
     lines = [
         *re.findall(r'File "(.*)", line (\d+)', str(error)),
@@ -38,10 +35,7 @@ def locate_failure(error: BaseException, function: Callable[..., Any]) -> str:
 
 
 def describe_failure(error: BaseException) -> str:
-    """Say an error in one line without a point at its end: its type, its reason, what to do.
-
-    TensorFlow puts the error of a traced function into the text of its own error.
-    """
+    """Say an error in one line without a point at its end: its type, its reason, what to do."""
     text = str(error).strip()
     if SEVERAL in text:
         return (
@@ -63,10 +57,7 @@ def describe_failure(error: BaseException) -> str:
 
 
 def check_tensor(value: Any, shape: Any, like: Any) -> Any:
-    """Return what a function of tensors returned; a `ResultError` if it is none of this shape.
-
-    A length of None is not known yet. It must have numbers of the same type as its data (`like`).
-    """
+    """Return a tensor of this shape, None for any length, and type, or raise `ResultError`."""
     if not hasattr(value, "graph") and not hasattr(value, "numpy"):
         found = "a NumPy array" if type(value).__module__ == "numpy" else type(value).__name__
         raise ResultError(

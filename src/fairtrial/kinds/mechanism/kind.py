@@ -1,25 +1,10 @@
-"""Kinds and their families: the function is the kind.
-
-A kind is a function under a decorator of its family. Its name is the name in study files, its
-keyword-only arguments are its settings, and what else is known of it stands in the decorator.
-Whoever needs such a fact asks the kind.
-"""
+"""Kinds and their families: the function is the kind, and knows all that is known of it."""
 
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import (
-    Annotated,
-    Any,
-    ClassVar,
-    Generic,
-    Literal,
-    NamedTuple,
-    ParamSpec,
-    TypeVar,
-    overload,
-)
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, ParamSpec, TypeVar, overload
 
 from pydantic import ConfigDict, ValidationError, create_model, model_validator
 from pydantic_core import PydanticUndefined
@@ -27,7 +12,7 @@ from pydantic_core import PydanticUndefined
 from fairtrial.errors import InputError
 from fairtrial.kinds.mechanism.failures import ResultError, describe_failure, locate_failure
 from fairtrial.kinds.mechanism.signature import describe, is_number, is_word, read_fields, refuse
-from fairtrial.settings.base import LengthChoice, Settings, TimesMad, is_length
+from fairtrial.settings.base import Settings, TimesMad, is_length, make_length
 from fairtrial.settings.plain import dump_given
 
 P = ParamSpec("P")
@@ -97,7 +82,7 @@ class Kind(Generic[P]):
         }
         for name in derived["lengths"]:
             annotation, default = given[name]
-            known[name] = (Annotated[Any, LengthChoice(annotation)], default)
+            known[name] = (make_length(annotation), default)
         derived["settings"] = self._make_settings(known)
         for name, value in derived.items():
             object.__setattr__(self, name, value)
@@ -230,10 +215,7 @@ class Variant(NamedTuple):
 
 
 class Fact(Generic[Known]):
-    """A fact of the kind, as an attribute of its settings; it may be a function of some of them.
-
-    The kind has it under the same name, or another one.
-    """
+    """A fact of the kind, by its name or another, as an attribute; maybe a function of settings."""
 
     def __init__(self, name: str = ""):
         self.name = name
@@ -288,6 +270,10 @@ class KindSettings(Settings):
         kind = self.definition
         return {name: getattr(self, name) for name in list_arguments(kind.function, kind.data)}
 
+    def call_function(self, *data: Any) -> Any:
+        """Call the function of the kind with data."""
+        return self.definition.function(*data, **self.own)
+
     @property
     def _own_numbers(self) -> tuple[str, ...]:
         return self.definition.numbers
@@ -335,6 +321,11 @@ def list_arguments(function: Callable[..., Any], without: tuple[str, ...] = ()) 
 
 FAMILIES: dict[str, Any] = {}
 """Every family, by its name; `registry.Family` adds itself."""
+
+
+def list_all_kinds() -> tuple[Kind[...], ...]:
+    """List the kinds of all families."""
+    return tuple(kind for family in FAMILIES.values() for kind in family)
 
 
 def find_kind(family: str, name: str) -> Kind[...]:

@@ -1,8 +1,4 @@
-"""Kinds from outside: files that a study names, installed packages, and functions in Python.
-
-A file's code runs only where the user allows it. What was allowed is remembered by the SHA-256 of
-the file, so a file that changes is asked for again.
-"""
+"""Kinds from outside: files that a study names, installed packages, and functions in Python."""
 
 import ast
 import contextlib
@@ -24,7 +20,7 @@ from types import ModuleType
 
 from fairtrial.errors import FairtrialError, InputError
 from fairtrial.kinds.mechanism.failures import describe_failure, find_line
-from fairtrial.kinds.mechanism.kind import FAMILIES, Kind, KindSettings
+from fairtrial.kinds.mechanism.kind import FAMILIES, Kind, KindSettings, list_all_kinds
 from fairtrial.kinds.mechanism.signature import PREFIX, locate_function
 from fairtrial.loading import load_tensorflow
 from fairtrial.paths import expand_path
@@ -71,8 +67,8 @@ def read_plugin(path: str) -> Plugin:
 def use_plugins(paths: Sequence[str], allow_code: bool = False) -> list[Plugin]:
     """Have the kinds of these files, and of installed packages, and of no other file.
 
-    `allow_code` says whether code that was never allowed may run. Raises `InputError` if a file
-    cannot be read, is not allowed to run, or has an error.
+    Raises `InputError` if a file cannot be read, has an error, or was never allowed to run, unless
+    `allow_code`.
     """
     load_packages()
     wanted = [read_plugin(path) for path in paths]
@@ -130,7 +126,7 @@ def _run(plugin: Plugin) -> list[Kind[...]]:
         if isinstance(error, InputError) or not isinstance(error, Exception | SystemExit):
             raise
         raise InputError(_explain(error, plugin)) from None
-    return _list_own(plugin.module)
+    return [kind for kind in list_all_kinds() if kind.function.__module__ == plugin.module]
 
 
 def _refuse_neighbours(plugin: Plugin) -> None:
@@ -196,10 +192,7 @@ def explain_failure(
 
 @contextlib.contextmanager
 def explained(settings: object, what: str) -> Iterator[None]:
-    """Say an error in the functions of kinds from outside, with file and line, in a sentence.
-
-    `what` is what ends with the error, as sentences call it.
-    """
+    """Say an error in the functions of kinds from outside in a sentence; `what` ends with it."""
     try:
         yield
     except (FairtrialError, MemoryError):
@@ -213,11 +206,6 @@ def explained(settings: object, what: str) -> Iterator[None]:
 def list_kinds(plugins: Iterable[Plugin]) -> list[Kind[...]]:
     """List the kinds of files that were run."""
     return [kind for plugin in plugins for kind in _loaded[plugin.module][1]]
-
-
-def _list_own(module: str) -> list[Kind[...]]:
-    kinds = (kind for family in FAMILIES.values() for kind in family)
-    return [kind for kind in kinds if kind.function.__module__ == module]
 
 
 @cache
@@ -316,20 +304,10 @@ LAYOUT = {
 
 
 def keep_reachable(text: str, own: int, others: Iterable[int]) -> str:
-    r"""Return a file's source without the functions that the rest of it does not name.
+    """Return a file's source without the functions that a kind, on line `own`, does not reach.
 
-    `own` is the first line of a kind, with its decorators, counted from 1, and `others` are those
-    of other kinds. Functions without a decorator may be left out too; all else at the level of the
-    module counts: it runs when the file is imported. Comments and empty lines do not count.
-
-    Examples
-    --------
-    >>> text = "@loss\ndef a(r): return b(r)\n@loss\ndef b(r): return r\n@metric\ndef c(): ..."
-    >>> print(keep_reachable(text, 1, [3, 5]), end="")
-    @loss
-    def a(r): return b(r)
-    @loss
-    def b(r): return r
+    Lines are the first ones, with decorators, from 1; `others` are those of other kinds, which may
+    be left out as functions without a decorator may. All else at the level of the module counts.
     """
     statements = {_find_start(one): one for one in ast.parse(text).body}
     kinds = {*others}
@@ -352,13 +330,7 @@ def keep_reachable(text: str, own: int, others: Iterable[int]) -> str:
 
 
 def drop_comments(text: str) -> str:
-    r"""Drop the comments and the empty lines of a source, which change nothing that it does.
-
-    Examples
-    --------
-    >>> drop_comments("a = 1  # one\n\n# two\nb = \"# three\"\n")
-    'a = 1\nb = "# three"'
-    """
+    """Drop the comments and the empty lines of a source, which change nothing that it does."""
     lines, kept = text.split("\n"), set[int]()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         (first, column), (last, _) = token.start, token.end

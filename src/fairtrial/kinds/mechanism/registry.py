@@ -9,7 +9,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, SchemaValidator, core_schema
 
 from fairtrial.errors import describe_object
-from fairtrial.kinds.mechanism.kind import FAMILIES, Kind, KindSettings, Variant
+from fairtrial.kinds.mechanism.kind import FAMILIES, Kind, KindSettings, Variant, list_all_kinds
 from fairtrial.kinds.mechanism.signature import PREFIX, check_function, locate_function, refuse
 from fairtrial.settings.names import Choice, note_other_names
 
@@ -20,9 +20,8 @@ AnyKind = TypeVar("AnyKind", bound="Kind[...]")
 class Family(Choice, Generic[OwnSettings]):
     """The kinds that may stand in one place of a study file; a field's annotation.
 
-    Sentences call a kind by the family's name, and the names of its numbers begin with it. All
-    kinds have the settings of `base`. Where `is_implied`, a table may leave out its kind: then it
-    is the first that has all of its settings.
+    All kinds have the settings of `base`. Where `is_implied`, a table may leave out its kind: then
+    it is the first that has all of its settings.
     """
 
     def __init__(self, name: str, base: type[OwnSettings], is_implied: bool = False):
@@ -45,10 +44,7 @@ class Family(Choice, Generic[OwnSettings]):
         return kind
 
     def register(self, kind: AnyKind) -> AnyKind:
-        """Add a kind; a later version of the same function replaces it.
-
-        A name that another function has is an `InputError`.
-        """
+        """Add a kind in place of an earlier version; an `InputError` if another has its name."""
         there = self._kinds.get(kind.name)
         if there and not _is_newer(kind, there):
             raise refuse(
@@ -110,40 +106,6 @@ class Family(Choice, Generic[OwnSettings]):
         return core_schema.union_schema(choices) if self.is_implied else union
 
 
-class Several(Choice):
-    """One kind of a family, or a list of different ones; a field's annotation."""
-
-    def __init__(self, family: Family[Any]):
-        self.family = family
-
-    def list_models(self) -> list[type[KindSettings]]:
-        """Return the settings of all kinds."""
-        return self.family.list_models()
-
-    @cached_property
-    def _listed(self) -> SchemaValidator:
-        one = core_schema.no_info_plain_validator_function(self.family.validate)
-        several = core_schema.list_schema(one, min_length=1)
-        return SchemaValidator(core_schema.no_info_after_validator_function(self._check, several))
-
-    def validate(self, value: Any) -> Any:
-        """Make settings, or a list of settings."""
-        if isinstance(value, list):
-            return self._listed.validate_python(value)
-        return self.family.validate(value)
-
-    def make_schema(self) -> CoreSchema:
-        """Make what the JSON Schema says may stand there."""
-        one = self.family.make_union()
-        return core_schema.union_schema([one, core_schema.list_schema(one, min_length=1)])
-
-    def _check(self, value: list[KindSettings]) -> list[KindSettings]:
-        names = [each.kind for each in value]
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise ValueError(f"{twice[0]!r} is listed twice: list each {self.family.name} once")
-        return value
-
-
 def decorate(
     make: type[AnyKind], function: Callable[..., Any] | None, facts: dict[str, Any]
 ) -> Any:
@@ -180,13 +142,7 @@ def label_kind(name: str) -> str:
 
 def list_looks() -> dict[str, int]:
     """Return the places in the palette of charts of the kinds that have one, by label."""
-    kinds = [kind for family in FAMILIES.values() for kind in family]
-    return {kind.label: kind.look for kind in kinds if kind.look is not None}
-
-
-def count_kinds() -> tuple[Any, ...]:
-    """Return what changes whenever a kind is registered: for what is kept about all kinds."""
-    return tuple(kind for family in FAMILIES.values() for kind in family)
+    return {kind.label: kind.look for kind in list_all_kinds() if kind.look is not None}
 
 
 def locate_kind(kind: Kind[...]) -> str:

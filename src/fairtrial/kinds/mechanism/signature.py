@@ -68,8 +68,7 @@ def _find_caller() -> FrameType | None:
 def read_fields(function: Callable[..., Any], data: tuple[str, ...]) -> dict[str, Any]:
     """Read the settings of a kind from its function, for `pydantic.create_model`.
 
-    Positional arguments are the data, by the names of the family; keyword-only ones are settings.
-    Raises `InputError` if the signature is not one of the family's.
+    Raises `InputError` if its positional arguments are not the data of the family.
     """
     try:
         parameters = inspect.signature(function, eval_str=True).parameters.values()
@@ -108,13 +107,7 @@ def _read_field(
 
 
 def is_number(annotation: Any) -> bool:
-    """Say whether settings of this type are numbers: data of a program, and no part of it.
-
-    Examples
-    --------
-    >>> is_number(float), is_number(int | None), is_number(bool), is_number(Literal["a", "b"])
-    (True, True, False, False)
-    """
+    """Say whether settings of this type are numbers: data of a program, and no part of it."""
     if get_origin(annotation) is Annotated:
         return is_number(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
@@ -130,31 +123,12 @@ def is_word(annotation: Any) -> bool:
 
 
 def describe(text: str) -> str:
-    r"""Return what a numpydoc docstring says before its first section.
-
-    Examples
-    --------
-    >>> describe("Huber's loss.\n\n    Linear beyond `delta`.\n\n    Notes\n    -----\n    x")
-    "Huber's loss.\n\nLinear beyond `delta`."
-    """
+    """Return what a numpydoc docstring says before its first section."""
     return re.split(r"\n+\w[\w ]*\n---+\n", inspect.cleandoc(text) + "\n")[0].strip()
 
 
 def describe_parameters(text: str) -> dict[str, str]:
-    """Return what the section Parameters of a numpydoc docstring says of each parameter.
-
-    Examples
-    --------
-    >>> describe_parameters('''A loss.
-    ...
-    ... Parameters
-    ... ----------
-    ... delta : float
-    ...     Where it turns linear,
-    ...     in target units.
-    ... ''')
-    {'delta': 'Where it turns linear, in target units.'}
-    """
+    """Return what the section Parameters of a numpydoc docstring says of each parameter."""
     found = re.search(
         r"(?:^|\n)Parameters\n---+\n(.*?)(?=\n+\w[\w ]*\n---+\n|\Z)", inspect.cleandoc(text), re.S
     )

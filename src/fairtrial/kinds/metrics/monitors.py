@@ -1,8 +1,7 @@
 """What stopping and schedules may watch: the training loss, or a metric on the validation rows."""
 
-import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -15,19 +14,13 @@ from fairtrial.kinds.metrics.numbers import (
     read_metric,
 )
 from fairtrial.settings.complaints import show
-from fairtrial.settings.names import find_same
+from fairtrial.settings.names import find_nearest, find_same
 
 LOSS = "loss"
 
 
 def read_monitor(name: str) -> MetricSettings | None:
-    """Read the metric that is watched on the validation rows; None where it is the training loss.
-
-    Examples
-    --------
-    >>> read_monitor("validation_pinball tau=0.9").tau
-    0.9
-    """
+    """Read the metric on the validation rows that is watched; None for the training loss."""
     return read_metric(name) if name.startswith(HELD_OUT) else None
 
 
@@ -37,10 +30,7 @@ def list_watched(names: Iterable[str]) -> list[MetricSettings]:
 
 
 def list_monitors(about: str = "") -> list[str]:
-    """List what may be watched beside the loss, with an example of settings that are required.
-
-    `about` is `"numbers"` or `"classes"`; all if empty.
-    """
+    """List what may be watched beside the loss: about `"numbers"` or `"classes"`; empty: both."""
     kinds = [kind for kind in list_kinds() if about in ("", kind.about)]
     return [HELD_OUT + kind.name + _show_required(kind.settings) for kind in kinds]
 
@@ -64,20 +54,20 @@ def _suggest(name: str) -> str:
     bare = re.sub("^val(id(ation)?)?_", "", name)
     if METRICS.get(bare.partition(" ")[0]) and name.startswith(HELD_OUT):
         return f"; check its settings, which stand after it as in '{HELD_OUT}pinball tau=0.9'"
-    meant = [find_same(bare, [kind.name for kind in METRICS])]
-    meant = [HELD_OUT + one for one in meant if one]
-    meant = meant or difflib.get_close_matches(name, list_monitors(), n=1, cutoff=0.5)
-    return f"; did you mean {meant[0]!r}?" if meant else ""
+    same = find_same(bare, [kind.name for kind in METRICS])
+    meant = HELD_OUT + same if same else find_nearest(name, list_monitors())
+    return f"; did you mean {meant!r}?" if meant else ""
+
+
+def name_metrics(schema: dict[str, Any], names: Sequence[str], prefix: str) -> None:
+    """Say in the schema of study files that names may stand there, or metrics with settings."""
+    with_settings = "|".join(kind.name for kind in METRICS if len(kind.settings.model_fields) > 1)
+    schema["anyOf"] = [{"enum": [*names]}, {"pattern": f"^{prefix}({with_settings}) "}]
 
 
 def _name_monitors(schema: dict[str, Any]) -> None:
-    """Say in the schema of study files what may be watched."""
-    bare = [name for name in list_monitors() if " " not in name]
-    with_settings = "|".join(kind.name for kind in METRICS if len(kind.settings.model_fields) > 1)
-    schema["anyOf"] = [
-        {"enum": [LOSS, *bare]},
-        {"pattern": f"^{HELD_OUT}({with_settings}) "},
-    ]
+    bare = (name for name in list_monitors() if " " not in name)
+    name_metrics(schema, [LOSS, *bare], HELD_OUT)
 
 
 Monitor = Annotated[str, AfterValidator(_check_monitor), Field(json_schema_extra=_name_monitors)]

@@ -3,21 +3,20 @@
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, overload
 
 import numpy as np
 from pydantic_core import PydanticUndefined
 
 from fairtrial.errors import InputError
 from fairtrial.kinds.mechanism.failures import ResultError, describe_failure, locate_failure
-from fairtrial.kinds.mechanism.kind import Kind, KindSettings
+from fairtrial.kinds.mechanism.kind import Kind, KindSettings, P
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.kinds.metrics.runs import RUN_METRICS, RunMetric
 from fairtrial.settings.base import Share
 from fairtrial.settings.complaints import write_bare
 
-P = ParamSpec("P")
 Form = Literal["numbers", "classes", "confidence", "probabilities", "log_probabilities"]
 
 HELD_OUT = "validation_"
@@ -193,15 +192,7 @@ def find_metric(name: str) -> Metric[...] | RunMetric | None:
 
 
 def read_metric(name: str) -> MetricSettings | None:
-    """Read the settings of a metric of predictions from its name; None where it is no such name.
-
-    Examples
-    --------
-    >>> read_metric("validation_pinball tau=0.9").tau
-    0.9
-    >>> read_metric("pinball tau=2.0") is None
-    True
-    """
+    """Read the settings of a metric of predictions from its name; None where it is no such name."""
     kind, *settings = name.removeprefix(HELD_OUT).split(" ")
     if (found := METRICS.get(kind)) is None:
         return None

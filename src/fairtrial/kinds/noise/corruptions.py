@@ -2,16 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, overload
+from typing import Any, Concatenate, overload
 
 import numpy as np
 from numpy.random import Generator
 
-from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, P
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.settings.base import NonNegative, Positive, Share
 
-P = ParamSpec("P")
 Disturb = Callable[Concatenate[Generator, np.ndarray, P], np.ndarray]
 Mislabel = Callable[Concatenate[Generator, np.ndarray, int, P], np.ndarray]
 
@@ -22,17 +21,9 @@ class InputNoiseSettings(KindSettings):
     # Whether it is for images (True), or for features without bounds (False); None: both.
     on_images = Fact[bool | None]()
 
-    def draw(self, stream: Generator, X: np.ndarray) -> np.ndarray:
-        """Return the features of rows, (N, D), with noise."""
-        return self.definition.function(stream, X, **self.own)
-
 
 class LabelNoiseSettings(KindSettings):
     """Settings of the noise on the labels of training rows."""
-
-    def draw(self, stream: Generator, labels: np.ndarray, n_classes: int) -> np.ndarray:
-        """Return labels, (N,), some of which are wrong."""
-        return self.definition.function(stream, labels, n_classes, **self.own)
 
 
 INPUT_NOISES: Family[InputNoiseSettings] = Family("input_noise", InputNoiseSettings)

@@ -1,19 +1,13 @@
-"""Noise injected while training: on targets or features, on weights, on the learning rate.
-
-Each place of a recipe's `noise` is a family. A table may leave out its kind: then it is the first
-kind that has all of the settings which the table names.
-"""
+"""Noise injected while training, a family for each place: targets or features, weights, rate."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Concatenate, Literal, ParamSpec, Protocol
+from typing import Any, ClassVar, Concatenate, Literal, Protocol
 
-from fairtrial.kinds.mechanism.kind import Kind, KindSettings
+from fairtrial.kinds.mechanism.kind import Kind, KindSettings, P
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.settings.base import Count, NonNegative, Positive
-
-P = ParamSpec("P")
 
 
 class Draws(Protocol):

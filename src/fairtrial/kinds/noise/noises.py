@@ -2,30 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
+from typing import Any, Concatenate, overload
 
 import numpy as np
 from numpy.random import Generator
 
-from fairtrial.kinds.mechanism.kind import Kind, KindSettings
+from fairtrial.kinds.mechanism.kind import Kind, KindSettings, P
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.kinds.mechanism.tensors import tf
 from fairtrial.settings.base import NonNegative, Positive, Share
 
-if TYPE_CHECKING:
-    from scipy import stats
-else:
-
-    class _Stats:  # SciPy's distributions take a second to load, and only charts ask for densities.
-        def __getattr__(self, name: str) -> Any:
-            from scipy import stats
-
-            return getattr(stats, name)
-
-    stats = _Stats()
-
-P = ParamSpec("P")
 Draw = Callable[Concatenate[Generator, int, P], np.ndarray]
 
 
@@ -35,7 +22,7 @@ class NoiseSettings(KindSettings):
     def draw(self, stream: Generator, n_rows: int, X: np.ndarray) -> np.ndarray:
         """Draw the noise of rows with features X (N, D); (N,), in target units."""
         rows = X if self.definition.sees_features else n_rows
-        drawn = self.definition.function(stream, rows, **self.own)
+        drawn = self.call_function(stream, rows)
         reason = ""
         if np.shape(drawn) != (n_rows,):
             found = f"it draws {np.shape(drawn)} for {n_rows:,} rows"
@@ -107,8 +94,14 @@ def noise(function: Any = None, /, **facts: Any) -> Any:
     return decorate(Noise, function, facts)
 
 
+def _load_stats() -> Any:
+    from scipy import stats  # It takes a second to load, and only charts ask for densities.
+
+    return stats
+
+
 @noise(
-    density=lambda at, scale: stats.norm.pdf(at, scale=scale),
+    density=lambda at, scale: _load_stats().norm.pdf(at, scale=scale),
     replay=lambda n_rows, scale: tf.random.normal([n_rows], stddev=scale),
     also="gaussian randomnormal",
 )
@@ -123,7 +116,7 @@ def normal(stream: Generator, n_rows: int, *, scale: NonNegative = 1.0) -> np.nd
 
 
 @noise(
-    density=lambda at, scale: stats.uniform.pdf(at, -scale, 2.0 * scale),
+    density=lambda at, scale: _load_stats().uniform.pdf(at, -scale, 2.0 * scale),
     replay=lambda n_rows, scale: tf.random.uniform([n_rows], -scale, scale),
 )
 def uniform(stream: Generator, n_rows: int, *, scale: NonNegative = 1.0) -> np.ndarray:
@@ -136,7 +129,7 @@ def uniform(stream: Generator, n_rows: int, *, scale: NonNegative = 1.0) -> np.n
     return scale * stream.uniform(-1.0, 1.0, n_rows)
 
 
-@noise(density=lambda at, scale: stats.laplace.pdf(at, scale=scale))
+@noise(density=lambda at, scale: _load_stats().laplace.pdf(at, scale=scale))
 def laplace(stream: Generator, n_rows: int, *, scale: NonNegative = 1.0) -> np.ndarray:
     """Laplace noise with density exp(-|e| / scale) / (2 scale), in target units.
 
@@ -150,7 +143,9 @@ def laplace(stream: Generator, n_rows: int, *, scale: NonNegative = 1.0) -> np.n
 
 
 @noise(
-    density=lambda at, scale, degrees_of_freedom: stats.t.pdf(at, degrees_of_freedom, scale=scale)
+    density=lambda at, scale, degrees_of_freedom: _load_stats().t.pdf(
+        at, degrees_of_freedom, scale=scale
+    )
 )
 def student_t(
     stream: Generator, n_rows: int, *, scale: NonNegative = 1.0, degrees_of_freedom: Positive = 3.0
@@ -165,8 +160,8 @@ def student_t(
 
 
 def _contaminated_density(at: np.ndarray, scale: float, share: float, factor: float) -> np.ndarray:
-    wide = stats.norm.pdf(at, scale=factor * scale)
-    return (1.0 - share) * stats.norm.pdf(at, scale=scale) + share * wide
+    wide = _load_stats().norm.pdf(at, scale=factor * scale)
+    return (1.0 - share) * _load_stats().norm.pdf(at, scale=scale) + share * wide
 
 
 @noise(density=_contaminated_density)
@@ -193,7 +188,7 @@ def contaminated(
 
 def _compressed_density(at: np.ndarray, scale: float) -> np.ndarray:
     size = np.abs(at) / scale  # By change of variable.
-    return stats.norm.pdf(np.expm1(size)) * np.exp(size) / scale
+    return _load_stats().norm.pdf(np.expm1(size)) * np.exp(size) / scale
 
 
 def _replay_compressed(n_rows: int, scale: float) -> Any:
@@ -215,7 +210,7 @@ def compressed_normal(stream: Generator, n_rows: int, *, scale: NonNegative = 1.
     return scale * np.sign(drawn) * np.log1p(np.abs(drawn))
 
 
-@noise(density=lambda at, scale: stats.expon.pdf(at, -scale, scale), also="skewed expon")
+@noise(density=lambda at, scale: _load_stats().expon.pdf(at, -scale, scale), also="skewed expon")
 def exponential(stream: Generator, n_rows: int, *, scale: NonNegative = 1.0) -> np.ndarray:
     """Skewed noise: exponential minus its mean, so never below -scale; in target units.
 

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, overload
+from typing import Any, Concatenate, overload
 
-from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, Variant
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, P, Variant
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.tensors import tf
 from fairtrial.settings.base import Decay, Share
-
-P = ParamSpec("P")
 
 
 class AverageSettings(KindSettings):

@@ -6,14 +6,13 @@ what the rule remembers: one array like the parameter, 0 at first, for each name
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, overload
+from typing import TYPE_CHECKING, Any, Concatenate, overload
 
-from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, Variant, list_arguments
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, P, Variant, list_arguments
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.tensors import is_off, tf
 from fairtrial.settings.base import Decay, NonNegative, Positive
 
-P = ParamSpec("P")
 Slots = Mapping[str, Any]
 Update = tuple[Any, dict[str, Any]]
 Rule = Callable[Concatenate[Any, Any, Any, Any, Any, P], Update]

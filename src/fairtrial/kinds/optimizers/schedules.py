@@ -1,23 +1,18 @@
-"""Schedules: what happens to the learning rate as a run goes on, or when its loss stalls.
-
-A schedule is a factor on the rate; a list of schedules multiplies.
-"""
+"""Schedules: factors on the learning rate, which multiply, and what happens on stalls."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Concatenate, Literal, ParamSpec, overload
+from typing import Annotated, Any, Concatenate, Literal, overload
 
 from pydantic import Field
 
-from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, Variant
+from fairtrial.kinds.mechanism.kind import Fact, Kind, KindSettings, P, Variant
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.tensors import tf
 from fairtrial.kinds.metrics.monitors import LOSS, Monitor, read_monitor
 from fairtrial.kinds.metrics.numbers import MetricSettings
 from fairtrial.settings.base import Count, Decay, NonNegative, Positive, Share
-
-P = ParamSpec("P")
 
 
 class ScheduleSettings(KindSettings):
@@ -276,7 +271,6 @@ def schedule_rate(schedules: tuple[Variant, ...], rate: Any, numbers: Any, step:
     return rate * factor
 
 
-P = ParamSpec("P")
 NoCount = Annotated[int, Field(ge=0, lt=2**31)]
 
 MONITOR = "What must improve: the training loss, or a metric on the validation rows."
