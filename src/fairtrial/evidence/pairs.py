@@ -55,9 +55,8 @@ class Pairs:
 
     @cached_property
     def by_seed(self) -> pl.DataFrame:
-        """One row per seed: seed, better_value, than_value, difference; means over its pairs."""
-        values = pl.col("better_value", "than_value", "difference").mean()
-        return self.table.group_by("seed", maintain_order=True).agg(values)
+        """The means of the pairs of each seed; see `average_pairs`."""
+        return average_pairs(self.table)
 
     @property
     def n_diverged(self) -> int:
@@ -68,6 +67,12 @@ class Pairs:
     def differences(self) -> np.ndarray:
         """One difference a seed, positive when `better` is better."""
         return self.by_seed["difference"].to_numpy()
+
+
+def average_pairs(table: pl.DataFrame) -> pl.DataFrame:
+    """Average the pairs of each seed: seed, better_value, than_value, difference."""
+    values = pl.col("better_value", "than_value", "difference").mean()
+    return table.group_by("seed", maintain_order=True).agg(values)
 
 
 def pair_runs(
