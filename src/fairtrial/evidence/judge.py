@@ -159,6 +159,15 @@ def join_pairs(cases: Sequence[Case]) -> pl.DataFrame:
     return pl.concat(tables)
 
 
+def list_warnings(study: Study, most_seeds: int | None = None) -> list[str]:
+    """List what one should know of the claims of a study before it runs, as sentences.
+
+    `most_seeds` is how many seeds an arm may have, if seeds are added until claims are decided.
+    """
+    looks = (SIGN_FLIP, None) if most_seeds is None else (ANYTIME, most_seeds)
+    return [one for one in (find_undecidable(study, *looks), find_marginless(study)) if one]
+
+
 def find_undecidable(study: Study, method: str = SIGN_FLIP, n_seeds: int | None = None) -> str:
     """Say, before a study runs, which claims its seeds are too few to decide; "" if they suffice.
 

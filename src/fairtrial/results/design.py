@@ -142,16 +142,12 @@ def state_claims(design: Design, study: Study, n_runs: int) -> Design:
     nobody can have chosen between them by what they showed.
     """
     arms, found = study.list_arms(), find_statements(design, study)
-    new = {
-        one.digest: one
-        for claim, statement in zip(study.claims, found, strict=True)
-        if statement is None
-        for one in [_state(claim, study, arms, n_runs)]
-    }
+    claims = [claim for claim, one in zip(study.claims, found, strict=True) if one is None]
+    new = [_state(claim, study, arms, n_runs) for claim in claims]
     known = {statement.digest for statement in found if statement}
     forgets = not n_runs and not design.looks
     kept = [one for one in design.claims if one.digest in known or not forgets]
-    return replace(design, claims=(*kept, *new.values()))
+    return replace(design, claims=(*kept, *{one.digest: one for one in new}.values()))
 
 
 def _state(claim: Claim, study: Study, arms: Sequence[Arm], n_runs: int) -> Statement:
