@@ -92,7 +92,7 @@ def pair_runs(
     values = runs.select(
         "arm",
         pl.col("seed").cast(pl.Int64),
-        value=_take_values(claim.on, metric, runs),
+        value=take_values(claim.on, metric, runs),
         diverged=pl.col("outcome") == "diverged",
         length=pl.coalesce([name for name in ("steps", "epochs") if name in runs.columns]),
     )
@@ -157,7 +157,7 @@ def find_common_seeds(runs: pl.DataFrame, arms: set[str]) -> list[int]:
     return counts.filter(pl.col("arm") == len(arms))["seed"].sort().to_list()
 
 
-def _take_values(name: str, metric: Measure, runs: pl.DataFrame) -> pl.Expr:
+def take_values(name: str, metric: Measure, runs: pl.DataFrame) -> pl.Expr:
     """Take a metric; the worst there is where a run diverged and the metric has a worst."""
     if name not in runs.columns:
         return pl.lit(None, pl.Float64)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fairtrial.evidence.pairs import Pairs, find_common_seeds
+from fairtrial.evidence.pairs import Pairs, find_common_seeds, take_values
 from fairtrial.evidence.wording import name_sides
 from fairtrial.kinds.metrics.numbers import HELD_OUT, take_metric
 from fairtrial.settings.complaints import write_setting
@@ -220,10 +220,9 @@ def _read_metric(
     runs: pl.DataFrame, arm: str, seeds: Sequence[int], metric: str
 ) -> list[float | None]:
     """Read a metric seed by seed; the worst there is where a run diverged."""
-    rows = runs.filter(pl.col("arm") == arm)
-    values = dict(zip(rows["seed"], rows[metric], strict=True))
-    lost = set(rows.filter(pl.col("outcome") == "diverged")["seed"])
-    return [take_metric(metric).worst if seed in lost else values.get(seed) for seed in seeds]
+    value = take_values(metric, take_metric(metric), runs)
+    values = dict(runs.filter(pl.col("arm") == arm).select("seed", value).iter_rows())
+    return [values.get(seed) for seed in seeds]
 
 
 def _list_pairs(sides: Sequence[Sequence[_Side]]) -> pl.DataFrame:
