@@ -192,7 +192,6 @@ def _list_pairs(case: Case) -> list[dict[str, Any]]:
 
 
 def _write_note(case: Case, decided: Decided, n_claims: int, *, is_alone: bool) -> str:
-    """Write the note on a verdict."""
     if case.pairs.problem:
         return case.pairs.problem
     notes = [case.pairs.remarks] if case.pairs.remarks else []

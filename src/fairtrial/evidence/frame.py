@@ -278,7 +278,6 @@ def _check_metric(frame: pl.DataFrame, name: str) -> None:
 def _choose_settings(
     frame: pl.DataFrame, claims: Sequence[FrameClaim], settings: Sequence[str] | None
 ) -> list[str]:
-    """Choose the columns with settings."""
     measured = {"seed", *(claim.on for claim in claims)}
     if settings is None:
         found = [name for name in list_settings(frame) if name not in {DATA, *measured}]
