@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy.special import ndtr, ndtri
+from statsmodels.stats.multitest import multipletests
 
 from fairtrial.evidence.statistics.sampling import Sampling
-from fairtrial.evidence.statistics.step_down import adjust
 from fairtrial.evidence.verdict import LEVEL, Evidence, decide, weigh
 from fairtrial.randomness import make_stream
 
@@ -107,7 +107,7 @@ def simulate_claims_on_rows(
             if np.min(p_values) > LEVEL:  # Adjusted p-values are not smaller.
                 return np.full(N_CLAIMS, "undecided"), np.ones(N_CLAIMS)
             verdicts = np.array([one.verdict for one in decide(evidence)])
-            return verdicts, np.array(adjust([one.p for one in evidence]))
+            return verdicts, multipletests([one.p for one in evidence], method="holm")[1]
 
         called = ("holds", "reversed")
         counts["called"] += np.isin(judge(0.0 * edges)[0], called).any()

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from scipy.special import ndtr
+from statsmodels.stats.multitest import multipletests
 
 from fairtrial.evidence.statistics.anytime import place_bets
 from fairtrial.evidence.statistics.sampling import ANYTIME, Sampling
 from fairtrial.evidence.statistics.sign_flip import list_subset_means
-from fairtrial.evidence.statistics.step_down import adjust
 from fairtrial.evidence.tuning import choose_candidates
 from fairtrial.evidence.verdict import LEVEL, Basis, decide, weigh
 from fairtrial.randomness import make_stream
@@ -235,7 +235,8 @@ def simulate_families(
                 weigh(claim, margin, family=family)
                 for claim, family in zip(differences, families, strict=True)
             ]
-            return [one.verdict for one in decide(evidence)], adjust([one.p for one in evidence])
+            holm = multipletests([one.p for one in evidence], method="holm")[1]
+            return [one.verdict for one in decide(evidence)], list(holm)
 
         called += not {"holds", "reversed"}.isdisjoint(judge(drawn, 0.0)[0])
         verdicts, holm = judge(drawn + true, 0.0)

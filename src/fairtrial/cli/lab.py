@@ -1,7 +1,7 @@
 """`fairtrial lab` and `fairtrial replay`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -52,7 +52,13 @@ def lab(
     conclusions = shipped.read_json(out / shipped.CONCLUSIONS)
     if as_json:
         print_json(conclusions)
-        return
+    else:
+        print_conclusions(conclusions, out)
+
+
+def print_conclusions(conclusions: list[dict[str, Any]], out: Path) -> None:
+    """Print what the lab has found, and where its page is."""
+    from fairtrial.lab import shipped
     from fairtrial.lab.statements import summarise_statements
 
     print_table(summarise_statements(conclusions))

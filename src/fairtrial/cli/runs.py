@@ -1,6 +1,9 @@
 """`fairtrial plan` and `fairtrial run`."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +16,8 @@ from fairtrial.loading import load_tensorflow
 from fairtrial.progress import Status
 
 if TYPE_CHECKING:
+    from fairtrial.running.engine import Engine
+    from fairtrial.running.trial import Trial
     from fairtrial.study import Study
 
 
@@ -119,7 +124,7 @@ def run(
 
     Example: fairtrial run study.toml --seeds 5 --out out/study
     """
-    from fairtrial.results.stamp import digest_inputs, is_current, write_stamp
+    from fairtrial.results.stamp import digest_inputs, is_current
     from fairtrial.running.place import check_place
 
     study, most = read_study(study_file, seeds, data, claim, until_decided, max_seeds, allow_code)
@@ -131,28 +136,57 @@ def run(
     if is_current(folder, inputs):
         say_done(study, folder, as_json)
         return
+    trial = train(
+        study, folder, inputs, partial(options.open_engine, workers, scheduler), quiet,
+        until_decided=until_decided, max_seeds=most, counterfactual=counterfactual, verify=verify,
+        memory=options.to_bytes(memory),
+    )  # fmt: skip
+    print_results(trial, counterfactual, as_json)
+
+
+def train(
+    study: "Study",
+    folder: Path,
+    inputs: str,
+    open_engine: "Callable[[], AbstractContextManager[Engine]]",
+    quiet: bool,
+    *,
+    until_decided: bool,
+    max_seeds: int,
+    counterfactual: bool,
+    verify: int,
+    memory: int | None,
+) -> "Trial":
+    """Train a study and write its page, which grows meanwhile; `inputs` is the folder's stamp."""
     from fairtrial.data.load import check_data
 
     check_data(study.list_arms(), study.list_metrics())
     load_tensorflow(own_process=True)
-    from fairtrial.evidence.account import summarise_verdicts
     from fairtrial.report.growing import GrowingPage
-    from fairtrial.results.store import RUNS, summarise_arms
+    from fairtrial.results.stamp import write_stamp
     from fairtrial.running.run import run as run_study
     from fairtrial.training.programs import has_xla
 
     options.say_platform(has_xla())
     with stoppable(GO_ON), show_progress(quiet) as progress:
-        training = options.open_engine(workers, scheduler)
-        with training as engine, GrowingPage(folder, progress) as page:
+        with open_engine() as engine, GrowingPage(folder, progress) as page:
             trial = run_study(
-                study, folder, until_decided=until_decided, max_seeds=most,
-                counterfactual=counterfactual, verify=verify, memory=options.to_bytes(memory),
+                study, folder, until_decided=until_decided, max_seeds=max_seeds,
+                counterfactual=counterfactual, verify=verify, memory=memory,
                 progress=page.tell, note=say, engine=engine, grown=page.grow,
             )  # fmt: skip
         progress(Status("report page", 1.0))
-        written, verdicts = trial.report(), trial.list_verdicts()
+        trial.report()
         write_stamp(folder, inputs)
+    return trial
+
+
+def print_results(trial: "Trial", counterfactual: bool, as_json: bool) -> None:
+    """Print the runs and the verdicts of a trial, and where its page is."""
+    from fairtrial.evidence.account import summarise_verdicts
+    from fairtrial.results.store import RUNS, summarise_arms
+
+    folder, verdicts = trial.folder, trial.list_verdicts()
     if counterfactual and not any(row["counterfactual"] for row in verdicts):
         say(
             "Note: --counterfactual trains no arm longer here. It is for claims whose difference "
@@ -165,7 +199,7 @@ def run(
     print_table(summarise_arms(folder), rest=f"they stand on the page and in {folder / RUNS}")
     if verdicts:
         print_table(summarise_verdicts(verdicts), apart="why")
-    print(f"The report is {written}; the tables stand beside it.")
+    print(f"The report is {folder / options.PAGE}; the tables stand beside it.")
 
 
 def say_done(study: "Study", folder: Path, as_json: bool) -> None:

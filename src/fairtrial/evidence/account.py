@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from scipy.stats import skewtest
 from fairtrial.evidence.case import Case
 from fairtrial.evidence.cause import Lack
 from fairtrial.evidence.pairs import Bounds, can_train_on
-from fairtrial.evidence.statistics.effect import describe_effect
+from fairtrial.evidence.statistics.effect import Effect, describe_effect
 from fairtrial.evidence.statistics.sampling import ANYTIME, ROWS, SEEDS
 from fairtrial.evidence.statistics.seeds_needed import estimate_seeds
 from fairtrial.evidence.verdict import NARROW, WIDE, Decided, Evidence, decide
@@ -137,17 +136,18 @@ def _name_bound(bounds: Bounds) -> str | None:
 
 def _describe_effect(case: Case) -> dict[str, Any]:
     if case.pairs.problem:
-        return dict.fromkeys(("beats", "effect", "correlation", "unpaired_seeds"))
+        return Effect()._asdict()
     by_seed = case.pairs.by_seed
     better, than = (by_seed[f"{side}_value"].to_numpy() for side in ("better", "than"))
-    return asdict(describe_effect(better, than, case.pairs.differences))
+    return describe_effect(better, than, case.pairs.differences)._asdict()
 
 
 def _name_dominant(case: Case) -> str | None:
     """Name the main source of uncertainty, if there are two sources."""
     evidence = case.evidence
-    if evidence.basis.over == SEEDS or evidence.n_seeds < 2 or _splits_anew(case):
-        return None  # Seeds that split the same rows are not a separate source.
+    # Seeds that split the same rows are not a separate source.
+    if evidence.basis.over == SEEDS or evidence.n_seeds < 2 or case.sampling.rows == "split":
+        return None
     of_seeds = evidence.spread**2 / evidence.n_seeds
     return "test rows" if evidence.basis.shared_variance > of_seeds else "seeds"
 
@@ -181,20 +181,17 @@ def _offers_counterfactual(case: Case, verdict: str) -> bool:
 
 def _list_pairs(case: Case) -> list[dict[str, Any]]:
     """List each pair of arms with its own mean difference over the seeds."""
+    mean = pl.col("difference").mean()
     means = case.pairs.table.group_by("better", "than", maintain_order=True).agg(
-        pl.len().alias("seeds"), pl.col("difference").mean()
+        seeds=pl.len(), difference=pl.when(mean.is_finite()).then(mean)
     )
-    return [
-        row | {"difference": None if row["difference"] is None else _finite(row["difference"])}
-        for row in means.to_dicts()
-    ]
+    return means.to_dicts()
 
 
 # -------------------------------------------------------------------------------------- sentences
 
 
 def _write_note(case: Case, decided: Decided, n_claims: int, *, is_alone: bool) -> str:
-    """Write the note on a verdict."""
     if case.pairs.problem:
         return case.pairs.problem
     notes = [case.pairs.remarks] if case.pairs.remarks else []
@@ -208,7 +205,7 @@ def _write_note(case: Case, decided: Decided, n_claims: int, *, is_alone: bool) 
         notes.append(_say_untrained(case))
     if _name_dominant(case) == "test rows" and case.evidence.basis.over != ROWS:
         notes.append("Most of the uncertainty comes from the test rows, not from the seeds.")
-    if _splits_anew(case) and case.is_own:
+    if case.sampling.rows == "split" and case.is_own:
         notes.append("Every seed splits the same rows: see docs/evidence.md on tables.")
     if is_skewed(case.pairs.differences):
         notes.append(SKEWED)
@@ -230,11 +227,6 @@ def _say_untrained(case: Case) -> str:
         f"Neither side is near the minimum of its objective: to its end, training would change "
         f"{case.claim.on} by {gaps[0]:.3g} on one side and {gaps[1]:.3g} on the other.{reach}"
     )
-
-
-def _splits_anew(case: Case) -> bool:
-    """Say whether a claim compares runs whose seeds split the same rows."""
-    return case.sampling.rows == "split"
 
 
 def is_skewed(differences: np.ndarray) -> bool:

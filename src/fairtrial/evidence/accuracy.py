@@ -14,14 +14,9 @@ def measure_accuracies(trial: Results) -> pl.DataFrame:
 
     Runs that diverged are left out. The interval of one seed, and of arms that no seed changes, is
     over the test rows alone. That of more takes Student's factors for the seeds, so that it covers
-    from two seeds on (`Sampling.measure_arm`).
-
-    Returns
-    -------
-    table
-        `arm`, `accuracy` (mean over the seeds), `low`, `high` (its 95 % interval), `over` (what the
-        interval is over: `test rows`, or `seeds and test rows`), `seeds`, `seconds` (of a run, mean
-        over the seeds).
+    from two seeds on (`Sampling.measure_arm`). Columns: `arm`, `accuracy` (mean over the seeds),
+    `low`, `high` (its 95 % interval), `over` (what that is over), `seeds`, `seconds` (of a run,
+    mean over the seeds).
     """
     if trial.test_rows.is_empty():
         raise InputError(f"{trial.folder} has no accuracies: its task has no classes.")

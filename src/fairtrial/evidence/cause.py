@@ -89,16 +89,9 @@ def find_cause(
 ) -> Cause:
     """Split a claim's difference into its parts: all three where minimisers and means are known.
 
-    Two that cannot be distinguished are one part.
-
-    Parameters
-    ----------
-    averages : DataFrame
-        `averages.parquet`: `run`, and metrics at the means of the runs' last iterates.
-    changed : str
-        What keeps the runs' data from being read again, as a sentence; "" if nothing does.
-    marks : mapping
-        Which test rows each run has right, if rows count as a sample; else empty.
+    Two that cannot be distinguished are one part. `averages` is `averages.parquet`. `changed` says
+    what keeps the runs' data from being read again, as a sentence; "" if nothing does. `marks` say
+    which test rows each run has right, if rows count as a sample; else they are empty.
     """
     if obstacle := _find_obstacle(claim, pairs):
         return obstacle
@@ -154,20 +147,20 @@ def _measure_gaps(pairs: Pairs, minima: "_Compared") -> tuple[float, float] | No
 def _find_obstacle(claim: Claim, pairs: Pairs) -> Cause | None:
     """Find why a claim has no parts at all, before any minimum is looked for."""
     if claim.effect is not None:
+        lack = Lack.EFFECT
         reason = "A claim on effects compares four arms: each of its two effects has a cause."
-        return Cause({}, (Lack.EFFECT,), (reason,))
-    if not take_metric(claim.on).of_the_end:
+    elif not take_metric(claim.on).of_the_end:
+        lack = Lack.METRIC
         reason = f"{claim.on} is about the training, not about its end, so it has no parts."
-        return Cause({}, (Lack.METRIC,), (reason,))
-    if not all(arm.is_trained for pair in pairs.arms for arm in pair):
+    elif not all(arm.is_trained for pair in pairs.arms for arm in pair):
+        lack = Lack.RECIPE
         reason = "scikit-learn fits the baseline, so no part of the difference is unfinished."
-        return Cause({}, (Lack.RECIPE,), (reason,))
-    if pairs.n_diverged:
-        reason = (
-            f"{pairs.n_diverged} pairs have a run that diverged, so there is no end to compare."
-        )
-        return Cause({}, (Lack.END,), (reason,))
-    return None
+    elif n := pairs.n_diverged:
+        lack = Lack.END
+        reason = f"{n} pairs have a run that diverged, so there is no end to compare."
+    else:
+        return None
+    return Cause({}, (lack,), (reason,))
 
 
 # ------------------------------------------------------------------- differences at other points

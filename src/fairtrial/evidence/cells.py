@@ -1,6 +1,7 @@
 """Where a claim holds: each pair of its arms by itself, at several margins."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
@@ -11,6 +12,16 @@ from fairtrial.evidence.verdict import decide, weigh
 
 # The claim's own margin is one of them.
 MULTIPLES = (0.0, 0.5, 1.0, 2.0, 4.0)
+
+# What is said of a pair of arms at a margin: its verdict, and the difference with the interval of
+# that level, over what counts as a sample.
+SCHEMA = {
+    **dict.fromkeys(("better", "than"), pl.String),
+    "margin": pl.Float64,
+    "verdict": pl.String,
+    **dict.fromkeys(("difference", "low", "high", "level"), pl.Float64),
+    "over": pl.String,
+}
 
 
 def list_margins(margin: float, difference: float) -> list[float]:
@@ -24,35 +35,21 @@ def weigh_cells(
 ) -> pl.DataFrame:  # fmt: skip
     """Weigh each pair of arms by itself, over the seeds, at each margin (in the metric's unit).
 
-    The pairs have `better`, `than`, `seed` and `difference` of one claim.
-
-    Returns
-    -------
-    table
-        `better`, `than`, `margin`, `verdict`, `difference`, `low`, `high`, `level` (of the
-        interval), `over` (what counts as a sample). Verdicts are not adjusted for their number; a
-        pair with a difference that is no number is `undecided`.
+    The pairs have `better`, `than`, `seed` and `difference` of one claim. The table has the columns
+    of `SCHEMA`. Verdicts are not adjusted for their number; a pair with a difference that is no
+    number is `undecided`.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for (better, than), group in pairs.group_by("better", "than", maintain_order=True):
-        differences = group["difference"]
-        sound = bool(
-            (differences.is_finite() & (differences.abs() <= LARGEST)).fill_null(False).all()
-        )
-        basis = None
-        for margin in margins:
-            if not sound:
-                rows.append((better, than, margin, "undecided", *[None] * 5))
-                continue
-            values = differences.to_numpy()
-            if basis is None:
-                basis = weigh_pairs(values, margin, sampling, group).basis
-            evidence = weigh(values, margin, basis)
+        cells = [dict[str, Any](better=better, than=than, margin=margin) for margin in margins]
+        values = group["difference"]
+        if not (values.is_finite() & (values.abs() <= LARGEST)).fill_null(False).all():
+            rows += [cell | {"verdict": "undecided"} for cell in cells]
+            continue
+        basis = weigh_pairs(values.to_numpy(), 0.0, sampling, group).basis
+        for cell, margin in zip(cells, margins, strict=True):
+            evidence = weigh(values.to_numpy(), margin, basis)
             (decided,) = decide([evidence])
-            found = summarise_evidence(evidence, decided.verdict)
-            figures = [found[name] for name in ("difference", "low", "high", "level", "over")]
-            rows.append((better, than, margin, decided.verdict, *figures))
-    names = ["better", "than", "margin", "verdict", "difference", "low", "high", "level", "over"]
-    table = pl.DataFrame(rows, schema=names, orient="row")
-    numbers = pl.col("margin", "difference", "low", "high", "level").cast(pl.Float64)
-    return table.with_columns(numbers, pl.col("over").cast(pl.String))
+            verdict = decided.verdict
+            rows.append(cell | {"verdict": verdict} | summarise_evidence(evidence, verdict))
+    return pl.DataFrame(rows, schema=SCHEMA)

@@ -15,7 +15,6 @@ from fairtrial.results.design import (
     Look,
     Statement,
     digest_claims,
-    find_statement,
     list_others,
     note_look,
     read_design,
@@ -97,12 +96,6 @@ def note_judging(trial: Results, study: Study, file: str = "") -> Design | None:
     if design != before:
         write_design(trial.folder, design)
     return replace(design, claims=stated.claims)
-
-
-def find_statements(design: Design | None, study: Study) -> list[Statement | None]:
-    """Find when each claim of a study was first stated; None where that is not known."""
-    arms = study.list_arms()
-    return [find_statement(design, claim, arms) if design else None for claim in study.claims]
 
 
 def say_changes(design: Design | None, study: Study) -> list[str]:

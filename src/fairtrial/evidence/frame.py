@@ -278,7 +278,6 @@ def _check_metric(frame: pl.DataFrame, name: str) -> None:
 def _choose_settings(
     frame: pl.DataFrame, claims: Sequence[FrameClaim], settings: Sequence[str] | None
 ) -> list[str]:
-    """Choose the columns with settings."""
     measured = {"seed", *(claim.on for claim in claims)}
     if settings is None:
         found = [name for name in list_settings(frame) if name not in {DATA, *measured}]
@@ -302,12 +301,7 @@ def _name_arms(
 ) -> tuple[pl.DataFrame, dict[str, FrameArm]]:
     """Name the arm of each run by its settings that vary, or as its column `arm` does.
 
-    Returns
-    -------
-    runs : DataFrame
-        With the columns that `pair_runs` reads.
-    arms : dict of str to FrameArm
-        By name.
+    Returns the runs with the columns that `pair_runs` reads, and the arms by their names.
     """
     keys = {name: _name_setting(name, frame[name].dtype) for name in columns}
     varied = [name for name in columns if frame[name].n_unique() > 1]

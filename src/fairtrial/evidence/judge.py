@@ -10,11 +10,11 @@ from fairtrial.errors import InputError, MachineError
 from fairtrial.evidence.account import list_verdicts
 from fairtrial.evidence.case import ANYTIME, METHODS, SIGN_FLIP, Case, count_seeds_for, weigh_claims
 from fairtrial.evidence.cause import Lack
-from fairtrial.evidence.design import choose_method, find_statements, note_judging, say_changes
+from fairtrial.evidence.design import choose_method, note_judging, say_changes
 from fairtrial.evidence.pairs import SIDES, WITHOUT
 from fairtrial.evidence.statistics.anytime import count_seeds_needed_anytime
 from fairtrial.files import write_file
-from fairtrial.results.design import Design, read_design
+from fairtrial.results.design import Design, find_statements, read_design
 from fairtrial.results.results import Results, fingerprint_verdict
 from fairtrial.results.store import PAIRS, VERDICTS
 from fairtrial.results.verdicts import OF_PARTS, PARTS, read_verdicts, write_verdicts
@@ -43,11 +43,11 @@ def judge(
     `docs/evidence.md`.
     """
     trial = Results(folder)
-    study = _choose_claims(trial, claims)
+    study, source = _choose_claims(trial, claims)
     fitting, why = choose_method(trial)
     _check_method(method, fitting, why)
     try:
-        design = note_judging(trial, study, _name_source(claims))
+        design = note_judging(trial, study, source)
     except MachineError:
         note(f"That the claims are judged is not noted: {trial.folder} cannot be written.")
         design = read_design(trial.folder)
@@ -76,27 +76,21 @@ def _read_earlier(folder: Path, note: Callable[[str], None]) -> list[dict[str, A
         return []
 
 
-def _name_source(claims: str | Path | Sequence[Claim | Mapping[str, Any]] | None) -> str:
-    """Name where claims come from that are not the study's; "" for the study's."""
-    if claims is None:
-        return ""
-    return Path(claims).name if isinstance(claims, str | Path) else "Python"
-
-
 def _choose_claims(
     trial: Results, claims: str | Path | Sequence[Claim | Mapping[str, Any]] | None
-) -> Study:
-    study, place = trial.study, str(trial.folder)
-    if claims is not None:
-        if isinstance(claims, str | Path):
-            place = str(claims)
-            given = parse_toml(read_text(Path(claims)), place).values.get("claims", [])
-        else:
-            place, given = "The list of claims", make_plain(list(claims))
+) -> tuple[Study, str]:
+    """Return a study of the claims, and where they come from; "" for those of the trial."""
+    study, place, source, given = trial.study, str(trial.folder), "", None
+    if isinstance(claims, str | Path):
+        place, source = str(claims), Path(claims).name
+        given = parse_toml(read_text(Path(claims)), place).values.get("claims", [])
+    elif claims is not None:
+        place, source, given = "The list of claims", "Python", make_plain(list(claims))
+    if given is not None:
         study = study.replace(claims=given, adjust_for_claims=None)
     if not study.claims:
         raise InputError(f"{place} states no claims: add some, as `fairtrial new` shows.")
-    return study
+    return study, source
 
 
 def _check_method(method: str | None, fitting: str, why: str) -> None:
@@ -114,7 +108,8 @@ def _add_design(
     rows: Sequence[dict[str, Any]], trial: Results, study: Study, design: Design | None, why: str
 ) -> None:
     """Add to verdicts which runs they are on, when their claims were stated, and why by bets."""
-    stated, changes = find_statements(design, study), say_changes(design, study)
+    stated = find_statements(design, study) if design else [None] * len(study.claims)
+    changes = say_changes(design, study)
     for row, claim, statement, change in zip(rows, study.claims, stated, changes, strict=True):
         row |= {
             "stated_at": statement.time if statement else None,
@@ -162,6 +157,15 @@ def join_pairs(cases: Sequence[Case]) -> pl.DataFrame:
         )
         tables.append(table.join(parts, on="seed", how="left", maintain_order="left"))
     return pl.concat(tables)
+
+
+def list_warnings(study: Study, most_seeds: int | None = None) -> list[str]:
+    """List what one should know of the claims of a study before it runs, as sentences.
+
+    `most_seeds` is how many seeds an arm may have, if seeds are added until claims are decided.
+    """
+    looks = (SIGN_FLIP, None) if most_seeds is None else (ANYTIME, most_seeds)
+    return [one for one in (find_undecidable(study, *looks), find_marginless(study)) if one]
 
 
 def find_undecidable(study: Study, method: str = SIGN_FLIP, n_seeds: int | None = None) -> str:

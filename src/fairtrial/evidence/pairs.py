@@ -55,9 +55,8 @@ class Pairs:
 
     @cached_property
     def by_seed(self) -> pl.DataFrame:
-        """One row per seed: seed, better_value, than_value, difference; means over its pairs."""
-        values = pl.col("better_value", "than_value", "difference").mean()
-        return self.table.group_by("seed", maintain_order=True).agg(values)
+        """The means of the pairs of each seed; see `average_pairs`."""
+        return average_pairs(self.table)
 
     @property
     def n_diverged(self) -> int:
@@ -68,6 +67,12 @@ class Pairs:
     def differences(self) -> np.ndarray:
         """One difference a seed, positive when `better` is better."""
         return self.by_seed["difference"].to_numpy()
+
+
+def average_pairs(table: pl.DataFrame) -> pl.DataFrame:
+    """Average the pairs of each seed: seed, better_value, than_value, difference."""
+    values = pl.col("better_value", "than_value", "difference").mean()
+    return table.group_by("seed", maintain_order=True).agg(values)
 
 
 def pair_runs(
@@ -87,7 +92,7 @@ def pair_runs(
     values = runs.select(
         "arm",
         pl.col("seed").cast(pl.Int64),
-        value=_take_values(claim.on, metric, runs),
+        value=take_values(claim.on, metric, runs),
         diverged=pl.col("outcome") == "diverged",
         length=pl.coalesce([name for name in ("steps", "epochs") if name in runs.columns]),
     )
@@ -152,7 +157,7 @@ def find_common_seeds(runs: pl.DataFrame, arms: set[str]) -> list[int]:
     return counts.filter(pl.col("arm") == len(arms))["seed"].sort().to_list()
 
 
-def _take_values(name: str, metric: Measure, runs: pl.DataFrame) -> pl.Expr:
+def take_values(name: str, metric: Measure, runs: pl.DataFrame) -> pl.Expr:
     """Take a metric; the worst there is where a run diverged and the metric has a worst."""
     if name not in runs.columns:
         return pl.lit(None, pl.Float64)

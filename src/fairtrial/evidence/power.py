@@ -1,7 +1,6 @@
 """What each claim of a study can detect with its seeds, before they are trained."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from fairtrial.evidence.case import count_seeds_for, weigh_pairs
@@ -9,22 +8,11 @@ from fairtrial.evidence.pairs import find_common_seeds, pair_runs
 from fairtrial.evidence.statistics.anytime import count_seeds_needed_anytime
 from fairtrial.evidence.statistics.sampling import SIGN_FLIP, find_sampling, list_tasks
 from fairtrial.evidence.statistics.seeds_needed import find_smallest
+from fairtrial.evidence.verdict import Evidence
 from fairtrial.results.results import Results
+from fairtrial.study.arm import Arm
 from fairtrial.study.claims import Claim, match_claim
 from fairtrial.study.study import Study
-
-
-@dataclass(frozen=True)
-class Spread:
-    """How much the differences of a claim vary, as `n_seeds` earlier seeds show it.
-
-    `over_seeds` is their standard deviation, in the metric's unit. More seeds do not lessen the
-    `shared_variance`.
-    """
-
-    over_seeds: float
-    shared_variance: float
-    n_seeds: int
 
 
 def list_powers(
@@ -32,16 +20,12 @@ def list_powers(
 ) -> list[dict[str, Any]]:
     """List for each claim of a study what its seeds can detect.
 
-    Earlier runs of the same arms show how much differences vary.
-
-    Returns
-    -------
-    list of dict
-        For each claim: `say`, `on`, `margin`, `seeds`; `seeds_needed`, with which the first verdict
-        is possible; `smallest_in_spreads`, the smallest difference beyond the margin that is
-        decided with a chance of 80 %, in standard deviations of the differences over the seeds;
-        `smallest`, the same with the margin in the metric's unit; and `spread_from_seeds`, how many
-        earlier seeds show that spread. None where it is not known.
+    Earlier runs of the same arms show how much differences vary. Each dict has `say`, `on`,
+    `margin`, `seeds`; `seeds_needed`, with which the first verdict is possible;
+    `smallest_in_spreads`, the smallest difference beyond the margin that is decided with a chance
+    of 80 %, in standard deviations of the differences over the seeds; `smallest`, the same with the
+    margin in the metric's unit; and `spread_from_seeds`, how many earlier seeds show that spread.
+    What is not known is None.
     """
     if not study.claims:
         return []
@@ -50,15 +34,16 @@ def list_powers(
     needed = count_seeds_for(study) if is_plain else count_seeds_needed_anytime(study.n_claims)
     rows = []
     for claim in study.claims:
-        spread = None if trial is None else _measure_spread(claim, study, trial, method)
-        size = (
-            _find_smallest(claim, arms, n_seeds, study.n_claims, spread)
-            if is_plain and n_seeds >= needed
-            else None
-        )
-        in_unit = (
-            None if size is None or spread is None else claim.margin + size * spread.over_seeds
-        )
+        earlier = None if trial is None else _weigh_earlier(claim, study, trial, method)
+        size = in_unit = None
+        if is_plain and n_seeds >= needed:
+            shared = (
+                earlier.basis.shared_variance / earlier.spread**2
+                if earlier
+                else _share_rows(claim, arms)
+            )
+            size = find_smallest(n_seeds, study.n_claims, shared)
+            in_unit = earlier and claim.margin + size * earlier.spread
         rows.append({
             "say": claim.say,
             "on": claim.on,
@@ -67,25 +52,21 @@ def list_powers(
             "seeds_needed": needed,
             "smallest_in_spreads": size,
             "smallest": in_unit,
-            "spread_from_seeds": spread and spread.n_seeds,
+            "spread_from_seeds": earlier and earlier.n_seeds,
         })  # fmt: skip
     return rows
 
 
-def _find_smallest(
-    claim: Claim, arms: Any, n_seeds: int, n_claims: int, spread: Spread | None
-) -> float | None:
-    """Find the smallest difference beyond the margin, in standard deviations over the seeds."""
-    if spread is not None:
-        shared = spread.shared_variance / spread.over_seeds**2
-        return find_smallest(n_seeds, n_claims, shared)
+def _share_rows(claim: Claim, arms: list[Arm]) -> float:
+    """Return what all seeds will share, in variances of one, by what the tasks are."""
+    if claim.over == "seeds":
+        return 0.0
     share = max(task.test_share for task in list_tasks([m.arms for m in match_claim(arms, claim)]))
-    is_sample = share > 0.0 and claim.over != "seeds"
-    return find_smallest(n_seeds, n_claims, share / (1.0 - share) if is_sample else 0.0)
+    return share / (1.0 - share)
 
 
-def _measure_spread(claim: Claim, study: Study, trial: Results, method: str) -> Spread | None:
-    """Measure on earlier runs how much the differences of a claim vary; None if unknown."""
+def _weigh_earlier(claim: Claim, study: Study, trial: Results, method: str) -> Evidence | None:
+    """Weigh a claim on earlier runs, whose differences vary; None if there are none."""
     arms = study.list_arms()
     matched = {arm.name for match in match_claim(arms, claim) for arm in match.arms}
     shared = find_common_seeds(trial.runs, matched)
@@ -98,9 +79,7 @@ def _measure_spread(claim: Claim, study: Study, trial: Results, method: str) -> 
         return None
     sampling = find_sampling(claim, pairs.arms, method, trial)
     evidence = weigh_pairs(pairs.differences, claim.margin, sampling, pairs.table)
-    if not evidence.spread > 0.0:
-        return None
-    return Spread(evidence.spread, evidence.basis.shared_variance, len(shared))
+    return evidence if evidence.spread > 0.0 else None
 
 
 def say_power(row: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fairtrial.evidence.pairs import Pairs, find_common_seeds
+from fairtrial.evidence.pairs import Pairs, find_common_seeds, take_values
 from fairtrial.evidence.wording import name_sides
 from fairtrial.kinds.metrics.numbers import HELD_OUT, take_metric
 from fairtrial.settings.complaints import write_setting
@@ -37,13 +37,14 @@ class Tuned:
 
 @dataclass(frozen=True)
 class _Side:
-    """Arms that differ in tuned settings alone, with their values."""
+    """Arms that differ in tuned settings alone, and which of them is chosen for each of n seeds."""
 
     name: str
-    arms: tuple[str, ...]
-    settings: tuple[Settings, ...]
+    arms: list[str]
+    settings: list[Settings]
+    seeds: Sequence[int]
     values: np.ndarray  # (candidates, n)
-    chosen: np.ndarray  # (n,): the candidate of each seed
+    chosen: np.ndarray  # (n,): places of candidates
 
 
 def tune(
@@ -78,29 +79,22 @@ def tune(
     seeds = [seed for seed in pairs.by_seed["seed"] if seed in shared]
     if not contests or len(seeds) < 2:
         return None
-    sides: list[list[_Side]] = []
-    for contest in contests:
-        read = [
+    sides = [
+        [
             _read_side(name, side, tuned, runs, seeds, claim.on, judged_by, by_earlier_seeds)
             for name, side in zip(name_sides(claim), contest, strict=True)
         ]
-        if any(side is None for side in read):
-            return None
-        sides.append([side for side in read if side is not None])
-    first = 1 if by_earlier_seeds else 0
-    values = np.array([[_pick(side)[first:] for side in contest] for contest in sides])
+        for contest in contests
+    ]
+    table = _list_pairs(sides)
+    values = table.select("better_value", "than_value").to_numpy()
     if not np.isfinite(values).all():
         return None
     sign = 1.0 if take_metric(claim.on).higher_is_better else -1.0
-    better, than = ([contest[place] for contest in sides] for place in (0, 1))
-    return Tuned(
-        sign * (values[:, 0] - values[:, 1]).mean(0),
-        _list_pairs(sides, seeds, first),
-        _list_choices(better, first),
-        _list_choices(than, first),
-        judged_by,
-        " ".join(filter(None, [_warn_of_edges(sides, first), _warn_of_numbers(sides)])),
-    )
+    differences = sign * (values[:, 0] - values[:, 1]).reshape(-1, len(sides)).mean(1)
+    better, than = (_list_choices(side) for side in zip(*sides, strict=True))
+    warnings = filter(None, [_warn_of_edges(sides), _warn_of_numbers(sides)])
+    return Tuned(differences, table, better, than, judged_by, " ".join(warnings))
 
 
 def choose_candidates(scores: np.ndarray, by_earlier_seeds: bool = False) -> np.ndarray:
@@ -132,15 +126,10 @@ def _find_contests(
     candidates: dict[tuple, list[Arm]] = {}
     for arm in arms:
         candidates.setdefault(_key(arm, tuned), []).append(arm)
-    contests = {
-        (_key(better, tuned), _key(than, tuned)): (
-            candidates[_key(better, tuned)],
-            candidates[_key(than, tuned)],
-        )
-        for better, than in pairs.arms
-    }
-    has_choice = any(len(side) > 1 for contest in contests.values() for side in contest)
-    return list(contests.values()) if has_choice else []
+    keys = dict.fromkeys((_key(better, tuned), _key(than, tuned)) for better, than in pairs.arms)
+    contests = [(candidates[better], candidates[than]) for better, than in keys]
+    has_choice = any(len(side) > 1 for contest in contests for side in contest)
+    return contests if has_choice else []
 
 
 def _list_tuned(pairs: Pairs, arms: Iterable[Arm]) -> set[str]:
@@ -194,8 +183,8 @@ def _read_side(
     metric: str,
     judged_by: str,
     by_earlier_seeds: bool,
-) -> _Side | None:
-    """Read the values of a side's candidates; None where no candidate has all that it takes."""
+) -> _Side:
+    """Read the values of a side's candidates; NaN where no candidate has all that it takes."""
     varied = sorted(
         name for name in tuned if len({str(arm.settings.get(name)) for arm in arms}) > 1
     )
@@ -211,14 +200,11 @@ def _read_side(
         scores = np.zeros_like(scores)
     chosen = choose_candidates(scores, by_earlier_seeds)
     if not by_earlier_seeds and not np.isfinite(scores[chosen[0]]).all():
-        return None
-    return _Side(
-        side,
-        tuple(arm.name for arm in arms),
-        tuple({name: arm.settings.get(name) for name in varied} for arm in arms),
-        values,
-        chosen,
-    )
+        values = np.full_like(values, np.nan)
+    names = [arm.name for arm in arms]
+    settings = [{name: arm.settings.get(name) for name in varied} for arm in arms]
+    first = 1 if by_earlier_seeds else 0  # Nothing chooses for the first of all seeds.
+    return _Side(side, names, settings, seeds[first:], values[:, first:], chosen[first:])
 
 
 def _sort_key(arm: Arm, varied: Sequence[str]) -> tuple:
@@ -234,24 +220,19 @@ def _read_metric(
     runs: pl.DataFrame, arm: str, seeds: Sequence[int], metric: str
 ) -> list[float | None]:
     """Read a metric seed by seed; the worst there is where a run diverged."""
-    rows = runs.filter(pl.col("arm") == arm)
-    values = dict(zip(rows["seed"], rows[metric], strict=True))
-    lost = set(rows.filter(pl.col("outcome") == "diverged")["seed"])
-    return [take_metric(metric).worst if seed in lost else values.get(seed) for seed in seeds]
+    value = take_values(metric, take_metric(metric), runs)
+    values = dict(runs.filter(pl.col("arm") == arm).select("seed", value).iter_rows())
+    return [values.get(seed) for seed in seeds]
 
 
-def _pick(side: _Side) -> np.ndarray:
-    return side.values[side.chosen, np.arange(side.values.shape[1])]
-
-
-def _list_pairs(sides: Sequence[Sequence[_Side]], seeds: Sequence[int], first: int) -> pl.DataFrame:
+def _list_pairs(sides: Sequence[Sequence[_Side]]) -> pl.DataFrame:
     rows = [
         (
-            seeds[place],
+            seed,
             *(side.arms[side.chosen[place]] for side in contest),
             *(side.values[side.chosen[place], place] for side in contest),
         )
-        for place in range(first, len(seeds))
+        for place, seed in enumerate(sides[0][0].seeds)
         for contest in sides
     ]
     schema = {
@@ -261,18 +242,16 @@ def _list_pairs(sides: Sequence[Sequence[_Side]], seeds: Sequence[int], first: i
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _list_choices(sides: Iterable[_Side], first: int) -> list[Settings]:
-    choices = [side.settings[place] for side in sides for place in sorted(set(side.chosen[first:]))]
+def _list_choices(sides: Iterable[_Side]) -> list[Settings]:
+    choices = [side.settings[place] for side in sides for place in sorted(set(side.chosen))]
     return [one for place, one in enumerate(choices) if one not in choices[:place]]
 
 
 # --------------------------------------------------------------------------------------- sentences
 
 
-def _warn_of_edges(sides: Sequence[Sequence[_Side]], first: int) -> str:
-    edges = sorted({
-        edge for contest in sides for side in contest for edge in _find_edges(side, first)
-    })  # fmt: skip
+def _warn_of_edges(sides: Sequence[Sequence[_Side]]) -> str:
+    edges = sorted({edge for contest in sides for side in contest for edge in _find_edges(side)})
     if not edges:
         return ""
     return (
@@ -281,7 +260,7 @@ def _warn_of_edges(sides: Sequence[Sequence[_Side]], first: int) -> str:
     )
 
 
-def _find_edges(side: _Side, first: int) -> set[str]:
+def _find_edges(side: _Side) -> set[str]:
     """Describe the chosen numbers that are the lowest or the highest of their grid."""
     edges = set()
     for name in side.settings[0]:
@@ -289,7 +268,7 @@ def _find_edges(side: _Side, first: int) -> set[str]:
         if not all(isinstance(value, int | float) for value in tried):
             continue
         grid = sorted(set(tried))
-        for place in set(side.chosen[first:]):
+        for place in set(side.chosen):
             if tried[place] in (grid[0], grid[-1]):
                 values = ", ".join(f"{value:g}" for value in grid)
                 edges.add(f"{write_setting(name, tried[place])} of {values} for {side.name}")

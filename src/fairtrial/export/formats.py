@@ -1,7 +1,6 @@
 """The export of results folders, and its formats."""
 
 import contextlib
-import difflib
 import importlib.util
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from fairtrial.export.tracking import write_store
 from fairtrial.files import explain_write_errors
 from fairtrial.progress import Progress
 from fairtrial.results.results import Results
+from fairtrial.settings.names import suggest
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,7 @@ def export(folder: str | Path, to: str, out: str | Path | None = None) -> Path:
 def prepare_export(folder: Path, to: str, out: Path | None = None) -> Export:
     """Check everything that an export needs, before slow imports; parameters as of `export`."""
     if to not in FORMATS:
-        nearest = difflib.get_close_matches(to, FORMATS, n=1)
-        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-        raise InputError(f"--to {to!r} is not a known format{hint} (known: {', '.join(FORMATS)}).")
+        raise InputError(f"--to {to!r} is not a known format{suggest(to, FORMATS)}.")
     if not all(map(_is_installed, FORMATS[to].packages)):
         raise InputError(
             f"Exporting to {to} needs packages that are not installed. Install them with: "

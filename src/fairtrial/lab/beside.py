@@ -107,18 +107,7 @@ def build_reported(trial: Results, values: Sequence[Mapping[str, str]]) -> Part:
     heading = "Comparison with the report"
     if not rows:
         return Part(heading, [Text("The report has no figures for these arms.")])
-    n_seeds = runs["seed"].n_unique()
-    over, here = ["one seed"], "here from one seed"
-    if n_seeds > 1:
-        over = ["mean", "sd", "smallest–largest", "place of the reported figure"]
-        here = f"here over {n_seeds} seeds"
-    table = Table(
-        "reported",
-        f"Test accuracy after the last epoch, in per cent; in the report from one run, {here}",
-        ["table", "model", "reported", *over],
-        [Rows(rows)],
-    )
-    blocks: list[Block] = [table]
+    blocks: list[Block] = [_make_table(rows, runs["seed"].n_unique())]
     for setting, shares in reported.items():
         name, title = make_name(setting or "baselines"), setting or "Baselines"
         said = f"{title}: the test accuracy of every seed, their mean, and the reported figure."
@@ -135,6 +124,19 @@ def build_reported(trial: Results, values: Sequence[Mapping[str, str]]) -> Part:
     return Part(heading, blocks)
 
 
+def _make_table(rows: list[list[Cell]], n_seeds: int) -> Table:
+    over, here = ["one seed"], "here from one seed"
+    if n_seeds > 1:
+        over = ["mean", "sd", "smallest–largest", "place of the reported figure"]
+        here = f"here over {n_seeds} seeds"
+    return Table(
+        "reported",
+        f"Test accuracy after the last epoch, in per cent; in the report from one run, {here}",
+        ["table", "model", "reported", *over],
+        [Rows(rows)],
+    )
+
+
 def draw_reported(
     runs: pl.DataFrame, reported: Mapping[str, float], looks: Looks, description: str
 ) -> vega.Chart:
@@ -144,10 +146,9 @@ def draw_reported(
     """
     one, mean, printed = "one seed", "mean", "reported"
     value = pl.col("accuracy").cast(pl.Float64)
-    each = runs.filter(value.is_finite()).select("series", pl.lit(one).alias("what"), value=value)
-    means = each.group_by("series", pl.lit(mean).alias("what"), maintain_order=True).agg(
-        pl.col("value").mean()
-    )
+    each = runs.filter(value.is_finite()).select("series", what=pl.lit(one), value=value)
+    of_series = each.group_by("series", maintain_order=True)
+    means = of_series.agg(pl.lit(mean).alias("what"), pl.col("value").mean())
     many = each.height > means.height
     given = pl.DataFrame({"series": [*reported], "what": printed, "value": [*reported.values()]})
     table = pl.concat([each, *([means] if many else []), given])
@@ -155,6 +156,10 @@ def draw_reported(
     shapes[printed] = "diamond"
     order, title = list_unique(runs, "series"), "test accuracy"
     colour = vega.encode_looks(looks, order, "color", legend=None)
+    scale = {"domain": list(shapes), "range": list(shapes.values())}
+    from_here = {"zero": False, "padding": 12}
+    legend, axis = vega.MARK_LEGEND | {"symbolStrokeColor": INK}, {"tickCount": 6, "format": ".2~%"}
+    exact = vega.quantity("value", title=title, format=".2%")
 
     def draw(what: str, size: int, encoding: vega.Specification, **more: Any) -> vega.Specification:
         mark = vega.mark("point", size=size, **more)
@@ -163,19 +168,10 @@ def draw_reported(
     chart = {
         "data": vega.embed(table),
         "encoding": {
-            "x": vega.quantity(
-                "value", title=title, scale={"zero": False, "padding": 12},
-                axis={"tickCount": 6, "format": ".2~%"},
-            ),
+            "x": vega.quantity("value", title=title, scale=from_here, axis=axis),
             "y": vega.nominal("series", title=None, sort=order),
-            "shape": vega.nominal(
-                "what", scale={"domain": list(shapes), "range": list(shapes.values())},
-                legend=vega.MARK_LEGEND | {"symbolStrokeColor": INK},
-            ),
-            "tooltip": [
-                vega.nominal("series"), vega.nominal("what"),
-                vega.quantity("value", title=title, format=".2%"),
-            ],
+            "shape": vega.nominal("what", scale=scale, legend=legend),
+            "tooltip": [vega.nominal("series"), vega.nominal("what"), exact],
         },
         "layer": [
             draw(one, 130 if many else 90, colour, opacity=0.75, strokeWidth=1.5),

@@ -64,8 +64,8 @@ def shorten(folder: Path, document: Document) -> Document:
 
 
 def write_page(folder: Path, pending: Sequence[tuple[str, str]] = ()) -> Path:
-    """Write `report.html` of a lab or of a study; see `report.page.write_page`."""
-    return page.write_page(folder, make_document(folder), pending)
+    """Write `report.html` of a lab or of a study, and on it which results are still to come."""
+    return page.write_page(folder, replace(make_document(folder), pending=pending))
 
 
 def write_report(
@@ -80,15 +80,9 @@ def write_report(
 
     On request every figure goes to `figures/` as "svg", "pdf" or "png", every table to `tables/` as
     "latex", "csv" or "markdown", and the short version to `one-page.html`. Returns the pages and
-    folders that were written, with their numbers of files.
-
-    Raises
-    ------
-    InputError
-        If the folder is not that of a lab or a study, a file in it cannot be read, or a format is
-        not known.
-    MachineError
-        If a file cannot be written.
+    folders that were written, with their numbers of files. It is an `InputError` if the folder is
+    not that of a lab or a study, a file in it cannot be read, or a format is not known; and a
+    `MachineError` if a file cannot be written.
     """
     for given, known, what in ((figures, DRAW, "figures"), (tables, FORMATS, "tables")):
         if given is not None and given not in known:

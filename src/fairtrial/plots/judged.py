@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from fairtrial.errors import InputError
-from fairtrial.evidence.pairs import WITHOUT
+from fairtrial.evidence.pairs import WITHOUT, average_pairs
 from fairtrial.plots.trials import name_series, remember
 from fairtrial.results.results import Results
 from fairtrial.results.store import PAIRS, VERDICTS
@@ -22,9 +22,8 @@ class Judged(NamedTuple):
 
     @property
     def by_seed(self) -> pl.DataFrame:
-        """One row per seed: seed, better_value, than_value, difference; means over its pairs."""
-        values = pl.col("better_value", "than_value", "difference").mean()
-        return self.pairs.group_by("seed", maintain_order=True).agg(values)
+        """The means of the pairs of each seed; see `average_pairs`."""
+        return average_pairs(self.pairs)
 
     @property
     def arms(self) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from fairtrial.plots.appearance import (
     MUTED,
     VERMILLION,
     Look,
+    Looks,
     assign_looks,
     capitalise,
     show_metric,
@@ -23,7 +24,7 @@ from fairtrial.plots.headings import shorten_apart
 from fairtrial.plots.names import TITLE, join_parts, list_parts, title_arms
 from fairtrial.plots.summaries import OUTCOMES, RATE, drop_diverged, list_unique, summarise_rates
 from fairtrial.plots.trials import choose_metric, find_unit, name_series
-from fairtrial.plots.vega import MARK_LEGEND, Chart
+from fairtrial.plots.vega import MARK_LEGEND, Chart, Specification
 from fairtrial.results.results import Results
 
 MOST_IN_LEGEND = 7
@@ -109,28 +110,20 @@ def final_values(
     series, order = list_unique(runs, "series"), list_unique(runs, "setting")
     # Many arms of one setting get one row each, because a legend of all of them is hard to read.
     by_row = len(order) == 1 and len(series) > MOST_IN_LEGEND
-    legend = None if by_row else MARK_LEGEND
+    legend, title = None if by_row else MARK_LEGEND, show_metric(metric)
     ticks = vega.layer(vega.mark("tick", thickness=1, opacity=0.65, bandSize=8))
-    names = [vega.nominal(field) for field in ("setting", "series")]
+    exact = vega.quantity("value", title=metric.replace("_", " "))
     marks = vega.layer(
         vega.mark("point", filled=True, size=55, opacity=1),
         **vega.encode_looks(looks, series, "shape", legend=legend),
-        tooltip=[*names, vega.quantity("value", title=metric.replace("_", " "))],
+        tooltip=[vega.nominal("setting"), vega.nominal("series"), exact],
     )
-    title = show_metric(metric)
-    scale = {"type": "log", "nice": False, "padding": 8} if log else {"zero": False}
+    scale = _make_scale(log) | ({"padding": 8} if log else {})
+    shown, axis = f"{title}, log scale" if log else title, {"tickCount": 6, "format": "~g"}
     chart = {
         "encoding": {
-            "x": vega.quantity(
-                "value", title=f"{title}, log scale" if log else title, scale=scale,
-                axis={"tickCount": 6, "format": "~g"},
-            ),
-            "y": vega.nominal(
-                "series" if by_row else "setting", title=None, sort=series if by_row else order,
-                axis={"grid": True, "tickBand": "extent"},
-                scale={"paddingInner": 0.2, "paddingOuter": 0.1},
-            ),
-            **({} if by_row else {"yOffset": vega.nominal("series", sort=series)}),
+            "x": vega.quantity("value", title=shown, scale=scale, axis=axis),
+            **_place_rows(order, series, by_row),
             **vega.encode_looks(looks, series, "color", legend=legend),
         },
         "layer": [
@@ -143,10 +136,24 @@ def final_values(
     return vega.lay_out(chart, said)
 
 
+def _place_rows(order: list[str], series: list[str], by_row: bool) -> Specification:
+    """Place a row per series, or per setting with its series side by side."""
+    field, names = ("series", series) if by_row else ("setting", order)
+    y = vega.nominal(
+        field, title=None, sort=names, axis={"grid": True, "tickBand": "extent"},
+        scale={"paddingInner": 0.2, "paddingOuter": 0.1},
+    )  # fmt: skip
+    return {"y": y} if by_row else {"y": y, "yOffset": vega.nominal("series", sort=series)}
+
+
 def _is_on_log_scale(runs: pl.DataFrame, metric: str) -> bool:
     """Say whether a metric has a log scale: errors that are nowhere 0."""
     is_error = metric in ("parameter_error", "mse", "excess_risk")
     return is_error and not (runs[metric] <= 0).any()
+
+
+def _make_scale(log: bool) -> Specification:
+    return {"type": "log", "nice": False} if log else {"zero": False}
 
 
 def sensitivity(trial: Results, metric: str | None = None) -> Chart | None:
@@ -171,26 +178,28 @@ def sensitivity(trial: Results, metric: str | None = None) -> Chart | None:
     points = summarise_rates(runs, metric, names) if RATE in runs.columns else pl.DataFrame()
     if points.is_empty():
         return None
-    log, title = _is_on_log_scale(runs, metric), show_metric(metric)
+    scale = _make_scale(_is_on_log_scale(runs, metric))
+    looks = assign_looks(list_unique(points, "series"), looks)
+    return _draw_rates(points, looks, show_metric(metric), scale)
+
+
+def _draw_rates(points: pl.DataFrame, looks: Looks, title: str, scale: Specification) -> Chart:
+    """Draw the result of `summarise_rates`, of a metric with its title and scale."""
     series = list_unique(points, "series")
-    looks, toggle = assign_looks(series, looks), vega.make_toggle(series)
-    scale = {"type": "log", "nice": False} if log else {"zero": False}
     axis = {"tickCount": 5, "labelFlush": 7, "format": "~g"}
     y = vega.quantity("mean", title=title, scale=scale, axis=axis)
-    low = vega.quantity("low", scale=scale)
+    low, toggle = vega.quantity("low", scale=scale), vega.make_toggle(series)
     colour, dash, shape = (
         vega.encode_looks(looks, series, channel, legend=MARK_LEGEND) for channel in vega.CHANNELS
     )
     rule, opacity = vega.mark("rule", strokeWidth=1.5), toggle.fade()
-    mark = vega.mark("point", filled=True, size=45)
-    rates = points["learning_rate"].unique().sort().to_list()
+    line, mark = vega.mark("line", strokeWidth=1.5), vega.mark("point", filled=True, size=45)
+    x_axis = {"format": "~g", "values": points["learning_rate"].unique().sort().to_list()}
+    x_scale = {"type": "log", "padding": 12, "nice": False}
     layered = {
         "data": vega.list_rows(points),
         "encoding": {
-            "x": vega.quantity(
-                "learning_rate", title="learning rate", axis={"format": "~g", "values": rates},
-                scale={"type": "log", "padding": 12, "nice": False},
-            ),
+            "x": vega.quantity("learning_rate", title="learning rate", axis=x_axis, scale=x_scale),
             **colour,
             "tooltip": [
                 vega.nominal("series"), vega.quantity("learning_rate"),
@@ -200,18 +209,20 @@ def sensitivity(trial: Results, metric: str | None = None) -> Chart | None:
         },
         "layer": [
             vega.layer(rule, y=low, y2={"field": "high"}, opacity=toggle.fade(0.6)),
-            vega.layer(vega.mark("line", strokeWidth=1.5), y=y, opacity=opacity, **dash),
+            vega.layer(line, y=y, opacity=opacity, **dash),
             vega.layer(mark, y=y, opacity=opacity, **shape),
         ],
         "height": 190,
         "width": 240,
     }  # fmt: skip
-    return vega.lay_out_panels(
-        layered, "setting", list_unique(points, "setting"),
+    said = (
         f"{capitalise(title)} against the learning rate, mean over the seeds; vertical lines from "
-        "the smallest to the largest value.",
-        narrowest=220, parameters=[*toggle.parameters, vega.make_zoom()],
-    )  # fmt: skip
+        "the smallest to the largest value."
+    )
+    parameters, order = [*toggle.parameters, vega.make_zoom()], list_unique(points, "setting")
+    return vega.lay_out_panels(
+        layered, "setting", order, said, narrowest=220, parameters=parameters
+    )
 
 
 def accuracy_against_time(trial: Results) -> Chart:
@@ -239,17 +250,15 @@ def draw_race(points: pl.DataFrame, description: str) -> Chart:
     The points have `name`, `accuracy`, `low`, `high`, `seconds`. With more than `MOST_LABELS` arms,
     only arms that no other arm beats in both have a name.
     """
-    low, high = _find_domain(points)
+    ends = _find_domain(points)
     named = points if points.height <= MOST_LABELS else _find_unbeaten(points)
     height = max(RACE_HEIGHT, LABEL_GAP * named.height)
-    unit = (high - low) / height  # accuracy per pixel
-    label_at = spread(named["accuracy"].to_numpy(), LABEL_GAP * unit, (low, high))
-    names = shorten_apart(named["name"].to_list(), LONGEST_LABEL)
-    beside = named.select("name", label=pl.Series(names), label_at=pl.Series(label_at))
-    shown = points.join(beside, on="name", how="left", maintain_order="left")
-    scale = {"domain": [low, high], "nice": False, "zero": False}
-    axis = {"format": "~%", "tickCount": 6}
-    y = vega.quantity("accuracy", title="test accuracy", scale=scale, axis=axis)
+    shown = points.join(
+        _place_labels(named, ends, height), on="name", how="left", maintain_order="left"
+    )
+    scale = {"domain": list(ends), "nice": False, "zero": False}
+    y_axis = {"format": "~%", "tickCount": 6}
+    y = vega.quantity("accuracy", title="test accuracy", scale=scale, axis=y_axis)
     at_right, has_name = {"value": "width"}, "datum.label !== null"
     leader = vega.mark("rule", color=FAINT, strokeWidth=1)
     rule = vega.mark("rule", color=MUTED, strokeWidth=2)
@@ -260,7 +269,7 @@ def draw_race(points: pl.DataFrame, description: str) -> Chart:
         "encoding": {
             "x": vega.quantity(
                 "seconds", title="seconds per run", axis={"format": "~g", "tickCount": 5},
-                scale={"type": "log", "nice": False, "padding": 16},
+                scale=_make_scale(log=True) | {"padding": 16},
             ),
             "tooltip": [
                 vega.nominal("name"), vega.quantity("accuracy", format=".2%"),
@@ -279,6 +288,14 @@ def draw_race(points: pl.DataFrame, description: str) -> Chart:
         "height": height,
     }  # fmt: skip
     return vega.lay_out(chart, description)
+
+
+def _place_labels(named: pl.DataFrame, ends: tuple[float, float], height: int) -> pl.DataFrame:
+    """Place the short names of points beside a chart of a height in pixels, below each other."""
+    gap = LABEL_GAP * (ends[1] - ends[0]) / height
+    label_at = spread(named["accuracy"].to_numpy(), gap, ends)
+    names = shorten_apart(named["name"].to_list(), LONGEST_LABEL)
+    return named.select("name", label=pl.Series(names), label_at=pl.Series(label_at))
 
 
 def _find_unbeaten(points: pl.DataFrame) -> pl.DataFrame:

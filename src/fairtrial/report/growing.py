@@ -3,6 +3,7 @@
 import re
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,9 +63,8 @@ def write_page_so_far(folder: Path, so_far: "SoFar", left: float | None) -> None
         document = make_study_page(Results(place))
     n_left = len(so_far.runs) - so_far.n_finished
     took = "" if left is None else f"about {show_duration(left)}"
-    write_page(
-        folder, document, [(f"{n_left:,} of {len(so_far.runs):,} runs, and the verdicts", took)]
-    )
+    left_out = f"{n_left:,} of {len(so_far.runs):,} runs, and the verdicts"
+    write_page(folder, replace(document, pending=[(left_out, took)]))
 
 
 def stop_refresh(folder: Path) -> None:

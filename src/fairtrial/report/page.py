@@ -5,7 +5,7 @@ import functools
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -86,16 +86,10 @@ def say_origin(environment: Mapping[str, Any]) -> str:
     return f"Written by fairtrial{version}{started}. The page loads nothing."
 
 
-def write_page(
-    folder: str | Path, document: Document, pending: Sequence[tuple[str, str]] = ()
-) -> Path:
-    """Write `report.html`, the page of a study or of the lab, into its folder; return its path.
-
-    `pending` lists the results that are missing, each with its expected time. An open page reloads
-    itself while there are any.
-    """
+def write_page(folder: str | Path, document: Document) -> Path:
+    """Write `report.html`, the page of a study or of the lab, into its folder; return its path."""
     page = Path(folder) / PAGE
-    write_text(page, render_page(replace(document, pending=pending)))
+    write_text(page, render_page(document))
     return page
 
 

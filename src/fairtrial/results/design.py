@@ -141,18 +141,13 @@ def state_claims(design: Design, study: Study, n_runs: int) -> Design:
     Where there are no runs and nothing was judged, claims that the study has no more are forgotten:
     nobody can have chosen between them by what they showed.
     """
-    arms = study.list_arms()
-    found = [find_statement(design, claim, arms) for claim in study.claims]
-    new = {
-        one.digest: one
-        for claim, statement in zip(study.claims, found, strict=True)
-        if statement is None
-        for one in [_state(claim, study, arms, n_runs)]
-    }
+    arms, found = study.list_arms(), find_statements(design, study)
+    claims = [claim for claim, one in zip(study.claims, found, strict=True) if one is None]
+    new = [_state(claim, study, arms, n_runs) for claim in claims]
     known = {statement.digest for statement in found if statement}
     forgets = not n_runs and not design.looks
     kept = [one for one in design.claims if one.digest in known or not forgets]
-    return replace(design, claims=(*kept, *new.values()))
+    return replace(design, claims=(*kept, *{one.digest: one for one in new}.values()))
 
 
 def _state(claim: Claim, study: Study, arms: Sequence[Arm], n_runs: int) -> Statement:
@@ -175,16 +170,15 @@ def note_look(design: Design, look: Look) -> Design:
     return replace(design, looks=(*design.looks, look))
 
 
-def find_statement(design: Design, claim: Claim, arms: Sequence[Arm]) -> Statement | None:
-    """Find when a claim was first stated, exactly as it stands."""
-    digests: dict[str, str] = {}
-    for statement in design.claims:
-        key = json.dumps(_dump(statement.seeds))
-        if key not in digests:
-            digests[key] = digest_claim(claim, arms, statement.seeds)
-        if statement.digest == digests[key]:
-            return statement
-    return None
+def find_statements(design: Design, study: Study) -> list[Statement | None]:
+    """Find when each claim of a study was first stated, exactly as it stands; None if never."""
+    arms = study.list_arms()
+    every = {json.dumps(_dump(one.seeds)): one.seeds for one in design.claims}
+    found = []
+    for claim in study.claims:
+        digests = {digest_claim(claim, arms, seeds) for seeds in every.values()}
+        found.append(next((one for one in design.claims if one.digest in digests), None))
+    return found
 
 
 def list_others(design: Design, study: Study) -> Iterator[tuple[Statement, int | None]]:
@@ -194,8 +188,7 @@ def list_others(design: Design, study: Study) -> Iterator[tuple[Statement, int |
     with another text or margin; None where the claim was dropped.
     """
     arms = study.list_arms()
-    found = [find_statement(design, claim, arms) for claim in study.claims]
-    known = {statement.digest for statement in found if statement}
+    known = {statement.digest for statement in find_statements(design, study) if statement}
     now = {digest_compared(claim, arms): place for place, claim in enumerate(study.claims)}
     for statement in design.claims:
         if statement.digest not in known:

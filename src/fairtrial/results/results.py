@@ -108,8 +108,22 @@ class Results:
 
     def refuse_changed_data(self, arm: Arm) -> None:
         """Refuse an arm whose file has changed since, or where the runs do not say what it was."""
-        if changed := find_changed_data(arm, self.runs):
-            raise InputError(changed)
+        path = getattr(arm.task, "path", None)
+        if path is None and (arm.task.row_origin == "drawn" or not find_kinds(arm.task)):
+            return  # Its rows are what they always were.
+        path = path or f"Data set {arm.task.kind!r}"
+        if DATA not in self.runs.columns:
+            raise InputError(
+                f"An older version trained these runs, and did not note what {path} held. Run the "
+                "study again."
+            )
+        known = self.runs.filter(pl.col("arm") == arm.name)[DATA].unique().to_list()
+        if (now := fingerprint_data(arm.task)) not in known:
+            then = ", ".join(f"{one[:16]}..." for one in known if one)
+            raise InputError(
+                f"{path} has changed since these runs were trained on it (its fingerprint was "
+                f"{then} and is {now[:16]}...). Put it back as it was, or run the study again."
+            )
 
     def _read(self, name: str) -> pl.DataFrame:
         refuse_fork()
@@ -265,24 +279,3 @@ def find_other_setting(study: Study, runs: pl.DataFrame) -> str:
                 arm, now, then = row["arm"], row[name], before[name]
                 return f"it has {name} = {now!r} for the arm {arm!r}, and the runs had {then!r}"
     return ""
-
-
-def find_changed_data(arm: Arm, runs: pl.DataFrame) -> str:
-    """Say that the data that an arm was trained on is not as it was; "" if it is."""
-    path = getattr(arm.task, "path", None)
-    if path is None and (arm.task.row_origin == "drawn" or not find_kinds(arm.task)):
-        return ""  # Its rows are what they always were.
-    path = path or f"Data set {arm.task.kind!r}"
-    if DATA not in runs.columns:
-        return (
-            f"An older version trained these runs, and did not note what {path} held. Run the "
-            "study again."
-        )
-    known = runs.filter(pl.col("arm") == arm.name)[DATA].unique().to_list()
-    if (now := fingerprint_data(arm.task)) in known:
-        return ""
-    then = ", ".join(f"{one[:16]}..." for one in known if one)
-    return (
-        f"{path} has changed since these runs were trained on it (its fingerprint was {then} and "
-        f"is {now[:16]}...). Put it back as it was, or run the study again."
-    )

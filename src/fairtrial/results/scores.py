@@ -71,15 +71,11 @@ def score_runs(
     known = _read(folder / SCORES)
     wanted = _list_wanted(runs, parts, named)
     there = {*known.select("fingerprint", "metric", "source").iter_rows()}
-    missing = {
-        fingerprint: [
-            one
-            for one in metrics
-            if (fingerprint, one.column, fingerprint_metric(one.definition)) not in there
-        ]
-        for fingerprint, metrics in wanted.items()
-    }
-    missing = {fingerprint: lacking for fingerprint, lacking in missing.items() if lacking}
+    missing: dict[str, list[MetricSettings]] = defaultdict(list)
+    for fingerprint, metrics in wanted.items():
+        for one in metrics:
+            if (fingerprint, one.column, fingerprint_metric(one.definition)) not in there:
+                missing[fingerprint].append(one)
     if missing:
         found = pl.DataFrame([*_measure(runs, missing, parts)], schema=SCHEMA, orient="row")
         known = pl.concat([known, found]).unique(
@@ -178,7 +174,10 @@ def _describe(
         predicted = {name: np.frombuffer(one, form) for name, form, one in kept}.get(ROWS[prefix])
         if not row["parameter_values"]:
             assert predicted is not None, "a baseline leaves what it predicts"
-            yield row, _describe_baseline(predicted, row["probabilities"], dataset), None
+            shares = row["probabilities"]
+            if shares is not None:
+                shares = np.frombuffer(shares, "<f4").reshape(-1, dataset.n_classes)
+            yield row, describe_baseline(predicted, shares, dataset.n_classes > 0), None
             continue
         forms = _describe_outputs(next(outputs), dataset, predicted)
         mean = _describe_outputs(next(outputs), dataset) if row["average_parameters"] else None
@@ -206,10 +205,3 @@ def _describe_outputs(
     if not dataset.n_classes:
         return describe_numbers(outputs)
     return describe_logits(outputs, None if classes is None else classes.astype(np.int64))
-
-
-def _describe_baseline(predicted: np.ndarray, kept: bytes | None, dataset: Dataset) -> Predicted:
-    shares = None
-    if kept is not None:
-        shares = np.frombuffer(kept, "<f4").reshape(-1, dataset.n_classes)
-    return describe_baseline(predicted, shares, dataset.n_classes > 0)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,20 +98,26 @@ def write_tables(
     scanned = pl.scan_parquet(ordered, glob=False)  # Folders may have any name.
     counted = pl.LazyFrame({"fingerprint": [one for path in ordered for one in parts[path]]})
     results = scanned.join(counted, on="fingerprint", how="semi", maintain_order="left")
-    written: dict[str, Any] = {"row_group_size": ROW_GROUP, "metadata": {OF_RUNS: digest(index)}}
-    for name, table in (
-        (RUNS, make_run_table(runs, index, results, data or {}, scores)),
-        (AVERAGES, make_average_table(index, results, scores)),
-    ):
-        write_file(folder / name, lambda path, table=table: table.write_parquet(path, **written))
-    for name, make in (
-        (CURVES, make_curve_table),
-        (PARAMETERS, make_parameter_table),
-        (TEST_ROWS, make_test_row_table),
-        (PREDICTIONS, make_prediction_table),
-    ):
-        long = make(results.join(index.lazy(), on="fingerprint", maintain_order="left_right"))
-        write_file(folder / name, lambda path, long=long: long.sink_parquet(path, **written))
+    joined = results.join(index.lazy(), on="fingerprint", maintain_order="left_right")
+    curves = _spread(joined, quantity="quantity", at="at", value="value").explode("at", "value")
+    tables = {
+        RUNS: make_run_table(runs, index, results, data or {}, scores).write_parquet,
+        AVERAGES: make_average_table(index, results, scores).write_parquet,
+        CURVES: curves.select("run", "at", "quantity", "value").sink_parquet,
+        # The values are row-major.
+        PARAMETERS: _spread(
+            joined, parameter="parameter", shape="shape", values="parameter_values"
+        ).sink_parquet,
+        # Which rows are right: a bit a row, the first one highest.
+        TEST_ROWS: joined.select("run", "n_test_rows", "right").drop_nulls("right").sink_parquet,
+        # One value per row (test or validation), packed into bytes as NumPy's `type`.
+        PREDICTIONS: _spread(
+            joined, rows="rows", type="predicted_type", predicted="predicted"
+        ).sink_parquet,
+    }
+    written = {"row_group_size": ROW_GROUP, "metadata": {OF_RUNS: digest(index)}}
+    for name, write in tables.items():
+        write_file(folder / name, partial(write, **written))
 
 
 def digest(index: pl.DataFrame) -> str:
@@ -139,31 +146,40 @@ def make_run_table(
         pl.Series("arm", [run.arm.name for run in runs], pl.String),
         pl.Series("seed", [run.seed for run in runs], pl.UInt64),
     )
-    columns = ["fingerprint", "outcome", "ended_at", "seconds", "metric", "metric_value"]
+    columns = ["fingerprint", "outcome", "ended_at", "seconds"]
     table = frame.join(settings, on="arm", how="left", maintain_order="left").join(
         results.select(columns).collect(), on="fingerprint", how="left", maintain_order="left"
     )
-    metrics = table["metric"].explode().unique(maintain_order=True).drop_nulls()
+    metrics = _widen(index, results, ("metric", "metric_value"), scores, "value")
     chosen = table.select(
         "fingerprint", "run", "arm", ENTRY, VARIED, pl.col("seed").cast(pl.Int64),
         *(name for name in settings.columns if name not in ("arm", ENTRY, VARIED)),
         "outcome", "ended_at", "seconds",
-        *(_take_metric(name) for name in metrics),
     )  # fmt: skip
-    return _add_scores(chosen, scores, "value").drop("fingerprint")
+    joined = chosen.join(metrics, on="fingerprint", how="left", maintain_order="left")
+    return joined.drop("fingerprint")
 
 
-def _add_scores(table: pl.DataFrame, scores: pl.DataFrame | None, value: str) -> pl.DataFrame:
-    """Add the columns of metrics that were measured after training, or replace their values."""
-    if scores is None or scores.is_empty():
-        return table
-    wide = scores.pivot("metric", index="fingerprint", values=value, aggregate_function=None)
-    names = [name for name in wide.columns if name != "fingerprint"]
-    joined = table.join(wide, on="fingerprint", how="left", maintain_order="left", suffix=" now")
-    replaced = [name for name in names if name in table.columns]
-    return joined.with_columns(
-        pl.coalesce(f"{name} now", name).alias(name) for name in replaced
-    ).drop(f"{name} now" for name in replaced)
+def _widen(
+    index: pl.DataFrame,
+    results: pl.LazyFrame,
+    lists: tuple[str, str],
+    scores: pl.DataFrame | None,
+    score: str,
+) -> pl.DataFrame:
+    """Make a row for each fingerprint and a column for each metric, of lists side by side.
+
+    Metrics that were measured after training replace those that the lists have.
+    """
+    kept = results.select("fingerprint", metric=lists[0], value=lists[1])
+    kept = kept.explode("metric", "value").drop_nulls("metric").collect()
+    runs = index.select("fingerprint").unique(maintain_order=True)
+    both = [runs.join(kept, on="fingerprint", maintain_order="left_right")]
+    if scores is not None:
+        both.append(scores.select("fingerprint", "metric", value=score))
+    last = pl.col("value").drop_nulls().last()
+    long = pl.concat(both).group_by("fingerprint", "metric", maintain_order=True).agg(last)
+    return long.pivot("metric", index="fingerprint", values="value")
 
 
 def make_arm_table(arms: Sequence[Arm], data: Mapping[str, str]) -> pl.DataFrame:
@@ -201,55 +217,18 @@ def make_average_table(
     A row for each run that has such a mean: run, n_test_rows, right (as in `test_rows.parquet`),
     then the metrics.
     """
-    columns = {"metric": "average_metric", "metric_value": "average_value"}
-    means = results.select("fingerprint", "n_test_rows", right="average_right", **columns)
-    table = index.join(
-        means.drop_nulls("metric").collect(), on="fingerprint", maintain_order="left"
-    )
-    metrics = table["metric"].explode().unique(maintain_order=True).drop_nulls()
-    chosen = table.select(
-        "fingerprint", "run", "n_test_rows", "right", *(_take_metric(name) for name in metrics)
-    )
-    return _add_scores(chosen, scores, "average_value").drop("fingerprint")
+    means = results.select("fingerprint", "n_test_rows", "average_metric", right="average_right")
+    means = means.drop_nulls("average_metric").select("fingerprint", "n_test_rows", "right")
+    lists = "average_metric", "average_value"
+    metrics = _widen(index, results, lists, scores, "average_value")
+    table = index.join(means.collect(), on="fingerprint", maintain_order="left")
+    table = table.join(metrics, on="fingerprint", how="left", maintain_order="left")
+    return table.drop("fingerprint")
 
 
-def _take_metric(name: str) -> pl.Expr:
-    """Take one metric out of a row's list of names and its list of values."""
-    position = pl.col("metric").list.eval(pl.element() == name).list.arg_max()
-    has_it = pl.col("metric").list.contains(name)
-    value = pl.col("metric_value").list.get(position, null_on_oob=True)
-    return pl.when(has_it).then(value).alias(name)
-
-
-def make_curve_table(results: pl.LazyFrame) -> pl.LazyFrame:
-    """Make `curves.parquet`: run, at, quantity, value."""
-    curves = _spread(results, "quantity", "at", "value")
-    return curves.explode("at", "value").select("run", "at", "quantity", "value")
-
-
-def make_parameter_table(results: pl.LazyFrame) -> pl.LazyFrame:
-    """Make `parameters.parquet`: run, parameter, shape, values (row-major)."""
-    parameters = _spread(results, "parameter", "shape", "parameter_values")
-    return parameters.rename({"parameter_values": "values"})
-
-
-def make_test_row_table(results: pl.LazyFrame) -> pl.LazyFrame:
-    """Make `test_rows.parquet`: run, n_test_rows, right (a bit a row, the first one highest)."""
-    return results.select("run", "n_test_rows", "right").drop_nulls("right")
-
-
-def make_prediction_table(results: pl.LazyFrame) -> pl.LazyFrame:
-    """Make `predictions.parquet`: run, rows (test or validation), type, predicted.
-
-    `predicted` is one value per row, packed into bytes as NumPy's `type`.
-    """
-    predicted = _spread(results, "rows", "predicted_type", "predicted")
-    return predicted.rename({"predicted_type": "type"})
-
-
-def _spread(results: pl.LazyFrame, *columns: str) -> pl.LazyFrame:
+def _spread(results: pl.LazyFrame, **columns: str) -> pl.LazyFrame:
     """Spread lists side by side to a row for each of their values, behind the run."""
-    return results.select("run", *columns).explode(*columns).drop_nulls(columns[0])
+    return results.select("run", **columns).explode(*columns).drop_nulls(next(iter(columns)))
 
 
 def summarise_arms(folder: Path) -> list[dict[str, Any]]:

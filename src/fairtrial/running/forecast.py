@@ -9,7 +9,7 @@ from joblib import cpu_count
 
 from fairtrial.data.load import check_data
 from fairtrial.errors import InputError
-from fairtrial.evidence.judge import find_marginless, find_undecidable
+from fairtrial.evidence.judge import list_warnings
 from fairtrial.evidence.power import list_powers
 from fairtrial.evidence.statistics.sampling import ANYTIME, SIGN_FLIP
 from fairtrial.paths import locate
@@ -123,7 +123,6 @@ def plan(
         check_place(folder)
     check_data(study.list_arms(), study.list_metrics())
     plans = plan_missing(study, folder, memory=memory)
-    method, most = (ANYTIME, max_seeds) if until_decided else (SIGN_FLIP, None)
     trial, unread = _open(folder)
     n_runs, n_missing = len(study.list_runs()), sum(one.n_runs for one in plans)
     return Forecast(
@@ -135,10 +134,8 @@ def plan(
         stacks=len(plans),
         seconds=sum(one.seconds for one in plans),
         memory=_estimate_memory(plans),
-        claims=list_powers(study, method, trial),
-        notes=[
-            *filter(None, (find_undecidable(study, method, most), find_marginless(study), unread))
-        ],
+        claims=list_powers(study, ANYTIME if until_decided else SIGN_FLIP, trial),
+        notes=[*list_warnings(study, max_seeds if until_decided else None), *unread],
     )
 
 
@@ -152,16 +149,16 @@ def _estimate_memory(plans: Sequence[StackPlan]) -> int:
     return sum(sorted(sizes)[-cpu_count() :])
 
 
-def _open(folder: Path | None) -> tuple[Results | None, str]:
-    """Open a results folder, if it holds a finished study; else with a sentence why, if any."""
+def _open(folder: Path | None) -> tuple[Results | None, list[str]]:
+    """Open a results folder, if it holds a finished study; else with sentences why, if any."""
     if folder is None or not all((folder / name).is_file() for name in (STUDY, RUNS, CURVES)):
-        return None, ""
+        return None, []
     trial = Results(folder)
     try:
         _ = trial.study
     except InputError as error:
-        return None, f"How much differences vary is not taken from the runs in {folder}: {error}"
-    return trial, ""
+        return None, [f"How much differences vary is not taken from the runs in {folder}: {error}"]
+    return trial, []
 
 
 def _count(number: int, what: str) -> str:

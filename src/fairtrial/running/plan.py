@@ -148,29 +148,20 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     Both are on the generous side: every copy that is alive at once, counted.
     """
     task, recipe = row[0].arm.task, row[0].arm.recipe
-    n_steps = max(run.arm.recipe.steps or 0 for run in row)
     n_train_rows, n_test_rows, n_features, n_classes = measure_data(task, recipe.features)
     n_rows, value_bytes = n_train_rows + n_test_rows, task.definition.value_bytes
     n_columns = measure_data(task).n_features
     # Columns, as of a table: as read, imputed, standardised, and side by side, in float64.
     source = 4 * 8 * n_rows * n_columns if task.is_prepared else 0
+    recipes = [run.arm.recipe for run in row]
     if not n_classes:
         # In batches also the rows in the epoch's order, and the validation rows.
         n_copies = 5 if recipe.is_evaluated else 3
         values = (n_copies * n_train_rows + 2 * n_test_rows) * (n_features + 1)
-        # Residuals and what is made of them; measured, see docs/speed.md.
-        arrays = 3 + (n_features > 1) + 4 * (recipe.noise.data is not None)
-        if any(run.arm.recipe.optimizer.needs_curvature for run in row):
-            arrays += 2 * (n_features + 2)
-        # Curves, and the iterates that a mean may need: of one call, and the last tenth.
-        n_points = max(run.arm.recipe.length for run in row)
-        lane = arrays * n_train_rows + 6 * 3 * n_points + 10 * n_features
-        lane += (n_features + 1) * (2 * CHUNK + n_steps // 10)
-        return 4 * values + source, 4 * lane
+        return 4 * values + source, _estimate_lane(recipes, n_train_rows, n_features)
     # Features: as loaded, split, as tensors, and in the epoch's order. Parameters: the state before
     # and after the step with their slots, gradient, start, best and mean.
     block = BLOCK + count_batch_rows(recipe, n_train_rows)
-    recipes = [run.arm.recipe for run in row]
     # A mean of the way is remembered like a slot.
     n_slots = max(len(one.optimizer.slots) + one.average.is_running for one in recipes)
     n_slots = max(2, n_slots)
@@ -179,6 +170,7 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     if any(list_watched(one.monitors.values()) for one in recipes):
         lane += 4 * n_classes * int(n_train_rows * (recipe.validation or 0.0))
     # The iterates that a mean may need.
+    n_steps = max(one.steps or 0 for one in recipes)
     lane += 4 * n_classes * (n_features + 1) * (count_averaged(n_steps) if n_steps else 0)
     is_mapped = task.has_images and recipe.features != UNMAPPED
     features = n_rows * n_features * (4 if is_mapped else value_bytes)
@@ -191,6 +183,19 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     # Noise on the features of a piece, as drawn and as a tensor.
     noise = 2 * FRESH_PIECE * (recipe.noise.data is not None)
     return 5 * features + source + 4 * block * n_features + noise, lane
+
+
+def _estimate_lane(recipes: Sequence[Recipe], n_rows: int, n_features: int) -> int:
+    """Estimate what a lane on numbers takes at most, in bytes; of these recipes one."""
+    # Residuals and what is made of them; measured, see docs/speed.md.
+    arrays = 3 + (n_features > 1) + 4 * (recipes[0].noise.data is not None)
+    if any(recipe.optimizer.needs_curvature for recipe in recipes):
+        arrays += 2 * (n_features + 2)
+    # Curves, and the iterates that a mean may need: of one call, and the last tenth.
+    n_points = max(recipe.length for recipe in recipes)
+    n_steps = max(recipe.steps or 0 for recipe in recipes)
+    values = arrays * n_rows + 6 * 3 * n_points + 10 * n_features
+    return 4 * (values + (n_features + 1) * (2 * CHUNK + n_steps // 10))
 
 
 def _gather_lanes(runs: Sequence[Run]) -> list[list[Run]]:

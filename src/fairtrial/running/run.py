@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fairtrial.errors import InputError, describe_object
-from fairtrial.evidence.judge import find_marginless, find_undecidable, judge
-from fairtrial.evidence.statistics.sampling import ANYTIME, SIGN_FLIP
+from fairtrial.evidence.judge import judge, list_warnings
 from fairtrial.paths import locate
 from fairtrial.progress import Progress
 from fairtrial.running.counterfactual import run_counterfactuals
@@ -93,8 +92,7 @@ def run(
     ['optimizer.learning_rate=0.01', 'optimizer.learning_rate=0.1']
     """
     check_arguments(study, verify=verify, memory=memory, max_seeds=max_seeds)
-    looks = (ANYTIME, max_seeds) if until_decided else (SIGN_FLIP, None)
-    for warning in filter(None, (find_undecidable(study, *looks), find_marginless(study))):
+    for warning in list_warnings(study, max_seeds if until_decided else None):
         note(f"Note: {warning}")
     folder, setup = locate(out), Setup(verify, memory, progress, note, engine, grown)
     if until_decided:

@@ -41,8 +41,8 @@ def test_so_many_unpaired_seeds_are_as_precise():
 @pytest.mark.parametrize(
     ("better", "than", "expected"),
     [
-        ([1.0], [2.0], Effect(None, None, None, None)),
-        ([1.0, 1.0], [1.0, 1.0], Effect(0.5, None, None, None)),
+        ([1.0], [2.0], Effect()),
+        ([1.0, 1.0], [1.0, 1.0], Effect(0.5)),
         ([1.0, 1.0], [1.0, 2.0], Effect(0.75, pytest.approx(0.5**0.5), None, 2)),
         ([1.0, 2.0], [2.0, 3.0], Effect(1.0, None, pytest.approx(1.0), None)),
     ],

@@ -1,5 +1,6 @@
 """How many seeds would probably decide a claim that is undecided."""
 
+from bisect import bisect_left
 from typing import NamedTuple
 
 from scipy.stats import norm, t
@@ -72,15 +73,8 @@ def find_fewest(
         )  # fmt: skip
         return power >= POWER
 
-    few, many = least, MOST_SEEDS
-    if has_power(few):
-        return few
-    if not has_power(many):
-        return None
-    while many - few > 1:
-        middle = (few + many) // 2
-        few, many = (few, middle) if has_power(middle) else (middle, many)
-    return many
+    found = least + bisect_left(range(least, MOST_SEEDS + 1), True, key=has_power)
+    return found if found <= MOST_SEEDS else None
 
 
 def find_smallest(n_seeds: int, n_claims: int, shared_factor: float = 0.0) -> float:

@@ -17,11 +17,13 @@ Claims of other families, and those that cannot be flipped, are kept apart by Bo
 inequality: a family of k of m claims has the share k / m of the level, and one that is wholly
 rejected passes its share on to the others in proportion. Critical values never fall when more is
 rejected, and where all true hypotheses are left the shares sum to at most the level: that is what
-the sequential rejection principle asks for. Families of one claim each make it Holm's procedure.
+the sequential rejection principle asks for. Families of one claim each make it
+Holm's procedure (1979).
 
 References
 ----------
-Westfall and Young (1993), "Resampling-Based Multiple Testing". Romano and Wolf (2005),
+Holm (1979), Scandinavian Journal of Statistics 6, 65-70. Westfall and Young (1993),
+"Resampling-Based Multiple Testing". Romano and Wolf (2005),
 doi:10.1198/016214504000000539. Goeman and Solari (2010), doi:10.1214/10-AOS829. Satterthwaite
 (1946), doi:10.2307/3002019. Wallace (1959), doi:10.1214/aoms/1177706096.
 """
@@ -76,21 +78,6 @@ class Side(NamedTuple):
     x: np.ndarray  # (n,)
     factor: float  # From the differences' unit to that of x; negative where x has the other sign
     row_variance: float  # In the squared unit of x
-
-
-def adjust(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values for their number, by Holm's procedure.
-
-    References
-    ----------
-    Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
-
-    Examples
-    --------
-    >>> [round(p, 3) for p in adjust([0.01, 0.04, 0.03, 0.005])]
-    [0.03, 0.06, 0.06, 0.02]
-    """
-    return adjust_families(p_values, [None] * len(p_values), ())
 
 
 def adjust_families(

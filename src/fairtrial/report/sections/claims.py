@@ -269,7 +269,6 @@ def _build_pairs(entry: Entry) -> list[Block]:
 
 
 def _list_facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """List the facts that are known about a claim."""
     facts = {
         "seeds": row["seeds"],
         "test": row["method"],
