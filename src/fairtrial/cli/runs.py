@@ -141,7 +141,7 @@ def run(
         until_decided=until_decided, max_seeds=most, counterfactual=counterfactual, verify=verify,
         memory=options.to_bytes(memory),
     )  # fmt: skip
-    print_results(trial, counterfactual, as_json)
+    print_results(trial, folder, counterfactual, as_json)
 
 
 def train(
@@ -181,12 +181,12 @@ def train(
     return trial
 
 
-def print_results(trial: "Trial", counterfactual: bool, as_json: bool) -> None:
-    """Print the runs and the verdicts of a trial, and where its page is."""
+def print_results(trial: "Trial", folder: Path, counterfactual: bool, as_json: bool) -> None:
+    """Print the runs and the verdicts of a trial, and where its page is, as the user wrote it."""
     from fairtrial.evidence.account import summarise_verdicts
     from fairtrial.results.store import RUNS, summarise_arms
 
-    folder, verdicts = trial.folder, trial.list_verdicts()
+    verdicts = trial.list_verdicts()
     if counterfactual and not any(row["counterfactual"] for row in verdicts):
         say(
             "Note: --counterfactual trains no arm longer here. It is for claims whose difference "
@@ -196,7 +196,7 @@ def print_results(trial: "Trial", counterfactual: bool, as_json: bool) -> None:
     if as_json:
         print_json(verdicts)
         return
-    print_table(summarise_arms(folder), rest=f"they stand on the page and in {folder / RUNS}")
+    print_table(summarise_arms(trial.folder), rest=f"they stand on the page and in {folder / RUNS}")
     if verdicts:
         print_table(summarise_verdicts(verdicts), apart="why")
     print(f"The report is {folder / options.PAGE}; the tables stand beside it.")

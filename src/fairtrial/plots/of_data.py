@@ -25,7 +25,7 @@ from fairtrial.study.task import AnyTask
 
 N_DOTS = 250
 """Rows of data in a panel."""
-N_BINS = 50
+N_BINS = 101
 NARROW: dict[str, Any] = {"panels": 4, "narrowest": 190, "axes": 46}
 """The layout of panels that are narrower than others."""
 
@@ -97,7 +97,6 @@ def noise(trial: Results, seed: int | None = None) -> Chart | None:
             vega.layer(grey, of="bar", x2={"field": "high"}, y2={"datum": 0}),
             vega.layer(blue | {"strokeWidth": 2}, of="line"),
         ],
-        "height": 120,
     }
     return vega.lay_out_panels(
         layered, "setting", list_unique(table, "setting"),
@@ -267,7 +266,6 @@ def residuals(trial: Results, seed: int | None = None) -> Chart | None:
             "opacity": toggle.fade(),
             "tooltip": [vega.nominal("series")],
         },
-        "height": 120,
     }
     return vega.lay_out_panels(
         drawn, "setting", order,

@@ -130,7 +130,7 @@ def final_values(
             *([ticks | {"data": vega.list_rows(each)}] if each.height > mean.height else []),
             marks | {"data": vega.list_rows(mean)},
         ],
-        "height": (18 if by_row else 12) * len(order) * len(series),
+        "height": (20 if len(order) == 1 else 12) * len(order) * len(series),
     }  # fmt: skip
     said = f"{capitalise(title)} at the end of every run, one row per setting, one mark per series."
     return vega.lay_out(chart, said)

@@ -216,7 +216,6 @@ def learning_rates(trial: Results, arms: Sequence[str] | None = None) -> Chart |
             "tooltip": [*names, vega.quantity("at"), vega.quantity("value")],
         },
         "layer": [lines, dots],
-        "height": 120,
     }
     return vega.lay_out_panels(
         layered, "setting", list_unique(changes, "setting"),

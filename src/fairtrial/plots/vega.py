@@ -16,7 +16,7 @@ from fairtrial.plots.headings import label_panels
 
 Specification: TypeAlias = dict[str, Any]
 
-PANEL_HEIGHT = 150
+PANEL_HEIGHT, ALONE_HEIGHT = 150, 240
 SIGNIFICANT = 4
 """Significant digits of the numbers in a chart."""
 PACKED_DIGITS = 3
@@ -211,7 +211,8 @@ def lay_out_panels(
     `panels` are side by side, with room for `axes` (pixels) to the left of each. The axes of
     `own_scales`, "x" or "y", have a scale for each panel; the others share one.
     """
-    spec: Specification = {"height": PANEL_HEIGHT, "width": 200, **inner}
+    height = PANEL_HEIGHT if len(order) > 1 else ALONE_HEIGHT
+    spec: Specification = {"height": height, "width": 200, **inner}
     data = spec.pop("data")
     if parameters:
         carrier = spec["layer"][-1] if "layer" in spec else spec

@@ -83,7 +83,7 @@ def say_origin(environment: Mapping[str, Any]) -> str:
     """Say which version wrote the page, and when its runs started."""
     version = f" {environment['fairtrial']}" if "fairtrial" in environment else ""
     started = f" from runs started {environment['started']}" if "started" in environment else ""
-    return f"Written by fairtrial{version}{started}. The page loads nothing."
+    return f"Written by fairtrial{version}{started}. The page is one file and needs no network."
 
 
 def write_page(folder: str | Path, document: Document) -> Path:

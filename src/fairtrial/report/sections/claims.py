@@ -79,17 +79,24 @@ def list_headlines(entries: Sequence[Entry]) -> list[Headline]:
     ]
 
 
-OF_TRAINING = {
+LARGEST = {
+    "objective": "What the two sides minimise is the largest part of it.",
     "unfinished": "Unfinished training is the largest part of it.",
     "noise_floor": "The noise floor of the last steps is the largest part of it.",
     "unfinished_and_noise_floor": "Training is the largest part of it, not the objective.",
 }
-"""What is said of a difference whose largest part is not the objective, as a test shows."""
+"""What is said of the largest part of a difference, where a test shows which that is."""
 
 
 def is_of_training(row: Mapping[str, Any]) -> bool:
     """Say whether a difference that matters comes mostly from how the runs are trained."""
-    return row["verdict"] in ("holds", "reversed") and row.get("largest_part") in OF_TRAINING
+    return find_largest(row) not in ("", "objective")
+
+
+def find_largest(row: Mapping[str, Any]) -> str:
+    """Find the largest part of a difference that matters; "" where none is known."""
+    part = row.get("largest_part") if row["verdict"] in ("holds", "reversed") else ""
+    return part if part in LARGEST else ""
 
 
 def say_found(row: Mapping[str, Any]) -> str:
@@ -99,7 +106,8 @@ def say_found(row: Mapping[str, Any]) -> str:
     --------
     >>> say_found({"verdict": "reversed", "difference": -0.5, "low": -0.6, "high": -0.4,
     ...     "on": "mse", "margin": 0.1, "seeds": 20, "largest_part": "objective", "note": ""})
-    'The opposite is true: the difference is -0.5 [-0.6, -0.4] in MSE.'
+    'The opposite is true: the difference is -0.5 [-0.6, -0.4] in MSE. What the two sides
+    minimise is the largest part of it.'
     """
     if row.get("difference") is None:
         return row["note"]
@@ -114,7 +122,8 @@ def say_found(row: Mapping[str, Any]) -> str:
         if seeds == 1
         else f"{seeds} seeds cannot tell them apart: {shown} in {metric}.",
     }[row["verdict"]]
-    return f"{found} {OF_TRAINING[row['largest_part']]}" if is_of_training(row) else found
+    largest = find_largest(row)
+    return f"{found} {LARGEST[largest]}" if largest else found
 
 
 # --------------------------------------------------------------------------------------- evidence
@@ -146,9 +155,9 @@ def build_verdicts(
 ) -> Table:
     """Build the table of all verdicts, with a column of reasons if `why` is true."""
     caption = (
-        "Each claim with its verdict and its difference (95 % interval; 90 % where equivalent; not "
-        "adjusted for the number of claims, as verdicts are); a positive difference favours the "
-        "claim"
+        "Each claim with its verdict and its difference. A positive difference favours the claim. "
+        "The intervals, 95 % and 90 % where equivalent, are not adjusted for the number of claims; "
+        "the verdicts are."
     )
     columns = [
         "claim",

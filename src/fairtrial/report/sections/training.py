@@ -69,9 +69,7 @@ def build_curves(trial: Results) -> list[Part]:
     blocks: list[Block] = [Text(f"{lines} {said}")]
     if read_curves(trial, "parameter_error"):
         chart, title = plots.curves(trial, "parameter_error"), "Parameter error during training"
-        caption = (
-            "Distance of weights and intercept from the true ones. All panels share one log scale."
-        )
+        caption = "Distance of weights and intercept from the true ones, on a log scale."
         blocks.append(Figure("parameter-error-on-the-way", title, chart, caption))
     blocks += [
         Figure(
@@ -105,7 +103,9 @@ def _build_losses(trial: Results) -> list[Block]:
             f"loss-{make_name(setting)}",
             f"Training loss{f': {setting}' if setting else ''}",
             plots.curves(trial, "loss", named.filter(setting=setting)["arm"].unique().to_list()),
-            "Each loss has its own scale, so the panels cannot be compared." if unlike else "",
+            "Log scale. Each loss has its own, so the panels cannot be compared."
+            if unlike
+            else "Log scale.",
         )
         for setting in settings[:MOST_FOLDS]
     ]
