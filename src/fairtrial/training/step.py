@@ -272,6 +272,11 @@ def judge(
     outcome = _find_outcome(at, last, stopping_stall, below_floor, numbers)
     ended_at = tf.where(outcome == TRAINING, state.ended_at, at)
     new = new._replace(outcome=outcome, ended_at=ended_at)
+    return _advance(training, new, state)
+
+
+def _advance(training: Any, new: State, state: State) -> State:
+    """Take the new state in lanes that still train (...), and keep the old one in the others."""
     changed = [name for name in State._fields if getattr(new, name) is not getattr(state, name)]
     return state._replace(
         **{name: _choose(training, getattr(new, name), getattr(state, name)) for name in changed}
