@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from fairtrial.kinds.inits import common as inits
 from fairtrial.parameters import Parameters, draw_init
-from fairtrial.training.model import predict_logits, predict_numbers
+from fairtrial.training.model import WIDE, predict_logits, predict_numbers
+from fairtrial.training.programs import compile_program
 
 RANDOM = np.random.default_rng(2)
 
@@ -61,3 +62,34 @@ def test_predict_logits():
     np.testing.assert_allclose(
         predict_logits(one, tf.constant(X)), expected[..., 2], rtol=1e-5, atol=1e-6
     )  # fmt: skip
+
+
+def differentiate_logits(X, W, b, upstream):
+    with tf.GradientTape() as tape:
+        tape.watch([W, b])
+        total = tf.reduce_sum(upstream * predict_logits(Parameters(W, b), X))
+    return tape.gradient(total, [W, b])
+
+
+@pytest.mark.parametrize("n_features", [WIDE - 1, WIDE, 3 * WIDE])
+@pytest.mark.parametrize("make", [lambda function: function, tf.function, compile_program])
+def test_gradients_of_logits(n_features, make):
+    X, W, b, upstream = (
+        normal(7, n_features),
+        normal(n_features, 3, 2),
+        normal(3, 2),
+        normal(7, 3, 2),
+    )
+    found = make(differentiate_logits)(*map(tf.constant, (X, W, b, upstream)))
+    expected = np.einsum("nd,nkl->dkl", X.astype(float), upstream)
+    np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found[1], upstream.sum(0), rtol=1e-5, atol=1e-6)
+
+
+def test_gradients_of_many_features_show_what_is_not_finite():
+    X, upstream = np.ones((2, WIDE), np.float32), np.ones((2, 2, 1), np.float32)
+    X[0, 3], X[0, 4] = np.nan, -np.inf
+    W, b = np.zeros((WIDE, 2, 1), np.float32), np.zeros((2, 1), np.float32)
+    found, _ = compile_program(differentiate_logits)(*map(tf.constant, (X, W, b, upstream)))
+    assert np.isnan(found[3]).all() and np.isneginf(found[4]).all()
+    assert np.all(found[5] == 2.0)
