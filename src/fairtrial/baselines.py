@@ -31,7 +31,8 @@ def predict_test_rows(
     """Fit a baseline on all training rows, validation rows and all, and predict the test rows.
 
     Returns classes or numbers in target units, (N,); probabilities, (N, K) float32, if it gives
-    them; and the warnings of the fit. Raises `InputError` if the training rows are too few for it.
+    them; and the warnings of the fit. Raises `InputError` if the training rows are too few
+    for it, or of one class alone.
     """
     _refuse_too_few(baseline, dataset, seed)
     model = make_model(baseline, dataset.n_classes, seed)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from fairtrial.kinds.inits import common as inits
 from fairtrial.parameters import Parameters, draw_init
-from fairtrial.training.model import WIDE, predict_logits, predict_numbers
+from fairtrial.training.model import FEW, WIDE, predict_logits, predict_numbers
 from fairtrial.training.programs import compile_program
 
 RANDOM = np.random.default_rng(2)
@@ -71,15 +71,13 @@ def differentiate_logits(X, W, b, upstream):
     return tape.gradient(total, [W, b])
 
 
-@pytest.mark.parametrize("n_features", [WIDE - 1, WIDE, 3 * WIDE])
+@pytest.mark.parametrize(
+    ("n_features", "n_lanes"), [(WIDE - 1, 2), (WIDE, 2), (3 * WIDE, 2), (WIDE, FEW)]
+)
 @pytest.mark.parametrize("make", [lambda function: function, tf.function, compile_program])
-def test_gradients_of_logits(n_features, make):
-    X, W, b, upstream = (
-        normal(7, n_features),
-        normal(n_features, 3, 2),
-        normal(3, 2),
-        normal(7, 3, 2),
-    )
+def test_gradients_of_logits(n_features, n_lanes, make):
+    X, W = normal(7, n_features), normal(n_features, 3, n_lanes)
+    b, upstream = normal(3, n_lanes), normal(7, 3, n_lanes)
     found = make(differentiate_logits)(*map(tf.constant, (X, W, b, upstream)))
     expected = np.einsum("nd,nkl->dkl", X.astype(float), upstream)
     np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=1e-5)

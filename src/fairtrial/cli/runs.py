@@ -136,7 +136,7 @@ def run(
     if is_current(folder, inputs):
         say_done(study, folder, as_json)
         return
-    trial = train(
+    trial = run_and_report(
         study, folder, inputs, partial(options.open_engine, workers, scheduler), quiet,
         until_decided=until_decided, max_seeds=most, counterfactual=counterfactual, verify=verify,
         memory=options.to_bytes(memory),
@@ -144,7 +144,7 @@ def run(
     print_results(trial, folder, counterfactual, as_json)
 
 
-def train(
+def run_and_report(
     study: "Study",
     folder: Path,
     inputs: str,

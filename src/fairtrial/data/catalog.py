@@ -53,7 +53,7 @@ def _check_name(name: str) -> None:
     names = [kind.name for kind in _list_kinds()]
     if name in names:
         return
-    nearest = find_nearest(str(name), names)
+    nearest = find_nearest(str(name), names, cutoff=0.6)
     hint = f" Did you mean {nearest}?" if nearest else ""
     raise InputError(f"{name!r} is not a data set. The data sets are {', '.join(names)}.{hint}")
 

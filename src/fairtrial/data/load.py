@@ -154,7 +154,7 @@ def _draw(
 ) -> np.ndarray:
     """Draw noisy features, or, of so many classes, labels."""
     with explained(noise, f"the noise {noise.kind!r}"):
-        noisy = noise.call_function(stream, rows, *n_classes)
+        noisy = np.asarray(noise.call_function(stream, rows, *n_classes))
     return take_noisy(noise, noisy, rows, *n_classes)
 
 

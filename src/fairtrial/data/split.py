@@ -45,7 +45,8 @@ def _release(source: np.memmap) -> None:
     Otherwise they count as memory of this process, gigabytes of them.
     """
     pages = getattr(source, "_mmap", None)
-    if pages is not None and hasattr(mmap, "MADV_DONTNEED"):  # Windows has no such advice.
+    # Windows has no such advice, and changes that are not in the file would be lost.
+    if pages is not None and source.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
         pages.madvise(mmap.MADV_DONTNEED)
 
 

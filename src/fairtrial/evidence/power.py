@@ -58,7 +58,10 @@ def list_powers(
 
 
 def _share_rows(claim: Claim, arms: list[Arm]) -> float:
-    """Return what all seeds will share, in variances of one, by what the tasks are."""
+    """Return the variance that all seeds will share, in units of the variance of one seed.
+
+    It comes from test rows that are the same for all seeds.
+    """
     if claim.over == "seeds":
         return 0.0
     share = max(task.test_share for task in list_tasks([m.arms for m in match_claim(arms, claim)]))

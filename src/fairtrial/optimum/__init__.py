@@ -13,7 +13,7 @@ from fairtrial.optimum.margins import solve_margins
 from fairtrial.optimum.newton import solve_smooth
 from fairtrial.optimum.residuals import solve_residuals
 from fairtrial.optimum.softmax import solve_softmax
-from fairtrial.optimum.standard import Clock, Optimum, Rows
+from fairtrial.optimum.standard import ClassRows, Clock, Optimum
 from fairtrial.study.recipe import Recipe
 
 BUDGET = 30.0
@@ -42,7 +42,7 @@ def find_optimum(
     with _find_libraries().limit(limits=1, user_api="blas"):
         if isinstance(minimiser, CrossEntropy | Hinge):
             labels = np.asarray(y, np.intp)
-            rows = Rows(X, labels, n_classes, _weigh_rows(recipe, labels))
+            rows = ClassRows(X, labels, n_classes, _weigh_rows(recipe, labels))
             solve: Any = solve_margins if isinstance(minimiser, Hinge) else solve_softmax
             found = solve(minimiser, recipe.penalty, rows, clock)
         elif isinstance(minimiser, Smooth):

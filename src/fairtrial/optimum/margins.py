@@ -21,7 +21,7 @@ from scipy import linalg
 
 from fairtrial.kinds.losses.numbers import Hinge
 from fairtrial.optimum.newton import TOLERANCE, find_subgradient
-from fairtrial.optimum.standard import FLAT, Clock, Optimum, OutOfTimeError, Rows, standardise
+from fairtrial.optimum.standard import FLAT, ClassRows, Clock, Optimum, OutOfTimeError, standardise
 from fairtrial.study.recipe import Penalty
 
 MOST_PARAMETERS = 2000  # Each step solves a dense linear system of this size.
@@ -109,7 +109,7 @@ class Margins:
         return matrix
 
 
-def solve_margins(loss: Hinge, penalty: Penalty, rows: Rows, clock: Clock) -> Optimum:
+def solve_margins(loss: Hinge, penalty: Penalty, rows: ClassRows, clock: Clock) -> Optimum:
     """Find the minimiser of the hinge loss or of its square.
 
     The certificate is the larger of the duality gap and the largest component of the subgradient.

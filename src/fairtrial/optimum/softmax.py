@@ -16,7 +16,7 @@ from scipy import linalg
 
 from fairtrial.kinds.losses.numbers import CrossEntropy
 from fairtrial.optimum.newton import TOLERANCE, minimise
-from fairtrial.optimum.standard import FLAT, Clock, Optimum, OutOfTimeError, Rows, standardise
+from fairtrial.optimum.standard import FLAT, ClassRows, Clock, Optimum, OutOfTimeError, standardise
 from fairtrial.study.recipe import Penalty
 
 # The most parameters for which the smallest curvature is computed.
@@ -95,7 +95,7 @@ class Softmax:
         return (self.A.T @ change / len(self.y) + 2.0 * self.l2 * V).ravel()
 
 
-def solve_softmax(loss: CrossEntropy, penalty: Penalty, rows: Rows, clock: Clock) -> Optimum:
+def solve_softmax(loss: CrossEntropy, penalty: Penalty, rows: ClassRows, clock: Clock) -> Optimum:
     """Find the minimiser of softmax cross-entropy.
 
     The certificate is the largest component of the smallest subgradient found, in nats, with

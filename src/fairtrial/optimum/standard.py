@@ -36,7 +36,7 @@ class Optimum:
     objective: float = np.nan
 
 
-class Rows(NamedTuple):
+class ClassRows(NamedTuple):
     """Rows of classes: features (N, D) as in training, classes (N,) from 0, K, and weights (N,)."""
 
     X: np.ndarray

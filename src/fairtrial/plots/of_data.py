@@ -17,7 +17,7 @@ from fairtrial.plots.summaries import (
     list_weights,
 )
 from fairtrial.plots.trials import Model, find_arm, load_rows, name_series, read_model, scale_rows
-from fairtrial.plots.vega import LINE_LEGEND, PANEL_HEIGHT, Chart
+from fairtrial.plots.vega import ALONE_HEIGHT, LINE_LEGEND, Chart
 from fairtrial.results.results import Results
 from fairtrial.settings.complaints import write_bare
 from fairtrial.study.features import UNMAPPED
@@ -25,7 +25,8 @@ from fairtrial.study.task import AnyTask
 
 N_DOTS = 250
 """Rows of data in a panel."""
-N_BINS = 101
+FEWEST_BINS, MOST_BINS, ROWS_OF_A_BIN = 11, 101, 8
+"""Bins of a histogram, and the rows that each should have on average."""
 NARROW: dict[str, Any] = {"panels": 4, "narrowest": 190, "axes": 46}
 """The layout of panels that are narrower than others."""
 
@@ -78,7 +79,7 @@ def noise(trial: Results, seed: int | None = None) -> Chart | None:
         at = np.linspace(low, high, 120)
         if (density := task.noise.measure_density(at)) is None:
             continue
-        counted = bin_numbers(drawn, N_BINS, (low, high)).drop("rows")
+        counted = bin_numbers(drawn, count_bins(len(drawn)), (low, high)).drop("rows")
         line = pl.DataFrame({"low": at, "share": density, "role": "line"})
         both = pl.concat([counted.with_columns(role=pl.lit("bar")), line], how="diagonal_relaxed")
         parts.append(both.with_columns(setting=pl.lit(name)))
@@ -104,6 +105,17 @@ def noise(trial: Results, seed: int | None = None) -> Chart | None:
     )  # fmt: skip
 
 
+def count_bins(n_rows: int) -> int:
+    """Choose how many bins a histogram of so many rows has: an odd number, so that one is central.
+
+    Examples
+    --------
+    >>> [count_bins(n_rows) for n_rows in (20, 192, 10_000)]
+    [11, 25, 101]
+    """
+    return min(max(n_rows // ROWS_OF_A_BIN, FEWEST_BINS), MOST_BINS) | 1
+
+
 def targets(trial: Results, seed: int | None = None) -> Chart:
     """Draw the number of training rows of each class, or a histogram of numeric targets."""
     seed = trial.study.list_seeds()[0] if seed is None else seed
@@ -121,7 +133,7 @@ def targets(trial: Results, seed: int | None = None) -> Chart:
         )
         height = 20 * bars.height
     else:
-        bars = bin_numbers(data.y, N_BINS, find_ends(data.y)).drop("share")
+        bars = bin_numbers(data.y, count_bins(len(data.y)), find_ends(data.y)).drop("share")
         drawn = vega.layer(
             vega.mark("rect", **grey),
             x=vega.quantity("low", title="target", scale={"nice": False, "zero": False}),
@@ -129,7 +141,7 @@ def targets(trial: Results, seed: int | None = None) -> Chart:
             y=vega.quantity("rows", axis={"tickCount": 4}, **count),
             y2={"datum": 0},
         )
-        height = PANEL_HEIGHT
+        height = ALONE_HEIGHT
     said = "The number of training rows with each target."
     return vega.lay_out({"data": vega.list_rows(bars), **drawn, "height": height}, said)
 
@@ -245,7 +257,7 @@ def residuals(trial: Results, seed: int | None = None) -> Chart | None:
         if found:
             ends = find_ends(np.concatenate(list(found.values())))
             parts += [
-                bin_numbers(values, N_BINS, ends).select(
+                bin_numbers(values, count_bins(len(values)), ends).select(
                     pl.lit(setting).alias("setting"), pl.lit(series).alias("series"),
                     at="low", share="share",
                 )

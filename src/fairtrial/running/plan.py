@@ -186,7 +186,7 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
 
 
 def _estimate_lane(recipes: Sequence[Recipe], n_rows: int, n_features: int) -> int:
-    """Estimate what a lane on numbers takes at most, in bytes; of these recipes one."""
+    """Estimate what a lane on numbers takes at most, in bytes, whichever of the recipes it has."""
     # Residuals and what is made of them; measured, see docs/speed.md.
     arrays = 3 + (n_features > 1) + 4 * (recipes[0].noise.data is not None)
     if any(recipe.optimizer.needs_curvature for recipe in recipes):

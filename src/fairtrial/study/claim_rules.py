@@ -31,9 +31,10 @@ from fairtrial.study.recipe import Recipe
 def find_claim_problems(
     claim: Claim, position: int, arms: Sequence[Arm] | None, metrics: Sequence[MetricSettings] = ()
 ) -> Iterator[Complaint]:
-    """Yield what is wrong with a claim, at a position from 0, whose settings have the right types.
+    """Yield what is wrong with a claim whose settings have the right types.
 
-    The arms are all of the study's; None where something is wrong with them.
+    `position` is its place in the study, counted from 0. The arms are all of the study's; None
+    where something is wrong with them.
     """
     here: Place = ("claims", position)
     selectors = list_selectors(claim)

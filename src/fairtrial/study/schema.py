@@ -104,7 +104,10 @@ def read_starter() -> str:
 
 
 def write_starter(path: Path) -> Path:
-    """Write a study file to start from, and the schema beside it, or raise `InputError`."""
+    """Write a study file to start from, and the schema beside it, whose path is returned.
+
+    Raises `InputError` if there is a file already, or it cannot be written.
+    """
     schema = path.parent / SCHEMA_NAME
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:

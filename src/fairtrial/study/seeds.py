@@ -111,7 +111,7 @@ Seeds = Annotated[
 
 
 def list_seeds(seeds: Any, count: int | None = None) -> list[int]:
-    """List the seeds of a study file; those that follow, where more are wanted, ascend."""
+    """List the seeds of a study file; if more are wanted, numbers above the largest follow."""
     if isinstance(seeds, str):
         seeds = NamedSeeds(name=seeds)
     if isinstance(seeds, NamedSeeds):
@@ -124,11 +124,11 @@ def list_seeds(seeds: Any, count: int | None = None) -> list[int]:
 
 
 def _draw_seeds(name: str, count: int) -> list[int]:
-    """Draw seeds from a name that is not empty: ascending, and a smaller count is a beginning.
+    """Draw seeds from a name that is not empty, in ascending order.
 
     The first is the sum of the name's code points, as in the lab report. Each further one is above
-    the one before by 1 plus the highest 16 bits of the next 32-bit word of NumPy's `SeedSequence`
-    of it.
+    the one before by 1 plus the highest 16 bits of the next 32-bit word of the `SeedSequence` of
+    that sum. So a larger count begins with the seeds of a smaller one.
     """
     first = sum(map(ord, name))
     words = np.random.SeedSequence(first).generate_state(count - 1, np.uint32)

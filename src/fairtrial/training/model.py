@@ -15,8 +15,8 @@ from fairtrial.parameters import Parameters
 # Hyperparameters that are numbers, by dotted name, each (...) per lane.
 Numbers = Mapping[str, Any]
 
-# From so many features on, the gradient of a product is formed transposed; measured.
-WIDE = 1024
+# From so many features on, and for less columns, gradients are formed transposed; measured.
+WIDE, FEW = 1024, 64
 
 
 def predict_numbers(parameters: Parameters, X: Any) -> Any:
@@ -57,17 +57,19 @@ def predict_logits(parameters: Parameters, X: Any) -> Any:
 def multiply(X: Any, W: Any) -> Any:
     """Multiply X (B, D) and W (D, C), of which only W has a gradient.
 
-    For many features, XLA takes five times as long for the gradient `X' g` as for its transpose
-    `g' X`. It would turn the transpose of the second into the first, if no operation stood between.
+    For many features and few columns, XLA takes up to five times as long for the gradient `X' g` as
+    for its transpose `g' X`; from about 64 columns on, the first is the faster one.
     """
-    if X.shape[-1] < WIDE:
+    n_features, n_columns = W.shape
+    if n_features < WIDE or n_columns >= FEW:
         return tf.matmul(X, W)
 
     @tf.custom_gradient
     def multiply_wide(W: Any) -> Any:
         def differentiate(upstream: Any) -> Any:
             gradient = tf.matmul(upstream, X, transpose_a=True)
-            return tf.transpose(tf.maximum(gradient, -float("inf")))  # Changes no number.
+            # Without an operation between the two, XLA would turn them into `X' g` again.
+            return tf.transpose(tf.maximum(gradient, -float("inf")))
 
         return tf.matmul(X, W), differentiate
 

@@ -67,7 +67,10 @@ def scale_down(X: np.ndarray, divisor: int) -> np.ndarray:
 
 
 class OneCore:
-    """Limit matrix products of the process to one core, as long as a thread needs it."""
+    """Limit matrix products of the process to one core, as long as a thread needs it.
+
+    So results do not depend on the number of cores.
+    """
 
     def __init__(self) -> None:
         self._guard = threading.Lock()

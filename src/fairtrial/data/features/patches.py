@@ -229,7 +229,8 @@ def lengthen(windows: np.ndarray) -> np.ndarray:
 def fit_whitening(windows: np.ndarray, more: float, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Fit the whitening of windows (N, D) by their principal components: mean (D,), map (D, R).
 
-    `more` is added to the eigenvalues, as a share of the largest; `most` components are kept.
+    `more` is added to the eigenvalues, as a share of the largest. At most `most` components are
+    kept, and none without variance.
     """
     mean, values, vectors = _find_components(windows, most)
     there = values > ROUNDING**2 * values[0]

@@ -140,7 +140,10 @@ def _refuse_folder(folder: Path, named_by: str, reading: files.Reading) -> NoRet
 
 
 def _search(note: Note | None = None) -> tuple[Found | None, list[str]]:
-    """Search this machine, or say of each place why not; with `note`, refused files are removed."""
+    """Search this machine, or say of each place why not.
+
+    With `note`, files of the cache that are refused are removed, and the user is told.
+    """
     reasons = []
     for folder, source, name, held, dismiss in (
         (cache_folder(), "fairtrial's cache", "cache", "held a file that was", _remove),
@@ -268,8 +271,8 @@ def check_answer(url: str) -> None:
 def download_file(url: str, name: str, path: Path, limit: int) -> None:
     """Download one file of the folder at an address to a path, which the caller removes on failure.
 
-    Raises `DownloadError` if the server or the network fails, or it has more than `limit` bytes;
-    `OSError` if the path cannot be written.
+    Raises `DownloadError` if the server or the network fails, or the file has more than `limit`
+    bytes; `OSError` if the path cannot be written.
     """
     import pooch
     import requests

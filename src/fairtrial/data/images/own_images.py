@@ -225,7 +225,7 @@ def _find_unequal(images: dict[Path, np.ndarray]) -> Iterator[str]:
 def take_images(X: Any, y: Any, test: float) -> tuple[np.ndarray, np.ndarray]:
     """Convert images (N, H, W) and labels (N,) to uint8 or float32, and int64 or str.
 
-    Raises `InputError` with all errors, also for the share `test` that is held out.
+    `test` is the share of rows that is held out. Raises `InputError` with all errors at once.
     """
     pixels, labels = _as_array(X), _as_labels(y)
     problems = [*_find_in_pixels(pixels), *_find_in_labels(labels)]

@@ -61,7 +61,8 @@ ADVICE: tuple[tuple[str, str], ...] = (
 def interpret(task: TaskSettings, frame: pl.DataFrame) -> pl.DataFrame:
     """Turn the texts of the columns that are used into numbers, true and false, or null.
 
-    Columns stay text where one of their texts is no number, or of categories not all are.
+    A column of numbers stays text if one of its texts is no number, and a column of categories
+    unless all of its texts are numbers.
     """
     return frame.with_columns([
         _interpret(task, column) for column in frame if column.name not in task.exclude

@@ -69,8 +69,8 @@ Record = tuple[int, list[str]]  # The line that a row begins on, and its cells.
 def read_csv(task: TaskSettings, path: Path, content: bytes) -> pl.DataFrame:
     """Split a CSV file into columns of text by the names of its first line; null for empty cells.
 
-    What is blank is left out: lines, rows at the end, columns without a name. Raises `InputError`
-    if it is not text in the encoding, or no table.
+    What is blank is left out: lines, rows at the end, columns with neither a name nor a value.
+    Raises `InputError` if the file is not text in the encoding, or no table.
     """
     text = decode(content, task.encoding, path)
     records = _list_records(text, task.separator, path)

@@ -109,7 +109,10 @@ def _make_table(task: TaskSettings, frame: pl.DataFrame, fingerprint: str) -> Ta
 
 
 def number_categories(column: pl.Series) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Give categories of a column numbers, (N,), from 0 in their order; `"missing"` is last."""
+    """Give categories of a column numbers, (N,), from 0 in their order.
+
+    Where some are missing, `"missing"` is the last category.
+    """
     names = column.drop_nulls().unique().sort().cast(pl.String)
     codes = column.cast(pl.String).cast(pl.Enum(names)).to_physical().cast(pl.Int64)
     listed = (*names, "missing") if column.null_count() else tuple(names)

@@ -311,9 +311,9 @@ def average_losses(
 ) -> Any:
     """Mean loss over the rows, () for one run or (S, L) for each lane.
 
-    The residual, (N,) or (S, L, N), is in target units. The numbers (...) are the weight of each
-    term, 0 in lanes without it, and their numbers. The weights (N,) of rows that only fill a batch
-    are 0.
+    The residual, (N,) or (S, L, N), is target minus prediction, in target units. The numbers (...)
+    are the weight of each term, 0 in lanes without it, and their settings. The weights (N,) of rows
+    that only fill a batch are 0.
 
     For one run it is the sum of the terms' means, as in the textbook, so that a replay agrees to
     the last digit; for lanes it is the mean of the terms' sum, which is one pass.

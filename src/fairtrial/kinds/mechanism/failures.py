@@ -57,7 +57,10 @@ def describe_failure(error: BaseException) -> str:
 
 
 def check_tensor(value: Any, shape: Any, like: Any) -> Any:
-    """Return a tensor of this shape, None for any length, and type, or raise `ResultError`."""
+    """Return a tensor that has this shape and the type of `like`, or raise `ResultError`.
+
+    An axis of the shape that is None may have any length.
+    """
     if not hasattr(value, "graph") and not hasattr(value, "numpy"):
         found = "a NumPy array" if type(value).__module__ == "numpy" else type(value).__name__
         raise ResultError(

@@ -68,7 +68,8 @@ def _find_caller() -> FrameType | None:
 def read_fields(function: Callable[..., Any], data: tuple[str, ...]) -> dict[str, Any]:
     """Read the settings of a kind from its function, for `pydantic.create_model`.
 
-    Raises `InputError` if its positional arguments are not the data of the family.
+    Raises `InputError` if its arguments are not the data of the family and settings with a type or
+    a default, or if its annotations cannot be read.
     """
     try:
         parameters = inspect.signature(function, eval_str=True).parameters.values()

@@ -79,8 +79,8 @@ def list_headlines(entries: Sequence[Entry]) -> list[Headline]:
     ]
 
 
-LARGEST = {
-    "objective": "What the two sides minimise is the largest part of it.",
+OF_LARGEST = {
+    "objective": "The objectives themselves are the largest part of it.",
     "unfinished": "Unfinished training is the largest part of it.",
     "noise_floor": "The noise floor of the last steps is the largest part of it.",
     "unfinished_and_noise_floor": "Training is the largest part of it, not the objective.",
@@ -90,13 +90,13 @@ LARGEST = {
 
 def is_of_training(row: Mapping[str, Any]) -> bool:
     """Say whether a difference that matters comes mostly from how the runs are trained."""
-    return find_largest(row) not in ("", "objective")
+    return read_largest(row) not in ("", "objective")
 
 
-def find_largest(row: Mapping[str, Any]) -> str:
+def read_largest(row: Mapping[str, Any]) -> str:
     """Find the largest part of a difference that matters; "" where none is known."""
     part = row.get("largest_part") if row["verdict"] in ("holds", "reversed") else ""
-    return part if part in LARGEST else ""
+    return part if part in OF_LARGEST else ""
 
 
 def say_found(row: Mapping[str, Any]) -> str:
@@ -106,8 +106,8 @@ def say_found(row: Mapping[str, Any]) -> str:
     --------
     >>> say_found({"verdict": "reversed", "difference": -0.5, "low": -0.6, "high": -0.4,
     ...     "on": "mse", "margin": 0.1, "seeds": 20, "largest_part": "objective", "note": ""})
-    'The opposite is true: the difference is -0.5 [-0.6, -0.4] in MSE. What the two sides
-    minimise is the largest part of it.'
+    'The opposite is true: the difference is -0.5 [-0.6, -0.4] in MSE. The objectives
+    themselves are the largest part of it.'
     """
     if row.get("difference") is None:
         return row["note"]
@@ -122,8 +122,8 @@ def say_found(row: Mapping[str, Any]) -> str:
         if seeds == 1
         else f"{seeds} seeds cannot tell them apart: {shown} in {metric}.",
     }[row["verdict"]]
-    largest = find_largest(row)
-    return f"{found} {LARGEST[largest]}" if largest else found
+    largest = read_largest(row)
+    return f"{found} {OF_LARGEST[largest]}" if largest else found
 
 
 # --------------------------------------------------------------------------------------- evidence
