@@ -1,6 +1,7 @@
 """What tests of several folders share."""
 
 import contextlib
+import gc
 import os
 import signal
 from collections.abc import Callable
@@ -20,6 +21,10 @@ settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
+
+# Python looks for garbage in what all tests have imported, again and again, for a tenth of the
+# time. Here it looks seldom, and not at what stays to the end (`pytest_collection_finish`).
+gc.set_threshold(50_000, 20, 20)
 
 # They are run first, so that no process is left with one of them when the others have ended.
 LONGEST_FILES = (
@@ -41,6 +46,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first, in this order."""
     places = {name: place for place, name in enumerate(LONGEST_FILES)}
     items.sort(key=lambda item: places.get("/".join(item.path.parts[-2:]), len(places)))
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported by now stays to the end."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

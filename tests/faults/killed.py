@@ -4,6 +4,7 @@ Each attempt is a fork of this process, which has loaded everything and computed
 an attempt costs a second, not five.
 """
 
+import importlib
 import os
 import random
 import signal
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from fairtrial import loading
 from fairtrial.running.execute import Setup
 from fairtrial.study import Study
 from fairtrial.training import programs
@@ -57,6 +59,8 @@ def attempt(
     child = os.fork()
     if child == 0:
         try:
+            # TensorFlow is loaded here, but was not used yet: no thread of its parent is missed.
+            loading._forked = False
             prepare()
             Setup(memory=MEMORY).run_missing(study, folder)
             os._exit(0)
@@ -100,6 +104,9 @@ def main(place: Path, n_kills: int, n_seeds: int) -> None:
     """
     # Compiling would be most of an attempt's time, and has nothing to do with what is tested.
     programs.has_xla = lambda: False
+    # So is loading TensorFlow, which is done once for all attempts.
+    loading.load_tensorflow(own_process=True)
+    importlib.import_module("fairtrial.running.stack")
     study = STUDY.replace(seeds=n_seeds)
     attempt(study, place / "whole")
     moments, number, parts = random.Random(0), 0, []
