@@ -1,12 +1,18 @@
 """The paths that users give: where they lead, whatever becomes of the working directory."""
 
+import errno
 import os
 import re
+import stat
 from pathlib import Path
 
 from fairtrial.errors import InputError, describe_object
 
 LONGEST_SHOWN = 60  # Letters of a value that is no path.
+DEVICES = {
+    stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket", stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+}  # fmt: skip
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -48,3 +54,20 @@ def locate(path: str | Path) -> Path:
             f"{str(path)!r} is relative, but the working directory is gone: change to another "
             "folder, or write the whole path."
         ) from None
+
+
+def read_file(path: Path) -> bytes:
+    """Read a file of the user's; an `OSError` as of `refuse_device`, or of the system."""
+    refuse_device(path)
+    return path.read_bytes()
+
+
+def refuse_device(path: Path) -> None:
+    """Refuse, by an `OSError`, what would be read without an end: a pipe, a socket, a device.
+
+    A pipe without a name, as of a shell's `<(...)`, is read like a file.
+    """
+    mode = path.stat().st_mode
+    what = next((word for is_kind, word in DEVICES.items() if is_kind(mode)), "")
+    if what and (what != "a pipe" or path.resolve().exists()):
+        raise OSError(errno.EINVAL, f"it is {what} and no file", str(path))

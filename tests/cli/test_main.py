@@ -236,7 +236,7 @@ def test_a_claim_alone_trains_its_arms(tmp_path):
     assert [row["say"] for row in json.loads(again.stdout)] == ["MSE is closer"]
     refused = call("run", "study.toml", "--claim", "2", "--out", "one", cwd=tmp_path)
     assert refused.returncode == 2
-    assert "There is no claim 2: the study states 1 claim." in refused.stderr
+    assert "There is no claim 2: the study states 1 claim, counted from 1" in refused.stderr
 
 
 @pytest.mark.parametrize("out", [".", ""])

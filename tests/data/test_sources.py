@@ -232,7 +232,7 @@ def failing():
         (shades_to_16, {"images": (1, 1)}, "its pixels are from 0 to 16: give bytes (uint8)"),
         (one_class, {"classes": True}, "its targets are all of one class"),
         (gaps, {"classes": True}, "so 1,000,001 classes for 9 rows"),
-        (failing, {}, "the data set 'failing' ends with IndexError: list index out of range"),
+        (failing, {}, "the data set 'failing' fails with IndexError: list index out of range"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

@@ -3,6 +3,7 @@
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from scipy import stats
@@ -248,3 +249,49 @@ def test_refused_options(given, sentence):
 def test_folder_says_itself_what_its_rows_are(tmp_path):
     with pytest.raises(InputError, match="A results folder says it itself"):
         ft.judge(tmp_path, rows="drawn")
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda frame: frame.lazy(),
+        lambda frame: frame.to_dicts(),
+        lambda frame: frame.to_dict(as_series=False),
+        lambda frame: pd.DataFrame(frame.to_dict(as_series=False)),
+    ],
+)
+def test_frames_of_other_kinds_are_judged_alike(convert):
+    frame = make_frame()
+    verdicts = ft.judge(convert(frame), claims=[ON_ACCURACY], rows="drawn")
+    assert verdicts.equals(ft.judge(frame, claims=[ON_ACCURACY], rows="drawn"))
+
+
+@pytest.mark.parametrize("given", [None, 3, np.zeros((2, 2)), pl.Series([1, 2]), [1, 2]])
+def test_what_is_no_frame_is_refused(given):
+    with pytest.raises(InputError, match=r"neither a frame of runs .* give a Polars DataFrame"):
+        ft.judge(given, claims=[ON_ACCURACY])
+
+
+def test_frame_that_polars_cannot_read_is_refused():
+    with pytest.raises(InputError, match=r"The dict cannot be read as a frame \(.*each have one"):
+        ft.judge({"seed": [1, 2], "loss": ["mse"]}, claims=[ON_ACCURACY])
+
+
+@pytest.mark.parametrize("given", [{}, {"rows": "drawn"}])
+def test_file_of_runs_is_refused_with_how_to_read_it(tmp_path, given):
+    make_frame().write_csv(tmp_path / "runs.csv")
+    with pytest.raises(
+        InputError, match=r"with fairtrial\.judge\(polars\.read_csv\('.*runs\.csv'\)"
+    ):
+        ft.judge(tmp_path / "runs.csv", claims=[ON_ACCURACY], **given)
+    (tmp_path / "runs.md").write_text("")
+    with pytest.raises(InputError, match=r"runs\.md is a file and no results folder"):
+        ft.judge(tmp_path / "runs.md", claims=[ON_ACCURACY])
+    with pytest.raises(InputError, match=r"polars\.read_csv"):
+        ft.Trial(tmp_path / "runs.csv")
+
+
+def test_claim_cannot_select_a_seed():
+    claim = ON_ACCURACY | {"where": {"seed": 3}}
+    with pytest.raises(InputError, match=r"where\.seed: a claim is over all seeds: leave it out\."):
+        ft.judge(make_frame(), claims=[claim])

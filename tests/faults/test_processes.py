@@ -171,6 +171,50 @@ def test_a_forked_child_is_refused():
     assert all('multiprocessing.get_context("spawn")' in line for line in said)
 
 
+FORKED_AFTER_POLARS = """
+import faulthandler, os, sys, tempfile
+import polars as pl
+import fairtrial as ft
+os.chdir(sys.argv[2])
+if sys.argv[1] == "frame":
+    pl.DataFrame({"a": [1, 2]}).with_columns(pl.col("a") + 1)
+if sys.argv[1] == "table":
+    with open("rows.csv", "w") as file:
+        file.write("a,y\\n" + "".join(f"{i * i % 7},{i}\\n" for i in range(40)))
+task = {"kind": "table", "path": "rows.csv", "target": "y", "problem": "regression"}
+study = ft.Study(name="x", seeds=2, task={"kind": "line", "rows": 50},
+                 recipe={"loss": "mse", "optimizer": "sgd", "steps": 3})
+of_table = study.replace(task=task)
+if sys.argv[1] == "table":
+    ft.plan(of_table)
+frame = pl.DataFrame({"loss": ["mse", "mae"], "seed": [0, 0], "r2": [0.5, 0.6]})
+claim = ft.Claim(say="x", better={"loss": "mae"}, than={"loss": "mse"}, on="r2")
+child = os.fork()
+if child == 0:
+    faulthandler.dump_traceback_later(60, exit=True)
+    for action in (lambda: ft.plan(of_table), lambda: ft.judge(frame, claims=[claim]),
+                   lambda: ft.run(study, tempfile.mkdtemp())):
+        try:
+            action()
+            print("done")
+        except ft.InputError as error:
+            print(error)
+    sys.stdout.flush()
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="only Linux tells of threads")
+@pytest.mark.parametrize("used", ["frame", "table"])
+def test_a_child_forked_after_polars_was_used_is_refused(used, tmp_path):
+    command = [sys.executable, "-c", FORKED_AFTER_POLARS, used, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    said = done.stdout.splitlines()
+    assert len(said) == 3, done.stderr
+    assert all('multiprocessing.get_context("spawn")' in line for line in said)
+
+
 def test_an_interrupt_that_is_ignored_stays_so():
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); import sys; "

@@ -188,7 +188,7 @@ def _broken_row(truth, prediction):
         ),
         (metrics.metric, _broken_order, {}, "when the rows are in another order"),
         (metrics.metric, _broken_arrays, {}, "it changes the arrays"),
-        (metrics.metric, _broken_row, {}, "the metric _broken_row ends with ValueError"),
+        (metrics.metric, _broken_row, {}, "the metric _broken_row fails with ValueError"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

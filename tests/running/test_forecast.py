@@ -76,3 +76,25 @@ def test_wrong_amounts_are_refused(given, sentence):
         ft.plan(ft.Study.from_toml(TEXT), **given)
     with pytest.raises(InputError, match="is not a study"):
         ft.plan("study.toml")  # pyright: ignore[reportArgumentType]
+
+
+TWINS = """
+[[arms]]
+name = "twin"
+set = {}
+"""
+
+
+def test_what_one_should_know_is_said_by_plan_and_run(tmp_path):
+    rows = "".join(f"{row},{row * row % 7},{row * row % 5}\n" for row in range(40))
+    (tmp_path / "rows.csv").write_text(f"id,x,y\n{rows}")
+    study = ft.Study.from_toml(TEXT.replace("[[claims]]", f"{TWINS}[[claims]]"))
+    path = str(tmp_path / "rows.csv")
+    of_table = {"kind": "table", "path": path, "target": "y", "problem": "regression"}
+    study = study.replace(task=of_table, seeds=6)
+    notes, said = ft.plan(study).notes, []
+    ft.run(study, tmp_path / "out", note=said.append)
+    assert [one for one in said if one.startswith("Note: ")] == [f"Note: {one}" for one in notes]
+    twins, counts = notes
+    assert twins.startswith("Arms 'optimizer.learning_rate=0.01' and 'twin' have the same settings")
+    assert counts.startswith("Column 'id' counts the rows")

@@ -11,6 +11,7 @@ from sklearn.naive_bayes import GaussianNB
 import fairtrial as ft
 from fairtrial.data.load import load_dataset
 from fairtrial.errors import InputError
+from fairtrial.evidence.account import summarise_verdicts
 from fairtrial.kinds.mechanism.plugins import activate
 from fairtrial.report.sections.arms import build_arms
 from fairtrial.results import scores
@@ -208,6 +209,8 @@ def test_claim_of_another_file_on_what_is_not_measured(tmp_path):
     (row,) = trial.judge(tmp_path / "more.toml").to_dicts()
     assert row["verdict"] == "undecided"
     assert "These runs are not measured by it yet. Run the study to its end" in row["note"]
+    assert row["note"].startswith("Not measured: ") and row["verdict"] == "undecided"
+    assert summarise_verdicts([row])[0]["difference"] == "not judged"
 
 
 def test_what_is_known_is_not_measured_again(tmp_path, monkeypatch):

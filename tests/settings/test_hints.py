@@ -59,6 +59,13 @@ def name_arms(one, other):
     return GOOD + arms
 
 
+def model(settings: str) -> str:
+    return f"""[[baselines]]
+name = "SVR"
+model = {{ kind = "sklearn", estimator = "svm.SVR", {settings} }}
+"""
+
+
 RATE = "learning_rate = 0.1"
 WRONG = [
     # Brackets and places.
@@ -89,6 +96,40 @@ WRONG = [
         swap("rows = 100", "rows = 100\nscale = 2.0"),
         "did you mean 'input_noise.scale' or 'noise.scale'?",
     ),
+    # A name that the kind of the table lacks.
+    (
+        swap("rows = 100", 'label_noise = { kind = "symmetric", rate = 0.2 }'),
+        "label_noise.rate is not a known name; did you mean 'share'? (known: kind, share).",
+    ),
+    (
+        swap("rows = 100", 'noise = { kind = "normal", delta = 2.0 }'),
+        "noise.delta is not a known name (known: kind, scale).",
+    ),
+    (
+        swap("rows = 100", 'noise = { kind = "normal", rate = 2.0 }'),
+        "noise.rate is not a known name (known: kind, scale).",
+    ),
+    (
+        swap("steps = 50", 'steps = 50\nschedule = { kind = "step", patience = 5 }'),
+        "it is a setting of 'reduce_on_plateau', 'halve_on_plateau' (known: kind, factor, every).",
+    ),
+    (
+        swap("learning_rate = 0.1", "steps = 5"),
+        "optimizer.steps is not a known name; did you mean 'recipe.steps'?",
+    ),
+    (
+        GOOD + model("parameters = { C = 100.0 }"),
+        "did you mean 'settings'? (known: kind, estimator, settings).",
+    ),
+    (
+        GOOD + model("C = 100.0"),
+        "it is a setting of 'svm', 'linear_svm', 'linear_model' (known: kind, estimator, settings)",
+    ),
+    (
+        GOOD + model("gamma = 1.0"),
+        "model.gamma is not a known name (known: kind, estimator, settings).",
+    ),
+    (swap('loss = "mse" }\nt', "seed = 1 }\nt", CLAIM), "a claim is over all seeds: leave it out."),
     # The grid.
     (GOOD + "[vary]\nlearning_rate = [0.1]", "did you mean 'optimizer.learning_rate'?"),
     (GOOD + "[vary]\nlr = [0.1]", "did you mean 'optimizer.learning_rate'?"),
@@ -248,4 +289,29 @@ def test_hints(text, hint):
     with pytest.raises(InputError) as error:
         Study.from_toml(text)
     assert hint in str(error.value)
-    assert all(line.endswith((".", "?)")) for line in str(error.value).splitlines())
+    assert all(line.endswith((".", "?", "?)")) for line in str(error.value).splitlines())
+    assert "?." not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("removed", "added", "sentence"),
+    [
+        (
+            "steps = 50\n",
+            "",
+            "a recipe needs steps (full batch), or epochs with batch_size.",
+        ),
+        ("steps = 50", "steps = 50\nepochs = 2\nbatch_size = 5", "leave one of them out."),
+    ],
+)
+def test_length_of_a_recipe_says_what_is_missing(removed, added, sentence):
+    with pytest.raises(InputError) as error:
+        Study.from_toml(swap(removed, added))
+    assert str(error.value).endswith(sentence)
+
+
+def test_a_path_of_code_is_shown_as_it_was_written(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text('plugins = "kinds.py"\n' + GOOD)
+    with pytest.raises(InputError, match=r"plugins = 'kinds\.py': .* as in \[\"kinds\.py\"\]\.$"):
+        Study.load(path)

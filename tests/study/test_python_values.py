@@ -118,7 +118,7 @@ def test_claims_of_python():
             "optimiser is not a known name; did you mean 'optimizer'?",
         ),
         (lambda: ft.Recipe(loss="hubr", optimizer="sgd", steps=5), "did you mean 'huber'?"),
-        (lambda: ft.Recipe(loss="mse", optimizer="sgd"), "a recipe needs either steps"),
+        (lambda: ft.Recipe(loss="mse", optimizer="sgd"), "a recipe needs steps"),
         (lambda: ft.Claim(say="x", better={}, than={"loss": "mse"}, on="mse"), "better = {}"),
         (lambda: make(vary={"optimiser.learning_rate": [1.0]}), "did you mean"),
         (lambda: make(vary={"loss": ["cross_entropy"]}), "the targets of line are numbers"),

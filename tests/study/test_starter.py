@@ -1,6 +1,7 @@
 """The study file to start from: it loads, runs, and names the schema beside it."""
 
 import json
+import re
 
 import polars as pl
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from fairtrial.errors import InputError
 from fairtrial.running.execute import Setup
 from fairtrial.study import Study
-from fairtrial.study.schema import make_schema, write_starter
+from fairtrial.study.schema import make_schema, read_starter, write_starter
 
 
 def test_it_loads_and_runs(tmp_path):
@@ -35,6 +36,48 @@ def test_every_line_that_is_commented_out_is_right(tmp_path):
     assert len(set(said) - set(lines)) == len(keys) + 1  # Two of them are names.
     more = Study.from_toml("\n".join(said))
     assert len(more.list_arms()) == 9
+
+
+SUGGESTED = re.compile(r"# (\[\[\w+\]\]|[\w\"]+ = .*)")
+
+
+def list_suggestions(text):
+    """List what is commented out, each by its first line: a line, or a header with what follows."""
+    found, lines = {}, text.splitlines()
+    for at, line in enumerate(lines):
+        if SUGGESTED.fullmatch(line):
+            is_inner = at - 1 in found and lines[found[at - 1]].startswith("# [[")
+            found[at] = found[at - 1] if is_inner else at
+    return [[at for at, start in found.items() if start == one] for one in {*found.values()}]
+
+
+STARTER = read_starter()
+OF_CLASSES = (
+    STARTER[: STARTER.index("# What is learned")]
+    + """[task]
+kind = "digits"
+[recipe]
+loss = "cross_entropy"
+optimizer = "sgd"
+steps = 5
+"""
+)
+
+
+@pytest.mark.parametrize("places", list_suggestions(STARTER), ids=str)
+def test_each_line_that_is_commented_out_is_right_alone(places):
+    lines = STARTER.splitlines()
+    said = [lines[at].removeprefix("# ") for at in places]
+    if "; for classes" in said[0]:
+        table = "[task]" if said[0].startswith("label_noise") else "[recipe]"
+        text = OF_CLASSES.replace(table, f"{table}\n{said[0]}")
+    else:
+        text = "\n".join(said.pop(0) if at in places else line for at, line in enumerate(lines))
+    assert Study.from_toml(text).list_arms()
+
+
+def test_all_that_is_commented_out_is_found():
+    assert len(list_suggestions(STARTER)) == 15
 
 
 def test_nothing_is_overwritten(tmp_path):

@@ -34,7 +34,7 @@ MaxSeeds = Annotated[
     typer.Option("--max-seeds", help="The most seeds of an arm with --until-decided (100).", min=1),
 ]
 OneClaim = Annotated[
-    int | None, typer.Option("--claim", help="Claim N alone, counted from 1.", metavar="N")
+    int | None, typer.Option("--claim", help="Claim N alone; the first is 1.", metavar="N")
 ]
 
 

@@ -1,5 +1,6 @@
 """The data of a task of any kind for one seed."""
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -70,6 +71,16 @@ def check_data(arms: Iterable[Arm], metrics: Iterable[MetricSettings] = ()) -> N
     ]
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))
+
+
+def list_notes(arms: Iterable[Arm]) -> list[str]:
+    """List what one should know of the tables of arms, as sentences; nothing of unusable ones."""
+    notes: list[str] = []
+    for task in dict.fromkeys(arm.task for arm in arms):
+        if task.kind == "table":
+            with contextlib.suppress(InputError):  # It is said by `check_data`.
+                notes += getattr(read(task), "notes", ())
+    return list(dict.fromkeys(notes))
 
 
 def _find_misfits_of_metrics(

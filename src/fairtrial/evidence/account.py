@@ -281,7 +281,8 @@ def summarise_verdicts(verdicts: Sequence[dict[str, Any]]) -> list[dict[str, obj
         {
             "claim": row["say"],
             "verdict": row["verdict"],
-            "difference": show_difference(row),
+            "difference": show_difference(row)
+            or ("not judged" if row.get("p", 1.0) is None else ""),
             "on": row.get("on", ""),
             "why": explain(row),
         }

@@ -19,15 +19,22 @@ from fairtrial.evidence.statistics.sampling import Sampling
 from fairtrial.evidence.verdict import weigh
 from fairtrial.kinds.metrics.numbers import find_metric
 from fairtrial.kinds.metrics.runs import RunMetric
+from fairtrial.results.frames import read_frame, take_folder
 from fairtrial.results.results import fingerprint_verdict
 from fairtrial.results.store import DATA, list_settings
 from fairtrial.settings.complaints import Complaint, make_error, name_place, show, write_setting
 from fairtrial.settings.document import Document, Place
-from fairtrial.settings.names import suggest
+from fairtrial.settings.names import end, suggest
 from fairtrial.settings.plain import make_plain
 from fairtrial.study.arm import Arm
 from fairtrial.study.arms import list_known_names
-from fairtrial.study.claim_rules import find_idle_selectors, find_twice_named, list_selectors
+from fairtrial.study.claim_rules import (
+    OVER_SEEDS,
+    SEEDS,
+    find_idle_selectors,
+    find_twice_named,
+    list_selectors,
+)
 from fairtrial.study.claims import Claim, list_conditions, match_claim
 from fairtrial.study.task import RowOrigin
 
@@ -65,7 +72,7 @@ class FrameArm:
 
 
 def judge(
-    runs: str | Path | pl.DataFrame,
+    runs: str | Path | pl.DataFrame | pl.LazyFrame | Any,
     claims: str | Path | Claims | None = None,
     *,
     method: str | None = None,
@@ -80,7 +87,8 @@ def judge(
     ----------
     runs : str or Path, or DataFrame
         A results folder, whose `verdicts.json` and `pairs.parquet` are written; or one row per run:
-        columns of settings, `seed` (whole numbers) and metrics.
+        columns of settings, `seed` (whole numbers) and metrics. A frame is Polars', lazy or not, or
+        one of pandas, a list of dicts, or a dict of columns.
     claims : str or Path, or sequence of Claim or mapping, optional
         A TOML file with `[[claims]]`, or the claims; those of the folder's study if absent. On a
         frame, a claim on a metric that fairtrial does not know says `higher_is_better`.
@@ -127,19 +135,20 @@ def judge(
     >>> verdicts["verdict"][0], round(verdicts["difference"][0], 4)
     ('holds', 0.0367)
     """
-    if not isinstance(runs, pl.DataFrame):
+    if (frame := read_frame(runs)) is None:
+        folder = take_folder(runs)
         given = {"rows": rows, "test_share": test_share, "settings": settings}
         if named := [name for name, value in given.items() if value is not None]:
             raise InputError(
                 f"{' and '.join(named)}: that is for a frame of runs. A results folder says it "
                 "itself: leave it out."
             )
-        return make_frame(judge_folder(runs, claims, method, note))
+        return make_frame(judge_folder(folder, claims, method, note))
     if claims is None or isinstance(claims, str | Path) or not len(claims):
         raise InputError("A frame of runs needs claims: give a list, as in claims=[ft.Claim(...)].")
     sampling = _make_sampling(method or SIGN_FLIP, rows or "split", test_share)
     made = [_make_claim(claim) for claim in claims]
-    return make_frame(_judge_frame(runs, made, sampling, settings))
+    return make_frame(_judge_frame(frame, made, sampling, settings))
 
 
 def _make_sampling(method: str, rows: str, test_share: float | None) -> Sampling:
@@ -257,7 +266,7 @@ def _check_seeds(frame: pl.DataFrame) -> None:
 def _check_metric(frame: pl.DataFrame, name: str) -> None:
     if name not in frame.columns:
         raise InputError(
-            f"on = {show(name)} is not a column of the frame{suggest(name, frame.columns)}."
+            end(f"on = {show(name)} is not a column of the frame{suggest(name, frame.columns)}")
         )
     column = frame[name]
     if not column.dtype.is_numeric():
@@ -367,8 +376,12 @@ def _find_unknown_names(claim: Claim, here: Place, names: list[str]) -> list[Com
     columns = [name.removesuffix(".kind") for name in names]
     return [
         Complaint(
-            f"{name_place((*here, *place, *path))}: there is no setting of this name"
-            f"{suggest(str(path[-1]), columns)}.",
+            OVER_SEEDS.format(name_place((*here, *place, *path)))
+            if name in SEEDS
+            else end(
+                f"{name_place((*here, *place, *path))}: there is no setting of this name"
+                f"{suggest(str(path[-1]), columns)}"
+            ),
             ((*here, *place, *path),),
         )
         for place, selector in list_selectors(claim).items()

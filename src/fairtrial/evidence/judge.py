@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from fairtrial.data.load import list_notes
 from fairtrial.errors import InputError, MachineError
 from fairtrial.evidence.account import list_verdicts
 from fairtrial.evidence.case import ANYTIME, METHODS, SIGN_FLIP, Case, count_seeds_for, weigh_claims
@@ -20,6 +21,7 @@ from fairtrial.results.store import PAIRS, VERDICTS
 from fairtrial.results.verdicts import OF_PARTS, PARTS, read_verdicts, write_verdicts
 from fairtrial.settings.document import parse_toml, read_text
 from fairtrial.settings.plain import make_plain
+from fairtrial.study.arms import list_equal_arms
 from fairtrial.study.claims import Claim
 from fairtrial.study.study import Study
 
@@ -160,12 +162,14 @@ def join_pairs(cases: Sequence[Case]) -> pl.DataFrame:
 
 
 def list_warnings(study: Study, most_seeds: int | None = None) -> list[str]:
-    """List what one should know of the claims of a study before it runs, as sentences.
+    """List what one should know of a study before it runs, as sentences.
 
     `most_seeds` is how many seeds an arm may have, if seeds are added until claims are decided.
     """
     looks = (SIGN_FLIP, None) if most_seeds is None else (ANYTIME, most_seeds)
-    return [one for one in (find_undecidable(study, *looks), find_marginless(study)) if one]
+    of_claims = (find_undecidable(study, *looks), find_marginless(study))
+    arms = study.list_arms()
+    return [*filter(None, of_claims), *list_equal_arms(arms), *list_notes(arms)]
 
 
 def find_undecidable(study: Study, method: str = SIGN_FLIP, n_seeds: int | None = None) -> str:

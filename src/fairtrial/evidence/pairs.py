@@ -217,14 +217,16 @@ def _find_problem(claim: Claim, metric: Measure, table: pl.DataFrame, *, is_meas
         )
     if lacking.height:
         trained = pl.col("better_diverged", "than_diverged").is_not_null()
+        start = "Cannot be judged"
         are_there = lacking.select(pl.all_horizontal(trained).all()).item()
         remedy = metric.undefined if are_there else "Run the study to its end."
         if are_there and not is_measured and metric.of_predictions:
+            start = "Not measured"
             remedy = (
                 "These runs are not measured by it yet. Run the study to its end, with the metric "
                 "in its metrics or its claims: nothing trains again for it."
             )
-        return f"Cannot be judged: {lacking.height} of {n_pairs} pairs lack {claim.on}. {remedy}"
+        return f"{start}: {lacking.height} of {n_pairs} pairs lack {claim.on}. {remedy}"
     return _find_shared_time(table) if metric is TIME.get(claim.on) else ""
 
 

@@ -48,7 +48,7 @@ def find_breaches(kind: Kind[...]) -> list[str]:
         found.append(str(error).removeprefix("a wrong result: "))
     except Exception as error:
         line = find_line(error, [kind.function]).rpartition(", ")[2]
-        found.append(f"it ends with {describe_failure(error)}" + (f" ({line})" if line else ""))
+        found.append(f"it fails with {describe_failure(error)}" + (f" ({line})" if line else ""))
     return [f"{kind.name}: {one}." for one in found]
 
 

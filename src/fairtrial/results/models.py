@@ -1,6 +1,6 @@
 """The trained model of a run, which predicts new rows in the units of the data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +12,10 @@ from fairtrial.data.scale import measure_scale
 from fairtrial.data.sources import list_seen_rows, read
 from fairtrial.data.tables.table import Table, find_medians
 from fairtrial.errors import InputError
+from fairtrial.results.frames import read_frame
 from fairtrial.results.results import Results
 from fairtrial.settings.complaints import show
-from fairtrial.settings.names import suggest
+from fairtrial.settings.names import end, suggest
 from fairtrial.study.arm import Arm
 from fairtrial.study.features import UNMAPPED
 
@@ -99,7 +100,7 @@ class LinearModel:
 def read_model(trial: Results, arm: str, seed: int | None = None) -> LinearModel:
     """Read the model of a run; see `Trial.model`."""
     if arm not in trial.arms:
-        raise InputError(f"{trial.folder} has no arm {show(arm)}{suggest(arm, trial.arms)}.")
+        raise InputError(end(f"{trial.folder} has no arm {show(arm)}{suggest(arm, trial.arms)}"))
     found = trial.arms[arm]
     seed = trial.study.list_seeds()[0] if seed is None else seed
     if not found.is_trained:
@@ -187,14 +188,15 @@ def _read_rows(rows: Any, units: Units) -> np.ndarray:
                 f"The rows have {X.shape[1]} features, and the model has {len(units.centre)}."
             )
         return _refuse_missing(X, [str(number) for number in range(X.shape[1])])
-    if not isinstance(rows, pl.DataFrame | Mapping):
+    if (frame := read_frame(rows)) is None:
         raise InputError("The rows of a table have columns by name: give a frame or a dict.")
-    frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(dict(rows))
     table = units.table
     numbers, words = table.columns[: table.n_numbers], table.columns[table.n_numbers :]
     for name in table.columns:
         if name not in frame.columns:
-            raise InputError(f"The rows have no column {show(name)}{suggest(name, frame.columns)}.")
+            raise InputError(
+                end(f"The rows have no column {show(name)}{suggest(name, frame.columns)}")
+            )
     read_numbers = np.array([_read_numbers(frame[name]) for name in numbers])
     X = read_numbers.T.reshape(frame.height, len(numbers))
     X = np.where(np.isnan(X), units.fill[: len(numbers)], X)

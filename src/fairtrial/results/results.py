@@ -15,6 +15,7 @@ from fairtrial.errors import InputError
 from fairtrial.kinds.mechanism.plugins import find_kinds, reuse_plugins
 from fairtrial.loading import refuse_fork
 from fairtrial.paths import locate
+from fairtrial.results.frames import take_folder
 from fairtrial.results.store import (
     AVERAGES,
     CURVES,
@@ -59,6 +60,7 @@ class Results:
         self.folder, self._allow_code = locate(folder), allow_code
         absent = [name for name in (STUDY, RUNS, CURVES) if not (self.folder / name).is_file()]
         if absent:
+            take_folder(self.folder)
             raise InputError(
                 f"{self.folder} has no {' and no '.join(absent)}: {_say_what_it_is(self.folder)}"
             )
@@ -226,8 +228,6 @@ class Results:
 
 def _say_what_it_is(folder: Path) -> str:
     """Say what a folder without the tables of a study is, and what to do."""
-    if folder.is_file():
-        return "it is a file: name the folder of the results."
     several = [path.parent for path in sorted(folder.glob(f"*/{STUDY}"))]
     if several and not (folder / STUDY).is_file():
         names = ", ".join(map(str, several))

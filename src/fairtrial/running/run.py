@@ -7,6 +7,7 @@ from typing import Any
 
 from fairtrial.errors import InputError, describe_object
 from fairtrial.evidence.judge import judge, list_warnings
+from fairtrial.loading import refuse_fork
 from fairtrial.paths import locate
 from fairtrial.progress import Progress
 from fairtrial.running.counterfactual import run_counterfactuals
@@ -107,7 +108,8 @@ def run(
 
 
 def check_arguments(study: object, *, verify: int = 0, memory: int | None, max_seeds: int) -> None:
-    """Refuse what is no study, and amounts that are not whole numbers, or too small."""
+    """Refuse what is no study, amounts that are not whole numbers or too small, and forks."""
+    refuse_fork(will_use=False)
     if not isinstance(study, Study):
         raise InputError(
             f"{describe_object(study)} is not a study: load one with Study.load(path)."

@@ -14,7 +14,7 @@ from fairtrial.errors import InputError, describe_object
 from fairtrial.settings.characters import show_controls
 from fairtrial.settings.document import Document, Place
 from fairtrial.settings.hints import hint_name, hint_value
-from fairtrial.settings.names import list_kinds, list_models, suggest
+from fairtrial.settings.names import end, list_kinds, list_models, suggest
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -140,17 +140,17 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> Complaint:
             text = f"{name} is missing: give it a value."
         case "extra_forbidden":
             hint = hint_name(str(place[-1]), known, model, name_place(place[:-1]), value)
-            text = f"{name} is not a known name{hint}."
+            text = end(f"{name} is not a known name{hint}")
         case "union_tag_invalid":
             kinds = [kind.strip("' ") for kind in str(context["expected_tags"]).split(",")]
             kind = value.get("kind") if isinstance(value, Mapping) else value
-            text = f"{name} = {show(kind)} is not a known kind{suggest(str(kind), kinds)}."
+            text = end(f"{name} = {show(kind)} is not a known kind{suggest(str(kind), kinds)}")
             places = ((*place, "kind"), place)
         case "union_tag_not_found":
             text = f"{name} has no kind: name one, as in {{ kind = ... }}."
         case "value_error":
             rule = str(context["error"])
-            text = f"{name}: {rule}." if name else f"{rule}."
+            text = end(f"{name}: {rule}" if name else rule)
             places = (*_list_mentioned(rule, place), place)
         case _:
             hint = hint_value(detail["type"], value, str(place[-1]) if place else "")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fairtrial.errors import InputError
-from fairtrial.paths import expand_path
+from fairtrial.paths import expand_path, read_file
 from fairtrial.settings.hints import hint_toml
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def read_text(path: str | Path) -> str:
     path = expand_path(path)
     try:
         # Not read_text: that would turn a lone carriage return, which TOML refuses, into a line.
-        content = path.read_bytes()
+        content = read_file(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path.
         if "\n" in str(path):
             raise InputError(

@@ -7,10 +7,20 @@ from datetime import date, time
 
 from pydantic import BaseModel
 
-from fairtrial.settings.names import find_same, list_names, suggest
+from fairtrial.settings.names import (
+    find_nearest,
+    find_same,
+    list_kinds,
+    list_known,
+    list_models,
+    list_names,
+    simplify,
+    suggest,
+)
 
 LISTED = ("arms", "baselines", "claims")
 TABLES = ("task", "recipe", "vary")
+SURE = 0.75  # How alike names must be to look nowhere else.
 ALONE = ("name", "seeds", "only_claimed")
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
@@ -111,8 +121,39 @@ def hint_name(
             return f"; {top} stands at the top of the file, above the first [table]"
         brackets = f"[[{top}]]" if top in LISTED else f"[{top}]"
         return f"; {brackets} is a table at the top of the file"
-    nearest = find_elsewhere(name, list_names([model]), f"{place}.")
-    return f"; did you mean {nearest}?" if nearest else suggest(name, known)
+    if find_nearest(name, known, SURE):
+        return suggest(name, known)
+    table = re.sub(r"\[\d+\]", "", place)
+    if kinds := _list_kinds_with(name, model, table):
+        listed = ", ".join(map(repr, kinds))
+        return f"; it is a setting of {listed}{list_known(known)}"
+    return _hint_elsewhere(name, known, model, table) or suggest(name, known)
+
+
+def _hint_elsewhere(name: str, known: list[str], model: type[BaseModel], table: str) -> str:
+    """Say in which places other than a table, whose names are known, a name is a setting."""
+    names = list_names([model])
+    if "." in table:  # What a kind lacks is seldom meant for another part of the study.
+        part, own = table.partition(".")[0], f"{table}."
+        names = {
+            one: value
+            for one, value in names.items()
+            if one.startswith(f"{part}.")
+            and simplify(one.rpartition(".")[2]) == simplify(name)
+            and (not one.startswith(own) or one.removeprefix(own).partition(".")[0] in known)
+        }
+    nearest = find_elsewhere(name, names, f"{table}.")
+    return f"; did you mean {nearest}?" if nearest else ""
+
+
+def _list_kinds_with(name: str, model: type[BaseModel], table: str) -> list[str]:
+    """List the kinds that may stand at a table and have a setting of that very name."""
+    here = [model]
+    for part in filter(None, table.split(".")):
+        fields = [one.model_fields[part] for one in here if part in one.model_fields]
+        here = [inner for field in fields for inner in list_models(field)]
+    found = (kind for one in here if name in one.model_fields for kind in list_kinds(one))
+    return list(dict.fromkeys(found))
 
 
 def find_elsewhere(name: str, names: Mapping[str, bool | None], table: str = "") -> str:

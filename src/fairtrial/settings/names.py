@@ -175,6 +175,8 @@ OTHER_NAMES = {
     "exclude": "drop ignore dropcolumns",
     "rows": "nrows n nsamples samples",
     "scale": "sigma std stddev",
+    "share": "rate fraction proportion probability",
+    "settings": "parameters params arguments options hyperparameters kwargs",
 }
 
 
@@ -211,4 +213,14 @@ def suggest(name: str, known: Iterable[str], separator: str = ", ") -> str:
     """Return the end of a sentence: the nearest known name, and all of them where they are few."""
     known = list(known)
     hint = f"; did you mean {nearest!r}?" if (nearest := find_nearest(name, known)) else ""
-    return f"{hint} (known: {separator.join(known)})" if 0 < len(known) <= MOST_LISTED else hint
+    return hint + list_known(known, separator)
+
+
+def list_known(known: list[str], separator: str = ", ") -> str:
+    """Return the known names as the end of a sentence; nothing where they are many."""
+    return f" (known: {separator.join(known)})" if 0 < len(known) <= MOST_LISTED else ""
+
+
+def end(sentence: str) -> str:
+    """End a sentence with a point, unless it ends with a question."""
+    return sentence if sentence.endswith("?") else f"{sentence}."

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -218,6 +218,20 @@ def _find_alike(cells: Sequence[_Cell], arms: Sequence[Arm]) -> Iterator[Complai
             tuple(place for name, place in places.items() if others.get(name) != place),
         )
         return
+
+
+def list_equal_arms(arms: Iterable[Arm]) -> list[str]:
+    """List a sentence for all arms of each setting that more than one of them has."""
+    alike: dict[tuple[Any, ...], list[str]] = {}
+    for arm in arms:
+        alike.setdefault((arm.task, arm.model), []).append(show(arm.name, LONGEST_NAME))
+    return [
+        f"Arms {', '.join(names[:-1])} and {names[-1]} have the same settings: their runs are "
+        "equal, and a claim on these settings compares all of them; leave one out, unless you "
+        "compare a recipe with itself."
+        for names in alike.values()
+        if len(names) > 1
+    ]
 
 
 # --------------------------------------------------------------------------------- one cell's arm

@@ -10,7 +10,7 @@ from fairtrial.kinds.metrics.runs import RUN_METRICS
 from fairtrial.settings.complaints import LONGEST_NAME, Complaint, name_place, show, write_bare
 from fairtrial.settings.document import Place
 from fairtrial.settings.hints import find_elsewhere, read_number
-from fairtrial.settings.names import find_same, suggest
+from fairtrial.settings.names import end, find_same, suggest
 from fairtrial.study.arm import Arm
 from fairtrial.study.arms import list_known_names
 from fairtrial.study.claims import (
@@ -26,6 +26,8 @@ from fairtrial.study.claims import (
 )
 from fairtrial.study.metrics import list_claimable
 from fairtrial.study.recipe import Recipe
+
+SEEDS, OVER_SEEDS = ("seed", "seeds"), "{}: a claim is over all seeds: leave it out."
 
 
 def find_claim_problems(
@@ -88,9 +90,11 @@ def _find_unknown_names(selector: Mapping[str, Any], here: Place) -> Iterator[Co
             if not isinstance(value, str):
                 text = f"{name_place(place)} = {show(value)}: it must be the name of an arm."
                 yield Complaint(text, (place,))
+        elif name in SEEDS:
+            yield Complaint(OVER_SEEDS.format(name_place(place)), (place,))
         elif name not in list_known_names():
             yield Complaint(
-                f"{name_place(place)} is not a known name{_suggest_name(name)}.", (place,)
+                end(f"{name_place(place)} is not a known name{_suggest_name(name)}"), (place,)
             )
         elif list_known_names()[name] is not None:
             inner = [known for known in list_known_names() if known.startswith(f"{name}.")]
@@ -195,7 +199,8 @@ def _complain_nothing(selector: Mapping[str, Any], here: Place, arms: Sequence[A
         hint = suggest(write_bare(value), sorted(found), "; " if name == "arm" else ", ")
         if isinstance(value, str) and (number := read_number(value)) in found:
             hint = f"; write it without quotes: {number}"
-        return Complaint(f"{name_place(place)} = {show(value)}: no arm has it{hint}.", (place,))
+        text = end(f"{name_place(place)} = {show(value)}: no arm has it{hint}")
+        return Complaint(text, (place,))
     return Complaint(f"{name_place(here)} = {show(selector)}: no arm has all of it.", (here,))
 
 
@@ -217,7 +222,7 @@ def _complain_metric(claim: Claim, here: Place, known: list[str], arm: str) -> C
             f"{', '.join(known)})."
         )
     else:
-        text = f"{name} is not a known metric{suggest(claim.on, known)}."
+        text = end(f"{name} is not a known metric{suggest(claim.on, known)}")
     return Complaint(text, ((*here, "on"),))
 
 

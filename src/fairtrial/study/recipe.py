@@ -318,8 +318,10 @@ class Recipe(Settings):
         return ""
 
     def _explain_length(self) -> str:
-        if (self.steps is None) == (self.epochs is None):
-            return "a recipe needs either steps (full batch) or epochs with batch_size, not both"
+        if self.steps is None and self.epochs is None:
+            return "a recipe needs steps (full batch), or epochs with batch_size"
+        if self.steps is not None and self.epochs is not None:
+            return "steps (full batch) and epochs do not go together: leave one of them out"
         if (self.epochs is None) != (self.batch_size is None):
             return "epochs and batch_size go together"
         rate = self.optimizer.learning_rate

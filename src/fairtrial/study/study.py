@@ -197,7 +197,10 @@ class Study(Settings):
         """
         if not 1 <= number <= len(self.claims):
             has = {0: "no claims", 1: "1 claim"}.get(len(self.claims), f"{len(self.claims)} claims")
-            raise InputError(f"There is no claim {number}: the study states {has}.")
+            raise InputError(
+                f"There is no claim {number}: the study states {has}, counted from 1 (claims[0] in "
+                "errors is claim 1)."
+            )
         return self.replace(
             claims=[dump_given(self.claims[number - 1])],
             only_claimed=True,
@@ -267,7 +270,11 @@ def _resolve_paths(values: Any, folder: Path, name: str = "") -> Any:
     """Take the paths of data, wherever a study file names them, from the file's folder."""
     if isinstance(values, Mapping):
         return {
-            key: _resolve_paths(value, folder, f"{name}.{key}") for key, value in values.items()
+            key: _resolve_paths(value, folder, f"{name}.{key}")
+            # A list is needed; a path alone is shown as it was written.
+            if (name, key) != ("", "plugins") or isinstance(value, list)
+            else value
+            for key, value in values.items()
         }
     if isinstance(values, list):
         return [_resolve_paths(value, folder, name) for value in values]

@@ -99,7 +99,7 @@ def test_wrong_number_of_features_gives_a_sentence():
     [
         (lambda X: X[: len(X) // 2], r"its map returns an array of shape \(25, 3\) for 50 rows"),
         (lambda X: X * np.nan, "missing or infinite"),
-        (lambda X: X[:, 9], "the map of 'made' ends with IndexError"),
+        (lambda X: X[:, 9], "the map of 'made' fails with IndexError"),
         (None, "it returns a NoneType, and must return a map"),
     ],
 )

@@ -192,3 +192,19 @@ def test_features_far_from_zero_are_standardised(tmp_path, offset):
     made = read(tmp_path, content).prepare(np.arange(300))[:, 0]
     expected = (draws - draws[:300].mean()) / draws[:300].std()
     np.testing.assert_allclose(made, expected, rtol=0, atol=1e-6 if abs(offset) < 1e10 else 2e-4)
+
+
+def test_a_name_as_value_is_no_line_of_names(tmp_path):
+    """A column may be called like one of its values."""
+    spam = ["spam", *["ham", "spam"] * N][:N]
+    with pytest.raises(InputError) as error:
+        read(tmp_path, join("spam,x,y", spam, X, Y))
+    assert "name the column in categorical or exclude" in str(error.value)
+    with pytest.raises(InputError) as error:
+        read(tmp_path, join("x,y", X, ["y", *["n", "y"] * N][:N]))
+    assert "set problem to 'classification'" in str(error.value)
+    with pytest.raises(InputError) as error:
+        read(tmp_path, join("x,y", X, Y) + "x,y\n")
+    assert f"'x' in row {N + 1}, where numbers are needed: the line of names is there again" in str(
+        error.value
+    )

@@ -150,8 +150,8 @@ REFUSED = {
     "a decimal comma in quotes": (
         join("x,y", put(X, 2, '"0,75"'), Y),
         {},
-        "Column 'x' holds '0,75' in row 2, where numbers are needed: write separator = \";\" and "
-        'decimal = "," after saving the file with semicolons.',
+        "Column 'x' holds '0,75' in row 2, where numbers are needed: save the file with "
+        'semicolons, and write separator = ";" and decimal = ",".',
     ),
     "decimal commas between semicolons": (
         join("x;y", *EURO, separator=";"),
@@ -178,7 +178,8 @@ REFUSED = {
     "thousands, or a decimal comma": (
         join("x;y", put(X, 2, "1,234"), Y, separator=";"),
         {"separator": ";"},
-        "write decimal = \",\" if ',' separates the decimals; if it separates thousands, remove it",
+        "if the comma separates thousands, remove it; if the comma separates the decimals, "
+        "write decimal",
     ),
     "millions": (join("x,y", put(X, 2, '"-1,234,567"'), Y), {}, "as in -1234567."),
     "thousands as in Switzerland": (join("x,y", put(X, 2, "1'234.5"), Y), {}, "as in 1234.5."),

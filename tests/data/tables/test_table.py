@@ -439,7 +439,7 @@ def test_types_that_cannot_be_used(tmp_path):
             b"x",
             "ends in '.xlsx': a table's name ends in .csv, .tsv, .txt or .parquet.",
         ),
-        ("houses", b"x", "ends in 'nothing'"),
+        ("houses", b"x", "houses has no ending: a table's name ends in"),
         ("houses.csv", b"", "is empty: a table has names of columns, and rows."),
         ("houses.csv", b"a,b\n1,\xff\xfe\n", "line 2: the byte 0xff is not text in utf-8"),
         ("houses.csv", b"a,b\n1,2,3\n", "line 2 has 3 values, but the line of names has 2"),

@@ -230,7 +230,7 @@ def test_error_in_the_function_of_a_baseline_names_the_line(tmp_path):
         """Ends with an error."""
         return 1 / 0
 
-    place = r"test_models\.py, line \d+: the baseline 'broken' ends with"
+    place = r"test_models\.py, line \d+: the baseline 'broken' fails with"
     with pytest.raises(ft.InputError, match=place):
         ft.run(study_of({"name": "broken", "model": "broken"}, seeds=1), tmp_path)
 

@@ -94,12 +94,12 @@ def mine(residual):%s
         ("", "tf.stop_gradient(residual)", "it has no gradient: compute with functions of tf"),
         ("", "tf.cast(residual, tf.int32)", "it returns int32 numbers for float32 numbers"),
         ("", "tf.reduce_mean(residual)", r"it returns the shape \(\) where \(10,\) is asked for"),
-        ("", "1 / 0", r"it ends with ZeroDivisionError: division by zero \(line 9\)"),
+        ("", "1 / 0", r"it fails with ZeroDivisionError: division by zero \(line 9\)"),
         ("(minimiser=lambda: 3)", "residual**2", "its minimiser returns 3: return Pieces, a list"),
         (
             "(minimiser=lambda: 1 / 0)",
             "residual**2",
-            "a fact of its decorator ends with",
+            "a fact of its decorator fails with",
         ),
     ],
 )

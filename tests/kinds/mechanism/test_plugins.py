@@ -181,17 +181,20 @@ def forget_plugins(monkeypatch):
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ("raise ValueError('no. 5')", r"my_kinds\.py, line \d+: training ends with ValueError: no"),
+        (
+            "raise ValueError('no. 5')",
+            r"my_kinds\.py, line \d+: training fails with ValueError: n",
+        ),
         (
             "return None",
-            r"line 5: training ends with a wrong result: it returns nothing",
+            r"line 5: training fails with a wrong result: it returns nothing",
         ),
         ("return tf.reduce_mean(residual)", r"a wrong result: it returns the shape \(\) where \("),
         ("return tf.cast(residual, tf.int32)", "it returns int32 numbers for float32 numbers"),
-        ("raise RuntimeError", r"line 8: training ends with RuntimeError\. `fairtrial check"),
+        ("raise RuntimeError", r"line 8: training fails with RuntimeError\. `fairtrial check"),
         (
             "if residual > 0: return residual",
-            r"line 8: training ends with a Python if, .*: use tf\.",
+            r"line 8: training fails with a Python if, .*: use tf\.",
         ),
         (
             "import numpy; return numpy.abs(residual)",
@@ -211,9 +214,9 @@ def test_error_of_a_kind_in_training_gives_one_sentence(study_file, tmp_path, bo
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("1 / 0", r"my_kinds\.py, line 1: the file ends with ZeroDivisionError"),
+        ("1 / 0", r"my_kinds\.py, line 1: the file fails with ZeroDivisionError"),
         ("\n\ndef f(:", r"my_kinds\.py, line 3: this is not valid Python"),
-        ("import sys\nsys.exit(1)", r"line 2: the file ends with SystemExit: 1\.$"),
+        ("import sys\nsys.exit(1)", r"line 2: the file fails with SystemExit: 1\.$"),
         ("@ft.loss\ndef mse(residual): ...", "there is a loss of this name already"),
         ("@ft.loss\ndef mine(error): ...", "its arguments must be residual, then its settings"),
         ("@ft.loss\ndef mine(residual, delta): ...", "then its settings after a star"),
@@ -241,7 +244,7 @@ def test_error_of_a_kind_in_training_gives_one_sentence(study_file, tmp_path, bo
         ),
         (
             "@ft.loss(rule=lambda: 1 / 0)\ndef mine(residual): ...",
-            "a fact of its decorator ends",
+            "a fact of its decorator fails",
         ),
         (
             "@ft.loss\ndef mine(residual, *, _a=1.0): ...",
@@ -265,7 +268,7 @@ def test_error_of_a_kind_in_training_gives_one_sentence(study_file, tmp_path, bo
         ),
         ("@ft.injected('moon')\ndef mine(draws, step): ...", "its decorator must say where to, as"),
         ("@ft.injected\ndef mine(draws, step): ...", "its decorator must say where to, as in"),
-        ("raise ValueError('one\\ntwo')", r"the file ends with ValueError: one two\.$"),
+        ("raise ValueError('one\\ntwo')", r"the file fails with ValueError: one two\.$"),
     ],
 )
 def test_wrong_file_gives_one_sentence(study_file, text, sentence):

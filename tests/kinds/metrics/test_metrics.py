@@ -142,7 +142,7 @@ def test_error_of_a_metric_gives_a_sentence_with_its_line():
 
     try:
         with pytest.raises(
-            InputError, match=r"test_metrics.py, line \d+: the metric torn ends with"
+            InputError, match=r"test_metrics.py, line \d+: the metric torn fails with"
         ):
             torn().measure(np.ones(2), np.ones(2))
     finally:
@@ -158,7 +158,7 @@ def test_a_metric_cannot_change_what_the_next_one_measures():
 
     prediction = np.array([2.0, 1.0])
     try:
-        with pytest.raises(InputError, match=r"the metric sorting ends with .*read-only"):
+        with pytest.raises(InputError, match=r"the metric sorting fails with .*read-only"):
             sorting().measure(np.ones(2), prediction)
     finally:
         METRICS.forget(__name__)

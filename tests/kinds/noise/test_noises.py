@@ -181,7 +181,7 @@ def test_noise_is_a_setting_to_vary():
     [
         (input_noise(), lambda stream, X: X[:, :0], "digits", r"and must keep the shape"),
         (input_noise(), lambda stream, X: X * np.nan, "digits", "no finite numbers"),
-        (input_noise(), lambda stream, X: X[:, 99], "digits", "'changed' ends with IndexError"),
+        (input_noise(), lambda stream, X: X[:, 99], "digits", "'changed' fails with IndexError"),
         (label_noise(), lambda stream, labels, n_classes: labels + 5, "digits", "from 0 to 9"),
         (label_noise(), lambda stream, labels, n_classes: labels[1:], "digits", "keep the shape"),
         (noise, lambda stream, n_rows: np.ones((n_rows, 1)), "line", "per row"),

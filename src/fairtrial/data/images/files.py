@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from fairtrial.files import clear_abandoned, place_aside
+from fairtrial.paths import refuse_device
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def read_content(path: Path, expected: DataFile) -> bytes:
 
     Raises `RefusedFileError` if the content is another one; `OSError` if it cannot be read.
     """
+    refuse_device(path)
     with path.open("rb") as stream:
         start = stream.read(len(_IDX_MAGIC))
     if not start.startswith((_GZIP_MAGIC, _IDX_MAGIC)):

@@ -17,7 +17,7 @@ from fairtrial.errors import InputError, MachineError
 from fairtrial.files import place_aside
 from fairtrial.kinds.data import tasks
 from fairtrial.kinds.data.datasets import Content, TaskSettings
-from fairtrial.paths import locate
+from fairtrial.paths import locate, read_file
 from fairtrial.settings.complaints import make_error, validate
 from fairtrial.settings.document import Document
 
@@ -144,7 +144,7 @@ def _make(X: np.ndarray, y: np.ndarray) -> Content:
 def _load_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
     wrong = "it is not a file that images(X, y, file=...) has written"
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(read_file(path)), allow_pickle=False) as arrays:
             return arrays["X"], arrays["y"]
     except KeyError:
         raise InputError(f"{wrong}: it lacks an array X or y.") from None

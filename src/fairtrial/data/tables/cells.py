@@ -154,12 +154,13 @@ def advise_number(text: str, task: TaskSettings, is_target: bool = False) -> str
     other = "," if task.decimal == "." else "."
     is_grouped = GROUPED.fullmatch(text) is not None
     if re.fullmatch(COMMA if other == "," else POINT, text):
-        setting = f'decimal = "{other}" if {other!r} separates the decimals'
+        mark = "comma" if other == "," else "point"
+        advice, when = f'write decimal = "{other}"', f"if the {mark} separates the decimals"
         if task.separator == other:
-            setting = 'separator = ";" and decimal = "," after saving the file with semicolons'
+            advice = 'save the file with semicolons, and write separator = ";" and decimal = ","'
         if is_grouped:
-            return f"write {setting}; if it separates thousands, remove it"
-        return f"write {setting}"
+            return f"if the {mark} separates thousands, remove it; {when}, {advice}"
+        return f"{advice} {when}" if task.separator != other else advice
     if is_grouped:
         return f"write numbers without separators of thousands, as in {_ungroup(text)}"
     for pattern, advice in ADVICE:

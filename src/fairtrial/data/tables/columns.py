@@ -74,9 +74,9 @@ def find_problems(task: TaskSettings, frame: pl.DataFrame) -> Iterator[str]:
     if frame.height:
         markers = _list_markers(task, frame)
         for name in features:
-            yield from _find_in_feature(task, frame[name], kept[name], markers)
+            yield from _find_in_feature(task, frame, name, kept[name], markers)
         if task.target in frame.columns:
-            yield from _find_in_target(task, frame[task.target], kept[task.target], markers)
+            yield from _find_in_target(task, frame, kept[task.target], markers)
             is_classes = task.problem == "classification"
             yield from _find_copies(features, task.target, kept, is_classes)
 
@@ -177,8 +177,9 @@ def find_too_few(n_rows: int, test: float, what: str) -> Iterator[str]:
 
 
 def _find_in_feature(
-    task: TaskSettings, column: pl.Series, kept: pl.Series, markers: list[str]
+    task: TaskSettings, frame: pl.DataFrame, column_name: str, kept: pl.Series, markers: list[str]
 ) -> Iterator[str]:
+    column = frame[column_name]
     name, is_category = f"Column {column.name!r}", column.name in task.categorical
     if column.null_count() == len(column):
         yield f"{name} has no values: exclude it."
@@ -193,7 +194,7 @@ def _find_in_feature(
             yield from _find_in_texts(task, name, column, markers)
         else:
             advice = "name the column in categorical or exclude"
-            yield _word_text(task, name, column, markers, "where numbers are needed", advice)
+            yield _word_text(task, frame, column, markers, "where numbers are needed", advice)
     elif not _is_usable(column):
         yield f"{name} holds values of the type {column.dtype}, which cannot be used: exclude it."
     elif not is_category:
@@ -205,8 +206,9 @@ def _find_in_feature(
 
 
 def _find_in_target(
-    task: TaskSettings, column: pl.Series, kept: pl.Series, markers: list[str]
+    task: TaskSettings, frame: pl.DataFrame, kept: pl.Series, markers: list[str]
 ) -> Iterator[str]:
+    column = frame[task.target]
     name = f"The target {column.name!r}"
     if column.null_count() == len(column):
         yield f"{name} has no values: choose another column."
@@ -224,7 +226,7 @@ def _find_in_target(
         rule = "but the targets of a regression are numbers"
         advice = "set problem to 'classification', or choose another column"
         if column.dtype == pl.String:
-            yield _word_text(task, name, column, markers, rule, advice)
+            yield _word_text(task, frame, column, markers, rule, advice)
         else:
             yield f"{name} holds true and false, {rule}: {advice}."
     else:
@@ -311,19 +313,25 @@ def _show(column: pl.Series) -> str:
 
 
 def _word_text(
-    task: TaskSettings, name: str, column: pl.Series, markers: list[str], rule: str, advice: str
+    task: TaskSettings,
+    frame: pl.DataFrame,
+    column: pl.Series,
+    markers: list[str],
+    rule: str,
+    advice: str,
 ) -> str:
     """Say that a column of numbers holds a text, its first, and what to write in its place."""
     numbers = is_number(column, task.decimal)
     row = int((~numbers).fill_null(False).arg_true()[0])
-    text = column[row]
-    if text.strip("\ufeff") == column.name:
+    text, is_target = column[row], column.name == task.target
+    name = f"The target {column.name!r}" if is_target else f"Column {column.name!r}"
+    if _repeats_names(frame, row):
         advice = "the line of names is there again: remove that row"
     elif text in markers:
         advice = f"write {advise_missing(markers)} if it stands for a missing value"
     elif find_control(text):
         advice = "there is a line break or a control character in it; close the quotes before it"
-    elif known := advise_number(text, task, is_target=column.name == task.target):
+    elif known := advise_number(text, task, is_target):
         advice = known
     elif numbers.any():
         advice = f"correct it, leave the cell empty, or {advice}"
@@ -335,6 +343,12 @@ def _word_text(
             " Some numbers of the column have decimal points, others commas: use one of them."
         )
     return sentence
+
+
+def _repeats_names(frame: pl.DataFrame, row: int) -> bool:
+    """Say whether a row is the line of names again: one cell alone may be the name of a value."""
+    cells = [str(cell).strip("\ufeff") for cell in frame.row(row)]
+    return len(cells) > 1 and cells == frame.columns
 
 
 def _find_in_texts(

@@ -4,7 +4,7 @@ import hashlib
 import io
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +15,11 @@ from fairtrial.data.scale import standardise
 from fairtrial.data.tables.cells import interpret
 from fairtrial.data.tables.columns import find_problems, keep_rows, list_features, tidy
 from fairtrial.data.tables.csv_text import make_refusal, read_csv
+from fairtrial.data.tables.notes import find_notes
 from fairtrial.errors import InputError
 from fairtrial.kinds.data.datasets import Content, TaskSettings
+from fairtrial.loading import refuse_fork
+from fairtrial.paths import read_file
 
 Reader = Callable[[TaskSettings, Path, bytes], pl.DataFrame]
 
@@ -55,18 +58,21 @@ class Table(Content):
     columns: tuple[str, ...] = ()  # The names of all these columns.
     # The classes as the file has them: texts, numbers, or true and false.
     class_values: tuple[str | float | bool, ...] = ()
+    notes: tuple[str, ...] = ()  # What one should know of it, as sentences.
 
 
 def read_table(task: TaskSettings) -> Table:
     """Read and check a table, or raise `InputError` with everything that is wrong with the file."""
     path = Path(task.path).absolute()
     if (read := READERS.get(path.suffix.lower())) is None:
+        ends = f"ends in {path.suffix!r}" if path.suffix else "has no ending"
         raise InputError(
-            f"{path} ends in {path.suffix or 'nothing'!r}: a table's name ends in "
+            f"{path} {ends}: a table's name ends in "
             f"{', '.join([*READERS][:-1])} or {[*READERS][-1]}."
         )
+    refuse_fork()
     try:
-        content = path.read_bytes()
+        content = read_file(path)
         frame = interpret(task, tidy(read(task, path, content)))
     except OSError as error:
         raise _refuse(path, error.strerror) from None
@@ -74,7 +80,8 @@ def read_table(task: TaskSettings) -> Table:
         raise _refuse(path, str(error).partition("\n")[0]) from None
     if problems := list(find_problems(task, frame)):
         raise make_refusal(path, problems)
-    return _make_table(task, keep_rows(task, frame), hashlib.sha256(content).hexdigest())
+    table = _make_table(task, keep_rows(task, frame), hashlib.sha256(content).hexdigest())
+    return replace(table, notes=tuple(find_notes(task, frame)))
 
 
 def _refuse(path: Path, reason: str | None) -> InputError:

@@ -182,10 +182,19 @@ def _check_columns(
             f"separator and decimal are both {separator!r}: values with decimal commas "
             'need another separator, as in separator = ";"'
         )
-    named = [target, *categorical, *exclude]
-    for name in named:
-        if named.count(name) > 1:
-            return f"{name!r} is named twice in target, categorical and exclude: once is enough"
+    for name in (target, *categorical):
+        if name in exclude:
+            other = "the target" if name == target else "in categorical"
+            return f"{name!r} is {other} and in exclude: take it out of one of them"
+    if target in categorical:
+        return (
+            f"{target!r} is the target and in categorical, which is for the other columns: take it "
+            "out of categorical"
+        )
+    for setting, names in (("categorical", categorical), ("exclude", exclude)):
+        for name in names:
+            if names.count(name) > 1:
+                return f"{name!r} is in {setting} twice: once is enough"
     return ""
 
 

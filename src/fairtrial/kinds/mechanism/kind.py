@@ -306,7 +306,7 @@ class KindSettings(Settings):
                 raise
             place, name = locate_failure(error, fact), self.definition.name
             raise InputError(
-                f"{place}: {name}: a fact of its decorator ends with {describe_failure(error)}."
+                f"{place}: {name}: a fact of its decorator fails with {describe_failure(error)}."
             ) from None
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -23,7 +23,7 @@ from fairtrial.kinds.mechanism.failures import describe_failure, find_line
 from fairtrial.kinds.mechanism.kind import FAMILIES, Kind, KindSettings, list_all_kinds
 from fairtrial.kinds.mechanism.signature import PREFIX, locate_function
 from fairtrial.loading import load_tensorflow
-from fairtrial.paths import expand_path
+from fairtrial.paths import expand_path, refuse_device
 
 GROUP = "fairtrial.kinds"
 """The entry points of packages that add kinds."""
@@ -56,7 +56,8 @@ _modules: dict[str, str] = {}  # by the path: what was last read there
 def read_plugin(path: str) -> Plugin:
     """Read a file of kinds; an `InputError` if it cannot be read as text."""
     try:
-        return Plugin(path, expand_path(path).read_text(encoding="utf-8-sig"))
+        refuse_device(place := expand_path(path))
+        return Plugin(path, place.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
         raise InputError(f"{path} is not text in UTF-8: save the file as UTF-8.") from None
     except (OSError, ValueError) as error:
@@ -174,7 +175,7 @@ def _explain(error: BaseException, plugin: Plugin) -> str:
     else:
         frames = traceback.extract_tb(error.__traceback__)
         line = next((one.lineno for one in reversed(frames) if one.filename == plugin.path), 1)
-        reason = f"the file ends with {describe_failure(error)}"
+        reason = f"the file fails with {describe_failure(error)}"
     return f"{plugin.path}, line {line}: {reason}."
 
 
@@ -187,12 +188,12 @@ def explain_failure(
         f"{one.__name__} in {locate_function(one)}" for one in functions
     )
     reason = describe_failure(error)
-    return f"{place}: {what} ends with {reason}. `fairtrial check FILE` checks a file of kinds."
+    return f"{place}: {what} fails with {reason}. `fairtrial check FILE` checks a file of kinds."
 
 
 @contextlib.contextmanager
 def explained(settings: object, what: str) -> Iterator[None]:
-    """Say an error in the functions of kinds from outside in a sentence; `what` ends with it."""
+    """Say an error in the functions of kinds from outside in a sentence; `what` fails with it."""
     try:
         yield
     except (FairtrialError, MemoryError):

@@ -52,7 +52,7 @@ class MetricSettings(KindSettings):
         """Measure predictions, (N,) or (N, K) as the kind's `of` says.
 
         The truth (N,) are numbers in target units, float64, or classes from 0, of int. Raises
-        `InputError` if the function ends with an error, or returns no number.
+        `InputError` if the function fails, or returns no number.
         """
         function, given = self.definition.function, (truth.view(), prediction.view())
         for one in given:
@@ -68,7 +68,7 @@ class MetricSettings(KindSettings):
                 return float(found)
         except Exception as error:
             raise InputError(
-                f"{locate_failure(error, function)}: the metric {self.kind} ends with "
+                f"{locate_failure(error, function)}: the metric {self.kind} fails with "
                 f"{describe_failure(error)}. `fairtrial check FILE` checks a file of kinds."
             ) from None
 
