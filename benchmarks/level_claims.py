@@ -7,8 +7,8 @@ Nothing is trained: which rows each run has right is drawn, so that the truth is
 from collections.abc import Callable
 
 import numpy as np
+from level_rows import adjust_by_holm
 from scipy.special import ndtr, ndtri
-from statsmodels.stats.multitest import multipletests
 
 from fairtrial.evidence.statistics.sampling import Sampling
 from fairtrial.evidence.verdict import LEVEL, Evidence, decide, weigh
@@ -107,7 +107,7 @@ def simulate_claims_on_rows(
             if np.min(p_values) > LEVEL:  # Adjusted p-values are not smaller.
                 return np.full(N_CLAIMS, "undecided"), np.ones(N_CLAIMS)
             verdicts = np.array([one.verdict for one in decide(evidence)])
-            return verdicts, multipletests([one.p for one in evidence], method="holm")[1]
+            return verdicts, adjust_by_holm([one.p for one in evidence])
 
         called = ("holds", "reversed")
         counts["called"] += np.isin(judge(0.0 * edges)[0], called).any()

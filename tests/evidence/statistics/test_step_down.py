@@ -9,6 +9,7 @@ from scipy.stats import norm, permutation_test, rankdata, ttest_1samp
 from scipy.stats import t as student
 from statsmodels.stats.multitest import multipletests
 
+from benchmarks.level_rows import adjust_by_holm as adjust
 from fairtrial.evidence.statistics.sampling import Sampling
 from fairtrial.evidence.statistics.step_down import adjust_families
 from fairtrial.evidence.verdict import HOLM, JOINT, count_seeds_needed, decide, weigh
@@ -27,9 +28,11 @@ def judge(claims, margins=None, families=None):
     ])  # fmt: skip
 
 
-def adjust(p_values):
-    """Holm's procedure."""
-    return multipletests(p_values, method="holm")[1]
+@pytest.mark.parametrize("n_claims", [1, 2, 7, 40])
+def test_holms_procedure_is_that_of_statsmodels(n_claims):
+    p_values = np.random.default_rng(n_claims).uniform(size=n_claims).round(1)
+    expected = multipletests(p_values, method="holm")[1]
+    np.testing.assert_allclose(adjust(p_values), expected, rtol=1e-12)
 
 
 def p_of_scipy(differences, margin):
