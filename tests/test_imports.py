@@ -24,6 +24,8 @@ assert not [name for name in sys.modules if name.startswith("keras.")]
 print("loaded", file=sys.stderr)
 from fairtrial.study import Study
 from fairtrial.running.execute import Setup
+from fairtrial.training import programs
+programs.has_xla = lambda: False  # Compiling takes seconds, and imports nothing.
 Setup().run_missing(Study.from_toml({STUDY!r}), pathlib.Path(sys.argv[1]))
 assert sys.modules["keras"] is None
 assert not [name for name in sys.modules if name.startswith(("keras.", "tf_keras"))]
