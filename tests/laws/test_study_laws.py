@@ -227,7 +227,7 @@ def check_message(message, path, content):
     """Each error is a line of sentences that begins with a line of the file."""
     n_lines = content.count(b"\n") + 1
     for line in message.split("\n"):
-        found = re.match(re.escape(path) + r"(?:, line (\d+))?(?:, column \d+)?: .*[.]$", line)
+        found = re.match(re.escape(path) + r"(?:, line (\d+))?(?:, column \d+)?: .*[.?]$", line)
         assert found, line
         nested = "nested too deeply" in line  # Python's own parser does not say where.
         assert nested or 1 <= int(found[1]) <= n_lines, line
