@@ -4,6 +4,7 @@ The public names are loaded when they are first used: importing fairtrial does n
 TensorFlow, and neither does a study. Running one does.
 """
 
+import os
 import sys
 
 TYPE_CHECKING = False  # To import `typing` takes a moment in which Ctrl-C is not heard yet.
@@ -89,6 +90,24 @@ if TYPE_CHECKING:
     from fairtrial.study.claims import Claim
     from fairtrial.study.recipe import Recipe
     from fairtrial.study.study import Study
+
+
+def _note_threads() -> None:
+    if {"polars", "tensorflow"} & sys.modules.keys():
+        from fairtrial.forks import note_threads
+
+        note_threads()
+
+
+def _note_fork() -> None:
+    if "fairtrial.forks" in sys.modules:
+        from fairtrial.forks import note_fork
+
+        note_fork()
+
+
+if hasattr(os, "register_at_fork"):  # Not on Windows, which has no forks.
+    os.register_at_fork(before=_note_threads, after_in_child=_note_fork)
 
 if sys.flags.optimize > 1:
     from fairtrial.loading import keep_docstrings

@@ -1,6 +1,5 @@
 """Loading TensorFlow, which takes seconds and talks: when it is needed, and not before."""
 
-import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -10,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from fairtrial.errors import InputError, MachineError
+from fairtrial.errors import MachineError
+from fairtrial.forks import refuse_fork
 
 try:
     import resource
@@ -19,43 +19,6 @@ except ImportError:  # Windows has no such limits.
 
 # Address space for a small study, measured with TensorFlow 2.21 on two cores: 3.0 GiB are too few.
 LEAST_MEMORY = int(3.3 * 2**30)
-# How the threads begin that Polars computes with, and that a forked child does not have.
-POOLS = ("polars-0", "async-executor", "tokio-rt")
-_used, _forked = False, False
-
-
-def _note_threads() -> None:
-    """Note, before a fork, that Polars has threads, whoever has used it; only Linux tells."""
-    global _used
-    if "polars" in sys.modules and not _used:
-        with contextlib.suppress(OSError):
-            threads = Path("/proc/self/task").glob("*/comm")
-            _used = any(one.read_text().startswith(POOLS) for one in threads)
-
-
-def _note_fork() -> None:
-    global _forked
-    _forked = _used or "tensorflow" in sys.modules
-
-
-if hasattr(os, "register_at_fork"):  # Not on Windows, which has no forks.
-    os.register_at_fork(before=_note_threads, after_in_child=_note_fork)
-
-
-def refuse_fork(will_use: bool = True) -> None:
-    """Refuse to go on in a child that was forked from a process that had used TensorFlow or Polars.
-
-    They would wait for the threads of the parent, without an end. `will_use` says whether this
-    process uses them next, whatever it is told to do. Raises `InputError`.
-    """
-    global _used
-    _used = _used or will_use
-    if _forked:
-        raise InputError(
-            "This process was forked from one that had used fairtrial or Polars already, and would "
-            "wait for threads that it does not have: start processes with "
-            'multiprocessing.get_context("spawn"), or as commands.'
-        )
 
 
 class _DocumentedLoader(SourceFileLoader):

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from fairtrial import loading
+from fairtrial import forks, loading
 from fairtrial.running.execute import Setup
 from fairtrial.study import Study
 from fairtrial.training import programs
@@ -60,7 +60,7 @@ def attempt(
     if child == 0:
         try:
             # TensorFlow is loaded here, but was not used yet: no thread of its parent is missed.
-            loading._forked = False
+            forks._forked = False
             prepare()
             Setup(memory=MEMORY).run_missing(study, folder)
             os._exit(0)

@@ -9,7 +9,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from fairtrial.errors import InputError
-from fairtrial.loading import refuse_fork
+from fairtrial.forks import refuse_fork
 from fairtrial.paths import expand_path
 
 # By which an object shows its columns to other packages.

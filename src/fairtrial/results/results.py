@@ -12,8 +12,8 @@ from polars.exceptions import PolarsError
 
 from fairtrial.data.load import fingerprint_data
 from fairtrial.errors import InputError
+from fairtrial.forks import refuse_fork
 from fairtrial.kinds.mechanism.plugins import find_kinds, reuse_plugins
-from fairtrial.loading import refuse_fork
 from fairtrial.paths import locate
 from fairtrial.results.frames import take_folder
 from fairtrial.results.store import (

@@ -7,7 +7,7 @@ from typing import Any
 
 from fairtrial.errors import InputError, describe_object
 from fairtrial.evidence.judge import judge, list_warnings
-from fairtrial.loading import refuse_fork
+from fairtrial.forks import refuse_fork
 from fairtrial.paths import locate
 from fairtrial.progress import Progress
 from fairtrial.running.counterfactual import run_counterfactuals

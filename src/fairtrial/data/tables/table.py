@@ -17,8 +17,8 @@ from fairtrial.data.tables.columns import find_problems, keep_rows, list_feature
 from fairtrial.data.tables.csv_text import make_refusal, read_csv
 from fairtrial.data.tables.notes import find_notes
 from fairtrial.errors import InputError
+from fairtrial.forks import refuse_fork
 from fairtrial.kinds.data.datasets import Content, TaskSettings
-from fairtrial.loading import refuse_fork
 from fairtrial.paths import read_file
 
 Reader = Callable[[TaskSettings, Path, bytes], pl.DataFrame]
