@@ -138,7 +138,20 @@ def test_ctrl_c_while_the_commands_are_loaded(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "Stopped.\n")
 
 
-FORKED = """
+# What a child does with each action, and its parent then.
+TRY_EACH = """
+        try:
+            action()
+            print("done")
+        except ft.InputError as error:
+            print(error)
+    sys.stdout.flush()
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+FORKED = (
+    """
 import os, sys, tempfile
 import fairtrial as ft
 from fairtrial.training import programs
@@ -151,16 +164,12 @@ child = os.fork()
 if child == 0:
     for action in (lambda: ft.run(study, folder + "2"), lambda: ft.Trial(folder).runs,
                    lambda: trial.curves):
-        try:
-            action()
-            print("done")
-        except ft.InputError as error:
-            print(error)
-    sys.stdout.flush()
-    os._exit(0)
-os.waitpid(child, 0)
+"""
+    + TRY_EACH
+    + """
 print(trial.runs.height)
 """
+)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
@@ -171,7 +180,8 @@ def test_a_forked_child_is_refused():
     assert all('multiprocessing.get_context("spawn")' in line for line in said)
 
 
-FORKED_AFTER_POLARS = """
+FORKED_AFTER_POLARS = (
+    """
 import faulthandler, os, sys, tempfile
 import polars as pl
 import fairtrial as ft
@@ -194,15 +204,9 @@ if child == 0:
     faulthandler.dump_traceback_later(60, exit=True)
     for action in (lambda: ft.plan(make(task)), lambda: ft.judge(frame, claims=[claim]),
                    lambda: ft.run(make({"kind": "line", "rows": 50}), tempfile.mkdtemp())):
-        try:
-            action()
-            print("done")
-        except ft.InputError as error:
-            print(error)
-    sys.stdout.flush()
-    os._exit(0)
-os.waitpid(child, 0)
 """
+    + TRY_EACH
+)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="only Linux tells of threads")

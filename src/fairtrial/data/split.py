@@ -18,7 +18,11 @@ NEIGHBOURS = 64
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Some rows (N,) of a data set with features (M, D), which are copied when they are read."""
+    """Some rows of a data set; their features are not copied before they are read.
+
+    `source` (M, D) has the features, maybe mapped from a file; `rows` (N,) are the selected rows,
+    and `y` (N,) their targets.
+    """
 
     source: np.ndarray
     rows: np.ndarray
@@ -63,10 +67,10 @@ def count_batches(recipe: "Recipe", n_rows: int) -> int:
 def split_rows(
     n_rows: int, share: float | None, seed: int, purpose: str = "split"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split N rows at random, without stratification: those kept, and a share held out; ascending.
+    """Split N rows at random, without stratification: those kept, and a share held out.
 
-    A larger share holds out the same rows and more; None holds out no row. `purpose` names the
-    stream.
+    Row numbers ascend. A larger share holds out the same rows and more; None holds out no row.
+    `purpose` names the stream of the draws.
     """
     shuffled = make_stream(seed, purpose).permutation(n_rows)
     n_held_out = n_rows - count_kept(n_rows, share)

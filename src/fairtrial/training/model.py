@@ -15,7 +15,7 @@ from fairtrial.parameters import Parameters
 # Hyperparameters that are numbers, by dotted name, each (...) per lane.
 Numbers = Mapping[str, Any]
 
-# From so many features on, and for less columns, gradients are formed transposed; measured.
+# From so many features on, and for fewer columns, gradients are formed transposed; measured.
 WIDE, FEW = 1024, 64
 
 
