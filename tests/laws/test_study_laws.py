@@ -231,8 +231,15 @@ def check_message(message, path, content):
         assert found, line
         nested = "nested too deeply" in line  # Python's own parser does not say where.
         assert nested or 1 <= int(found[1]) <= n_lines, line
+        check_suggestion(line)
     for word in ("Traceback", "pydantic", "input_value", "Error", "NoneType", "datetime."):
         assert word not in message.replace(str(path), ""), message
+
+
+def check_suggestion(line):
+    """The name that is suggested is not the very name that is refused."""
+    found = re.search(r'([^."]+|"[^"]+") is not a known name; did you mean \'([^\']+)\'', line)
+    assert not found or found[1].strip('"') != found[2], line
 
 
 odd_of_python = st.recursive(
@@ -272,7 +279,9 @@ def check_values(text, changes):
     try:
         study = Study(**values)
     except InputError as error:
-        assert all(re.fullmatch(r"study: .*[.]", line) for line in str(error).split("\n"))
+        for line in str(error).split("\n"):
+            assert re.fullmatch(r"study: .*[.?]", line), line
+            check_suggestion(line)
     else:
         assert Study.from_toml(study.to_toml()) == study
 
@@ -289,7 +298,7 @@ TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 names = st.text(
     st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"], exclude_characters=TURNS),
     min_size=1, max_size=20,
-)  # fmt: skip
+).filter(str.strip)  # fmt: skip
 sizes = st.floats(1e-30, 1e30)
 scales = st.just(0.0) | sizes
 numbers = scales | sizes.map(lambda value: -value)

@@ -93,9 +93,8 @@ def _find_unknown_names(selector: Mapping[str, Any], here: Place) -> Iterator[Co
         elif name in SEEDS:
             yield Complaint(OVER_SEEDS.format(name_place(place)), (place,))
         elif name not in list_known_names():
-            yield Complaint(
-                end(f"{name_place(place)} is not a known name{_suggest_name(name)}"), (place,)
-            )
+            hint = _suggest_place(name, here) or _suggest_name(name)
+            yield Complaint(end(f"{name_place(place)} is not a known name{hint}"), (place,))
         elif list_known_names()[name] is not None:
             inner = [known for known in list_known_names() if known.startswith(f"{name}.")]
             yield Complaint(
@@ -105,6 +104,14 @@ def _find_unknown_names(selector: Mapping[str, Any], here: Place) -> Iterator[Co
             )
 
 
+def _suggest_place(name: str, here: Place) -> str:
+    """Suggest where a known name stands that was written inside of another table."""
+    parts = name.split(".")
+    inner = (".".join(parts[n:]) for n in range(1, len(parts)))
+    known = next((one for one in inner if one in list_selector_names()), None)
+    return f"; did you mean {name_place((*here, known))}?" if known else ""
+
+
 def _suggest_name(name: str) -> str:
     """Suggest a dotted name; where the table is right, one of that table."""
     table = name.rpartition(".")[0]
@@ -112,8 +119,6 @@ def _suggest_name(name: str) -> str:
     inside = "" if table or find_same(name, known) else find_elsewhere(name, list_known_names())
     if inside:
         return f"; did you mean {inside}?"
-    if name.startswith("recipe.") and name.removeprefix("recipe.") in list_known_names():
-        return f"; did you mean {name.removeprefix('recipe.')!r}?"
     return suggest(name, known) or suggest(name, list_selector_names())
 
 
