@@ -253,6 +253,16 @@ REFUSED = [
     ("better", '{ "task.nois.scale" = 1 }', "did you mean 'task.noise.scale'?"),
     ("better", '{ recipe = { loss = "mae" } }', "did you mean claims[0].better.loss?"),
     ("better", '{ loss = { "loss.delta" = 1 } }', 'did you mean claims[0].better."loss.delta"?'),
+    (
+        "better",
+        '{ schedule = ["cosine", "stepp"] }',
+        "better.schedule[0] = 'cosine': no arm has it",
+    ),
+    (
+        "better",
+        '{ schedule = [{ kind = "step", fctor = 1 }] }',
+        "better.schedule[0].fctor is not a",
+    ),
     ("better", "{ penalty = {} }", "penalty is a table: name its settings (known: penalty.l2, pe"),
     ("better", "{ loss = 3 }", "claims[0].better.loss = 3: loss is a table: name its settings"),
     ("better", "{ arm = 3 }", "claims[0].better.arm = 3: it must be the name of an arm."),

@@ -150,11 +150,11 @@ def list_conditions(selector: Mapping[str, Any]) -> list[Condition]:
     for place, value in _list_leaves(selector):
         name = ".".join(map(str, place))
         if isinstance(value, list) and list_known_names().get(name):  # Several kinds.
-            tables = {
-                str(at): {"kind": one} if isinstance(one, str) else one
-                for at, one in enumerate(value)
-            }
-            conditions += [(f"{name}.{key}", one, place) for key, one in flatten(tables).items()]
+            for at, one in enumerate(value):
+                table = {"kind": one} if isinstance(one, str) else one
+                for key, inner in flatten({str(at): table}).items():
+                    key_of_one = () if isinstance(one, str) else tuple(key.split(".", 1)[1:])
+                    conditions.append((f"{name}.{key}", inner, (*place, at, *key_of_one)))
             continue
         if isinstance(value, str) and list_known_names().get(name):
             name += ".kind"
