@@ -1,5 +1,7 @@
 """Patches against loops in float64: windows, whitening, dictionaries, responses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -71,7 +73,7 @@ def test_layer_responses_agree_with_loops(settings):
     for image in IMAGES[:4]:
         expected = respond_slowly(image, layer)
         assert expected.shape == (layer.settings.grid,) * 2 + (12,)
-        np.testing.assert_allclose(layer(image), expected, atol=1e-3)
+        np.testing.assert_allclose(layer(image[None])[0], expected, atol=1e-3)
 
 
 @pytest.mark.parametrize("channels", [None, 4])
@@ -84,7 +86,7 @@ def test_second_layer_sees_maps_of_the_first(channels):
     assert above.whitening.shape[0] == 2 * 2 * (channels or 10)
     for image in IMAGES[:3]:
         expected = respond_slowly(respond_slowly(image, below), above)
-        np.testing.assert_allclose(above(below(image)), expected, atol=1e-3)
+        np.testing.assert_allclose(above(below(image[None]))[0], expected, atol=1e-3)
     found = patches.fit_patches(features, ROWS)(ROWS.read())
     assert found.shape == (len(IMAGES), 2 * 2 * 12)
 
@@ -102,7 +104,7 @@ def test_channels_are_principal_components_of_responses(n_channels):
 def test_patch_features_concatenate_sizes_and_are_standardised():
     features = PatchFeatures(kind="patches", sizes=[3, 5], patches=6, grid=2)
     layers = [patches.fit_layer(features, size, IMAGES, ROWS, f"patches.{size}") for size in (3, 5)]
-    raw = np.array([[*layers[0](image).ravel(), *layers[1](image).ravel()] for image in IMAGES])
+    raw = np.concatenate([layer(IMAGES).reshape(len(IMAGES), -1) for layer in layers], axis=1)
     found = patches.fit_patches(features, ROWS)(ROWS.read())
     size = raw.std(0)
     expected = (raw - raw.mean(0)) / np.where(size > 0, size, 1)
@@ -157,16 +159,16 @@ def test_normalise_contrast():
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
-def test_measure_windows_agrees_with_cut_windows(size):
-    maps = np.random.default_rng(0).normal(1.0, 1.0, (6, 6, 3)).astype(np.float32)
-    mean, squares = patches.measure_windows(maps, size)
+def test_measure_windows_agrees_with_windows_cut_one_by_one(size):
+    maps = np.random.default_rng(0).normal(1.0, 1.0, (2, 6, 6, 3)).astype(np.float32)
+    squares = patches.measure_windows(maps, size)
     n_places = 7 - size
-    assert mean.shape == squares.shape == (n_places**2,)
-    for place in range(n_places**2):
-        row, column = divmod(place, n_places)
-        window = maps[row : row + size, column : column + size].astype(float)
-        assert mean[place] == pytest.approx(window.mean(), abs=1e-5)
-        assert squares[place] == pytest.approx(((window - window.mean()) ** 2).sum(), rel=1e-4)
+    assert squares.shape == (2 * n_places**2,)
+    for place, (image, row, column) in enumerate(np.ndindex(2, n_places, n_places)):
+        window = maps[image, row : row + size, column : column + size].astype(float)
+        assert squares[place] == pytest.approx(
+            ((window - window.mean()) ** 2).sum(), rel=1e-4, abs=1e-5
+        )
 
 
 def test_drawn_windows_come_from_images_and_are_not_flat():
@@ -211,11 +213,23 @@ def test_more_patches_than_windows(n_patches):
     np.testing.assert_array_equal(drawn.sum(1), 1.0)
 
 
-def test_rectify():
-    values = np.array([-0.0, -1e-30, -5.0, 0.0, 1e-30, 2.5], np.float32)
-    np.testing.assert_array_equal(
-        patches.rectify(values), np.array([0, 0, 0, 0, 1e-30, 2.5], np.float32)
-    )
+@pytest.mark.parametrize("bound", [0.0, 1e-30, 0.3])
+def test_raise_to_and_lower_to_agree_with_maximum_and_minimum(bound):
+    bound = np.float32(bound)
+    values = np.array([-0.0, -1e-30, -0.3, -5.0, 0.0, 1e-30, 0.3, 0.30000001, 2.5], np.float32)
+    np.testing.assert_array_equal(patches.raise_to(values, bound), np.maximum(values, bound))
+    np.testing.assert_array_equal(patches.lower_to(values, -bound), np.minimum(values, -bound))
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0])
+def test_cosines_below_the_threshold_count_for_nothing(power):
+    """A rounding error would be a large number after its root and its standardisation."""
+    features = PatchFeatures(kind="patches", patches=6, grid=3, overlap=0.3, power=power)
+    layer = fit(features, 4)
+    assert np.count_nonzero(layer(IMAGES)) > 0.5 * layer(IMAGES).size
+    for threshold in np.linspace(4.5, 9.0, 20):
+        settings = features.model_copy(update={"threshold": threshold})
+        np.testing.assert_array_equal(replace(layer, settings=settings)(IMAGES[:5]), 0.0)
 
 
 @pytest.mark.parametrize("shades", [np.zeros(20), np.linspace(0.1, 1.0, 20)])

@@ -8,6 +8,7 @@ Coates and Ng (2012), "Learning feature representations with k-means".
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -26,14 +27,18 @@ N_WINDOWS, N_IMAGES, MOST_VALUES = 50_000, 2000, 2**26
 N_IMAGES_FOR_CHANNELS = 500
 N_ROUNDS = 10
 BLOCK = 5000
+# So many images are mapped at a time that intermediate results stay in the processor's cache.
+N_TOGETHER = 4
 # Values below this share of the largest are rounding errors.
 ROUNDING = 1e-3
 # A contrast below this share of the window's length is a rounding error of float32.
 SHADE = 1e-6
 # Far below the length of whitened windows, which is about the root of their dimensions.
 SHORT = 1e-3
+# What the average of equal float32 values may be larger than they are, as a share.
+EXCESS = 1e-5
 
-# From the maps of one image, (M, M, C) float32, to other maps.
+# From maps of images, (N, M, M, C) float32, to other maps, or to rows of features.
 ImageMap = Callable[[np.ndarray], np.ndarray]
 
 
@@ -48,29 +53,25 @@ def fit_patches(features: Any, rows: TrainingRows) -> Map:
     layers = [fit_layer(features, size, maps, rows, f"patches.{size}") for size in features.sizes]
 
     def join(maps: np.ndarray) -> np.ndarray:
-        return np.concatenate([layer(maps).ravel() for layer in layers])
+        return np.concatenate([layer(maps).reshape(len(maps), -1) for layer in layers], axis=1)
 
     scale = fit_scale([map_images(join, maps)])
-
-    def respond(X: np.ndarray) -> np.ndarray:
-        images = shape_images(X) ** gamma
-        return scale(respond_each(lambda image: join(below(image)), images))
-
-    return respond
+    respond_to: ImageMap = lambda maps: scale(join(below(maps)))  # noqa: E731
+    return lambda X: respond_by_blocks(respond_to, shape_images(X) ** gamma)
 
 
-def respond_each(image_map: ImageMap, images: np.ndarray) -> np.ndarray:
-    """Map image by image, so that intermediate results stay in the processor's cache."""
+def respond_by_blocks(image_map: ImageMap, images: np.ndarray) -> np.ndarray:
+    """Map a few images at a time."""
     responses = []
-    for image in images:
+    for first in range(0, len(images), N_TOGETHER):
         check_in()
-        responses.append(image_map(image))
-    return np.stack(responses)
+        responses.append(image_map(images[first : first + N_TOGETHER]))
+    return np.concatenate(responses)
 
 
 def map_images(image_map: ImageMap, images: np.ndarray) -> np.ndarray:
     """Map images on all processors."""
-    return np.concatenate([*apply(lambda chunk: respond_each(image_map, chunk), images, 1)])
+    return np.concatenate([*apply(lambda chunk: respond_by_blocks(image_map, chunk), images, 1)])
 
 
 def shape_images(X: np.ndarray) -> np.ndarray:
@@ -83,10 +84,11 @@ def shape_images(X: np.ndarray) -> np.ndarray:
 class Layer:
     """A dictionary of patches of one size, and the pooling of its responses.
 
-    Patches have `size` s pixels per side. Each window is divided by the root of its squared length
-    + `softness`², loses the mean of whitened windows, `offset` (R,), and is whitened by `whitening`
-    (s² C, R). `patches` (P, R) are whitened, of length 1. The output is along `channels` (2 P, C'),
-    principal components of the responses, if there are any. All arrays are float32.
+    Patches have `size` s pixels per side. Each window loses its mean, is divided by the root of its
+    squared length + `softness`², is whitened by `whitening` (s² C, R), and loses the mean of
+    whitened windows, `offset` (R,). `patches` (P, R) are whitened, of length 1. The output is along
+    `channels` (2 P, C'), principal components of the responses, if there are any. All arrays are
+    float32.
     """
 
     settings: Any
@@ -98,28 +100,30 @@ class Layer:
     channels: np.ndarray | None = None
 
     def __call__(self, maps: np.ndarray) -> np.ndarray:
-        """Respond to the maps of one image, (M, M, C): (G, G, 2 P), or (G, G, C') by channels."""
+        """Respond to the maps of images, (N, M, M, C): (N, G, G, 2 P), or (N, G, G, C')."""
         cosines = self.whiten(maps) @ self.patches.T
-        n_places, n_dimensions = round(len(cosines) ** 0.5), self.whitening.shape[1]
+        n_places = isqrt(len(cosines) // len(maps))
         average = weigh_cells(n_places, self.settings.grid, self.settings.overlap)
-        threshold = np.float32(self.settings.threshold / n_dimensions**0.5)
-        towards = pool(rectify(cosines - threshold), average)
-        away = pool(rectify(np.subtract(-threshold, cosines, out=cosines)), average)
-        responses = np.concatenate([towards, away], axis=2) ** self.settings.power
+        threshold = np.float32(self.settings.threshold / self.whitening.shape[1] ** 0.5)
+        # The average of max(0, c - t) is the average of max(c, t), minus t.
+        towards = pool(raise_to(cosines, threshold), average)
+        away = pool(lower_to(cosines, -threshold), average)
+        responses = np.concatenate([towards, -away], axis=3)
+        responses -= threshold * np.float32(1 + EXCESS)
+        responses = np.maximum(responses, 0, out=responses) ** self.settings.power
         return responses if self.channels is None else responses @ self.channels
 
     def whiten(self, maps: np.ndarray) -> np.ndarray:
-        """Whiten all windows of the maps of one image, and scale them to length 1; (places, R).
+        """Whiten all windows of the maps of images, and scale them to length 1; (places, R).
 
-        The product is corrected for means and lengths, because it has far fewer values than the
-        windows.
+        Lengths divide the products instead of the windows, which have far more values.
         """
         maps = pad(maps, self.settings.padding)
-        mean, squares = measure_windows(maps, self.size)
+        squares = measure_windows(maps, self.size)
         whitened = cut_windows(maps, self.size) @ self.whitening
-        whitened -= np.outer(mean, self.whitening.sum(0))
         whitened /= np.sqrt(squares + np.float32(self.softness**2))[:, None]
-        return lengthen(whitened - self.offset)
+        whitened -= self.offset
+        return lengthen(whitened)
 
 
 def fit_layer(
@@ -136,6 +140,7 @@ def fit_layer(
     softness = max(settings.contrast, ROUNDING) * float(np.median(measure_contrast(windows)))
     normalised = normalise_contrast(windows, softness)
     mean, whitening = fit_whitening(normalised, settings.whitening, settings.dimensions)
+    whitening -= whitening.mean(0)  # So windows need not lose their means before the product.
     offset = mean @ whitening
     make = DICTIONARIES[settings.dictionary]
     whitened = lengthen(normalised @ whitening - offset)
@@ -160,7 +165,7 @@ def draw_windows(maps: np.ndarray, size: int, padding: int, stream: Generator) -
     drawn: list[np.ndarray] = []
     for each in maps:
         check_in()
-        windows = cut_windows(pad(each, padding), size)
+        windows = cut_windows(pad(each[None], padding), size)
         drawn.append(windows[stream.integers(len(windows), size=n_each)])
     together = np.concatenate(drawn)
     contrast = measure_contrast(together)
@@ -173,27 +178,28 @@ def draw_windows(maps: np.ndarray, size: int, padding: int, stream: Generator) -
 
 
 def pad(maps: np.ndarray, padding: int) -> np.ndarray:
-    """Put zeros around maps, (M, M, C)."""
-    return np.pad(maps, ((padding, padding), (padding, padding), (0, 0)))
+    """Put zeros around maps, (N, M, M, C)."""
+    around = (padding, padding)
+    return np.pad(maps, ((0, 0), around, around, (0, 0))) if padding else maps
 
 
 def cut_windows(maps: np.ndarray, size: int) -> np.ndarray:
-    """Cut all windows out of maps, (M, M, C), row by row; (places, s² C)."""
-    windows = sliding_window_view(maps, (size, size), (0, 1)).transpose(0, 1, 3, 4, 2)
-    return windows.reshape(-1, size**2 * maps.shape[2])
+    """Cut all windows out of maps, (N, M, M, C), row by row; (N places, s² C)."""
+    windows = sliding_window_view(maps, (size, size), (1, 2)).transpose(0, 1, 2, 4, 5, 3)
+    return windows.reshape(-1, size**2 * maps.shape[3])
 
 
-def measure_windows(maps: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Measure all windows of maps, (M, M, C): means and centred squared lengths, (places,)."""
-    n_values = size**2 * maps.shape[2]
-    mean = add_up(maps.sum(2), size) / np.float32(n_values)
-    squares = add_up(np.einsum("rcd,rcd->rc", maps, maps), size)
-    return mean, np.maximum(squares - n_values * mean**2, np.float32(0.0))
+def measure_windows(maps: np.ndarray, size: int) -> np.ndarray:
+    """Measure the centred squared length of all windows of maps, (N, M, M, C); (N places,)."""
+    n_values = size**2 * maps.shape[3]
+    mean = add_up(maps.sum(3), size) / np.float32(n_values)
+    squares = add_up(np.einsum("nrcd,nrcd->nrc", maps, maps), size)
+    return np.maximum(squares - n_values * mean**2, np.float32(0.0))
 
 
 def add_up(values: np.ndarray, size: int) -> np.ndarray:
-    """Add up values, (M, M), over all windows of s x s, row by row; (places,)."""
-    band = make_band(len(values) - size + 1, size)
+    """Add up values, (N, M, M), over all windows of s x s, row by row; (N places,)."""
+    band = make_band(values.shape[1] - size + 1, size)
     return (band @ values @ band.T).ravel()
 
 
@@ -277,13 +283,17 @@ def learn_patches(windows: np.ndarray, n_patches: int, stream: Generator) -> np.
 DICTIONARIES = {"kmeans": learn_patches, "random": draw_patches}
 
 
-def rectify(values: np.ndarray) -> np.ndarray:
-    """Set negative float32 values to 0, in place."""
-    # Viewed as int32, values have the same signs as float32. NumPy's maximum is faster on integers,
-    # which have no NaN.
-    bits = values.view(np.int32)
-    np.maximum(bits, 0, out=bits)
-    return values
+def raise_to(values: np.ndarray, least: np.float32) -> np.ndarray:
+    """Return the larger of float32 values and a number that is not negative."""
+    # Viewed as int32, such values are in the same order, and all others are below them.
+    # NumPy's maximum is faster on integers, which have no NaN.
+    return np.maximum(values.view(np.int32), least.view(np.int32)).view(np.float32)
+
+
+def lower_to(values: np.ndarray, most: np.float32) -> np.ndarray:
+    """Return the smaller of float32 values and a number with a minus sign, which may be -0."""
+    # Viewed as uint32, such values are in the opposite order, and all others are below them.
+    return np.maximum(values.view(np.uint32), most.view(np.uint32)).view(np.float32)
 
 
 @cache
@@ -297,7 +307,8 @@ def weigh_cells(n_places: int, grid: int, overlap: float) -> np.ndarray:
 
 
 def pool(responses: np.ndarray, average: np.ndarray) -> np.ndarray:
-    """Average responses, (M², P), over cells by the weights of rows and of columns: (G, G, P)."""
+    """Average responses, (N M², P), over cells by the weights of rows and columns: (N, G, G, P)."""
     n_cells, n_places = average.shape
-    bands = average @ responses.reshape(n_places, -1)
-    return average @ bands.reshape(n_cells, n_places, -1)
+    n_patches = responses.shape[1]
+    bands = average @ responses.reshape(-1, n_places, n_places * n_patches)
+    return average @ bands.reshape(-1, n_cells, n_places, n_patches)

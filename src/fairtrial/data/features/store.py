@@ -51,12 +51,13 @@ def map_features(
     rows = TrainingRows(dataset.X, seen, dataset.divisor, seed)
     n_rows = len(dataset.y)
     shape = n_rows + len(dataset.test_y), features.count_features(dataset.X.shape[1])
+    dtype = choose_dtype(shape) if keeps else np.dtype(np.float32)
 
     def make() -> Iterator[np.ndarray]:
         check_in()
         with on_one_core, explained(features, f"features {features.kind!r}"):
             fitted = features.fit(rows)
-        feature_map = partial(_map_rows, features, fitted, shape[1])
+        feature_map = partial(_map_rows, features, fitted, shape[1], dtype)
         parts = [apply(feature_map, X, dataset.divisor) for X in (dataset.X, dataset.test_X)]
         return itertools.chain(*parts)
 
@@ -75,9 +76,12 @@ def map_features(
 
 
 def _map_rows(
-    features: FeatureSettings, feature_map: Map, n_features: int, X: np.ndarray
+    features: FeatureSettings, feature_map: Map, n_features: int, dtype: np.dtype, X: np.ndarray
 ) -> np.ndarray:
-    """Map some rows; refuse what is not one finite number per row and feature."""
+    """Map some rows; refuse what is not one finite number per row and feature.
+
+    The precision is changed here, where all processors work, and not where the rows are written.
+    """
     if not callable(feature_map):
         reason = f"it returns a {type(feature_map).__name__}, and must return a map of rows"
         raise refuse(features.definition.function, reason)
@@ -93,7 +97,7 @@ def _map_rows(
         reason = "its map returns features that are missing or infinite"
     if reason:
         raise refuse(features.definition.function, reason)
-    return made
+    return _limit(made, dtype)
 
 
 def fingerprint_rows(dataset: Dataset) -> str:
@@ -198,6 +202,8 @@ def _write(
 
 
 def _limit(chunk: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    if chunk.dtype == dtype:
+        return np.ascontiguousarray(chunk)
     # float16 ends at 65,504. Larger values, such as a response that is rare in training rows, are
     # clipped instead of becoming infinite.
     end = np.finfo(dtype).max
