@@ -36,9 +36,11 @@ class Part:
         rows = self.rows[which]
         if not isinstance(self.source, np.memmap):
             return self.source[rows]
-        order = np.argsort(rows)  # A file is read from its start to its end.
-        features = np.empty((len(rows), self.source.shape[1]), self.source.dtype)
-        features[order] = self.source[rows[order]]
+        source = np.asarray(self.source)
+        features = np.empty((len(rows), source.shape[1]), source.dtype)
+        # A file is read from its start to its end. All rows at once would be copied twice.
+        for place in np.argsort(rows):
+            features[place] = source[rows[place]]
         _release(self.source)
         return features
 
