@@ -118,13 +118,14 @@ class Facts:
 
 @dataclass(frozen=True)
 class Fold:
-    """Blocks that the reader opens; `name` is the target of links, `verdict` a badge."""
+    """Blocks that the reader opens, or closes; `name` is the target of links, `verdict` a badge."""
 
     kind: ClassVar[str] = "fold"
     summary: str
     blocks: "Sequence[Block]"
     name: str = ""
     verdict: str = ""
+    is_open: bool = False
 
 
 Block: TypeAlias = Table | Figure | Row | Text | Code | Facts | Fold

@@ -195,6 +195,7 @@
   }
 
   document.querySelectorAll("table.sorts").forEach((table) => {
+    if (table.tBodies[0].rows.length < 2) return;
     addButtons(table);
     addFilter(table);
   });

@@ -140,7 +140,10 @@ def build_claims(entries: Sequence[Entry], *, heading: str, lead: str) -> Sectio
         heading,
         f"{lead} {number}: {counted}.",
         [
-            Part("Evidence for each claim", [build_fold(entry) for entry in entries]),
+            Part(
+                "Evidence for each claim",
+                [build_fold(entry, is_open=len(entries) == 1) for entry in entries],
+            ),
             Part("All verdicts", [build_verdicts(rows)]),
         ],
     )
@@ -179,7 +182,7 @@ def build_verdicts(
     return Table(name, caption, columns, [Rows(cells)], sorts=sorts and not why)
 
 
-def build_fold(entry: Entry) -> Fold:
+def build_fold(entry: Entry, *, is_open: bool = False) -> Fold:
     """Build the fold of a claim, with all its evidence."""
     row, trial = entry.row, entry.trial
     blocks: list[Block] = [Text(say_found(row))]
@@ -197,7 +200,7 @@ def build_fold(entry: Entry) -> Fold:
             Text(again),
             Code(_write_command(entry, trial)),
         ]
-    return Fold(row["say"], blocks, entry.name, row["verdict"])
+    return Fold(row["say"], blocks, entry.name, row["verdict"], is_open)
 
 
 def _write_command(entry: Entry, trial: Results) -> str:
