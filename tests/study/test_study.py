@@ -671,3 +671,9 @@ recipe = {{ loss = {{ kind = "huber", delta = {delta} }}, optimizer = "sgd", ste
 def test_names_that_would_tear_tables_apart(text):
     told = errors_of(f'[[arms]]\nname = "{text}"')
     assert "must be one line, without tabs, control characters or" in told
+
+
+def test_file_that_holds_the_name_of_a_file_is_no_study(tmp_path):
+    (tmp_path / "study.toml").write_text("other.toml")
+    with pytest.raises(InputError, match=r"study\.toml, line 1: "):
+        Study.load(tmp_path / "study.toml")

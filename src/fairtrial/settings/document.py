@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 MOST_LEVELS = 40  # Settings need five; recursion elsewhere is safe below this.
 TOO_DEEP = f"this is nested too deeply: at most {MOST_LEVELS} levels; flatten it."
 TOO_LARGE = "a whole number is beyond 64 bits, which TOML does not have: shorten it."
-LONGEST_SHOWN = 60  # Letters.
 LONG_NUMBER = 1000  # Digits; Python itself reads up to 4,300.
 
 # Keys and positions from the top: ("arms", 1, "set", "optimizer.learning_rate").
@@ -71,11 +70,6 @@ def read_text(path: str | Path) -> str:
 
 def parse_toml(text: str, source: str) -> Document:
     """Parse TOML, or raise `InputError` with the line; `source` is what errors call it."""
-    if not isinstance(text, str) or re.fullmatch(r"\S+\.toml", text):
-        raise InputError(
-            f"{source}: {str(text)[:LONGEST_SHOWN]!r} is not the text of a study: read a file with "
-            "Study.load(path)."
-        )
     try:
         document = Document(source, tomllib.loads(text), text)
     except tomllib.TOMLDecodeError as error:

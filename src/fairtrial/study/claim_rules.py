@@ -93,7 +93,7 @@ def _find_unknown_names(selector: Mapping[str, Any], here: Place) -> Iterator[Co
         elif name in SEEDS:
             yield Complaint(OVER_SEEDS.format(name_place(place)), (place,))
         elif name not in list_known_names():
-            hint = _suggest_place(name, here) or _suggest_name(name)
+            hint = _suggest_place(name, place, here) or _suggest_name(name)
             yield Complaint(end(f"{name_place(place)} is not a known name{hint}"), (place,))
         elif list_known_names()[name] is not None:
             inner = [known for known in list_known_names() if known.startswith(f"{name}.")]
@@ -104,12 +104,15 @@ def _find_unknown_names(selector: Mapping[str, Any], here: Place) -> Iterator[Co
             )
 
 
-def _suggest_place(name: str, here: Place) -> str:
+def _suggest_place(name: str, place: Place, here: Place) -> str:
     """Suggest where a known name stands that was written inside of another table."""
     parts = name.split(".")
     inner = (".".join(parts[n:]) for n in range(1, len(parts)))
     known = next((one for one in inner if one in list_selector_names()), None)
-    return f"; did you mean {name_place((*here, known))}?" if known else ""
+    if known is None:
+        return ""
+    is_inside = len(place) > len(here) + 1  # There, the name alone may be the very one refused.
+    return f"; did you mean {name_place((*here, known)) if is_inside else repr(known)}?"
 
 
 def _suggest_name(name: str) -> str:

@@ -1,5 +1,6 @@
 """The study file, checked once and completely before anything runs: all errors are told at once."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -125,6 +126,11 @@ class Study(Settings):
         InputError
             With every error of the text.
         """
+        if not isinstance(text, str) or re.fullmatch(r"\S+\.toml", text):
+            raise InputError(
+                f"{source}: {str(text)[:60]!r} is not the text of a study: read a file with "
+                "Study.load(path)."
+            )
         return _check_study(parse_toml(text, source), allow_code)
 
     def replace(self, **changes: object) -> "Study":
