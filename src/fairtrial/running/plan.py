@@ -32,7 +32,7 @@ BATCH, BATCH_VALUE = 2e-4, 6e-11
 # Of a mini-batch of numbers by itself, and of an epoch: calling its programs, and what ends runs.
 NUMBER_BATCH, EPOCH = 1e-5, 2e-2
 # Of a feature of a row, as an epoch reads it from its file. Its kind says how long making it takes.
-READ_VALUE = 7e-9
+READ_VALUE = 2.5e-9
 
 T = TypeVar("T")
 

@@ -305,7 +305,7 @@ def _fit_layer_in(
     needs_images=True,
     misfits=_fit_patches_in,
     in_pieces=True,
-    seconds=1e-7,
+    seconds=4e-8,
 )
 def patches(
     X: Any,
