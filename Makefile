@@ -16,11 +16,11 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .PHONY: help
 help:
 	@echo 'make lab      run the shipped studies, end to end, to one report'
-	@echo 'make test     all checks below, in this order'
+	@echo 'make test     all checks below, the last two side by side'
 	@echo 'make format     ruff: the layout of the code (fix it with: make fix)'
 	@echo 'make lint       ruff: names, docstrings, common mistakes'
-	@echo 'make types      pyright'
 	@echo 'make layers     import-linter: imports point one way'
+	@echo 'make types      pyright'
 	@echo 'make pytest     the tests and the doctests'
 	@echo 'make test-long  the tests that take minutes: simulations and faults at length'
 	@echo 'make fix      let ruff lay out the code and mend what it can'
@@ -48,7 +48,12 @@ bench-peers: .venv/.installed
 # --- Checks ---------------------------------------------------------------------------------
 
 .PHONY: test
-test: format lint types layers pytest
+test: format lint layers types-and-pytest
+
+# Pyright takes what the processes of the tests leave of the cores.
+.PHONY: types-and-pytest
+types-and-pytest:
+	@$(MAKE) --no-print-directory --jobs=2 types pytest
 
 .PHONY: format
 format: .venv/.installed-dev
