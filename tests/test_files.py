@@ -22,6 +22,13 @@ def test_write_file_makes_folders_and_leaves_nothing_else(tmp_path):
     assert path.read_text() == "other"
 
 
+def test_contents_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_ino))
+    write_text(tmp_path / "file.txt", "x")
+    assert synced == [(tmp_path / "file.txt").stat().st_ino, tmp_path.stat().st_ino]
+
+
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_a_writer_that_fails_leaves_what_was_there(tmp_path, error):
     path = tmp_path / "file.txt"
