@@ -1,8 +1,9 @@
 """Plain graphs in the place of compiled programs, where what is tested lies behind training."""
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator
+from functools import cache, lru_cache
+from types import ModuleType
 
 import pytest
 
@@ -10,27 +11,37 @@ from fairtrial.training import programs
 
 # Test files and folders whose subject is the programs themselves, or what a user's process does.
 COMPILED = (
-    "benchmarks", "golden", "kinds/inits", "kinds/losses", "kinds/mechanism/test_check.py",
-    "kinds/metrics", "kinds/optimizers", "kinds/test_keras.py", "laws", "training",
-    "running/test_cluster.py", "running/test_execute.py", "running/test_verify.py",
+    "benchmarks", "golden", "kinds/losses", "kinds/mechanism/test_check.py", "kinds/metrics",
+    "kinds/optimizers", "kinds/test_keras.py", "laws", "running/test_cluster.py",
+    "running/test_verify.py", "training/test_batches.py", "training/test_eager.py",
+    "training/test_graph.py", "training/test_noise.py", "training/test_program",
+    "training/test_stacked.py", "training/test_xla.py",
 )  # fmt: skip
 HAS_XLA = programs.has_xla
-# The modules that keep the programs which they made.
-MAKERS = ("fairtrial.training.stacked", "fairtrial.training.epoch")
+
+# Functions that keep the programs which they make, each with its module and name.
+Makers = list[tuple[ModuleType, str, Callable]]
 
 
-_is_plain = False  # Whether the programs that are kept are plain graphs.
+@cache
+def _list_makers() -> tuple[Makers, Makers]:
+    """List the functions that make programs, and the same again for plain graphs.
 
+    So both sorts of programs are kept, however often tests of one sort follow the other.
+    """
+    from fairtrial.training import epoch, stacked  # TensorFlow, which not all tests need.
 
-def keep_programs(is_plain: bool) -> None:
-    """Keep the programs that there are, unless the next ones are to be made in the other way."""
-    global _is_plain
-    if is_plain != _is_plain:
-        for module in MAKERS:
-            for name, maker in vars(sys.modules.get(module, object)).items():
-                if name.startswith("compile_") and hasattr(maker, "cache_clear"):
-                    maker.cache_clear()
-    _is_plain = is_plain
+    compiled = [
+        (module, name, maker)
+        for module in (stacked, epoch)
+        for name, maker in vars(module).items()
+        if name.startswith("compile_") and hasattr(maker, "cache_parameters")
+    ]
+    plain = [
+        (module, name, lru_cache(**maker.cache_parameters())(maker.__wrapped__))
+        for module, name, maker in compiled
+    ]
+    return compiled, plain
 
 
 @contextlib.contextmanager
@@ -39,24 +50,21 @@ def plain_graphs() -> Iterator[None]:
 
     Nor is time spent on graphs that would then run faster.
     """
-    from fairtrial.training.eager import keep_operations  # TensorFlow, which not all tests need.
+    from fairtrial.training.eager import keep_operations
 
-    with keep_operations(), _make_programs(lambda: False, is_plain=True):
+    with keep_operations(), _make_programs(lambda: False, _list_makers()[1]):
         yield
 
 
 def compiled_programs() -> contextlib.AbstractContextManager[None]:
     """Train with XLA among tests that do without it."""
-    return _make_programs(HAS_XLA, is_plain=False)
+    return _make_programs(HAS_XLA, _list_makers()[0])
 
 
 @contextlib.contextmanager
-def _make_programs(has_xla: Callable[[], bool], is_plain: bool) -> Iterator[None]:
-    before = _is_plain
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(programs, "has_xla", has_xla)
-            keep_programs(is_plain)
-            yield
-    finally:
-        keep_programs(before)
+def _make_programs(has_xla: Callable[[], bool], makers: Makers) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(programs, "has_xla", has_xla)
+        for maker in makers:
+            patch.setattr(*maker)
+        yield

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
-from compiling import COMPILED, compiled_programs, keep_programs, plain_graphs
+from compiling import COMPILED, compiled_programs, plain_graphs
 from fairtrial.optimum import find_optimum
 from small_lab import answer_line, make_lab
 
@@ -77,9 +77,7 @@ def files_that_the_system_keeps():
 def plain_graphs_where_programs_are_not_tested(request):
     """Whoever judges, draws or writes what was trained needs no compiled program."""
     place = str(request.path.relative_to(Path(__file__).parent))
-    is_plain = not place.startswith(COMPILED)
-    keep_programs(is_plain)
-    with plain_graphs() if is_plain else contextlib.nullcontext():
+    with contextlib.nullcontext() if place.startswith(COMPILED) else plain_graphs():
         yield
 
 

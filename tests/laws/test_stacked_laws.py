@@ -16,8 +16,7 @@ from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
 from fairtrial.parameters import Parameters
 from fairtrial.study.task import LineTask
-from fairtrial.training import eager, stacked
-from fairtrial.training.epoch import compile_batches
+from fairtrial.training import eager, epoch, stacked
 from fairtrial.training.hyperparameters import list_kinds
 from fairtrial.training.programs import compile_program
 
@@ -186,6 +185,7 @@ def test_shifting_y_shifts_b(loss, shift, rate):
     np.testing.assert_allclose(found.W, expected.W, atol=2e-5)
 
 
+@pytest.mark.usefixtures("plain")
 @law
 @given(lanes(noisy=False), st.floats(-4, 4))
 def test_shifting_y_and_start_in_a_stack(recipes, shift):
@@ -328,7 +328,7 @@ def test_a_new_number_never_traces_an_epoch_again():
     counts = []
     for numbers in ((0.1, 5, 0.5, 1), (0.3, 2, 0.1, 3)):
         recipes = build_lanes(*numbers)
-        program = compile_batches(list_kinds(recipes), 16, 16, compile_program)
+        program = epoch.compile_batches(list_kinds(recipes), 16, 16, compile_program)
         stacked.train(stacked.Stack(recipes, [make_pixels()], [4]))
         counts.append(program.experimental_get_tracing_count())
     assert counts == [1, 1]
@@ -379,7 +379,7 @@ def test_a_new_number_never_traces_an_epoch_of_numbers_again():
         recipes = [
             recipe(loss, {"kind": "sgd", "learning_rate": rate}, **settings) for loss in LOSSES
         ]
-        program = compile_batches(list_kinds(recipes), 8, 1, compile_program)
+        program = epoch.compile_batches(list_kinds(recipes), 8, 1, compile_program)
         train(recipes)
         counts.append(program.experimental_get_tracing_count())
     assert counts == [1, 1]

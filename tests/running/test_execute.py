@@ -118,6 +118,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
         Setup().run_missing(Study.from_toml(STUDY_TEXT), tmp_path / "file" / "out")
 
 
+@pytest.mark.usefixtures("compiled")
 def test_digits(tmp_path):
     """Real images, fewer than an evaluation's block; NumPy trains them as well."""
     study = Study.from_toml(DIGITS_TEXT)
@@ -146,7 +147,6 @@ def test_digits(tmp_path):
     assert shapes == [[64, 10], [10]] * 4
 
 
-@pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize(
     ("scale", "loss", "said"),
     [

@@ -76,6 +76,7 @@ def test_nothing_is_averaged_where_nobody_needs_it():
     assert trace.average is None
 
 
+@pytest.mark.usefixtures("compiled")
 def test_averages_of_a_noisy_quadratic_are_as_near_as_the_closed_form_says():
     """With orthogonal X of ±1 and y = 0 each parameter is an autoregressive process.
 

@@ -162,6 +162,7 @@ def test_stops_by_validation_rows_and_restores_the_best(monitors, length):
             assert_alike(found, trace)
 
 
+@pytest.mark.usefixtures("plain")
 def test_a_batch_of_all_rows_takes_full_batch_steps():
     """However many rows the batch has beyond all; the order of the rows is only rounding."""
     full = recipe("huber", ADAM, steps=30)
@@ -177,6 +178,7 @@ def test_a_batch_of_all_rows_takes_full_batch_steps():
         )
 
 
+@pytest.mark.usefixtures("plain")
 def test_validation_rows_do_not_train_in_steps():
     """Held-out rows that are spoilt change nothing but their own metrics."""
     one = recipe("mse", FAST, steps=15, validation=0.4)
@@ -198,6 +200,7 @@ def test_validation_rows_do_not_train_in_steps():
 # ------------------------------------------------------------------------------ classes in steps
 
 
+@pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("n_steps", [5, pytest.param(230, marks=pytest.mark.long)])
 def test_steps_of_classes_are_epochs_of_one_batch(n_steps):
     data = make_pixels()

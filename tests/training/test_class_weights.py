@@ -56,6 +56,7 @@ def descend(weights, seed):
     return epochs, W
 
 
+@pytest.mark.usefixtures("compiled")
 def test_weights_multiply_the_losses_of_their_lanes():
     given = (np.arange(10) / 4 + 0.5).tolist()
     recipes = [weighed(None), weighed(given), weighed("balanced")]

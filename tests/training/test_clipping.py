@@ -71,6 +71,7 @@ def descend_clipped(clip, data, rate):
     return w
 
 
+@pytest.mark.usefixtures("compiled")
 def test_descent_of_a_line_with_clipped_gradients():
     """By hand in float64; a stack of clipped and plain lanes goes the same ways."""
     data, rate = LINE[0], 0.1

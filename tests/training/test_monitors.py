@@ -55,6 +55,7 @@ def find_end(values):
     return len(values), at
 
 
+@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("standardise", [False, True])
 @pytest.mark.parametrize("on_classes", [False, True])
 def test_every_metric_stops_its_lane_and_restores_its_best(on_classes, standardise):
@@ -154,7 +155,6 @@ def test_loss_is_no_metric_on_validation_rows():
     assert {*list_monitors("numbers")} | {*list_monitors("classes")} == {*list_monitors()}
 
 
-@pytest.mark.usefixtures("plain")
 def test_choices_of_lanes_stand_side_by_side():
     """One run watches the loss and another one the accuracy: each is its own lane's."""
     lanes = [

@@ -69,6 +69,7 @@ CASES = list(zip(DERIVATIVES, (0.0, 0.05, 0.0, 0.05), strict=True))
 ALL_CASES = [(loss, l2) for loss in DERIVATIVES for l2 in (0.0, 0.05)]
 
 
+@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("cases", [CASES, pytest.param(ALL_CASES, marks=pytest.mark.long)], ids=len)
 def test_steps_are_newtons(cases):
     """Damped steps from 0, by every driver, beside lanes of other optimizers."""

@@ -69,6 +69,7 @@ def descend(n_steps, rate, l1):
     return losses, W
 
 
+@pytest.mark.usefixtures("compiled")
 def test_proximal_lane_beside_others_is_as_alone():
     recipes = [
         recipe("mse", SGD, steps=15, penalty=penalty)

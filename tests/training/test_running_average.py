@@ -26,6 +26,7 @@ def assert_near(found, expected):
     np.testing.assert_allclose(found.b, expected[1], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.usefixtures("compiled")
 def test_full_batch_runs_end_with_their_means():
     """Each alone by two drivers, and all of them beside each other."""
     lanes, data = make(AVERAGES, steps=25), LINE[0]

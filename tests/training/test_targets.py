@@ -44,6 +44,7 @@ def test_relative_delta_is_that_number_in_target_units(driver):
     np.testing.assert_allclose(relative.curves["loss"][1], given.curves["loss"][1], rtol=1e-6)
 
 
+@pytest.mark.usefixtures("compiled")
 def test_each_data_set_of_a_stack_has_its_own_delta():
     recipes = [huber({"times_mad": 1.345}), huber({"times_mad": 0.5}), huber(1e4)]
     found = train(Stack(recipes, [DATA[3], DATA[4]], [3, 4]))
