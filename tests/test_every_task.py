@@ -87,7 +87,7 @@ def judged(request, tmp_path_factory):
     study = make_study(claims, seeds=SEEDS, task=task, **STUDY)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fairtrial.kinds.baselines.estimators.PACKAGES", ("sklearn",))
-        verdicts = ft.run(study, folder / "out", verify=2).list_verdicts()
+        verdicts = ft.run(study, folder / "out", verify=1).list_verdicts()
     return ft.Trial(folder / "out"), verdicts, divide
 
 

@@ -59,7 +59,7 @@ OPTIMIZERS = [
     ({"kind": "adamax", "learning_rate": 0.01}, "Adamax", {"beta1": "beta_1", "beta2": "beta_2"}),
     ({"kind": "lion", "learning_rate": 0.01}, "Lion", {"beta1": "beta_1", "beta2": "beta_2"}),
 ]
-GRADIENTS = np.random.default_rng(3).normal(size=(50, 3)).astype(np.float32)
+GRADIENTS = np.random.default_rng(3).normal(size=(30, 3)).astype(np.float32)
 
 DRAW = np.random.default_rng(5)
 X = DRAW.normal(size=(60, 4)).astype(np.float32)

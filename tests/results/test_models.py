@@ -21,7 +21,8 @@ recipe = { RECIPE }
 vary = { "optimizer.learning_rate" = [0.3, 0.2] }
 """
 LEAST_SQUARES = 'loss = "mse", optimizer = "sgd", steps = 3000'
-CLASSES = 'loss = "cross_entropy", optimizer = "sgd", steps = 400, penalty.l2 = 0.05'
+MOMENTUM = 'optimizer = { kind = "sgd", momentum = 0.9 }'
+CLASSES = f'loss = "cross_entropy", {MOMENTUM}, steps = 150, penalty.l2 = 0.05'
 ARM = "optimizer.learning_rate=0.3"
 
 

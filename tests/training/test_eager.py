@@ -41,15 +41,15 @@ def make_classes(n_rows, n_features=6, n_classes=3, seed=0):
 @pytest.mark.parametrize("kind", ["mse", "mae", {"kind": "huber", "delta": 0.7}, "hybrid"], ids=str)
 @pytest.mark.parametrize("optimizer", [FAST, {"kind": "adam", "learning_rate": 0.1}], ids=str)
 def test_full_batch(kind, optimizer):
-    one = recipe(kind, optimizer, steps=40)
+    one = recipe(kind, optimizer, steps=20)
     found = eager.train(one, DATA, 5, START)
     expected = descend(one, DATA.X, DATA.y, *START)
     at, losses = found.curves["loss"]
-    assert at.tolist() == list(range(40))
+    assert at.tolist() == list(range(20))
     np.testing.assert_allclose(losses, expected.losses, rtol=1e-5)
     np.testing.assert_allclose(found.W, expected.W, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(found.b, expected.b, rtol=1e-5, atol=1e-5)
-    assert (found.outcome, found.ended_at) == ("completed", 39)
+    assert (found.outcome, found.ended_at) == ("completed", 19)
 
 
 def test_several_features():
@@ -96,7 +96,7 @@ def test_stops_and_halves_as_by_hand():
 
 @pytest.mark.parametrize("kind", FACTORS)
 def test_the_rate_falls_over_the_run(kind):
-    one = recipe("mse", {"kind": "adam", "learning_rate": 0.1}, steps=40, schedule=kind)
+    one = recipe("mse", {"kind": "adam", "learning_rate": 0.1}, steps=20, schedule=kind)
     found, expected = eager.train(one, DATA, 5), descend(one, DATA.X, DATA.y, [0.0], 0.0)
     np.testing.assert_allclose(found.curves["learning_rate"][1], expected.rates, rtol=1e-5)
     np.testing.assert_allclose(found.W, expected.W, rtol=1e-5)

@@ -59,9 +59,9 @@ SETTINGS = {
 SHORT, LONG = 60, 200
 
 
-def mostly_long(names, *kept):
+def mostly_long(names, *kept, n_steps=SHORT):
     """Take all of them at length, and in short those that stand for the others; with steps."""
-    return [pytest.param(name, SHORT) for name in kept] + [
+    return [pytest.param(name, n_steps) for name in kept] + [
         pytest.param(name, LONG, marks=pytest.mark.long) for name in names
     ]
 
@@ -109,7 +109,7 @@ def test_a_shipped_setting_of_full_length_to_its_end():
     compare_shipped(run, run.recipe)
 
 
-@pytest.mark.parametrize(("kind", "n_steps"), mostly_long(LOSSES, *LOSSES[:4]), ids=str)
+@pytest.mark.parametrize(("kind", "n_steps"), mostly_long(LOSSES, *LOSSES[:4], n_steps=20), ids=str)
 def test_losses(kind, n_steps):
     one = recipe(kind, "adam", steps=n_steps, init=NORMAL)
     assert_same_bits(eager.train_in_graphs(one, DATA, 5), eager.train(one, DATA, 5))
