@@ -50,10 +50,11 @@ bench-peers: .venv/.installed
 .PHONY: test
 test: format lint layers types-and-pytest
 
-# Pyright takes what the processes of the tests leave of the cores.
+# Pyright runs beside the tests, which do not use all cores all the time.
 .PHONY: types-and-pytest
-types-and-pytest:
-	@$(MAKE) --no-print-directory --jobs=2 types pytest
+types-and-pytest: .venv/.installed-dev fashion_mnist chromium
+	@$(MAKE) --no-print-directory --jobs=2 types pytest || \
+		{ echo 'make types or make pytest failed: look above for "error:" and for "FAILED".'; exit 1; }
 
 .PHONY: format
 format: .venv/.installed-dev

@@ -14,8 +14,8 @@ COMPILED = (
     "benchmarks", "golden", "kinds/losses", "kinds/mechanism/test_check.py", "kinds/metrics",
     "kinds/optimizers", "kinds/test_keras.py", "laws", "running/test_cluster.py",
     "running/test_verify.py", "training/test_batches.py", "training/test_eager.py",
-    "training/test_graph.py", "training/test_noise.py", "training/test_program",
-    "training/test_stacked.py", "training/test_xla.py",
+    "training/test_graph.py", "training/test_model.py", "training/test_noise.py",
+    "training/test_program", "training/test_stacked.py", "training/test_xla.py",
 )  # fmt: skip
 HAS_XLA = programs.has_xla
 
@@ -27,7 +27,7 @@ Makers = list[tuple[ModuleType, str, Callable]]
 def _list_makers() -> tuple[Makers, Makers]:
     """List the functions that make programs, and the same again for plain graphs.
 
-    So both sorts of programs are kept, however often tests of one sort follow the other.
+    Both caches stay, in whatever order the tests run.
     """
     from fairtrial.training import epoch, stacked  # TensorFlow, which not all tests need.
 
@@ -37,6 +37,7 @@ def _list_makers() -> tuple[Makers, Makers]:
         for name, maker in vars(module).items()
         if name.startswith("compile_") and hasattr(maker, "cache_parameters")
     ]
+    assert compiled, "The functions that make programs have other names now."
     plain = [
         (module, name, lru_cache(**maker.cache_parameters())(maker.__wrapped__))
         for module, name, maker in compiled

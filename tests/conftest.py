@@ -64,9 +64,9 @@ def all_the_time_there_is():
 
 @pytest.fixture(scope="session", autouse=True)
 def files_that_the_system_keeps():
-    """No test outlives the machine, so none waits until its disk has a file, as users do.
+    """Tests do not wait for the disk: none needs its files after a crash of the machine.
 
-    Processes that a test starts wait.
+    New Python processes that a test starts do wait.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)

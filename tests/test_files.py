@@ -23,10 +23,14 @@ def test_write_file_makes_folders_and_leaves_nothing_else(tmp_path):
 
 
 def test_contents_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
-    synced = []
-    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_ino))
-    write_text(tmp_path / "file.txt", "x")
-    assert synced == [(tmp_path / "file.txt").stat().st_ino, tmp_path.stat().st_ino]
+    path, synced = tmp_path / "file.txt", []
+
+    def sync(file):
+        synced.append((os.fstat(file).st_ino, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    write_text(path, "x")
+    assert synced == [(path.stat().st_ino, False), (tmp_path.stat().st_ino, True)]
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])

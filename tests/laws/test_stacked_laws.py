@@ -325,6 +325,7 @@ def test_a_new_number_never_traces_an_epoch_again():
         ]
 
     program = None
+    epoch.compile_batches.cache_clear()
     counts = []
     for numbers in ((0.1, 5, 0.5, 1), (0.3, 2, 0.1, 3)):
         recipes = build_lanes(*numbers)
@@ -373,6 +374,7 @@ def test_mini_batches_of_numbers(n_sets):
 
 @pytest.mark.usefixtures("plain")
 def test_a_new_number_never_traces_an_epoch_of_numbers_again():
+    epoch.compile_batches.cache_clear()
     counts = []
     for rate, epochs in ((0.1, 1), (0.3, 3)):
         settings = {"epochs": epochs, "batch_size": 8, "validation": 0.2}

@@ -240,6 +240,8 @@ def check_suggestion(line):
     """The name that is suggested is not the very name that is refused."""
     found = re.search(r'([^."]+|"[^"]+") is not a known name; did you mean \'([^\']+)\'', line)
     assert not found or found[1].strip('"') != found[2], line
+    found = re.search(r"(\S+) is not a known name; did you mean (claims\S+)[?]", line)
+    assert not found or found[1] != found[2], line
 
 
 odd_of_python = st.recursive(

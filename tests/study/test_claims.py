@@ -255,9 +255,16 @@ REFUSED = [
     ("better", '{ loss = { "loss.delta" = 1 } }', 'did you mean claims[0].better."loss.delta"?'),
     (
         "better",
-        '{ schedule = ["cosine", "stepp"] }',
-        "better.schedule[0] = 'cosine': no arm has it",
+        '{ schedule = ["cosine", "step"] }',
+        "better.schedule is a list, and no arm has one",
     ),
+    ("better", '{ loss = ["mse", "mae"] }', "better.loss is a list, and no arm has one there"),
+    ("better", "{ schedule = [3] }", "better.schedule[0] = 3: name a kind, or its settings"),
+    ("better", "{ schedule = [] }", "better.schedule = []: schedule is a table"),
+    ("better", "{ schedule = [{}] }", "better.schedule[0] = {}: name a kind, or its settings"),
+    ("better", '{ "data.noise" = "laplace" }', "did you mean 'task.noise'?"),
+    ("better", '{ "average.steps" = 5 }', "did you mean 'average.share'?"),
+    ("better", '{ where = { loss = "mse" } }', "did you mean claims[0].where.loss?"),
     (
         "better",
         '{ schedule = [{ kind = "step", fctor = 1 }] }',

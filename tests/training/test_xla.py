@@ -28,8 +28,10 @@ def train():
 def test_plain_graphs_train_alike(monkeypatch):
     compiled = train()
     monkeypatch.setattr(programs, "has_xla", lambda: False)
-    plain = train()
-    stacked.compile_steps.cache_clear()
+    try:
+        plain = train()
+    finally:
+        stacked.compile_steps.cache_clear()
     for ours, theirs in zip(compiled, plain, strict=True):
         np.testing.assert_allclose(ours.W, theirs.W, rtol=1e-5)
         np.testing.assert_allclose(ours.b, theirs.b, rtol=1e-5)

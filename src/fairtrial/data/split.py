@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Rows of a block that stays together when a large file is shuffled.
 NEIGHBOURS = 64
+# Bytes from which copying a row takes longer than a turn of a loop.
+LONG_ROW = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +40,12 @@ class Part:
             return self.source[rows]
         source = np.asarray(self.source)
         features = np.empty((len(rows), source.shape[1]), source.dtype)
-        # A file is read from its start to its end. All rows at once would be copied twice.
-        for place in np.argsort(rows):
-            features[place] = source[rows[place]]
+        order = np.argsort(rows)  # A file is read from its start to its end.
+        if source.itemsize * source.shape[1] < LONG_ROW:
+            features[order] = source[rows[order]]
+        else:  # All rows at once would be copied twice.
+            for place in order:
+                features[place] = source[rows[place]]
         _release(self.source)
         return features
 

@@ -35,7 +35,7 @@ class Rows:
 class Table:
     """A table with a name for its file and a caption.
 
-    If it `sorts`, the reader can sort it by any column and filter its rows.
+    If it `sorts`, the reader can sort it by any column and filter its rows, if it has several.
     """
 
     kind: ClassVar[str] = "table"

@@ -34,6 +34,8 @@ def make_study_page(trial: Results) -> Document:
     sections = []
     if entries:
         lead = "The study states these claims, and its runs give the verdicts."
+        if len(entries) == 1:
+            lead = "The study states this claim, and its runs give the verdict."
         sections.append(build_claims(entries, heading="Claims", lead=lead))
     elif trial.study.claims:
         sections.append(Section("claims", "Claims", why))

@@ -90,6 +90,9 @@ def _find_unknown_names(selector: Mapping[str, Any], here: Place) -> Iterator[Co
             if not isinstance(value, str):
                 text = f"{name_place(place)} = {show(value)}: it must be the name of an arm."
                 yield Complaint(text, (place,))
+        elif isinstance(path[-1], int) and not isinstance(value, str):
+            text = f"{name_place(place)} = {show(value)}: name a kind, or its settings in a table."
+            yield Complaint(text, (place,))
         elif name in SEEDS:
             yield Complaint(OVER_SEEDS.format(name_place(place)), (place,))
         elif name not in list_known_names():
@@ -105,13 +108,17 @@ def _find_unknown_names(selector: Mapping[str, Any], here: Place) -> Iterator[Co
 
 
 def _suggest_place(name: str, place: Place, here: Place) -> str:
-    """Suggest where a known name stands that was written inside of another table."""
-    parts = name.split(".")
-    inner = (".".join(parts[n:]) for n in range(1, len(parts)))
-    known = next((one for one in inner if one in list_selector_names()), None)
+    """Suggest the place of a known name that is written inside another table."""
+    parts, names = name.split("."), list_selector_names()
+    is_inside = len(place) > len(here) + 1  # Inside a table, the bare name may be the refused one.
+    if parts[0] in Claim.model_fields:  # A condition for both sides, written into one of them.
+        return f"; did you mean {name_place((*here[:2], *place[len(here) :]))}?"
+    inner = [".".join(parts[n:]) for n in range(1, len(parts))]
+    if not is_inside and parts[0] != "recipe":  # A setting that its table lacks.
+        inner = [one for one in inner if "." in one]
+    known = next((one for one in inner if one in names and f"task.{one}" not in names), None)
     if known is None:
         return ""
-    is_inside = len(place) > len(here) + 1  # There, the name alone may be the very one refused.
     return f"; did you mean {name_place((*here, known)) if is_inside else repr(known)}?"
 
 
@@ -198,6 +205,10 @@ def _complain_nothing(selector: Mapping[str, Any], here: Place, arms: Sequence[A
     for name, value, path in list_conditions(selector):
         if any(has(arm, name, value) for arm in arms):
             continue
+        before_lists = itertools.takewhile(lambda part: not isinstance(part, int), path)
+        if (listed := (*here, *before_lists)) != (*here, *path) and not _is_list(name, arms):
+            text = f"{name_place(listed)} is a list, and no arm has one there: name one value."
+            return Complaint(text, (listed,))
         if name == "arm":
             # Without the quotes: a name may hold line breaks.
             found = {repr(text)[1:-1] for arm in arms for text in (arm.name, arm.entry) if text}
@@ -210,6 +221,12 @@ def _complain_nothing(selector: Mapping[str, Any], here: Place, arms: Sequence[A
         text = end(f"{name_place(place)} = {show(value)}: no arm has it{hint}")
         return Complaint(text, (place,))
     return Complaint(f"{name_place(here)} = {show(selector)}: no arm has all of it.", (here,))
+
+
+def _is_list(name: str, arms: Sequence[Arm]) -> bool:
+    """Say whether an arm has a list where a dotted name, as in `schedule.0.kind`, has one."""
+    table = re.split(r"\.\d+", name)[0]
+    return any(f"{table}.0.kind" in arm.settings for arm in arms)
 
 
 def _complain_metric(claim: Claim, here: Place, known: list[str], arm: str) -> Complaint:

@@ -12,7 +12,6 @@ from fairtrial.kinds.metrics.numbers import HELD_OUT, METRICS
 from fairtrial.kinds.metrics.runs import RUN_METRICS
 from fairtrial.settings.base import Line, Settings
 from fairtrial.settings.document import Place
-from fairtrial.settings.names import flatten
 from fairtrial.study.arm import Arm
 from fairtrial.study.arms import list_known_names
 
@@ -149,17 +148,22 @@ def list_conditions(selector: Mapping[str, Any]) -> list[Condition]:
     conditions: list[Condition] = []
     for place, value in _list_leaves(selector):
         name = ".".join(map(str, place))
-        if isinstance(value, list) and list_known_names().get(name):  # Several kinds.
+        if isinstance(value, list) and value and list_known_names().get(name):  # Several kinds.
             for at, one in enumerate(value):
-                table = {"kind": one} if isinstance(one, str) else one
-                for key, inner in flatten({str(at): table}).items():
-                    key_of_one = () if isinstance(one, str) else tuple(key.split(".", 1)[1:])
-                    conditions.append((f"{name}.{key}", inner, (*place, at, *key_of_one)))
+                conditions += _list_conditions_of_kind(f"{name}.{at}", one, (*place, at))
             continue
         if isinstance(value, str) and list_known_names().get(name):
             name += ".kind"
         conditions.append((name, value, place))
     return conditions
+
+
+def _list_conditions_of_kind(name: str, value: object, place: Place) -> list[Condition]:
+    """Return what a selector asks for of one kind in a list."""
+    if isinstance(value, Mapping) and value:
+        leaves = _list_leaves(value)
+        return [(".".join([name, *map(str, at)]), leaf, (*place, *at)) for at, leaf in leaves]
+    return [(f"{name}.kind" if isinstance(value, str) else name, value, place)]
 
 
 def _list_leaves(selector: Mapping[str, Any]) -> Iterator[tuple[Place, Any]]:

@@ -13,7 +13,13 @@ from fairtrial.kinds.mechanism.plugins import reuse_plugins, use_plugins
 from fairtrial.kinds.metrics.numbers import METRICS, MetricSettings, find_metric
 from fairtrial.paths import expand_path, locate
 from fairtrial.settings.base import DataPath, Line, Settings
-from fairtrial.settings.complaints import Complaint, make_error, name_place, validate
+from fairtrial.settings.complaints import (
+    LONGEST_VALUE,
+    Complaint,
+    make_error,
+    name_place,
+    validate,
+)
 from fairtrial.settings.document import Document, Place, parse_toml, read_text
 from fairtrial.settings.plain import dump_given, make_plain
 from fairtrial.study.arm import Arm, Run
@@ -128,8 +134,8 @@ class Study(Settings):
         """
         if not isinstance(text, str) or re.fullmatch(r"\S+\.toml", text):
             raise InputError(
-                f"{source}: {str(text)[:60]!r} is not the text of a study: read a file with "
-                "Study.load(path)."
+                f"{source}: {str(text)[:LONGEST_VALUE]!r} is not the text of a study: read a file "
+                "with Study.load(path)."
             )
         return _check_study(parse_toml(text, source), allow_code)
 

@@ -70,10 +70,9 @@ LAYERS = [
 @pytest.mark.parametrize("settings", LAYERS, ids=str)
 def test_layer_responses_agree_with_loops(settings):
     layer = fit(PatchFeatures(kind="patches", patches=6, **settings), 4)
-    for image in IMAGES[:4]:
-        expected = respond_slowly(image, layer)
-        assert expected.shape == (layer.settings.grid,) * 2 + (12,)
-        np.testing.assert_allclose(layer(image[None])[0], expected, atol=1e-3)
+    expected = np.stack([respond_slowly(image, layer) for image in IMAGES[:4]])
+    assert expected.shape == (4, layer.settings.grid, layer.settings.grid, 12)
+    np.testing.assert_allclose(layer(IMAGES[:4]), expected, atol=1e-3)
 
 
 @pytest.mark.parametrize("channels", [None, 4])
@@ -84,9 +83,8 @@ def test_second_layer_sees_maps_of_the_first(channels):
     below = fit(first, 3, IMAGES, channels)
     above = fit(features, 2, patches.map_images(below, IMAGES[:100]))
     assert above.whitening.shape[0] == 2 * 2 * (channels or 10)
-    for image in IMAGES[:3]:
-        expected = respond_slowly(respond_slowly(image, below), above)
-        np.testing.assert_allclose(above(below(image[None]))[0], expected, atol=1e-3)
+    expected = [respond_slowly(respond_slowly(image, below), above) for image in IMAGES[:3]]
+    np.testing.assert_allclose(above(below(IMAGES[:3])), np.stack(expected), atol=1e-3)
     found = patches.fit_patches(features, ROWS)(ROWS.read())
     assert found.shape == (len(IMAGES), 2 * 2 * 12)
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -89,6 +90,22 @@ def test_claims_section_counts_verdicts_and_has_a_row_per_claim(section):
         float(table.rows[0][2].text.split()[0]), rel=1e-3
     )
     assert table.sorts
+
+
+def test_evidence_of_a_single_claim_is_open_and_not_counted(section, lab):
+    assert not any(fold.is_open for fold in section.parts[0].blocks)
+    entries = list_entries(ft.Trial(lab / "line"))[:1]
+    alone = build_claims(entries, heading="Claims", lead="One.")
+    assert alone.parts[0].blocks[0].is_open and alone.lead == "One."
+
+
+@pytest.mark.parametrize(("n_headlines", "n_counts", "n_headings"), [(1, 0, 0), (2, 1, 1)])
+def test_headlines_are_counted_if_there_are_several(lab, n_headlines, n_counts, n_headings):
+    document = replace(make_document(lab), short=False)
+    headline = Headline("holds", "It holds", "By much.", "claim-1")
+    page = render_page(replace(document, headlines=[headline] * n_headlines))
+    assert page.count('<dl class="facts counts">') == n_counts
+    assert page.count('<h3 class="found holds">Holds: 2') == n_headings
 
 
 def test_claim_folds_have_their_evidence(section, lab):

@@ -27,16 +27,18 @@ N_WINDOWS, N_IMAGES, MOST_VALUES = 50_000, 2000, 2**26
 N_IMAGES_FOR_CHANNELS = 500
 N_ROUNDS = 10
 BLOCK = 5000
-# So many images are mapped at a time that intermediate results stay in the processor's cache.
-N_TOGETHER = 4
+# Pixels of the images that are mapped together; few, so that intermediate results stay in the
+# processor's cache.
+PIXELS_TOGETHER = 4 * 28 * 28
 # Values below this share of the largest are rounding errors.
 ROUNDING = 1e-3
 # A contrast below this share of the window's length is a rounding error of float32.
 SHADE = 1e-6
 # Far below the length of whitened windows, which is about the root of their dimensions.
 SHORT = 1e-3
-# What the average of equal float32 values may be larger than they are, as a share.
-EXCESS = 1e-5
+# The largest relative rounding error of the average of equal float32 values, up to 500 x 500 of
+# them: a cosine must pass its threshold by this share.
+EXCESS = 4e-6
 
 # From maps of images, (N, M, M, C) float32, to other maps, or to rows of features.
 ImageMap = Callable[[np.ndarray], np.ndarray]
@@ -61,11 +63,12 @@ def fit_patches(features: Any, rows: TrainingRows) -> Map:
 
 
 def respond_by_blocks(image_map: ImageMap, images: np.ndarray) -> np.ndarray:
-    """Map a few images at a time."""
+    """Map a few images at a time; how many may decide the last bits of the result."""
     responses = []
-    for first in range(0, len(images), N_TOGETHER):
+    n_together = max(PIXELS_TOGETHER // images[0].size, 1)
+    for first in range(0, len(images), n_together):
         check_in()
-        responses.append(image_map(images[first : first + N_TOGETHER]))
+        responses.append(image_map(images[first : first + n_together]))
     return np.concatenate(responses)
 
 
@@ -291,7 +294,7 @@ def raise_to(values: np.ndarray, least: np.float32) -> np.ndarray:
 
 
 def lower_to(values: np.ndarray, most: np.float32) -> np.ndarray:
-    """Return the smaller of float32 values and a number with a minus sign, which may be -0."""
+    """Return the smaller of float32 values and a number that is not positive; 0 must be -0."""
     # Viewed as uint32, such values are in the opposite order, and all others are below them.
     return np.maximum(values.view(np.uint32), most.view(np.uint32)).view(np.float32)
 

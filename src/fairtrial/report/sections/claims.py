@@ -134,11 +134,10 @@ def build_claims(entries: Sequence[Entry], *, heading: str, lead: str) -> Sectio
     rows = [entry.row for entry in entries]
     counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in ORDER}
     counted = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    number = "1 claim" if len(rows) == 1 else f"{len(rows)} claims"
     return Section(
         "claims",
         heading,
-        f"{lead} {number}: {counted}.",
+        lead if len(rows) == 1 else f"{lead} {len(rows)} claims: {counted}.",
         [
             Part(
                 "Evidence for each claim",
