@@ -19,16 +19,17 @@ def list_data() -> None:
     """
     from fairtrial.data.catalog import list_datasets
 
-    print_table([
+    rows: list[dict[str, object]] = [
         {
             "name": dataset.name,
             "what": dataset.what,
-            "rows": f"{dataset.n_train_rows} + {dataset.n_test_rows}",
             "licence": dataset.licence,
+            "rows": f"{dataset.n_train_rows} + {dataset.n_test_rows}",
             "found": str(dataset.found),
         }
         for dataset in list_datasets()
-    ])  # fmt: skip
+    ]
+    print_table(rows, apart="found")
 
 
 @app.command("fetch")
