@@ -77,7 +77,8 @@ def decide_together(evidence: Mapping[int, Evidence], n_more: int = 0) -> dict[i
 
 def _make_row(case: Case, decided: Decided, n_claims: int, *, is_alone: bool) -> dict[str, Any]:
     claim, evidence = case.claim, case.evidence
-    is_judged = not case.pairs.problem
+    is_judged, may_matter = not case.pairs.problem, decided.verdict != "equivalent"
+    can_finish = case.cause.is_unfinished and can_train_on(case.pairs)
     return {
         "say": claim.say,
         "on": claim.on,
@@ -102,7 +103,7 @@ def _make_row(case: Case, decided: Decided, n_claims: int, *, is_alone: bool) ->
         "dominant": _name_dominant(case),
         **_describe_cause(case, decided.verdict),
         "tuned": None,
-        "offers_counterfactual": _offers_counterfactual(case, decided.verdict),
+        "offers_counterfactual": may_matter and can_finish,
         "counterfactual": None,
         "pairs": _list_pairs(case),
         "note": _write_note(case, decided, n_claims, is_alone=is_alone),
@@ -172,11 +173,6 @@ def _describe_cause(case: Case, verdict: str) -> dict[str, Any]:
         "cause": case.pairs.problem or sentence,
         "cause_lacks": [str(lack) for lack in cause.lacks],
     }
-
-
-def _offers_counterfactual(case: Case, verdict: str) -> bool:
-    """Say whether a difference that matters is mostly unfinished, and longer runs can finish it."""
-    return verdict != "equivalent" and case.cause.is_unfinished and can_train_on(case.pairs)
 
 
 def _list_pairs(case: Case) -> list[dict[str, Any]]:

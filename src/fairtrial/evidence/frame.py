@@ -312,13 +312,15 @@ def _name_arms(
 
     Returns the runs with the columns that `pair_runs` reads, and the arms by their names.
     """
-    keys = {name: _name_setting(name, frame[name].dtype) for name in columns}
+    kinds = [name for name in columns if list_known_names().get(name)]
+    # Selectors name a kind by its word: the word `loss` selects by `loss.kind`.
+    keys = {name: f"{name}.kind" if frame[name].dtype == pl.String else name for name in kinds}
     varied = [name for name in columns if frame[name].n_unique() > 1]
     has_names = "arm" in frame.columns and frame["arm"].dtype == pl.String
     arms: dict[str, FrameArm] = {}
     names = []
     for row in frame.iter_rows(named=True):
-        found = {keys[name]: row[name] for name in columns if row[name] is not None}
+        found = {keys.get(name, name): row[name] for name in columns if row[name] is not None}
         shown = (write_setting(name, row[name]) for name in varied if row[name] is not None)
         name = row["arm"] if has_names and row["arm"] else ", ".join(shown) or "all runs"
         names.append(name)
@@ -331,11 +333,6 @@ def _name_arms(
         arm=pl.Series(names, dtype=pl.String), outcome=pl.lit("completed"), steps=pl.lit(None)
     )
     return runs, arms
-
-
-def _name_setting(name: str, dtype: pl.DataType) -> str:
-    """Name a setting as selectors do: the word `loss` selects by `loss.kind`."""
-    return f"{name}.kind" if list_known_names().get(name) and dtype == pl.String else name
 
 
 def _refuse_duplicates(runs: pl.DataFrame, columns: Sequence[str]) -> None:
