@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 # Rows of a block that stays together when a large file is shuffled.
 NEIGHBOURS = 64
-# Bytes from which copying a row takes longer than a turn of a loop.
-LONG_ROW = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,18 +33,9 @@ class Part:
 
     def read(self, which: slice | np.ndarray = slice(None)) -> np.ndarray:
         """Read the features of all rows, or of those at some positions, (N, D)."""
-        rows = self.rows[which]
-        if not isinstance(self.source, np.memmap):
-            return self.source[rows]
-        source = np.asarray(self.source)
-        features = np.empty((len(rows), source.shape[1]), source.dtype)
-        order = np.argsort(rows)  # A file is read from its start to its end.
-        if source.itemsize * source.shape[1] < LONG_ROW:
-            features[order] = source[rows[order]]
-        else:  # All rows at once would be copied twice.
-            for place in order:
-                features[place] = source[rows[place]]
-        _release(self.source)
+        features = np.asarray(self.source)[self.rows[which]]
+        if isinstance(self.source, np.memmap):
+            _release(self.source)
         return features
 
 
