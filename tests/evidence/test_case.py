@@ -105,6 +105,8 @@ def test_differences_that_overflow_end_in_a_sentence(tmp_path):
     (row,) = judge(tmp_path)
     assert (row["verdict"], row["difference"], row["p"]) == ("undecided", None, None)
     assert row["note"].startswith("Cannot be judged: a difference of 6e+160 is too large")
+    cells = weigh_cells(Results(tmp_path).pairs, [0.0], Sampling())
+    assert cells["verdict"].to_list() == ["undecided"]
 
 
 # ------------------------------------------------------------------------------- parts and cells

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from fairtrial.evidence.account import summarise_evidence
-from fairtrial.evidence.case import weigh_pairs
+from fairtrial.evidence.case import LARGEST, weigh_pairs
 from fairtrial.evidence.statistics.sampling import Sampling
 from fairtrial.evidence.verdict import decide, weigh
 
@@ -35,16 +35,21 @@ def weigh_cells(
 ) -> pl.DataFrame:  # fmt: skip
     """Weigh each pair of arms by itself, over the seeds, at each margin (in the metric's unit).
 
-    The pairs have `better`, `than`, `seed` and `difference` of one claim that can be judged. The
-    table has the columns of `SCHEMA`. Verdicts are not adjusted for their number.
+    The pairs have `better`, `than`, `seed` and `difference` of one claim. The table has the columns
+    of `SCHEMA`. Verdicts are not adjusted for their number; a pair with a difference that is no
+    number is `undecided`.
     """
     rows: list[dict[str, Any]] = []
     for (better, than), group in pairs.group_by("better", "than", maintain_order=True):
-        values = group["difference"].to_numpy()
-        basis = weigh_pairs(values, 0.0, sampling, group).basis
-        for margin in margins:
-            evidence = weigh(values, margin, basis)
-            verdict = decide([evidence])[0].verdict
-            cell = {"better": better, "than": than, "margin": margin, "verdict": verdict}
-            rows.append(cell | summarise_evidence(evidence, verdict))
+        cells = [dict[str, Any](better=better, than=than, margin=margin) for margin in margins]
+        values = group["difference"]
+        if not (values.is_finite() & (values.abs() <= LARGEST)).fill_null(False).all():
+            rows += [cell | {"verdict": "undecided"} for cell in cells]
+            continue
+        basis = weigh_pairs(values.to_numpy(), 0.0, sampling, group).basis
+        for cell, margin in zip(cells, margins, strict=True):
+            evidence = weigh(values.to_numpy(), margin, basis)
+            (decided,) = decide([evidence])
+            verdict = decided.verdict
+            rows.append(cell | {"verdict": verdict} | summarise_evidence(evidence, verdict))
     return pl.DataFrame(rows, schema=SCHEMA)
