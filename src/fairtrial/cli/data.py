@@ -19,17 +19,16 @@ def list_data() -> None:
     """
     from fairtrial.data.catalog import list_datasets
 
-    rows: list[dict[str, object]] = [
+    print_table([
         {
             "name": dataset.name,
             "what": dataset.what,
-            "licence": dataset.licence,
             "rows": f"{dataset.n_train_rows} + {dataset.n_test_rows}",
+            "licence": dataset.licence,
             "found": str(dataset.found),
         }
         for dataset in list_datasets()
-    ]
-    print_table(rows, apart="found")
+    ])  # fmt: skip
 
 
 @app.command("fetch")

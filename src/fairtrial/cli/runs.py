@@ -1,6 +1,5 @@
 """`fairtrial plan` and `fairtrial run`."""
 
-import textwrap
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -55,6 +54,7 @@ def plan(
 
     Example: fairtrial plan study.toml --seeds 20
     """
+    from fairtrial.cli.tables import wrap
     from fairtrial.evidence.power import say_power
     from fairtrial.running.forecast import plan as plan_study
 
@@ -66,8 +66,7 @@ def plan(
     if as_json:
         print_json(asdict(forecast))
         return
-    for line in str(forecast).splitlines():
-        print(textwrap.fill(line, WIDTH, break_long_words=False, break_on_hyphens=False))
+    print("\n".join(wrap(line, WIDTH) for line in str(forecast).splitlines()))
     if forecast.claims:
         print_table([
             {"claim": row["say"], "on": row["on"], "detects": say_power(row)}

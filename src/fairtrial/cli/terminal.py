@@ -16,12 +16,11 @@ from fairtrial.settings.characters import show_controls
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
 PLAIN_SECONDS = 10.0
 GO_ON = "Stacks that have finished are kept; the same command goes on from there."
-SHORT, REST = 24, 16
-"""Letters that any column of a table may have; on wide screens half of them but so many."""
+WIDE = 120
+"""Columns that a terminal needs for tables with a column of long texts."""
 
 
 class StoppedError(FairtrialError):
@@ -149,8 +148,8 @@ def print_json(value: object) -> None:
 def print_table(rows: list[dict[str, object]], apart: str = "", rest: str = "") -> None:
     """Print rows as a table: drawn on a terminal, tab-separated in a pipe.
 
-    A terminal shows the column `apart`, of long texts, below the table; `rest` says where the
-    columns stand for which it is too narrow.
+    A narrow terminal shows the column `apart`, of long texts, below the table; `rest` says where
+    the columns stand for which it is too narrow.
     """
     rows = [{name: show_controls(str(value)) for name, value in row.items()} for row in rows]
     if sys.stdout is None or not sys.stdout.isatty():
@@ -163,10 +162,11 @@ def print_table(rows: list[dict[str, object]], apart: str = "", rest: str = "") 
     from rich.text import Text
 
     console = Console()
-    names = [name for name in rows[0] if name != apart]
+    is_apart = bool(apart) and console.width < WIDE
+    names = [name for name in rows[0] if not (is_apart and name == apart)]
     _draw_table(console, rows, names, rest)
-    for row in rows:
-        if row.get(apart):
+    for row in rows if is_apart else []:
+        if row[apart]:
             console.print(Text(str(row[names[0]]), style="bold"))
             console.print(Padding(Text(str(row[apart])), (0, 0, 0, 2)))
 
@@ -174,38 +174,30 @@ def print_table(rows: list[dict[str, object]], apart: str = "", rest: str = "") 
 def _draw_table(
     console: "Console", rows: Sequence[Mapping[str, object]], names: Sequence[str], rest: str
 ) -> None:
-    """Draw a table of the columns that fit; the others are left out, from the last one on."""
-    from rich.measure import Measurement
-    from rich.text import Text
-
-    n_shown, endless = len(names), console.options.update(max_width=2**31)
-    most = max(SHORT, console.width // 2 - REST)
-    table = _make_table(rows, names, most)
-    while n_shown > 1 and Measurement.get(console, endless, table).minimum > console.width:
-        n_shown -= 1
-        table = _make_table(rows, names[:n_shown], most)
-    console.print(table)
-    if left_out := names[n_shown:]:
-        where = rest or "a wider window shows them, and so does a pipe, as in: ... | cat"
-        console.print(Text(f"Not shown: {', '.join(left_out)}; {where}."))
-
-
-def _make_table(rows: Sequence[Mapping[str, object]], names: Sequence[str], most: int) -> "Table":
-    """Make a table; all columns but the first are as wide as their texts, and at most so wide."""
-    from rich.cells import cell_len
+    """Draw a table as wide as it fits; where not even its texts do, a line for each value."""
     from rich.table import Table
     from rich.text import Text
 
-    table = Table()
-    for name in names:
-        heading, texts = name.replace("_", "_\n"), [str(row[name]) for row in rows]
-        longest = max(map(cell_len, [*heading.splitlines(), *texts]))
-        width = None if name == names[0] else min(longest, most)
+    from fairtrial.cli.tables import fit_table, wrap
+
+    fit = fit_table(rows, names, console.width)
+    if fit is None:
+        for row in rows:
+            for name in names:
+                line = str(row[name]) if name == names[0] else f"{name}: {row[name]}"
+                style = "bold" if name == names[0] else ""
+                console.print(Text(wrap(line, console.width), style), no_wrap=True, crop=False)
+        return
+    (widths, left_out), table = fit, Table()
+    for name, width in widths.items():
         # Text, since brackets are not markup.
-        table.add_column(Text(heading), width=width, overflow="fold")
+        table.add_column(Text(wrap(name, width)), no_wrap=True, overflow="ignore")
     for row in rows:
-        table.add_row(*(Text(str(row[name])) for name in names))
-    return table
+        table.add_row(*(Text(wrap(str(row[name]), width)) for name, width in widths.items()))
+    console.print(table)
+    if left_out:
+        where = rest or "a wider window shows them, and so does a pipe, as in: ... | cat"
+        console.print(Text(f"Not shown: {', '.join(left_out)}; {where}."))
 
 
 def leave(code: int) -> None:

@@ -38,7 +38,7 @@ def list_datasets() -> list[Entry]:
     return [
         Entry(
             name=kind.name,
-            what=kind.description.splitlines()[0].rstrip("."),
+            what=kind.description.partition("\n")[0].rstrip("."),
             n_train_rows=kind.shape[0],
             n_test_rows=kind.shape[1],
             licence=kind.licence,
