@@ -103,6 +103,11 @@ def _broken_change(gradient, parameter, slots, rate, count):
     return -rate * gradient / abs(gradient), {}
 
 
+def _broken_alone(gradient, parameter, slots, rate, count):
+    """A step of the same length, whatever the gradient."""
+    return -rate * gradient / (tf.norm(gradient) + 1.0), {}
+
+
 def _broken_factor(progress, step):
     """Negative in the end."""
     return 1.0 - 2.0 * progress
@@ -173,6 +178,12 @@ def _broken_row(truth, prediction):
         (losses.loss, _broken_convexity, {}, "say is_convex=False"),
         (optimizers.optimizer, _broken_slots, {}, "it returns the slots memory"),
         (optimizers.optimizer, _broken_change, {}, "not finite where the gradient is 0"),
+        (
+            optimizers.optimizer,
+            _broken_alone,
+            {"elementwise": True},
+            "a value's change depends on other values",
+        ),
         (schedules.schedule, _broken_factor, {}, "negative or not finite"),
         (schedules.schedule, _broken_length, {"needs_length": False}, "depends on progress"),
         (schedules.stall_schedule, _broken_lowering, {}, "say lowers_by=0.333333"),

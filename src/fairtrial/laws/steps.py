@@ -110,12 +110,25 @@ def find_breaches_of_optimizer(settings: OptimizerSettings) -> Iterator[str]:
     still, _ = check_update(settings.variant, found, ones)
     if not np.isfinite(still).all():
         yield "its change is not finite where the gradient is 0"
+    if settings.elementwise and not _is_elementwise(settings):
+        yield "its decorator says elementwise=True, but a value's change depends on other values"
     alone = _walk([settings], ())
     if not np.isfinite(alone).all():
         yield "the parameters are not finite after ordinary gradients"
     beside = _walk([sgd(), settings, adam()], (1, 3), compiled=True)[..., 0, 1]
     if not np.allclose(beside, alone, rtol=1e-4, atol=1e-6):
         yield "in a stack with other optimizers, its parameters are others than alone"
+
+
+def _is_elementwise(settings: OptimizerSettings) -> bool:
+    """Say whether one value's gradient and slots leave the changes of the others as they are."""
+
+    def change(first: float) -> Any:
+        values = tf.constant([first, 0.5, -2.0])
+        slots = {name: tf.abs(values) for name in settings.slots}
+        return settings.call_function(values, values, slots, 0.01, 2.0)[0][1:]
+
+    return np.allclose(change(1.0), change(-30.0), rtol=1e-6, atol=0.0)
 
 
 def _walk(

@@ -32,6 +32,7 @@ from fairtrial.training.evaluation import (
     score_parts,
 )
 from fairtrial.training.hyperparameters import Kinds
+from fairtrial.training.layout import fold, fold_numbers, unfold
 from fairtrial.training.model import Numbers
 from fairtrial.training.monitors import Monitors
 from fairtrial.training.noise import Draws, NamedDraws, draw_feature_noise, open_feature_noise
@@ -40,6 +41,7 @@ from fairtrial.training.step import (
     State,
     include,
     judge,
+    lay_out,
     measure_classes,
     measure_regression,
     settle,
@@ -224,8 +226,13 @@ def take_batches(
         )
         return number + 1, state, total + loss, tf.where(number == 0, rate, first_rate)
 
+    folds = y.dtype.is_integer and state.outcome.shape.rank == 1 and kinds.elementwise
+    if folds:
+        state = lay_out(state, fold)
+        numbers = fold_numbers(numbers, state.parameters)
     begin = (tf.constant(0), state, *[tf.zeros(state.outcome.shape)] * 2)
     _, state, total, first_rate = _loop(take, n_batches, begin, n_before)
+    state = lay_out(state, unfold) if folds else state
     return settle(state, start, at), total, first_rate
 
 

@@ -47,6 +47,11 @@ class Kinds(NamedTuple):
     plateaus: bool  # Whether a schedule counts other stalls than those of the loss.
     monitors: tuple[str, ...]  # what stopping and schedules watch beside the loss
 
+    @property
+    def elementwise(self) -> bool:
+        """Whether all optimizers treat each parameter by itself."""
+        return all(one.kind.elementwise for one in self.optimizers)
+
     def list_injections(self, place: str) -> list[Variant]:
         """List the noise that is injected in one place."""
         return [one for one in self.injections if one.kind.place == place]

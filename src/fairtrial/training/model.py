@@ -46,12 +46,13 @@ def predict_noisy_logits(parameters: Parameters, X: Any, noise: Any, scale: Any)
 def predict_logits(parameters: Parameters, X: Any) -> Any:
     """Compute the logits (B, K) of softmax regression, or (B, K, L) of all lanes in one product.
 
-    `W` is (D, K) and `b` (K,) of one run, or (D, K, L) and (K, L) of a stack, whose lanes share X
-    (B, D). The classes stand before the lanes, so that sums over classes run along lanes.
+    `W` is (D, K) and `b` (K,) of one run, or (D, K, L), maybe folded, and (K, L) of a stack, whose
+    lanes share X (B, D). The classes stand before the lanes, so that sums over classes run along
+    lanes.
     """
     W, b = parameters
-    product = multiply(X, tf.reshape(W, (W.shape[0], -1)))
-    return tf.reshape(product, (-1, *W.shape[1:])) + b
+    product = multiply(X, tf.reshape(W, (X.shape[1], -1)))
+    return tf.reshape(product, (-1, *b.shape)) + b
 
 
 def multiply(X: Any, W: Any) -> Any:

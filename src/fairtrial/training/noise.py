@@ -14,6 +14,7 @@ from fairtrial.kinds.mechanism.kind import Variant
 from fairtrial.parameters import Parameters
 from fairtrial.randomness import make_key, make_stream
 from fairtrial.training.hyperparameters import Kinds
+from fairtrial.training.layout import unfold
 from fairtrial.training.model import Numbers
 
 PURPOSES = (
@@ -167,7 +168,8 @@ def _shake_parameters(
         place = PlaceDraws(draws, f"noise.weights.{name}", step, shape)
         return value + tf.where(due, one.apply(place, step, numbers=numbers), 0.0)
 
-    return Parameters(*map(shake, "Wb", parameters))
+    shaken = Parameters(*map(shake, "Wb", unfold(parameters)))
+    return Parameters(*map(tf.reshape, shaken, (value.shape for value in parameters)))
 
 
 def _jitter_rate(

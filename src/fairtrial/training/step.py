@@ -16,6 +16,7 @@ from fairtrial.kinds.optimizers.averages import weigh_newest
 from fairtrial.kinds.optimizers.schedules import schedule_rate
 from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import Kinds
+from fairtrial.training.layout import spread, unfold
 from fairtrial.training.model import (
     PENALTIES,
     Numbers,
@@ -155,7 +156,7 @@ def update(
     finite = tf.math.is_finite(loss)
     n_lane_axes = loss.shape.rank
     # A matrix of weights is dear to look through at every step: `settle` does once an epoch.
-    if new.parameters.W.shape.rank - n_lane_axes == 1:
+    if new.parameters.b.shape.rank == n_lane_axes:
         finite &= _is_finite([new.parameters, *new.slots.values()], n_lane_axes)
     # The slots of a lane that has ended are never used again: they may go on.
     changed = (new.parameters, new.learning_rate)
@@ -186,9 +187,10 @@ def _differentiate(
         tape.watch(state.parameters)
         loss = measure(kinds, state, batch, numbers)
         for name in sorted(kinds.penalties):
-            loss += numbers[f"penalty.{name}"] * PENALTIES[name](
-                state.parameters.W, loss.shape.rank
-            )
+            weight = numbers[f"penalty.{name}"]
+            penalty = PENALTIES[name](unfold(state.parameters).W, loss.shape.rank)
+            # The square of a large weight is infinite, in lanes without a penalty too.
+            loss += tf.where(weight > 0, weight * penalty, 0.0)
         total = tf.reduce_sum(loss)  # Its gradient holds each lane's own.
     gradients = Parameters(*tape.gradient(total, list(state.parameters)))
     return loss, clip_gradients(kinds, gradients, numbers)
@@ -215,7 +217,8 @@ def _move(
         kinds.optimizers, new.parameters, gradients, new.slots, rate, numbers, count, directions
     )
     if "proximal" in kinds.penalties:
-        shrunk = shrink(parameters.W, rate * numbers["penalty.proximal"])
+        most = rate * numbers["penalty.proximal"]
+        shrunk = shrink(parameters.W, spread(most, parameters.W))
         parameters = parameters._replace(W=shrunk)
     return new._replace(parameters=parameters, slots=slots), rate
 
@@ -324,7 +327,8 @@ def settle(state: State, start: State, at: Any) -> State:
     n_lane_axes = state.outcome.shape.rank
     lost = ~_is_finite([state.parameters], n_lane_axes)
     training = state.outcome == TRAINING
-    diverged = lost | (training & ~_is_finite(list(state.slots.values()), n_lane_axes))
+    everything = [state.parameters, *state.slots.values()]
+    diverged = lost | (training & ~_is_finite(everything, n_lane_axes))
     return state._replace(
         parameters=_choose(lost, start.parameters, state.parameters),
         outcome=tf.where(diverged, DIVERGED, state.outcome),
@@ -355,6 +359,17 @@ def end(kinds: Kinds, state: State, numbers: Numbers) -> Parameters:
     return parameters
 
 
+def lay_out(state: State, change: Callable[[Parameters], Parameters]) -> State:
+    """Fold or unfold all weights of a state."""
+
+    def visit(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: change(slot) for name, slot in value.items()}
+        return change(value) if isinstance(value, Parameters) else value
+
+    return State(*map(visit, state))
+
+
 def _is_finite(values: Sequence[Parameters], n_lane_axes: int) -> Any:
     """Say which lanes' values, weights and biases, are all finite; (...)."""
     finite = True
@@ -369,4 +384,4 @@ def _choose(chosen: Any, new: Any, old: Any) -> Any:
     """Take the new values in the lanes chosen (...), and the old ones in the others."""
     if chosen.shape.rank == 0 and tf.executing_eagerly():
         return new if chosen else old  # One run: a choice of Python's, without operations.
-    return tf.nest.map_structure(lambda *pair: tf.where(chosen, *pair), new, old)
+    return tf.nest.map_structure(lambda new, old: tf.where(spread(chosen, old), new, old), new, old)

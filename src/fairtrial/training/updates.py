@@ -10,6 +10,7 @@ from fairtrial.kinds.mechanism.failures import ResultError, check_tensor
 from fairtrial.kinds.mechanism.kind import Variant
 from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import Kinds
+from fairtrial.training.layout import FOLDED, spread, unfold
 from fairtrial.training.model import Numbers
 
 
@@ -23,17 +24,23 @@ def clip_gradients(kinds: Kinds, gradients: Parameters, numbers: Numbers) -> Par
     if "value" in kinds.clips:
         most = numbers["clip.value"]
         most = tf.where(most > 0, most, float("inf"))
-        gradients = Parameters(*(tf.clip_by_value(one, -most, most) for one in gradients))
+        limits = Parameters(*(spread(most, one) for one in gradients))
+        gradients = Parameters(
+            *(
+                tf.clip_by_value(one, -most, most)
+                for one, most in zip(gradients, limits, strict=True)
+            )
+        )
     if "norm" in kinds.clips:
         most = numbers["clip.norm"]
         squares = (
             tf.reduce_sum(tf.square(one), list(range(one.shape.rank - most.shape.rank)))
-            for one in gradients
+            for one in unfold(gradients)
         )
         norm = tf.sqrt(sum(squares))
         share = tf.where(tf.math.is_finite(norm), tf.minimum(most / norm, 1.0), float("nan"))
         share = tf.where(most > 0, share, 1.0)
-        gradients = Parameters(*(one * share for one in gradients))
+        gradients = Parameters(*(one * spread(share, one) for one in gradients))
     return gradients
 
 
@@ -59,10 +66,11 @@ def apply_updates(
     for the optimizers that need the curvature.
     """
     changed, new_slots = [], []
+    of_fields = ({**numbers, **numbers.get(FOLDED, {})}, numbers)
     for field, pair in enumerate(zip(gradients, directions or gradients, strict=True)):
         own_slots = {name: slot[field] for name, slot in slots.items()}
-        data = (parameters[field], own_slots, learning_rate, count)
-        change, own_slots = _update_one(optimizers, pair, data, numbers)
+        data = (parameters[field], own_slots, spread(learning_rate, parameters[field]), count)
+        change, own_slots = _update_one(optimizers, pair, data, of_fields[field])
         changed.append(parameters[field] + change)
         new_slots.append(own_slots)
     return Parameters(*changed), {

@@ -29,6 +29,7 @@ class OptimizerSettings(KindSettings):
         return self.definition.list_slots(self.variant)
 
     # What they are is said of `Optimizer`.
+    elementwise = Fact[bool]()
     needs_curvature = Fact[bool]()
     other_objective = Fact[str]()
     moves_at_most = Fact[float | None]()
@@ -68,6 +69,9 @@ class Optimizer(Kind[P]):
     other_objective : callable or str
         Why it does not minimise the loss with its penalty, as a clause; "" if it does. Or a
         function of the settings.
+    elementwise : bool
+        Whether the change and the slots of each value depend on that value's own gradient, slots
+        and numbers alone, and not on a norm or a mean, say. Then narrow stacks train faster.
     needs_curvature : bool
         Whether its gradient is Newton's direction: the gradient divided by the curvature, to which
         its setting `damping` is added, if it has one.
@@ -83,6 +87,7 @@ class Optimizer(Kind[P]):
     moves_at_most: Callable[..., float] | None = None
     is_gradient_step: Callable[..., bool] | bool = False
     other_objective: Callable[..., str] | str = ""
+    elementwise: bool = False
     needs_curvature: bool = False
 
     def list_slots(self, variant: Variant) -> tuple[str, ...]:
@@ -134,6 +139,7 @@ def _name_decay(decay: float) -> str:
 
 @optimizer(
     slots=("first",),
+    elementwise=True,
     learning_rate=0.01,
     moves_at_most=lambda momentum: 1.0 / (1.0 - momentum),
     is_gradient_step=lambda momentum: momentum == 0.0,
@@ -163,6 +169,7 @@ def sgd(
 
 @optimizer(
     slots=("first",),
+    elementwise=True,
     learning_rate=0.01,
     rule=_check_nesterov,
     other_objective=_name_decay,
@@ -197,7 +204,13 @@ def _list_slots_of_adam(amsgrad: bool) -> tuple[str, ...]:
     return ("first", "second", "largest") if amsgrad else ("first", "second")
 
 
-@optimizer(slots=_list_slots_of_adam, learning_rate=0.001, label="Adam", look=4)
+@optimizer(
+    slots=_list_slots_of_adam,
+    elementwise=True,
+    learning_rate=0.001,
+    label="Adam",
+    look=4,
+)
 def adam(
     gradient,
     parameter,
@@ -230,7 +243,11 @@ def adam(
 
 
 @optimizer(
-    slots=_list_slots_of_adam, learning_rate=0.001, other_objective=_name_decay, label="AdamW"
+    slots=_list_slots_of_adam,
+    learning_rate=0.001,
+    other_objective=_name_decay,
+    label="AdamW",
+    elementwise=True,
 )
 def adamw(
     gradient,
@@ -265,6 +282,7 @@ def _list_slots_of_rmsprop(momentum: float, centred: bool) -> tuple[str, ...]:
 
 @optimizer(
     slots=_list_slots_of_rmsprop,
+    elementwise=True,
     learning_rate=0.001,
     off_at_zero=("momentum",),
     label="RMSProp",

@@ -9,7 +9,7 @@ from fairtrial.kinds.optimizers.common import Update, optimizer
 from fairtrial.settings.base import Decay, NonNegative, Positive
 
 
-@optimizer(slots=("second",), learning_rate=0.01, label="Adagrad")
+@optimizer(slots=("second",), elementwise=True, learning_rate=0.01, label="Adagrad")
 def adagrad(
     gradient, parameter, slots, rate, count, *, initial: NonNegative = 0.1, epsilon: Positive = 1e-7
 ) -> Update:
@@ -25,7 +25,7 @@ def adagrad(
     return -rate * gradient / tf.sqrt(second + initial + epsilon), {"second": second}
 
 
-@optimizer(slots=("first", "second"), learning_rate=0.001, label="Adadelta")
+@optimizer(slots=("first", "second"), elementwise=True, learning_rate=0.001, label="Adadelta")
 def adadelta(
     gradient, parameter, slots, rate, count, *, rho: Decay = 0.95, epsilon: Positive = 1e-7
 ) -> Update:
@@ -41,7 +41,7 @@ def adadelta(
     return rate * change, {"first": first, "second": second}
 
 
-@optimizer(slots=("first", "second"), learning_rate=0.001, label="Adamax")
+@optimizer(slots=("first", "second"), elementwise=True, learning_rate=0.001, label="Adamax")
 def adamax(
     gradient,
     parameter,
@@ -65,7 +65,7 @@ def adamax(
     return -rate * first / (second + epsilon), {"first": first, "second": second}
 
 
-@optimizer(slots=("first",), learning_rate=0.001, label="Lion")
+@optimizer(slots=("first",), elementwise=True, learning_rate=0.001, label="Lion")
 def lion(
     gradient, parameter, slots, rate, count, *, beta1: Decay = 0.9, beta2: Decay = 0.99
 ) -> Update:
@@ -95,7 +95,7 @@ def _multiply_momenta(beta1: Any, count: Any) -> Any:
     return tf.pow(beta1, count) * tf.exp(-series)
 
 
-@optimizer(slots=("first", "second"), learning_rate=0.001, label="Nadam")
+@optimizer(slots=("first", "second"), elementwise=True, learning_rate=0.001, label="Nadam")
 def nadam(
     gradient,
     parameter,
