@@ -49,8 +49,8 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-def train(features, **others):
-    return recipe("cross_entropy", epochs=2, batch_size=64, features=features, **others)
+def train(features, epochs=2, **others):
+    return recipe("cross_entropy", epochs=epochs, batch_size=64, features=features, **others)
 
 
 def test_a_study(tmp_path):
@@ -137,28 +137,35 @@ def test_the_fingerprint_knows_them():
 
 @pytest.mark.parametrize("driver", ["eager", "stacked"])
 def test_pieces_make_no_difference(driver, monkeypatch):
-    """Rows of 64 float32 numbers, and room for 300 of them: less than any part has."""
+    """Rows of 64 float32 numbers, and room for 300 of them: less than any part has.
+
+    In a stack, one run ends before the others and one when it likes.
+    """
     features = FourierFeatures(kind="fourier", directions=64)
-    one = train(features, validation=0.25)
+    stopping = {"monitor": "validation_accuracy", "patience": 1}
+    lanes = [
+        train(features, validation=0.25, epochs=epochs, **more)
+        for epochs, more in ((2, {}), (5, {}), (5, {"stopping": stopping}))
+    ]
     data = load_dataset(DIGITS, 0, 0.25, features)
 
     def run():
         if driver == "eager":
-            return eager.train(one, data, 0)
-        return stacked.train(stacked.Stack([one], [data], [0]))[0][0]
+            return [eager.train(one, data, 0) for one in lanes]
+        return stacked.train(stacked.Stack(lanes, [data], [0]))[0]
 
     # Pieces of a file are shuffled in another order, which is tested elsewhere.
     monkeypatch.setattr(
         epoch, "order_epoch", lambda part, seed, at: order_rows(len(part), seed, at)
     )  # fmt: skip
     whole = run()
-    monkeypatch.setattr(programs, "FRESH_PIECE", 300 * 64 * 4)
-    pieces = run()
-    np.testing.assert_allclose(pieces.W, whole.W, atol=1e-6)
-    for name, (at, values) in whole.curves.items():
-        np.testing.assert_array_equal(pieces.curves[name][0], at)
-        np.testing.assert_allclose(pieces.curves[name][1], values, rtol=1e-5, err_msg=name)
-    assert pieces.scores == pytest.approx(whole.scores, rel=1e-5)
+    monkeypatch.setattr(programs, "READ_PIECE", 300 * 64 * 4)
+    for found, expected in zip(run(), whole, strict=True):
+        np.testing.assert_allclose(found.W, expected.W, atol=1e-6)
+        for name, (at, values) in expected.curves.items():
+            np.testing.assert_array_equal(found.curves[name][0], at)
+            np.testing.assert_allclose(found.curves[name][1], values, rtol=1e-5, err_msg=name)
+        assert found.scores == pytest.approx(expected.scores, rel=1e-5)
 
 
 def test_an_epoch_in_pieces_has_every_row_once_in_order(monkeypatch):

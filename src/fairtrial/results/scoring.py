@@ -10,7 +10,7 @@ import numpy as np
 from fairtrial.data.dataset import USER_UNIT, Dataset, TargetUnit
 from fairtrial.data.split import Part, split_parts
 from fairtrial.data.targets import resolve_recipe, standardise_targets
-from fairtrial.kinds.metrics.numbers import HELD_OUT, MetricSettings
+from fairtrial.kinds.metrics.numbers import HELD_OUT, TRAIN, MetricSettings
 from fairtrial.kinds.optimizers.common import sgd
 from fairtrial.optimum import Optimum, find_optimum, measure_objective
 from fairtrial.results.predictions import describe_classes, describe_logits, describe_numbers, score
@@ -56,7 +56,7 @@ class Scorer:
         """Find the minimiser of what a recipe minimises on the training rows, once."""
         objective = keep_objective(recipe)
         if objective not in self._optima:
-            (X, y), (stated, unit) = self._parts["train_"], self._state(objective)
+            (X, y), (stated, unit) = self._parts[TRAIN], self._state(objective)
             y = y if unit == USER_UNIT else unit.apply(y)
             found = find_optimum(stated, X, y, self.dataset.n_classes)
             W, b = unit.restore(found.W, found.b)
@@ -142,7 +142,7 @@ class Scorer:
         found = {}
         for prefix, (X, labels) in self._parts.items():
             forms = describe_logits(X @ np.asarray(W, np.float64) + b)
-            names = {"accuracy", "cross_entropy"} if prefix == "train_" else None
+            names = {"accuracy", "cross_entropy"} if prefix == TRAIN else None
             chosen = [one for one in metrics if names is None or one.column in names]
             found |= score(chosen, labels, forms, prefix)
         gap = found["train_accuracy"] - found["accuracy"]
@@ -168,7 +168,7 @@ class Scorer:
     def _count_to_minimum(self, trace: "Trace", recipe: Recipe) -> float | None:
         # That of the loss, whatever the optimizer minimises.
         optimum = self.find_optimum(recipe.model_copy(update={"optimizer": sgd()}))
-        X, y = self._parts["train_"]
+        X, y = self._parts[TRAIN]
         stated, unit = self._state(recipe)
         if isinstance(stated.loss.minimiser, str):
             return None

@@ -14,7 +14,7 @@ from fairtrial.study import Arm, Run
 from fairtrial.study.features import UNMAPPED, AnyFeatures
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
-from fairtrial.training.programs import BLOCK, CHUNK, FRESH_PIECE, share_lanes
+from fairtrial.training.programs import BLOCK, CHUNK, FRESH_PIECE, READ_PIECE, share_lanes
 from fairtrial.training.trace import count_averaged
 
 # Wider stacks cost more a lane: their parameters, or their residuals, leave the processor's cache.
@@ -177,7 +177,7 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     if is_mapped:
         # They stay in their file, but for a piece, or for a batch that is larger.
         batch = 4 * count_batch_rows(recipe, n_train_rows) * n_features
-        features = min(features, max(FRESH_PIECE, batch))
+        features = min(features, max(READ_PIECE, batch))
         # What they are made of: images as read, and split.
         source = 2 * n_rows * n_columns * value_bytes
     # Noise on the features of a piece, as drawn and as a tensor.

@@ -19,11 +19,13 @@ from fairtrial.data.split import (
     order_rows,
     split_parts,
 )
-from fairtrial.kinds.metrics.numbers import HELD_OUT
+from fairtrial.kinds.metrics.numbers import HELD_OUT, TRAIN
 from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.evaluation import (
+    Held,
     assess,
+    average_pieces,
     evaluate,
     hold,
     hold_sets,
@@ -79,7 +81,7 @@ class Epochs:
             split_parts(dataset, recipe.validation, seed)
             for dataset, seed in zip(datasets, seeds, strict=True)
         ]
-        self._parts, self._train = splits[0], [split["train_"] for split in splits]
+        self._parts, self._train = splits[0], [split[TRAIN] for split in splits]
         self._held = {
             prefix: hold_sets([split[prefix] for split in splits]) if self._has_sets else hold(part)
             for prefix, part in self._parts.items()
@@ -87,6 +89,7 @@ class Epochs:
         self._batch_size = count_batch_rows(recipe, len(self._train[0]))
         self._n_batches = count_batches(recipe, len(self._train[0]))
         self._rows: list[tuple[Any, ...]] = []
+        self._owed: Parameters | None = None  # Still to be measured on the training rows.
         truths = [one.true_parameters for one in datasets if one.true_parameters is not None]
         self._truth = stack_truths(truths) if self._has_sets else next(iter(truths), None)
         self._is_regression, divisor = not datasets[0].n_classes, datasets[0].divisor
@@ -107,14 +110,18 @@ class Epochs:
         `needs_mean` says whether a run may end with this epoch, so that the mean of its iterates is
         needed.
 
-        Returns the state, and what the curves show, (...) each. Runs by epochs are measured after
-        their epochs, and runs by steps before their steps, as their loss is.
+        Returns the state, and what comes next in the curves, (...) each. Runs by epochs are
+        measured after their epochs, and runs by steps before their steps, as their loss is. Where
+        training rows are read piece by piece, their metrics come with the next epoch, which reads
+        them anyway, or from `catch_up`.
         """
         self.n_done += 1
         start, step = state, (self.n_done - 1) * self._n_batches
         first, at = step, self.n_done - (1 if self._in_steps else 0)
-        total, rates = 0.0, []
+        total, rates, owed = 0.0, [], []
         for rows in self._lay_out():
+            if self._owed:
+                owed.append(self._evaluate_real(self._owed, *rows[:3]))
             places = map(tf.constant, (at, step, step - first if needs_mean else -1))
             state, losses, rate = self._take_batches(
                 state, start, rows, self._numbers, draws, *places
@@ -123,14 +130,35 @@ class Epochs:
             rates.append(rate)
         loss = total / self._n_batches
         measured = start.parameters if self._in_steps else state.parameters
-        scores = score_parts(self._evaluate, measured, self._held)
+        held = self._held
+        if not isinstance(held[TRAIN], Held):
+            held = {prefix: read for prefix, read in held.items() if prefix != TRAIN}
+            self._owed = measured
+        scores = score_parts(self._evaluate, measured, held)
         last = self._numbers["steps"] - 1 if self._in_steps else self._numbers["epochs"]
         watched = self._monitors.choose(loss, measured, scores, state.outcome == TRAINING)
         state = judge(self._kinds, state, loss, self._numbers, at, last, measured, *watched)
         values = {"loss": loss, "learning_rate": rates[0], **scores}
+        values |= average_pieces(owed, TRAIN)
         if self._is_regression:
             values |= record_parameters(measured, self._truth)
         return state, values
+
+    def _evaluate_real(
+        self, parameters: Parameters, X: Any, y: Any, weights: Any
+    ) -> tuple[int, dict[str, Any]]:
+        """Evaluate parameters on a piece of an epoch, without the rows that fill the last batch."""
+        if n_filled := int(tf.math.count_nonzero(weights == 0)):
+            X, y = X[:-n_filled], y[:-n_filled]
+        return len(y), self._evaluate(parameters, X, y)
+
+    def catch_up(self) -> dict[str, Any]:
+        """Measure the parameters after the last epoch on the training rows, if that is still to do.
+
+        Returns the metrics that come next in the curves, (...) each.
+        """
+        owed, self._owed = self._owed, None
+        return score_parts(self._evaluate, owed, {TRAIN: self._held[TRAIN]}) if owed else {}
 
     def assess(
         self, parameters: Parameters, known: dict[str, Any] | None = None

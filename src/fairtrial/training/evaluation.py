@@ -8,9 +8,10 @@ import tensorflow as tf
 
 from fairtrial.data.split import Part
 from fairtrial.kinds.losses.classes import cross_entropy
+from fairtrial.kinds.metrics.numbers import TRAIN
 from fairtrial.parameters import Parameters
 from fairtrial.training.model import predict_logits, predict_numbers
-from fairtrial.training.programs import BLOCK, limit_piece
+from fairtrial.training.programs import BLOCK, count_block_rows, limit_piece
 from fairtrial.training.trace import Predictions
 
 Evaluate = Callable[[Parameters, Any, Any], dict[str, Any]]
@@ -18,20 +19,26 @@ Evaluate = Callable[[Parameters, Any, Any], dict[str, Any]]
 Read = Callable[[], Iterable[tuple[Any, Any]]]
 
 
+class Held(list[tuple[Any, Any]]):
+    """All pieces of a part of the data in memory; called, they are read."""
+
+    def __call__(self) -> "Held":
+        """Return the pieces."""
+        return self
+
+
 def hold(part: Part) -> Read:
     """Hold a part of the data as tensors; where it is too large, read its pieces every time."""
     row = part.source.dtype.itemsize * part.source.shape[1]
     size = max(limit_piece(part.source) // row, 1)
-    size -= size % BLOCK if size > BLOCK else 0
+    block = count_block_rows(part.source.shape[1])
+    size -= size % block if size > block else 0
     pieces = [slice(first, first + size) for first in range(0, len(part), size)]
 
     def read() -> Iterator[tuple[Any, Any]]:
         return ((tf.constant(part.read(piece)), tf.constant(part.y[piece])) for piece in pieces)
 
-    if len(pieces) > 1:
-        return read
-    held = [*read()]
-    return lambda: held
+    return read if len(pieces) > 1 else Held(read())
 
 
 def hold_sets(parts: Sequence[Part]) -> Read:
@@ -39,8 +46,7 @@ def hold_sets(parts: Sequence[Part]) -> Read:
     X, y = (
         np.stack(values)[:, None] for values in zip(*((p.read(), p.y) for p in parts), strict=True)
     )
-    held = [(tf.constant(X), tf.constant(y))]
-    return lambda: held
+    return Held([(tf.constant(X), tf.constant(y))])
 
 
 def score_parts(
@@ -50,10 +56,17 @@ def score_parts(
     scores: dict[str, Any] = {}
     for prefix, read in parts.items():
         pieces = [(len(y), evaluate_piece(parameters, X, y)) for X, y in read()]
-        n_rows = sum(n for n, _ in pieces)
-        for name in pieces[0][1]:
-            scores[prefix + name] = sum(n / n_rows * found[name] for n, found in pieces)
+        scores |= average_pieces(pieces, prefix)
     return scores
+
+
+def average_pieces(pieces: Sequence[tuple[int, Mapping[str, Any]]], prefix: str) -> dict[str, Any]:
+    """Average metrics over pieces of a part of the data, which have so many rows; (...) each."""
+    n_rows = sum(n for n, _ in pieces)
+    return {
+        prefix + name: sum(n / n_rows * found[name] for n, found in pieces)
+        for name in (pieces[0][1] if pieces else ())
+    }
 
 
 def evaluate(parameters: Parameters, X: Any, y: Any, divisor: int) -> dict[str, Any]:
@@ -78,7 +91,8 @@ def evaluate_classes(parameters: Parameters, X: Any, labels: Any, divisor: int) 
     labels are (N,).
     """
     n_rows = labels.shape[0]
-    n_whole = n_rows // BLOCK
+    n_together = count_block_rows(X.shape[1])
+    n_whole = n_rows // n_together
 
     def score(first: Any, size: int) -> tuple[Any, Any]:
         block = tf.slice(X, [first, 0], [size, X.shape[1]])
@@ -99,12 +113,12 @@ def evaluate_classes(parameters: Parameters, X: Any, labels: Any, divisor: int) 
             lambda block, *_: block < n_whole,
             lambda block, *sums: (
                 block + 1,
-                *(a + b for a, b in zip(sums, score(block * BLOCK, BLOCK), strict=True)),
+                *(a + b for a, b in zip(sums, score(block * n_together, n_together), strict=True)),
             ),
             (0, *sums),
         )
-    if rest := n_rows - n_whole * BLOCK:
-        sums = [a + b for a, b in zip(sums, score(n_whole * BLOCK, rest), strict=True)]
+    if rest := n_rows - n_whole * n_together:
+        sums = [a + b for a, b in zip(sums, score(n_whole * n_together, rest), strict=True)]
     return {"cross_entropy": sums[0] / n_rows, "accuracy": sums[1] / n_rows}
 
 
@@ -140,9 +154,9 @@ def assess(
     """
     scores, predicted = known, dict[str, Predictions]()
     if scores is None:
-        scores = score_parts(evaluate_piece, parameters, {"train_": held["train_"]})
+        scores = score_parts(evaluate_piece, parameters, {TRAIN: held[TRAIN]})
     for prefix, part in parts.items():
-        if prefix == "train_":
+        if prefix == TRAIN:
             continue
         slices = [slice(first, first + BLOCK) for first in range(0, len(part), BLOCK)]
         blocks = [predict_block(parameters, part.read(rows), part.y[rows]) for rows in slices]

@@ -12,20 +12,26 @@ from fairtrial.study.recipe import Recipe
 # Steps in one call, at most, so that their number is not part of the program's shape.
 CHUNK = 500
 
-# Rows that are evaluated together, so that the logits of all lanes stay in the processor's cache.
-BLOCK = 2000
+# Rows that are evaluated together, and the most features of them: so the logits of all lanes and
+# the rows stay in the processor's cache.
+BLOCK, BLOCK_VALUES = 2000, 2**21
 
 # Bytes of features that a program is given at a time: more than this comes piece by piece.
 PIECE = 2**27
 
-# The same of what is read from a file or drawn in every epoch: for larger arrays, the system hands
-# out new memory each time, which is slow.
-FRESH_PIECE = 2**24
+# The same of what is read from a file or drawn in every epoch. Drawing takes new memory for larger
+# arrays each time, which is slow; reading takes longer in small pieces.
+READ_PIECE, FRESH_PIECE = 2**26, 2**24
 
 
 def limit_piece(source: np.ndarray) -> int:
     """Return how many bytes of features (N, D) a program is given at a time."""
-    return FRESH_PIECE if isinstance(source, np.memmap) else PIECE
+    return READ_PIECE if isinstance(source, np.memmap) else PIECE
+
+
+def count_block_rows(n_features: int) -> int:
+    """Return how many rows are evaluated together."""
+    return max(min(BLOCK, BLOCK_VALUES // n_features), 1)
 
 
 def share_lanes(recipes: Sequence[Recipe]) -> tuple[list[Recipe], list[int]]:

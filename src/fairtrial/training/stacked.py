@@ -217,7 +217,13 @@ def _take_epochs(stack: Stack, recipes: Sequence[Recipe], waiting: Mapping[int, 
     recent = RecentPath() if kinds.averages and in_steps else None
     values, curves = dict[str, Any](), defaultdict[str, list[np.ndarray]](list)
 
+    def record(found: Mapping[str, Any]) -> None:
+        values.update(found)
+        for name, value in found.items():
+            curves[name].append(np.asarray(value.numpy(), np.float64))
+
     def cut(ended: Sequence[Recipe], lanes: list[int]) -> list[list[Trace]]:
+        record(epochs.catch_up())
         parameters, mean = end(kinds, state, numbers), None
         known = values if parameters is state.parameters else None
         last = read_ends(parameters, lanes, *epochs.assess(parameters, known))
@@ -232,9 +238,8 @@ def _take_epochs(stack: Stack, recipes: Sequence[Recipe], waiting: Mapping[int, 
     yield 0, state, cut
     while waiting:
         needs_mean = may_end_early or epochs.n_done + 1 in lengths
-        state, values = epochs.take(state, keys, needs_mean=needs_mean)
-        for name, value in values.items():
-            curves[name].append(np.asarray(value.numpy(), np.float64))
+        state, found = epochs.take(state, keys, needs_mean=needs_mean)
+        record(found)
         if recent:
             now = Parameters(*(value.numpy() for value in state.parameters))
             recent.add([now], state.ended_at.numpy())

@@ -19,15 +19,15 @@ from fairtrial.settings.complaints import write_bare
 
 Form = Literal["numbers", "classes", "confidence", "probabilities", "log_probabilities"]
 
-HELD_OUT = "validation_"
-"""What the names of metrics on the validation rows begin with."""
+HELD_OUT, TRAIN = "validation_", "train_"
+"""What the names of metrics on the validation rows, and on the training rows, begin with."""
 # Columns of tables of runs have these names, or begin so.
 TAKEN = (
     "run", "arm", "entry", "varied", "seed", "data_sha256", "outcome", "ended_at", "steps",
     "epochs", "batch_size", "validation", "average", "n_test_rows", "right", "loss", "standardise",
     "class_weights",
 )  # fmt: skip
-PREFIXES = (HELD_OUT, "train_")
+PREFIXES = (HELD_OUT, TRAIN)
 
 
 class MetricSettings(KindSettings):
