@@ -1,13 +1,12 @@
 """The exact minimiser of a training objective on given rows, in float64, with a certificate."""
 
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import numpy as np
 from scipy import special
-from threadpoolctl import ThreadpoolController
 
+from fairtrial.cores import on_one_core
 from fairtrial.kinds.losses.numbers import CrossEntropy, Hinge, Smooth, measure_rows
 from fairtrial.optimum.margins import solve_margins
 from fairtrial.optimum.newton import solve_smooth
@@ -37,9 +36,7 @@ def find_optimum(
         return Optimum(*nothing, problem=problem or str(minimiser))
     if not (np.isfinite(X).all() and np.isfinite(y).all()):
         return Optimum(*nothing, problem="some features or targets are not finite")
-    # On one core, because many small products are slower on several cores, and so that the result
-    # does not depend on the number of cores.
-    with _find_libraries().limit(limits=1, user_api="blas"):
+    with on_one_core:
         if isinstance(minimiser, CrossEntropy | Hinge):
             labels = np.asarray(y, np.intp)
             rows = ClassRows(X, labels, n_classes, _weigh_rows(recipe, labels))
@@ -63,11 +60,6 @@ def _weigh_rows(recipe: Recipe, labels: np.ndarray) -> np.ndarray:
     """Return what the loss of each row is multiplied by, (N,)."""
     weights = recipe.class_weights
     return np.ones(len(labels)) if weights is None else np.asarray(weights, float)[labels]
-
-
-@cache
-def _find_libraries() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 def measure_objective(

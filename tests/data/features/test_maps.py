@@ -1,14 +1,11 @@
 """Each map against NumPy float64, scikit-learn, scikit-image."""
 
-from contextlib import ExitStack
-
 import numpy as np
 import pytest
 from skimage.feature import hog
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from fairtrial.data.features.maps import (
     CHUNK,
@@ -18,7 +15,6 @@ from fairtrial.data.features.maps import (
     fit_hog,
     fit_scale,
     measure_distance,
-    on_one_core,
 )
 from fairtrial.study.features import FourierFeatures, HogFeatures, PixelFeatures
 
@@ -105,18 +101,3 @@ def test_training_rows_are_drawn_from_seen_rows_without_repeats():
     assert len(set(drawn)) == 10
     assert set(drawn) <= set(range(0, 50, 2))
     np.testing.assert_array_equal(some.draw(99, "x")[:, 0], np.arange(0, 50, 2))
-
-
-def test_one_core_limit_holds_until_the_last_thread_ends():
-    def count():
-        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-
-    with threadpool_limits(2, user_api="blas"):
-        before = count()
-        first, second = ExitStack(), ExitStack()
-        first.enter_context(on_one_core)
-        second.enter_context(on_one_core)
-        first.close()
-        assert set(count()) == {1}
-        second.close()
-        assert count() == before

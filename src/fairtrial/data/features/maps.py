@@ -1,7 +1,6 @@
 """The common parts of feature maps, and the maps that are fitted in a few lines."""
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -9,8 +8,8 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
-from threadpoolctl import threadpool_limits
 
+from fairtrial.cores import on_one_core
 from fairtrial.kinds.data.features import Map
 from fairtrial.randomness import make_stream
 
@@ -64,32 +63,6 @@ class TrainingRows:
 def scale_down(X: np.ndarray, divisor: int) -> np.ndarray:
     """Divide features as training does; float32."""
     return X.astype(np.float32) / np.float32(divisor)
-
-
-class OneCore:
-    """Limit matrix products of the process to one core, as long as a thread needs it.
-
-    So results do not depend on the number of cores.
-    """
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._n_holding = 0
-
-    def __enter__(self) -> None:
-        with self._guard:
-            if not self._n_holding:
-                self._limits = threadpool_limits(1, user_api="blas")
-            self._n_holding += 1
-
-    def __exit__(self, *error: object) -> None:
-        with self._guard:
-            self._n_holding -= 1
-            if not self._n_holding:
-                self._limits.restore_original_limits()
-
-
-on_one_core = OneCore()
 
 
 def apply(feature_map: Map, X: np.ndarray, divisor: int) -> Iterator[np.ndarray]:

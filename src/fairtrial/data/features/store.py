@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
+from fairtrial.cores import on_one_core
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.features.maps import TrainingRows, apply, check_in, on_one_core
+from fairtrial.data.features.maps import TrainingRows, apply, check_in
 from fairtrial.data.images.fetch import cache_folder
 from fairtrial.data.split import split_rows
 from fairtrial.errors import MachineError
@@ -237,6 +238,7 @@ def _fingerprint_code() -> str:
     package = resources.files("fairtrial")
     files = [
         *(file for file in (package / "data" / "features").iterdir() if file.name.endswith(".py")),
+        package / "cores.py",
         package / "data" / "split.py",
         package / "randomness.py",
     ]
