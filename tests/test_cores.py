@@ -1,4 +1,4 @@
-"""The limit to one core, from any thread, whatever else limits cores."""
+"""The limit to one core, from any thread."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack

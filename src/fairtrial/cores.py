@@ -4,10 +4,9 @@ Many small products are slower on several cores, and results must not depend on 
 """
 
 import threading
-from functools import cache
+from collections.abc import Mapping
 
-import scipy.linalg  # pyright: ignore[reportUnusedImport]  # noqa: F401  Loads its own BLAS.
-from threadpoolctl import OpenBLASController, ThreadpoolController
+from threadpoolctl import LibController, OpenBLASController, ThreadpoolController
 
 
 class OneCore:
@@ -16,36 +15,32 @@ class OneCore:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._n_holding = 0
+        self._libraries: list[LibController] = []
+        self._n_cores: dict[str, int] = {}  # Of each library by its path, without a limit.
 
     def __enter__(self) -> None:
         with self._guard:
-            if not self._n_holding:
-                _take_control()
-                self._limits = _find_libraries().limit(limits=1, user_api="blas")
+            if not self._n_holding:  # Look again: libraries may have been loaded since.
+                self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+                for one in self._libraries:
+                    self._n_cores.setdefault(one.filepath, one.num_threads)
+                self._limit(dict.fromkeys(self._n_cores, 1))
             self._n_holding += 1
 
     def __exit__(self, *error: object) -> None:
         with self._guard:
             self._n_holding -= 1
             if not self._n_holding:
-                _take_control()
-                self._limits.restore_original_limits()
-                _take_control()
+                self._limit(self._n_cores)
 
-
-def _take_control() -> None:
-    """Let this thread, or the next one, set limits.
-
-    From its version 3.8 on, threadpoolctl ignores all threads but the first, as long as that one
-    lives. Here the last thread to leave sets the limits back.
-    """
-    if release := getattr(OpenBLASController, "clear_controlling_thread", None):
-        release(force=True)
-
-
-@cache
-def _find_libraries() -> ThreadpoolController:
-    return ThreadpoolController()
+    def _limit(self, n_cores: Mapping[str, int]) -> None:
+        # From its version 3.8 on, threadpoolctl ignores all threads but the first that sets a
+        # limit, as long as that one lives.
+        free = getattr(OpenBLASController, "clear_controlling_thread", lambda force: None)
+        free(force=True)
+        for one in self._libraries:
+            one.set_num_threads(n_cores[one.filepath])
+        free(force=True)
 
 
 on_one_core = OneCore()

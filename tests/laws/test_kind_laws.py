@@ -104,8 +104,20 @@ def _broken_change(gradient, parameter, slots, rate, count):
 
 
 def _broken_alone(gradient, parameter, slots, rate, count):
-    """A step of the same length, whatever the gradient."""
+    """A step that depends on the norm of the gradient."""
     return -rate * gradient / (tf.norm(gradient) + 1.0), {}
+
+
+def _broken_shape_of_array(gradient, parameter, slots, rate, count):
+    """A decay that spares biases, by their rank."""
+    is_bias = len(parameter.shape) - len(rate.shape) == 1
+    return -rate * (gradient if is_bias else gradient + parameter), {}
+
+
+def _broken_memory(gradient, parameter, slots, rate, count):
+    """A change by the old slot, and a new slot that is a mean."""
+    mean = tf.reduce_mean(gradient) + 0.0 * gradient
+    return -rate * slots["mean"], {"mean": mean}
 
 
 def _broken_factor(progress, step):
@@ -182,7 +194,19 @@ def _broken_row(truth, prediction):
             optimizers.optimizer,
             _broken_alone,
             {"elementwise": True},
-            "a value's change depends on other values",
+            "a value's change or slots depend on other values",
+        ),
+        (
+            optimizers.optimizer,
+            _broken_shape_of_array,
+            {"elementwise": True},
+            "or on the shape of the array",
+        ),
+        (
+            optimizers.optimizer,
+            _broken_memory,
+            {"elementwise": True, "slots": ("mean",)},
+            "a value's change or slots depend on other values",
         ),
         (schedules.schedule, _broken_factor, {}, "negative or not finite"),
         (schedules.schedule, _broken_length, {"needs_length": False}, "depends on progress"),

@@ -12,7 +12,7 @@ import fairtrial as ft
 from by_hand import recipe
 from fairtrial.data.features.maps import check_in
 from fairtrial.data.load import load_dataset
-from fairtrial.data.split import order_rows, split_parts
+from fairtrial.data.split import Part, order_rows, split_parts
 from fairtrial.evidence import optima
 from fairtrial.results.fingerprint import fingerprint_arm
 from fairtrial.running.plan import estimate_memory, plan_stacks
@@ -166,6 +166,24 @@ def test_pieces_make_no_difference(driver, monkeypatch):
             np.testing.assert_array_equal(found.curves[name][0], at)
             np.testing.assert_allclose(found.curves[name][1], values, rtol=1e-5, err_msg=name)
         assert found.scores == pytest.approx(expected.scores, rel=1e-5)
+
+
+def test_training_rows_of_a_file_are_read_once_an_epoch(monkeypatch):
+    """And twice at the end: for the last epoch, and for the mean of its iterates."""
+    features = FourierFeatures(kind="fourier", directions=64)
+    data = load_dataset(DIGITS, 0, None, features)
+    monkeypatch.setattr(programs, "READ_PIECE", 300 * 64 * 4)
+    n_read, read = [0], Part.read
+
+    def count(part, which=slice(None)):
+        found = read(part, which)
+        n_read[0] += len(found) if part.source is data.X else 0
+        return found
+
+    monkeypatch.setattr(Part, "read", count)
+    one = train(features, epochs=6)
+    stacked.train(stacked.Stack([one], [data], [0], averages=True))
+    assert n_read[0] < 8.5 * len(data.y)  # The rows that fill the last batches are read too.
 
 
 def test_an_epoch_in_pieces_has_every_row_once_in_order(monkeypatch):

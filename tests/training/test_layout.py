@@ -7,8 +7,8 @@ import tensorflow as tf
 import fairtrial as ft
 from by_hand import recipe
 from fairtrial.parameters import Parameters
-from fairtrial.training import eager
-from fairtrial.training.layout import LONG, fold, spread, unfold
+from fairtrial.training import eager, layout
+from fairtrial.training.layout import fold, spread, unfold
 from fairtrial.training.stacked import Stack, train
 from ways_to_end import make_pixels
 
@@ -16,13 +16,13 @@ DATA = make_pixels()
 EPOCHS = {"epochs": 4, "batch_size": 8}
 # Everything in a step that meets a number of the lane with its weights.
 LANES = [
-    {"optimizer": "adam", "clip": {"norm": 0.2}},
     {"optimizer": {"kind": "sgd", "learning_rate": 0.1, "momentum": 0.5}, "clip": {"value": 0.01}},
     {"optimizer": {"kind": "adamw", "learning_rate": 0.02}, "average": "ema"},
     {"optimizer": "rmsprop", "penalty": {"l2": 0.1}, "average": "last_epoch"},
     {"optimizer": "sgd", "penalty": {"l1": 0.05, "proximal": True}},
     {"optimizer": "nadam", "noise": {"weights": {"every": 3}, "learning_rate": {"every": 2}}},
-    {"optimizer": {"kind": "sgd", "learning_rate": 1e30}},
+    {"optimizer": {"kind": "sgd", "learning_rate": 1e30}, "class_weights": [1.0, 2.0, 0.5]},
+    {"optimizer": "adam", "clip": {"norm": 0.2}},
 ]
 
 
@@ -51,7 +51,6 @@ def test_rows_hold_whole_features_in_their_order(shape, rows):
     given = Parameters(tf.constant(W), tf.zeros(shape[1:]))
     folded = fold(given)
     assert folded.W.shape == rows
-    assert rows[1] <= max(LONG, shape[1] * shape[2])
     np.testing.assert_array_equal(folded.W, W.reshape(rows))
     np.testing.assert_array_equal(unfold(folded).W, W)
 
@@ -68,13 +67,21 @@ def test_numbers_are_repeated_along_the_rows(numbers):
     np.testing.assert_array_equal(found, np.tile(numbers, 4))
 
 
+def test_compiled_numbers_stay_as_they_are():
+    numbers = np.array([1.0, np.nan, -np.inf, np.inf], np.float32)
+    compiled = tf.function(lambda one: spread(one, tf.zeros((2, 12))), jit_compile=True)
+    np.testing.assert_array_equal(compiled(tf.constant(numbers)), np.tile(numbers, 3))
+
+
 def test_numbers_that_meet_the_values_stay():
     for numbers, values in (((), (4, 6)), ((6,), (4, 6)), ((1,), (4, 6)), ((2, 3), (5, 2, 3))):
         assert spread(tf.ones(numbers), tf.zeros(values)).shape == numbers
 
 
-@pytest.mark.parametrize("n_lanes", [1, 2, len(LANES)])
-def test_lane_trains_as_its_run_does_alone(n_lanes):
+@pytest.mark.parametrize("n_lanes", [1, 3, len(LANES)])
+def test_lane_trains_as_its_run_does_alone(n_lanes, monkeypatch):
+    """12 features of 3 classes, in rows of 4 features with one lane, and of one with many."""
+    monkeypatch.setattr(layout, "LONG", 4 * 3)
     lanes = [recipe("cross_entropy", **EPOCHS, **one) for one in LANES[-n_lanes:]]
     (found,) = train(Stack(lanes, [DATA], [3]))
     for one, lane in zip(lanes, found, strict=True):

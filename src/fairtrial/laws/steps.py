@@ -12,6 +12,7 @@ from fairtrial.kinds.optimizers.schedules import apply_stalls, cosine, schedule_
 from fairtrial.laws.examples import make_recipe
 from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
+from fairtrial.training.layout import fold, fold_numbers, unfold
 from fairtrial.training.noise import NamedDraws, inject, make_keys, scale_features
 from fairtrial.training.programs import compile_program
 from fairtrial.training.step import init_state
@@ -106,12 +107,15 @@ def _find_breaches_on_stalls(settings: Any) -> Iterator[str]:
 def find_breaches_of_optimizer(settings: OptimizerSettings) -> Iterator[str]:
     """Yield what breaks the laws of an optimizer."""
     ones, zeros = tf.ones(3), {name: tf.zeros(3) for name in settings.slots}
-    found = settings.call_function(0.0 * ones, ones, zeros, 0.01, 1.0)
+    found = settings.call_function(0.0 * ones, ones, zeros, tf.constant(0.01), 1.0)
     still, _ = check_update(settings.variant, found, ones)
     if not np.isfinite(still).all():
         yield "its change is not finite where the gradient is 0"
     if settings.elementwise and not _is_elementwise(settings):
-        yield "its decorator says elementwise=True, but a value's change depends on other values"
+        yield (
+            "its decorator says elementwise=True, but a value's change or slots depend on other "
+            "values, or on the shape of the array"
+        )
     alone = _walk([settings], ())
     if not np.isfinite(alone).all():
         yield "the parameters are not finite after ordinary gradients"
@@ -121,14 +125,25 @@ def find_breaches_of_optimizer(settings: OptimizerSettings) -> Iterator[str]:
 
 
 def _is_elementwise(settings: OptimizerSettings) -> bool:
-    """Say whether one value's gradient and slots leave the changes of the others as they are."""
+    """Say whether folded weights (D, K, L) are updated as others are: changes and slots."""
+    recipes = [make_recipe(optimizer=settings)] * 3
+    kinds, numbers = list_kinds(recipes).optimizers, make_numbers(recipes, (3,))
+    numbers["optimizer.learning_rate"] *= tf.constant([1.0, 2.0, 3.0])
+    W, *gradients = np.random.default_rng(7).normal(size=(4, 4, 2, 3)).astype(np.float32)
+    at = Parameters(tf.constant(W), tf.constant(W[0]))
+    folded = fold(at)
 
-    def change(first: float) -> Any:
-        values = tf.constant([first, 0.5, -2.0])
-        slots = {name: tf.abs(values) for name in settings.slots}
-        return settings.call_function(values, values, slots, 0.01, 2.0)[0][1:]
+    def walk(at: Parameters, numbers: Any) -> list[Any]:
+        slots, rate = init_slots(kinds, at), numbers["optimizer.learning_rate"]
+        for count, gradient in enumerate(gradients, start=1):
+            own = Parameters(tf.reshape(gradient, at.W.shape), tf.constant(gradient[0]))
+            at, slots = apply_updates(
+                kinds, at, own, slots, rate, numbers, tf.constant(1.0 * count)
+            )
+        return [unfold(one).W for one in (at, *slots.values())]
 
-    return np.allclose(change(1.0), change(-30.0), rtol=1e-6, atol=0.0)
+    pairs = zip(walk(at, numbers), walk(folded, fold_numbers(numbers, folded)), strict=True)
+    return all(np.allclose(one, other, rtol=1e-5, atol=1e-7) for one, other in pairs)
 
 
 def _walk(

@@ -14,7 +14,7 @@ from fairtrial.study import Arm, Run
 from fairtrial.study.features import UNMAPPED, AnyFeatures
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
-from fairtrial.training.programs import BLOCK, CHUNK, FRESH_PIECE, READ_PIECE, share_lanes
+from fairtrial.training.programs import BLOCK, CHUNK, DRAWN_PIECE, READ_PIECE, share_lanes
 from fairtrial.training.trace import count_averaged
 
 # Wider stacks cost more a lane: their parameters, or their residuals, leave the processor's cache.
@@ -175,13 +175,13 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     is_mapped = task.has_images and recipe.features != UNMAPPED
     features = n_rows * n_features * (4 if is_mapped else value_bytes)
     if is_mapped:
-        # They stay in their file, but for a piece, or for a batch that is larger.
+        # They stay in their file, but for pieces of each part, or for a batch that is larger.
         batch = 4 * count_batch_rows(recipe, n_train_rows) * n_features
-        features = min(features, max(READ_PIECE, batch))
+        features = min(features, max(2 * READ_PIECE, batch))
         # What they are made of: images as read, and split.
         source = 2 * n_rows * n_columns * value_bytes
     # Noise on the features of a piece, as drawn and as a tensor.
-    noise = 2 * FRESH_PIECE * (recipe.noise.data is not None)
+    noise = 2 * DRAWN_PIECE * (recipe.noise.data is not None)
     return 5 * features + source + 4 * block * n_features + noise, lane
 
 

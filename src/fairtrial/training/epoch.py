@@ -38,12 +38,12 @@ from fairtrial.training.layout import fold, fold_numbers, unfold
 from fairtrial.training.model import Numbers
 from fairtrial.training.monitors import Monitors
 from fairtrial.training.noise import Draws, NamedDraws, draw_feature_noise, open_feature_noise
-from fairtrial.training.programs import FRESH_PIECE, PIECE, limit_piece
+from fairtrial.training.programs import DRAWN_PIECE, PIECE, limit_piece
 from fairtrial.training.step import (
     State,
+    change_layout,
     include,
     judge,
-    lay_out,
     measure_classes,
     measure_regression,
     settle,
@@ -153,7 +153,7 @@ class Epochs:
         return len(y), self._evaluate(parameters, X, y)
 
     def catch_up(self) -> dict[str, Any]:
-        """Measure the parameters after the last epoch on the training rows, if that is still to do.
+        """Measure on the training rows what the last `take` left to be measured, if anything.
 
         Returns the metrics that come next in the curves, (...) each.
         """
@@ -165,7 +165,7 @@ class Epochs:
     ) -> tuple[dict[str, Any], dict[str, Predictions]]:
         """Measure parameters that a run may end with; nothing for numbers, whose metrics follow.
 
-        `known` is what `take` returned, if it measured these parameters.
+        `known` is what `take` and `catch_up` returned, if they measured these parameters.
         """
         if self._is_regression:
             return {}, {}
@@ -256,11 +256,11 @@ def take_batches(
 
     folds = y.dtype.is_integer and state.outcome.shape.rank == 1 and kinds.elementwise
     if folds:
-        state = lay_out(state, fold)
+        state = change_layout(state, fold)
         numbers = fold_numbers(numbers, state.parameters)
     begin = (tf.constant(0), state, *[tf.zeros(state.outcome.shape)] * 2)
     _, state, total, first_rate = _loop(take, n_batches, begin, n_before)
-    state = lay_out(state, unfold) if folds else state
+    state = change_layout(state, unfold) if folds else state
     return settle(state, start, at), total, first_rate
 
 
@@ -368,7 +368,7 @@ def lay_out_epoch(
         source = parts[0].source
         most = limit_piece(source) // (len(parts) * source.dtype.itemsize * n_features)
     else:
-        most = FRESH_PIECE // (4 * n_features)
+        most = DRAWN_PIECE // (4 * n_features)
     size = batch_size * max(most // batch_size, 1)
 
     def join(values: list[np.ndarray]) -> Any:

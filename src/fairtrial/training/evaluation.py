@@ -20,7 +20,7 @@ Read = Callable[[], Iterable[tuple[Any, Any]]]
 
 
 class Held(list[tuple[Any, Any]]):
-    """All pieces of a part of the data in memory; called, they are read."""
+    """All pieces of a part of the data, in memory; calling it returns itself."""
 
     def __call__(self) -> "Held":
         """Return the pieces."""

@@ -49,7 +49,7 @@ class Kinds(NamedTuple):
 
     @property
     def elementwise(self) -> bool:
-        """Whether all optimizers treat each parameter by itself."""
+        """Whether all optimizers treat each value by itself."""
         return all(one.kind.elementwise for one in self.optimizers)
 
     def list_injections(self, place: str) -> list[Variant]:

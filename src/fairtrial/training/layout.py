@@ -48,6 +48,7 @@ def spread(numbers: Any, values: Any) -> Any:
     """Make numbers per lane, (...), meet values whose last axes are lanes, or folded weights."""
     if numbers.shape.rank == 0 or numbers.shape[-1] in (1, values.shape[-1]):
         return numbers
-    twice = tf.tile(tf.stack([numbers, numbers]), [1, values.shape[-1] // numbers.shape[-1]])
+    more = tf.stack([numbers, tf.zeros_like(numbers)])
+    repeated = tf.tile(more, [1, values.shape[-1] // numbers.shape[-1]])
     # XLA writes what it reduces into memory; else it would look up each number by a division.
-    return (tf.reduce_all if numbers.dtype.is_bool else tf.reduce_max)(twice, 0)
+    return (tf.reduce_any if numbers.dtype.is_bool else tf.reduce_sum)(repeated, 0)

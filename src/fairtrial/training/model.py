@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from fairtrial.parameters import Parameters
 
-# Hyperparameters that are numbers, by dotted name, each (...) per lane.
+# Hyperparameters that are numbers, by dotted name, each (...) per lane; maybe `layout.FOLDED` too.
 Numbers = Mapping[str, Any]
 
 # From so many features on, and for fewer columns, gradients are formed transposed; measured.

@@ -12,8 +12,8 @@ from fairtrial.study.recipe import Recipe
 # Steps in one call, at most, so that their number is not part of the program's shape.
 CHUNK = 500
 
-# Rows that are evaluated together, and the most features of them: so the logits of all lanes and
-# the rows stay in the processor's cache.
+# Rows that are evaluated together, and the most values of their features: so the logits of all
+# lanes and the rows stay in the processor's cache.
 BLOCK, BLOCK_VALUES = 2000, 2**21
 
 # Bytes of features that a program is given at a time: more than this comes piece by piece.
@@ -21,7 +21,7 @@ PIECE = 2**27
 
 # The same of what is read from a file or drawn in every epoch. Drawing takes new memory for larger
 # arrays each time, which is slow; reading takes longer in small pieces.
-READ_PIECE, FRESH_PIECE = 2**26, 2**24
+READ_PIECE, DRAWN_PIECE = 2**26, 2**24
 
 
 def limit_piece(source: np.ndarray) -> int:

@@ -33,7 +33,6 @@ from fairtrial.training.trace import (
     RATE_FLOOR,
     STOPPED_EARLY,
     TRAINING,
-    move_mean,
 )
 from fairtrial.training.updates import apply_updates, clip_gradients, find_directions, init_slots
 
@@ -346,6 +345,13 @@ def include(state: State, n_before: Any) -> State:
     return state._replace(average=_choose(state.outcome == TRAINING, mean, state.average))
 
 
+def move_mean(mean: Parameters, newest: Parameters, weight: Any) -> Parameters:
+    """Move a mean by the weight of the newest parameters in it, (...)."""
+    return Parameters(
+        *(old + (new - old) * spread(weight, old) for old, new in zip(mean, newest, strict=True))
+    )
+
+
 def end(kinds: Kinds, state: State, numbers: Numbers) -> Parameters:
     """Return the final parameters: the best ones, or a mean, in the lanes that end with them."""
     parameters = state.parameters
@@ -359,7 +365,7 @@ def end(kinds: Kinds, state: State, numbers: Numbers) -> Parameters:
     return parameters
 
 
-def lay_out(state: State, change: Callable[[Parameters], Parameters]) -> State:
+def change_layout(state: State, change: Callable[[Parameters], Parameters]) -> State:
     """Fold or unfold all weights of a state."""
 
     def visit(value: Any) -> Any:

@@ -23,7 +23,6 @@ from fairtrial.data.dataset import USER_UNIT, TargetUnit
 from fairtrial.kinds.mechanism.tensors import tf
 from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import Recipe
-from fairtrial.training.layout import spread
 
 OUTCOMES = ("training", "completed", "stopped_early", "rate_floor", "diverged")
 TRAINING, COMPLETED, STOPPED_EARLY, RATE_FLOOR, DIVERGED = range(len(OUTCOMES))
@@ -176,13 +175,6 @@ def count_averaged(n_steps: int) -> int:
     [7, 20, 200, 201]
     """
     return min(n_steps, max(FEWEST, -(-n_steps // PARTS)))
-
-
-def move_mean(mean: Parameters, newest: Parameters, weight: Any) -> Parameters:
-    """Move a mean by the weight of the newest parameters in it, (...)."""
-    return Parameters(
-        *(old + (new - old) * spread(weight, old) for old, new in zip(mean, newest, strict=True))
-    )
 
 
 def average_path(path: Parameters) -> Parameters:

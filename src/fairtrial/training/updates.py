@@ -27,8 +27,8 @@ def clip_gradients(kinds: Kinds, gradients: Parameters, numbers: Numbers) -> Par
         limits = Parameters(*(spread(most, one) for one in gradients))
         gradients = Parameters(
             *(
-                tf.clip_by_value(one, -most, most)
-                for one, most in zip(gradients, limits, strict=True)
+                tf.clip_by_value(one, -limit, limit)
+                for one, limit in zip(gradients, limits, strict=True)
             )
         )
     if "norm" in kinds.clips:
@@ -66,11 +66,11 @@ def apply_updates(
     for the optimizers that need the curvature.
     """
     changed, new_slots = [], []
-    of_fields = ({**numbers, **numbers.get(FOLDED, {})}, numbers)
+    numbers_of = ({**numbers, **numbers.get(FOLDED, {})}, numbers)
     for field, pair in enumerate(zip(gradients, directions or gradients, strict=True)):
         own_slots = {name: slot[field] for name, slot in slots.items()}
         data = (parameters[field], own_slots, spread(learning_rate, parameters[field]), count)
-        change, own_slots = _update_one(optimizers, pair, data, of_fields[field])
+        change, own_slots = _update_one(optimizers, pair, data, numbers_of[field])
         changed.append(parameters[field] + change)
         new_slots.append(own_slots)
     return Parameters(*changed), {

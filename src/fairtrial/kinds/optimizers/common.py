@@ -70,8 +70,9 @@ class Optimizer(Kind[P]):
         Why it does not minimise the loss with its penalty, as a clause; "" if it does. Or a
         function of the settings.
     elementwise : bool
-        Whether the change and the slots of each value depend on that value's own gradient, slots
-        and numbers alone, and not on a norm or a mean, say. Then narrow stacks train faster.
+        Whether the change and the slots of each value depend on that value, its gradient and its
+        slots alone, not on a norm, a mean, or the shape of the array. Stacks of few runs with
+        classes train faster where all their optimizers say so.
     needs_curvature : bool
         Whether its gradient is Newton's direction: the gradient divided by the curvature, to which
         its setting `damping` is added, if it has one.
