@@ -23,7 +23,7 @@ class OneCore:
             if not self._n_holding:  # Look again: libraries may have been loaded since.
                 self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
                 for one in self._libraries:
-                    self._n_cores.setdefault(one.filepath, one.num_threads)
+                    self._n_cores.setdefault(str(one.filepath), one.num_threads or 1)
                 self._limit(dict.fromkeys(self._n_cores, 1))
             self._n_holding += 1
 
@@ -39,7 +39,7 @@ class OneCore:
         free = getattr(OpenBLASController, "clear_controlling_thread", lambda force: None)
         free(force=True)
         for one in self._libraries:
-            one.set_num_threads(n_cores[one.filepath])
+            one.set_num_threads(n_cores[str(one.filepath)])
         free(force=True)
 
 
