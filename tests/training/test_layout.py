@@ -14,12 +14,12 @@ from ways_to_end import make_pixels
 
 DATA = make_pixels()
 EPOCHS = {"epochs": 4, "batch_size": 8}
-# Everything in a step that meets a number of the lane with its weights.
+# Updates, limits, penalties, noise and means, where numbers of a lane meet its weights.
 LANES = [
     {"optimizer": {"kind": "sgd", "learning_rate": 0.1, "momentum": 0.5}, "clip": {"value": 0.01}},
     {"optimizer": {"kind": "adamw", "learning_rate": 0.02}, "average": "ema"},
     {"optimizer": "rmsprop", "penalty": {"l2": 0.1}, "average": "last_epoch"},
-    {"optimizer": "sgd", "penalty": {"l1": 0.05, "proximal": True}},
+    {"optimizer": "sgd", "penalty": {"l1": 0.05, "proximal": True}, "average": "tail"},
     {"optimizer": "nadam", "noise": {"weights": {"every": 3}, "learning_rate": {"every": 2}}},
     {"optimizer": {"kind": "sgd", "learning_rate": 1e30}, "class_weights": [1.0, 2.0, 0.5]},
     {"optimizer": "adam", "clip": {"norm": 0.2}},

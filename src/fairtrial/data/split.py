@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fairtrial.data.dataset import Dataset
+from fairtrial.kinds.metrics.numbers import HELD_OUT, TRAIN
 from fairtrial.randomness import make_stream
 
 if TYPE_CHECKING:
@@ -81,9 +82,9 @@ def count_kept(n_rows: int, share: float | None) -> int:
 def split_parts(dataset: Dataset, validation: float | None, seed: int) -> dict[str, Part]:
     """Split a data set by the prefix of its metrics: `train_`, maybe `validation_`, and none."""
     train_rows, validation_rows = split_rows(len(dataset.y), validation, seed)
-    parts = {"train_": Part(dataset.X, train_rows, dataset.y[train_rows])}
+    parts = {TRAIN: Part(dataset.X, train_rows, dataset.y[train_rows])}
     if len(validation_rows):
-        parts["validation_"] = Part(dataset.X, validation_rows, dataset.y[validation_rows])
+        parts[HELD_OUT] = Part(dataset.X, validation_rows, dataset.y[validation_rows])
     return parts | {"": Part(dataset.test_X, np.arange(len(dataset.test_y)), dataset.test_y)}
 
 

@@ -34,7 +34,8 @@ def unfold(parameters: Parameters) -> Parameters:
 def fold_numbers(numbers: Numbers, parameters: Parameters) -> Numbers:
     """Add the numbers of the optimizers, repeated along the rows of folded weights.
 
-    Before the loop over batches, so that they are in memory: looking them up takes a third longer.
+    Before the loop over batches, so that they are in memory: where XLA looked them up for each
+    weight, an epoch of 13 lanes took half as long again.
     """
     repeated = {
         name: spread(values, parameters.W)

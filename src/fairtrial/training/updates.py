@@ -24,13 +24,12 @@ def clip_gradients(kinds: Kinds, gradients: Parameters, numbers: Numbers) -> Par
     if "value" in kinds.clips:
         most = numbers["clip.value"]
         most = tf.where(most > 0, most, float("inf"))
-        limits = Parameters(*(spread(most, one) for one in gradients))
-        gradients = Parameters(
-            *(
-                tf.clip_by_value(one, -limit, limit)
-                for one, limit in zip(gradients, limits, strict=True)
-            )
-        )
+
+        def clip(gradient: Any) -> Any:
+            limit = spread(most, gradient)
+            return tf.clip_by_value(gradient, -limit, limit)
+
+        gradients = Parameters(*map(clip, gradients))
     if "norm" in kinds.clips:
         most = numbers["clip.norm"]
         squares = (

@@ -1,6 +1,6 @@
 """Optimizers: gradient, parameter and slots in, change and slots out.
 
-A rule works on one array of any shape; its numbers broadcast over the trailing lane axes. Slots are
+A rule works on one array of any shape; its numbers broadcast over the last axes. Slots are
 what the rule remembers: one array like the parameter, 0 at first, for each name in `slots`.
 """
 
