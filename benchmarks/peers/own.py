@@ -11,10 +11,11 @@ from benchmarks.peers.problems import LineProblem, SoftmaxProblem
 from fairtrial.data.split import Part
 from fairtrial.parameters import Parameters
 from fairtrial.training import eager
-from fairtrial.training.epoch import compile_batches, lay_out_epoch
+from fairtrial.training.epoch import compile_batches
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
 from fairtrial.training.noise import make_keys
 from fairtrial.training.programs import compile_program
+from fairtrial.training.rows import lay_out_epoch
 from fairtrial.training.stacked import Stack, train
 from fairtrial.training.step import init_state
 

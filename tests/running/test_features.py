@@ -20,7 +20,7 @@ from fairtrial.study import Arm, Run
 from fairtrial.study.features import FourierFeatures, PatchFeatures
 from fairtrial.study.task import DigitsTask
 from fairtrial.training import eager, epoch, programs, stacked
-from fairtrial.training.epoch import lay_out_epoch
+from fairtrial.training.rows import lay_out_epoch
 
 DIGITS = DigitsTask(kind="digits")
 STUDY = """
@@ -175,8 +175,8 @@ def test_training_rows_of_a_file_are_read_once_an_epoch(monkeypatch):
     monkeypatch.setattr(programs, "READ_PIECE", 300 * 64 * 4)
     n_read, read = [0], Part.read
 
-    def count(part, which=slice(None)):
-        found = read(part, which)
+    def count(part, *how):
+        found = read(part, *how)
         n_read[0] += len(found) if part.source is data.X else 0
         return found
 
@@ -186,16 +186,19 @@ def test_training_rows_of_a_file_are_read_once_an_epoch(monkeypatch):
     assert n_read[0] < 8.5 * len(data.y)  # The rows that fill the last batches are read too.
 
 
-def test_an_epoch_in_pieces_has_every_row_once_in_order(monkeypatch):
+@pytest.mark.parametrize("are_kept", [False, True])
+def test_an_epoch_in_pieces_has_every_row_once_in_order(are_kept, monkeypatch):
+    """Pieces that are not kept are overwritten by the next one."""
     data = load_dataset(DIGITS, 0)
     part = split_parts(data, 0.25, 0)["train_"]
     order = np.random.default_rng(0).permutation(len(part))
     monkeypatch.setattr(programs, "PIECE", 200 * 64)
-    pieces = [*lay_out_epoch([part], [order], 64)]
+    laid_out = lay_out_epoch([part], [order], 64, are_kept=are_kept)
+    if are_kept:
+        laid_out = [*laid_out]
+    pieces = [[np.array(one) for one in piece] for piece in laid_out]
     assert [len(labels) for _, labels, _ in pieces] == [192] * 5 + [128]
-    X, y, weights = (
-        np.concatenate([each.numpy() for each in side]) for side in zip(*pieces, strict=True)
-    )
+    X, y, weights = (np.concatenate(side) for side in zip(*pieces, strict=True))
     assert weights.tolist() == [1.0] * 1078 + [0.0] * 10
     rows = part.rows[order]
     np.testing.assert_array_equal(X[:1078], data.X[rows])

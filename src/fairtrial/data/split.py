@@ -32,9 +32,12 @@ class Part:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def read(self, which: slice | np.ndarray = slice(None)) -> np.ndarray:
-        """Read the features of all rows, or of those at some positions, (N, D)."""
-        features = np.asarray(self.source)[self.rows[which]]
+    def read(
+        self, which: slice | np.ndarray = slice(None), out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Read the features of all rows or of those at some positions, (N, D); maybe to `out`."""
+        # In any other mode, NumPy reads into memory of its own, and copies that to `out`.
+        features = np.take(np.asarray(self.source), self.rows[which], 0, out, mode="clip")
         if isinstance(self.source, np.memmap):
             _release(self.source)
         return features

@@ -173,16 +173,16 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     n_steps = max(one.steps or 0 for one in recipes)
     lane += 4 * n_classes * (n_features + 1) * (count_averaged(n_steps) if n_steps else 0)
     is_mapped = task.has_images and recipe.features != UNMAPPED
-    features = n_rows * n_features * (4 if is_mapped else value_bytes)
+    features = 5 * n_rows * n_features * (4 if is_mapped else value_bytes)
     if is_mapped:
-        # They stay in their file, but for pieces of each part, or for a batch that is larger.
+        # They stay in their file, but for a piece of each part, and a batch.
         batch = 4 * count_batch_rows(recipe, n_train_rows) * n_features
-        features = min(features, max(2 * READ_PIECE, batch))
+        features = min(features, 3 * READ_PIECE + 5 * batch)
         # What they are made of: images as read, and split.
         source = 2 * n_rows * n_columns * value_bytes
     # Noise on the features of a piece, as drawn and as a tensor.
     noise = 2 * DRAWN_PIECE * (recipe.noise.data is not None)
-    return 5 * features + source + 4 * block * n_features + noise, lane
+    return features + source + 4 * block * n_features + noise, lane
 
 
 def _estimate_lane(recipes: Sequence[Recipe], n_rows: int, n_features: int) -> int:

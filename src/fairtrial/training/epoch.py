@@ -12,23 +12,17 @@ import tensorflow as tf
 
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.split import (
-    Part,
     count_batch_rows,
     count_batches,
-    order_blocks,
-    order_rows,
     split_parts,
 )
 from fairtrial.kinds.metrics.numbers import HELD_OUT, TRAIN
 from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.evaluation import (
-    Held,
     assess,
     average_pieces,
     evaluate,
-    hold,
-    hold_sets,
     predict,
     predict_rows,
     score_parts,
@@ -37,8 +31,8 @@ from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.layout import fold, fold_numbers, unfold
 from fairtrial.training.model import Numbers
 from fairtrial.training.monitors import Monitors
-from fairtrial.training.noise import Draws, NamedDraws, draw_feature_noise, open_feature_noise
-from fairtrial.training.programs import DRAWN_PIECE, PIECE, limit_piece
+from fairtrial.training.noise import Draws, NamedDraws, open_feature_noise
+from fairtrial.training.rows import Held, hold, hold_sets, lay_out_epoch, order_epoch
 from fairtrial.training.step import (
     State,
     change_layout,
@@ -189,11 +183,13 @@ class Epochs:
         noise = None
         if self._kinds.list_injections("features"):
             noise = open_feature_noise(self._seeds[0], self.n_done)
+        are_kept = self._in_steps and noise is None  # All steps take the same rows.
         rows = lay_out_epoch(
             self._train, orders, self._batch_size, noise,
             has_sets=self._has_sets, is_numbered=bool(self._kinds.list_injections("targets")),
+            are_kept=are_kept,
         )  # fmt: skip
-        if self._in_steps and noise is None:  # All steps take the same rows.
+        if are_kept:
             self._rows = [*rows]
             return self._rows
         return rows
@@ -323,64 +319,3 @@ def compile_pass(
         return function(parameters, X, y, divisor)
 
     return compiled(run_pass) if compiled else run_pass
-
-
-# ---------------------------------------------------------------------------------------- the rows
-
-
-def order_epoch(part: Part, seed: int, epoch: int) -> np.ndarray:
-    """Shuffle the N training rows for one epoch, alike for every recipe on these features; (N,).
-
-    Features in a file that is larger than `PIECE` are shuffled in blocks, so that the file is
-    read in long stretches.
-    """
-    most = PIECE // (part.source.dtype.itemsize * part.source.shape[1])
-    if not isinstance(part.source, np.memmap) or len(part) <= most:
-        return order_rows(len(part), seed, epoch)
-    return order_blocks(len(part), most, seed, epoch)
-
-
-def lay_out_epoch(
-    parts: Sequence[Part],
-    orders: Sequence[np.ndarray],
-    batch_size: int,
-    noise: np.random.Generator | None = None,
-    *,
-    has_sets: bool = False,
-    is_numbered: bool = False,
-) -> Iterator[tuple[Any, ...]]:
-    """Yield rows in the epoch's order, in whole batches: all at once, or in pieces if too much.
-
-    Rows of weight 0 fill up the last batch.
-
-    Yields
-    ------
-    X, y, weights, *more
-        (B, D), (B,) and (B,), with data sets (S, 1, B, D), (S, 1, B) and (B,); then the noise on
-        the features (B, D), or if `is_numbered` the positions among the training rows, like y.
-    """
-    n_rows, n_features = len(orders[0]), parts[0].source.shape[1]
-    n_filled = -n_rows % batch_size
-    rows = [np.concatenate([order, order[:1].repeat(n_filled)]) for order in orders]
-    weights = np.ones(n_rows + n_filled, np.float32)
-    weights[n_rows:] = 0.0
-    if noise is None:
-        source = parts[0].source
-        most = limit_piece(source) // (len(parts) * source.dtype.itemsize * n_features)
-    else:
-        most = DRAWN_PIECE // (4 * n_features)
-    size = batch_size * max(most // batch_size, 1)
-
-    def join(values: list[np.ndarray]) -> Any:
-        return tf.constant(np.stack(values)[:, None] if has_sets else values[0])
-
-    for first in range(0, len(weights), size):
-        piece = slice(first, first + size)
-        X = [part.read(own[piece]) for part, own in zip(parts, rows, strict=True)]
-        y = [part.y[own[piece]] for part, own in zip(parts, rows, strict=True)]
-        more = []
-        if noise is not None:
-            more = [draw_feature_noise(noise, len(y[0]), n_features)]
-        elif is_numbered:
-            more = [join([own[piece] for own in rows])]
-        yield join(X), join(y), tf.constant(weights[piece]), *more

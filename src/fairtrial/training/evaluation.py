@@ -1,6 +1,6 @@
 """How well parameters predict all rows of a part of the data."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,42 +11,11 @@ from fairtrial.kinds.losses.classes import cross_entropy
 from fairtrial.kinds.metrics.numbers import TRAIN
 from fairtrial.parameters import Parameters
 from fairtrial.training.model import predict_logits, predict_numbers
-from fairtrial.training.programs import BLOCK, count_block_rows, limit_piece
+from fairtrial.training.programs import BLOCK, count_block_rows
+from fairtrial.training.rows import Read
 from fairtrial.training.trace import Predictions
 
 Evaluate = Callable[[Parameters, Any, Any], dict[str, Any]]
-# Gives the features and labels of a part of the data, piece by piece, each time that it is called.
-Read = Callable[[], Iterable[tuple[Any, Any]]]
-
-
-class Held(list[tuple[Any, Any]]):
-    """All pieces of a part of the data, in memory; calling it returns itself."""
-
-    def __call__(self) -> "Held":
-        """Return the pieces."""
-        return self
-
-
-def hold(part: Part) -> Read:
-    """Hold a part of the data as tensors; where it is too large, read its pieces every time."""
-    row = part.source.dtype.itemsize * part.source.shape[1]
-    size = max(limit_piece(part.source) // row, 1)
-    block = count_block_rows(part.source.shape[1])
-    size -= size % block if size > block else 0
-    pieces = [slice(first, first + size) for first in range(0, len(part), size)]
-
-    def read() -> Iterator[tuple[Any, Any]]:
-        return ((tf.constant(part.read(piece)), tf.constant(part.y[piece])) for piece in pieces)
-
-    return read if len(pieces) > 1 else Held(read())
-
-
-def hold_sets(parts: Sequence[Part]) -> Read:
-    """Hold the same part of several data sets: X (S, 1, N, D) and y (S, 1, N)."""
-    X, y = (
-        np.stack(values)[:, None] for values in zip(*((p.read(), p.y) for p in parts), strict=True)
-    )
-    return Held([(tf.constant(X), tf.constant(y))])
 
 
 def score_parts(

@@ -20,8 +20,8 @@ BLOCK, BLOCK_VALUES = 2000, 2**21
 PIECE = 2**27
 
 # The same of what is read from a file or drawn in every epoch. Drawing takes new memory for larger
-# arrays each time, which is slow; reading takes longer in small pieces.
-READ_PIECE, DRAWN_PIECE = 2**26, 2**24
+# arrays each time, which is slow; so do the programs, which each piece that is read calls once.
+READ_PIECE, DRAWN_PIECE = 2**27, 2**24
 
 
 def limit_piece(source: np.ndarray) -> int:

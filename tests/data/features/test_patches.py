@@ -211,14 +211,6 @@ def test_more_patches_than_windows(n_patches):
     np.testing.assert_array_equal(drawn.sum(1), 1.0)
 
 
-@pytest.mark.parametrize("bound", [0.0, 1e-30, 0.3])
-def test_raise_to_and_lower_to_agree_with_maximum_and_minimum(bound):
-    bound = np.float32(bound)
-    values = np.array([-0.0, -1e-30, -0.3, -5.0, 0.0, 1e-30, 0.3, 0.30000001, 2.5], np.float32)
-    np.testing.assert_array_equal(patches.raise_to(values, bound), np.maximum(values, bound))
-    np.testing.assert_array_equal(patches.lower_to(values, -bound), np.minimum(values, -bound))
-
-
 @pytest.mark.parametrize("power", [0.5, 1.0])
 def test_cosines_below_the_threshold_count_for_nothing(power):
     """A rounding error would be a large number after its root and its standardisation."""

@@ -29,7 +29,7 @@ N_ROUNDS = 10
 BLOCK = 5000
 # Pixels of the images that are mapped together; few, so that intermediate results stay in the
 # processor's cache.
-PIXELS_TOGETHER = 4 * 28 * 28
+PIXELS_TOGETHER = 8 * 28 * 28
 # Values below this share of the largest are rounding errors.
 ROUNDING = 1e-3
 # A contrast below this share of the window's length is a rounding error of float32.
@@ -108,12 +108,14 @@ class Layer:
         n_places = isqrt(len(cosines) // len(maps))
         average = weigh_cells(n_places, self.settings.grid, self.settings.overlap)
         threshold = np.float32(self.settings.threshold / self.whitening.shape[1] ** 0.5)
-        # The average of max(0, c - t) is the average of max(c, t), minus t.
-        towards = pool(raise_to(cosines, threshold), average)
-        away = pool(lower_to(cosines, -threshold), average)
+        # The average of max(0, c - t) is the average of max(c, t), minus t. NumPy's clip is several
+        # times as fast as its maximum.
+        clipped = np.empty_like(cosines)
+        towards = pool(np.clip(cosines, threshold, np.inf, out=clipped), average)
+        away = pool(np.clip(cosines, -np.inf, -threshold, out=clipped), average)
         responses = np.concatenate([towards, -away], axis=3)
         responses -= threshold * np.float32(1 + EXCESS)
-        responses = np.maximum(responses, 0, out=responses) ** self.settings.power
+        responses = np.clip(responses, 0, np.inf, out=responses) ** self.settings.power
         return responses if self.channels is None else responses @ self.channels
 
     def whiten(self, maps: np.ndarray) -> np.ndarray:
@@ -182,8 +184,13 @@ def draw_windows(maps: np.ndarray, size: int, padding: int, stream: Generator) -
 
 def pad(maps: np.ndarray, padding: int) -> np.ndarray:
     """Put zeros around maps, (N, M, M, C)."""
-    around = (padding, padding)
-    return np.pad(maps, ((0, 0), around, around, (0, 0))) if padding else maps
+    if not padding:
+        return maps
+    n_images, side, _, n_channels = maps.shape
+    wide = side + 2 * padding
+    padded = np.zeros((n_images, wide, wide, n_channels), maps.dtype)
+    padded[:, padding:-padding, padding:-padding] = maps
+    return padded
 
 
 def cut_windows(maps: np.ndarray, size: int) -> np.ndarray:
@@ -284,19 +291,6 @@ def learn_patches(windows: np.ndarray, n_patches: int, stream: Generator) -> np.
 
 
 DICTIONARIES = {"kmeans": learn_patches, "random": draw_patches}
-
-
-def raise_to(values: np.ndarray, least: np.float32) -> np.ndarray:
-    """Return the larger of float32 values and a number that is not negative."""
-    # Viewed as int32, such values are in the same order, and all others are below them.
-    # NumPy's maximum is faster on integers, which have no NaN.
-    return np.maximum(values.view(np.int32), least.view(np.int32)).view(np.float32)
-
-
-def lower_to(values: np.ndarray, most: np.float32) -> np.ndarray:
-    """Return the smaller of float32 values and a number that is not positive; 0 must be -0."""
-    # Viewed as uint32, such values are in the opposite order, and all others are below them.
-    return np.maximum(values.view(np.uint32), most.view(np.uint32)).view(np.float32)
 
 
 @cache

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fairtrial.data.split import NEIGHBOURS, Part, order_blocks, order_rows
-from fairtrial.training import epoch
-from fairtrial.training.epoch import order_epoch
+from fairtrial.training import rows as training_rows
+from fairtrial.training.rows import order_epoch
 
 
 @pytest.mark.parametrize(("n_rows", "n_together"), [(1000, 256), (640, 64), (70, 1000), (65, 1)])
@@ -35,7 +35,7 @@ def test_only_large_files_are_taken_in_blocks(tmp_path, monkeypatch):
     rows, y = np.arange(0, 1000, 2), np.zeros(500)
     plain = order_rows(500, 7, 2)
     np.testing.assert_array_equal(order_epoch(Part(mapped, rows, y), 7, 2), plain)
-    monkeypatch.setattr(epoch, "PIECE", 128 * 16)
+    monkeypatch.setattr(training_rows, "PIECE", 128 * 16)
     np.testing.assert_array_equal(order_epoch(Part(X, rows, y), 7, 2), plain)
     found = order_epoch(Part(mapped[:1000], rows, y), 7, 2)
     np.testing.assert_array_equal(found, order_blocks(500, 128, 7, 2))
