@@ -1,8 +1,9 @@
 """Where stacks train, and how far they are."""
 
+import contextlib
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Protocol
 
@@ -50,7 +51,11 @@ class Here:
         """Train stacks and yield their parts; stacks that still run at the end are dropped."""
         from fairtrial.running.stack import train_parts  # TensorFlow, only where it is used.
 
-        dropped = threading.Event()
+        dropped, queue = threading.Event(), Queue(plans)
+
+        def train_next() -> tuple[StackPlan, list[Part]]:
+            with queue.take() as plan:
+                return plan, train_one(plan)
 
         def train_one(plan: StackPlan) -> list[Part]:
             def stop_if_dropped() -> None:
@@ -69,13 +74,9 @@ class Here:
                 return train_parts(plan, tell)
 
         pool = ThreadPoolExecutor(self.n_at_once)
-        futures: dict[Future[list[Part]], StackPlan] = {}
+        futures: set[Future[tuple[StackPlan, list[Part]]]] = set()
         try:
-            # The longest first: nothing long is left when the others have ended.
-            futures |= {
-                pool.submit(train_one, plan): plan
-                for plan in sorted(plans, key=lambda plan: plan.seconds, reverse=True)
-            }
+            futures |= {pool.submit(train_next) for _ in plans}
             yield from _gather(futures)
         finally:
             dropped.set()
@@ -83,8 +84,33 @@ class Here:
             wait(futures, timeout=1.5)
 
 
+class Queue:
+    """The stacks that have not begun."""
+
+    def __init__(self, plans: Sequence[StackPlan]):
+        # The longest first: nothing long is left when the others have ended.
+        self._plans = sorted(plans, key=lambda plan: plan.seconds, reverse=True)
+        self._guard, self._in_use = threading.Lock(), list[object]()
+
+    @contextlib.contextmanager
+    def take(self) -> Iterator[StackPlan]:
+        """Take the next one: the first that need not wait for one that trains, if there is any."""
+        with self._guard:
+            free = (plan for plan in self._plans if plan.waits_for not in self._in_use)
+            plan = next(free, self._plans[0])
+            self._plans.remove(plan)
+            held = [] if plan.waits_for is None else [plan.waits_for]
+            self._in_use += held
+        try:
+            yield plan
+        finally:
+            with self._guard:
+                for each in held:
+                    self._in_use.remove(each)
+
+
 def _gather(
-    futures: dict[Future[list[Part]], StackPlan],
+    futures: set[Future[tuple[StackPlan, list[Part]]]],
 ) -> Generator[tuple[StackPlan, list[Part]], None, None]:
     """Yield the parts of stacks as they finish, and take these out of `futures`."""
     failures = []
@@ -92,11 +118,11 @@ def _gather(
         # Looked at again and again: a wait without end would not notice Ctrl-C, which may reach
         # one of TensorFlow's threads instead of this one.
         for future in wait(futures, timeout=0.2, return_when=FIRST_COMPLETED).done:
-            plan = futures.pop(future)
+            futures.remove(future)
             if error := future.exception():
                 failures.append(error)
             else:
-                yield plan, future.result()
+                yield future.result()
     if failures:  # Only now: the other stacks are worth keeping.
         raise failures[0]
 

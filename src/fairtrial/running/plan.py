@@ -82,6 +82,20 @@ class StackPlan:
         n_fits = len(self.runs) if arm.baseline.is_random else 1
         return n_fits * arm.baseline.estimate_seconds(measure_data(arm.task))
 
+    @property
+    def waits_for(self) -> object:
+        """What it must wait for while another stack uses or makes it; None if nothing.
+
+        Fits whose warnings are recorded run one at a time, and features are made once.
+        """
+        run = self.runs[0][0]
+        if self.is_baseline:
+            return "warnings" if run.arm.baseline.is_iterative else None
+        features = run.arm.recipe.features
+        if not run.arm.task.has_images or features == UNMAPPED:
+            return None
+        return features, run.seed if features.is_fitted else None
+
     def halve(self) -> "tuple[StackPlan, ...]":
         """Part the data sets; where there is one, its lanes; a single lane is not parted."""
         row, *others = self.runs
