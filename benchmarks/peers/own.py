@@ -67,7 +67,7 @@ def prepare_softmax(problem: SoftmaxProblem) -> Run:
     def run() -> tuple[Any, Any]:
         (rows,) = lay_out_epoch([part], [problem.order], problem.batch_size)
         places = map(tf.constant, (1, 0, -1))
-        after, *_ = run_batches(state, state, rows, numbers, keys, *places)
+        after, *_ = run_batches(state, state, rows, numbers, keys, None, *places)
         return after.parameters.W.numpy(), after.parameters.b.numpy()
 
     return run

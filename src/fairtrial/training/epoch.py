@@ -21,11 +21,12 @@ from fairtrial.parameters import Parameters
 from fairtrial.study.recipe import Recipe
 from fairtrial.training.evaluation import (
     assess,
-    average_pieces,
     evaluate,
+    name_scores,
     predict,
     predict_rows,
     score_parts,
+    score_rows,
 )
 from fairtrial.training.hyperparameters import Kinds
 from fairtrial.training.layout import fold, fold_numbers, unfold
@@ -112,39 +113,32 @@ class Epochs:
         self.n_done += 1
         start, step = state, (self.n_done - 1) * self._n_batches
         first, at = step, self.n_done - (1 if self._in_steps else 0)
-        total, rates, owed = 0.0, [], []
+        total, rates, sums = 0.0, [], dict[str, Any]()
+        owed = None if isinstance(self._held[TRAIN], Held) else self._owed or start.parameters
         for rows in self._lay_out():
-            if self._owed:
-                owed.append(self._evaluate_real(self._owed, *rows[:3]))
             places = map(tf.constant, (at, step, step - first if needs_mean else -1))
-            state, losses, rate = self._take_batches(
-                state, start, rows, self._numbers, draws, *places
+            state, losses, rate, scores = self._take_batches(
+                state, start, rows, self._numbers, draws, owed, *places
             )
+            sums = {name: sums.get(name, 0.0) + score for name, score in scores.items()}
             step, total = step + rows[2].shape[0] // self._batch_size, total + losses
             rates.append(rate)
         loss = total / self._n_batches
         measured = start.parameters if self._in_steps else state.parameters
         held = self._held
-        if not isinstance(held[TRAIN], Held):
+        if owed:
             held = {prefix: read for prefix, read in held.items() if prefix != TRAIN}
-            self._owed = measured
         scores = score_parts(self._evaluate, measured, held)
         last = self._numbers["steps"] - 1 if self._in_steps else self._numbers["epochs"]
         watched = self._monitors.choose(loss, measured, scores, state.outcome == TRAINING)
         state = judge(self._kinds, state, loss, self._numbers, at, last, measured, *watched)
         values = {"loss": loss, "learning_rate": rates[0], **scores}
-        values |= average_pieces(owed, TRAIN)
+        if self._owed:
+            values |= {TRAIN + name: total / len(self._train[0]) for name, total in sums.items()}
+        self._owed = measured if owed else None
         if self._is_regression:
             values |= record_parameters(measured, self._truth)
         return state, values
-
-    def _evaluate_real(
-        self, parameters: Parameters, X: Any, y: Any, weights: Any
-    ) -> tuple[int, dict[str, Any]]:
-        """Evaluate parameters on a piece of an epoch, without the rows that fill the last batch."""
-        if n_filled := int(tf.math.count_nonzero(weights == 0)):
-            X, y = X[:-n_filled], y[:-n_filled]
-        return len(y), self._evaluate(parameters, X, y)
 
     def catch_up(self) -> dict[str, Any]:
         """Measure on the training rows what the last `take` left to be measured, if anything.
@@ -212,10 +206,11 @@ def take_batches(
     rows: tuple[Any, ...],
     numbers: Numbers,
     draws: Draws,
+    owed: Parameters | None,
     at: Any,
     first_step: Any,
     n_before: Any,
-) -> tuple[State, Any, Any]:
+) -> tuple[State, Any, Any, dict[str, Any]]:
     """Take a step with each of some batches of an epoch.
 
     Parameters
@@ -224,6 +219,8 @@ def take_batches(
         At the start of the epoch.
     rows : tuple of tensor
         What `lay_out_epoch` gives.
+    owed : Parameters or None
+        Those that are measured on the same rows, if any.
     at, first_step : ()
         The epoch, and the number of the first of these steps.
     n_before : ()
@@ -232,14 +229,15 @@ def take_batches(
 
     Returns
     -------
-    state, losses, rate
-        The new state, the sum of the batches' losses, and the rate of the first batch; (...).
+    state, losses, rate, scores
+        The new state, the sum of the batches' losses, and the rate of the first batch; (...). Then
+        the sums over rows of what `score_rows` measures of `owed`, by name; (...) each.
     """
     X, y = rows[:2]
     measure = measure_classes if y.dtype.is_integer else measure_regression
     n_batches = X.shape[-2] // batch_size
 
-    def take(number: Any, state: State, total: Any, first_rate: Any) -> Any:
+    def take(number: Any, state: State, total: Any, first_rate: Any, sums: Any) -> Any:
         features, *others = (
             _cut(one, number * batch_size, batch_size, 2 if one.shape.rank == X.shape.rank else 1)
             for one in rows
@@ -248,22 +246,26 @@ def take_batches(
         state, loss, rate = update(
             measure, kinds, state, batch, numbers, draws, first_step + number, at
         )
-        return number + 1, state, total + loss, tf.where(number == 0, rate, first_rate)
+        scores = score_rows(owed, *batch[:2]) if owed else {}
+        sums = {name: sums[name] + tf.tensordot(batch[2], scores[name], 1) for name in sums}
+        return number + 1, state, total + loss, tf.where(number == 0, rate, first_rate), sums
 
     folds = y.dtype.is_integer and state.outcome.shape.rank == 1 and kinds.elementwise
     if folds:
         state = change_layout(state, fold)
         numbers = fold_numbers(numbers, state.parameters)
-    begin = (tf.constant(0), state, *[tf.zeros(state.outcome.shape)] * 2)
-    _, state, total, first_rate = _loop(take, n_batches, begin, n_before)
+    zeros = tf.zeros(state.outcome.shape)
+    sums = dict.fromkeys(name_scores(y), zeros) if owed else {}
+    begin = (tf.constant(0), state, zeros, zeros, sums)
+    _, state, total, first_rate, sums = _loop(take, n_batches, begin, n_before)
     state = change_layout(state, unfold) if folds else state
-    return settle(state, start, at), total, first_rate
+    return settle(state, start, at), total, first_rate, sums
 
 
 def _loop(take: Callable[..., Any], n_batches: int, begin: Any, n_before: Any) -> Any:
     """Take a step with each batch; where a mean is kept, include the parameters after it.
 
-    `take` and `begin` have the batch's number, the state, and two sums.
+    `take` and `begin` have the batch's number, the state, and sums.
     """
 
     def take_until(until: Any, number: Any, state: State, *sums: Any) -> Any:
@@ -299,11 +301,11 @@ def compile_batches(
         return partial(take_batches, kinds, batch_size, divisor)
 
     def run_batches(
-        state: State, start: State, rows: Any, numbers: Any, keys: Any, *places: Any
-    ) -> tuple[State, Any, Any]:
+        state: State, start: State, rows: Any, numbers: Any, keys: Any, *owed_and_places: Any
+    ) -> tuple[State, Any, Any, dict[str, Any]]:
         draws = NamedDraws(keys)
         return take_batches(
-            kinds, batch_size, divisor, state, start, rows, numbers, draws, *places
+            kinds, batch_size, divisor, state, start, rows, numbers, draws, *owed_and_places
         )  # fmt: skip
 
     return compiled(run_batches)

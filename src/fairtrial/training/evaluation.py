@@ -46,10 +46,8 @@ def evaluate(parameters: Parameters, X: Any, y: Any, divisor: int) -> dict[str, 
     X, y = tf.convert_to_tensor(X), tf.convert_to_tensor(y)
     if y.dtype.is_integer:
         return evaluate_classes(parameters, X, y, divisor)
-    residual = y - predict_numbers(parameters, X)
     return {
-        "mse": tf.reduce_mean(tf.square(residual), -1),
-        "mae": tf.reduce_mean(tf.abs(residual), -1),
+        name: tf.reduce_mean(values, -1) for name, values in score_rows(parameters, X, y).items()
     }
 
 
@@ -63,32 +61,42 @@ def evaluate_classes(parameters: Parameters, X: Any, labels: Any, divisor: int) 
     n_together = count_block_rows(X.shape[1])
     n_whole = n_rows // n_together
 
-    def score(first: Any, size: int) -> tuple[Any, Any]:
+    def add_block(first: Any, size: int, sums: dict[str, Any]) -> dict[str, Any]:
         block = tf.slice(X, [first, 0], [size, X.shape[1]])
         truth = tf.slice(labels, [first], [size])
-        logits = predict_logits(parameters, tf.cast(block, tf.float32) / divisor)
-        n_lane_axes = logits.shape.rank - 2
-        predicted = tf.argmax(logits, 1, output_type=tf.int32)
-        right = predicted == tf.reshape(truth, (-1, *[1] * n_lane_axes))
-        return (
-            tf.reduce_sum(cross_entropy.function(logits, truth), 0),
-            tf.reduce_sum(tf.cast(right, tf.float32), 0),
-        )
+        scores = score_rows(parameters, tf.cast(block, tf.float32) / divisor, truth)
+        return {name: sums[name] + tf.reduce_sum(scores[name], 0) for name in sums}
 
-    lanes = parameters.b.shape[1:]
-    sums = (tf.zeros(lanes), tf.zeros(lanes))
+    sums = dict.fromkeys(name_scores(labels), tf.zeros(parameters.b.shape[1:]))
     if n_whole:  # XLA compiles a loop's body even where it never runs, and refuses the slice.
-        _, *sums = tf.while_loop(
-            lambda block, *_: block < n_whole,
-            lambda block, *sums: (
-                block + 1,
-                *(a + b for a, b in zip(sums, score(block * n_together, n_together), strict=True)),
-            ),
-            (0, *sums),
+        _, sums = tf.while_loop(
+            lambda block, _: block < n_whole,
+            lambda block, sums: (block + 1, add_block(block * n_together, n_together, sums)),
+            (0, sums),
         )
     if rest := n_rows - n_whole * n_together:
-        sums = [a + b for a, b in zip(sums, score(n_whole * n_together, rest), strict=True)]
-    return {"cross_entropy": sums[0] / n_rows, "accuracy": sums[1] / n_rows}
+        sums = add_block(n_whole * n_together, rest, sums)
+    return {name: total / n_rows for name, total in sums.items()}
+
+
+def name_scores(y: Any) -> tuple[str, str]:
+    """Name what `score_rows` measures."""
+    return ("cross_entropy", "accuracy") if y.dtype.is_integer else ("mse", "mae")
+
+
+def score_rows(parameters: Parameters, X: Any, y: Any) -> dict[str, Any]:
+    """Measure each row by itself, X float32: what `evaluate` averages.
+
+    With classes, (B,) labels and (B, ...) each; with numbers, y and each as `evaluate` takes y.
+    """
+    if not y.dtype.is_integer:
+        residual = y - predict_numbers(parameters, X)
+        return {"mse": tf.square(residual), "mae": tf.abs(residual)}
+    logits = predict_logits(parameters, X)
+    predicted = tf.argmax(logits, 1, output_type=tf.int32)
+    right = predicted == tf.reshape(y, (-1, *[1] * (logits.shape.rank - 2)))
+    losses = cross_entropy.function(logits, y)
+    return {"cross_entropy": losses, "accuracy": tf.cast(right, tf.float32)}
 
 
 def predict(parameters: Parameters, X: Any, labels: Any, divisor: int) -> tuple[Any, Any, Any]:
