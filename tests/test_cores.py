@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from fairtrial.cores import on_one_core
+from fairtrial.cores import SharedCores, on_one_core
 
 
 def count():
@@ -47,3 +47,15 @@ def test_every_thread_can_set_the_limit_and_set_it_back():
         assert set(count()) == {1}
         on_one_core.__exit__()
         assert count() == before
+
+
+def test_stacks_that_train_at_once_share_the_cores(monkeypatch):
+    monkeypatch.setattr("fairtrial.cores.cpu_count", lambda: 4)
+    shared = SharedCores()
+    counts = [shared.count()]
+    with ExitStack() as stacks:
+        for _ in range(5):
+            stacks.enter_context(shared)
+            counts.append(shared.count())
+    assert counts == [4, 4, 2, 1, 1, 1]
+    assert shared.count() == 4

@@ -1,16 +1,18 @@
-"""Matrix products on one core.
-
-Many small products are slower on several cores, and results must not depend on how many there are.
-"""
+"""How many cores of this machine matrix products use, and stacks that train at once."""
 
 import threading
 from collections.abc import Mapping
 
+from joblib import cpu_count
 from threadpoolctl import LibController, OpenBLASController, ThreadpoolController
 
 
 class OneCore:
-    """Limits matrix products of the process to one core, as long as any thread needs it."""
+    """Limits matrix products of the process to one core, as long as any thread needs it.
+
+    Many small products are slower on several cores, and results must not depend on how many there
+    are.
+    """
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -44,3 +46,29 @@ class OneCore:
 
 
 on_one_core = OneCore()
+
+
+class SharedCores:
+    """Divides the cores among the stacks that train at once in this process.
+
+    More threads than cores take turns in Python, and each finds the cache full of another's values.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._n_stacks = 0
+
+    def __enter__(self) -> None:
+        with self._guard:
+            self._n_stacks += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._guard:
+            self._n_stacks -= 1
+
+    def count(self) -> int:
+        """Count the cores that each of them has now; at least one."""
+        return max(cpu_count() // max(self._n_stacks, 1), 1)
+
+
+shared_cores = SharedCores()

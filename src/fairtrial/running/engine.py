@@ -10,6 +10,7 @@ from typing import Protocol
 import psutil
 from joblib import cpu_count
 
+from fairtrial.cores import shared_cores
 from fairtrial.data.features.maps import watch
 from fairtrial.progress import Progress, Status
 from fairtrial.results.saved_stacks import Part
@@ -70,7 +71,7 @@ class Here:
                 stop_if_dropped()
                 progress.note_features(plan)
 
-            with watch(tell_of_features):
+            with shared_cores, watch(tell_of_features):
                 return train_parts(plan, tell)
 
         pool = ThreadPoolExecutor(self.n_at_once)

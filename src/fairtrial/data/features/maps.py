@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, cpu_count, delayed
+from joblib import Parallel, delayed
 
-from fairtrial.cores import on_one_core
+from fairtrial.cores import on_one_core, shared_cores
 from fairtrial.kinds.data.features import Map
 from fairtrial.randomness import make_stream
 
@@ -66,7 +66,7 @@ def scale_down(X: np.ndarray, divisor: int) -> np.ndarray:
 
 
 def apply(feature_map: Map, X: np.ndarray, divisor: int) -> Iterator[np.ndarray]:
-    """Map rows (N, D) on all processors: chunks of at most `CHUNK` rows, in their order."""
+    """Map rows (N, D) on `shared_cores`: chunks of at most `CHUNK` rows, in their order."""
     watcher = _watcher.get()
 
     def map_chunk(first: int) -> np.ndarray:
@@ -74,9 +74,9 @@ def apply(feature_map: Map, X: np.ndarray, divisor: int) -> Iterator[np.ndarray]
             check_in()
             return feature_map(scale_down(X[first : first + CHUNK], divisor))
 
-    # One chunk per processor, because products of this size are slower on several.
+    # One chunk per core, because products of this size are slower on several.
     with on_one_core:
-        parallel: Any = Parallel(cpu_count(), "threading", return_as="generator")
+        parallel: Any = Parallel(shared_cores.count(), "threading", return_as="generator")
         yield from parallel(delayed(map_chunk)(first) for first in range(0, len(X), CHUNK))
 
 

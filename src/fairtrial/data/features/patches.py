@@ -73,7 +73,7 @@ def respond_by_blocks(image_map: ImageMap, images: np.ndarray) -> np.ndarray:
 
 
 def map_images(image_map: ImageMap, images: np.ndarray) -> np.ndarray:
-    """Map images on all processors."""
+    """Map images on `shared_cores`."""
     return np.concatenate([*apply(lambda chunk: respond_by_blocks(image_map, chunk), images, 1)])
 
 

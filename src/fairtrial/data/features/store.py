@@ -81,7 +81,7 @@ def _map_rows(
 ) -> np.ndarray:
     """Map some rows; refuse what is not one finite number per row and feature.
 
-    The precision is changed here, where all processors work, and not where the rows are written.
+    The precision is changed here, where the cores share the work, not where rows are written.
     """
     if not callable(feature_map):
         reason = f"it returns a {type(feature_map).__name__}, and must return a map of rows"
