@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from fairtrial.cores import shared_cores
 from fairtrial.data.dataset import Dataset
 from fairtrial.errors import InputError
 from fairtrial.kinds.baselines.estimators import set_random_state
@@ -40,10 +41,11 @@ def predict_test_rows(
         X.astype(np.float32) / np.float32(dataset.divisor) for X in (dataset.X, dataset.test_X)
     )
     if not baseline.is_iterative:
-        model.fit(X, dataset.y)
+        with shared_cores:
+            model.fit(X, dataset.y)
         return *_predict(model, test_X, dataset.n_classes), []
     # What watches warnings is of the whole process: one fit at a time, and none hears another's.
-    with _watching, warnings.catch_warnings(record=True) as caught:
+    with _watching, shared_cores, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", ConvergenceWarning)
         model.fit(X, dataset.y)

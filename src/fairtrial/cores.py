@@ -1,4 +1,4 @@
-"""How many cores of this machine matrix products use, and stacks that train at once."""
+"""How many cores of this machine matrix products may use, and stacks that train at once."""
 
 import threading
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ on_one_core = OneCore()
 
 
 class SharedCores:
-    """Divides the cores among the stacks that train at once in this process.
+    """Divides the cores among the stacks of this process that train or make features at once.
 
     More threads than cores take turns in Python, and each finds the cache full of another's values.
     """
@@ -67,7 +67,7 @@ class SharedCores:
             self._n_stacks -= 1
 
     def count(self) -> int:
-        """Count the cores that each of them has now; at least one."""
+        """Count the cores that each of them has when it begins; at least one."""
         return max(cpu_count() // max(self._n_stacks, 1), 1)
 
 

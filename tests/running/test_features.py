@@ -19,7 +19,8 @@ from fairtrial.running.plan import estimate_memory, plan_stacks
 from fairtrial.study import Arm, Run
 from fairtrial.study.features import FourierFeatures, PatchFeatures
 from fairtrial.study.task import DigitsTask
-from fairtrial.training import eager, epoch, programs, stacked
+from fairtrial.training import eager, epoch, stacked
+from fairtrial.training import rows as training_rows
 from fairtrial.training.rows import lay_out_epoch
 
 DIGITS = DigitsTask(kind="digits")
@@ -142,10 +143,13 @@ def test_pieces_make_no_difference(driver, monkeypatch):
     In a stack, one run ends before the others and one when it likes.
     """
     features = FourierFeatures(kind="fourier", directions=64)
-    stopping = {"monitor": "validation_accuracy", "patience": 1}
+    stops = [
+        {"stopping": {"monitor": f"validation_{name}", "patience": 1, "restore_best": True}}
+        for name in ("accuracy", "macro_f1")
+    ]
     lanes = [
         train(features, validation=0.25, epochs=epochs, **more)
-        for epochs, more in ((2, {}), (5, {}), (5, {"stopping": stopping}))
+        for epochs, more in ((2, {}), (5, {}), (5, stops[0]), (5, stops[1]))
     ]
     data = load_dataset(DIGITS, 0, 0.25, features)
 
@@ -159,7 +163,7 @@ def test_pieces_make_no_difference(driver, monkeypatch):
         epoch, "order_epoch", lambda part, seed, at: order_rows(len(part), seed, at)
     )  # fmt: skip
     whole = run()
-    monkeypatch.setattr(programs, "READ_PIECE", 300 * 64 * 4)
+    monkeypatch.setattr(training_rows, "PIECE", 300 * 64 * 4)
     for found, expected in zip(run(), whole, strict=True):
         np.testing.assert_allclose(found.W, expected.W, atol=1e-6)
         for name, (at, values) in expected.curves.items():
@@ -172,7 +176,7 @@ def test_training_rows_of_a_file_are_read_once_an_epoch(monkeypatch):
     """And twice at the end: for the last epoch, and for the mean of its iterates."""
     features = FourierFeatures(kind="fourier", directions=64)
     data = load_dataset(DIGITS, 0, None, features)
-    monkeypatch.setattr(programs, "READ_PIECE", 300 * 64 * 4)
+    monkeypatch.setattr(training_rows, "PIECE", 300 * 64 * 4)
     n_read, read = [0], Part.read
 
     def count(part, *how):
@@ -192,7 +196,7 @@ def test_an_epoch_in_pieces_has_every_row_once_in_order(are_kept, monkeypatch):
     data = load_dataset(DIGITS, 0)
     part = split_parts(data, 0.25, 0)["train_"]
     order = np.random.default_rng(0).permutation(len(part))
-    monkeypatch.setattr(programs, "PIECE", 200 * 64)
+    monkeypatch.setattr(training_rows, "PIECE", 200 * 64)
     laid_out = lay_out_epoch([part], [order], 64, are_kept=are_kept)
     if are_kept:
         laid_out = [*laid_out]

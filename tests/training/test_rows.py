@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
+from fairtrial.data.load import load_dataset
 from fairtrial.data.split import NEIGHBOURS, Part, order_blocks, order_rows
+from fairtrial.study.recipe import Recipe
+from fairtrial.study.task import LineTask
+from fairtrial.training import eager
 from fairtrial.training import rows as training_rows
 from fairtrial.training.rows import order_epoch
 
@@ -49,3 +53,37 @@ def test_rows_of_a_file_come_as_named(tmp_path):
     which = np.array([7, 0, 24, 7, 3])
     np.testing.assert_array_equal(part.read(which), X[rows[which]])
     np.testing.assert_array_equal(part.read(slice(4, 9)), X[rows[4:9]])
+
+
+def test_rows_are_read_in_place():
+    """Into one piece of memory, which TensorFlow does not copy."""
+    X = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float16)
+    part = Part(np.asfortranarray(X), np.arange(50), np.zeros(50))
+    read = training_rows.open_part(part, 20)
+    first = read(slice(0, 20))
+    np.testing.assert_array_equal(first, X[:20])
+    second = read(np.array([30, 7]))
+    np.testing.assert_array_equal(second, X[[30, 7]])
+    np.testing.assert_array_equal(first[:2], X[[30, 7]])
+    np.testing.assert_array_equal(first[2:], X[2:20])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32, np.float64])
+def test_memory_is_aligned(dtype):
+    for n_rows in (1, 3, 7):
+        made = training_rows.make_aligned((n_rows, 5), np.dtype(dtype))
+        assert (made.shape, made.dtype) == ((n_rows, 5), dtype)
+        assert made.ctypes.data % training_rows.ALIGNMENT == 0
+
+
+def test_numbers_in_pieces_have_the_same_metrics(monkeypatch):
+    """Of one run without lanes; the last batch is filled up with rows of weight 0."""
+    data = load_dataset(LineTask(kind="line", rows=130), 3)
+    settings = {"loss": "mse", "optimizer": "sgd", "epochs": 3, "batch_size": 16}
+    recipe = Recipe.model_validate(settings)
+    whole = eager.train(recipe, data, 3)
+    monkeypatch.setattr(training_rows, "PIECE", 40 * 4)
+    found = eager.train(recipe, data, 3)
+    np.testing.assert_array_equal(found.W, whole.W)
+    for name, (_, values) in whole.curves.items():
+        np.testing.assert_allclose(found.curves[name][1], values, rtol=1e-5, err_msg=name)

@@ -133,8 +133,9 @@ def _read_version(task: TaskSettings, kind: object, version: tuple[object, ...])
             _refuse(task, "its Content has prepare, which is for data sets that fairtrial brings")
         of_test = (found.test_X, found.test_y) if is_fixed else ()
         found = (found.X, found.y, *of_test)
-    # Views, so that the user's own arrays stay writeable.
-    X, y, *test = (one.view() for one in _take_arrays(task, found, 4 if is_fixed else 2))
+    # Views, so that the user's own arrays stay writeable; rows, so that they can be read fast.
+    arrays = _take_arrays(task, found, 4 if is_fixed else 2)
+    X, y, *test = (np.ascontiguousarray(one).view() for one in arrays)
     if is_fixed and test[0].shape[1:] != X.shape[1:]:
         _refuse(task, "its training and test rows must have the same features")
     digest = hashlib.sha256()
@@ -197,7 +198,7 @@ def _make_dataset(
 
 def _to_floats(X: np.ndarray, pixel_range: int) -> np.ndarray:
     """Return features as a model sees them: numbers, and pixels from 0 to 1."""
-    values = X.astype(np.float32, copy=False)
+    values = X.astype(np.float32, order="C", copy=False)
     return values / np.float32(pixel_range) if X.dtype == np.uint8 else values
 
 

@@ -36,8 +36,9 @@ class Part:
         self, which: slice | np.ndarray = slice(None), out: np.ndarray | None = None
     ) -> np.ndarray:
         """Read the features of all rows or of those at some positions, (N, D); maybe to `out`."""
+        source, rows = np.asarray(self.source), self.rows[which]
         # In any other mode, NumPy reads into memory of its own, and copies that to `out`.
-        features = np.take(np.asarray(self.source), self.rows[which], 0, out, mode="clip")
+        features = source[rows] if out is None else np.take(source, rows, 0, out, mode="clip")
         if isinstance(self.source, np.memmap):
             _release(self.source)
         return features

@@ -19,7 +19,6 @@ from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
 from joblib import cpu_count
 
-from fairtrial.cores import shared_cores
 from fairtrial.errors import InputError, MachineError
 from fairtrial.kinds.baselines.estimators import add_objects, list_objects
 from fairtrial.kinds.mechanism.plugins import activate, find_functions, find_kinds, find_plugins
@@ -221,8 +220,7 @@ def train_packed(packed: bytes) -> list[Part]:
             make.family.register(make(**facts))
         add_objects(objects)
         plan = pickle.loads(plan)
-    with shared_cores:
-        return train_parts(plan)
+    return train_parts(plan)
 
 
 def explain(error: Exception, plan: StackPlan) -> Exception:

@@ -10,7 +10,6 @@ from typing import Protocol
 import psutil
 from joblib import cpu_count
 
-from fairtrial.cores import shared_cores
 from fairtrial.data.features.maps import watch
 from fairtrial.progress import Progress, Status
 from fairtrial.results.saved_stacks import Part
@@ -65,13 +64,15 @@ class Here:
 
             def tell(n_training: int, at: int) -> None:
                 stop_if_dropped()
+                if not plan.is_baseline:  # Its features are there.
+                    queue.release(plan)
                 progress.note(plan, n_training, at)
 
             def tell_of_features() -> None:
                 stop_if_dropped()
                 progress.note_features(plan)
 
-            with shared_cores, watch(tell_of_features):
+            with watch(tell_of_features):
                 return train_parts(plan, tell)
 
         pool = ThreadPoolExecutor(self.n_at_once)
@@ -91,23 +92,27 @@ class Queue:
     def __init__(self, plans: Sequence[StackPlan]):
         # The longest first: nothing long is left when the others have ended.
         self._plans = sorted(plans, key=lambda plan: plan.seconds, reverse=True)
-        self._guard, self._in_use = threading.Lock(), list[object]()
+        self._guard, self._in_use = threading.Lock(), dict[StackPlan, object]()
 
     @contextlib.contextmanager
     def take(self) -> Iterator[StackPlan]:
         """Take the next one: the first that need not wait for one that trains, if there is any."""
         with self._guard:
-            free = (plan for plan in self._plans if plan.waits_for not in self._in_use)
+            in_use = [*self._in_use.values()]
+            free = (plan for plan in self._plans if plan.waits_for not in in_use)
             plan = next(free, self._plans[0])
             self._plans.remove(plan)
-            held = [] if plan.waits_for is None else [plan.waits_for]
-            self._in_use += held
+            if plan.waits_for is not None:
+                self._in_use[plan] = plan.waits_for
         try:
             yield plan
         finally:
-            with self._guard:
-                for each in held:
-                    self._in_use.remove(each)
+            self.release(plan)
+
+    def release(self, plan: StackPlan) -> None:
+        """Let other stacks have what this one used or made."""
+        with self._guard:
+            self._in_use.pop(plan, None)
 
 
 def _gather(

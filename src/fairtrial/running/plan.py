@@ -14,7 +14,7 @@ from fairtrial.study import Arm, Run
 from fairtrial.study.features import UNMAPPED, AnyFeatures
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import AnyTask
-from fairtrial.training.programs import BLOCK, CHUNK, DRAWN_PIECE, READ_PIECE, share_lanes
+from fairtrial.training.programs import BLOCK, CHUNK, DRAWN_PIECE, PIECE, share_lanes
 from fairtrial.training.trace import count_averaged
 
 # Wider stacks cost more a lane: their parameters, or their residuals, leave the processor's cache.
@@ -84,17 +84,18 @@ class StackPlan:
 
     @property
     def waits_for(self) -> object:
-        """What it must wait for while another stack uses or makes it; None if nothing.
+        """What it may have to wait for while another stack uses or makes it; None if nothing.
 
         Fits whose warnings are recorded run one at a time, and features are made once.
         """
         run = self.runs[0][0]
         if self.is_baseline:
             return "warnings" if run.arm.baseline.is_iterative else None
-        features = run.arm.recipe.features
-        if not run.arm.task.has_images or features == UNMAPPED:
+        task, recipe = run.arm.task, run.arm.recipe
+        if not task.has_images or recipe.features == UNMAPPED:
             return None
-        return features, run.seed if features.is_fitted else None
+        of_split = (run.seed, recipe.validation) if recipe.features.is_fitted else None
+        return task, recipe.features, of_split
 
     def halve(self) -> "tuple[StackPlan, ...]":
         """Part the data sets; where there is one, its lanes; a single lane is not parted."""
@@ -179,7 +180,7 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     # A mean of the way is remembered like a slot.
     n_slots = max(len(one.optimizer.slots) + one.average.is_running for one in recipes)
     n_slots = max(2, n_slots)
-    lane = 4 * n_classes * ((8 + 2 * n_slots) * (n_features + 1) + 6 * block)
+    lane = 4 * n_classes * ((8 + 2 * n_slots) * (n_features + 1) + 8 * block)
     # Logits of the validation rows, where runs watch a metric of them.
     if any(list_watched(one.monitors.values()) for one in recipes):
         lane += 4 * n_classes * int(n_train_rows * (recipe.validation or 0.0))
@@ -189,9 +190,9 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
     is_mapped = task.has_images and recipe.features != UNMAPPED
     features = 5 * n_rows * n_features * (4 if is_mapped else value_bytes)
     if is_mapped:
-        # They stay in their file, but for a piece of each part, and a batch.
+        # They stay in their file, but for a piece of each part, one more in order, and a batch.
         batch = 4 * count_batch_rows(recipe, n_train_rows) * n_features
-        features = min(features, 3 * READ_PIECE + 5 * batch)
+        features = min(features, 4 * PIECE + 5 * batch)
         # What they are made of: images as read, and split.
         source = 2 * n_rows * n_columns * value_bytes
     # Noise on the features of a piece, as drawn and as a tensor.

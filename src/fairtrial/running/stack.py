@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from fairtrial.baselines import predict_test_rows
+from fairtrial.cores import shared_cores
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
 from fairtrial.data.targets import standardise_targets
@@ -85,7 +86,8 @@ def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list
             "to it."
         )
     stack = Stack(recipes, datasets, [run.seed for run in firsts], plan.averages)
-    traces = train(stack, progress)
+    with shared_cores:
+        traces = train(stack, progress)
     seconds = (time.perf_counter() - began) / plan.n_runs
     results = []
     for keys, run, dataset, row in zip(fingerprints, firsts, datasets, traces, strict=True):

@@ -137,7 +137,7 @@ def _take_epochs(
     curves, path = defaultdict(list), []
     while state.outcome == TRAINING:
         state, values = epochs.take(state, draws)
-        for quantity, value in (values | epochs.catch_up()).items():
+        for quantity, value in (values | epochs.measure_rest()).items():
             curves[quantity].append(value)
         if recipe.steps:
             path.append([value.numpy() for value in state.parameters])

@@ -84,7 +84,8 @@ class Epochs:
         self._batch_size = count_batch_rows(recipe, len(self._train[0]))
         self._n_batches = count_batches(recipe, len(self._train[0]))
         self._rows: list[tuple[Any, ...]] = []
-        self._owed: Parameters | None = None  # Still to be measured on the training rows.
+        # Parameters that are not measured on the training rows yet.
+        self._unmeasured: Parameters | None = None
         truths = [one.true_parameters for one in datasets if one.true_parameters is not None]
         self._truth = stack_truths(truths) if self._has_sets else next(iter(truths), None)
         self._is_regression, divisor = not datasets[0].n_classes, datasets[0].divisor
@@ -108,17 +109,16 @@ class Epochs:
         Returns the state, and what comes next in the curves, (...) each. Runs by epochs are
         measured after their epochs, and runs by steps before their steps, as their loss is. Where
         training rows are read piece by piece, their metrics come with the next epoch, which reads
-        them anyway, or from `catch_up`.
+        them anyway, or from `measure_rest`.
         """
         self.n_done += 1
         start, step = state, (self.n_done - 1) * self._n_batches
         first, at = step, self.n_done - (1 if self._in_steps else 0)
         total, rates, sums = 0.0, [], dict[str, Any]()
-        owed = None if isinstance(self._held[TRAIN], Held) else self._owed or start.parameters
         for rows in self._lay_out():
             places = map(tf.constant, (at, step, step - first if needs_mean else -1))
             state, losses, rate, scores = self._take_batches(
-                state, start, rows, self._numbers, draws, owed, *places
+                state, start, rows, self._numbers, draws, self._unmeasured, *places
             )
             sums = {name: sums.get(name, 0.0) + score for name, score in scores.items()}
             step, total = step + rows[2].shape[0] // self._batch_size, total + losses
@@ -126,34 +126,34 @@ class Epochs:
         loss = total / self._n_batches
         measured = start.parameters if self._in_steps else state.parameters
         held = self._held
-        if owed:
+        is_read = not isinstance(held[TRAIN], Held)
+        if is_read:
             held = {prefix: read for prefix, read in held.items() if prefix != TRAIN}
         scores = score_parts(self._evaluate, measured, held)
         last = self._numbers["steps"] - 1 if self._in_steps else self._numbers["epochs"]
         watched = self._monitors.choose(loss, measured, scores, state.outcome == TRAINING)
         state = judge(self._kinds, state, loss, self._numbers, at, last, measured, *watched)
         values = {"loss": loss, "learning_rate": rates[0], **scores}
-        if self._owed:
-            values |= {TRAIN + name: total / len(self._train[0]) for name, total in sums.items()}
-        self._owed = measured if owed else None
+        values |= {TRAIN + name: score / len(self._train[0]) for name, score in sums.items()}
+        self._unmeasured = measured if is_read else None
         if self._is_regression:
             values |= record_parameters(measured, self._truth)
         return state, values
 
-    def catch_up(self) -> dict[str, Any]:
+    def measure_rest(self) -> dict[str, Any]:
         """Measure on the training rows what the last `take` left to be measured, if anything.
 
         Returns the metrics that come next in the curves, (...) each.
         """
-        owed, self._owed = self._owed, None
-        return score_parts(self._evaluate, owed, {TRAIN: self._held[TRAIN]}) if owed else {}
+        last, self._unmeasured = self._unmeasured, None
+        return score_parts(self._evaluate, last, {TRAIN: self._held[TRAIN]}) if last else {}
 
     def assess(
         self, parameters: Parameters, known: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Predictions]]:
         """Measure parameters that a run may end with; nothing for numbers, whose metrics follow.
 
-        `known` is what `take` and `catch_up` returned, if they measured these parameters.
+        `known` is what `take` and `measure_rest` returned, if they measured these parameters.
         """
         if self._is_regression:
             return {}, {}
@@ -206,7 +206,7 @@ def take_batches(
     rows: tuple[Any, ...],
     numbers: Numbers,
     draws: Draws,
-    owed: Parameters | None,
+    unmeasured: Parameters | None,
     at: Any,
     first_step: Any,
     n_before: Any,
@@ -219,8 +219,8 @@ def take_batches(
         At the start of the epoch.
     rows : tuple of tensor
         What `lay_out_epoch` gives.
-    owed : Parameters or None
-        Those that are measured on the same rows, if any.
+    unmeasured : Parameters or None
+        Parameters to measure on these rows, if any; not of stacks on several data sets.
     at, first_step : ()
         The epoch, and the number of the first of these steps.
     n_before : ()
@@ -231,7 +231,7 @@ def take_batches(
     -------
     state, losses, rate, scores
         The new state, the sum of the batches' losses, and the rate of the first batch; (...). Then
-        the sums over rows of what `score_rows` measures of `owed`, by name; (...) each.
+        the sums over rows of what `score_rows` measures of `unmeasured`, by name; (...) each.
     """
     X, y = rows[:2]
     measure = measure_classes if y.dtype.is_integer else measure_regression
@@ -246,7 +246,7 @@ def take_batches(
         state, loss, rate = update(
             measure, kinds, state, batch, numbers, draws, first_step + number, at
         )
-        scores = score_rows(owed, *batch[:2]) if owed else {}
+        scores = score_rows(unmeasured, *batch[:2]) if unmeasured else {}
         sums = {name: sums[name] + tf.tensordot(batch[2], scores[name], 1) for name in sums}
         return number + 1, state, total + loss, tf.where(number == 0, rate, first_rate), sums
 
@@ -255,7 +255,7 @@ def take_batches(
         state = change_layout(state, fold)
         numbers = fold_numbers(numbers, state.parameters)
     zeros = tf.zeros(state.outcome.shape)
-    sums = dict.fromkeys(name_scores(y), zeros) if owed else {}
+    sums = dict.fromkeys(name_scores(y), zeros) if unmeasured else {}
     begin = (tf.constant(0), state, zeros, zeros, sums)
     _, state, total, first_rate, sums = _loop(take, n_batches, begin, n_before)
     state = change_layout(state, unfold) if folds else state
@@ -301,11 +301,11 @@ def compile_batches(
         return partial(take_batches, kinds, batch_size, divisor)
 
     def run_batches(
-        state: State, start: State, rows: Any, numbers: Any, keys: Any, *owed_and_places: Any
+        state: State, start: State, rows: Any, numbers: Any, keys: Any, *more: Any
     ) -> tuple[State, Any, Any, dict[str, Any]]:
         draws = NamedDraws(keys)
         return take_batches(
-            kinds, batch_size, divisor, state, start, rows, numbers, draws, *owed_and_places
+            kinds, batch_size, divisor, state, start, rows, numbers, draws, *more
         )  # fmt: skip
 
     return compiled(run_batches)

@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 from fairtrial.kinds.mechanism.tensors import tf
 from fairtrial.study.recipe import Recipe
 
@@ -19,14 +17,8 @@ BLOCK, BLOCK_VALUES = 2000, 2**21
 # Bytes of features that a program is given at a time: more than this comes piece by piece.
 PIECE = 2**27
 
-# The same of what is read from a file or drawn in every epoch. Drawing takes new memory for larger
-# arrays each time, which is slow; so do the programs, which each piece that is read calls once.
-READ_PIECE, DRAWN_PIECE = 2**27, 2**24
-
-
-def limit_piece(source: np.ndarray) -> int:
-    """Return how many bytes of features (N, D) a program is given at a time."""
-    return READ_PIECE if isinstance(source, np.memmap) else PIECE
+# The same of noise that is drawn in every epoch. Larger arrays take new memory each time: slow.
+DRAWN_PIECE = 2**24
 
 
 def count_block_rows(n_features: int) -> int:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from fairtrial.data.split import Part, order_blocks, order_rows
 from fairtrial.training.noise import draw_feature_noise
-from fairtrial.training.programs import DRAWN_PIECE, PIECE, count_block_rows, limit_piece
+from fairtrial.training.programs import DRAWN_PIECE, PIECE, count_block_rows
 
 # Gives the features and labels of a part of the data, piece by piece, each time that it is called.
 # A piece is overwritten by the next one.
@@ -28,7 +28,7 @@ class Held(list[tuple[Any, Any]]):
 def hold(part: Part) -> Read:
     """Hold a part of the data as tensors; where it is too large, read its pieces every time."""
     row = part.source.dtype.itemsize * part.source.shape[1]
-    size = max(limit_piece(part.source) // row, 1)
+    size = max(PIECE // row, 1)
     block = count_block_rows(part.source.shape[1])
     size -= size % block if size > block else 0
     pieces = [slice(first, first + size) for first in range(0, len(part), size)]
@@ -43,9 +43,9 @@ def hold(part: Part) -> Read:
 def open_part(part: Part, n_rows: int) -> Callable[[slice | np.ndarray], Any]:
     """Return a function that reads at most so many rows at a time as a tensor, (N, D).
 
-    Rows of a file are read into one piece of memory, which TensorFlow uses where it is: each call
-    overwrites the tensor of the call before. To copy them, and to take new memory for each piece,
-    took longer than to train on them.
+    Rows are read into one piece of memory, which TensorFlow uses where it is: each call overwrites
+    the tensor of the call before. Copies of a file's rows, and new memory for each piece, took
+    longer than training.
     """
     buffer = make_aligned((n_rows, part.source.shape[1]), part.source.dtype)
 
@@ -112,7 +112,7 @@ def lay_out_epoch(
     weights[n_rows:] = 0.0
     if noise is None:
         source = parts[0].source
-        most = limit_piece(source) // (len(parts) * source.dtype.itemsize * n_features)
+        most = PIECE // (len(parts) * source.dtype.itemsize * n_features)
     else:
         most = DRAWN_PIECE // (4 * n_features)
     size = batch_size * max(most // batch_size, 1)
@@ -120,13 +120,13 @@ def lay_out_epoch(
     def join(values: list[np.ndarray]) -> Any:
         return tf.constant(np.stack(values)[:, None] if has_sets else values[0])
 
-    def copy(piece: slice) -> Any:
-        return join([part.read(own[piece]) for part, own in zip(parts, rows, strict=True)])
+    is_copied = has_sets or are_kept
+    read_in_place = None if is_copied else open_part(parts[0], min(size, len(weights)))
 
-    read = copy
-    if not has_sets and not are_kept:
-        read_features = open_part(parts[0], min(size, len(weights)))
-        read = lambda piece: read_features(rows[0][piece])  # noqa: E731
+    def read(piece: slice) -> Any:
+        if read_in_place:
+            return read_in_place(rows[0][piece])
+        return join([part.read(own[piece]) for part, own in zip(parts, rows, strict=True)])
 
     for first in range(0, len(weights), size):
         piece = slice(first, first + size)

@@ -223,7 +223,7 @@ def _take_epochs(stack: Stack, recipes: Sequence[Recipe], waiting: Mapping[int, 
             curves[name].append(np.asarray(value.numpy(), np.float64))
 
     def cut(ended: Sequence[Recipe], lanes: list[int]) -> list[list[Trace]]:
-        record(epochs.catch_up())
+        record(epochs.measure_rest())
         parameters, mean = end(kinds, state, numbers), None
         known = values if parameters is state.parameters else None
         last = read_ends(parameters, lanes, *epochs.assess(parameters, known))

@@ -1,5 +1,9 @@
 """Each map against NumPy float64, scikit-learn, scikit-image."""
 
+import contextlib
+import threading
+import time
+
 import numpy as np
 import pytest
 from skimage.feature import hog
@@ -7,6 +11,7 @@ from sklearn.kernel_approximation import RBFSampler
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 from sklearn.preprocessing import StandardScaler
 
+from fairtrial.cores import shared_cores
 from fairtrial.data.features.maps import (
     CHUNK,
     TrainingRows,
@@ -101,3 +106,21 @@ def test_training_rows_are_drawn_from_seen_rows_without_repeats():
     assert len(set(drawn)) == 10
     assert set(drawn) <= set(range(0, 50, 2))
     np.testing.assert_array_equal(some.draw(99, "x")[:, 0], np.arange(0, 50, 2))
+
+
+@pytest.mark.parametrize(("n_stacks", "n_threads"), [(1, 4), (2, 2), (5, 1)])
+def test_stacks_that_make_features_at_once_share_the_cores(n_stacks, n_threads, monkeypatch):
+    names = set()
+
+    def name_thread(X):
+        names.add(threading.current_thread().name)
+        time.sleep(0.01)  # So that every thread gets a chunk.
+        return X
+
+    monkeypatch.setattr("fairtrial.cores.cpu_count", lambda: 4)
+    with contextlib.ExitStack() as stacks:
+        for _ in range(n_stacks):
+            stacks.enter_context(shared_cores)
+        X = np.zeros((40 * CHUNK, 1), np.float32)
+        assert sum(map(len, apply(name_thread, X, 1))) == len(X)
+    assert len(names) == n_threads

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from fairtrial.cores import on_one_core
+from fairtrial.cores import on_one_core, shared_cores
 from fairtrial.data.dataset import Dataset
 from fairtrial.data.features.maps import TrainingRows, apply, check_in
 from fairtrial.data.images.fetch import cache_folder
@@ -134,7 +134,7 @@ def keep(name: str, shape: tuple[int, int], make: Callable[[], Iterable[np.ndarr
         with _take_turn(folder / f"{name}.lock"):
             if (found := _open(path, shape, dtype)) is not None:
                 return found
-            with place_aside(path) as aside:
+            with shared_cores, place_aside(path) as aside:
                 _write(aside, shape, dtype, make())
             made = np.load(path, mmap_mode="r")  # Readable even if the file is removed.
             _make_room(path)
