@@ -1,4 +1,4 @@
-"""The limit to one core, from any thread."""
+"""The limit to one core, from any thread, and the cores of stacks that train at once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack

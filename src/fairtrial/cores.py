@@ -67,7 +67,7 @@ class SharedCores:
             self._n_stacks -= 1
 
     def count(self) -> int:
-        """Count the cores that each of them has when it begins; at least one."""
+        """Count the cores of each of them now; at least one."""
         return max(cpu_count() // max(self._n_stacks, 1), 1)
 
 

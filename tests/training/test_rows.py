@@ -1,4 +1,4 @@
-"""The order of an epoch's rows: of a large file, blocks of it."""
+"""The order of an epoch's rows, and how they are read: in place, and in pieces."""
 
 import numpy as np
 import pytest

@@ -64,7 +64,7 @@ class Here:
 
             def tell(n_training: int, at: int) -> None:
                 stop_if_dropped()
-                if not plan.is_baseline:  # Its features are there.
+                if not plan.is_baseline:  # Its features have been made.
                     queue.release(plan)
                 progress.note(plan, n_training, at)
 

@@ -1,4 +1,4 @@
-"""Rows as tensors: held in memory, or read from a file piece by piece."""
+"""Rows as tensors: held in memory, or read piece by piece."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -96,8 +96,8 @@ def lay_out_epoch(
 ) -> Iterator[tuple[Any, ...]]:
     """Yield rows in the epoch's order, in whole batches: all at once, or in pieces if too much.
 
-    Rows of weight 0 fill up the last batch. A piece of a file is overwritten by the next one,
-    unless `are_kept`.
+    Rows of weight 0 fill up the last batch. Each piece is overwritten by the next one, unless
+    `are_kept`.
 
     Yields
     ------

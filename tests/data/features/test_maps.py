@@ -1,8 +1,8 @@
 """Each map against NumPy float64, scikit-learn, scikit-image."""
 
 import contextlib
+import itertools
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -110,11 +110,12 @@ def test_training_rows_are_drawn_from_seen_rows_without_repeats():
 
 @pytest.mark.parametrize(("n_stacks", "n_threads"), [(1, 4), (2, 2), (5, 1)])
 def test_stacks_that_make_features_at_once_share_the_cores(n_stacks, n_threads, monkeypatch):
-    names = set()
+    names, calls, all_threads = set(), itertools.count(), threading.Barrier(n_threads)
 
     def name_thread(X):
         names.add(threading.current_thread().name)
-        time.sleep(0.01)  # So that every thread gets a chunk.
+        if next(calls) < n_threads:  # Each of the first chunks waits for the other threads.
+            all_threads.wait(60)
         return X
 
     monkeypatch.setattr("fairtrial.cores.cpu_count", lambda: 4)
