@@ -1,7 +1,5 @@
 """What stops a study costs nothing but time: the same call goes on, to the same tables."""
 
-import os
-
 import polars as pl
 import pytest
 import tensorflow as tf
@@ -259,24 +257,31 @@ problem = "regression"
 """
 
 
-def test_a_table_that_changes_meanwhile(tmp_path, monkeypatch):
+@pytest.mark.parametrize("more", [["3,4"], None, ["3,4,5"]], ids=["longer", "empty", "no-table"])
+def test_a_table_that_changes_meanwhile(tmp_path, monkeypatch, more):
     """What was trained on other rows is refused, and never found under the new rows' name."""
     table = tmp_path / "t.csv"
-    rows = [f"{number},{number * number % 7}" for number in range(30)]
-    table.write_text("\n".join(["x,y", *rows]))
+    rows = ["x,y", *(f"{number},{number * number % 7}" for number in range(30))]
+    table.write_text("\n".join(rows))
     study = Study.from_toml(TABLE.replace("PATH", str(table)))
-    real = execute.write_part
+    real, n_stacks = train.train_stack, 0
 
-    def write(folder, part):
-        table.write_text("\n".join(["x,y", *rows, "3,4"]))
-        os.utime(table, (1, 1))
-        return real(folder, part)
+    def train_and_write(plan, progress):  # In the one thread that trains, which then goes on.
+        nonlocal n_stacks
+        n_stacks += 1
+        finished = real(plan, progress)
+        if n_stacks == 1:
+            table.write_text("" if more is None else "\n".join([*rows, *more]))
+        return finished
 
-    monkeypatch.setattr(execute, "write_part", write)
+    monkeypatch.setattr(train, "train_stack", train_and_write)
     monkeypatch.setattr("fairtrial.running.engine.cpu_count", lambda: 1)
     with pytest.raises(MachineError, match="The data changed"):
         run(tmp_path / "out", study, memory=1)
-    monkeypatch.setattr(execute, "write_part", real)
+    assert n_stacks > 1
+    assert list_parts(tmp_path / "out")
+    monkeypatch.setattr(train, "train_stack", real)
+    table.write_text("\n".join([*rows, "3,4"]))
     run(tmp_path / "out", study), run(tmp_path / "fresh", study)
     one, other = (pl.read_parquet(tmp_path / name / RUNS) for name in ("out", "fresh"))
     assert one["mse"].to_list() == pytest.approx(other["mse"].to_list(), rel=1e-5)

@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import tomllib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,7 +16,7 @@ import polars as pl
 from joblib import cpu_count
 
 from fairtrial.data.load import check_data, fingerprint_data
-from fairtrial.errors import MachineError
+from fairtrial.errors import InputError, MachineError
 from fairtrial.files import explain_write_errors, lock_folder, write_json
 from fairtrial.loading import load_tensorflow
 from fairtrial.progress import Progress, Status
@@ -150,7 +150,10 @@ class Setup:
         stack_bytes = _remember_memory(folder, self.memory, engine)
         plans = plan_stacks(missing, stack_bytes, averages=study.needs_averages)
         stacks, n_left, said = StackProgress(plans, self.progress), len(plans), set[str]()
-        with contextlib.closing(engine.train(plans, stacks)) as trained:
+        with (
+            _explain_changed_data(so_far),
+            contextlib.closing(engine.train(plans, stacks)) as trained,
+        ):
             for plan, finished in trained:
                 for part in finished:
                     _refuse_other_origin(part, wanted)
@@ -241,6 +244,24 @@ def _refuse_other_origin(part: Part, wanted: Collection[str]) -> None:
             "of fairtrial, TensorFlow, NumPy or scikit-learn, than this machine. Results of "
             "another origin are not used; mend that, then run the same command again."
         )
+
+
+@contextlib.contextmanager
+def _explain_changed_data(so_far: SoFar) -> Iterator[None]:
+    """Say of a file that training cannot read that it changed after the study began, if it did."""
+    try:
+        yield
+    except InputError as error:
+        try:
+            is_same = _fingerprint_arms_data(so_far.study.list_arms()) == so_far.data
+        except InputError:
+            is_same = False
+        if is_same:
+            raise
+        raise MachineError(
+            f"The data changed while the study ran. {error} What has finished is kept: run the "
+            "same command again when nothing writes to the data any more."
+        ) from None
 
 
 def _say_replaced(folder: Path, study: Study, note: Note) -> None:
