@@ -171,23 +171,27 @@ def on_features(scale, **others):
 
 def test_feature_noise_is_standard_normal_and_fresh_for_each_batch():
     stream = open_feature_noise(3, 1)
-    first, second = (draw_feature_noise(stream, 200, 100).numpy() for _ in range(2))
+    first, second = (draw_feature_noise(stream, np.empty((200, 100), np.float32)) for _ in range(2))
     assert scipy.stats.kstest(first.ravel(), "norm").pvalue > 0.01
     assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 4 / np.sqrt(N)
     assert first.mean() == pytest.approx(0.0, abs=4 / np.sqrt(N))
     assert first.var() == pytest.approx(1.0, abs=4 * np.sqrt(2 / N))
 
 
-@pytest.mark.parametrize("scale", [0.0, 0.1, 0.8])
-def test_run_under_feature_noise(scale):
-    """Plain NumPy on `X + scale Z`, batch by batch; the last one of an epoch is short."""
+@pytest.mark.parametrize(("scale", "piece"), [(0.0, 2**24), (0.1, 2**24), (0.8, 4 * 6 * 16)])
+def test_run_under_feature_noise(scale, piece, monkeypatch):
+    """Plain NumPy on `X + scale Z`, batch by batch; the last one of an epoch is short.
+
+    Also where each piece holds one batch, and is overwritten by the next.
+    """
+    monkeypatch.setattr("fairtrial.training.rows.DRAWN_PIECE", piece)
     found = eager.train(on_features(scale), IMAGES, 3)
     W, b, step, losses = np.zeros((6, 3)), np.zeros(3), 0, []
     for epoch in (1, 2):
         order, total, stream = order_rows(50, 3, epoch), [], open_feature_noise(3, epoch)
         for first in range(0, 50, 16):
             rows = order[first : first + 16]
-            Z = draw_feature_noise(stream, len(rows), 6).numpy().astype(float)
+            Z = draw_feature_noise(stream, np.empty((len(rows), 6), np.float32)).astype(float)
             X = PIXELS[rows] / 16.0 + scale * Z
             shares = softmax(X @ W + b)
             total.append(-np.log(shares[np.arange(len(rows)), LABELS[rows]]).mean())

@@ -195,8 +195,8 @@ def estimate_memory(row: Sequence[Run]) -> tuple[int, int]:
         features = min(features, 4 * PIECE + 5 * batch)
         # What they are made of: images as read, and split.
         source = 2 * n_rows * n_columns * value_bytes
-    # Noise on the features of a piece, as drawn and as a tensor.
-    noise = 2 * DRAWN_PIECE * (recipe.noise.data is not None)
+    # Noise on the features of a piece.
+    noise = DRAWN_PIECE * (recipe.noise.data is not None)
     return features + source + 4 * block * n_features + noise, lane
 
 

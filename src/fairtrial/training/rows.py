@@ -50,10 +50,23 @@ def open_part(part: Part, n_rows: int) -> Callable[[slice | np.ndarray], Any]:
     buffer = make_aligned((n_rows, part.source.shape[1]), part.source.dtype)
 
     def read(which: slice | np.ndarray) -> Any:
-        features = part.read(which, buffer[: len(part.rows[which])])
-        return tf.experimental.dlpack.from_dlpack(features.__dlpack__())
+        return use_in_place(part.read(which, buffer[: len(part.rows[which])]))
 
     return read
+
+
+def open_noise(stream: np.random.Generator, n_rows: int, n_features: int) -> Callable[[int], Any]:
+    """Return a function that draws noise for the next rows, at most so many, as a tensor (N, D).
+
+    Each call overwrites the tensor of the call before.
+    """
+    buffer = make_aligned((n_rows, n_features), np.dtype(np.float32))
+    return lambda n: use_in_place(draw_feature_noise(stream, buffer[:n]))
+
+
+def use_in_place(values: np.ndarray) -> Any:
+    """Return a tensor in the memory of an array that `make_aligned` has made."""
+    return tf.experimental.dlpack.from_dlpack(values.__dlpack__())
 
 
 def make_aligned(shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
@@ -120,8 +133,9 @@ def lay_out_epoch(
     def join(values: list[np.ndarray]) -> Any:
         return tf.constant(np.stack(values)[:, None] if has_sets else values[0])
 
-    is_copied = has_sets or are_kept
-    read_in_place = None if is_copied else open_part(parts[0], min(size, len(weights)))
+    most = min(size, len(weights))
+    read_in_place = None if has_sets or are_kept else open_part(parts[0], most)
+    draw = None if noise is None else open_noise(noise, most, n_features)
 
     def read(piece: slice) -> Any:
         if read_in_place:
@@ -132,8 +146,8 @@ def lay_out_epoch(
         piece = slice(first, first + size)
         y = [part.y[own[piece]] for part, own in zip(parts, rows, strict=True)]
         more = []
-        if noise is not None:
-            more = [draw_feature_noise(noise, len(y[0]), n_features)]
+        if draw:
+            more = [draw(len(y[0]))]
         elif is_numbered:
             more = [join([own[piece] for own in rows])]
         yield read(piece), join(y), tf.constant(weights[piece]), *more

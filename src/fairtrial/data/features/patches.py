@@ -110,11 +110,10 @@ class Layer:
         threshold = np.float32(self.settings.threshold / self.whitening.shape[1] ** 0.5)
         # The average of max(0, c - t) is the average of max(c, t), minus t. NumPy's clip is several
         # times as fast as its maximum.
-        clipped = np.empty_like(cosines)
+        clipped, least = np.empty_like(cosines), threshold * np.float32(1 + EXCESS)
         towards = pool(np.clip(cosines, threshold, np.inf, out=clipped), average)
         away = pool(np.clip(cosines, -np.inf, -threshold, out=clipped), average)
-        responses = np.concatenate([towards, -away], axis=3)
-        responses -= threshold * np.float32(1 + EXCESS)
+        responses = np.concatenate([towards - least, -least - away], axis=3)
         responses = np.clip(responses, 0, np.inf, out=responses) ** self.settings.power
         return responses if self.channels is None else responses @ self.channels
 

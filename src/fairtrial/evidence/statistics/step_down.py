@@ -29,10 +29,13 @@ doi:10.1198/016214504000000539. Goeman and Solari (2010), doi:10.1214/10-AOS829.
 """
 
 from collections.abc import Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
+from joblib import cpu_count
 
 from fairtrial.evidence.statistics.crossing import draw_row_means
 from fairtrial.evidence.statistics.sign_flip import sum_subsets
@@ -132,10 +135,8 @@ def step_down(columns: Sequence[Column]) -> tuple[list[int], list[float]]:
     order the share of the joint flips with so large a score in any of these claims.
     """
     deviations, n_repeats = _draw_deviations(columns)
-    scores = [
-        _score_flips(column, of_column, n_repeats)
-        for column, of_column in zip(columns, deviations, strict=True)
-    ]
+    with ThreadPoolExecutor(cpu_count()) as pool:  # NumPy sorts on all cores at once.
+        scores = [*pool.map(_score_flips, columns, deviations, repeat(n_repeats))]
     order = sorted(range(len(columns)), key=lambda place: -scores[place][0])
     found: list[float] = []
     largest = np.array(-np.inf)
