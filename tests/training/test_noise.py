@@ -22,6 +22,7 @@ from fairtrial.training.noise import (
     open_feature_noise,
     strikes,
 )
+from fairtrial.training.programs import DRAWN_PIECE
 
 DRAWS = NamedDraws(make_keys([3], ()))
 N = 20_000
@@ -178,11 +179,13 @@ def test_feature_noise_is_standard_normal_and_fresh_for_each_batch():
     assert first.var() == pytest.approx(1.0, abs=4 * np.sqrt(2 / N))
 
 
-@pytest.mark.parametrize(("scale", "piece"), [(0.0, 2**24), (0.1, 2**24), (0.8, 4 * 6 * 16)])
+@pytest.mark.parametrize(
+    ("scale", "piece"), [(0.0, DRAWN_PIECE), (0.1, DRAWN_PIECE), (0.8, DRAWN_PIECE), (0.8, 384)]
+)
 def test_run_under_feature_noise(scale, piece, monkeypatch):
     """Plain NumPy on `X + scale Z`, batch by batch; the last one of an epoch is short.
 
-    Also where each piece holds one batch, and is overwritten by the next.
+    Also where each piece holds one batch, 384 bytes of float32, and is overwritten by the next.
     """
     monkeypatch.setattr("fairtrial.training.rows.DRAWN_PIECE", piece)
     found = eager.train(on_features(scale), IMAGES, 3)

@@ -248,7 +248,7 @@ def _refuse_other_origin(part: Part, wanted: Collection[str]) -> None:
 
 @contextlib.contextmanager
 def _explain_changed_data(so_far: SoFar) -> Iterator[None]:
-    """Say of a file that training cannot read that it changed after the study began, if it did."""
+    """Say that the data changed after the study began, where that is why training failed."""
     try:
         yield
     except InputError as error:

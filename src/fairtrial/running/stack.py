@@ -81,10 +81,7 @@ def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list
     began = time.perf_counter()
     datasets = load_datasets(plan)
     if fingerprints != [fingerprint_runs(row) for row in plan.runs]:
-        raise InputError(
-            "A table changed while it was loaded: run the same command again when nothing writes "
-            "to it."
-        )
+        raise InputError("A table changed while it was loaded.")
     stack = Stack(recipes, datasets, [run.seed for run in firsts], plan.averages)
     with shared_cores:
         traces = train(stack, progress)

@@ -17,8 +17,7 @@ BLOCK, BLOCK_VALUES = 2000, 2**21
 # Bytes of features that a program is given at a time: more than this comes piece by piece.
 PIECE = 2**27
 
-# The same of noise that is drawn in every epoch. Larger arrays take new memory each time, and that
-# is slow.
+# The same of noise on the features, which is drawn anew in every epoch.
 DRAWN_PIECE = 2**24
 
 

@@ -128,14 +128,13 @@ def lay_out_epoch(
         most = PIECE // (len(parts) * source.dtype.itemsize * n_features)
     else:
         most = DRAWN_PIECE // (4 * n_features)
-    size = batch_size * max(most // batch_size, 1)
+    size = min(batch_size * max(most // batch_size, 1), len(weights))
 
     def join(values: list[np.ndarray]) -> Any:
         return tf.constant(np.stack(values)[:, None] if has_sets else values[0])
 
-    most = min(size, len(weights))
-    read_in_place = None if has_sets or are_kept else open_part(parts[0], most)
-    draw = None if noise is None else open_noise(noise, most, n_features)
+    read_in_place = None if has_sets or are_kept else open_part(parts[0], size)
+    draw = None if noise is None else open_noise(noise, size, n_features)
 
     def read(piece: slice) -> Any:
         if read_in_place:
