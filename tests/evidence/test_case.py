@@ -89,6 +89,24 @@ def test_equal_values_prove_something_of_the_same_computation_alone(is_same, exp
     assert (found.p_equivalent, found.wide) == (expected, (0.0, 0.0))
 
 
+def test_tuned_sides_that_are_the_same_computation_are_equivalent(tmp_path):
+    """Noise of scale 0 changes nothing, at the rate of the claim and at the best one."""
+    claim = {
+        "better": {"arm": "quiet"}, "than": {"arm": "plain"}, "on": "mse",
+        "where": {"optimizer.learning_rate": 0.01},
+    }  # fmt: skip
+    rates = {"optimizer.learning_rate": [0.01, 0.1]}
+    arms = [
+        {"name": "plain", "vary": rates},
+        {"name": "quiet", "vary": rates, "set": {"noise.weights": {"every": 5, "scale": 0.0}}},
+    ]
+    study = make_study([claim], seeds=6, vary={}, arms=arms)
+    (row,) = ft.run(study, tmp_path).list_verdicts()
+    assert (row["verdict"], row["difference"]) == ("equivalent", 0.0)
+    assert (row["tuned"]["verdict"], row["tuned"]["survives"]) == ("equivalent", True)
+    assert row["tuned"]["better_settings"] == [{"optimizer.learning_rate": 0.1}]
+
+
 # -------------------------------------------------------------------------------------- overflow
 
 
@@ -163,7 +181,7 @@ def test_tuned_differences_have_the_variance_of_their_own_rows():
         (a.recipe.optimizer.kind, a.recipe.optimizer.learning_rate): right[a.name].astype(float)
         for a in study.list_arms()
     }
-    for evidence, rate in ((case.evidence, 0.1), (case.weigh_tuned(), 0.2)):
+    for evidence, rate in ((case.evidence, 0.1), (case.tuned_evidence, 0.2)):
         rows = by["adam", rate] - by["sgd", rate]
         np.testing.assert_allclose(evidence.differences, rows.mean(1), atol=1e-12)
         expected = max(estimate_row_variance(rows), 4 / 40**2)

@@ -134,7 +134,7 @@ def test_claims_of_another_file(folder, tmp_path, monkeypatch):
     other.write_text(other.read_text().replace('"mse"', '"loss"'))
     with pytest.raises(InputError, match="objectives of different runs are not comparable"):
         judge(folder, other)
-    with pytest.raises(InputError, match="states no claims"):
+    with pytest.raises(InputError, match=r"claims: add some, as `fairtrial new` shows\.$"):
         judge(folder, [])
     with pytest.raises(
         InputError, match=r"claims\[0\]\.btter is not a known name; did you mean 'better"
@@ -143,6 +143,12 @@ def test_claims_of_another_file(folder, tmp_path, monkeypatch):
     other.write_text("")
     with pytest.raises(InputError, match="states no claims"):
         judge(folder, other)
+
+
+def test_a_folder_without_claims_says_how_to_judge_others(tmp_path):
+    ft.run(make_study(seeds=2), tmp_path)
+    with pytest.raises(InputError, match=r"judge those of a file with --claims FILE \(Python"):
+        judge(tmp_path)
 
 
 def test_the_python_interface(folder):
@@ -257,7 +263,8 @@ def make_case(differences, method=SIGN_FLIP, shared=None, tuned=None):
         if method == SIGN_FLIP:
             tests = list_subset_means(pairs.differences, shared)
         evidence = weigh(pairs.differences, 0.0, Basis(tests, "seeds and test rows", shared))
-    return Case(study.claims[0], pairs, sampling, evidence, Cause({}), tuned)
+    other = tuned and weigh_pairs(tuned.differences, 0.0, sampling, tuned.pairs)
+    return Case(study.claims[0], pairs, sampling, evidence, Cause({}), tuned, other)
 
 
 UP = np.linspace(1.0, 2.0, 10)
@@ -284,10 +291,8 @@ def test_seeds_that_would_not_decide_against_what_is_shared():
 
 
 def test_a_verdict_that_does_not_survive_tuning():
-    def tune(differences):
-        return make_tuned(differences)
-
-    cases = [make_case(UP, tuned=tune(UP)), make_case(UP, tuned=tune(-UP)), make_case(UP)]
+    tuned = [make_tuned(UP), make_tuned(-UP), None]
+    cases = [make_case(UP, tuned=one) for one in tuned]
     rows = list_verdicts(cases)
     assert [row["verdict"] for row in rows] == ["holds"] * 3
     assert [row["tuned"] and row["tuned"]["survives"] for row in rows] == [True, False, None]

@@ -244,4 +244,4 @@ def test_times_are_judged_where_each_run_trained_alone(measure, is_judged):
         lambda arm, seed: {"seconds": measure(arm.recipe.loss.kind == "mae", seed)},
         vary={"loss": ["mse", "mae"]},
     )
-    assert ("share their time" in pairs.problem) is not is_judged
+    assert ("trained together in one program" in pairs.problem) is not is_judged

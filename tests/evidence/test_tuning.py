@@ -66,6 +66,26 @@ def test_where_higher_is_better():
     np.testing.assert_allclose(tuned.differences, 0.2)
 
 
+def test_arms_of_other_names_alone_are_no_choice():
+    recipe = {"loss": "mse", "optimizer": {"kind": "sgd", "learning_rate": 0.1}, "steps": 9}
+    arms = [{"name": name} for name in ("one", "same")]
+    arms.append({"name": "other", "set": {"loss": "mae"}})
+    values = {"mse": {0.1: 1.0}, "mae": {0.1: 2.0}}
+    of_losses = {"better": {"loss": "mse"}, "than": {"loss": "mae"}}
+    for claim in (of_losses, {"better": {"arm": "one"}, "than": {"arm": "same"}}):
+        assert tune_made_up(values, claim, recipe=recipe, vary={}, arms=arms) is None
+
+
+def test_sides_of_the_same_candidates_choose_nothing():
+    arms = [
+        {"name": name, "set": {"optimizer.learning_rate": rate}}
+        for name, rate in (("one", 0.1), ("same", 0.1), ("slow", 0.01))
+    ]
+    claim = {"better": {"arm": "one"}, "than": {"arm": "same"}}
+    values = {"mse": {0.1: 1.0, 0.01: 2.0}}
+    assert tune_made_up(values, claim, vary={}, arms=arms) is None
+
+
 def test_seeds_that_some_arms_alone_have_do_not_choose():
     """Seeds added to two arms of the grid leave the choice among all of its rates."""
     study = make_study([AT_THE_LOWEST], seeds=4, vary=VARY)

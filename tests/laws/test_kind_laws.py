@@ -155,6 +155,16 @@ def _broken_way(truth, prediction):
     return (truth == prediction).mean()
 
 
+def _broken_sign(truth, prediction):
+    """A mean error with its sign."""
+    return (truth - prediction).mean()
+
+
+def _broken_sign_of_the_other_side(truth, prediction):
+    """The same with the other sign."""
+    return (prediction - truth).mean()
+
+
 def _broken_order(truth, prediction):
     """The error of the first row."""
     return abs(truth - prediction)[0]
@@ -214,7 +224,14 @@ def _broken_row(truth, prediction):
         (optimizers.optimizer, _broken_momentum, {}, "not finite"),
         (optimizers.optimizer, _broken_word, {}, "it returns the slots memory"),
         (metrics.metric, _broken_number, {}, "must return one number"),
-        (metrics.metric, _broken_way, {"of": "classes"}, "says that lower is better"),
+        (
+            metrics.metric,
+            _broken_way,
+            {"of": "classes"},
+            "says that lower is better: write higher_is_better=True there, or return",
+        ),
+        (metrics.metric, _broken_sign, {}, "such as its absolute value"),
+        (metrics.metric, _broken_sign_of_the_other_side, {}, "such as its absolute value"),
         (
             metrics.metric,
             _broken_way,

@@ -237,4 +237,4 @@ def test_times_of_one_stack_cannot_be_judged(tmp_path):
     trial = run(LINE + CLAIM.replace("METRIC", "seconds"), tmp_path)
     (row,) = trial.list_verdicts()
     assert row["verdict"] == "undecided" and row["p"] is None
-    assert "trained together and share their time" in row["note"]
+    assert "trained together in one program" in row["note"]

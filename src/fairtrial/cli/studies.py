@@ -54,16 +54,19 @@ def check(
 ) -> None:
     """Run a file of your own kinds and check them by the laws of their families.
 
+    The file runs this once: studies that name it still need --allow-code.
+
     Example: fairtrial check my_kinds.py
     """
-    from fairtrial.kinds.mechanism.plugins import list_kinds, use_plugins
+    from fairtrial.kinds.mechanism.plugins import try_plugin
 
     if file.suffix == ".toml":
         raise InputError(
             f"{file} is a study, and `fairtrial check` checks a Python file of kinds: give the "
-            f"file that its plugins name. `fairtrial run {file}` checks the study before it trains."
+            f"file that its plugins name. `fairtrial plan {file}` checks the study and trains "
+            "nothing."
         )
-    kinds = list_kinds(use_plugins([str(file.absolute())], allow_code=True))
+    kinds = try_plugin(str(file.absolute()))
     if not kinds:
         raise InputError(f"{file} has no kinds: decorate a function, as with @fairtrial.loss.")
     load_tensorflow(own_process=True)

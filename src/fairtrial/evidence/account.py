@@ -46,8 +46,9 @@ def list_verdicts(cases: Sequence[Case], n_stated: int = 0) -> list[dict[str, An
     judged = {place: case for place, case in enumerate(cases) if not case.pairs.problem}
     n_more = max(0, n_stated - len(cases))
     decided = decide_together({place: case.evidence for place, case in judged.items()}, n_more)
-    weighed = {place: case.weigh_tuned() for place, case in judged.items()}
-    tuned_decided = decide_together(weighed, n_more)
+    weighed = {place: case.tuned_evidence or case.evidence for place, case in judged.items()}
+    has_tuned = any(case.tuned for case in judged.values())
+    tuned_decided = decide_together(weighed, n_more) if has_tuned else {}
     rows = []
     for place, case in enumerate(cases):
         one = decided.get(place, UNDECIDED)
@@ -318,6 +319,8 @@ def show_difference(row: dict[str, Any]) -> str:
     'at least 70.9'
     >>> show_difference({"difference": 0.1234567, "low": 0.1, "high": None})
     '0.1235 [0.1, ∞]'
+    >>> show_difference({"difference": 0.0, "low": -0.0, "high": 0.0})
+    '0 [0, 0]'
     """
     if row.get("difference") is None or row.get("bound") == "unknown":
         return ""
@@ -326,8 +329,9 @@ def show_difference(row: dict[str, Any]) -> str:
         return f"{bound} {row['difference'] if end is None else end:.4g}"
     if row["low"] is None and row["high"] is None:
         return f"{row['difference']:.4g}"
-    low = "-∞" if row["low"] is None else f"{row['low']:.4g}"
-    high = "∞" if row["high"] is None else f"{row['high']:.4g}"
+    # No end is a negative zero.
+    low = "-∞" if row["low"] is None else f"{row['low'] + 0.0:.4g}"
+    high = "∞" if row["high"] is None else f"{row['high'] + 0.0:.4g}"
     return f"{row['difference']:.4g} [{low}, {high}]"
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from fairtrial.errors import FairtrialError, MachineError
 from fairtrial.evidence.cause import Cause, find_cause
 from fairtrial.evidence.optima import Optima
-from fairtrial.evidence.pairs import NO_BOUNDS, Bounds, Pairs, pair_runs
+from fairtrial.evidence.pairs import NO_BOUNDS, WITHOUT, Bounds, Pairs, pair_runs
 from fairtrial.evidence.statistics.crossing import NO_MARKS
 from fairtrial.evidence.statistics.sampling import (
     ANYTIME,
@@ -35,8 +35,9 @@ class Case:
     """A claim with all that there is to say of it.
 
     `sampling` decides how differences are tested; `evidence` is what they say alone; `cause` has no
-    parts where there is a problem; `tuned` is the same claim with the best settings of each side;
-    `is_own` says whether fairtrial trained the runs, so that it can add seeds.
+    parts where there is a problem; `tuned` is the same claim with the best settings of each side,
+    and `tuned_evidence` what its differences say alone; `is_own` says whether fairtrial trained the
+    runs, so that it can add seeds.
     """
 
     claim: Claim
@@ -45,6 +46,7 @@ class Case:
     evidence: Evidence
     cause: Cause
     tuned: Tuned | None = None
+    tuned_evidence: Evidence | None = None
     is_own: bool = True
 
     @property
@@ -66,14 +68,6 @@ class Case:
         by_row = part.reshape(len(part), -1)
         rows = by_row if by_row.shape[1] > 1 else None
         return self.weigh_part(by_row.mean(1), rows).tests
-
-    def weigh_tuned(self) -> Evidence:
-        """Weigh the differences of the tuned sides; those of the claim where there are none."""
-        if self.tuned is None:
-            return self.evidence
-        return weigh_pairs(
-            self.tuned.differences, self.claim.margin, self.sampling, self.tuned.pairs
-        )
 
 
 def weigh_pairs(
@@ -107,16 +101,20 @@ def is_same_computation(pairs: Pairs, trial: Results) -> bool:
     That is so where the arms are equal but for their names, or all pairs of runs have ended with
     identical parameters. Equal metrics alone are no proof.
     """
-    if (
-        np.any(pairs.table["difference"].to_numpy() != 0.0)
-        or "better_against" in pairs.table.columns
-    ):
+    if np.any(pairs.table["difference"].to_numpy() != 0.0) or WITHOUT[0] in pairs.table.columns:
         return False  # Two effects of different arms may be equal by chance.
     if all(one.task == other.task and one.model == other.model for one, other in pairs.arms):
         return True
+    return are_same_ends(pairs.table, trial)
+
+
+def are_same_ends(pairs: pl.DataFrame, trial: Results) -> bool:
+    """Say whether all pairs of runs have equal metrics and ended with identical parameters."""
+    if np.any(pairs["better_value"].to_numpy() != pairs["than_value"].to_numpy()):
+        return False
     named = [
         tuple(f"{row[side]} #{row['seed']}" for side in ("better", "than"))
-        for row in pairs.table.select("better", "than", "seed").iter_rows(named=True)
+        for row in pairs.select("better", "than", "seed").iter_rows(named=True)
     ]
     kept = trial.parameters.filter(pl.col("run").is_in({run for pair in named for run in pair}))
     ends: dict[str, list] = {}
@@ -163,7 +161,11 @@ def _weigh_claim(
     marks = NO_MARKS if sampling.over_seeds else sampling.marks
     cause = find_cause(claim, pairs, optima, trial.averages, changed, marks)
     tuned = tune(claim, pairs, arms, trial.runs, by_earlier_seeds=method == ANYTIME)
-    return Case(claim, pairs, sampling, evidence, cause, tuned)
+    tuned_evidence = tuned and weigh_pairs(
+        tuned.differences, claim.margin, sampling, tuned.pairs,
+        is_same=are_same_ends(tuned.pairs, trial),
+    )  # fmt: skip
+    return Case(claim, pairs, sampling, evidence, cause, tuned, tuned_evidence)
 
 
 def refuse_overflow(pairs: Pairs) -> Pairs:

@@ -91,7 +91,8 @@ def _choose_claims(
     if given is not None:
         study = study.replace(claims=given, adjust_for_claims=None)
     if not study.claims:
-        raise InputError(f"{place} states no claims: add some, as `fairtrial new` shows.")
+        others = "" if source else ", or judge those of a file with --claims FILE (Python: claims)"
+        raise InputError(f"{place} states no claims: add some, as `fairtrial new` shows{others}.")
     return study, source
 
 

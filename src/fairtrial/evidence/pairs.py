@@ -240,9 +240,9 @@ def _find_shared_time(table: pl.DataFrame) -> str:
     if not shared:
         return ""
     return (
-        "Cannot be judged: some of these runs trained together and share their time, so that one "
-        "time would count several times. Claim on it where each run trains alone, as arms of "
-        "classes with unlike batch sizes do."
+        "Cannot be judged: some of these runs trained together in one program, and only the time "
+        "of the program is known. Compare the times of arms that train apart, such as arms with "
+        "different batch sizes on data with classes."
     )
 
 

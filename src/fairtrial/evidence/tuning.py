@@ -66,7 +66,7 @@ def tune(
     the first seed then has no difference. Else there is one choice, by the mean over all seeds.
 
     None unless a side has two candidates or more, and every run of them has the metric; also for a
-    claim on effects, which compares four arms.
+    claim on effects, which compares four arms, and where the sides have the same candidates.
     """
     if claim.effect is not None:
         return None
@@ -122,12 +122,20 @@ def choose_candidates(scores: np.ndarray, by_earlier_seeds: bool = False) -> np.
 def _find_contests(
     pairs: Pairs, arms: Sequence[Arm], tuned: set[str]
 ) -> list[tuple[list[Arm], list[Arm]]]:
-    """Find the candidates that stand against each other; none where nothing can be chosen."""
-    candidates: dict[tuple, list[Arm]] = {}
+    """Find the candidates that stand against each other; none where nothing can be chosen.
+
+    Arms that differ in their names alone are one candidate. Sides that differ in nothing but tuned
+    settings would choose alike.
+    """
+    candidates: dict[tuple, dict[tuple, Arm]] = {}
     for arm in arms:
-        candidates.setdefault(_key(arm, tuned), []).append(arm)
+        candidates.setdefault(_key(arm, tuned), {}).setdefault(_key(arm, set()), arm)
     keys = dict.fromkeys((_key(better, tuned), _key(than, tuned)) for better, than in pairs.arms)
-    contests = [(candidates[better], candidates[than]) for better, than in keys]
+    contests = [
+        ([*candidates[better].values()], [*candidates[than].values()])
+        for better, than in keys
+        if better != than
+    ]
     has_choice = any(len(side) > 1 for contest in contests for side in contest)
     return contests if has_choice else []
 

@@ -44,11 +44,17 @@ def _find_wrong_way(settings: MetricSettings, value: float) -> Iterator[str]:
     kind = settings.definition
     sign = 1.0 if kind.higher_is_better else -1.0
     perfect = settings.measure(*_predict(kind.of, error=0.0))
-    if sign * perfect < sign * value - TOLERANCE:
-        way = "higher" if kind.higher_is_better else "lower"
+    wrong = [value]
+    if kind.of == "numbers":  # Too large, and too small.
+        wrong.append(settings.measure(*_predict(kind.of, error=-0.8)))
+    best = max(wrong, key=lambda one: sign * one)
+    if sign * perfect < sign * best - TOLERANCE:
+        way, other = ("higher", False) if kind.higher_is_better else ("lower", True)
         yield (
-            f"it is {perfect:.4g} where every prediction is right and {value:.4g} where some are "
-            f"wrong, but its decorator says that {way} is better"
+            f"it is {perfect:.4g} where every prediction is right and {best:.4g} where some are "
+            f"wrong, but its decorator says that {way} is better: write higher_is_better={other} "
+            "there, or return how far a signed value is from the best one, such as its absolute "
+            "value"
         )
     bad = settings.measure(*_predict(kind.of, error=50.0))
     if kind.worst is not None and min(sign * bad, sign * value) < sign * kind.worst - TOLERANCE:

@@ -184,6 +184,9 @@ def test_workers_get_the_object(monkeypatch):
         assert train_packed(one)
 
 
+NAMED = {"name": "Two"}
+
+
 @pytest.mark.parametrize(
     ("model", "others", "sentence"),
     [
@@ -197,6 +200,10 @@ def test_workers_get_the_object(monkeypatch):
         (HuberRegressor, {}, "it needs fit and predict: pass an object that has both, and no"),
         (StandardScaler(), {}, "it needs fit and predict"),
         ({"name": "Two", "model": StandardScaler()}, {}, "model: it needs fit and predict"),
+        (NAMED | {"model": "ridge"}, {}, r'"sklearn", estimator = "linear_model.Ridge" }'),
+        (NAMED | {"model": {"kind": "HuberRegressor"}}, {}, r"sklearn\)\. Est.*r_model\.HuberR"),
+        (NAMED | {"model": "forrest"}, {}, r"did you mean 'random_forest'\? .*, sklearn\)\.$"),
+        (NAMED | {"model": "python_object"}, {}, "'python_object' is not a known kind"),
     ],
 )  # fmt: skip
 def test_mistakes_are_sentences(model, others, sentence):

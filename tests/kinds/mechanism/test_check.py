@@ -154,6 +154,14 @@ def test_metric_of_a_file(tmp_path, capsys):
         check(path)
 
 
+def test_checking_a_file_does_not_allow_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("FAIRTRIAL_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "my_kinds.py"
+    path.write_text(f"{METRIC}# Run for the first time.\n", encoding="utf-8")
+    check(path)
+    assert not (tmp_path / "cache").exists()
+
+
 def test_tensorflow_writes_nothing_where_the_file_imports_it(tmp_path):
     path = tmp_path / "my_kinds.py"
     text = GOOD.replace("from fairtrial import tf", "import tensorflow as tf")

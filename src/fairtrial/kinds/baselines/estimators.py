@@ -89,9 +89,15 @@ def check_estimator(name: str) -> str:
 
 
 def _suggest(name: str) -> str:
+    nearest = find_alike(name)
+    return f" (did you mean {nearest!r}?)" if nearest else ""
+
+
+def find_alike(name: str) -> str:
+    """Return the classifier or regressor of scikit-learn that is spelt most alike; "" if none."""
     known = {one.rpartition(".")[2]: one for one in list_estimators()}
     nearest = find_nearest(name.rpartition(".")[2], known, cutoff=0.6)
-    return f" (did you mean {known[nearest]!r}?)" if nearest else ""
+    return known[nearest] if nearest else ""
 
 
 def find_misfit(name: str, on_classes: bool) -> str:

@@ -1,6 +1,6 @@
 """Baselines: models that stand beside the arms, and are fitted instead of trained by steps."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Concatenate, Literal, overload
 
@@ -8,9 +8,11 @@ from pydantic import AfterValidator, ConfigDict
 
 from fairtrial.errors import InputError, describe_object
 from fairtrial.kinds.baselines.estimators import (
+    EXAMPLE,
     check_estimator,
     check_object,
     copy_object,
+    find_alike,
     find_class,
     find_misfit,
     find_wrong_settings,
@@ -25,6 +27,7 @@ from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.settings.base import Count, Positive
 from fairtrial.settings.complaints import write_value
+from fairtrial.settings.names import find_nearest, suggest
 
 
 class BaselineSettings(KindSettings):
@@ -101,7 +104,22 @@ class _Baselines(Family[BaselineSettings]):
                 ) from None
         if not isinstance(value, BaselineSettings | Kind):
             check_object(value)
+        name = value.get("kind") if isinstance(value, Mapping) else value
+        if isinstance(name, str) and (name == value or not self.get(name)):
+            known = [kind.name for kind in self if getattr(kind, "in_files", True)]
+            if name not in known:
+                raise ValueError(f"{name!r} is not a known kind{_hint_kind(name, known)}")
         return super().validate(value)
+
+
+def _hint_kind(name: str, known: Sequence[str]) -> str:
+    if find_nearest(name, known):
+        return suggest(name, known)
+    estimator = find_alike(name) or EXAMPLE
+    return (
+        f"{suggest(name, known)}. Estimators of scikit-learn are there by their module and class: "
+        f'{{ kind = "sklearn", estimator = "{estimator}" }}'
+    )
 
 
 BASELINES = _Baselines("baseline", BaselineSettings)

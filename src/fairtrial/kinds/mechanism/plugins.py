@@ -81,6 +81,14 @@ def use_plugins(paths: Sequence[str], allow_code: bool = False) -> list[Plugin]:
     return wanted
 
 
+def try_plugin(path: str) -> list[Kind[...]]:
+    """Run a file because its user asks for it, and return its kinds; nothing is allowed by that."""
+    load_packages()
+    plugin = read_plugin(path)
+    activate([plugin])
+    return list_kinds([plugin])
+
+
 def list_loaded(paths: Iterable[str]) -> list[Plugin]:
     """List files as they were run in this process."""
     return [
