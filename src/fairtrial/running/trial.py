@@ -12,7 +12,7 @@ import polars as pl
 
 from fairtrial.errors import InputError
 from fairtrial.results.results import Results
-from fairtrial.study.claims import Claim
+from fairtrial.study.claims import Claim, check_claims
 
 if TYPE_CHECKING:
     from fairtrial.results.models import LinearModel
@@ -117,6 +117,7 @@ class Trial(Results):
         """
         from fairtrial.evidence.frame import judge
 
+        check_claims(claims)
         return judge(self.folder, claims)
 
     def _judge(self) -> list[dict[str, Any]]:
