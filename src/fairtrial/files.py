@@ -80,7 +80,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
         except Timeout:
             raise MachineError(
                 f"{folder} is in use by another fairtrial: wait until it has ended, or choose "
-                "another folder with --out."
+                "another folder."
             ) from None
     try:
         for left in (*folder.glob(f"{ASIDE}*"), *folder.glob(f"*/{ASIDE}*")):

@@ -6,9 +6,8 @@ import re
 import stat
 from pathlib import Path
 
-from fairtrial.errors import InputError, describe_object
+from fairtrial.errors import InputError, show_object
 
-LONGEST_SHOWN = 60  # Letters of a value that is no path.
 DEVICES = {
     stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket", stat.S_ISCHR: "a device",
     stat.S_ISBLK: "a device",
@@ -23,9 +22,7 @@ def expand_path(path: str | Path) -> Path:
     example.
     """
     if not isinstance(path, str | os.PathLike):
-        shown, _, more = describe_object(path).partition("\n")
-        shown = shown[:LONGEST_SHOWN] + ("..." if more else "")
-        raise InputError(f"{shown} is no path: give the path of a file or folder.")
+        raise InputError(f"{show_object(path)} is no path: give the path of a file or folder.")
     text = str(path)
     if ADDRESS.match(text):
         raise InputError(f"{text!r} is an address and no path: name what is on this machine.")

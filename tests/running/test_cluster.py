@@ -16,7 +16,8 @@ import psutil
 import pytest
 from dask.distributed import Client, LocalCluster
 
-from fairtrial.errors import MachineError
+import fairtrial as ft
+from fairtrial.errors import InputError, MachineError
 from fairtrial.results.store import CURVES, PARAMETERS, RUNS
 from fairtrial.running import cluster
 from fairtrial.running.cluster import Cluster, connect, pack, start_workers
@@ -116,6 +117,15 @@ def test_a_cluster_goes_on_where_this_machine_ended(here, one_worker, tmp_path):
     assert "8 of 12 runs are there" in told[0]
     first, second = (pl.read_parquet(folder / RUNS).drop("seconds") for folder in (here, tmp_path))
     assert first.equals(second)
+
+
+@pytest.mark.parametrize("name", ["start_workers", "connect"])
+def test_workers_without_dask_are_refused(monkeypatch, name):
+    monkeypatch.delitem(sys.modules, "fairtrial.running.cluster")
+    monkeypatch.delattr("fairtrial.running.cluster")
+    monkeypatch.setitem(sys.modules, "dask.distributed", None)
+    with pytest.raises(InputError, match=r"need Dask, which is not installed: pip install '"):
+        getattr(ft, name)
 
 
 def test_a_scheduler_that_does_not_answer(monkeypatch):

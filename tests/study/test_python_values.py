@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 import fairtrial as ft
+from fairtrial.settings.hints import MARKS
 from fairtrial.study.task import TableTask
 
 TASK = {"kind": "line", "rows": 100}
@@ -159,6 +160,28 @@ def test_claims_of_python():
         (lambda: ft.run(make(), "out", verify=-1), "verify = -1: give a whole number, at least 0."),
         (lambda: ft.run(make(), "out", memory="2G"), "memory = '2G': give a whole number of bytes"),
         (lambda: ft.run(make(), "out", max_seeds=0), "max_seeds = 0: give a whole number, at"),
+        (lambda: ft.run(make(), "out", engine=3), "engine = 3 is no engine: give one that a with"),
+        (lambda: ft.run(make(), "out", engine=ft.start_workers(1)), "is no engine: give one that"),
+        (lambda: ft.run(make(), "out", progress=3), "progress = 3 is no function: give one, or"),
+        (lambda: ft.run(make(), "out", note="a"), "note = 'a' is no function"),
+        (lambda: ft.run(make(), "out", grown=3), "grown = 3 is no function"),
+        (lambda: ft.judge(None), "None is neither a frame of runs nor the path of a results fo"),
+        (lambda: ft.Study("x"), "Study takes its settings by name, as in Study(name=...), and 'x'"),
+        (lambda: ft.Recipe("mse"), "Recipe takes its settings by name, as in Recipe(loss=...), an"),
+        (lambda: ft.start_workers("x").__enter__(), "n_workers = 'x': give a whole number, at lea"),
+        (
+            lambda: ft.start_workers(0).__enter__(),
+            "n_workers = 0: give a whole number, at least 1.",
+        ),
+        (lambda: ft.connect(None).__enter__(), "scheduler = None is no address: give that of a Da"),
+        (lambda: ft.sgd("fast"), "sgd: 'fast' cannot be used here (missing a required argument: '"),
+        (lambda: ft.sgd(0.1), "are given by name, as in sgd(learning_rate=...); as a function it "),
+        (lambda: ft.huber("a"), "huber: 'a' is not data: settings are given by name, as in huber("),
+        (lambda: ft.huber(None), "huber: None is not data: settings are given by name"),
+        (lambda: ft.huber(1.0, 2.0), "(too many positional arguments): settings are given by name"),
+        (lambda: ft.huber(1.0, dleta=2.0), "(got an unexpected keyword argument 'dleta')"),
+        (lambda: ft.sklearn(3), "settings are given by name, as in sklearn(estimator=...)"),
+        (lambda: ft.metrics.mse("a", "b"), "mse: 'a' is not data: as a function it takes truth, "),
     ],
 )
 def test_what_is_wrong_is_said_as_of_files(made, said):
@@ -217,6 +240,68 @@ def test_objects_that_fail_to_describe_themselves_are_named_by_their_type(call):
         call()
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"claims": "Huber"}, "claims = 'Huber': it must be a valid list; give a list, as in clai"),
+        ({"claims": [3]}, 'claims[0] = 3: it must be a dict, as in {"name": value}.'),
+        (
+            {"arms": {"Huber": {"loss": True}}},
+            "arms = {'Huber': {'loss': True}}: it must be a valid list; give a list, as in "
+            'arms=[{"name": ..., "set": {...}}].',
+        ),
+        ({"baselines": "svm"}, 'as in baselines=[{"name": ..., "model": ft.svm()}].'),
+        ({"vary": [1]}, 'vary = [1]: it must be a dict, as in {"name": value}; several values are'),
+        ({"vary": {"steps": True}}, "vary.steps = True: it must be a valid list; write brackets, "),
+        ({"vary": {"optimizer": {"momentum": [0.9]}}}, 'as in "optimizer.momentum": [...].'),
+        ({"recipe": None}, 'recipe = None: it must be a dict, as in {"name": value}.'),
+        ({"recipe": [RECIPE]}, 'as in {"name": value}; give one, and no list.'),
+        ({"recipe": RECIPE | {"steps": [5, 6]}}, 'are varied, as in vary={"NAME": [...]}.'),
+        ({"recipe": RECIPE | {"loss": {}}}, 'has no kind: name one, as in {"kind": ...}.'),
+        ({"recipe": RECIPE | {"seeds": 3}}, "not a known name; seeds is an argument of Study."),
+        ({"recipe": RECIPE | {"claims": []}}, "not a known name; claims is an argument of Study."),
+        ({"study": {"name": "x"}}, "what it holds are arguments of Study: leave out 'study'."),
+        ({"only_claimed": 1}, "it must be a valid boolean; write True or False, without quotes."),
+        (
+            {"claims": [{"say": "x", "better": "A", "than": {"arm": "B"}, "on": "mse"}]},
+            'name a setting, as in {"loss": "A"}, or an arm, as in {"arm": "A"}.',
+        ),
+    ],
+)
+def test_errors_have_the_words_of_python(changes, said):
+    with pytest.raises(ft.InputError) as error:
+        make(**changes)
+    assert said in str(error.value)
+    assert not set(MARKS) & set(str(error.value))
+
+
+def undecorated(residual):
+    return residual
+
+
+@pytest.mark.parametrize(
+    ("changes", "decorators"),
+    [
+        ({"recipe": RECIPE | {"loss": undecorated}}, "@ft.loss (for classes @ft.class_loss)"),
+        ({"recipe": RECIPE | {"loss": lambda residual: residual}}, "@ft.loss"),
+        ({"recipe": RECIPE | {"optimizer": undecorated}}, "@ft.optimizer"),
+        ({"recipe": RECIPE | {"schedule": undecorated}}, "@ft.schedule"),
+        ({"recipe": RECIPE | {"schedule": [undecorated]}}, "@ft.schedule"),
+        ({"recipe": RECIPE | {"init": undecorated}}, "@ft.init"),
+        ({"recipe": RECIPE | {"average": undecorated}}, "@ft.average"),
+        ({"recipe": RECIPE | {"features": undecorated}}, "@ft.features"),
+        ({"recipe": RECIPE | {"noise": {"weights": undecorated}}}, "the decorator of its family"),
+        ({"metrics": [undecorated]}, "@ft.metric"),
+        ({"task": undecorated}, "@ft.dataset"),
+        ({"vary": {"loss": [undecorated, "mse"]}}, "@ft.loss"),
+    ],
+)
+def test_functions_without_a_decorator_are_refused_with_its_name(changes, decorators):
+    with pytest.raises(ft.InputError) as error:
+        make(**changes)
+    assert "> is not known as a kind: decorate a function with " + decorators in str(error.value)
+
+
 class Closed:
     """An object whose attributes cannot be asked for."""
 
@@ -236,9 +321,9 @@ class Broken:
     [
         ({"seeds": Closed()}, "must be a whole number of seeds"),
         ({"recipe": RECIPE | {"steps": Closed()}}, "it must be a valid integer."),
-        ({"recipe": RECIPE | {"loss": Closed()}}, "it must be a table, as in { name = value }."),
+        ({"recipe": RECIPE | {"loss": Closed()}}, 'it must be a dict, as in {"name": value}.'),
         ({"vary": {"steps": [Closed()]}}, "recipe.steps = "),
-        ({"arms": [{"name": "a", "set": {"loss": Closed()}}]}, "it must be a table, as in"),
+        ({"arms": [{"name": "a", "set": {"loss": Closed()}}]}, "it must be a dict, as in"),
         ({"baselines": [Closed()]}, "baselines[0]: it needs fit and predict"),
         ({"seeds": Broken()}, "cannot be read (RuntimeError: no memory): give numbers, texts"),
         ({"seeds": (1 // seed for seed in [1, 0])}, "cannot be read (ZeroDivisionError: "),

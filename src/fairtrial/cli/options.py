@@ -80,12 +80,8 @@ def open_engine(
         return contextlib.nullcontext(Here())
     if workers is not None and scheduler is not None:
         raise InputError("--workers starts a cluster and --scheduler names one: give one of them.")
-    try:
-        from fairtrial.running.cluster import connect, start_workers
-    except ImportError:
-        raise InputError(
-            "--workers and --scheduler need Dask: pip install 'fairtrial[cluster]'"
-        ) from None
+    from fairtrial.running.cluster import connect, start_workers
+
     return start_workers(workers) if workers is not None else connect(str(scheduler))
 
 

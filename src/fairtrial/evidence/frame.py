@@ -35,7 +35,7 @@ from fairtrial.study.claim_rules import (
     find_twice_named,
     list_selectors,
 )
-from fairtrial.study.claims import Claim, list_conditions, match_claim
+from fairtrial.study.claims import Claim, check_claims, list_conditions, match_claim
 from fairtrial.study.task import RowOrigin
 
 Claims = Sequence[Claim | Mapping[str, Any]]
@@ -135,6 +135,7 @@ def judge(
     >>> verdicts["verdict"][0], round(verdicts["difference"][0], 4)
     ('holds', 0.0367)
     """
+    check_claims(claims)
     if (frame := read_frame(runs)) is None:
         folder = take_folder(runs)
         given = {"rows": rows, "test_share": test_share, "settings": settings}

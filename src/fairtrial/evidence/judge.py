@@ -82,14 +82,16 @@ def _choose_claims(
     trial: Results, claims: str | Path | Sequence[Claim | Mapping[str, Any]] | None
 ) -> tuple[Study, str]:
     """Return a study of the claims, and where they come from; "" for those of the trial."""
-    study, place, source, given = trial.study, str(trial.folder), "", None
+    study, place, source = trial.study, str(trial.folder), ""
+    given, document = None, None
     if isinstance(claims, str | Path):
         place, source = str(claims), Path(claims).name
-        given = parse_toml(read_text(Path(claims)), place).values.get("claims", [])
+        document = parse_toml(read_text(Path(claims)), place)
+        given = document.values.get("claims", [])
     elif claims is not None:
         place, source, given = "The list of claims", "Python", make_plain(list(claims))
     if given is not None:
-        study = study.replace(claims=given, adjust_for_claims=None)
+        study = study.take_claims(given, document)
     if not study.claims:
         others = "" if source else ", or judge those of a file with --claims FILE (Python: claims)"
         raise InputError(f"{place} states no claims: add some, as `fairtrial new` shows{others}.")

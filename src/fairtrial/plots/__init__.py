@@ -6,6 +6,7 @@ drag to move the axes, or hold Shift and scroll to zoom. Double-click to reset.
 `chart.save("name.svg")` writes a file. docs/plots.md has a picture of each chart.
 """
 
+from fairtrial.plots.arguments import check_arguments
 from fairtrial.plots.of_cells import grid_of_claim, where_it_holds
 from fairtrial.plots.of_claims import cause, curves_of_claim, differences, sides
 from fairtrial.plots.of_data import fits, noise, predicted_against_true, residuals, targets
@@ -19,3 +20,6 @@ __all__ = [
     "predicted_against_true", "predictions", "residuals", "samples", "sensitivity", "sides",
     "targets", "train_and_validation", "weights", "where_it_holds",
 ]  # fmt: skip
+
+# What users give is checked here once; the report calls the functions of the modules themselves.
+globals().update({name: check_arguments(globals()[name]) for name in __all__})

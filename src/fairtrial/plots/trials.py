@@ -115,9 +115,7 @@ class Model(NamedTuple):
 
 def find_arm(trial: Results, name: str) -> Arm:
     """Find an arm of a trial by its name; an error if there is none."""
-    if name not in trial.arms:
-        raise InputError(f"{trial.folder} has no arm {name!r}: it has {', '.join(trial.arms)}.")
-    return trial.arms[name]
+    return trial.find_arm(name)
 
 
 def load_rows(trial: Results, arm: str, seed: int, *, mapped: bool = True) -> Dataset:

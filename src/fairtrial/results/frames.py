@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from polars.exceptions import PolarsError
 
-from fairtrial.errors import InputError
+from fairtrial.errors import InputError, show_object
 from fairtrial.forks import refuse_fork
 from fairtrial.paths import expand_path
 
@@ -63,8 +63,8 @@ def take_folder(given: object) -> Path:
     """Take the path of a results folder; an `InputError` says what to write for a file or table."""
     if not isinstance(given, str | os.PathLike):
         raise InputError(
-            f"This is an object of the type {type(given).__name__}, and neither a frame of runs "
-            "nor the path of a results folder: give a Polars DataFrame with one row per run."
+            f"{show_object(given)} is neither a frame of runs nor the path of a results folder: "
+            "give a Polars DataFrame with one row per run, or the path."
         )
     if not (path := expand_path(Path(given))).is_file():
         return path

@@ -1,5 +1,6 @@
 """The trained model of a run, which predicts new rows in the units of the data."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ from scipy.special import softmax
 from fairtrial.data.scale import measure_scale
 from fairtrial.data.sources import list_seen_rows, read
 from fairtrial.data.tables.table import Table, find_medians
-from fairtrial.errors import InputError
+from fairtrial.errors import InputError, show_object
 from fairtrial.results.frames import read_frame
 from fairtrial.results.results import Results
 from fairtrial.settings.complaints import show
@@ -99,9 +100,7 @@ class LinearModel:
 
 def read_model(trial: Results, arm: str, seed: int | None = None) -> LinearModel:
     """Read the model of a run; see `Trial.model`."""
-    if arm not in trial.arms:
-        raise InputError(end(f"{trial.folder} has no arm {show(arm)}{suggest(arm, trial.arms)}"))
-    found = trial.arms[arm]
+    found = trial.find_arm(arm)
     seed = trial.study.list_seeds()[0] if seed is None else seed
     if not found.is_trained:
         raise InputError(
@@ -181,8 +180,7 @@ def _list_classes(arm: Arm, units: Units, n_classes: int) -> np.ndarray:
 def _read_rows(rows: Any, units: Units) -> np.ndarray:
     """Make features of new rows, in the units of the data: (N, D) float64."""
     if units.table is None:
-        X = np.asarray(rows, np.float64)
-        X = X.reshape(len(X), -1) if X.ndim > 1 else X[:, None]
+        X = _read_array(rows)
         if X.shape[1] != len(units.centre):
             raise InputError(
                 f"The rows have {X.shape[1]} features, and the model has {len(units.centre)}."
@@ -205,6 +203,18 @@ def _read_rows(rows: Any, units: Units) -> np.ndarray:
         for name, categories in zip(words, table.categories, strict=True)
     ]
     return np.column_stack([_refuse_missing(X, numbers), *coded])
+
+
+def _read_array(rows: Any) -> np.ndarray:
+    """Make an array (N, D) of rows of numbers; a list of numbers has one feature."""
+    try:
+        X = np.asarray(rows, np.float64)
+        return X.reshape(len(X), math.prod(X.shape[1:]))
+    except (TypeError, ValueError):  # No numbers, rows of unlike lengths, or a single number.
+        raise InputError(
+            f"{show_object(rows)} is not an array of numbers: give the features of each row, as in "
+            "[[0.5, 1.0], [1.5, 2.0]] for two rows of two features."
+        ) from None
 
 
 def _read_numbers(column: pl.Series) -> np.ndarray:

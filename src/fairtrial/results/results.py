@@ -11,7 +11,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from fairtrial.data.load import fingerprint_data
-from fairtrial.errors import InputError
+from fairtrial.errors import InputError, show_object
 from fairtrial.forks import refuse_fork
 from fairtrial.kinds.mechanism.plugins import find_kinds, reuse_plugins
 from fairtrial.paths import locate
@@ -33,6 +33,8 @@ from fairtrial.results.store import (
     read_of_runs,
 )
 from fairtrial.results.verdicts import read_verdicts
+from fairtrial.settings.complaints import show
+from fairtrial.settings.names import end, suggest
 from fairtrial.study import Arm, Study
 from fairtrial.study.claims import Claim
 
@@ -107,6 +109,19 @@ class Results:
     def arms(self) -> dict[str, Arm]:
         """The study's arms by their names."""
         return {arm.name: arm for arm in self.study.list_arms()}
+
+    def find_arm(self, name: object) -> Arm:
+        """Find an arm by its name; an `InputError` if there is none."""
+        if not isinstance(name, str):
+            raise InputError(
+                f"{show_object(name)} is not the name of an arm: give one as text, such as "
+                f"{next(iter(self.arms))!r}."
+            )
+        if name not in self.arms:
+            raise InputError(
+                end(f"{self.folder} has no arm {show(name)}{suggest(name, self.arms)}")
+            )
+        return self.arms[name]
 
     def refuse_changed_data(self, arm: Arm) -> None:
         """Refuse an arm whose file has changed since, or where the runs do not say what it was."""

@@ -150,7 +150,7 @@ def _read_fingerprints(path: Path, note: Callable[[str], None]) -> list[str]:
     except OSError as error:
         reason = error.strerror or error
         raise MachineError(
-            f"{path} cannot be read: {reason}. Mend that, or choose another folder with --out."
+            f"{path} cannot be read: {reason}. Mend that, or choose another folder."
         ) from None
     return []
 

@@ -13,19 +13,25 @@ from collections.abc import Generator, Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
-import cloudpickle
-from dask.distributed import Client, Future, LocalCluster, Worker, WorkerPlugin
-from distributed.client import FutureCancelledError
-from distributed.scheduler import KilledWorker
 from joblib import cpu_count
 
-from fairtrial.errors import InputError, MachineError
+from fairtrial.errors import InputError, MachineError, check_amount, show_object
 from fairtrial.kinds.baselines.estimators import add_objects, list_objects
 from fairtrial.kinds.mechanism.plugins import activate, find_functions, find_kinds, find_plugins
 from fairtrial.loading import load_tensorflow
 from fairtrial.results.saved_stacks import Part
 from fairtrial.running.engine import StackProgress
 from fairtrial.running.plan import StackPlan
+
+try:
+    import cloudpickle
+    from dask.distributed import Client, Future, LocalCluster, Worker, WorkerPlugin
+    from distributed.client import FutureCancelledError
+    from distributed.scheduler import KilledWorker
+except ImportError:
+    raise InputError(
+        "Workers and schedulers need Dask, which is not installed: pip install 'fairtrial[cluster]'"
+    ) from None
 
 # How long a scheduler may take to answer, and a cluster may be without workers.
 SECONDS_TO_CONNECT = 30
@@ -141,8 +147,10 @@ def start_workers(n_workers: int) -> Iterator[Cluster]:
     Raises
     ------
     InputError
-        If they cannot start, as in a script that does not guard its main part.
+        If it is no number of workers, they cannot start, as in a script that does not guard its
+        main part, or Dask is not installed.
     """
+    check_amount("n_workers", n_workers, 1)
     try:
         with ignore_interrupts():  # Ctrl-C is this process's to hear: it ends the workers.
             local = LocalCluster(
@@ -179,9 +187,16 @@ def connect(scheduler: str) -> Iterator[Cluster]:
 
     Raises
     ------
+    InputError
+        If it is no address, or Dask is not installed.
     MachineError
         If it does not answer within half a minute, or has no workers.
     """
+    if not isinstance(scheduler, str) and not hasattr(scheduler, "scheduler_address"):
+        raise InputError(
+            f"scheduler = {show_object(scheduler)} is no address: give that of a Dask scheduler, "
+            "such as 'tcp://10.0.0.1:8786'."
+        )
     try:
         client = Client(scheduler, timeout=SECONDS_TO_CONNECT)
     except (OSError, ValueError) as error:
@@ -229,5 +244,6 @@ def explain(error: Exception, plan: StackPlan) -> Exception:
         return error
     return MachineError(
         f"Worker after worker died while training {plan.n_runs} runs ({plan.runs[0][0].name!r} "
-        "and on), perhaps for want of memory: give stacks less with --memory."
+        "and on), perhaps for want of memory: give stacks less with "
+        "--memory, or memory in Python."
     )

@@ -14,6 +14,7 @@ from fairtrial.results.store import CURVES, RUNS, STUDY
 
 PLAN = f"{PARTS}/plan.json"
 MOST_NAMES = 3
+WITH_OUT = "with --out, or out in Python"
 # What Windows puts into folders by itself.
 OF_WINDOWS = ("desktop.ini", "thumbs.db")
 
@@ -41,8 +42,8 @@ def check_place(folder: Path, parts: tuple[str, ...] = ()) -> None:
         kind = "the lab" if parts else "a study"
         raise InputError(
             f"{folder.absolute()} is not a folder that fairtrial made for the results of {kind}: "
-            f"it holds {there}. Nothing there is replaced. Choose a new or an empty folder with "
-            "--out."
+            f"it holds {there}. Nothing there is replaced. Choose a new or an empty folder "
+            f"{WITH_OUT}."
         )
 
 
@@ -54,7 +55,7 @@ def _refuse_file(path: Path) -> None:
         what = f"is a link to {path.readlink()}, which does not exist"
     else:
         return
-    raise InputError(f"{path.absolute()} {what}: choose a new or an empty folder with --out.")
+    raise InputError(f"{path.absolute()} {what}: choose a new or an empty folder {WITH_OUT}.")
 
 
 def _list_names(folder: Path) -> list[str]:

@@ -1,11 +1,10 @@
 """Running a study: train what is missing, and judge its claims; with more seeds on demand."""
 
 from collections.abc import Sequence
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from fairtrial.errors import InputError, describe_object
+from fairtrial.errors import InputError, check_amount, describe_object, show_object
 from fairtrial.evidence.judge import judge, list_warnings
 from fairtrial.forks import refuse_fork
 from fairtrial.paths import locate
@@ -93,6 +92,7 @@ def run(
     ['optimizer.learning_rate=0.01', 'optimizer.learning_rate=0.1']
     """
     check_arguments(study, verify=verify, memory=memory, max_seeds=max_seeds)
+    check_callbacks(engine, progress=progress, note=note, grown=grown)
     for warning in list_warnings(study, max_seeds if until_decided else None):
         note(f"Note: {warning}")
     folder, setup = locate(out), Setup(verify, memory, progress, note, engine, grown)
@@ -118,10 +118,20 @@ def check_arguments(study: object, *, verify: int = 0, memory: int | None, max_s
     if memory is not None:
         amounts["memory"] = memory, 1
     for name, (value, least) in amounts.items():
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-            unit = " of bytes" if name == "memory" else ""
+        check_amount(name, value, least, " of bytes" if name == "memory" else "")
+
+
+def check_callbacks(engine: object, **callbacks: object) -> None:
+    """Refuse what is no engine, and callbacks that cannot be called."""
+    if engine is not None and not callable(getattr(engine, "train", None)):
+        raise InputError(
+            f"engine = {show_object(engine)} is no engine: give one that a with statement opens, "
+            "as in `with fairtrial.start_workers(2) as engine:`, or leave it out."
+        )
+    for name, callback in callbacks.items():
+        if not callable(callback):
             raise InputError(
-                f"{name} = {describe_object(value)}: give a whole number{unit}, at least {least}."
+                f"{name} = {show_object(callback)} is no function: give one, or leave it out."
             )
 
 
@@ -135,11 +145,11 @@ def run_until_decided(
     """
     first = study.list_seeds()
     if not study.claims:
-        raise InputError("Nothing can be decided: the study states no claims. Add [[claims]].")
+        raise InputError("Nothing can be decided: the study states no claims. Add some.")
     if len(first) > max_seeds:
         raise InputError(
-            f"The study has {len(first)} seeds, and --max-seeds allows {max_seeds}: allow more, or "
-            "begin with fewer."
+            f"The study has {len(first)} seeds, and --max-seeds allows {max_seeds} (in Python "
+            "max_seeds): allow more, or begin with fewer."
         )
     more: list[Run] = []
     n_seeds = dict.fromkeys(range(len(study.claims)), len(first))

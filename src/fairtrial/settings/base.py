@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from fairtrial.errors import InputError
+from fairtrial.errors import InputError, show_object
 from fairtrial.paths import locate
 from fairtrial.settings.characters import find_control
 from fairtrial.settings.complaints import describe_all, make_error
@@ -21,7 +21,8 @@ class Settings(BaseModel):
 
     if not TYPE_CHECKING:  # Type checkers see the fields as arguments.
 
-        def __init__(self, **values: Any) -> None:
+        def __init__(self, *unnamed: Any, **values: Any) -> None:
+            refuse_unnamed(type(self), unnamed)
             try:
                 # Settings stay what they are, also where a later study has other kinds.
                 super().__init__(
@@ -41,6 +42,16 @@ class Settings(BaseModel):
     def __hash__(self) -> int:
         # Pydantic's own refuses lists, and a task that holds one is still a key of tables of runs.
         return hash(_freeze([*vars(self).values()]))
+
+
+def refuse_unnamed(made: type[Settings], unnamed: tuple[Any, ...]) -> None:
+    """Refuse values without a name: settings of Python programs are given by name."""
+    if unnamed:
+        names = list(made.model_fields)
+        raise InputError(
+            f"{made.__name__} takes its settings by name, as in {made.__name__}({names[0]}=...), "
+            f"and {show_object(unnamed[0])} has none (known: {', '.join(names)})."
+        )
 
 
 def _freeze(value: Any) -> Any:

@@ -10,10 +10,10 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from fairtrial.errors import InputError, describe_object
+from fairtrial.errors import InputError, describe_object, show_object
 from fairtrial.settings.characters import show_controls
 from fairtrial.settings.document import Document, Place
-from fairtrial.settings.hints import hint_name, hint_value
+from fairtrial.settings.hints import choose_words, hint_name, hint_value, say, write_table
 from fairtrial.settings.names import end, list_kinds, list_models, suggest
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -54,8 +54,10 @@ def describe_all(error: ValidationError, model: type[BaseModel]) -> list[Complai
 
 def make_error(document: Document, complaints: Iterable[Complaint]) -> InputError:
     """Make one error of all complaints, in the order of the file's lines."""
+    is_file = document.text is not None
     placed = [
-        (_find_line(document, complaint), show_controls(complaint.text)) for complaint in complaints
+        (_find_line(document, one), show_controls(choose_words(one.text, is_file)))
+        for one in complaints
     ]
     placed.sort(key=lambda each: each[0] or 0)
     return InputError(
@@ -147,20 +149,25 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> Complaint:
             text = end(f"{name} = {show(kind)} is not a known kind{suggest(str(kind), kinds)}")
             places = ((*place, "kind"), place)
         case "union_tag_not_found":
-            text = f"{name} has no kind: name one, as in {{ kind = ... }}."
+            text = f"{name} has no kind: name one, as in {write_table('kind', '...')}."
         case "value_error":
             rule = str(context["error"])
             text = end(f"{name}: {rule}" if name else rule)
             places = (*_list_mentioned(rule, place), place)
         case _:
             hint = hint_value(detail["type"], value, str(place[-1]) if place else "")
-            text = f"{name} = {show(value)}: it must {_word_rule(detail)}{hint}."
+            text = f"{name} = {_show_both(value)}: it must {_word_rule(detail)}{hint}."
     return Complaint(text, places)
+
+
+def _show_both(value: object) -> str:
+    is_alike = not isinstance(value, bool | Mapping | list)
+    return show(value) if is_alike else say(show(value), show_object(value))
 
 
 def _word_rule(detail: ErrorDetails) -> str:
     if detail["type"] in TABLE_ERRORS:
-        return "be a table, as in { name = value }"
+        return f"be a {say('table', 'dict')}, as in {write_table('name', 'value')}"
     rule = re.sub(r" after validation, not \d+$", "", detail["msg"])
     return re.sub(r"^.*? should (?=be|have|match)", "", rule)
 

@@ -7,6 +7,7 @@ from datetime import date, time
 
 from pydantic import BaseModel
 
+from fairtrial.errors import describe_object
 from fairtrial.settings.names import (
     find_nearest,
     find_same,
@@ -18,11 +19,36 @@ from fairtrial.settings.names import (
     suggest,
 )
 
-LISTED = ("arms", "baselines", "claims")
+LISTED = {
+    "arms": '{"name": ..., "set": {...}}',
+    "baselines": '{"name": ..., "model": ft.svm()}',
+    "claims": "ft.Claim(...)",
+}
+"""The lists of tables, each with what one of them is in Python."""
 TABLES = ("task", "recipe", "vary")
 SURE = 0.75  # How alike names must be to look nowhere else.
 ALONE = ("name", "seeds", "only_claimed")
+MARKS = "\ue000\ue001\ue002"  # Of no text: Unicode gives these characters no meaning.
+BOTH = re.compile("{0}([^{2}]*){1}([^{2}]*){2}".format(*MARKS))
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+
+# ---------------------------------------------------------------------------------------- words
+
+
+def say(in_file: str, in_python: str) -> str:
+    """Put words for a study file and words for Python into a sentence; `choose_words` takes one."""
+    return f"{MARKS[0]}{in_file}{MARKS[1]}{in_python}{MARKS[2]}"
+
+
+def choose_words(sentence: str, is_file: bool) -> str:
+    """Take the words for a study file, or those for Python, wherever a sentence has both."""
+    return BOTH.sub(r"\1" if is_file else r"\2", sentence)
+
+
+def write_table(name: str, value: str) -> str:
+    """Write a table of one name, whose value is written already."""
+    return say(f"{{ {name} = {value} }}", f'{{"{name}": {value}}}')
 
 
 # --------------------------------------------------------------------------------------- values
@@ -33,7 +59,8 @@ def hint_value(wanted: str, value: object, name: str) -> str:
     if wanted in ("int_type", "float_type"):
         return _hint_number(value, wanted == "int_type")
     if wanted == "bool_type":
-        return "; write true or false, in small letters and without quotes"
+        words = say("true or false, in small letters and", "True or False,")
+        return f"; write {words} without quotes"
     if wanted == "string_type" and isinstance(value, list) and name == "on":
         return "; a claim has one metric: write a claim for each"
     if wanted == "string_type" and isinstance(value, bytes):
@@ -51,7 +78,8 @@ def _hint_number(value: object, is_whole: bool) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
         return f"; write it without a decimal point or an exponent: {int(value)}"
     if isinstance(value, list) and len(value) > 0:
-        return '; several values are varied, as in [vary] "NAME" = [...]'
+        varied = say('[vary] "NAME" = [...]', 'vary={"NAME": [...]}')
+        return f"; several values are varied, as in {varied}"
     if not isinstance(value, str):
         return ""
     if (number := read_number(value)) is None:
@@ -78,23 +106,26 @@ def read_number(text: str) -> str | None:
 
 def _hint_list(value: object, name: str) -> str:
     if name in LISTED:
-        return f"; write [[{name}]], with two brackets, above each of them"
+        brackets = f"write [[{name}]], with two brackets, above each of them"
+        return f"; {say(brackets, f'give a list, as in {name}=[{LISTED[name]}]')}"
     if isinstance(value, Mapping):
         inner = next(iter(value), "momentum")
-        return f'; a dotted name goes in quotes, as in "{name}.{inner}" = [...]'
+        dotted = f'"{name}.{inner}"'
+        return f"; a dotted name goes in quotes, as in {dotted}{say(' =', ':')} [...]"
     if isinstance(value, str):
         return f"; write brackets, as in [{json.dumps(value)}]"
-    return f"; write brackets, as in [{str(value).lower()}]" if value is not None else ""
+    written = say(str(value).lower(), describe_object(value))
+    return f"; write brackets, as in [{written}]" if value is not None else ""
 
 
 def _hint_table(value: object, name: str) -> str:
     if isinstance(value, list) and name in TABLES:
-        return f"; write [{name}], with one pair of brackets, and only once"
+        varied = 'several values are varied, as in vary={"NAME": [...]}'
+        in_python = varied if name == "vary" else "give one, and no list"
+        return f"; {say(f'write [{name}], with one pair of brackets, and only once', in_python)}"
     if isinstance(value, str) and name in ("better", "than", "where"):
-        return (
-            f"; name a setting, as in {{ loss = {json.dumps(value)} }}, or an arm, as in "
-            f"{{ arm = {json.dumps(value)} }}"
-        )
+        loss, arm = (write_table(one, json.dumps(value)) for one in ("loss", "arm"))
+        return f"; name a setting, as in {loss}, or an arm, as in {arm}"
     return ""
 
 
@@ -113,14 +144,16 @@ def hint_name(
     if find_same(name, known):
         return suggest(name, known)
     if not place and isinstance(value, Mapping) and value.keys() & set(model.model_fields):
-        return f"; what it holds stands at the top of the file: leave out [{name}]"
+        in_file = f"what it holds stands at the top of the file: leave out [{name}]"
+        return f"; {say(in_file, f'what it holds are arguments of Study: leave out {name!r}')}"
     if name == place:
         return f"; leave out {name!r} and the point after it"
     if place and (top := find_same(name, (*ALONE, *LISTED, *TABLES))):
-        if top in ALONE:
-            return f"; {top} stands at the top of the file, above the first [table]"
         brackets = f"[[{top}]]" if top in LISTED else f"[{top}]"
-        return f"; {brackets} is a table at the top of the file"
+        in_file = f"{brackets} is a table at the top of the file"
+        if top in ALONE:
+            in_file = f"{top} stands at the top of the file, above the first [table]"
+        return f"; {say(in_file, f'{top} is an argument of Study')}"
     if find_nearest(name, known, SURE):
         return suggest(name, known)
     table = re.sub(r"\[\d+\]", "", place)

@@ -3,10 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from fairtrial.errors import InputError, show_object
 from fairtrial.kinds.metrics.monitors import name_metrics
 from fairtrial.kinds.metrics.numbers import HELD_OUT, METRICS
 from fairtrial.kinds.metrics.runs import RUN_METRICS
@@ -90,6 +92,16 @@ class Match:
         """All arms, two or four."""
         every = (self.better, self.than, self.better_against, self.than_against)
         return tuple(arm for arm in every if arm is not None)
+
+
+def check_claims(claims: object) -> None:
+    """Refuse claims to judge that are neither a list of them nor the path of a file."""
+    is_one = isinstance(claims, Claim | Mapping)
+    if is_one or not isinstance(claims, Iterable | Path | None):
+        raise InputError(
+            f"claims = {show_object(claims)} is no list of claims: give one, as in "
+            "claims=[ft.Claim(...)], or the path of a TOML file with [[claims]]."
+        )
 
 
 def select_arms(arms: Iterable[Arm], selector: Mapping[str, Any]) -> list[Arm]:

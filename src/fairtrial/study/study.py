@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tomli_w
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from fairtrial.errors import InputError
+from fairtrial.errors import InputError, check_amount
 from fairtrial.kinds.mechanism.plugins import reuse_plugins, use_plugins
 from fairtrial.kinds.metrics.numbers import METRICS, MetricSettings, find_metric
 from fairtrial.paths import expand_path, locate
-from fairtrial.settings.base import DataPath, Line, Settings
+from fairtrial.settings.base import DataPath, Line, Settings, refuse_unnamed
 from fairtrial.settings.complaints import (
     LONGEST_VALUE,
     Complaint,
@@ -95,7 +95,8 @@ class Study(Settings):
 
     if not TYPE_CHECKING:
 
-        def __init__(self, *, allow_code: bool = False, **values: Any) -> None:
+        def __init__(self, *unnamed: Any, allow_code: bool = False, **values: Any) -> None:
+            refuse_unnamed(Study, unnamed)
             document = Document("study", _make_canonical(values))
             _check(document, allow_code)
             super().__init__(**document.values)
@@ -149,11 +150,25 @@ class Study(Settings):
         """
         return _check_study(Document(self.name, dump_given(self) | changes))
 
+    def take_claims(self, claims: object, document: Document | None = None) -> "Study":
+        """Return the study with other claims; `document` is the file that has them, if one does.
+
+        Raises
+        ------
+        InputError
+            If they break a rule.
+        """
+        changes = {"claims": claims, "adjust_for_claims": None}
+        source, text = (document.source, document.text) if document else (self.name, None)
+        return _check_study(Document(source, dump_given(self) | changes, text))
+
     def list_seeds(self, count: int | None = None) -> list[int]:
         """Return the seeds themselves; with `count`, so many: those that follow come after them.
 
-        See `fairtrial.study.seeds.list_seeds`.
+        See `fairtrial.study.seeds.list_seeds`. It is an `InputError` if `count` is no whole number.
         """
+        if count is not None:
+            check_amount("count", count, 0)
         return list_seeds(self.seeds, count)
 
     def take_seeds(self, count: int) -> "Study":
@@ -207,6 +222,7 @@ class Study(Settings):
         InputError
             If there is no such claim.
         """
+        check_amount("number", number, 0)
         if not 1 <= number <= len(self.claims):
             has = {0: "no claims", 1: "1 claim"}.get(len(self.claims), f"{len(self.claims)} claims")
             raise InputError(

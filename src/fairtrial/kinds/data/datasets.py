@@ -170,7 +170,7 @@ class TaskSettings(KindSettings):
         return self.ask(self.definition.title) or self.kind
 
 
-TASKS: Family[TaskSettings] = Family("task", TaskSettings)
+TASKS: Family[TaskSettings] = Family("task", TaskSettings, decorators="@ft.dataset")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

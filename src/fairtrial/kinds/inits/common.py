@@ -57,7 +57,7 @@ class InitSettings(KindSettings):
         return self.ask(self.definition.replay)
 
 
-INITS: Family[InitSettings] = Family("init", InitSettings)
+INITS: Family[InitSettings] = Family("init", InitSettings, decorators="@ft.init")
 
 __getattr__ = INITS.get_attribute
 

@@ -116,7 +116,9 @@ class AnyLossSettings(KindSettings):
 
 Terms = list[tuple[AnyLossSettings, float]]
 """Losses, each with its weight."""
-LOSSES: Family[AnyLossSettings] = Family("loss", AnyLossSettings)
+LOSSES: Family[AnyLossSettings] = Family(
+    "loss", AnyLossSettings, decorators="@ft.loss (for classes @ft.class_loss)"
+)
 
 if TYPE_CHECKING:  # The kinds of the family in other modules.
     from fairtrial.kinds.losses.classes import brier as brier

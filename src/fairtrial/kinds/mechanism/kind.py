@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, Literal, NamedTuple, ParamSpec, TypeV
 from pydantic import ConfigDict, ValidationError, create_model, model_validator
 from pydantic_core import PydanticUndefined
 
-from fairtrial.errors import InputError
+from fairtrial.errors import InputError, show_object
 from fairtrial.kinds.mechanism.failures import ResultError, describe_failure, locate_failure
 from fairtrial.kinds.mechanism.signature import describe, is_number, is_word, read_fields, refuse
 from fairtrial.settings.base import Settings, TimesMad, is_length, make_length
@@ -157,9 +157,30 @@ class Kind(Generic[P]):
     def __call__(self, data: Any, /, *more: Any, **settings: Any) -> Any: ...
     def __call__(self, *data: Any, **settings: Any) -> Any:
         """Make settings; with data, call the function."""
-        if data:
+        if not data:
+            return self.settings(kind=self.name, **settings)
+        try:
             return self.function(*data, **settings)
-        return self.settings(kind=self.name, **settings)
+        except Exception:
+            if reason := self._find_misuse(data, settings):
+                raise InputError(f"{self.name}: {reason}.") from None
+            raise
+
+    def _find_misuse(self, data: tuple[Any, ...], settings: Mapping[str, Any]) -> str:
+        """Say what is wrong with a call of its function, where it fails; "" if nothing is seen."""
+        wrong = next((one for one in data if one is None or isinstance(one, str)), data[0])
+        try:
+            inspect.signature(self.function).bind(*data, **settings)
+        except TypeError as error:
+            reason = f"{show_object(wrong)} cannot be used here ({error})"
+        else:
+            if wrong is not None and not isinstance(wrong, str):
+                return ""
+            reason = f"{show_object(wrong)} is not data"
+        named = [name for name in self.settings.model_fields if name != "kind"]
+        how = f"settings are given by name, as in {self.name}({named[0]}=...)" if named else ""
+        of_data = f"as a function it takes {', '.join(self.data)}" if self.data else ""
+        return f"{reason}: {'; '.join(filter(None, [how, of_data]))}"
 
     def to_plain(self) -> str:
         """Return what stands for it in a study file."""

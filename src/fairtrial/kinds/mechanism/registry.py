@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar, get_type_hints
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, SchemaValidator, core_schema
 
-from fairtrial.errors import describe_object
+from fairtrial.errors import describe_object, show_object
 from fairtrial.kinds.mechanism.kind import FAMILIES, Kind, KindSettings, Variant, list_all_kinds
 from fairtrial.kinds.mechanism.signature import PREFIX, check_function, locate_function, refuse
 from fairtrial.settings.names import Choice, note_other_names
@@ -21,11 +21,18 @@ class Family(Choice, Generic[OwnSettings]):
     """The kinds that may stand in one place of a study file; a field's annotation.
 
     All kinds have the settings of `base`. Where `is_implied`, a table may leave out its kind: then
-    it is the first that has all of its settings.
+    it is the first that has all of its settings. `decorators` are those that add kinds.
     """
 
-    def __init__(self, name: str, base: type[OwnSettings], is_implied: bool = False):
+    def __init__(
+        self,
+        name: str,
+        base: type[OwnSettings],
+        is_implied: bool = False,
+        decorators: str = "the decorator of its family",
+    ):
         self.name, self.base, self.is_implied = name, base, is_implied
+        self.decorators = decorators
         self._kinds: dict[str, Kind[...]] = {}
         FAMILIES[name] = self
 
@@ -86,6 +93,11 @@ class Family(Choice, Generic[OwnSettings]):
             return value
         if isinstance(value, Kind | str):
             value = {"kind": value if isinstance(value, str) else value.name}
+        if callable(value):
+            raise ValueError(
+                f"{show_object(value)} is not known as a kind: decorate a function with "
+                f"{self.decorators}, and give that or its name"
+            )
         if self.is_implied and isinstance(value, Mapping) and "kind" not in value:
             value = {"kind": self._imply(value), **value}
         return self._validator.validate_python(value)
