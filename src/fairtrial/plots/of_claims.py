@@ -42,7 +42,7 @@ CURVES_OF = {
 ROW_HEIGHT = 13
 DIAMOND = vega.mark("point", filled=True, size=90, shape="diamond", opacity=1, color=INK)
 """The mark of a mean."""
-TICKS = {"format": "~g", "tickCount": 6}
+TICKS = {**vega.PLAIN, "tickCount": 6}
 PART_COLOURS = {
     "objective": BLUE,
     "unfinished": VERMILLION,
@@ -143,7 +143,7 @@ def sides(trial: Results, claim: int = 1) -> Chart:
     order = shown["seed"].to_list()
     y = vega.nominal("seed", title="seed", sort=order, axis={"labelOverlap": True})
     titled = {"title": metric, "scale": {"zero": False}}
-    axis = {"format": "~g", "tickCount": 5}
+    axis = {**vega.PLAIN, "tickCount": 5}
     joined = vega.layer(
         vega.mark("rule", color=MUTED, strokeWidth=2, opacity=0.5),
         x=vega.quantity("better", axis=axis, **titled), x2={"field": "than"}, y=y,

@@ -119,7 +119,7 @@ def final_values(
         tooltip=[vega.nominal("setting"), vega.nominal("series"), exact],
     )
     scale = _make_scale(log) | ({"padding": 8} if log else {})
-    shown, axis = f"{title}, log scale" if log else title, {"tickCount": 6, "format": "~g"}
+    shown, axis = f"{title}, log scale" if log else title, {"tickCount": 6, **vega.PLAIN}
     chart = {
         "encoding": {
             "x": vega.quantity("value", title=shown, scale=scale, axis=axis),
@@ -186,7 +186,7 @@ def sensitivity(trial: Results, metric: str | None = None) -> Chart | None:
 def _draw_rates(points: pl.DataFrame, looks: Looks, title: str, scale: Specification) -> Chart:
     """Draw the result of `summarise_rates`, of a metric with its title and scale."""
     series = list_unique(points, "series")
-    axis = {"tickCount": 5, "labelFlush": 7, "format": "~g"}
+    axis = {"tickCount": 5, "labelFlush": 7, **vega.PLAIN}
     y = vega.quantity("mean", title=title, scale=scale, axis=axis)
     low, toggle = vega.quantity("low", scale=scale), vega.make_toggle(series)
     colour, dash, shape = (
@@ -194,7 +194,7 @@ def _draw_rates(points: pl.DataFrame, looks: Looks, title: str, scale: Specifica
     )
     rule, opacity = vega.mark("rule", strokeWidth=1.5), toggle.fade()
     line, mark = vega.mark("line", strokeWidth=1.5), vega.mark("point", filled=True, size=45)
-    x_axis = {"format": "~g", "values": points["learning_rate"].unique().sort().to_list()}
+    x_axis = {**vega.PLAIN, "values": points["learning_rate"].unique().sort().to_list()}
     x_scale = {"type": "log", "padding": 12, "nice": False}
     layered = {
         "data": vega.list_rows(points),
@@ -268,7 +268,7 @@ def draw_race(points: pl.DataFrame, description: str) -> Chart:
         "data": vega.list_rows(shown),
         "encoding": {
             "x": vega.quantity(
-                "seconds", title="seconds per run", axis={"format": "~g", "tickCount": 5},
+                "seconds", title="seconds per run", axis={**vega.PLAIN, "tickCount": 5},
                 scale=_make_scale(log=True) | {"padding": 16},
             ),
             "tooltip": [

@@ -110,7 +110,7 @@ def draw_curves(
         keys.append("seed")
         box = {"input": "checkbox", "name": "show single seeds"}
         parameters.append({"name": "single_seeds", "value": False, "bind": box})
-    axis = {"tickCount": 4, "labelFlush": 7, "format": "~g" if log else ""}
+    axis = {"tickCount": 4, "labelFlush": 7, **vega.PLAIN}
     scale = {"type": "log", "nice": False} if log else {"zero": False}
     y = {
         "mean": vega.quantity("mean", scale=scale, title=show_metric(quantity), axis=axis),
@@ -265,7 +265,8 @@ def _draw_rows(curves: pl.DataFrame, looks: Looks, metric: str, unit: str) -> Ch
     order, kinds = list_unique(curves, "series"), list_unique(curves, "rows")
     epochs = cast("int", curves["at"].max())
     ticks = list(range(0, epochs + 1, max(1, math.ceil(epochs / 5))))
-    axis = {"tickCount": 5, "format": ".0%" if metric == "accuracy" else "~g", "labelFlush": 7}
+    labels = {"format": ".0%"} if metric == "accuracy" else vega.PLAIN
+    axis = {"tickCount": 5, "labelFlush": 7, **labels}
     scale = {"zero": False}
     y, rows = vega.quantity("mean", title=metric, scale=scale, axis=axis), vega.nominal("rows")
     dash = vega.nominal(

@@ -21,6 +21,11 @@ SIGNIFICANT = 4
 """Significant digits of the numbers in a chart."""
 PACKED_DIGITS = 3
 """Significant digits of numbers that only draw lines; finer than a pixel of a panel."""
+PLAIN = {"labelExpr": "datum.label && format(datum.value, ',.9~g')"}
+"""Axes whose numbers are written out; of log axes, those that have a label.
+
+With `format` alone, Vega writes 1e+2 where ticks are 100 apart.
+"""
 SINGLE_WIDTH = 560
 """Width of a chart of one view outside a page, in pixels."""
 FADED = 0.08
