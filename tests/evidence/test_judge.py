@@ -284,6 +284,11 @@ def test_what_is_shared_widens_either_test():
         assert shared.evidence.p > alone.evidence.p
 
 
+def test_too_few_seeds_are_told_how_many_it_takes():
+    assert "would decide it; it takes at least 6: --until" in advise(make_case(UP[:1]), 1)
+    assert "at least" not in advise(make_case(UP - UP.mean()), 1)
+
+
 def test_seeds_that_would_not_decide_against_what_is_shared():
     differences = np.array([0.9, -0.2, 0.4, 0.6, -0.2, 0.1, 0.5, 0.1])
     assert "more seeds would probably" in advise(make_case(differences), 1)

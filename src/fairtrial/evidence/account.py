@@ -13,7 +13,7 @@ from fairtrial.evidence.cause import Lack
 from fairtrial.evidence.pairs import Bounds, can_train_on
 from fairtrial.evidence.statistics.effect import Effect, describe_effect
 from fairtrial.evidence.statistics.sampling import ANYTIME, ROWS, SEEDS
-from fairtrial.evidence.statistics.seeds_needed import estimate_seeds
+from fairtrial.evidence.statistics.seeds_needed import count_fewest, estimate_seeds
 from fairtrial.evidence.verdict import NARROW, WIDE, Decided, Evidence, decide
 from fairtrial.evidence.wording import find_largest, tell_cause
 from fairtrial.results.verdicts import OF_PARTS, dump_verdicts, make_table
@@ -254,7 +254,9 @@ def advise(case: Case, n_claims: int) -> str:
     if needed is None:
         more = ": --until-decided adds seeds until it is decided, up to --max-seeds"
         more *= case.is_own
-        return f"These results do not show how many seeds would decide it{more}."
+        least = count_fewest(evidence, n_claims)
+        known = f"; it takes at least {least}" if evidence.n_seeds < least else ""
+        return f"These results do not show how many seeds would decide it{known}{more}."
     low, high = (max(1, one - evidence.n_seeds) for one in needed)
     range_of = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     seeds = "seed" if high == 1 else "seeds"

@@ -35,7 +35,7 @@ def estimate_seeds(
     size, margin = abs(evidence.difference), evidence.margin
     error = (evidence.spread**2 / evidence.n_seeds + shared) ** 0.5
     nearer, farther = max(0.0, size - error), size + error
-    least = count_seeds_needed(n_claims, 1 if evidence.family is None else n_claims)
+    least = count_fewest(evidence, n_claims)
     found = [
         find_fewest(
             guess, margin, evidence.spread, shared, n_claims, least, is_beyond=size > margin
@@ -46,6 +46,11 @@ def estimate_seeds(
         return None
     low, high = sorted(one for one in found if one is not None)
     return Seeds(low, high) if high <= WIDEST * low else None
+
+
+def count_fewest(evidence: Evidence, n_claims: int) -> int:
+    """Count the seeds with which a claim can be decided at all, beside others of its kind."""
+    return count_seeds_needed(n_claims, 1 if evidence.family is None else n_claims)
 
 
 def find_fewest(
