@@ -92,7 +92,7 @@ def test_they_vary_and_are_selected():
         (FASHION, "{ kind = 'patches', first = { siz = 4 } }", "features.first.siz is not a"),
         (IMAGES, "{ kind = 'patches', sizes = [] }", "features.sizes = []: it must have at least"),
         (IMAGES, "{ kind = 'patches', sizes = [1] }", "must be greater than or equal to 2"),
-        (IMAGES, "{ kind = 'patches', dictionary = 'k' }", "dictionary = 'k': it must be 'kmeans"),
+        (FASHION, "{ kind = 'patches', dictionary = 'k' }", "dictionary = 'k': it must be 'kmeans"),
         (IMAGES, "{ kind = 'fourier', bandwidth = 0.0 }", "bandwidth = 0.0: it must be greater"),
         (FASHION, "{ kind = 'patches', patches = 9999 }", "makes 319,968 features: at most 200"),
         (LINE, "{ kind = 'fourier', gamma = 0.5 }", "gamma = 0.5 is for images, whose pixels lie"),

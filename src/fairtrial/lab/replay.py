@@ -14,7 +14,7 @@ from fairtrial.progress import Progress, Status
 from fairtrial.settings.base import Settings
 from fairtrial.settings.complaints import check
 from fairtrial.settings.document import parse_toml, read_text
-from fairtrial.study.arms import find_conflicts
+from fairtrial.study.conflicts import find_conflicts
 from fairtrial.study.recipe import Recipe
 from fairtrial.study.task import Task
 

@@ -1,16 +1,22 @@
 """What all settings share: frozen models, and the words of a study file, each with its rule."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Self, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fairtrial.errors import InputError, show_object
 from fairtrial.paths import locate
 from fairtrial.settings.characters import find_control
-from fairtrial.settings.complaints import describe_all, make_error
+from fairtrial.settings.complaints import examine, make_error
 from fairtrial.settings.document import Document
 from fairtrial.settings.names import Either
+from fairtrial.settings.partial import (
+    BrokenRules,
+    Rule,
+    UnknownSettingError,
+    find_broken_rules,
+)
 from fairtrial.settings.plain import make_plain
 
 
@@ -23,21 +29,35 @@ class Settings(BaseModel):
 
         def __init__(self, *unnamed: Any, **values: Any) -> None:
             refuse_unnamed(type(self), unnamed)
+            # Settings stay what they are, also where a later study has other kinds.
+            given = {
+                name: value if isinstance(value, BaseModel) else make_plain(value)
+                for name, value in values.items()
+            }
             try:
-                # Settings stay what they are, also where a later study has other kinds.
-                super().__init__(
-                    **{
-                        name: value if isinstance(value, BaseModel) else make_plain(value)
-                        for name, value in values.items()
-                    }
-                )
-            except ValidationError as error:
-                raise make_error(
-                    Document(type(self).__name__, {}), describe_all(error, type(self))
-                ) from None
+                super().__init__(**given)
+            except ValidationError:
+                model = type(self)
+                complaints = examine(model, given)[1]
+                raise make_error(Document(model.__name__, {}), complaints) from None
 
         # Tables inside of others are made without it, so that all errors are told at once.
         __init__.__pydantic_base_init__ = True
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).model_fields:  # Of settings that `salvage` makes.
+                raise UnknownSettingError(name)
+            return super().__getattr__(name)
+
+    def list_rules(self) -> Iterable[Rule]:
+        """List the rules between settings: each gives a sentence if it is broken, else ""."""
+        return ()
+
+    @model_validator(mode="after")
+    def _check_rules(self) -> Self:
+        if broken := find_broken_rules(self):
+            raise BrokenRules(*broken)
+        return self
 
     def __hash__(self) -> int:
         # Pydantic's own refuses lists, and a task that holds one is still a key of tables of runs.

@@ -3,8 +3,8 @@
 import datetime
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -15,6 +15,7 @@ from fairtrial.settings.characters import show_controls
 from fairtrial.settings.document import Document, Place
 from fairtrial.settings.hints import choose_words, hint_name, hint_value, say, write_table
 from fairtrial.settings.names import end, list_kinds, list_models, suggest
+from fairtrial.settings.partial import BrokenRules, is_within, salvage
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -25,31 +26,69 @@ TABLE_ERRORS = ("model_type", "model_attributes_type", "dict_type", "get_attribu
 
 @dataclass(frozen=True)
 class Complaint:
-    """One thing that is wrong; the first place that the file has, or a parent, gives the line."""
+    """One thing that is wrong; the first place that the file has, or a parent, gives the line.
+
+    The last place is what is wrong: a value, or a table, one of whose rules is broken.
+    """
 
     text: str
     places: tuple[Place, ...]
+    is_rule: bool = field(default=False, compare=False)
+
+    @property
+    def place(self) -> Place:
+        """The value that is wrong, or the table."""
+        return self.places[-1]
 
 
 def check(model: type[Model], document: Document) -> Model:
     """Make settings of a document's values, or raise `InputError` with a line for each error."""
-    settings, complaints = validate(model, document.values)
-    if settings is None:
+    settings, complaints = examine(model, document.values)
+    if complaints:
         raise make_error(document, complaints)
     return settings
 
 
-def validate(model: type[Model], values: object) -> tuple[Model | None, list[Complaint]]:
-    """Make settings of plain values, or say everything that is wrong with them."""
+def examine(
+    model: type[Model], values: object, told: Collection[Complaint] = ()
+) -> tuple[Model, list[Complaint]]:
+    """Make settings of plain values, and say everything that is wrong with them.
+
+    Where something is, settings are what `salvage` knows of them. What is `told` already is wrong
+    as well, and is not told again; nor is what may follow from it.
+    """
+    complaints: list[Complaint] = []
     try:
-        return model.model_validate(values), []
+        settings = model.model_validate(values)
+        if not told:
+            return settings, []
     except ValidationError as error:
-        return None, describe_all(error, model)
+        found = describe_all(error, model)
+        complaints = [one for one in found if not any(_covers(other, one) for other in told)]
+    wrong = [one.place for one in (*told, *complaints)]
+    settings, broken = salvage(model, values, wrong)
+    complaints += [_tell_rule(text, one, is_rule=True) for one in broken for text in broken[one]]
+    return settings, complaints
+
+
+def _covers(told: Complaint, other: Complaint) -> bool:
+    """Say whether another complaint is the one that is told, or may follow from it."""
+    if told.is_rule:
+        return other.place == told.place
+    return is_within(other.place, told.place)
 
 
 def describe_all(error: ValidationError, model: type[BaseModel]) -> list[Complaint]:
     """Say every error of Pydantic's in the words of a study file."""
-    return [_describe(detail, model) for detail in error.errors()]
+    complaints: list[Complaint] = []
+    for detail in error.errors():
+        reason = detail.get("ctx", {}).get("error")
+        if isinstance(reason, BrokenRules):
+            place, _ = _locate(detail["loc"], model)
+            complaints += [_tell_rule(text, place, is_rule=True) for text in reason.args]
+        else:
+            complaints.append(_describe(detail, model))
+    return complaints
 
 
 def make_error(document: Document, complaints: Iterable[Complaint]) -> InputError:
@@ -151,9 +190,7 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> Complaint:
         case "union_tag_not_found":
             text = f"{name} has no kind: name one, as in {write_table('kind', '...')}."
         case "value_error":
-            rule = str(context["error"])
-            text = end(f"{name}: {rule}" if name else rule)
-            places = (*_list_mentioned(rule, place), place)
+            return _tell_rule(str(context["error"]), place)
         case _:
             hint = hint_value(detail["type"], value, str(place[-1]) if place else "")
             text = f"{name} = {_show_both(value)}: it must {_word_rule(detail)}{hint}."
@@ -163,6 +200,13 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> Complaint:
 def _show_both(value: object) -> str:
     is_alike = not isinstance(value, bool | Mapping | list)
     return show(value) if is_alike else say(show(value), show_object(value))
+
+
+def _tell_rule(rule: str, place: Place, is_rule: bool = False) -> Complaint:
+    """Say what a validator refuses; `is_rule` says that it is a rule between settings."""
+    name = name_place(place)
+    text = end(f"{name}: {rule}" if name else rule)
+    return Complaint(text, (*_list_mentioned(rule, place), place), is_rule)
 
 
 def _word_rule(detail: ErrorDetails) -> str:

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,19 +11,28 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from fairtrial.kinds.mechanism.kind import list_all_kinds
-from fairtrial.kinds.metrics.monitors import LOSS, list_monitors, read_monitor
 from fairtrial.settings.base import Line, Settings
 from fairtrial.settings.characters import find_look
-from fairtrial.settings.complaints import LONGEST_NAME, Complaint, show, validate, write_bare
+from fairtrial.settings.complaints import (
+    LONGEST_NAME,
+    Complaint,
+    examine,
+    name_place,
+    show,
+    write_bare,
+)
 from fairtrial.settings.document import Place
-from fairtrial.settings.names import list_names, set_at
-from fairtrial.settings.plain import dump_given
-from fairtrial.study.arm import Arm
+from fairtrial.settings.names import end, list_names, set_at, suggest
+from fairtrial.settings.partial import is_within, list_known
+from fairtrial.study.arm import Arm, make_partial_arm
 from fairtrial.study.baseline import BaselineEntry
+from fairtrial.study.conflicts import find_conflicts
 from fairtrial.study.recipe import Recipe
-from fairtrial.study.task import AnyTask, Task
+from fairtrial.study.task import Task
 
 MOST_ARMS = 100_000
+UNKNOWN = object()
+"""What stands in a grid in place of each list that is wrong, in a list of its own."""
 
 
 class _ArmSettings(Settings):
@@ -79,42 +88,44 @@ class _Cell:
 
 
 def make_arms(
-    task: AnyTask,
-    recipe: Recipe,
-    vary: Mapping[str, list[Any]],
+    base: Mapping[str, Any],
+    vary: Mapping[str, list[Any]] | None,
     entries: Sequence[ArmEntry | None],
-    baselines: Sequence[BaselineEntry | None] = (),
-) -> tuple[list[Arm], list[Complaint]]:
+    baselines: Sequence[BaselineEntry] = (),
+    told: Collection[Complaint] = (),
+) -> tuple[list[Arm] | None, list[Complaint]]:
     """Expand the grid and the hand-picked arms; the baselines come last.
 
-    An entry of None is itself wrong. The results are the arms that are right, and what is wrong
-    with the others: each thing once, however many arms have it.
+    The base has plain values of a `task` and a `recipe`; `told` is what is wrong with them. A grid
+    or an entry of None is itself wrong, and so is a value that is `UNKNOWN`. The results are the
+    arms, as far as they are known, or None if their names are wrong; and what is wrong with them:
+    each thing once, however many arms have it.
     """
-    if too_many := list(_find_excess(vary, entries)):
-        return [], too_many
-    cells = list(_list_cells(vary, entries)) or [_Cell("recipe", {}, {})]
-    base = {"task": dump_given(task), "recipe": dump_given(recipe)}
+    if too_many := list(_find_excess(vary or {}, entries)):
+        return None, too_many
+    cells = list(_list_cells(vary or {}, entries))
+    if not cells and vary is not None and None not in entries:
+        cells = [_Cell("recipe", {}, {})]
     arms: list[Arm] = []
-    wrong: dict[Complaint, list[str]] = {}
+    wrong: dict[tuple[str, Place], tuple[Complaint, list[str]]] = {}
     for cell in cells:
-        arm, complaints = _make_arm(cell, base)
-        arms += [arm] if arm else []
-        for complaint in complaints:
-            wrong.setdefault(complaint, []).append(cell.name)
-    complaints = [_name_arms(complaint, names) for complaint, names in wrong.items()]
+        arm, complaints = _make_arm(cell, base, told)
+        arms.append(arm)
+        for one in complaints:
+            # What is wrong with a name that varies is said once, not for each of its values.
+            place = one.place[:-1] if isinstance(one.place[-1], int) else one.place
+            wrong.setdefault((one.text, place), (one, []))[1].append(cell.name)
+    complaints = [_name_arms(complaint, names) for complaint, names in wrong.values()]
+    parts = vars(examine(_ArmSettings, base, told)[0])
     for position, entry in enumerate(baselines):
-        if entry is not None:
+        if "name" in vars(entry):
             cells.append(_Cell(entry.name, {}, {}, None, ("baselines", position, "name")))
-            # To name the arm of a baseline is to name all that a recipe or a model sets.
-            arm = Arm(entry.name, task, entry.model, entry.name)
-            names = (*list_known_names(), *arm.settings)
-            own = frozenset(name for name in names if name.partition(".")[0] != "task")
-            arms.append(replace(arm, picked=own))
-            if misfit := entry.model.find_misfit(task.has_classes):
-                text = f"arm {show(entry.name, LONGEST_NAME)}: {misfit}"
-                complaints.append(Complaint(text, (("baselines", position, "model", "estimator"),)))
-    twins = list(_find_twins(cells)) or list(_find_alike(cells, arms))
-    return arms, complaints + twins
+            misfits = list_known(_find_misfits(entry, position, parts))
+            arms.append(_make_arm_of_baseline(entry, parts, bool(told or misfits)))
+            complaints += misfits
+    twins = list(_find_twins(cells))
+    alike = [] if twins else list(_find_alike(cells, arms))
+    return None if twins else arms, [*complaints, *twins, *alike]
 
 
 # ------------------------------------------------------------------------------------------ cells
@@ -146,7 +157,11 @@ def _expand_grid(vary: Mapping[str, list[Any]], here: Place) -> Iterator[_Cell]:
         at = dict(zip(vary, positions, strict=True))
         changes = {name: vary[name][position] for name, position in at.items()}
         yield _Cell(
-            ", ".join(_name_setting(name, value) for name, value in changes.items()),
+            ", ".join(
+                _name_setting(name, changes[name])
+                for name in changes
+                if changes[name] is not UNKNOWN
+            ),
             changes,
             {name: (*here, name, position) for name, position in at.items()},
         )
@@ -207,7 +222,7 @@ def _find_alike(cells: Sequence[_Cell], arms: Sequence[Arm]) -> Iterator[Complai
     """Yield a complaint for arms of one grid that are equal; hand-picked ones may be on purpose."""
     origins = {cell.name: cell for cell in cells}
     first: dict[tuple[Any, ...], Arm] = {}
-    for arm in arms:
+    for arm in (one for one in arms if one.is_whole):
         twin = first.setdefault((arm.entry, arm.task, arm.model), arm)
         if twin is arm or not arm.varied:
             continue
@@ -237,19 +252,62 @@ def list_equal_arms(arms: Iterable[Arm]) -> list[str]:
 # --------------------------------------------------------------------------------- one cell's arm
 
 
-def _make_arm(cell: _Cell, base: Mapping[str, Any]) -> tuple[Arm | None, list[Complaint]]:
+def _make_arm(
+    cell: _Cell, base: Mapping[str, Any], told: Collection[Complaint]
+) -> tuple[Arm, list[Complaint]]:
+    """Make the arm of a cell, as far as it is known, and say what is wrong with it."""
     settings = dict(base)
+    places = {name: tuple(_list_parts(name)) for name in cell.changes}
+    told = [one for one in told if not any(is_within(one.place, at) for at in places.values())]
     # Whole tables first: a dotted name says more than the table that it stands in.
     for name in sorted(cell.changes, key=lambda name: name.count(".")):
-        set_at(settings, ".".join(_list_parts(name)), cell.changes[name])
-    made, complaints = validate(_ArmSettings, settings)
-    if made is not None:
-        complaints = list(find_conflicts(made.task, made.recipe))
-    if made is None or complaints:
-        return None, [_blame(cell, complaint) for complaint in complaints]
+        if cell.changes[name] is UNKNOWN:
+            told.append(Complaint("", (places[name],)))
+        else:
+            set_at(settings, ".".join(places[name]), cell.changes[name])
+    made, complaints = examine(_ArmSettings, settings, told)
+    complaints += _find_unknown_names(places, told) if told else []
+    # Parts that are unknown are read in the generator.
+    conflicts = list_known(one for each in [made] for one in find_conflicts(each.task, each.recipe))
     picked = frozenset(name for name, place in cell.places.items() if "set" in place[2:3])
     varied = tuple(name for name in cell.changes if name not in picked)
-    return Arm(cell.name, made.task, made.recipe, cell.entry, picked, varied), []
+    if not (told or complaints or conflicts):
+        return Arm(cell.name, made.task, made.recipe, cell.entry, picked, varied), []
+    known = {} if conflicts else vars(made)
+    arm = make_partial_arm(cell.name, known, entry=cell.entry, picked=picked, varied=varied)
+    return arm, [_blame(cell, complaint) for complaint in [*complaints, *conflicts]]
+
+
+def _find_unknown_names(
+    places: Mapping[str, Place], told: Collection[Complaint]
+) -> Iterator[Complaint]:
+    """Yield a complaint for each change of an unknown name in a table whose kind is not known."""
+    known = list_known_names()
+    for name, place in places.items():
+        in_wrong = any(is_within(place[:-1], one.place) and not one.is_rule for one in told)
+        if in_wrong and name not in known:
+            hint = suggest(name, [one for one in known if "." in one])
+            yield Complaint(end(f"{name_place(place)} is not a known name{hint}"), (place,))
+
+
+def _make_arm_of_baseline(entry: BaselineEntry, parts: Mapping[str, Any], is_partial: bool) -> Arm:
+    """Make the arm of a baseline; to name it is to name all that a recipe or a model sets."""
+    if is_partial or "model" not in vars(entry):
+        task = {name: one for name, one in parts.items() if name == "task"}
+        return make_partial_arm(entry.name, task, others=["baseline"], entry=entry.name)
+    arm = Arm(entry.name, parts["task"], entry.model, entry.name)
+    names = (*list_known_names(), *arm.settings)
+    own = frozenset(name for name in names if name.partition(".")[0] != "task")
+    return replace(arm, picked=own)
+
+
+def _find_misfits(
+    entry: BaselineEntry, position: int, parts: Mapping[str, Any]
+) -> Iterator[Complaint]:
+    """Yield a complaint if a baseline cannot predict the targets of the task."""
+    if "task" in parts and (misfit := entry.model.find_misfit(parts["task"].has_classes)):
+        text = f"arm {show(entry.name, LONGEST_NAME)}: {misfit}"
+        yield Complaint(text, (("baselines", position, "model", "estimator"),))
 
 
 def _list_parts(name: str) -> list[str]:
@@ -278,77 +336,3 @@ def _name_arms(complaint: Complaint, names: list[str]) -> Complaint:
     return Complaint(
         f"arm {show(names[0], LONGEST_NAME)}{more}: {complaint.text}", complaint.places
     )
-
-
-def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
-    """Yield a complaint for each setting of the recipe that the task cannot have."""
-    on_classes, name = task.has_classes, task.title
-    if on_classes and recipe.standardise:
-        yield _conflict(
-            "standardise",
-            f"recipe.standardise = true, but {name} has classes: only targets that are numbers are "
-            "standardised; leave it out.",
-        )
-    if not on_classes and recipe.class_weights is not None:
-        yield _conflict(
-            "class_weights",
-            f"recipe.class_weights is set, but the targets of {name} are numbers: leave it out.",
-        )
-    yield from _find_misfits_of_noise(task, name)
-    loss = f"recipe.loss = {recipe.loss.kind!r}, but"
-    if task.image_shape or not task.has_images:  # Else the size is known once they are read.
-        for setting, text in recipe.features.find_misfits(name, task.image_shape):
-            yield _conflict(f"features.{setting}", text)
-    if on_classes and not recipe.loss.on_classes:
-        yield _conflict("loss", f"{loss} {name} has classes: use 'cross_entropy'.")
-    if not on_classes and recipe.loss.on_classes:
-        yield _conflict("loss", f"{loss} the targets of {name} are numbers: use e.g. 'mse'.")
-    yield from _find_alien_monitors(recipe, name, on_classes)
-    if on_classes and recipe.noise.on_targets:
-        yield _conflict(
-            "noise.data",
-            f"recipe.noise.data without scale acts on targets that are numbers; {name} has "
-            "classes: put noise on the features, as in { scale = 0.1 }, or leave it out.",
-        )
-    if not on_classes and recipe.noise.on_features:
-        yield _conflict(
-            "noise.data",
-            f"recipe.noise.data.scale is for noise on the features of classes; the targets of "
-            f"{name} are numbers: name every, low and high instead.",
-        )
-
-
-def _find_misfits_of_noise(task: AnyTask, name: str) -> Iterator[Complaint]:
-    if task.label_noise is not None and not task.has_classes:
-        text = (
-            f"task.label_noise = {task.label_noise.kind!r}, but the targets of {name} are numbers: "
-            "put noise on them by task.noise, if the task has it, or leave it out."
-        )
-        yield Complaint(text, (("task", "label_noise"), ("task", "kind")))
-    noise = task.input_noise
-    if noise is not None and noise.on_images not in (None, task.has_images):
-        fits = "images" if noise.on_images else "features that are not pixels"
-        text = (
-            f"task.input_noise = {noise.kind!r} is for {fits}, and {name} has other features: use "
-            "'normal', or leave it out."
-        )
-        yield Complaint(text, (("task", "input_noise"), ("task", "kind")))
-
-
-def _find_alien_monitors(recipe: Recipe, name: str, on_classes: bool) -> Iterator[Complaint]:
-    """Yield a complaint where stopping or a schedule watches a metric of another sort of task."""
-    about = "classes" if on_classes else "numbers"
-    for place, monitor in recipe.monitors.items():
-        watched = read_monitor(monitor)
-        if watched and watched.definition.about != about:
-            targets = "has classes" if on_classes else "has numbers as targets"
-            yield _conflict(
-                place,
-                f"recipe.{place} = {monitor!r}, but {name} {targets}: use '{LOSS}' or one of "
-                f"{', '.join(map(repr, list_monitors(about)))}.",
-            )
-
-
-def _conflict(name: str, text: str) -> Complaint:
-    """Place a conflict at a setting of the recipe: or, where an arm changes that, at its task."""
-    return Complaint(text, (("recipe", *name.split(".")), ("task", "kind")))

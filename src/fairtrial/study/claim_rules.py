@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fairtrial.kinds.metrics.numbers import METRICS, MetricSettings, find_metric, read_metric
@@ -11,11 +11,11 @@ from fairtrial.settings.complaints import LONGEST_NAME, Complaint, name_place, s
 from fairtrial.settings.document import Place
 from fairtrial.settings.hints import find_elsewhere, read_number
 from fairtrial.settings.names import end, find_same, suggest
+from fairtrial.settings.partial import UnknownSettingError, list_known
 from fairtrial.study.arm import Arm
 from fairtrial.study.arms import list_known_names
 from fairtrial.study.claims import (
     Claim,
-    Match,
     has,
     is_named,
     is_open,
@@ -35,34 +35,36 @@ def find_claim_problems(
 ) -> Iterator[Complaint]:
     """Yield what is wrong with a claim whose settings have the right types.
 
-    `position` is its place in the study, counted from 0. The arms are all of the study's; None
-    where something is wrong with them.
+    `position` is its place in the study, counted from 0. The arms are all of the study's, as far as
+    they are known; None where their names are not known.
     """
     here: Place = ("claims", position)
-    selectors = list_selectors(claim)
     wrong = [
         complaint
-        for place, selector in selectors.items()
+        for place, selector in list_selectors(claim).items()
         for complaint in _find_unknown_names(selector, (*here, *place))
     ]
-    wrong += find_twice_named(claim, here)
+    wrong += list_known(find_twice_named(claim, here))
     yield from wrong
-    if arms is None:
-        if find_metric(claim.on) is None:
-            known = [*(kind.name for kind in METRICS), *RUN_METRICS]
-            yield _complain_metric(claim, here, known, "")
-    elif not wrong:
-        yield from _find_idle_parts(claim, here, arms, metrics)
+    claim = claim.model_copy()
+    for complaint in wrong:  # What is not known compares nothing.
+        vars(claim).pop(str(complaint.place[2]), None)
+    idle = [] if arms is None else list_known(find_idle_selectors(claim, here, arms))
+    yield from idle
+    yield from list_known(_find_wrong_metric(claim, here, arms, metrics))
+    if arms is not None and not idle:
+        yield from list_known(_find_unlike_objectives(claim, here, arms))
 
 
 def list_selectors(claim: Claim) -> dict[Place, Mapping[str, Any]]:
-    """List the selectors of a claim by their places in it."""
+    """List the selectors of a claim that are known, by their places in it."""
+    known, effect = vars(claim), vars(claim).get("effect")
     selectors: dict[Place, Mapping[str, Any]] = {
-        ("better",): claim.better, ("than",): claim.than, ("where",): claim.where,
-    }  # fmt: skip
-    if claim.effect:
-        selectors["effect", "of"] = claim.effect.of
-        selectors["effect", "against"] = claim.effect.against
+        (name,): known[name] for name in ("better", "than", "where") if name in known
+    }
+    if effect:
+        inner = vars(effect)
+        selectors |= {("effect", name): inner[name] for name in ("of", "against") if name in inner}
     return selectors
 
 
@@ -132,22 +134,28 @@ def _suggest_name(name: str) -> str:
     return suggest(name, known) or suggest(name, list_selector_names())
 
 
-def _find_idle_parts(
-    claim: Claim, here: Place, arms: Sequence[Arm], metrics: Sequence[MetricSettings]
+def _find_wrong_metric(
+    claim: Claim, here: Place, arms: Sequence[Arm] | None, metrics: Sequence[MetricSettings]
 ) -> Iterator[Complaint]:
-    """Yield what is wrong with a claim of known names: it selects nothing, or compares nothing."""
-    idle = [*find_idle_selectors(claim, here, arms)]
-    yield from idle
-    within = select_arms(arms, claim.where)
-    better, than = (select_arms(within, side) for side in (claim.better, claim.than))
-    for arm in [*better, *than] or arms:
-        named = [*metrics, *filter(None, [read_metric(claim.on)])]
-        if claim.on not in (known := list_claimable(arm.task, arm.model, named)):
+    """Yield a complaint if the arms that a claim selects, or any arms, have no such metric."""
+    named = [*metrics, *filter(None, [read_metric(claim.on)])]
+    try:
+        if arms is None:
+            raise UnknownSettingError
+        within = select_arms(arms, claim.where)
+        better, than = (select_arms(within, side) for side in (claim.better, claim.than))
+        lists = [
+            (arm, list_claimable(arm.task, arm.model, named)) for arm in [*better, *than] or arms
+        ]
+    except UnknownSettingError:
+        if find_metric(claim.on) is None:
+            known = [*(kind.name for kind in METRICS), *RUN_METRICS]
+            yield _complain_metric(claim, here, known, "")
+        return
+    for arm, known in lists:
+        if claim.on not in known:
             yield _complain_metric(claim, here, known, arm.name)
             break
-    if not idle and (found := find_metric(claim.on)) and found.of_objective:
-        matches = match_claim(arms, claim)
-        yield from itertools.islice(_find_unlike_objectives(claim, here, matches), 1)
 
 
 def find_idle_selectors(claim: Claim, here: Place, arms: Sequence[Arm]) -> Iterator[Complaint]:
@@ -157,14 +165,21 @@ def find_idle_selectors(claim: Claim, here: Place, arms: Sequence[Arm]) -> Itera
         yield _complain_nothing(claim.where, (*here, "where"), arms)
         return
     empty = [
-        _complain_nothing(selector, (*here, *place), within)
+        complaint
         for place, selector in list_selectors(claim).items()
-        if not select_arms(within, selector)
+        for complaint in list_known(_find_idle_selector(selector, (*here, *place), within))
     ]
     yield from empty
     if not empty and not match_claim(arms, claim):
         better, than = (select_arms(within, side) for side in (claim.better, claim.than))
         yield _complain_unmatched(claim, here, better, than)
+
+
+def _find_idle_selector(
+    selector: Mapping[str, Any], here: Place, arms: Sequence[Arm]
+) -> Iterator[Complaint]:
+    if not select_arms(arms, selector):
+        yield _complain_nothing(selector, here, arms)
 
 
 def _list_objective(recipe: Recipe) -> dict[str, Any]:
@@ -180,11 +195,13 @@ def _list_objective(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _find_unlike_objectives(
-    claim: Claim, here: Place, matches: Iterable[Match]
-) -> Iterator[Complaint]:
-    """Yield a complaint for each match whose metric is in the units of two objectives."""
-    for one, other in (pair for match in matches for pair in itertools.combinations(match.arms, 2)):
+def _find_unlike_objectives(claim: Claim, here: Place, arms: Sequence[Arm]) -> Iterator[Complaint]:
+    """Yield a complaint for the first match whose metric is in the units of two objectives."""
+    found = find_metric(claim.on)
+    if found is None or not found.of_objective:
+        return
+    matches = (match.arms for match in match_claim(arms, claim))
+    for one, other in (pair for each in matches for pair in itertools.combinations(each, 2)):
         if not (one.is_trained and other.is_trained):
             continue
         parts, others = (_list_objective(arm.recipe) for arm in (one, other))
@@ -198,12 +215,14 @@ def _find_unlike_objectives(
                 f"share {shared}, or name another metric.",
                 ((*here, "on"),),
             )
+            return
 
 
 def _complain_nothing(selector: Mapping[str, Any], here: Place, arms: Sequence[Arm]) -> Complaint:
     """Say that a selector selects no arm, and which of its values no arm has."""
     for name, value, path in list_conditions(selector):
-        if any(has(arm, name, value) for arm in arms):
+        found_in = list_known(has(arm, name, value) for arm in arms)
+        if any(found_in) or len(found_in) < len(arms):
             continue
         before_lists = itertools.takewhile(lambda part: not isinstance(part, int), path)
         if (listed := (*here, *before_lists)) != (*here, *path) and not _is_list(name, arms):

@@ -1,5 +1,6 @@
 """Recipes: all choices of one training run."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import (
@@ -8,7 +9,6 @@ from pydantic import (
     Field,
     PlainValidator,
     WithJsonSchema,
-    model_validator,
 )
 
 from fairtrial.kinds.inits.common import INITS, InitSettings
@@ -29,6 +29,7 @@ from fairtrial.kinds.optimizers.schedules import constant as constant_rate
 from fairtrial.settings.base import Count, NonNegative, Positive, Settings, Share
 from fairtrial.settings.complaints import show
 from fairtrial.settings.names import Either, refuse_twins
+from fairtrial.settings.partial import Rule
 from fairtrial.study.features import UNMAPPED, Features
 
 
@@ -92,13 +93,19 @@ class Penalty(Settings):
             "proximal": self.on_sizes if self.proximal else 0.0,
         }
 
-    @model_validator(mode="after")
-    def _check_parts(self) -> "Penalty":
+    def list_rules(self) -> Iterable[Rule]:
+        """List the rules between its parts."""
+        return self._explain_share, self._explain_proximal
+
+    def _explain_share(self) -> str:
         if self.l1_share != 0.5 and not self.elastic_net:  # Its default says nothing.
-            raise ValueError("l1_share is the share of elastic_net: give elastic_net a number")
+            return "l1_share is the share of elastic_net: give elastic_net a number"
+        return ""
+
+    def _explain_proximal(self) -> str:
         if self.proximal and not self.on_sizes:
-            raise ValueError("proximal needs a penalty on absolute weights: set l1 or elastic_net")
-        return self
+            return "proximal needs a penalty on absolute weights: set l1 or elastic_net"
+        return ""
 
 
 def check_class_weights(value: Any) -> Any:
@@ -142,11 +149,13 @@ class Clip(Settings):
     value: Positive | None = None
     norm: Positive | None = None
 
-    @model_validator(mode="after")
-    def _check_limits(self) -> "Clip":
-        if self.value is None and self.norm is None:
-            raise ValueError("clip needs a limit: value, norm or both")
-        return self
+    def list_rules(self) -> Iterable[Rule]:
+        """List the rule that it has a limit."""
+        return (self._explain_limits,)
+
+    def _explain_limits(self) -> str:
+        is_without = self.value is None and self.norm is None
+        return "clip needs a limit: value, norm or both" if is_without else ""
 
 
 class InjectedNoise(Settings):
@@ -280,15 +289,13 @@ class Recipe(Settings):
         """Whether the run may be complete before its length is over; any run may diverge."""
         return self.stopping is not None or any(one.on_stalls for one in self.schedules)
 
-    @model_validator(mode="after")
-    def _check_rules(self) -> "Recipe":
-        rules = (
-            self._explain_lack_of_curvature, self._explain_length, self._explain_monitors,
-            self._explain_proximal, self._explain_average,
+    def list_rules(self) -> Iterable[Rule]:
+        """List the rules between its parts."""
+        return (
+            self._explain_lack_of_curvature, self._explain_length, self._explain_rate,
+            self._explain_schedules, self._explain_monitors, self._explain_proximal,
+            self._explain_average,
         )  # fmt: skip
-        if problem := next(filter(None, (explain() for explain in rules)), ""):
-            raise ValueError(problem)
-        return self
 
     def _explain_lack_of_curvature(self) -> str:
         """Say why the optimizer finds no curvature to divide by, if it needs any."""
@@ -324,6 +331,9 @@ class Recipe(Settings):
             return "steps (full batch) and epochs do not go together: leave one of them out"
         if (self.epochs is None) != (self.batch_size is None):
             return "epochs and batch_size go together"
+        return ""
+
+    def _explain_rate(self) -> str:
         rate = self.optimizer.learning_rate
         for schedule in self.schedules:
             if rate < schedule.lowest_rate:
@@ -333,11 +343,14 @@ class Recipe(Settings):
                 )
         return ""
 
-    def _explain_monitors(self) -> str:
+    def _explain_schedules(self) -> str:
         on_stalls = [one for one in self.schedules if one.on_stalls]
         if len(on_stalls) > 1:
             names = " and ".join(repr(one.kind) for one in on_stalls)
             return f"schedule lists {names}, which both act on stalls: list one of them"
+        return ""
+
+    def _explain_monitors(self) -> str:
         for name, monitor in self.monitors.items():
             if monitor != LOSS and self.validation is None:
                 return f"{name} = {monitor!r} needs validation rows: set validation"

@@ -1,29 +1,30 @@
 """The study file, checked once and completely before anything runs: all errors are told at once."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tomli_w
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field
 
 from fairtrial.errors import InputError, check_amount
 from fairtrial.kinds.mechanism.plugins import reuse_plugins, use_plugins
-from fairtrial.kinds.metrics.numbers import METRICS, MetricSettings, find_metric
+from fairtrial.kinds.metrics.numbers import MetricSettings, find_metric
 from fairtrial.paths import expand_path, locate
 from fairtrial.settings.base import DataPath, Line, Settings, refuse_unnamed
 from fairtrial.settings.complaints import (
     LONGEST_VALUE,
     Complaint,
+    examine,
     make_error,
     name_place,
-    validate,
 )
 from fairtrial.settings.document import Document, Place, parse_toml, read_text
+from fairtrial.settings.partial import is_within, list_known
 from fairtrial.settings.plain import dump_given, make_plain
 from fairtrial.study.arm import Arm, Run
-from fairtrial.study.arms import ArmEntry, Grid, make_arms
+from fairtrial.study.arms import UNKNOWN, ArmEntry, Grid, make_arms
 from fairtrial.study.baseline import BaselineEntry
 from fairtrial.study.claim_rules import find_claim_problems
 from fairtrial.study.claims import Claim, match_claim
@@ -78,15 +79,6 @@ class Study(Settings):
     only_claimed: bool = False
     adjust_for_claims: Annotated[int, Field(ge=1)] | None = None
     plugins: list[DataPath] = []
-
-    @model_validator(mode="after")
-    def _check_number_of_claims(self) -> "Study":
-        if self.adjust_for_claims is not None and self.adjust_for_claims < len(self.claims):
-            raise ValueError(
-                f"adjust_for_claims = {self.adjust_for_claims} must be at least the number of "
-                f"claims, which is {len(self.claims)}"
-            )
-        return self
 
     @property
     def n_claims(self) -> int:
@@ -197,8 +189,9 @@ class Study(Settings):
             With every error of every arm; only where the study was made unchecked.
         """
         reuse_plugins(self.plugins)
-        arms, complaints = make_arms(self.task, self.recipe, self.vary, self.arms, self.baselines)
-        if complaints:
+        base = {"task": dump_given(self.task), "recipe": dump_given(self.recipe)}
+        arms, complaints = make_arms(base, self.vary, self.arms, self.baselines)
+        if arms is None or complaints:
             raise make_error(Document(self.name, {}), complaints)
         if not self.only_claimed:
             return arms
@@ -271,10 +264,10 @@ def _check(document: Document, allow_code: bool) -> Study:
     if isinstance(plugins, list):  # Else it is told below.
         paths = [str(locate(path)) for path in plugins if path and isinstance(path, str)]
         use_plugins(paths, allow_code)
-    study, complaints = validate(Study, document.values)
+    study, complaints = examine(Study, document.values)
+    complaints += _find_problems(study, document.values, complaints)
     complaints += _find_nothing(document.values)
-    complaints += _find_problems(study or _salvage(document.values))
-    if study is None or complaints:
+    if complaints:
         raise make_error(document, complaints)
     return study
 
@@ -315,47 +308,66 @@ def _resolve_paths(values: Any, folder: Path, name: str = "") -> Any:
 # ---------------------------------------------------------- the rules between the parts of a study
 
 
-def _salvage(values: Mapping[str, Any]) -> Any:
-    """Make what can be made of a study that is wrong; parts that are wrong are None."""
+def _find_problems(
+    study: Study, values: Mapping[str, Any], wrong: Sequence[Complaint]
+) -> Iterator[Complaint]:
+    """Find what is wrong with the arms and claims of a study, of which something may be `wrong`."""
+    parts, places = vars(study), [one.place for one in wrong]
+    told = [one for one in wrong if one.place[:1] in (("task",), ("recipe",))]
+    base = {
+        name: values[name] if told else dump_given(parts[name])
+        for name in ("task", "recipe")
+        if name in values
+    }
+    baselines = parts.get("baselines", [])
+    arms, complaints = make_arms(
+        base, _take_grid(parts, values, places), _take_entries(parts, values, places),
+        baselines, told,
+    )  # fmt: skip
+    yield from complaints
+    # A claim may select just those arms whose names are wrong.
+    forms = {place[0] for place in places if place and place[0] in ("vary", "arms")}
+    are_named = {"vary", "arms", "baselines"} <= {*parts} and not forms
+    if arms is None or not are_named or not all("name" in vars(one) for one in baselines):
+        arms = None
+    elif all(arm.is_whole for arm in arms):
+        yield from find_idle_metrics(parts.get("metrics", []), [arm.task for arm in arms])
+    yield from list_known(_find_excess_of_claims(study))
+    for position, claim in enumerate(parts.get("claims", [])):
+        yield from find_claim_problems(claim, position, arms, parts.get("metrics", []))
 
-    def salvage(name: str, kind: Any) -> list[Any] | None:
-        each = values.get(name, [])
-        return [_try_to_make(kind, one) for one in each] if isinstance(each, list) else None
 
-    metrics = salvage("metrics", Annotated[MetricSettings, METRICS]) or []
-    return Study.model_construct(
-        task=_try_to_make(Task, values.get("task")),
-        recipe=_try_to_make(Recipe, values.get("recipe")),
-        vary=_try_to_make(Grid, values.get("vary", {})),
-        arms=salvage("arms", ArmEntry),
-        baselines=salvage("baselines", BaselineEntry) or [],
-        metrics=[one for one in metrics if one],
-        claims=salvage("claims", Claim) or [],
-    )
+def _take_grid(
+    parts: Mapping[str, Any], values: Mapping[str, Any], wrong: Iterable[Place], *here: Any
+) -> dict[str, Any] | None:
+    """Take the grid of a table, with `UNKNOWN` for lists that are wrong; None if all of it is."""
+    place, grid = (*here, "vary"), values.get("vary")
+    if "vary" in parts or not isinstance(grid, Mapping) or place in wrong:
+        return parts.get("vary")
+    return {
+        name: [UNKNOWN] if any(is_within(one, (*place, name)) for one in wrong) else grid[name]
+        for name in grid
+    }
 
 
-def _try_to_make(kind: Any, values: object) -> Any:
-    try:
-        return TypeAdapter(kind).validate_python(values, strict=True)
-    except ValidationError:
-        return None
+def _take_entries(
+    parts: Mapping[str, Any], values: Mapping[str, Any], wrong: Sequence[Place]
+) -> list[ArmEntry | None]:
+    """Take the hand-picked arms, as far as what they change is known; else None."""
+    entries: list[ArmEntry | None] = []
+    for at, entry in enumerate(parts.get("arms", [None])):
+        known = vars(entry) if entry else {}
+        grid = _take_grid(known, values["arms"][at], wrong, "arms", at) if "set" in known else None
+        made = {"name": f"arms[{at}]", **known, "vary": grid}
+        entries.append(None if grid is None else ArmEntry.model_construct(**made))
+    return entries
 
 
-def _find_problems(study: Any) -> list[Complaint]:
-    """Find what is wrong with the arms and claims of a study, as `_salvage` makes it too."""
-    arms: list[Arm] | None = None
-    complaints: list[Complaint] = []
-    if study.task and study.recipe:
-        entries = study.arms or []
-        arms, complaints = make_arms(
-            study.task, study.recipe, study.vary or {}, entries, study.baselines
+def _find_excess_of_claims(study: Study) -> Iterator[Complaint]:
+    most = study.adjust_for_claims
+    if most is not None and most < len(study.claims):
+        text = (
+            f"adjust_for_claims = {most} must be at least the number of claims, which is "
+            f"{len(study.claims)}."
         )
-        # Claims are about all arms: some alone may lack just those that a claim selects.
-        if complaints or None in (study.vary, study.arms, *entries, *study.baselines):
-            arms = None
-        else:
-            complaints += find_idle_metrics(study.metrics, [arm.task for arm in arms])
-    for position, claim in enumerate(study.claims):
-        if claim is not None:
-            complaints += find_claim_problems(claim, position, arms, study.metrics)
-    return complaints
+        yield Complaint(text, (("adjust_for_claims",),))

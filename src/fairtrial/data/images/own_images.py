@@ -18,7 +18,7 @@ from fairtrial.files import place_aside
 from fairtrial.kinds.data import tasks
 from fairtrial.kinds.data.datasets import Content, TaskSettings
 from fairtrial.paths import locate, read_file
-from fairtrial.settings.complaints import make_error, validate
+from fairtrial.settings.complaints import check
 from fairtrial.settings.document import Document
 
 ENDING = ".npz"
@@ -74,12 +74,8 @@ def images(
             "run again: images(X, y, file='mine.npz')."
         )
     path = locate(X if is_place or file is None else file)
-    made: Any
-    made, complaints = validate(
-        tasks.images.settings, {"kind": "images", "path": str(path), "test": test}
-    )
-    if made is None:
-        raise make_error(Document("images", {}), complaints)
+    values = {"kind": "images", "path": str(path), "test": test}
+    made: Any = check(tasks.images.settings, Document("images", values))
     if not is_place:
         _keep(path, *take_images(X, y, test))
     read(made)

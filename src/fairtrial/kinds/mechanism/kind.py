@@ -1,18 +1,19 @@
 """Kinds and their families: the function is the kind, and knows all that is known of it."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, ParamSpec, TypeVar, overload
 
-from pydantic import ConfigDict, ValidationError, create_model, model_validator
+from pydantic import ConfigDict, ValidationError, create_model
 from pydantic_core import PydanticUndefined
 
 from fairtrial.errors import InputError, show_object
 from fairtrial.kinds.mechanism.failures import ResultError, describe_failure, locate_failure
 from fairtrial.kinds.mechanism.signature import describe, is_number, is_word, read_fields, refuse
 from fairtrial.settings.base import Settings, TimesMad, is_length, make_length
+from fairtrial.settings.partial import Rule
 from fairtrial.settings.plain import dump_given
 
 P = ParamSpec("P")
@@ -260,14 +261,15 @@ class KindSettings(Settings):
     definition: ClassVar[Any]
     kind: str
 
-    @model_validator(mode="after")
-    def _check_rule(self) -> "KindSettings":
-        if broken := self.ask(self.definition.rule):
-            if not isinstance(broken, str):
-                reason = f'its rule returns {broken!r}: return a sentence, or "" where all is well'
-                raise refuse(self.definition.function, reason)
-            raise ValueError(broken)
-        return self
+    def list_rules(self) -> Iterable[Rule]:
+        """List the rule of the kind."""
+        return (self._explain_rule,) if self.definition.rule else ()
+
+    def _explain_rule(self) -> str:
+        if (broken := self.ask(self.definition.rule)) and not isinstance(broken, str):
+            reason = f'its rule returns {broken!r}: return a sentence, or "" where all is well'
+            raise refuse(self.definition.function, reason)
+        return broken or ""
 
     @property
     def variant(self) -> Variant:
@@ -319,9 +321,9 @@ class KindSettings(Settings):
         """Return a fact of the kind, maybe as a function of data and of some of its settings."""
         if not callable(fact):
             return fact
-        names = list_arguments(fact)[len(data) :]
+        settings = {name: getattr(self, name) for name in list_arguments(fact)[len(data) :]}
         try:
-            return fact(*data, **{name: getattr(self, name) for name in names})
+            return fact(*data, **settings)
         except Exception as error:
             if self.definition.is_own:
                 raise
