@@ -18,6 +18,7 @@ from fairtrial.kinds.mechanism.plugins import explained
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.kinds.metrics.monitors import list_watched
 from fairtrial.kinds.metrics.numbers import MetricSettings
+from fairtrial.kinds.noise.bounds import BoundsError, check_bounds
 from fairtrial.kinds.noise.corruptions import InputNoiseSettings, LabelNoiseSettings
 from fairtrial.randomness import make_stream
 from fairtrial.study.arm import Arm
@@ -141,11 +142,20 @@ def add_noise(task: AnyTask, dataset: Dataset, seed: int) -> Dataset:
         if task.has_images and not task.is_prepared:
             X = _blur(task.input_noise, stream, X, dataset.divisor)
         else:
-            X = _draw(task.input_noise, stream, X.astype(np.float64)).astype(X.dtype)
+            X = _disturb(task.input_noise, stream, X.astype(np.float64)).astype(X.dtype)
     if task.label_noise is not None:
         stream = make_stream(seed, "task.label_noise")
         y = _draw(task.label_noise, stream, y, dataset.n_classes).astype(y.dtype)
     return replace(dataset, X=X, y=y)
+
+
+def _disturb(noise: InputNoiseSettings, stream: Generator, X: np.ndarray) -> np.ndarray:
+    noisy = _draw(noise, stream, X)
+    try:
+        check_bounds(noise, noisy, lambda other: other.call_function(stream, X))
+    except BoundsError as error:
+        raise InputError(error.describe("task.input_noise")) from None
+    return noisy
 
 
 def _blur(noise: InputNoiseSettings, stream: Generator, X: np.ndarray, divisor: int) -> np.ndarray:

@@ -17,7 +17,10 @@ from fairtrial.errors import InputError
 from fairtrial.kinds.data.datasets import Content, Shape, Stream, TaskSettings
 from fairtrial.kinds.mechanism.plugins import explained, find_kinds
 from fairtrial.kinds.mechanism.signature import refuse
+from fairtrial.kinds.noise.bounds import MOST, BoundsError
+from fairtrial.settings.complaints import show
 
+FARTHEST = 1e3  # Standard normals are nearer to 0 by far.
 FEWEST_SPREAD = 10  # Rows: of fewer, two that are nearly equal say nothing of the spread.
 
 
@@ -97,8 +100,12 @@ def _measure_draw(task: TaskSettings, kind: object) -> Shape:
 
 def call(task: TaskSettings, *data: Any) -> Any:
     """Call the function of a data set; an error in a user's function is said in a sentence."""
-    with explained(task, f"the data set {task.kind!r}"):
-        return task.call_function(*data)
+    try:
+        with explained(task, f"the data set {task.kind!r}"):
+            return task.call_function(*data)
+    except BoundsError as error:
+        place = next((name for name, one in vars(task).items() if one is error.noise), "noise")
+        raise InputError(error.describe(f"task.{place}")) from None
 
 
 def read(task: TaskSettings) -> Content:
@@ -261,10 +268,24 @@ def _find_faults(task: TaskSettings, X: np.ndarray, y: np.ndarray) -> Iterator[s
         yield "its X has values that are missing or infinite"
     elif not np.isfinite(y).all():
         yield "its y has values that are missing or infinite"
-    elif np.abs(X).max() > 1e30 or np.abs(y).max() > 1e30:
-        yield "it has values above 1e30, and training is in float32"
+    elif np.abs(X).max() > MOST or np.abs(y).max() > MOST:
+        yield f"it has values above 1e30, and training is in float32{_advise_smaller(task)}"
     else:
         yield from _find_wrong_values(task, X, y)
+
+
+def _advise_smaller(task: TaskSettings) -> str:
+    """Say which settings of a data set that fairtrial brings are too large."""
+    if not task.definition.is_own:
+        return ""
+    # They multiply draws about 0 of spread 1, or are added to them.
+    large = [
+        f"task.{name} = {show(value)}"
+        for name, value in vars(task).items()
+        for one in (value if isinstance(value, list) else [value])[:1]
+        if isinstance(one, float) and np.abs(value).max() > MOST / FARTHEST
+    ]
+    return f": make {' and '.join(large)} smaller" if large else ""
 
 
 def _find_wrong_values(task: TaskSettings, X: np.ndarray, y: np.ndarray) -> Iterator[str]:
@@ -315,6 +336,6 @@ def _find_wrong_labels(task: TaskSettings, y: np.ndarray) -> Iterator[str]:
 
 
 def _refuse(task: TaskSettings, reason: str) -> None:
-    if not find_kinds(task):  # Its code is not the user's, its settings are.
+    if task.definition.is_own:  # Its code is not the user's, its settings are.
         raise InputError(f"The data set {task.kind!r}, as the task sets it: {reason}.")
     raise refuse(task.definition.function, reason)

@@ -1,5 +1,7 @@
 """Noise on the training rows of tasks: what it does, to which rows, and what is refused."""
 
+from typing import Annotated
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -7,10 +9,10 @@ import scipy.stats
 from by_hand import recipe
 from fairtrial.data.load import load_dataset
 from fairtrial.errors import InputError
-from fairtrial.kinds.data.datasets import TASKS
+from fairtrial.kinds.data.datasets import TASKS, dataset
 from fairtrial.kinds.noise import corruptions
 from fairtrial.kinds.noise.corruptions import INPUT_NOISES, LABEL_NOISES, input_noise, label_noise
-from fairtrial.kinds.noise.noises import noise
+from fairtrial.kinds.noise.noises import NOISES, NoiseSettings, laplace, noise, uniform
 from fairtrial.randomness import make_stream
 from fairtrial.study import Study
 from fairtrial.study.arm import Arm
@@ -186,6 +188,8 @@ def test_noise_is_a_setting_to_vary():
         (label_noise(), lambda stream, labels, n_classes: labels[1:], "digits", "keep the shape"),
         (noise, lambda stream, n_rows: np.ones((n_rows, 1)), "line", "per row"),
         (noise, lambda stream, n_rows: np.full(n_rows, np.inf), "line", "not finite"),
+        (noise, lambda stream, n_rows: np.full(n_rows, 1e35), "line", "numbers above 1e30"),
+        (input_noise(), lambda stream, X: np.full(X.shape, 1e35), "linear", "numbers above 1e30"),
     ],
 )
 def test_noise_of_a_user_that_cannot_be_used_gives_a_sentence(decorate, change, task, sentence):
@@ -198,3 +202,80 @@ def test_noise_of_a_user_that_cannot_be_used_gives_a_sentence(decorate, change, 
             load_dataset(settings, 0)
     finally:
         kind.family.forget(__name__)
+
+
+NOT_FINITE = "draws numbers that are not finite"
+ABOVE = "draws numbers above 1e30, and training is in float32"
+TOO_WIDE = [
+    # The task, its setting, settings of the noise, those at fault, and the advice.
+    ("line", "noise", {"kind": "student_t", "degrees_of_freedom": 0.01},
+     "degrees_of_freedom = 0.01", NOT_FINITE, "a larger degrees_of_freedom"),
+    ("line", "noise", {"kind": "student_t", "degrees_of_freedom": 0.1},
+     "degrees_of_freedom = 0.1", ABOVE, "a larger degrees_of_freedom"),
+    ("linear", "noise", {"kind": "student_t", "scale": 0.0, "degrees_of_freedom": 0.01},
+     "degrees_of_freedom = 0.01", NOT_FINITE, "a larger degrees_of_freedom"),
+    ("line", "noise", {"kind": "student_t", "scale": 1e30, "degrees_of_freedom": 0.01},
+     "scale = 1e+30 and task.noise.degrees_of_freedom = 0.01", NOT_FINITE,
+     "a smaller scale and a larger degrees_of_freedom"),
+    ("line", "noise", {"kind": "contaminated", "factor": 1e30, "share": 0.5},
+     "factor = 1e+30", ABOVE, "a smaller factor"),
+    ("line", "noise", {"kind": "contaminated", "factor": 1e20, "scale": 1e20},
+     "scale = 1e+20 and task.noise.factor = 1e+20", ABOVE, "a smaller scale or a smaller factor"),
+    ("linear", "noise", {"kind": "growing", "growth": 1e30, "scale": 2.0},
+     "growth = 1e+30", ABOVE, "a smaller growth"),
+    ("linear", "input_noise", {"kind": "normal", "scale": 1e30},
+     "scale = 1e+30", ABOVE, "a smaller scale"),
+    ("linear", "input_noise", {"kind": "leverage", "factor": 1e30},
+     "factor = 1e+30", ABOVE, "a smaller factor"),
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("task", "place", "settings", "fault", "what", "advice"), TOO_WIDE)
+def test_settings_of_noise_that_is_too_wide_are_named(task, place, settings, fault, what, advice):
+    made = TASKS.get(task).settings(kind=task, **{place: settings})
+    with pytest.raises(InputError) as caught:
+        load_dataset(made, 0)
+    assert str(caught.value) == (
+        f"With task.{place}.{fault}, the noise {settings['kind']!r} {what}: take {advice}."
+    )
+
+
+# Uniform noise is never above its scale.
+@pytest.mark.parametrize(
+    "kind", [one for one in NOISES if one is not uniform], ids=lambda kind: kind.name
+)
+def test_noise_at_the_end_of_its_range_gives_a_sentence(kind):
+    task = LineTask(kind="line", noise={"kind": kind.name, "scale": 1e30}, rows=500)
+    with pytest.raises(
+        InputError, match=rf"^With task\.noise\.scale = 1e\+30, the noise '{kind.name}'"
+    ):
+        load_dataset(task, 0)
+
+
+def test_noise_of_a_task_of_a_user_is_named_by_its_setting():
+    @dataset(rows="drawn")
+    def wavy(stream, n_rows, *, jitter: Annotated[NoiseSettings, NOISES]):
+        X = stream.standard_normal((n_rows, 1))
+        return X, jitter.draw(stream, n_rows, X)
+
+    try:
+        with pytest.raises(InputError, match=r"^With task\.jitter\.scale = 1e\+30, the noise 'lap"):
+            load_dataset(wavy(jitter=laplace(scale=1e30)), 0)
+    finally:
+        TASKS.forget(__name__)
+
+
+def test_noise_of_a_user_beside_settings_that_are_too_large():
+    @noise
+    def still(stream, n_rows):
+        return np.zeros(n_rows)
+
+    try:
+        task = LineTask(kind="line", slope=1e30, noise=still())
+        with pytest.raises(
+            InputError, match=r"^The data set 'line', .*: make task\.slope = 1e\+30"
+        ):
+            load_dataset(task, 0)
+    finally:
+        NOISES.forget(__name__)

@@ -1,6 +1,7 @@
 """Noise on the targets of synthetic tasks: the draws and the density of each kind."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Concatenate, overload
 
@@ -11,6 +12,7 @@ from fairtrial.kinds.mechanism.kind import Kind, KindSettings, P
 from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.kinds.mechanism.tensors import tf
+from fairtrial.kinds.noise.bounds import check_bounds
 from fairtrial.settings.base import NonNegative, Positive, Share
 
 Draw = Callable[Concatenate[Generator, int, P], np.ndarray]
@@ -22,15 +24,13 @@ class NoiseSettings(KindSettings):
     def draw(self, stream: Generator, n_rows: int, X: np.ndarray) -> np.ndarray:
         """Draw the noise of rows with features X (N, D); (N,), in target units."""
         rows = X if self.definition.sees_features else n_rows
-        drawn = self.call_function(stream, rows)
-        reason = ""
+        # Of its own noise, fairtrial says what NumPy warns of.
+        with np.errstate(all="ignore") if self.definition.is_own else nullcontext():
+            drawn = self.call_function(stream, rows)
         if np.shape(drawn) != (n_rows,):
             found = f"it draws {np.shape(drawn)} for {n_rows:,} rows"
-            reason = f"{found}, and must draw one number per row"
-        elif not np.isfinite(drawn).all():
-            reason = "it draws numbers that are not finite"
-        if reason:
-            raise refuse(self.definition.function, reason)
+            raise refuse(self.definition.function, f"{found}, and must draw one number per row")
+        check_bounds(self, drawn, lambda other: other.call_function(stream, rows))
         return drawn
 
     def measure_density(self, at: np.ndarray) -> np.ndarray | None:
