@@ -1,7 +1,7 @@
 """What all settings share: frozen models, and the words of a study file, each with its rule."""
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Self, get_args, get_origin
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -11,17 +11,15 @@ from fairtrial.settings.characters import find_control
 from fairtrial.settings.complaints import examine, make_error
 from fairtrial.settings.document import Document
 from fairtrial.settings.names import Either
-from fairtrial.settings.partial import (
-    BrokenRules,
-    Rule,
-    UnknownSettingError,
-    find_broken_rules,
-)
+from fairtrial.settings.partial import BrokenRules, Rule, UnknownSettingError, find_broken_rules
 from fairtrial.settings.plain import make_plain
 
 
 class Settings(BaseModel):
     """Base of all settings: frozen, strict about types, no unknown keys, finite numbers only."""
+
+    # What holds between settings, in the order in which it is told.
+    RULES: ClassVar[tuple[Rule, ...]] = ()
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -48,10 +46,6 @@ class Settings(BaseModel):
             if name in type(self).model_fields:  # Of settings that `salvage` makes.
                 raise UnknownSettingError(name)
             return super().__getattr__(name)
-
-    def list_rules(self) -> Iterable[Rule]:
-        """List the rules between settings: each gives a sentence if it is broken, else ""."""
-        return ()
 
     @model_validator(mode="after")
     def _check_rules(self) -> Self:

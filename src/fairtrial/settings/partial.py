@@ -11,7 +11,8 @@ from fairtrial.settings.document import Place
 from fairtrial.settings.names import list_kinds, list_models
 
 Found = TypeVar("Found")
-Rule = Callable[[], str]
+Rule = Callable[[Any], str]
+"""Of settings: the sentence of a rule that they break, or ""."""
 
 
 class UnknownSettingError(Exception):
@@ -36,9 +37,9 @@ def list_known(found: Iterable[Found]) -> list[Found]:
 def find_broken_rules(settings: Any) -> list[str]:
     """List a sentence for each rule of settings that is broken, if that can be judged."""
     texts: list[str] = []
-    for rule in settings.list_rules():
+    for rule in settings.RULES:
         try:
-            text = rule()
+            text = rule(settings)
         except UnknownSettingError:
             continue
         if text:

@@ -1,6 +1,5 @@
 """Recipes: all choices of one training run."""
 
-from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import (
@@ -29,7 +28,6 @@ from fairtrial.kinds.optimizers.schedules import constant as constant_rate
 from fairtrial.settings.base import Count, NonNegative, Positive, Settings, Share
 from fairtrial.settings.complaints import show
 from fairtrial.settings.names import Either, refuse_twins
-from fairtrial.settings.partial import Rule
 from fairtrial.study.features import UNMAPPED, Features
 
 
@@ -93,10 +91,6 @@ class Penalty(Settings):
             "proximal": self.on_sizes if self.proximal else 0.0,
         }
 
-    def list_rules(self) -> Iterable[Rule]:
-        """List the rules between its parts."""
-        return self._explain_share, self._explain_proximal
-
     def _explain_share(self) -> str:
         if self.l1_share != 0.5 and not self.elastic_net:  # Its default says nothing.
             return "l1_share is the share of elastic_net: give elastic_net a number"
@@ -106,6 +100,8 @@ class Penalty(Settings):
         if self.proximal and not self.on_sizes:
             return "proximal needs a penalty on absolute weights: set l1 or elastic_net"
         return ""
+
+    RULES = (_explain_share, _explain_proximal)
 
 
 def check_class_weights(value: Any) -> Any:
@@ -149,13 +145,11 @@ class Clip(Settings):
     value: Positive | None = None
     norm: Positive | None = None
 
-    def list_rules(self) -> Iterable[Rule]:
-        """List the rule that it has a limit."""
-        return (self._explain_limits,)
-
     def _explain_limits(self) -> str:
         is_without = self.value is None and self.norm is None
         return "clip needs a limit: value, norm or both" if is_without else ""
+
+    RULES = (_explain_limits,)
 
 
 class InjectedNoise(Settings):
@@ -289,14 +283,6 @@ class Recipe(Settings):
         """Whether the run may be complete before its length is over; any run may diverge."""
         return self.stopping is not None or any(one.on_stalls for one in self.schedules)
 
-    def list_rules(self) -> Iterable[Rule]:
-        """List the rules between its parts."""
-        return (
-            self._explain_lack_of_curvature, self._explain_length, self._explain_rate,
-            self._explain_schedules, self._explain_monitors, self._explain_proximal,
-            self._explain_average,
-        )  # fmt: skip
-
     def _explain_lack_of_curvature(self) -> str:
         """Say why the optimizer finds no curvature to divide by, if it needs any."""
         if not self.optimizer.needs_curvature:
@@ -383,3 +369,8 @@ class Recipe(Settings):
                 "schedule may end it early: leave them out, or average by 'last_epoch' or 'ema'"
             )
         return ""
+
+    RULES = (
+        _explain_lack_of_curvature, _explain_length, _explain_rate, _explain_schedules,
+        _explain_monitors, _explain_proximal, _explain_average,
+    )  # fmt: skip

@@ -200,7 +200,7 @@ NAMED = {"name": "Two"}
         (HuberRegressor, {}, "it needs fit and predict: pass an object that has both, and no"),
         (StandardScaler(), {}, "it needs fit and predict"),
         ({"name": "Two", "model": StandardScaler()}, {}, "model: it needs fit and predict"),
-        (NAMED | {"model": "ridge"}, {}, r'"sklearn", estimator = "linear_model.Ridge" }'),
+        (NAMED | {"model": "ridge"}, {}, r"'sklearn', 'estimator': 'linear_model.Ridge'}"),
         (NAMED | {"model": {"kind": "HuberRegressor"}}, {}, r"sklearn\)\. Est.*r_model\.HuberR"),
         (NAMED | {"model": "forrest"}, {}, r"did you mean 'random_forest'\? .*, sklearn\)\.$"),
         (NAMED | {"model": "python_object"}, {}, "'python_object' is not a known kind"),

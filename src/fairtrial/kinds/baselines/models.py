@@ -27,6 +27,7 @@ from fairtrial.kinds.mechanism.registry import Family, decorate
 from fairtrial.kinds.mechanism.signature import refuse
 from fairtrial.settings.base import Count, Positive
 from fairtrial.settings.complaints import write_value
+from fairtrial.settings.hints import say
 from fairtrial.settings.names import find_nearest, suggest
 
 
@@ -115,10 +116,10 @@ class _Baselines(Family[BaselineSettings]):
 def _hint_kind(name: str, known: Sequence[str]) -> str:
     if find_nearest(name, known):
         return suggest(name, known)
-    estimator = find_alike(name) or EXAMPLE
+    table = {"kind": "sklearn", "estimator": find_alike(name) or EXAMPLE}
     return (
         f"{suggest(name, known)}. Estimators of scikit-learn are there by their module and class: "
-        f'{{ kind = "sklearn", estimator = "{estimator}" }}'
+        f"{say(write_value(table), describe_object(table))}"
     )
 
 

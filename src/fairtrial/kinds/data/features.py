@@ -81,7 +81,7 @@ class FeatureSettings(KindSettings):
             )
 
 
-FEATURES: Family[FeatureSettings] = Family("features", FeatureSettings, decorators="@ft.features")
+FEATURES: Family[FeatureSettings] = Family("features", FeatureSettings)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -57,7 +57,7 @@ class InitSettings(KindSettings):
         return self.ask(self.definition.replay)
 
 
-INITS: Family[InitSettings] = Family("init", InitSettings, decorators="@ft.init")
+INITS: Family[InitSettings] = Family("init", InitSettings)
 
 __getattr__ = INITS.get_attribute
 

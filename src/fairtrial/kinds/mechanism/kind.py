@@ -1,7 +1,7 @@
 """Kinds and their families: the function is the kind, and knows all that is known of it."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, ParamSpec, TypeVar, overload
@@ -13,7 +13,6 @@ from fairtrial.errors import InputError, show_object
 from fairtrial.kinds.mechanism.failures import ResultError, describe_failure, locate_failure
 from fairtrial.kinds.mechanism.signature import describe, is_number, is_word, read_fields, refuse
 from fairtrial.settings.base import Settings, TimesMad, is_length, make_length
-from fairtrial.settings.partial import Rule
 from fairtrial.settings.plain import dump_given
 
 P = ParamSpec("P")
@@ -261,15 +260,13 @@ class KindSettings(Settings):
     definition: ClassVar[Any]
     kind: str
 
-    def list_rules(self) -> Iterable[Rule]:
-        """List the rule of the kind."""
-        return (self._explain_rule,) if self.definition.rule else ()
-
     def _explain_rule(self) -> str:
         if (broken := self.ask(self.definition.rule)) and not isinstance(broken, str):
             reason = f'its rule returns {broken!r}: return a sentence, or "" where all is well'
             raise refuse(self.definition.function, reason)
         return broken or ""
+
+    RULES = (_explain_rule,)
 
     @property
     def variant(self) -> Variant:

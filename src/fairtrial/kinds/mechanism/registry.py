@@ -29,10 +29,10 @@ class Family(Choice, Generic[OwnSettings]):
         name: str,
         base: type[OwnSettings],
         is_implied: bool = False,
-        decorators: str = "the decorator of its family",
+        decorators: str = "",
     ):
         self.name, self.base, self.is_implied = name, base, is_implied
-        self.decorators = decorators
+        self.decorators = decorators or f"@ft.{name}"
         self._kinds: dict[str, Kind[...]] = {}
         FAMILIES[name] = self
 

@@ -73,7 +73,7 @@ class MetricSettings(KindSettings):
             ) from None
 
 
-METRICS: Family[MetricSettings] = Family("metric", MetricSettings, decorators="@ft.metric")
+METRICS: Family[MetricSettings] = Family("metric", MetricSettings)
 
 if TYPE_CHECKING:  # The kinds of the family in other modules.
     from fairtrial.kinds.metrics.classes import accuracy as accuracy

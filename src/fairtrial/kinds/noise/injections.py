@@ -41,11 +41,10 @@ class InjectionSettings(KindSettings):
         return self.definition.place == "features"
 
 
-DATA_NOISES: Family[InjectionSettings] = Family("data_noise", InjectionSettings, is_implied=True)
-WEIGHT_NOISES: Family[InjectionSettings] = Family(
-    "weight_noise", InjectionSettings, is_implied=True
+DATA_NOISES, WEIGHT_NOISES, RATE_NOISES = (
+    Family(name, InjectionSettings, is_implied=True, decorators="@ft.injected")
+    for name in ("data_noise", "weight_noise", "rate_noise")
 )
-RATE_NOISES: Family[InjectionSettings] = Family("rate_noise", InjectionSettings, is_implied=True)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

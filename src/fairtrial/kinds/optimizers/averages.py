@@ -21,7 +21,7 @@ class AverageSettings(KindSettings):
     ]()  # or with the mean of its last iterates, as the cause compares them.
 
 
-AVERAGES: Family[AverageSettings] = Family("average", AverageSettings, decorators="@ft.average")
+AVERAGES: Family[AverageSettings] = Family("average", AverageSettings)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

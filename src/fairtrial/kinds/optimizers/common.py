@@ -36,9 +36,7 @@ class OptimizerSettings(KindSettings):
     is_gradient_step = Fact[bool]()
 
 
-OPTIMIZERS: Family[OptimizerSettings] = Family(
-    "optimizer", OptimizerSettings, decorators="@ft.optimizer"
-)
+OPTIMIZERS: Family[OptimizerSettings] = Family("optimizer", OptimizerSettings)
 
 if TYPE_CHECKING:  # The kinds of the family in other modules.
     from fairtrial.kinds.optimizers.scaled import adadelta as adadelta

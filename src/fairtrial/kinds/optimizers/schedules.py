@@ -46,9 +46,7 @@ class ScheduleSettings(KindSettings):
         return getattr(self, "floor", 0.0) if self.on_stalls else 0.0
 
 
-SCHEDULES: Family[ScheduleSettings] = Family(
-    "schedule", ScheduleSettings, decorators="@ft.schedule"
-)
+SCHEDULES: Family[ScheduleSettings] = Family("schedule", ScheduleSettings)
 
 __getattr__ = SCHEDULES.get_attribute
 
