@@ -54,7 +54,7 @@ def check(
 ) -> None:
     """Run a file of your own kinds and check them by the laws of their families.
 
-    The file runs this once: studies that name it still need --allow-code.
+    This runs the file once. Studies that name it still need --allow-code.
 
     Example: fairtrial check my_kinds.py
     """

@@ -321,20 +321,23 @@ def show_difference(row: dict[str, Any]) -> str:
     'at least 70.9'
     >>> show_difference({"difference": 0.1234567, "low": 0.1, "high": None})
     '0.1235 [0.1, ∞]'
-    >>> show_difference({"difference": 0.0, "low": -0.0, "high": 0.0})
+    >>> show_difference({"difference": -0.0, "low": -0.0, "high": 0.0})
     '0 [0, 0]'
     """
     if row.get("difference") is None or row.get("bound") == "unknown":
         return ""
     if bound := row.get("bound"):
         end = row["low"] if bound == "at least" else row["high"]
-        return f"{bound} {row['difference'] if end is None else end:.4g}"
+        return f"{bound} {_show(row['difference'] if end is None else end)}"
     if row["low"] is None and row["high"] is None:
-        return f"{row['difference']:.4g}"
-    # No end is a negative zero.
-    low = "-∞" if row["low"] is None else f"{row['low'] + 0.0:.4g}"
-    high = "∞" if row["high"] is None else f"{row['high'] + 0.0:.4g}"
-    return f"{row['difference']:.4g} [{low}, {high}]"
+        return _show(row["difference"])
+    low = "-∞" if row["low"] is None else _show(row["low"])
+    high = "∞" if row["high"] is None else _show(row["high"])
+    return f"{_show(row['difference'])} [{low}, {high}]"
+
+
+def _show(value: float) -> str:
+    return f"{value + 0.0:.4g}"  # The sum is no negative zero.
 
 
 def _finite(value: float) -> float | None:

@@ -1,5 +1,6 @@
 """The fair-tuning view: a claim where each side has the best of the settings that were tried."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -124,17 +125,17 @@ def _find_contests(
 ) -> list[tuple[list[Arm], list[Arm]]]:
     """Find the candidates that stand against each other; none where nothing can be chosen.
 
-    Arms that differ in their names alone are one candidate. Sides that differ in nothing but tuned
-    settings would choose alike.
+    Arms that differ in their names alone are one candidate, and sides that do have no contest.
     """
     candidates: dict[tuple, dict[tuple, Arm]] = {}
-    for arm in arms:
+    # The claim's own first: its seeds may be more.
+    for arm in (*itertools.chain(*pairs.arms), *arms):
         candidates.setdefault(_key(arm, tuned), {}).setdefault(_key(arm, set()), arm)
     keys = dict.fromkeys((_key(better, tuned), _key(than, tuned)) for better, than in pairs.arms)
+    if all(better == than for better, than in keys):
+        return []
     contests = [
-        ([*candidates[better].values()], [*candidates[than].values()])
-        for better, than in keys
-        if better != than
+        ([*candidates[better].values()], [*candidates[than].values()]) for better, than in keys
     ]
     has_choice = any(len(side) > 1 for contest in contests for side in contest)
     return contests if has_choice else []

@@ -21,5 +21,5 @@ __all__ = [
     "targets", "train_and_validation", "weights", "where_it_holds",
 ]  # fmt: skip
 
-# What users give is checked here once; the report calls the functions of the modules themselves.
+# What users give is checked here once.
 globals().update({name: check_arguments(globals()[name]) for name in __all__})

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from numbers import Integral
 from typing import Any
 
@@ -35,7 +35,7 @@ def _is_whole(value: object) -> bool:
 
 
 def _is_list(value: object) -> bool:
-    return isinstance(value, Iterable) and not _is_text(value) and all(map(_is_text, value))
+    return isinstance(value, Collection) and not _is_text(value) and all(map(_is_text, value))
 
 
 RULES: dict[str, tuple[Callable[[object], bool], str]] = {

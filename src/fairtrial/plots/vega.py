@@ -22,7 +22,7 @@ SIGNIFICANT = 4
 PACKED_DIGITS = 3
 """Significant digits of numbers that only draw lines; finer than a pixel of a panel."""
 PLAIN = {"labelExpr": "datum.label && format(datum.value, ',.9~g')"}
-"""Axes whose numbers are written out; of log axes, those that have a label.
+"""Writes the numbers of an axis with up to nine digits. On log axes, ticks without a label stay so.
 
 With `format` alone, Vega writes 1e+2 where ticks are 100 apart.
 """

@@ -210,7 +210,7 @@ def _read_array(rows: Any) -> np.ndarray:
     try:
         X = np.asarray(rows, np.float64)
         return X.reshape(len(X), math.prod(X.shape[1:]))
-    except (TypeError, ValueError):  # No numbers, rows of unlike lengths, or a single number.
+    except (TypeError, ValueError, OverflowError):  # No numbers, unlike rows, or one number.
         raise InputError(
             f"{show_object(rows)} is not an array of numbers: give the features of each row, as in "
             "[[0.5, 1.0], [1.5, 2.0]] for two rows of two features."

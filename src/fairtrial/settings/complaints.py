@@ -14,7 +14,7 @@ from fairtrial.errors import InputError, describe_object, show_object
 from fairtrial.settings.characters import show_controls
 from fairtrial.settings.document import Document, Place
 from fairtrial.settings.hints import choose_words, hint_name, hint_value, say, write_table
-from fairtrial.settings.names import end, list_kinds, list_models, suggest
+from fairtrial.settings.names import end, find_nearest, list_kinds, list_models, suggest
 from fairtrial.settings.partial import BrokenRules, is_within, salvage
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -81,7 +81,11 @@ def _covers(told: Complaint, other: Complaint) -> bool:
 def describe_all(error: ValidationError, model: type[BaseModel]) -> list[Complaint]:
     """Say every error of Pydantic's in the words of a study file."""
     complaints: list[Complaint] = []
-    for detail in error.errors():
+    details = error.errors()
+    unknown = [one["loc"] for one in details if one["type"] == "extra_forbidden"]
+    for detail in details:
+        if detail["type"] == "missing" and any(_is_meant(one, detail["loc"]) for one in unknown):
+            continue  # It is there, misspelt.
         reason = detail.get("ctx", {}).get("error")
         if isinstance(reason, BrokenRules):
             place, _ = _locate(detail["loc"], model)
@@ -89,6 +93,11 @@ def describe_all(error: ValidationError, model: type[BaseModel]) -> list[Complai
         else:
             complaints.append(_describe(detail, model))
     return complaints
+
+
+def _is_meant(unknown: tuple[int | str, ...], missing: tuple[int | str, ...]) -> bool:
+    *table, name = unknown
+    return [*missing[:-1]] == table and bool(find_nearest(str(name), [str(missing[-1])]))
 
 
 def make_error(document: Document, complaints: Iterable[Complaint]) -> InputError:

@@ -88,14 +88,16 @@ class Arm:
 def make_partial_arm(
     name: str,
     known: Mapping[str, BaseModel],
+    wrong: Iterable[str],
     others: Iterable[str] = tuple(Recipe.model_fields),
     **origin: Any,
 ) -> Arm:
     """Make an arm of what is known of its `task` and its `recipe`; `origin` is as in `Arm`.
 
-    Without a recipe, its settings of the names of `others` are unknown.
+    Settings that are `wrong`, by dotted names, are unknown; without a recipe, so are its settings
+    of the names of `others`.
     """
-    unknown: list[str] = []
+    unknown = list(wrong)
     settings: dict[str, Any] = {}
     for part, prefix, names in (("task", "task.", ["task"]), ("recipe", "", others)):
         one = known.get(part)

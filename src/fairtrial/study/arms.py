@@ -267,14 +267,15 @@ def _make_arm(
             set_at(settings, ".".join(places[name]), cell.changes[name])
     made, complaints = examine(_ArmSettings, settings, told)
     complaints += _find_unknown_names(places, told) if told else []
-    # Parts that are unknown are read in the generator.
-    conflicts = list_known(one for each in [made] for one in find_conflicts(each.task, each.recipe))
+    are_known = {"task", "recipe"} <= vars(made).keys()
+    conflicts = list_known(find_conflicts(made.task, made.recipe)) if are_known else []
     picked = frozenset(name for name, place in cell.places.items() if "set" in place[2:3])
     varied = tuple(name for name in cell.changes if name not in picked)
     if not (told or complaints or conflicts):
         return Arm(cell.name, made.task, made.recipe, cell.entry, picked, varied), []
     known = {} if conflicts else vars(made)
-    arm = make_partial_arm(cell.name, known, entry=cell.entry, picked=picked, varied=varied)
+    wrong = [".".join(map(str, one.place)).removeprefix("recipe.") for one in [*told, *complaints]]
+    arm = make_partial_arm(cell.name, known, wrong, entry=cell.entry, picked=picked, varied=varied)
     return arm, [_blame(cell, complaint) for complaint in [*complaints, *conflicts]]
 
 
@@ -294,7 +295,7 @@ def _make_arm_of_baseline(entry: BaselineEntry, parts: Mapping[str, Any], is_par
     """Make the arm of a baseline; to name it is to name all that a recipe or a model sets."""
     if is_partial or "model" not in vars(entry):
         task = {name: one for name, one in parts.items() if name == "task"}
-        return make_partial_arm(entry.name, task, others=["baseline"], entry=entry.name)
+        return make_partial_arm(entry.name, task, [], ["baseline"], entry=entry.name)
     arm = Arm(entry.name, parts["task"], entry.model, entry.name)
     names = (*list_known_names(), *arm.settings)
     own = frozenset(name for name in names if name.partition(".")[0] != "task")

@@ -215,8 +215,8 @@ class Study(Settings):
         InputError
             If there is no such claim.
         """
-        check_amount("number", number, 0)
-        if not 1 <= number <= len(self.claims):
+        check_amount("number", number, 1)
+        if number > len(self.claims):
             has = {0: "no claims", 1: "1 claim"}.get(len(self.claims), f"{len(self.claims)} claims")
             raise InputError(
                 f"There is no claim {number}: the study states {has}, counted from 1 (claims[0] in "
@@ -266,7 +266,12 @@ def _check(document: Document, allow_code: bool) -> Study:
         use_plugins(paths, allow_code)
     study, complaints = examine(Study, document.values)
     complaints += _find_problems(study, document.values, complaints)
-    complaints += _find_nothing(document.values)
+    places = [one.place for one in complaints if not one.is_rule]
+    complaints += (
+        one
+        for one in _find_nothing(document.values)
+        if not any(is_within(one.place, place) for place in places)
+    )
     if complaints:
         raise make_error(document, complaints)
     return study

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, Literal, NamedTuple, ParamSpec, TypeV
 from pydantic import ConfigDict, ValidationError, create_model
 from pydantic_core import PydanticUndefined
 
-from fairtrial.errors import InputError, show_object
+from fairtrial.errors import FairtrialError, InputError, show_object
 from fairtrial.kinds.mechanism.failures import ResultError, describe_failure, locate_failure
 from fairtrial.kinds.mechanism.signature import describe, is_number, is_word, read_fields, refuse
 from fairtrial.settings.base import Settings, TimesMad, is_length, make_length
@@ -161,22 +161,26 @@ class Kind(Generic[P]):
             return self.settings(kind=self.name, **settings)
         try:
             return self.function(*data, **settings)
-        except Exception:
+        except FairtrialError:
+            raise
+        except Exception as error:
             if reason := self._find_misuse(data, settings):
-                raise InputError(f"{self.name}: {reason}.") from None
+                raise InputError(f"{self.name}: {reason}.") from error
             raise
 
     def _find_misuse(self, data: tuple[Any, ...], settings: Mapping[str, Any]) -> str:
         """Say what is wrong with a call of its function, where it fails; "" if nothing is seen."""
-        wrong = next((one for one in data if one is None or isinstance(one, str)), data[0])
+        wrong = [one for one in data if one is None or isinstance(one, str)]
         try:
             inspect.signature(self.function).bind(*data, **settings)
         except TypeError as error:
-            reason = f"{show_object(wrong)} cannot be used here ({error})"
+            reason = str(error)
         else:
-            if wrong is not None and not isinstance(wrong, str):
-                return ""
-            reason = f"{show_object(wrong)} is not data"
+            reason = ""
+        if wrong:
+            reason = f"{show_object(wrong[0])} is not data"
+        if not reason:
+            return ""
         named = [name for name in self.settings.model_fields if name != "kind"]
         how = f"settings are given by name, as in {self.name}({named[0]}=...)" if named else ""
         of_data = f"as a function it takes {', '.join(self.data)}" if self.data else ""

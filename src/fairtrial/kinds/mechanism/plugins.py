@@ -82,7 +82,7 @@ def use_plugins(paths: Sequence[str], allow_code: bool = False) -> list[Plugin]:
 
 
 def try_plugin(path: str) -> list[Kind[...]]:
-    """Run a file because its user asks for it, and return its kinds; nothing is allowed by that."""
+    """Run a file that its user names, and return its kinds; later studies may still not run it."""
     load_packages()
     plugin = read_plugin(path)
     activate([plugin])
