@@ -56,9 +56,16 @@ def test_distributions_are_standard(level):
 @pytest.mark.parametrize(
     ("name", "n_seeds", "n_studies"),
     [
-        *((name, 10, 1000) for name in SYMMETRIC),
-        ("normal", 20, 50),
-        pytest.param("Student's t, 3", 20, 50, marks=pytest.mark.long),
+        *((name, 10, 1000) for name in ("normal", "two lognormal arms")),
+        *(
+            pytest.param(*more, marks=pytest.mark.long)
+            for more in (
+                ("Laplace", 10, 1000),
+                ("Student's t, 3", 10, 1000),
+                ("normal", 20, 50),
+                ("Student's t, 3", 20, 50),
+            )
+        ),
     ],
 )
 def test_nothing_is_called_something_in_at_most_5_percent_of_studies(

@@ -160,7 +160,10 @@ def test_claims_that_are_not_judged_count():
             assert [getattr(one, kind) for one in decided] == pytest.approx(holm)
 
 
-@pytest.mark.parametrize("kind", ["independent", "correlated", "one against ten"])
+@pytest.mark.parametrize(
+    "kind",
+    ["independent", pytest.param("correlated", marks=pytest.mark.long), "one against ten"],
+)
 def test_joint_flips_keep_the_level(simulations, kind):
     """Also where arms are lognormal and share one, so that not all flips are equally likely."""
     n = 150
