@@ -167,6 +167,7 @@ MORE = [
     ([("[[baselines]]", "vary = { steps = 5, batch_siz = [5] }\n[[baselines]]")], 2),
     # The task cannot have what the recipe has.
     ([("rate = 0.1", "rate = -0.1"), ("steps = 5", "steps = 5\nclass_weights = 'balanced'")], 2),
+    ([("steps = 5", "steps = 5\nstandardise = 5\nclass_weights = 'balanced'")], 2),
     ([("steps = 5", "steps = 5\nadjust = 1"), ('name = "Losses"', "adjust_for_claims = 1")], 3),
 ]
 

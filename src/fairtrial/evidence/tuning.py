@@ -125,7 +125,7 @@ def _find_contests(
 ) -> list[tuple[list[Arm], list[Arm]]]:
     """Find the candidates that stand against each other; none where nothing can be chosen.
 
-    Arms that differ in their names alone are one candidate, and sides that do have no contest.
+    Arms that differ in their names alone are one candidate. Such sides have nothing to choose.
     """
     candidates: dict[tuple, dict[tuple, Arm]] = {}
     # The claim's own first: its seeds may be more.

@@ -16,7 +16,7 @@ from fairtrial.plots.summaries import (
     list_unique,
     list_weights,
 )
-from fairtrial.plots.trials import Model, find_arm, load_rows, name_series, read_model, scale_rows
+from fairtrial.plots.trials import Model, load_rows, name_series, read_model, scale_rows
 from fairtrial.plots.vega import ALONE_HEIGHT, LINE_LEGEND, Chart
 from fairtrial.results.results import Results
 from fairtrial.settings.complaints import write_bare
@@ -228,7 +228,7 @@ def _list_models(
     """List the series, rows and models of the runs that are trained on numbers."""
     for run, arm, series in runs.select("run", "arm", "series").iter_rows():
         data = load_rows(trial, arm, seed)
-        if not data.n_classes and find_arm(trial, arm).is_trained:
+        if not data.n_classes and trial.find_arm(arm).is_trained:
             yield series, data, read_model(trial, run)
 
 

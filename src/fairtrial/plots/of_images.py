@@ -12,7 +12,7 @@ from fairtrial.errors import InputError
 from fairtrial.plots import vega
 from fairtrial.plots.appearance import BLUE, NEUTRAL, VERMILLION
 from fairtrial.plots.summaries import list_unique
-from fairtrial.plots.trials import Model, find_arm, load_rows, name_series, read_model, scale_rows
+from fairtrial.plots.trials import Model, load_rows, name_series, read_model, scale_rows
 from fairtrial.plots.vega import Chart, Specification
 from fairtrial.results.results import Results
 from fairtrial.study.features import UNMAPPED
@@ -56,7 +56,7 @@ def _choose_rows(
         raise InputError(f"{trial.folder} has no arm {arm!r} that is trained on plain pixels.")
     seed = trial.study.list_seeds()[0] if seed is None else seed
     data = load_rows(trial, chosen, seed)
-    if not find_arm(trial, chosen).task.has_images or not _is_square(data.X.shape[1]):
+    if not trial.find_arm(chosen).task.has_images or not _is_square(data.X.shape[1]):
         raise InputError(f"The rows of {chosen!r} are not square images with classes.")
     return chosen, seed, data
 
@@ -67,7 +67,7 @@ def _is_square(n_features: int) -> bool:
 
 def list_image_arms(trial: Results) -> list[str]:
     """List the arms of the runs that are trained on the pixels of square images."""
-    tasks = {arm: find_arm(trial, arm).task for arm in _list_pixel_arms(trial)}
+    tasks = {arm: trial.find_arm(arm).task for arm in _list_pixel_arms(trial)}
     return [
         arm
         for arm, task in tasks.items()
@@ -77,7 +77,7 @@ def list_image_arms(trial: Results) -> list[str]:
 
 def _list_pixel_arms(trial: Results) -> list[str]:
     """List the arms that train on unmapped pixels, so that their weights are images."""
-    arms = [find_arm(trial, name) for name in list_unique(trial.runs, "arm")]
+    arms = [trial.find_arm(name) for name in list_unique(trial.runs, "arm")]
     return [arm.name for arm in arms if arm.is_trained and arm.features == UNMAPPED]
 
 

@@ -17,7 +17,6 @@ from fairtrial.plots.names import name_runs
 from fairtrial.plots.summaries import Curves, list_unique, split_curves
 from fairtrial.results.results import Results
 from fairtrial.results.store import list_metrics
-from fairtrial.study import Arm
 from fairtrial.study.features import UNMAPPED
 
 METRICS_TO_SHOW = ("parameter_error", "accuracy", "mse")
@@ -113,11 +112,6 @@ class Model(NamedTuple):
         return chances.argmax(1), chances.max(1)
 
 
-def find_arm(trial: Results, name: str) -> Arm:
-    """Find an arm of a trial by its name; an error if there is none."""
-    return trial.find_arm(name)
-
-
 def load_rows(trial: Results, arm: str, seed: int, *, mapped: bool = True) -> Dataset:
     """Load or draw the rows that a run was trained and tested on.
 
@@ -125,7 +119,7 @@ def load_rows(trial: Results, arm: str, seed: int, *, mapped: bool = True) -> Da
     to, which take minutes to compute. It is an error if there is no such arm, or its file cannot be
     used or has changed since.
     """
-    found = find_arm(trial, arm)
+    found = trial.find_arm(arm)
     trial.refuse_changed_data(found)
     fitted: tuple[Any, ...] = (None, UNMAPPED)
     if found.is_trained:

@@ -244,6 +244,6 @@ def explain(error: Exception, plan: StackPlan) -> Exception:
         return error
     return MachineError(
         f"Worker after worker died while training {plan.n_runs} runs ({plan.runs[0][0].name!r} "
-        "and on), perhaps for want of memory: give stacks less with "
-        "--memory, or memory in Python."
+        "and on), perhaps for want of memory: give stacks less "
+        "with --memory, or memory in Python."
     )

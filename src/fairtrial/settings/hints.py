@@ -28,7 +28,7 @@ LISTED = {
 TABLES = ("task", "recipe", "vary")
 SURE = 0.75  # How alike names must be to look nowhere else.
 ALONE = ("name", "seeds", "only_claimed")
-MARKS = "\ue000\ue001\ue002"  # Of no text: Unicode gives these characters no meaning.
+MARKS = "\ue000\ue001\ue002"  # Private characters, which sentences do not have otherwise.
 BOTH = re.compile("{0}([^{2}]*){1}([^{2}]*){2}".format(*MARKS))
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 

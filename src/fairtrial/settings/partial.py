@@ -1,4 +1,4 @@
-"""Settings some of which are wrong: what is known of them, and which rules can be judged."""
+"""Settings of which some are wrong: the part that is known, and the rules that can be checked."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,7 +30,7 @@ def list_known(found: Iterable[Found]) -> list[Found]:
     """List what is found, up to where something unknown is read."""
     known: list[Found] = []
     with contextlib.suppress(UnknownSettingError):
-        known.extend(found)  # It keeps what came before an error.
+        known.extend(found)  # `extend` keeps what came before an error.
     return known
 
 
@@ -55,11 +55,11 @@ def is_within(place: Place, outer: Place) -> bool:
 def salvage(
     model: type[BaseModel], values: object, wrong: Iterable[Place]
 ) -> tuple[Any, dict[Place, list[str]]]:
-    """Make what is known of settings, and say which of the rules that can be judged are broken.
+    """Make the part of settings that is known, and list the broken rules of those it can check.
 
-    To read what is unknown raises `UnknownSettingError`: that is all in a place that is wrong, and
-    all in a table that breaks a rule. Beside a name that is not known, all settings are unknown
-    that are not given, because the name may be meant for one of them.
+    Unknown is all that stands in a wrong place, or in a table that breaks a rule. Where a table has
+    a name that is not known, its settings that are not given are unknown too, because the name may
+    be meant for one of them. Reading what is unknown raises `UnknownSettingError`.
     """
     broken: dict[Place, list[str]] = {}
     return _salvage(model, values, {*wrong}, broken, ()), broken

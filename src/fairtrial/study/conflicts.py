@@ -10,21 +10,28 @@ from fairtrial.study.task import AnyTask
 
 
 def find_conflicts(task: AnyTask, recipe: Recipe) -> Iterator[Complaint]:
-    """Yield a complaint for each setting of the recipe that the task cannot have."""
+    """Yield a complaint for each setting of the recipe that the task cannot have.
+
+    Each rule stands alone, so that one that reads what is unknown hides no other.
+    """
     for find in (
-        _find_misfits_of_targets, _find_misfits_of_noise, _find_misfits_of_features,
-        _find_misfits_of_loss, _find_alien_monitors, _find_misfits_of_injections,
+        _find_misfits_of_scale, _find_misfits_of_class_weights, _find_misfits_of_label_noise,
+        _find_misfits_of_input_noise, _find_misfits_of_features, _find_misfits_of_loss,
+        _find_alien_monitors, _find_misfits_of_injections,
     ):  # fmt: skip
         yield from list_known(find(task, recipe, task.title))
 
 
-def _find_misfits_of_targets(task: AnyTask, recipe: Recipe, name: str) -> Iterator[Complaint]:
+def _find_misfits_of_scale(task: AnyTask, recipe: Recipe, name: str) -> Iterator[Complaint]:
     if task.has_classes and recipe.standardise:
         yield _conflict(
             "standardise",
             f"recipe.standardise = true, but {name} has classes: only targets that are numbers are "
             "standardised; leave it out.",
         )
+
+
+def _find_misfits_of_class_weights(task: AnyTask, recipe: Recipe, name: str) -> Iterator[Complaint]:
     if not task.has_classes and recipe.class_weights is not None:
         yield _conflict(
             "class_weights",
@@ -61,13 +68,16 @@ def _find_misfits_of_injections(task: AnyTask, recipe: Recipe, name: str) -> Ite
         )
 
 
-def _find_misfits_of_noise(task: AnyTask, _: Recipe, name: str) -> Iterator[Complaint]:
+def _find_misfits_of_label_noise(task: AnyTask, _: Recipe, name: str) -> Iterator[Complaint]:
     if task.label_noise is not None and not task.has_classes:
         text = (
             f"task.label_noise = {task.label_noise.kind!r}, but the targets of {name} are numbers: "
             "put noise on them by task.noise, if the task has it, or leave it out."
         )
         yield Complaint(text, (("task", "label_noise"), ("task", "kind")))
+
+
+def _find_misfits_of_input_noise(task: AnyTask, _: Recipe, name: str) -> Iterator[Complaint]:
     noise = task.input_noise
     if noise is not None and noise.on_images not in (None, task.has_images):
         fits = "images" if noise.on_images else "features that are not pixels"

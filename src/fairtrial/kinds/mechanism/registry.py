@@ -25,11 +25,7 @@ class Family(Choice, Generic[OwnSettings]):
     """
 
     def __init__(
-        self,
-        name: str,
-        base: type[OwnSettings],
-        is_implied: bool = False,
-        decorators: str = "",
+        self, name: str, base: type[OwnSettings], is_implied: bool = False, decorators: str = ""
     ):
         self.name, self.base, self.is_implied = name, base, is_implied
         self.decorators = decorators or f"@ft.{name}"

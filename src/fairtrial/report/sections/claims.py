@@ -10,7 +10,6 @@ from fairtrial.evidence.case import ANYTIME
 from fairtrial.evidence.design import say_stated
 from fairtrial.plots.appearance import show_metric
 from fairtrial.plots.judged import read_claim
-from fairtrial.plots.trials import find_arm
 from fairtrial.report.blocks import (
     Block,
     Cell,
@@ -242,7 +241,7 @@ def _build_recipes(entry: Entry, trial: Results) -> Table:
     """Build the table of the settings in which the two sides differ."""
     pairs = read_claim(trial, entry.number).arms
     sides = [
-        [find_arm(trial, name) for name in dict.fromkeys(side)] for side in zip(*pairs, strict=True)
+        [trial.find_arm(name) for name in dict.fromkeys(side)] for side in zip(*pairs, strict=True)
     ]
     names = dict.fromkeys(name for side in sides for arm in side for name in arm.settings)
     rows = []
