@@ -229,3 +229,83 @@ def test_stops_and_restores_as_the_eager_driver_does(monitored, monitor):
     if monitor != "loss":
         assert stopped.outcome == "stopped_early" and stopped.ended_at < 25
         assert stopped.scores[monitor] != stopped.curves[monitor][1][-1]
+
+
+# ------------------------------------------------------------------- lanes that leave a program
+
+
+CALM = {"kind": "adam", "learning_rate": 0.02}
+# What a lane may have of its own, and must take along.
+OWN = {
+    "noise on the weights": {"noise": {"weights": {"every": 3, "scale": 0.1}}},
+    "noise on the rate": {"noise": {"learning_rate": {"every": 2, "low": 0.5, "high": 2.0}}},
+    "early stopping": {
+        "stopping": {"patience": 3, "monitor": "validation_mae", "restore_best": True}
+    },
+    "a plateau": {"schedule": {"kind": "halve_on_plateau", "patience": 1}},
+    "a mean of the way": {"average": {"kind": "ema", "decay": 0.9}},
+    "an L1 penalty": {"penalty": {"l1": 0.01}},
+}
+ON_CLASSES = {
+    "early stopping": {
+        "stopping": {"patience": 3, "monitor": "validation_accuracy", "restore_best": True}
+    },
+    "a monitor of its own": {"stopping": {"patience": 3, "monitor": "validation_macro_f1"}},
+    "weights of classes": {"class_weights": [1.0, 2.0, 0.5]},
+}
+ON_NUMBERS = {"noise on the targets": {"noise": {"data": {"every": 3, "low": 0.2, "high": 0.5}}}}
+
+
+def train_twice(monkeypatch, lanes, sets):
+    """Train lanes that stay to the end; then with each leaving as soon as its runs are over."""
+    found, kept = [], []
+    keep_lanes = stacked.keep_lanes
+    for least in (np.inf, 1):
+        monkeypatch.setattr(stacked, "LEAST_SAVED", least)
+        monkeypatch.setattr(
+            stacked, "keep_lanes", lambda state, lanes: kept.append(lanes) or keep_lanes(state, lanes)
+        )
+        found.append(stacked.train(stacked.Stack(lanes, sets, [5, 6][: len(sets)], averages=True)))
+        monkeypatch.setattr(stacked, "keep_lanes", keep_lanes)
+    return *found, kept
+
+
+def assert_alike(found, expected):
+    assert (found.outcome, found.ended_at) == (expected.outcome, expected.ended_at)
+    for one, other in ((found, expected), (found.average, expected.average)):
+        if other is not None:
+            np.testing.assert_allclose(one.W, other.W, rtol=1e-3, atol=1e-5)
+            assert one.scores == pytest.approx(other.scores, rel=1e-4)
+    assert found.curves.keys() == expected.curves.keys()
+    for name, (at, values) in expected.curves.items():
+        assert found.curves[name][0].tolist() == at.tolist()
+        np.testing.assert_allclose(found.curves[name][1], values, rtol=1e-3, atol=1e-5)
+    for prefix, predicted in expected.predictions.items():
+        np.testing.assert_array_equal(found.predictions[prefix].classes, predicted.classes)
+
+
+@pytest.mark.parametrize("on_classes", [True, False], ids=["classes", "numbers"])
+def test_lanes_leave_when_their_runs_are_over(monkeypatch, on_classes):
+    own = OWN | (ON_CLASSES if on_classes else ON_NUMBERS)
+    loss, data = ("cross_entropy", make_pixels(60)) if on_classes else ("mse", DATA)
+    shared = {"batch_size": 8, "validation": 0.4}
+    lanes = [recipe(loss, CALM, **shared, epochs=2), recipe(loss, WILD, **shared, epochs=4)]
+    lanes += [recipe(loss, CALM, **shared, epochs=7, **settings) for settings in own.values()]
+    lanes += [recipe(loss, CALM, **shared, epochs=5), recipe(loss, CALM, **shared, epochs=9)]
+    lanes += [recipe(loss, "sgd", **shared, epochs=10)]
+    sets = [data] if on_classes else [data, load_dataset(LineTask(kind="line", rows=64, test_rows=2), 6)]
+    expected, found, kept = train_twice(monkeypatch, lanes, sets)
+    # The first lane that is over takes none along: its course goes on to epoch 9.
+    n_lanes = len(lanes) - 2
+    assert [len(one) for one in kept] == [n_lanes - 1, 2, 1]
+    for own_set, expected_set in zip(found, expected, strict=True):
+        for one, other in zip(own_set, expected_set, strict=True):
+            assert_alike(one, other)
+
+
+def test_lanes_stay_where_compiling_takes_longer(monkeypatch):
+    lanes = [softmax_recipe(0.1), softmax_recipe(0.2, epochs=30)]
+    kept = []
+    monkeypatch.setattr(stacked, "keep_lanes", lambda *_: kept.append(_))
+    train(lanes, make_pixels(50))
+    assert not kept

@@ -67,7 +67,7 @@ class Epochs:
         numbers: Numbers,
         compiled: Compile | None = None,
     ):
-        self._kinds, self._numbers, self._seeds = kinds, numbers, seeds
+        self._kinds, self.numbers, self._seeds = kinds, numbers, seeds
         self._in_steps = recipe.steps is not None
         self.n_done = 0
         # A stack of regressions has an axis for data sets, and one for the lanes of each.
@@ -81,8 +81,9 @@ class Epochs:
             prefix: hold_sets([split[prefix] for split in splits]) if self._has_sets else hold(part)
             for prefix, part in self._parts.items()
         }
-        self._batch_size = count_batch_rows(recipe, len(self._train[0]))
-        self._n_batches = count_batches(recipe, len(self._train[0]))
+        self.n_rows = len(self._train[0])
+        self._batch_size = count_batch_rows(recipe, self.n_rows)
+        self._n_batches = count_batches(recipe, self.n_rows)
         self._rows: list[tuple[Any, ...]] = []
         # Parameters that are not measured on the training rows yet.
         self._unmeasured: Parameters | None = None
@@ -118,7 +119,7 @@ class Epochs:
         for rows in self._lay_out():
             places = map(tf.constant, (at, step, step - first if needs_mean else -1))
             state, losses, rate, scores = self._take_batches(
-                state, start, rows, self._numbers, draws, self._unmeasured, *places
+                state, start, rows, self.numbers, draws, self._unmeasured, *places
             )
             sums = {name: sums.get(name, 0.0) + score for name, score in scores.items()}
             step, total = step + rows[2].shape[0] // self._batch_size, total + losses
@@ -130,11 +131,11 @@ class Epochs:
         if is_read:
             held = {prefix: read for prefix, read in held.items() if prefix != TRAIN}
         scores = score_parts(self._evaluate, measured, held)
-        last = self._numbers["steps"] - 1 if self._in_steps else self._numbers["epochs"]
+        last = self.numbers["steps"] - 1 if self._in_steps else self.numbers["epochs"]
         watched = self._monitors.choose(loss, measured, scores, state.outcome == TRAINING)
-        state = judge(self._kinds, state, loss, self._numbers, at, last, measured, *watched)
+        state = judge(self._kinds, state, loss, self.numbers, at, last, measured, *watched)
         values = {"loss": loss, "learning_rate": rates[0], **scores}
-        values |= {TRAIN + name: score / len(self._train[0]) for name, score in sums.items()}
+        values |= {TRAIN + name: score / self.n_rows for name, score in sums.items()}
         self._unmeasured = measured if is_read else None
         if self._is_regression:
             values |= record_parameters(measured, self._truth)
@@ -163,6 +164,13 @@ class Epochs:
             self._evaluate, self._predict, parameters, self._held, self._parts,
             None if self._in_steps else known,
         )  # fmt: skip
+
+    def keep_lanes(self, lanes: Sequence[int]) -> None:
+        """Go on with some lanes alone, in this order; nothing may be left to be measured."""
+        self.numbers = {
+            name: tf.gather(values, lanes, axis=-1) for name, values in self.numbers.items()
+        }
+        self._monitors.watch(self.numbers)
 
     def _lay_out(self) -> Iterator[tuple[Any, ...]] | list[tuple[Any, ...]]:
         if self._rows:

@@ -39,9 +39,13 @@ class Monitors:
         read: Read,
         predict: Callable[[Parameters, Any, Any], Any],
     ):
-        self._watched = {place: numbers[place].numpy() for place in PLACES if place in numbers}
+        self.watch(numbers)
         self._names, self._units, self._seeds = names, [one.unit for one in datasets], seeds
         self._read, self._predict = read, predict
+
+    def watch(self, numbers: Numbers) -> None:
+        """Watch what the numbers of the lanes say."""
+        self._watched = {place: numbers[place].numpy() for place in PLACES if place in numbers}
 
     def choose(
         self, loss: Any, parameters: Parameters, scores: Mapping[str, Any], training: Any

@@ -20,7 +20,7 @@ from fairtrial.training.epoch import Epochs, stack_truths
 from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
 from fairtrial.training.noise import NamedDraws, make_keys
 from fairtrial.training.programs import CHUNK, compile_program, share_lanes
-from fairtrial.training.step import State, end, init_state, take_step
+from fairtrial.training.step import State, end, init_state, keep_lanes, take_step
 from fairtrial.training.trace import (
     COMPLETED,
     TRAINING,
@@ -34,6 +34,11 @@ from fairtrial.training.trace import (
 )
 
 Progress = Callable[[int, int], None]
+
+# Lanes of runs that are over leave a program if the others go on for long enough: another program,
+# for fewer lanes, takes a second or two to compile. In lanes, times their weights, training rows and
+# epochs to come.
+LEAST_SAVED = 1e10
 
 
 @dataclass(frozen=True)
@@ -154,7 +159,7 @@ def compile_steps(kinds: Kinds) -> Callable[..., Any]:
     return run_steps
 
 
-def _take_steps(stack: Stack, recipes: Sequence[Recipe], waiting: Mapping[int, int]) -> Stretches:
+def _take_steps(stack: Stack, recipes: Sequence[Recipe], waiting: dict[int, int]) -> Stretches:
     numbers, state, keys = _begin(stack, recipes)
     kinds, run_steps = stack.kinds, compile_steps(stack.kinds)
     X, y = (
@@ -207,7 +212,8 @@ def _take_path(chunk: dict[str, np.ndarray]) -> list[Parameters]:
 # ----------------------------------------------------------------------------------------- epochs
 
 
-def _take_epochs(stack: Stack, recipes: Sequence[Recipe], waiting: Mapping[int, int]) -> Stretches:
+def _take_epochs(stack: Stack, recipes: Sequence[Recipe], waiting: dict[int, int]) -> Stretches:
+    """Take the epochs of a stack; where the lanes of some runs are over, in fewer lanes."""
     numbers, state, keys = _begin(stack, recipes)
     kinds, in_steps = stack.kinds, recipes[0].steps is not None
     # The epochs that a run may end after.
@@ -224,7 +230,7 @@ def _take_epochs(stack: Stack, recipes: Sequence[Recipe], waiting: Mapping[int, 
 
     def cut(ended: Sequence[Recipe], lanes: list[int]) -> list[list[Trace]]:
         record(epochs.measure_rest())
-        parameters, mean = end(kinds, state, numbers), None
+        parameters, mean = end(kinds, state, epochs.numbers), None
         known = values if parameters is state.parameters else None
         last = read_ends(parameters, lanes, *epochs.assess(parameters, known))
         if kinds.averages:
@@ -235,8 +241,22 @@ def _take_epochs(stack: Stack, recipes: Sequence[Recipe], waiting: Mapping[int, 
         first = 0 if in_steps else 1
         return cut_traces(ended, state, lanes, epochs.n_done - 1 + first, whole, first, last, mean)
 
+    def narrow(lanes: list[int]) -> State:
+        epochs.keep_lanes(lanes)
+        waiting.update((run, lanes.index(lane)) for run, lane in waiting.items())
+        values.update((name, tf.gather(one, lanes, axis=-1)) for name, one in values.items())
+        curves.update((name, [one[..., lanes] for one in curve]) for name, curve in curves.items())
+        return keep_lanes(state, lanes)
+
     yield 0, state, cut
     while waiting:
+        # By the lengths of runs alone: what happens in a lane must not change its neighbours.
+        lanes, n_lanes = sorted({*waiting.values()}), state.outcome.shape[-1]
+        n_left = max(stack.recipes[run].length for run in waiting) - epochs.n_done
+        n_saved = (n_lanes - len(lanes)) * n_left
+        n_values = epochs.n_rows * state.parameters.W.shape.num_elements() // n_lanes
+        if not in_steps and n_saved * n_values >= LEAST_SAVED:
+            state = narrow(lanes)
         needs_mean = may_end_early or epochs.n_done + 1 in lengths
         state, found = epochs.take(state, keys, needs_mean=needs_mean)
         record(found)

@@ -376,6 +376,17 @@ def change_layout(state: State, change: Callable[[Parameters], Parameters]) -> S
     return State(*map(visit, state))
 
 
+def keep_lanes(state: State, lanes: Sequence[int]) -> State:
+    """Keep some lanes of a stack, in this order."""
+
+    def take(values: Any, axis: int = -1) -> Any:
+        return tf.gather(values, lanes, axis=axis)
+
+    kept = tf.nest.map_structure(take, state._replace(offset=()))
+    has_offset = not isinstance(state.offset, tuple)
+    return kept._replace(offset=take(state.offset, -2)) if has_offset else kept
+
+
 def _is_finite(values: Sequence[Parameters], n_lane_axes: int) -> Any:
     """Say which lanes' values, weights and biases, are all finite; (...)."""
     finite = True
