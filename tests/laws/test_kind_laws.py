@@ -109,9 +109,8 @@ def _broken_alone(gradient, parameter, slots, rate, count):
 
 
 def _broken_shape_of_array(gradient, parameter, slots, rate, count):
-    """A decay that spares biases, by their rank."""
-    is_bias = len(parameter.shape) - len(rate.shape) == 1
-    return -rate * (gradient if is_bias else gradient + parameter), {}
+    """A step that is smaller where there are more features."""
+    return -rate * gradient / parameter.shape[0], {}
 
 
 def _broken_memory(gradient, parameter, slots, rate, count):

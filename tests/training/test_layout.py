@@ -1,4 +1,4 @@
-"""Weights in long rows: what the rows hold, and that every lane trains as its run does alone."""
+"""Weights with their features last, and that every lane trains as its run does alone."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ import tensorflow as tf
 import fairtrial as ft
 from by_hand import recipe
 from fairtrial.parameters import Parameters
-from fairtrial.training import eager, layout
-from fairtrial.training.layout import fold, spread, unfold
+from fairtrial.training import eager, epoch
+from fairtrial.training.layout import change_unturned, is_turned, spread, turn, turn_back
 from fairtrial.training.stacked import Stack, train
 from ways_to_end import make_pixels
 
@@ -37,58 +37,65 @@ def by_its_norm(gradient, parameter, slots, rate, count):
 by_its_norm.family.forget(__name__)
 
 
-@pytest.mark.parametrize(
-    ("shape", "rows"),
-    [
-        ((784, 10, 3), (49, 480)),  # 16 features a row, and 17 would be too many.
-        ((784, 10, 60), (784, 600)),
-        ((7, 3, 2), (1, 42)),
-        ((1021, 10, 1), (1021, 10)),  # A prime number of features.
-    ],
-)
-def test_rows_hold_whole_features_in_their_order(shape, rows):
-    W = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
-    given = Parameters(tf.constant(W), tf.zeros(shape[1:]))
-    folded = fold(given)
-    assert folded.W.shape == rows
-    np.testing.assert_array_equal(folded.W, W.reshape(rows))
-    np.testing.assert_array_equal(unfold(folded).W, W)
+def test_features_stand_last():
+    W = np.random.default_rng(1).normal(size=(7, 3, 2)).astype(np.float32)
+    given = Parameters(tf.constant(W), tf.zeros((3, 2)))
+    turned = turn(given)
+    np.testing.assert_array_equal(turned.W, W.transpose(1, 2, 0)[None])
+    assert is_turned(turned) and not is_turned(given)
+    np.testing.assert_array_equal(turn_back(turned).W, W)
 
 
 @pytest.mark.parametrize(("W", "b"), [((5,), ()), ((5, 2, 3), (2, 3)), ((5, 4), (4,))])
-def test_unfolding_leaves_other_weights_as_they_are(W, b):
+def test_turning_back_leaves_other_weights_as_they_are(W, b):
     given = Parameters(tf.random.normal(W), tf.zeros(b))
-    np.testing.assert_array_equal(unfold(given).W, given.W)
+    np.testing.assert_array_equal(turn_back(given).W, given.W)
 
 
-@pytest.mark.parametrize("numbers", [[1.0, 2.0, 3.0], [True, False, True]])
-def test_numbers_are_repeated_along_the_rows(numbers):
-    found = spread(tf.constant(numbers), tf.zeros((2, 12)))
-    np.testing.assert_array_equal(found, np.tile(numbers, 4))
-
-
-def test_compiled_numbers_stay_as_they_are():
-    numbers = np.array([1.0, np.nan, -np.inf, np.inf], np.float32)
-    compiled = tf.function(lambda one: spread(one, tf.zeros((2, 12))), jit_compile=True)
-    np.testing.assert_array_equal(compiled(tf.constant(numbers)), np.tile(numbers, 3))
+@pytest.mark.parametrize("n_features", [1, 2, 3, 5])
+def test_numbers_meet_their_lanes_in_each_layout(n_features):
+    """As many features as lanes, or classes, are told apart."""
+    numbers, b = tf.constant([1.0, 2.0, 3.0]), tf.ones((2, 3))
+    given = Parameters(tf.ones((n_features, 2, 3)), b)
+    expected = np.ones((n_features, 2, 3)) * [1.0, 2.0, 3.0]
+    for one in (given, turn(given)):
+        scaled = one._replace(W=one.W * spread(numbers, one.W), b=b * spread(numbers, b))
+        np.testing.assert_array_equal(turn_back(scaled).W, expected)
+        np.testing.assert_array_equal(scaled.b, expected[0])
 
 
 def test_numbers_that_meet_the_values_stay():
-    for numbers, values in (((), (4, 6)), ((6,), (4, 6)), ((1,), (4, 6)), ((2, 3), (5, 2, 3))):
+    for numbers, values in (((), (4, 6)), ((), ()), ((6,), (4, 6)), ((2, 3), (5, 2, 3))):
         assert spread(tf.ones(numbers), tf.zeros(values)).shape == numbers
 
 
+def test_change_in_the_plain_layout():
+    W = np.arange(24, dtype=np.float32).reshape(4, 3, 2)
+    given = Parameters(tf.constant(W), tf.zeros((3, 2)))
+
+    def change(plain):
+        return plain._replace(W=plain.W * np.arange(4, dtype=np.float32)[:, None, None])
+
+    for one in (given, turn(given)):
+        changed = change_unturned(change, one)
+        assert changed.W.shape == one.W.shape
+        np.testing.assert_array_equal(turn_back(changed).W, change(given).W)
+
+
+@pytest.mark.parametrize("many", [1, 1000], ids=["turned", "plain"])
 @pytest.mark.parametrize("n_lanes", [1, 3, len(LANES)])
-def test_lane_trains_as_its_run_does_alone(n_lanes, monkeypatch):
-    """12 features of 3 classes, in rows of 4 features with one lane, and of one with many."""
-    monkeypatch.setattr(layout, "LONG", 4 * 3)
+def test_lane_trains_as_its_run_does_alone(n_lanes, many, monkeypatch):
+    monkeypatch.setattr(epoch, "MANY", many)
+    epoch.compile_batches.cache_clear()
     lanes = [recipe("cross_entropy", **EPOCHS, **one) for one in LANES[-n_lanes:]]
     (found,) = train(Stack(lanes, [DATA], [3]))
     for one, lane in zip(lanes, found, strict=True):
         assert_alike(lane, eager.train(one, DATA, 3))
 
 
-def test_optimizer_of_norms_trains_as_its_run_does_alone():
+def test_optimizer_of_norms_trains_as_its_run_does_alone(monkeypatch):
+    """It is given the weights as it expects them, however many features there are."""
+    monkeypatch.setattr(epoch, "MANY", 1)
     lanes = [
         recipe("cross_entropy", by_its_norm(learning_rate=rate), **EPOCHS) for rate in (0.1, 0.3)
     ]

@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from fairtrial.kinds.inits import common as inits
 from fairtrial.parameters import Parameters, draw_init
-from fairtrial.training.model import FEW, WIDE, predict_logits, predict_numbers
+from fairtrial.training.layout import turn, turn_back
+from fairtrial.training.model import predict_logits, predict_numbers
 from fairtrial.training.programs import compile_program
 
 RANDOM = np.random.default_rng(2)
@@ -71,23 +72,26 @@ def differentiate_logits(X, W, b, upstream):
     return tape.gradient(total, [W, b])
 
 
-@pytest.mark.parametrize(
-    ("n_features", "n_lanes"), [(WIDE - 1, 2), (WIDE, 2), (3 * WIDE, 2), (WIDE, FEW)]
-)
+@pytest.mark.parametrize("layout", [turn_back, turn], ids=["plain", "turned"])
+@pytest.mark.parametrize(("n_features", "n_lanes"), [(5, 2), (1024, 1), (40, 70)])
 @pytest.mark.parametrize("make", [lambda function: function, tf.function, compile_program])
-def test_gradients_of_logits(n_features, n_lanes, make):
+def test_gradients_of_logits(n_features, n_lanes, layout, make):
     X, W = normal(7, n_features), normal(n_features, 3, n_lanes)
     b, upstream = normal(3, n_lanes), normal(7, 3, n_lanes)
-    found = make(differentiate_logits)(*map(tf.constant, (X, W, b, upstream)))
+    given = layout(Parameters(*map(tf.constant, (W, b))))
+    logits = predict_logits(given, tf.constant(X))
+    expected = np.einsum("nd,dkl->nkl", X.astype(float), W) + b
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
+    found = make(differentiate_logits)(tf.constant(X), *given, tf.constant(upstream))
     expected = np.einsum("nd,nkl->dkl", X.astype(float), upstream)
-    np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(turn_back(Parameters(*found)).W, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found[1], upstream.sum(0), rtol=1e-5, atol=1e-6)
 
 
-def test_gradients_of_many_features_show_what_is_not_finite():
-    X, upstream = np.ones((2, WIDE), np.float32), np.ones((2, 2, 1), np.float32)
+def test_gradients_show_what_is_not_finite():
+    X, upstream = np.ones((2, 40), np.float32), np.ones((2, 2, 1), np.float32)
     X[0, 3], X[0, 4] = np.nan, -np.inf
-    W, b = np.zeros((WIDE, 2, 1), np.float32), np.zeros((2, 1), np.float32)
-    found, _ = compile_program(differentiate_logits)(*map(tf.constant, (X, W, b, upstream)))
-    assert np.isnan(found[3]).all() and np.isneginf(found[4]).all()
-    assert np.all(found[5] == 2.0)
+    given = turn(Parameters(tf.zeros((40, 2, 1)), tf.zeros((2, 1))))
+    W, _ = compile_program(differentiate_logits)(tf.constant(X), *given, tf.constant(upstream))
+    assert np.isnan(W[0, ..., 3]).all() and np.isneginf(W[0, ..., 4]).all()
+    assert np.all(W[0, ..., 5] == 2.0)

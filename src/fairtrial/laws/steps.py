@@ -12,7 +12,7 @@ from fairtrial.kinds.optimizers.schedules import apply_stalls, cosine, schedule_
 from fairtrial.laws.examples import make_recipe
 from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
-from fairtrial.training.layout import fold, fold_numbers
+from fairtrial.training.layout import turn, turn_back
 from fairtrial.training.noise import NamedDraws, inject, make_keys, scale_features
 from fairtrial.training.programs import compile_program
 from fairtrial.training.step import init_state
@@ -127,27 +127,27 @@ def find_breaches_of_optimizer(settings: OptimizerSettings) -> Iterator[str]:
 def _is_elementwise(settings: OptimizerSettings) -> bool:
     """Say whether each of the weights (D, K, L) is updated by itself: changes and slots.
 
-    So they do not depend on the first one's gradient, nor on whether the weights are folded.
+    So they do not depend on the first one's gradient, nor on whether the weights are turned.
     """
     recipes = [make_recipe(optimizer=settings)] * 3
     kinds, numbers = list_kinds(recipes).optimizers, make_numbers(recipes, (3,))
     numbers["optimizer.learning_rate"] *= tf.constant([1.0, 2.0, 3.0])
     W, *gradients = np.random.default_rng(7).normal(size=(4, 4, 2, 3)).astype(np.float32)
     at = Parameters(tf.constant(W), tf.constant(W[0]))
-    folded = fold(at)
 
-    def walk(at: Parameters, numbers: Any, first: float) -> np.ndarray:
-        slots, rate = init_slots(kinds, at), numbers["optimizer.learning_rate"]
+    def walk(change: Callable[[Parameters], Parameters], first: float) -> np.ndarray:
+        here, rate = change(at), numbers["optimizer.learning_rate"]
+        slots = init_slots(kinds, here)
         for count, gradient in enumerate(gradients, start=1):
             gradient[0, 0, 0] = first
-            own = Parameters(tf.reshape(gradient, at.W.shape), tf.constant(gradient[0]))
-            at, slots = apply_updates(
-                kinds, at, own, slots, rate, numbers, tf.constant(1.0 * count)
+            own = change(Parameters(tf.constant(gradient), tf.constant(gradient[0])))
+            here, slots = apply_updates(
+                kinds, here, own, slots, rate, numbers, tf.constant(1.0 * count)
             )
-        return np.stack([np.ravel(one.W)[1:] for one in (at, *slots.values())])
+        return np.stack([np.ravel(turn_back(one).W)[1:] for one in (here, *slots.values())])
 
-    ways = (at, numbers, -30.0), (folded, fold_numbers(numbers, folded), 1.0)
-    expected = walk(at, numbers, 1.0)
+    ways = (turn_back, -30.0), (turn, 1.0)
+    expected = walk(turn_back, 1.0)
     return all(np.allclose(walk(*way), expected, rtol=1e-5, atol=1e-7) for way in ways)
 
 

@@ -29,7 +29,7 @@ from fairtrial.training.evaluation import (
     score_rows,
 )
 from fairtrial.training.hyperparameters import Kinds
-from fairtrial.training.layout import fold, fold_numbers, unfold
+from fairtrial.training.layout import MANY, turn, turn_back
 from fairtrial.training.model import Numbers
 from fairtrial.training.monitors import Monitors
 from fairtrial.training.noise import Draws, NamedDraws, open_feature_noise
@@ -258,15 +258,16 @@ def take_batches(
         sums = {name: sums[name] + tf.tensordot(batch[2], scores[name], 1) for name in sums}
         return number + 1, state, total + loss, tf.where(number == 0, rate, first_rate), sums
 
-    folds = y.dtype.is_integer and state.outcome.shape.rank == 1 and kinds.elementwise
-    if folds:
-        state = change_layout(state, fold)
-        numbers = fold_numbers(numbers, state.parameters)
+    is_stack_of_classes = y.dtype.is_integer and state.outcome.shape.rank == 1
+    turns = is_stack_of_classes and kinds.elementwise and X.shape[-1] >= MANY
+    if turns:
+        state = change_layout(state, turn)
+        unmeasured = turn(unmeasured) if unmeasured else None
     zeros = tf.zeros(state.outcome.shape)
     sums = dict.fromkeys(name_scores(y), zeros) if unmeasured else {}
     begin = (tf.constant(0), state, zeros, zeros, sums)
     _, state, total, first_rate, sums = _loop(take, n_batches, begin, n_before)
-    state = change_layout(state, unfold) if folds else state
+    state = change_layout(state, turn_back) if turns else state
     return settle(state, start, at), total, first_rate, sums
 
 

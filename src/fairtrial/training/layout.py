@@ -1,55 +1,45 @@
-"""How a program lays out the weights of a stack with classes: in long rows.
+"""How a program lays out the weights of a stack with classes: features last.
 
-XLA's loops over few lanes are slow: with fewer than 17 lanes, most work on one number at a time. So
-each row holds the weights of several features and of all classes, and numbers per lane are repeated
-along it.
+XLA's loops run along the last axis, and are slow along a few lanes: with fewer than 17, most work on
+one number at a time. Features are many. Gradients come out of their product in this layout too, and
+each number of a lane stands still while a loop runs.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from fairtrial.parameters import Parameters
-from fairtrial.training.model import Numbers
 
-# The most weights of a row that holds several features.
-LONG = 512
-# The name of the numbers that are repeated along the rows.
-FOLDED = "folded"
+# Fewer features than these stay in front of the lanes; measured.
+MANY = 32
 
 
-def fold(parameters: Parameters) -> Parameters:
-    """Lay out weights (D, K, L) in rows of G features, (D / G, G K L); nothing is copied."""
-    n_features, n_columns = parameters.W.shape[0], parameters.b.shape.num_elements()
-    together = range(1, max(LONG // n_columns, 1) + 1)
-    n_together = max(number for number in together if n_features % number == 0)
-    return parameters._replace(W=tf.reshape(parameters.W, (-1, n_together * n_columns)))
+def turn(parameters: Parameters) -> Parameters:
+    """Turn weights (D, K, L) to (1, K, L, D)."""
+    return parameters._replace(W=tf.transpose(parameters.W[..., None], (3, 1, 2, 0)))
 
 
-def unfold(parameters: Parameters) -> Parameters:
-    """Undo `fold`; other parameters stay as they are."""
-    return parameters._replace(W=tf.reshape(parameters.W, (-1, *parameters.b.shape)))
+def turn_back(parameters: Parameters) -> Parameters:
+    """Undo `turn`; other parameters stay as they are."""
+    if not is_turned(parameters):
+        return parameters
+    return parameters._replace(W=tf.squeeze(tf.transpose(parameters.W, (3, 1, 2, 0)), -1))
 
 
-def fold_numbers(numbers: Numbers, parameters: Parameters) -> Numbers:
-    """Add the numbers of the optimizers, repeated along the rows of folded weights.
+def is_turned(parameters: Parameters) -> bool:
+    """Say whether weights have their features last."""
+    W, b = parameters
+    return len(W.shape) == len(b.shape) + 2
 
-    Before the loop over batches, so that they are in memory: where XLA looked them up for each
-    weight, an epoch of 13 lanes took half as long again.
-    """
-    repeated = {
-        name: spread(values, parameters.W)
-        for name, values in numbers.items()
-        if name.partition(".")[0] == "optimizer"
-    }
-    return {**numbers, FOLDED: repeated}
+
+def change_unturned(change: Callable[[Parameters], Parameters], parameters: Parameters) -> Parameters:
+    """Change parameters by a function that knows no turned weights."""
+    changed = change(turn_back(parameters))
+    return turn(changed) if is_turned(parameters) else changed
 
 
 def spread(numbers: Any, values: Any) -> Any:
-    """Make numbers per lane, (...), meet values whose last axes are lanes, or folded weights."""
-    if numbers.shape.rank == 0 or numbers.shape[-1] in (1, values.shape[-1]):
-        return numbers
-    more = tf.stack([numbers, tf.zeros_like(numbers)])
-    repeated = tf.tile(more, [1, values.shape[-1] // numbers.shape[-1]])
-    # XLA writes what it reduces into memory; else it would look up each number by a division.
-    return (tf.reduce_any if numbers.dtype.is_bool else tf.reduce_sum)(repeated, 0)
+    """Make numbers per lane, (...), meet values whose last axes are lanes, or turned weights."""
+    return numbers[:, None] if (len(numbers.shape), len(values.shape)) == (1, 4) else numbers

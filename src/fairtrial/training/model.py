@@ -11,12 +11,10 @@ from typing import Any
 import tensorflow as tf
 
 from fairtrial.parameters import Parameters
+from fairtrial.training.layout import is_turned
 
-# Hyperparameters that are numbers, by dotted name, each (...) per lane; maybe `layout.FOLDED` too.
+# Hyperparameters that are numbers, by dotted name, each (...) per lane.
 Numbers = Mapping[str, Any]
-
-# From so many features on, and for fewer columns, gradients are formed transposed; measured.
-WIDE, FEW = 1024, 64
 
 
 def predict_numbers(parameters: Parameters, X: Any) -> Any:
@@ -46,35 +44,16 @@ def predict_noisy_logits(parameters: Parameters, X: Any, noise: Any, scale: Any)
 def predict_logits(parameters: Parameters, X: Any) -> Any:
     """Compute the logits (B, K) of softmax regression, or (B, K, L) of all lanes in one product.
 
-    `W` is (D, K) and `b` (K,) of one run, or (D, K, L), maybe folded, and (K, L) of a stack, whose
+    `W` is (D, K) and `b` (K,) of one run, or (D, K, L), maybe turned, and (K, L) of a stack, whose
     lanes share X (B, D). The classes stand before the lanes, so that sums over classes run along
     lanes.
     """
     W, b = parameters
-    product = multiply(X, tf.reshape(W, (X.shape[1], -1)))
+    if is_turned(parameters):
+        product = tf.matmul(X, tf.reshape(W, (-1, X.shape[1])), transpose_b=True)
+    else:
+        product = tf.matmul(X, tf.reshape(W, (X.shape[1], -1)))
     return tf.reshape(product, (-1, *b.shape)) + b
-
-
-def multiply(X: Any, W: Any) -> Any:
-    """Multiply X (B, D) and W (D, C), of which only W has a gradient.
-
-    For many features and few columns, XLA takes up to five times as long for the gradient `X' g` as
-    for its transpose `g' X`; from about 64 columns on, the first is the faster one.
-    """
-    n_features, n_columns = W.shape
-    if n_features < WIDE or n_columns >= FEW:
-        return tf.matmul(X, W)
-
-    @tf.custom_gradient
-    def multiply_wide(W: Any) -> Any:
-        def differentiate(upstream: Any) -> Any:
-            gradient = tf.matmul(upstream, X, transpose_a=True)
-            # Without an operation between the two, XLA would turn them into `X' g` again.
-            return tf.transpose(tf.maximum(gradient, -float("inf")))
-
-        return tf.matmul(X, W), differentiate
-
-    return multiply_wide(W)
 
 
 # ---------------------------------------------------------------------------------------- penalties

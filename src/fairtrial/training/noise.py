@@ -14,7 +14,7 @@ from fairtrial.kinds.mechanism.kind import Variant
 from fairtrial.parameters import Parameters
 from fairtrial.randomness import make_key, make_stream
 from fairtrial.training.hyperparameters import Kinds
-from fairtrial.training.layout import unfold
+from fairtrial.training.layout import change_unturned
 from fairtrial.training.model import Numbers
 
 PURPOSES = (
@@ -169,8 +169,7 @@ def _shake_parameters(
         place = PlaceDraws(draws, f"noise.weights.{name}", step, shape)
         return value + tf.where(due, one.apply(place, step, numbers=numbers), 0.0)
 
-    shaken = Parameters(*map(shake, "Wb", unfold(parameters)))
-    return Parameters(*map(tf.reshape, shaken, (value.shape for value in parameters)))
+    return change_unturned(lambda plain: Parameters(*map(shake, "Wb", plain)), parameters)
 
 
 def _jitter_rate(

@@ -16,7 +16,7 @@ from fairtrial.kinds.optimizers.averages import weigh_newest
 from fairtrial.kinds.optimizers.schedules import schedule_rate
 from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import Kinds
-from fairtrial.training.layout import spread, unfold
+from fairtrial.training.layout import spread, turn_back
 from fairtrial.training.model import (
     PENALTIES,
     Numbers,
@@ -187,7 +187,7 @@ def _differentiate(
         loss = measure(kinds, state, batch, numbers)
         for name in sorted(kinds.penalties):
             weight = numbers[f"penalty.{name}"]
-            penalty = PENALTIES[name](unfold(state.parameters).W, loss.shape.rank)
+            penalty = PENALTIES[name](turn_back(state.parameters).W, loss.shape.rank)
             # The square of a large weight is infinite, in lanes without a penalty too.
             loss += tf.where(weight > 0, weight * penalty, 0.0)
         total = tf.reduce_sum(loss)  # Its gradient holds each lane's own.
@@ -366,7 +366,7 @@ def end(kinds: Kinds, state: State, numbers: Numbers) -> Parameters:
 
 
 def change_layout(state: State, change: Callable[[Parameters], Parameters]) -> State:
-    """Fold or unfold all weights of a state."""
+    """Turn all weights of a state, or turn them back."""
 
     def visit(value: Any) -> Any:
         if isinstance(value, dict):
