@@ -263,7 +263,9 @@ def train_twice(monkeypatch, lanes, sets):
     for least in (np.inf, 1):
         monkeypatch.setattr(stacked, "LEAST_SAVED", least)
         monkeypatch.setattr(
-            stacked, "keep_lanes", lambda state, lanes: kept.append(lanes) or keep_lanes(state, lanes)
+            stacked,
+            "keep_lanes",
+            lambda state, lanes: kept.append(lanes) or keep_lanes(state, lanes),
         )
         found.append(stacked.train(stacked.Stack(lanes, sets, [5, 6][: len(sets)], averages=True)))
         monkeypatch.setattr(stacked, "keep_lanes", keep_lanes)
@@ -293,7 +295,11 @@ def test_lanes_leave_when_their_runs_are_over(monkeypatch, on_classes):
     lanes += [recipe(loss, CALM, **shared, epochs=7, **settings) for settings in own.values()]
     lanes += [recipe(loss, CALM, **shared, epochs=5), recipe(loss, CALM, **shared, epochs=9)]
     lanes += [recipe(loss, "sgd", **shared, epochs=10)]
-    sets = [data] if on_classes else [data, load_dataset(LineTask(kind="line", rows=64, test_rows=2), 6)]
+    sets = (
+        [data]
+        if on_classes
+        else [data, load_dataset(LineTask(kind="line", rows=64, test_rows=2), 6)]
+    )
     expected, found, kept = train_twice(monkeypatch, lanes, sets)
     # The first lane that is over takes none along: its course goes on to epoch 9.
     n_lanes = len(lanes) - 2

@@ -1,8 +1,8 @@
 """How a program lays out the weights of a stack with classes: features last.
 
-XLA's loops run along the last axis, and are slow along a few lanes: with fewer than 17, most work on
-one number at a time. Features are many. Gradients come out of their product in this layout too, and
-each number of a lane stands still while a loop runs.
+XLA's loops run along the last axis, and are slow along a few lanes: with fewer than 17, most work
+on one number at a time. Features are many. Gradients come out of their product in this layout too,
+and the numbers of a lane are the same along a loop.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,9 @@ def is_turned(parameters: Parameters) -> bool:
     return len(W.shape) == len(b.shape) + 2
 
 
-def change_unturned(change: Callable[[Parameters], Parameters], parameters: Parameters) -> Parameters:
+def change_unturned(
+    change: Callable[[Parameters], Parameters], parameters: Parameters
+) -> Parameters:
     """Change parameters by a function that knows no turned weights."""
     changed = change(turn_back(parameters))
     return turn(changed) if is_turned(parameters) else changed

@@ -35,9 +35,8 @@ from fairtrial.training.trace import (
 
 Progress = Callable[[int, int], None]
 
-# Lanes of runs that are over leave a program if the others go on for long enough: another program,
-# for fewer lanes, takes a second or two to compile. In lanes, times their weights, training rows and
-# epochs to come.
+# Lanes of runs that are over leave a program if the others go on for long enough: to compile one
+# for fewer lanes takes a second or two. In lanes, times their weights, rows and epochs to come.
 LEAST_SAVED = 1e10
 
 

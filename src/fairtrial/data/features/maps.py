@@ -13,8 +13,11 @@ from fairtrial.cores import on_one_core, shared_cores
 from fairtrial.kinds.data.features import Map
 from fairtrial.randomness import make_stream
 
-# The number of rows that are mapped at a time, and of those whose distances give the bandwidth.
-CHUNK, N_COMPARED = 250, 1000
+# The most rows that are mapped at a time, and the most values that are made of them: larger arrays
+# take new memory of the system each time, which is slow.
+CHUNK, CHUNK_VALUES = 250, 2_048_000
+# The rows whose distances give the bandwidth.
+N_COMPARED = 1000
 
 # A context variable, so that functions that load data need not pass the callback on.
 _watcher: ContextVar[Callable[[], None]] = ContextVar("watcher", default=lambda: None)
@@ -65,19 +68,21 @@ def scale_down(X: np.ndarray, divisor: int) -> np.ndarray:
     return X.astype(np.float32) / np.float32(divisor)
 
 
-def apply(feature_map: Map, X: np.ndarray, divisor: int) -> Iterator[np.ndarray]:
-    """Map rows (N, D) on `shared_cores`: chunks of at most `CHUNK` rows, in their order."""
+def apply(
+    feature_map: Map, X: np.ndarray, divisor: int, n_together: int = CHUNK
+) -> Iterator[np.ndarray]:
+    """Map rows (N, D) on `shared_cores`: so many rows at a time, in their order."""
     watcher = _watcher.get()
 
     def map_chunk(first: int) -> np.ndarray:
         with watch(watcher):  # Context variables are per thread.
             check_in()
-            return feature_map(scale_down(X[first : first + CHUNK], divisor))
+            return feature_map(scale_down(X[first : first + n_together], divisor))
 
     # One chunk per core, because products of this size are slower on several.
     with on_one_core:
         parallel: Any = Parallel(shared_cores.count(), "threading", return_as="generator")
-        yield from parallel(delayed(map_chunk)(first) for first in range(0, len(X), CHUNK))
+        yield from parallel(delayed(map_chunk)(first) for first in range(0, len(X), n_together))
 
 
 def fit_scale(chunks: Iterable[np.ndarray]) -> Map:
