@@ -17,6 +17,7 @@ from fairtrial.lab.run import (
     run_lab,
 )
 from fairtrial.lab.shipped import FULL_SEEDS, is_lab_done, list_studies, open_shipped, stamp_lab
+from fairtrial.results.fingerprint import fingerprint_runs
 from fairtrial.results.results import Results
 from fairtrial.study import Study
 
@@ -54,6 +55,13 @@ def test_the_lab_in_full_adds_studies_and_seeds():
     assert short.keys() < full.keys()
     assert [len(full[name].list_seeds()) for name in ("line", "fashion")] == [FULL_SEEDS] * 2
     assert {len(study.list_seeds()) for study in list_studies(2, full=True).values()} == {2}
+
+
+def test_baselines_that_two_studies_share_are_fitted_once():
+    full = list_studies(full=True)
+    made = {*fingerprint_runs(full["models"].list_runs())}
+    shared = [run for run in full["features"].list_runs() if run.arm.name in ("Random Forest", "SVM")]
+    assert shared and {*fingerprint_runs(shared)} <= made
 
 
 @pytest.fixture(scope="module")
