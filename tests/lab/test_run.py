@@ -60,7 +60,9 @@ def test_the_lab_in_full_adds_studies_and_seeds():
 def test_baselines_that_two_studies_share_are_fitted_once():
     full = list_studies(full=True)
     made = {*fingerprint_runs(full["models"].list_runs())}
-    shared = [run for run in full["features"].list_runs() if run.arm.name in ("Random Forest", "SVM")]
+    shared = [
+        run for run in full["features"].list_runs() if run.arm.name in ("Random Forest", "SVM")
+    ]
     assert shared and {*fingerprint_runs(shared)} <= made
 
 
