@@ -87,7 +87,8 @@ def train(stack: Stack, progress: Progress = lambda lanes, at: None) -> list[lis
 
 
 # What a driver says at the start and after each stretch: how many steps (epochs) are taken, the
-# state, and how to cut the traces of some recipes, in so many lanes, out of the stack.
+# state, and how to cut the traces of some recipes, in so many lanes, out of the stack. It renumbers
+# the lanes of the runs that wait when it goes on with fewer lanes.
 Cut = Callable[[Sequence[Recipe], list[int]], list[list[Trace]]]
 Stretches = Iterator[tuple[int, State, Cut]]
 
@@ -211,6 +212,36 @@ def _take_path(chunk: dict[str, np.ndarray]) -> list[Parameters]:
 # ----------------------------------------------------------------------------------------- epochs
 
 
+class _Measured:
+    """What is measured epoch by epoch: the latest values, (...) each, and all of them."""
+
+    def __init__(self) -> None:
+        self.latest = dict[str, Any]()
+        self._curves = defaultdict[str, list[np.ndarray]](list)
+
+    def add(self, found: Mapping[str, Any]) -> None:
+        """Add the next values, by name; not every name comes at a time."""
+        self.latest |= found
+        for name, value in found.items():
+            self._curves[name].append(np.asarray(value.numpy(), np.float64))
+
+    def keep_lanes(self, lanes: list[int]) -> None:
+        """Keep some lanes, in this order."""
+        self.latest = {name: tf.gather(one, lanes, axis=-1) for name, one in self.latest.items()}
+        for curve in self._curves.values():
+            curve[:] = [one[..., lanes] for one in curve]
+
+    def cut(self, lanes: list[int]) -> dict[str, np.ndarray]:
+        """Cut the curves of some lanes, (T, ...) each."""
+        return {name: np.stack(curve)[..., lanes] for name, curve in self._curves.items()}
+
+
+def _count_saved(state: State, n_kept: int, n_rows: int) -> float:
+    """Count what fewer lanes save over so many rows: lanes, times their weights and rows."""
+    n_lanes = state.outcome.shape[-1]
+    return (n_lanes - n_kept) * (state.parameters.W.shape.num_elements() // n_lanes) * n_rows
+
+
 def _take_epochs(stack: Stack, recipes: Sequence[Recipe], waiting: dict[int, int]) -> Stretches:
     """Take the epochs of a stack; where the lanes of some runs are over, in fewer lanes."""
     numbers, state, keys = _begin(stack, recipes)
@@ -220,45 +251,33 @@ def _take_epochs(stack: Stack, recipes: Sequence[Recipe], waiting: dict[int, int
     lengths = {recipe.length for recipe in stack.recipes}
     epochs = Epochs(recipes[0], stack.datasets, stack.seeds, kinds, numbers, compile_program)
     recent = RecentPath() if kinds.averages and in_steps else None
-    values, curves = dict[str, Any](), defaultdict[str, list[np.ndarray]](list)
-
-    def record(found: Mapping[str, Any]) -> None:
-        values.update(found)
-        for name, value in found.items():
-            curves[name].append(np.asarray(value.numpy(), np.float64))
+    measured = _Measured()
 
     def cut(ended: Sequence[Recipe], lanes: list[int]) -> list[list[Trace]]:
-        record(epochs.measure_rest())
+        measured.add(epochs.measure_rest())
         parameters, mean = end(kinds, state, epochs.numbers), None
-        known = values if parameters is state.parameters else None
+        known = measured.latest if parameters is state.parameters else None
         last = read_ends(parameters, lanes, *epochs.assess(parameters, known))
         if kinds.averages:
             means = recent.average_lanes(tuple(state.outcome.shape)) if recent else state.average
             means = Parameters(*map(tf.constant, means))
             mean = read_ends(means, lanes, *epochs.assess(means))
-        whole = {name: np.stack(curve)[..., lanes] for name, curve in curves.items()}
-        first = 0 if in_steps else 1
+        first, whole = 0 if in_steps else 1, measured.cut(lanes)
         return cut_traces(ended, state, lanes, epochs.n_done - 1 + first, whole, first, last, mean)
-
-    def narrow(lanes: list[int]) -> State:
-        epochs.keep_lanes(lanes)
-        waiting.update((run, lanes.index(lane)) for run, lane in waiting.items())
-        values.update((name, tf.gather(one, lanes, axis=-1)) for name, one in values.items())
-        curves.update((name, [one[..., lanes] for one in curve]) for name, curve in curves.items())
-        return keep_lanes(state, lanes)
 
     yield 0, state, cut
     while waiting:
         # By the lengths of runs alone: what happens in a lane must not change its neighbours.
-        lanes, n_lanes = sorted({*waiting.values()}), state.outcome.shape[-1]
+        lanes = sorted({*waiting.values()})
         n_left = max(stack.recipes[run].length for run in waiting) - epochs.n_done
-        n_saved = (n_lanes - len(lanes)) * n_left
-        n_values = epochs.n_rows * state.parameters.W.shape.num_elements() // n_lanes
-        if not in_steps and n_saved * n_values >= LEAST_SAVED:
-            state = narrow(lanes)
+        if not in_steps and _count_saved(state, len(lanes), epochs.n_rows * n_left) >= LEAST_SAVED:
+            epochs.keep_lanes(lanes)
+            measured.keep_lanes(lanes)
+            state = keep_lanes(state, lanes)
+            waiting.update((run, lanes.index(lane)) for run, lane in waiting.items())
         needs_mean = may_end_early or epochs.n_done + 1 in lengths
         state, found = epochs.take(state, keys, needs_mean=needs_mean)
-        record(found)
+        measured.add(found)
         if recent:
             now = Parameters(*(value.numpy() for value in state.parameters))
             recent.add([now], state.ended_at.numpy())
