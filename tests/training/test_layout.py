@@ -85,10 +85,14 @@ def test_change_in_the_plain_layout():
 @pytest.mark.parametrize("many", [1, 1000], ids=["turned", "plain"])
 @pytest.mark.parametrize("n_lanes", [1, 3, len(LANES)])
 def test_lane_trains_as_its_run_does_alone(n_lanes, many, monkeypatch):
+    turned = []
     monkeypatch.setattr(epoch, "MANY", many)
+    monkeypatch.setattr(epoch, "turn", lambda one: turned.append(one) or turn(one))
     epoch.compile_batches.cache_clear()
     lanes = [recipe("cross_entropy", **EPOCHS, **one) for one in LANES[-n_lanes:]]
     (found,) = train(Stack(lanes, [DATA], [3]))
+    epoch.compile_batches.cache_clear()
+    assert bool(turned) == (many == 1)
     for one, lane in zip(lanes, found, strict=True):
         assert_alike(lane, eager.train(one, DATA, 3))
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from fairtrial.kinds.inits import common as inits
 from fairtrial.parameters import Parameters, draw_init
 from fairtrial.training.layout import turn, turn_back
-from fairtrial.training.model import predict_logits, predict_numbers
+from fairtrial.training.model import FEW, WIDE, predict_logits, predict_numbers
 from fairtrial.training.programs import compile_program
 
 RANDOM = np.random.default_rng(2)
@@ -73,7 +73,7 @@ def differentiate_logits(X, W, b, upstream):
 
 
 @pytest.mark.parametrize("layout", [turn_back, turn], ids=["plain", "turned"])
-@pytest.mark.parametrize(("n_features", "n_lanes"), [(5, 2), (1024, 1), (40, 70)])
+@pytest.mark.parametrize(("n_features", "n_lanes"), [(5, 2), (WIDE, 2), (WIDE, FEW)])
 @pytest.mark.parametrize("make", [lambda function: function, tf.function, compile_program])
 def test_gradients_of_logits(n_features, n_lanes, layout, make):
     X, W = normal(7, n_features), normal(n_features, 3, n_lanes)
@@ -88,10 +88,12 @@ def test_gradients_of_logits(n_features, n_lanes, layout, make):
     np.testing.assert_allclose(found[1], upstream.sum(0), rtol=1e-5, atol=1e-6)
 
 
-def test_gradients_show_what_is_not_finite():
-    X, upstream = np.ones((2, 40), np.float32), np.ones((2, 2, 1), np.float32)
+@pytest.mark.parametrize("layout", [turn_back, turn], ids=["plain", "turned"])
+def test_gradients_of_many_features_show_what_is_not_finite(layout):
+    X, upstream = np.ones((2, WIDE), np.float32), np.ones((2, 2, 1), np.float32)
     X[0, 3], X[0, 4] = np.nan, -np.inf
-    given = turn(Parameters(tf.zeros((40, 2, 1)), tf.zeros((2, 1))))
-    W, _ = compile_program(differentiate_logits)(tf.constant(X), *given, tf.constant(upstream))
-    assert np.isnan(W[0, ..., 3]).all() and np.isneginf(W[0, ..., 4]).all()
-    assert np.all(W[0, ..., 5] == 2.0)
+    given = layout(Parameters(tf.zeros((WIDE, 2, 1)), tf.zeros((2, 1))))
+    found = compile_program(differentiate_logits)(tf.constant(X), *given, tf.constant(upstream))
+    W = turn_back(Parameters(*found)).W
+    assert np.isnan(W[3]).all() and np.isneginf(W[4]).all()
+    assert np.all(W[5] == 2.0)

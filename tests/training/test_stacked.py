@@ -8,7 +8,7 @@ from fairtrial.data.dataset import Dataset
 from fairtrial.data.load import load_dataset
 from fairtrial.kinds.optimizers.common import sgd
 from fairtrial.study.task import LineTask
-from fairtrial.training import eager, stacked
+from fairtrial.training import eager, epoch, stacked
 from fairtrial.training.trace import thin_curves
 
 HEAVY = {"kind": "sgd", "learning_rate": 0.2, "momentum": 0.98}
@@ -286,8 +286,13 @@ def assert_alike(found, expected):
         np.testing.assert_array_equal(found.predictions[prefix].classes, predicted.classes)
 
 
-@pytest.mark.parametrize("on_classes", [True, False], ids=["classes", "numbers"])
-def test_lanes_leave_when_their_runs_are_over(monkeypatch, on_classes):
+@pytest.mark.parametrize(
+    ("on_classes", "many"),
+    [(True, 1000), (True, 1), (False, 1000)],
+    ids=["classes", "classes, features last", "numbers"],
+)
+def test_lanes_leave_when_their_runs_are_over(monkeypatch, on_classes, many):
+    monkeypatch.setattr(epoch, "MANY", many)
     own = OWN | (ON_CLASSES if on_classes else ON_NUMBERS)
     loss, data = ("cross_entropy", make_pixels(60)) if on_classes else ("mse", DATA)
     shared = {"batch_size": 8, "validation": 0.4}

@@ -146,6 +146,7 @@ def _is_elementwise(settings: OptimizerSettings) -> bool:
             )
         return np.stack([np.ravel(turn_back(one).W)[1:] for one in (here, *slots.values())])
 
+    # `turn_back` leaves plain weights as they are.
     ways = (turn_back, -30.0), (turn, 1.0)
     expected = walk(turn_back, 1.0)
     return all(np.allclose(walk(*way), expected, rtol=1e-5, atol=1e-7) for way in ways)

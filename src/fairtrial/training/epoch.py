@@ -167,6 +167,7 @@ class Epochs:
 
     def keep_lanes(self, lanes: Sequence[int]) -> None:
         """Go on with some lanes alone, in this order; nothing may be left to be measured."""
+        assert self._unmeasured is None
         self.numbers = {
             name: tf.gather(values, lanes, axis=-1) for name, values in self.numbers.items()
         }
@@ -259,7 +260,7 @@ def take_batches(
         return number + 1, state, total + loss, tf.where(number == 0, rate, first_rate), sums
 
     is_stack_of_classes = y.dtype.is_integer and state.outcome.shape.rank == 1
-    turns = is_stack_of_classes and kinds.elementwise and X.shape[-1] >= MANY
+    turns = is_stack_of_classes and kinds.elementwise and X.shape[-1] >= MANY and n_batches > 1
     if turns:
         state = change_layout(state, turn)
         unmeasured = turn(unmeasured) if unmeasured else None

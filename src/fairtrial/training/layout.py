@@ -37,11 +37,14 @@ def is_turned(parameters: Parameters) -> bool:
 def change_unturned(
     change: Callable[[Parameters], Parameters], parameters: Parameters
 ) -> Parameters:
-    """Change parameters by a function that knows no turned weights."""
+    """Apply a function of weights (D, K, L), in whichever layout they are."""
     changed = change(turn_back(parameters))
     return turn(changed) if is_turned(parameters) else changed
 
 
 def spread(numbers: Any, values: Any) -> Any:
-    """Make numbers per lane, (...), meet values whose last axes are lanes, or turned weights."""
+    """Make numbers per lane, (...), meet values whose last axes are lanes, or turned weights.
+
+    Of values that meet numbers of one axis, only turned weights have four.
+    """
     return numbers[:, None] if (len(numbers.shape), len(values.shape)) == (1, 4) else numbers

@@ -44,7 +44,7 @@ class Monitors:
         self._read, self._predict = read, predict
 
     def watch(self, numbers: Numbers) -> None:
-        """Watch what the numbers of the lanes say."""
+        """Take from the numbers what each lane watches."""
         self._watched = {place: numbers[place].numpy() for place in PLACES if place in numbers}
 
     def choose(

@@ -35,9 +35,10 @@ from fairtrial.training.trace import (
 
 Progress = Callable[[int, int], None]
 
-# Lanes of runs that are over leave a program if the others go on for long enough: to compile one
-# for fewer lanes takes a second or two. In lanes, times their weights, rows and epochs to come.
-LEAST_SAVED = 1e10
+# Lanes of runs that are over leave a stack if the others go on for long enough. In lanes, times
+# their weights, rows and epochs to come: about what it takes to compile programs for fewer lanes,
+# which the stacks of further seeds use again.
+LEAST_SAVED = 2e10
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ def train(stack: Stack, progress: Progress = lambda lanes, at: None) -> list[lis
 
 
 # What a driver says at the start and after each stretch: how many steps (epochs) are taken, the
-# state, and how to cut the traces of some recipes, in so many lanes, out of the stack. It renumbers
-# the lanes of the runs that wait when it goes on with fewer lanes.
+# state, and how to cut the traces of some recipes, in so many lanes, out of the stack. With fewer
+# lanes from then on, it gives the runs that wait their new places.
 Cut = Callable[[Sequence[Recipe], list[int]], list[list[Trace]]]
 Stretches = Iterator[tuple[int, State, Cut]]
 
@@ -220,7 +221,7 @@ class _Measured:
         self._curves = defaultdict[str, list[np.ndarray]](list)
 
     def add(self, found: Mapping[str, Any]) -> None:
-        """Add the next values, by name; not every name comes at a time."""
+        """Add the next values, by name; some come with every call, others later."""
         self.latest |= found
         for name, value in found.items():
             self._curves[name].append(np.asarray(value.numpy(), np.float64))

@@ -7,6 +7,7 @@ import pytest
 from skimage.feature import hog
 
 import fairtrial as ft
+from fairtrial.data.features import maps
 from fairtrial.data.features.maps import watch
 from fairtrial.data.features.store import map_features
 from fairtrial.data.images.fetch import cache_folder
@@ -68,6 +69,24 @@ def test_features_do_not_depend_on_labels_test_or_validation_rows(features, smal
     np.testing.assert_array_equal(found.X[seen], expected.X[seen])
     assert not np.array_equal(found.X[held_out], expected.X[held_out])
     assert not np.array_equal(found.test_X, expected.test_X)
+
+
+@pytest.mark.parametrize("features", MAPS, ids=name)
+def test_features_are_the_same_for_few_rows_at_a_time(features, small, monkeypatch):
+    expected = map_features(features, small, 5, 0.25)
+    monkeypatch.setattr(maps, "CHUNK_VALUES", 7 * expected.X.shape[1])
+    sizes = []
+
+    def read_few(X, divisor):
+        sizes.append(len(X))
+        return scale_down(X, divisor)
+
+    scale_down = maps.scale_down
+    monkeypatch.setattr(maps, "scale_down", read_few)
+    found = map_features(features, small, 5, 0.25)
+    assert sizes.count(7) == 200 // 7 + 30 // 7
+    np.testing.assert_allclose(found.X, expected.X, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found.test_X, expected.test_X, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("features", FITTED, ids=name)

@@ -16,6 +16,7 @@ from fairtrial.data.features.maps import (
     CHUNK,
     TrainingRows,
     apply,
+    count_together,
     fit_fourier,
     fit_hog,
     fit_scale,
@@ -96,6 +97,21 @@ def test_apply_keeps_the_order_of_rows_for_any_chunks():
     X = np.arange(2 * CHUNK + 3, dtype=np.float32)[:, None]
     found = np.concatenate([*apply(lambda rows: 2 * rows, X, 1)])
     np.testing.assert_array_equal(found, 2 * X)
+
+
+@pytest.mark.parametrize(
+    ("n_features", "n_rows"), [(1, 250), (8192, 250), (25_600, 80), (10**7, 1)]
+)
+def test_wide_features_are_made_of_few_rows_at_a_time(n_features, n_rows):
+    assert count_together(n_features) == n_rows
+    sizes = []
+
+    def measure(rows):
+        sizes.append(len(rows))
+        return rows
+
+    list(apply(measure, np.zeros((300, 1), np.float32), 1, n_rows))
+    assert max(sizes) == n_rows and sum(sizes) == 300
 
 
 def test_training_rows_are_drawn_from_seen_rows_without_repeats():

@@ -68,10 +68,15 @@ def scale_down(X: np.ndarray, divisor: int) -> np.ndarray:
     return X.astype(np.float32) / np.float32(divisor)
 
 
+def count_together(n_features: int) -> int:
+    """Return how many rows are mapped at a time to so many features each."""
+    return max(min(CHUNK, CHUNK_VALUES // n_features), 1)
+
+
 def apply(
     feature_map: Map, X: np.ndarray, divisor: int, n_together: int = CHUNK
 ) -> Iterator[np.ndarray]:
-    """Map rows (N, D) on `shared_cores`: so many rows at a time, in their order."""
+    """Map rows (N, D) on `shared_cores`: at most `n_together` at a time, in their order."""
     watcher = _watcher.get()
 
     def map_chunk(first: int) -> np.ndarray:

@@ -17,13 +17,7 @@ from filelock import FileLock, Timeout
 
 from fairtrial.cores import on_one_core, shared_cores
 from fairtrial.data.dataset import Dataset
-from fairtrial.data.features.maps import (
-    CHUNK,
-    CHUNK_VALUES,
-    TrainingRows,
-    apply,
-    check_in,
-)
+from fairtrial.data.features.maps import TrainingRows, apply, check_in, count_together
 from fairtrial.data.images.fetch import cache_folder
 from fairtrial.data.split import split_rows
 from fairtrial.errors import MachineError
@@ -65,7 +59,7 @@ def map_features(
         with on_one_core, explained(features, f"features {features.kind!r}"):
             fitted = features.fit(rows)
         feature_map = partial(_map_rows, features, fitted, shape[1], dtype)
-        n_together = max(min(CHUNK, CHUNK_VALUES // shape[1]), 1)
+        n_together = count_together(shape[1])
         parts = [
             apply(feature_map, X, dataset.divisor, n_together) for X in (dataset.X, dataset.test_X)
         ]

@@ -1,7 +1,7 @@
 """Optimizers: gradient, parameter and slots in, change and slots out.
 
-A rule works on one array of any shape; its numbers broadcast over the last axes. Slots are
-what the rule remembers: one array like the parameter, 0 at first, for each name in `slots`.
+A rule works on one array of any shape, and the rate and its numbers broadcast to it. Slots are what
+the rule remembers: one array like the parameter, 0 at first, for each name in `slots`.
 """
 
 from collections.abc import Callable, Mapping
@@ -71,8 +71,8 @@ class Optimizer(Kind[P]):
         function of the settings.
     elementwise : bool
         Whether the change and the slots of each value depend on that value, its gradient and its
-        slots alone, not on a norm, a mean, or the shape of the array. Stacks of few runs with
-        classes train faster where all their optimizers say so.
+        slots alone, not on a norm, a mean, or the shape of the array. Stacks with classes train
+        faster where all their optimizers say so: weights have their features last there.
     needs_curvature : bool
         Whether its gradient is Newton's direction: the gradient divided by the curvature, to which
         its setting `damping` is added, if it has one.
