@@ -100,7 +100,7 @@ def explain_write_errors(path: Path) -> Iterator[None]:
         full = "No space left" in str(error)
         raise MachineError(
             f"{path} cannot be written: {reason}. "
-            f"{'Make room or take' if full else 'Take'} another folder, or a copy of this one."
+            f"{'Make room, or take' if full else 'Take'} another folder."
         ) from None
 
 

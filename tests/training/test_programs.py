@@ -1,14 +1,32 @@
 """Longer runs contain shorter ones: a lane for both leaves what each leaves when trained alone."""
 
+import logging
+
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from by_hand import recipe
 from fairtrial.kinds.optimizers.averages import last_epoch
 from fairtrial.kinds.optimizers.schedules import SCHEDULES, schedule
 from fairtrial.training import eager, stacked
-from fairtrial.training.programs import share_lanes
+from fairtrial.training.programs import compile_program, share_lanes
 from ways_to_end import HALVED, LINE, assert_identical, make_epochs, make_pixels, make_steps
+
+
+def test_tensorflow_advises_against_tracing_of_the_users_functions_alone():
+    messages = []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())
+    tf.get_logger().addHandler(handler)
+    try:
+        for function in (compile_program(lambda ours: ours), tf.function(lambda theirs: theirs)):
+            for n_values in range(1, 9):
+                function(tf.zeros(n_values))
+    finally:
+        tf.get_logger().removeHandler(handler)
+    assert any("retracing" in one for one in messages)
+    assert not any("compile_program" in one or "fairtrial." in one for one in messages)
 
 
 @pytest.mark.parametrize(

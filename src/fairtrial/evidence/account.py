@@ -246,7 +246,8 @@ def advise(case: Case, n_claims: int) -> str:
     evidence = case.evidence
     if evidence.basis.over == ROWS:
         return (
-            "No seed changes these runs, so more seeds do not decide it; it needs more test rows."
+            "The difference is the same with every seed, so more seeds do not decide it; it needs "
+            "more test rows."
         )
     needed = estimate_seeds(evidence, n_claims)
     if needed is None and estimate_seeds(evidence, n_claims, 0.0) is not None:

@@ -271,7 +271,10 @@ def _say_replaced(folder: Path, study: Study, note: Note) -> None:
     except (OSError, ValueError, KeyError):
         return
     if before != study.name:
-        note(f"{folder} held the tables of {before!r}; those of {study.name!r} replace them.")
+        note(
+            f"{folder} held the tables of {before!r}; those of {study.name!r} replace them. What "
+            "was judged in this folder counts as a look; another folder starts without looks."
+        )
 
 
 def _say_reused(n_done: int, n_wanted: int, n_others: int, note: Note) -> None:

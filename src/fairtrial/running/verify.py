@@ -107,7 +107,9 @@ def refuse_deviation(verification: dict[str, Any]) -> None:
             raise DeviationError(
                 f"The run {lane['run']!r} differs from the eager driver by "
                 f"{lane['deviation']:.1e} (relative; allowed: {lane['tolerance']:.0e}). Do not "
-                "trust these results; please report this with study.toml and environment.json."
+                "trust these results. If the study has kinds of your own, `fairtrial check` of "
+                "their file finds what is wrong; if not, please report this with study.toml and "
+                "environment.json."
             )
 
 

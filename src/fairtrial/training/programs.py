@@ -1,5 +1,6 @@
 """Compiled programs: which runs one lane trains, how much is done at a time, and XLA."""
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -13,6 +14,9 @@ CHUNK = 500
 # Rows that are evaluated together, and the most values of their features: so the logits of all
 # lanes and the rows stay in the processor's cache.
 BLOCK, BLOCK_VALUES = 2000, 2**21
+
+# What the names of compiled functions begin with, in TensorFlow's messages.
+OWN = "fairtrial."
 
 # Bytes of features that a program is given at a time: more than this comes piece by piece.
 PIECE = 2**27
@@ -56,4 +60,11 @@ def compile_program(function: Callable[..., Any]) -> Callable[..., Any]:
     Programs choose with TensorFlow's own functions. So AutoGraph, which rewrites Python's `if` and
     `for` and takes half of the time to compile, stays off.
     """
+    function.__qualname__ = f"{OWN}{function.__qualname__}"
+    tf.get_logger().addFilter(_is_for_users)
     return tf.function(function, autograph=False, jit_compile=has_xla())
+
+
+def _is_for_users(record: logging.LogRecord) -> bool:
+    """Say whether a message is no advice on our programs: each shape is traced once, on purpose."""
+    return f"<function {OWN}" not in record.getMessage()

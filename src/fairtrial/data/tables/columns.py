@@ -257,10 +257,12 @@ def _find_rounded(name: str, kept: pl.Series, is_target: bool = False) -> Iterat
     """Yield a complaint where numbers are too coarse for the differences of a column's values."""
     values = kept.drop_nulls().cast(pl.Float64)
     largest, spread, middle = values.abs().max(), values.std(), values.median()
-    if not (isinstance(largest, float) and isinstance(spread, float)) or largest > LARGEST:
+    if not (isinstance(largest, float) and isinstance(spread, float)):
         return
-    if is_target:  # Of smaller ones it is said already.
-        step = find_coarse_step(largest, spread) if largest >= 1.0 / LARGEST else None
+    if not 1.0 / LARGEST <= largest <= LARGEST:  # Of these it is said already.
+        return
+    if is_target:
+        step = find_coarse_step(largest, spread)
         use, advice = "training is in float32", f"such as {middle:.6g}"
     else:
         step = largest * 2.0**-52

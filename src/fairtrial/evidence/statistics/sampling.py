@@ -93,7 +93,7 @@ class Sampling:
         n, n_rows = rows.shape
         least = find_least_variance(n_rows)
         if self.method == SIGN_FLIP and n > 1 and np.all(rows == rows[0]):
-            # No seed changes these runs: what is left is the test rows.
+            # No seed changes the difference of any row: what is left is the test rows.
             variance = max(float(np.var(rows[0], ddof=1)) / n_rows, least)
             centre = float(np.mean(differences))
             return Basis(

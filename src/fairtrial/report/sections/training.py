@@ -31,7 +31,8 @@ def build_results(trial: Results) -> Part:
     marks = "Large mark: mean over the seeds. Thin tick: one seed." if many else "One mark per arm."
     n_diverged = (trial.runs["outcome"] == "diverged").sum()
     if n_diverged == trial.runs.height:
-        text = f"All {n_diverged} runs diverged, so there are no final results to show."
+        text = f"All {n_diverged} runs diverged, so there are no final results to show. "
+        text += "Smaller learning rates may help, or standardise = true where targets are large."
         return Part("Final results", [Text(text, notice=True), *_build_outcomes(trial)])
     marks += f" Diverged runs are left out ({n_diverged})." if n_diverged else ""
     final = plots.final_values(trial, metric)
