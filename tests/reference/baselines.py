@@ -13,9 +13,9 @@ BASELINES = {
     ),
     "svm": ({"C": 2.0}, sklearn.svm.SVC(C=2.0), sklearn.svm.SVR(C=2.0)),
     "linear_svm": (
-        {"C": 0.5},
-        sklearn.svm.LinearSVC(C=0.5, dual="auto", random_state=0),
-        sklearn.svm.LinearSVR(C=0.5, dual="auto", random_state=0),
+        {"C": 0.5, "tolerance": 0.01},
+        sklearn.svm.LinearSVC(C=0.5, tol=0.01, dual="auto", random_state=0),
+        sklearn.svm.LinearSVR(C=0.5, tol=0.01, dual="auto", random_state=0),
     ),
     "linear_model": (
         {"C": 0.1},
