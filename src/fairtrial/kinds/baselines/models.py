@@ -242,7 +242,8 @@ def linear_svm(on_classes: bool, *, C: Positive = 1.0, tolerance: Positive = 1e-
     Fan et al. (2008), "LIBLINEAR", JMLR 9.
     """
     make = find_class("svm", "LinearSVC" if on_classes else "LinearSVR")
-    return make(C=C, tol=tolerance, dual="auto", random_state=0)  # It shuffles, on the way to one minimum.
+    # It shuffles, on the way to one minimum.
+    return make(C=C, tol=tolerance, dual="auto", random_state=0)
 
 
 @baseline(has_probabilities=True, is_iterative=True, needs_two_classes=True)
