@@ -66,5 +66,5 @@ def compile_program(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_for_users(record: logging.LogRecord) -> bool:
-    """Say whether a message is no advice on our programs: each shape is traced once, on purpose."""
+    """Say whether users should see a message: advice on tracing is not for our programs."""
     return f"<function {OWN}" not in record.getMessage()

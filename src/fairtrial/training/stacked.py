@@ -88,8 +88,8 @@ def train(stack: Stack, progress: Progress = lambda lanes, at: None) -> list[lis
 
 
 # What a driver says at the start and after each stretch: how many steps (epochs) are taken, the
-# state, and how to cut the traces of some recipes, in so many lanes, out of the stack. With fewer
-# lanes from then on, it gives the runs that wait their new places.
+# state, and how to cut the traces of some recipes, in so many lanes, out of the stack. If it takes
+# lanes out of its stack, it updates the lanes of the runs that wait.
 Cut = Callable[[Sequence[Recipe], list[int]], list[list[Trace]]]
 Stretches = Iterator[tuple[int, State, Cut]]
 
@@ -221,7 +221,7 @@ class _Measured:
         self._curves = defaultdict[str, list[np.ndarray]](list)
 
     def add(self, found: Mapping[str, Any]) -> None:
-        """Add the next values, by name; some come with every call, others later."""
+        """Add the next values by name; what a call lacks comes with a later one."""
         self.latest |= found
         for name, value in found.items():
             self._curves[name].append(np.asarray(value.numpy(), np.float64))
@@ -237,7 +237,7 @@ class _Measured:
         return {name: np.stack(curve)[..., lanes] for name, curve in self._curves.items()}
 
 
-def _count_saved(state: State, n_kept: int, n_rows: int) -> float:
+def _count_saved(state: State, n_kept: int, n_rows: int) -> int:
     """Count what fewer lanes save over so many rows: lanes, times their weights and rows."""
     n_lanes = state.outcome.shape[-1]
     return (n_lanes - n_kept) * (state.parameters.W.shape.num_elements() // n_lanes) * n_rows
