@@ -63,7 +63,17 @@ def test_time_left_is_not_guessed_too_early(clock):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"), [(0.2, "0:00"), (59.6, "1:00"), (125.2, "2:05"), (3725, "62:05")]
+    ("seconds", "shown"),
+    [
+        (0.2, "0:00"),
+        (59.6, "1:00"),
+        (125.2, "2:05"),
+        (3599.6, "1:00:00"),
+        (3725, "1:02:05"),
+        (172_799, "47:59:59"),
+        (172_800, "2 days"),
+        (1e9, "11,574 days"),
+    ],
 )
 def test_durations(seconds, shown):
     assert show_duration(seconds) == shown

@@ -34,6 +34,8 @@ class Status:
 
 Progress = Callable[[Status], None]
 
+DAY = 86_400  # seconds
+
 
 class Phases:
     """One progress of several phases of work, in their order, weighted by expected seconds."""
@@ -88,6 +90,9 @@ class Clock:
 
 
 def show_duration(seconds: float) -> str:
-    """Show a duration as minutes and seconds."""
+    """Show a duration as minutes and seconds, with hours if there are any, or as whole days."""
+    if seconds >= 2 * DAY:
+        return f"{seconds / DAY:,.0f} days"
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02}"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -152,6 +152,20 @@ def test_what_a_terminal_must_not_obey_is_written_out(monkeypatch, capsys):
     assert capsys.readouterr().err == "one\\x07\ntwo\n"
 
 
+def test_sentences_break_between_words_on_a_terminal(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("sys.stderr", Terminal())
+    monkeypatch.setenv("COLUMNS", "30")
+    path = "/a-long/path-that-stays/in-one-piece/study.toml"
+    terminal.say(f"{path} cannot be used:\n  the column price is a text, and no number.")
+    assert sys.stderr.getvalue() == (
+        f"{path}\ncannot be used:\n  the column price is a text,\n  and no number.\n"
+    )
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8", "utf-16", "koi8-r"])
 def test_any_encoding(encoding, monkeypatch):
     raw = io.BytesIO()

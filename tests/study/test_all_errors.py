@@ -95,7 +95,7 @@ def test_an_error_has_no_consequences(old, new, expected):
     assert told[0][1].startswith(expected)
 
 
-@pytest.mark.parametrize("pair", itertools.combinations(EVERY_STAGE, 2))
+@pytest.mark.parametrize("pair", list(itertools.combinations(EVERY_STAGE, 2)))
 def test_two_errors_are_both_told(pair):
     told = list_errors(*((old, new) for old, new, _ in pair))
     assert len(told) == 2

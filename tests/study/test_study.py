@@ -489,6 +489,11 @@ def test_not_toml(text):
         ("a = 1\r\nb = ", "study, line 2: this is not valid TOML: invalid value; give it a value."),
         ("a = 1\nb = [\n\n\n", "study, line 2: this is not valid TOML: invalid value."),
         ("", "study, line 1: name is missing"),
+        (
+            "length,price\n1.0,2.0\n",
+            "study, line 1, column 7: this is not valid TOML: expected '=' after a key in a "
+            'key/value pair; name a table in a study, as in path = "table.csv".',
+        ),
         ("[a.b]\n[a.b]\n", "study, line 2, column 5: this is not valid TOML: cannot declare a.b"),
         ("x = 1\n" + "a." * 50 + "b = 1", "study, line 2: this is nested too deeply: at most 40"),
         ("x = 1\na = [\n1,\n-" + "9" * 5000 + "]", "study, line 4: a whole number is beyond 64"),

@@ -4,8 +4,10 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -125,10 +127,28 @@ def count(status: Status) -> str:
 
 
 def say(sentence: str) -> None:
-    """Print a sentence that is not the result; where nobody can read it, go on."""
+    """Print a sentence that is not the result; where nobody can read it, go on.
+
+    A terminal gets lines that are broken between words.
+    """
     if sys.stderr is not None:
+        text = show_controls(sentence, keep="\n")
+        if sys.stderr.isatty():
+            text = "\n".join(map(_fold, text.split("\n")))
         with contextlib.suppress(OSError):
-            print(show_controls(sentence, keep="\n"), file=sys.stderr, flush=True)
+            print(text, file=sys.stderr, flush=True)
+
+
+def _fold(line: str) -> str:
+    """Break a line between words where the terminal ends; paths and commands stay whole words."""
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(
+        line,
+        shutil.get_terminal_size().columns,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def make_streams_safe() -> None:

@@ -12,11 +12,16 @@ from fairtrial.kinds.optimizers.schedules import apply_stalls, cosine, schedule_
 from fairtrial.laws.examples import make_recipe
 from fairtrial.parameters import Parameters
 from fairtrial.training.hyperparameters import list_kinds, make_numbers
-from fairtrial.training.layout import turn, turn_back
 from fairtrial.training.noise import NamedDraws, inject, make_keys, scale_features
 from fairtrial.training.programs import compile_program
 from fairtrial.training.step import init_state
-from fairtrial.training.updates import apply_updates, check_update, init_slots
+from fairtrial.training.updates import (
+    NOT_ELEMENTWISE,
+    apply_updates,
+    check_update,
+    init_slots,
+    treats_values_alone,
+)
 
 N_STEPS = 40
 STEPS = np.arange(N_STEPS, dtype=np.float32)
@@ -111,45 +116,14 @@ def find_breaches_of_optimizer(settings: OptimizerSettings) -> Iterator[str]:
     still, _ = check_update(settings.variant, found, ones)
     if not np.isfinite(still).all():
         yield "its change is not finite where the gradient is 0"
-    if settings.elementwise and not _is_elementwise(settings):
-        yield (
-            "its decorator says elementwise=True, but a value's change or slots depend on other "
-            "values, or on the shape of the array"
-        )
+    if settings.elementwise and not treats_values_alone(settings):
+        yield NOT_ELEMENTWISE
     alone = _walk([settings], ())
     if not np.isfinite(alone).all():
         yield "the parameters are not finite after ordinary gradients"
     beside = _walk([sgd(), settings, adam()], (1, 3), compiled=True)[..., 0, 1]
     if not np.allclose(beside, alone, rtol=1e-4, atol=1e-6):
         yield "in a stack with other optimizers, its parameters are others than alone"
-
-
-def _is_elementwise(settings: OptimizerSettings) -> bool:
-    """Say whether each of the weights (D, K, L) is updated by itself: changes and slots.
-
-    So they do not depend on the first one's gradient, nor on whether the weights are turned.
-    """
-    recipes = [make_recipe(optimizer=settings)] * 3
-    kinds, numbers = list_kinds(recipes).optimizers, make_numbers(recipes, (3,))
-    numbers["optimizer.learning_rate"] *= tf.constant([1.0, 2.0, 3.0])
-    W, *gradients = np.random.default_rng(7).normal(size=(4, 4, 2, 3)).astype(np.float32)
-    at = Parameters(tf.constant(W), tf.constant(W[0]))
-
-    def walk(change: Callable[[Parameters], Parameters], first: float) -> np.ndarray:
-        here, rate = change(at), numbers["optimizer.learning_rate"]
-        slots = init_slots(kinds, here)
-        for count, gradient in enumerate(gradients, start=1):
-            gradient[0, 0, 0] = first
-            own = change(Parameters(tf.constant(gradient), tf.constant(gradient[0])))
-            here, slots = apply_updates(
-                kinds, here, own, slots, rate, numbers, tf.constant(1.0 * count)
-            )
-        return np.stack([np.ravel(turn_back(one).W)[1:] for one in (here, *slots.values())])
-
-    # `turn_back` leaves plain weights as they are.
-    ways = (turn_back, -30.0), (turn, 1.0)
-    expected = walk(turn_back, 1.0)
-    return all(np.allclose(walk(*way), expected, rtol=1e-5, atol=1e-7) for way in ways)
 
 
 def _walk(

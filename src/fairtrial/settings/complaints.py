@@ -14,7 +14,7 @@ from fairtrial.errors import InputError, describe_object, show_object
 from fairtrial.settings.characters import show_controls
 from fairtrial.settings.document import Document, Place
 from fairtrial.settings.hints import choose_words, hint_name, hint_value, say, write_table
-from fairtrial.settings.names import end, find_nearest, list_kinds, list_models, suggest
+from fairtrial.settings.names import end, find_nearest, list_kinds, list_models, suggest_kind
 from fairtrial.settings.partial import BrokenRules, is_within, salvage
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -194,7 +194,7 @@ def _describe(detail: ErrorDetails, model: type[BaseModel]) -> Complaint:
         case "union_tag_invalid":
             kinds = [kind.strip("' ") for kind in str(context["expected_tags"]).split(",")]
             kind = value.get("kind") if isinstance(value, Mapping) else value
-            text = end(f"{name} = {show(kind)} is not a known kind{suggest(str(kind), kinds)}")
+            text = end(f"{name} = {show(kind)} is not a known kind{suggest_kind(str(kind), kinds)}")
             places = ((*place, "kind"), place)
         case "union_tag_not_found":
             text = f"{name} has no kind: name one, as in {write_table('kind', '...')}."

@@ -247,6 +247,7 @@ SLIPS: tuple[tuple[str, str], ...] = (
     (r"[{][^}]*$", "write a table in braces in one line"),
     (r"=\s*[A-Za-z_][\w .-]*(#.*)?$", 'write text in quotes, as in "mse"'),
     (r"[\[{,]\s*[A-Za-z_][\w-]*\s*[\],}]", 'write text in quotes, as in "mse"'),
+    (r"^[^=\[\]{}]*[,;\t][^=\[\]{}]*$", 'name a table in a study, as in path = "table.csv"'),
     (r"^\s*[\w.]+\s*(#.*)?$", "write name = value"),
 )
 

@@ -216,6 +216,13 @@ def suggest(name: str, known: Iterable[str], separator: str = ", ") -> str:
     return hint + list_known(known, separator)
 
 
+def suggest_kind(name: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence on a kind that is not known, which may be a user's own."""
+    known = list(known)
+    own = "; a kind of your own needs its file in plugins, or a Python program that imports it"
+    return suggest(name, known) + ("" if find_nearest(name, known) else own)
+
+
 def list_known(known: list[str], separator: str = ", ") -> str:
     """Return the known names as the end of a sentence; nothing where they are many."""
     return f" (known: {separator.join(known)})" if 0 < len(known) <= MOST_LISTED else ""

@@ -10,7 +10,7 @@ from fairtrial.kinds.metrics.runs import RUN_METRICS
 from fairtrial.settings.complaints import LONGEST_NAME, Complaint, name_place, show, write_bare
 from fairtrial.settings.document import Place
 from fairtrial.settings.hints import find_elsewhere, read_number
-from fairtrial.settings.names import end, find_same, suggest
+from fairtrial.settings.names import end, find_same, suggest, suggest_kind
 from fairtrial.settings.partial import UnknownSettingError, list_known
 from fairtrial.study.arm import Arm
 from fairtrial.study.arms import list_known_names
@@ -266,7 +266,7 @@ def _complain_metric(claim: Claim, here: Place, known: list[str], arm: str) -> C
             f"{', '.join(known)})."
         )
     else:
-        text = end(f"{name} is not a known metric{suggest(claim.on, known)}")
+        text = end(f"{name} is not a known metric{suggest_kind(claim.on, known)}")
     return Complaint(text, ((*here, "on"),))
 
 

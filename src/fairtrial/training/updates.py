@@ -1,17 +1,27 @@
 """From gradients to new parameters: clipping, Newton's direction, each lane's own optimizer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from fairtrial.kinds.losses.numbers import average_losses
 from fairtrial.kinds.mechanism.failures import ResultError, check_tensor
 from fairtrial.kinds.mechanism.kind import Variant
+from fairtrial.kinds.mechanism.signature import refuse
+from fairtrial.kinds.optimizers.common import OptimizerSettings
 from fairtrial.parameters import Parameters
-from fairtrial.training.hyperparameters import Kinds
-from fairtrial.training.layout import spread, turn_back
+from fairtrial.study.recipe import Recipe
+from fairtrial.training.hyperparameters import Kinds, list_kinds, make_numbers
+from fairtrial.training.layout import spread, turn, turn_back
 from fairtrial.training.model import Numbers
+
+NOT_ELEMENTWISE = (
+    "its decorator says elementwise=True, but a value's change or slots depend on other values, or "
+    "on the shape of the array"
+)
 
 
 def clip_gradients(kinds: Kinds, gradients: Parameters, numbers: Numbers) -> Parameters:
@@ -122,6 +132,52 @@ def check_update(one: Variant, found: Any, parameter: Any) -> Any:
     for value in (change, *slots.values()):
         check_tensor(value, parameter.shape, parameter)
     return found
+
+
+# ------------------------------------------------------------------------------- elementwise
+
+
+def check_elementwise(optimizers: Iterable[OptimizerSettings]) -> None:
+    """Check what the decorators of optimizers from outside say: programs rely on it.
+
+    Raises
+    ------
+    InputError
+        If one of them says `elementwise=True` and is not.
+    """
+    for settings in {one.variant: one for one in optimizers}.values():
+        kind = settings.definition
+        if not kind.is_own and settings.elementwise and not treats_values_alone(settings):
+            raise refuse(kind.function, NOT_ELEMENTWISE)
+
+
+@lru_cache(maxsize=64)
+def treats_values_alone(settings: OptimizerSettings) -> bool:
+    """Say whether an optimizer updates each of the weights (D, K, L) by itself: changes and slots.
+
+    So they do not depend on the first one's gradient, nor on whether the weights are turned.
+    """
+    recipes = [Recipe(loss="mse", optimizer=settings, steps=1)] * 3
+    kinds, numbers = list_kinds(recipes).optimizers, make_numbers(recipes, (3,))
+    numbers["optimizer.learning_rate"] *= tf.constant([1.0, 2.0, 3.0])
+    W, *gradients = np.random.default_rng(7).normal(size=(4, 4, 2, 3)).astype(np.float32)
+    at = Parameters(tf.constant(W), tf.constant(W[0]))
+
+    def walk(change: Callable[[Parameters], Parameters], first: float) -> np.ndarray:
+        here, rate = change(at), numbers["optimizer.learning_rate"]
+        slots = init_slots(kinds, here)
+        for count, gradient in enumerate(gradients, start=1):
+            gradient[0, 0, 0] = first
+            own = change(Parameters(tf.constant(gradient), tf.constant(gradient[0])))
+            here, slots = apply_updates(
+                kinds, here, own, slots, rate, numbers, tf.constant(1.0 * count)
+            )
+        return np.stack([np.ravel(turn_back(one).W)[1:] for one in (here, *slots.values())])
+
+    # `turn_back` leaves plain weights as they are.
+    ways = (turn_back, -30.0), (turn, 1.0)
+    expected = walk(turn_back, 1.0)
+    return all(np.allclose(walk(*way), expected, rtol=1e-5, atol=1e-7) for way in ways)
 
 
 # ------------------------------------------------------------------------------- Newton's direction
