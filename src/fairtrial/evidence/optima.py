@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from polars.exceptions import PolarsError
 
+from fairtrial.cores import on_one_core
 from fairtrial.data.load import load_dataset, measure_data
 from fairtrial.data.split import count_batch_rows, count_batches, count_kept, split_rows
 from fairtrial.errors import FairtrialError
@@ -100,16 +101,17 @@ class Optima:
             problem = f"the data is not at hand ({str(error).rstrip('.')})"
             return [Minimum(problem, np.array([]), np.array([]), {}, lacks_data=True)]
         found = []
-        for seed in seeds:
-            key = fingerprint_run(fingerprint, seed)
-            if key not in self._rows:
-                self._rows[key] = _search(key, arm.task, objective, seed)
-                self._is_kept = False
-            self._measure(key, metric, arm.task, objective, seed)
-            row = self._rows[key]
-            found.append(_read(row))
-            if row["problem"]:
-                return found[-1:]
+        with on_one_core:  # Here too, since beginning to hold it takes milliseconds.
+            for seed in seeds:
+                key = fingerprint_run(fingerprint, seed)
+                if key not in self._rows:
+                    self._rows[key] = _search(key, arm.task, objective, seed)
+                    self._is_kept = False
+                self._measure(key, metric, arm.task, objective, seed)
+                row = self._rows[key]
+                found.append(_read(row))
+                if row["problem"]:
+                    return found[-1:]
         return found
 
     def _measure(self, key: str, name: str, task: AnyTask, objective: Recipe, seed: int) -> None:

@@ -157,7 +157,8 @@ def treats_values_alone(settings: OptimizerSettings) -> bool:
 
     So they do not depend on the first one's gradient, nor on whether the weights are turned.
     """
-    recipes = [Recipe(loss="mse", optimizer=settings, steps=1)] * 3
+    given = {"loss": "mse", "optimizer": settings, "steps": 1}
+    recipes = [Recipe.model_validate(given)] * 3
     kinds, numbers = list_kinds(recipes).optimizers, make_numbers(recipes, (3,))
     numbers["optimizer.learning_rate"] *= tf.constant([1.0, 2.0, 3.0])
     W, *gradients = np.random.default_rng(7).normal(size=(4, 4, 2, 3)).astype(np.float32)

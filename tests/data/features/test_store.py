@@ -76,6 +76,20 @@ def test_large_features_are_stored_in_half_precision(monkeypatch):
     np.testing.assert_array_equal(found, TABLE)
 
 
+def test_rounding_to_half_precision_is_that_of_numpy():
+    """Every finite float16, the middle between it and the next, and what lies beside both."""
+    halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    exact = np.sort(halves[np.isfinite(halves)].astype(np.float32))
+    middles = (exact[1:] + exact[:-1]) / 2
+    values = np.concatenate([exact, middles, np.nextafter(middles, 9e9), np.nextafter(middles, 0)])
+    found = store.round_to_half(np.stack([values, values[::-1]]))
+    np.testing.assert_array_equal(found[0], found[1][::-1])
+    expected = values.astype(np.float16)
+    is_normal = np.abs(values) >= 2.0**-14
+    np.testing.assert_array_equal(found[0][is_normal], expected[is_normal])
+    np.testing.assert_allclose(found[0], expected, rtol=0, atol=2.0**-24)
+
+
 def test_half_precision_features_are_clipped(monkeypatch):
     monkeypatch.setattr(store, "MOST_FLOAT32", 0)
     found = store.keep("a", (1, 3), lambda: iter([np.float32([[1e7, -1e7, 1.0]])]))

@@ -30,6 +30,8 @@ BLOCK = 5000
 # Pixels of the images that are mapped together; few, so that intermediate results stay in the
 # processor's cache.
 PIXELS_TOGETHER = 8 * 28 * 28
+# Cells that are averaged in one product, which leaves out the places that none of them sees.
+CELLS_TOGETHER = 4
 # Values below this share of the largest are rounding errors.
 ROUNDING = 1e-3
 # A contrast below this share of the window's length is a rounding error of float32.
@@ -306,5 +308,18 @@ def pool(responses: np.ndarray, average: np.ndarray) -> np.ndarray:
     """Average responses, (N M², P), over cells by the weights of rows and columns: (N, G, G, P)."""
     n_cells, n_places = average.shape
     n_patches = responses.shape[1]
-    bands = average @ responses.reshape(-1, n_places, n_places * n_patches)
-    return average @ bands.reshape(-1, n_cells, n_places, n_patches)
+    bands = average_cells(average, responses.reshape(-1, n_places, n_places * n_patches))
+    pooled = average_cells(average, bands.reshape(-1, n_places, n_patches))
+    return pooled.reshape(-1, n_cells, n_cells, n_patches)
+
+
+def average_cells(average: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Average values, (N, M, V), by the weights of places, (G, M): (N, G, V)."""
+    found = np.empty((len(values), len(average), values.shape[2]), values.dtype)
+    for first in range(0, len(average), CELLS_TOGETHER):
+        weights = average[first : first + CELLS_TOGETHER]
+        seen = np.flatnonzero(weights.any(0))
+        near = slice(seen[0], seen[-1] + 1)
+        cells = slice(first, first + len(weights))
+        np.matmul(weights[:, near], values[:, near], out=found[:, cells])
+    return found
