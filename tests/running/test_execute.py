@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+import fairtrial as ft
 from by_hand import descend, descend_softmax, softmax
 from fairtrial.data.load import load_dataset
 from fairtrial.data.split import order_rows, split_rows
@@ -175,3 +176,36 @@ def test_length_that_no_residual_crosses_gives_one_note(scale, loss, said, tmp_p
     Setup(note=told.append, memory=1).run_missing(study, tmp_path / "out")
     assert [sentence for sentence in told if said and said in sentence] == told
     assert len(told) == bool(said)
+
+
+OWN_OPTIMIZER = '''
+import fairtrial as ft
+from fairtrial import tf
+
+@ft.optimizer(elementwise={elementwise})
+def by_its_largest(gradient, parameter, slots, rate, count):
+    """The gradient over the largest of its numbers: no number is updated by itself."""
+    return -rate * gradient / tf.reduce_max(tf.abs(gradient)), {{}}
+'''
+OWN_STUDY = """
+name = "Own optimizer"
+seeds = 1
+plugins = ["my_kinds.py"]
+task = "digits"
+recipe = { loss = "cross_entropy", optimizer = "by_its_largest", epochs = 1, batch_size = 256 }
+"""
+
+
+@pytest.mark.parametrize("elementwise", [True, False])
+def test_optimizer_that_is_wrongly_elementwise_does_not_train(elementwise, tmp_path):
+    """Programs turn the weights of those that say so, which changes what others compute."""
+    (tmp_path / "my_kinds.py").write_text(
+        OWN_OPTIMIZER.format(elementwise=elementwise), encoding="utf-8"
+    )
+    (tmp_path / "study.toml").write_text(OWN_STUDY, encoding="utf-8")
+    study = ft.Study.load(tmp_path / "study.toml", allow_code=True)
+    if not elementwise:
+        assert ft.run(study, tmp_path / "out").runs["outcome"].to_list() == ["completed"]
+        return
+    with pytest.raises(ft.InputError, match="by_its_largest: its decorator says elementwise=True"):
+        ft.run(study, tmp_path / "out")

@@ -147,6 +147,7 @@ class Setup:
         declare(folder, study, until_decided, len(done) + n_others)
         _say_reused(len(done), len(wanted), n_others, note)
         missing = [run for key, run in reversed(wanted.items()) if key not in done]
+        _check_optimizers(missing)
         stack_bytes = _remember_memory(folder, self.memory, engine)
         plans = plan_stacks(missing, stack_bytes, averages=study.needs_averages)
         stacks, n_left, said = StackProgress(plans, self.progress), len(plans), set[str]()
@@ -177,6 +178,12 @@ class Setup:
             self.progress(Status(f"verify: {name}", done / of, 1, done, of))
 
         return verify_runs(runs, self.verify, tell, recall_memory(folder))
+
+
+def _check_optimizers(runs: Sequence[Run]) -> None:
+    from fairtrial.training.updates import check_elementwise
+
+    check_elementwise(run.arm.recipe.optimizer for run in runs if run.arm.is_trained)
 
 
 def _assemble(so_far: SoFar, folder: Path, note: Note) -> None:

@@ -25,7 +25,6 @@ from fairtrial.study.baseline import BaselineSettings
 from fairtrial.study.metrics import list_defaults
 from fairtrial.training.stacked import Stack, train
 from fairtrial.training.trace import DIVERGED, OUTCOMES, Trace, thin_curves
-from fairtrial.training.updates import check_elementwise
 
 # Shares of the residuals beyond Huber's delta at which its loss is another one.
 MOST_BEYOND, LEAST_BEYOND = 0.95, 0.01
@@ -78,7 +77,6 @@ def train_stack(plan: StackPlan, progress: Progress) -> tuple[list[Result], list
     It is an `InputError` if a table changes while it is loaded.
     """
     firsts, recipes = [row[0] for row in plan.runs], plan.recipes
-    check_elementwise(recipe.optimizer for recipe in recipes)
     fingerprints = [fingerprint_runs(row) for row in plan.runs]
     began = time.perf_counter()
     datasets = load_datasets(plan)

@@ -1,7 +1,6 @@
 """From gradients to new parameters: clipping, Newton's direction, each lane's own optimizer."""
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -151,7 +150,6 @@ def check_elementwise(optimizers: Iterable[OptimizerSettings]) -> None:
             raise refuse(kind.function, NOT_ELEMENTWISE)
 
 
-@lru_cache(maxsize=64)
 def treats_values_alone(settings: OptimizerSettings) -> bool:
     """Say whether an optimizer updates each of the weights (D, K, L) by itself: changes and slots.
 
