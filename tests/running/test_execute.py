@@ -178,34 +178,63 @@ def test_length_that_no_residual_crosses_gives_one_note(scale, loss, said, tmp_p
     assert len(told) == bool(said)
 
 
-OWN_OPTIMIZER = '''
+OWN_OPTIMIZERS = '''
 import fairtrial as ft
 from fairtrial import tf
 
 @ft.optimizer(elementwise={elementwise})
-def by_its_largest(gradient, parameter, slots, rate, count):
-    """The gradient over the largest of its numbers: no number is updated by itself."""
-    return -rate * gradient / tf.reduce_max(tf.abs(gradient)), {{}}
+def partly(gradient, parameter, slots, rate, count, *, part: float = 1.0):
+    """Adds a part of the largest of the gradient's numbers."""
+    return -rate * (gradient + part * tf.reduce_max(tf.abs(gradient))), {{}}
+
+@ft.optimizer(elementwise=True)
+def rooted(gradient, parameter, slots, rate, count):
+    """Not a number where a parameter is below -1."""
+    return -rate * gradient * tf.sqrt(parameter + 1.0), {{}}
+
+@ft.optimizer(elementwise=True)
+def broken(gradient, parameter, slots, rate, count):
+    """Fails."""
+    return -rate * gradient / (1 // 0), {{}}
 '''
 OWN_STUDY = """
-name = "Own optimizer"
+name = "Own optimizers"
 seeds = 1
 plugins = ["my_kinds.py"]
 task = "digits"
-recipe = { loss = "cross_entropy", optimizer = "by_its_largest", epochs = 1, batch_size = 256 }
+recipe = { loss = "cross_entropy", optimizer = %s, epochs = 1, batch_size = 256 }
 """
+WRONGLY = "partly: its decorator says elementwise=True, but a value's change"
 
 
-@pytest.mark.parametrize("elementwise", [True, False])
-def test_optimizer_that_is_wrongly_elementwise_does_not_train(elementwise, tmp_path):
+def run_own_optimizer(place, optimizer, more="", elementwise=True):
+    kinds = OWN_OPTIMIZERS.format(elementwise=elementwise)
+    (place / "my_kinds.py").write_text(kinds, encoding="utf-8")
+    (place / "study.toml").write_text(OWN_STUDY % optimizer + more, encoding="utf-8")
+    return ft.run(ft.Study.load(place / "study.toml", allow_code=True), place / "out")
+
+
+@pytest.mark.parametrize("more", ["", "vary = { 'optimizer.part' = [1.0, 0.0] }"])
+def test_optimizer_that_is_wrongly_elementwise_does_not_train(more, tmp_path):
     """Programs turn the weights of those that say so, which changes what others compute."""
-    (tmp_path / "my_kinds.py").write_text(
-        OWN_OPTIMIZER.format(elementwise=elementwise), encoding="utf-8"
-    )
-    (tmp_path / "study.toml").write_text(OWN_STUDY, encoding="utf-8")
-    study = ft.Study.load(tmp_path / "study.toml", allow_code=True)
-    if not elementwise:
-        assert ft.run(study, tmp_path / "out").runs["outcome"].to_list() == ["completed"]
-        return
-    with pytest.raises(ft.InputError, match="by_its_largest: its decorator says elementwise=True"):
-        ft.run(study, tmp_path / "out")
+    with pytest.raises(ft.InputError, match=WRONGLY):
+        run_own_optimizer(tmp_path, "'partly'", more)
+    assert not (tmp_path / "out" / "design.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "elementwise"),
+    [
+        ("'partly'", False),
+        ("{ kind = 'partly', part = 0.0 }", True),
+        ("'rooted'", True),
+        ("{ kind = 'rooted', learning_rate = 1e30 }", True),
+    ],
+)
+def test_optimizer_that_is_rightly_elementwise_trains(optimizer, elementwise, tmp_path):
+    assert run_own_optimizer(tmp_path, optimizer, elementwise=elementwise).runs.height == 1
+
+
+def test_optimizer_that_fails_is_blamed_with_its_line(tmp_path):
+    with pytest.raises(ft.InputError, match=r"my_kinds.py, line 18: .*ZeroDivisionError"):
+        run_own_optimizer(tmp_path, "'broken'")

@@ -144,11 +144,19 @@ def _fold(line: str) -> str:
     indent = line[: len(line) - len(line.lstrip())]
     return textwrap.fill(
         line,
-        shutil.get_terminal_size().columns,
+        _measure_terminal(),
         subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _measure_terminal() -> int:
+    """Return the columns of the terminal that shows the error stream."""
+    with contextlib.suppress(OSError, ValueError):
+        if columns := os.get_terminal_size(sys.stderr.fileno()).columns:
+            return columns
+    return shutil.get_terminal_size().columns
 
 
 def make_streams_safe() -> None:

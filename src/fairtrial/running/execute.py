@@ -144,10 +144,10 @@ class Setup:
         found, n_others = find_parts(folder, wanted, note)
         so_far.parts.update(found)
         done = so_far.done
-        declare(folder, study, until_decided, len(done) + n_others)
-        _say_reused(len(done), len(wanted), n_others, note)
         missing = [run for key, run in reversed(wanted.items()) if key not in done]
         _check_optimizers(missing)
+        declare(folder, study, until_decided, len(done) + n_others)
+        _say_reused(len(done), len(wanted), n_others, note)
         stack_bytes = _remember_memory(folder, self.memory, engine)
         plans = plan_stacks(missing, stack_bytes, averages=study.needs_averages)
         stacks, n_left, said = StackProgress(plans, self.progress), len(plans), set[str]()

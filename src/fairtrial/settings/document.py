@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fairtrial.errors import InputError
 from fairtrial.paths import expand_path, read_file
-from fairtrial.settings.hints import hint_toml
+from fairtrial.settings.hints import hint_toml, looks_like_table
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -101,6 +101,8 @@ def _word_toml_error(message: str, text: str) -> str:
     lines = text.split("\n")
     here = lines[int(line[1]) - 1] if line and int(line[1]) <= len(lines) else ""
     hint = hint_toml(here.rstrip("\r"), reason)
+    if looks_like_table(text):
+        hint = '; the file looks like a table, and a study names it, as in path = "table.csv"'
     return f"{where}: this is not valid TOML: {reason[:1].lower()}{reason[1:]}{hint}."
 
 

@@ -247,9 +247,15 @@ SLIPS: tuple[tuple[str, str], ...] = (
     (r"[{][^}]*$", "write a table in braces in one line"),
     (r"=\s*[A-Za-z_][\w .-]*(#.*)?$", 'write text in quotes, as in "mse"'),
     (r"[\[{,]\s*[A-Za-z_][\w-]*\s*[\],}]", 'write text in quotes, as in "mse"'),
-    (r"^[^=\[\]{}]*[,;\t][^=\[\]{}]*$", 'name a table in a study, as in path = "table.csv"'),
     (r"^\s*[\w.]+\s*(#.*)?$", "write name = value"),
 )
+
+
+def looks_like_table(text: str) -> bool:
+    """Say whether a text begins with two lines of as many values, and the first sets nothing."""
+    first, second = [*text.split("\n"), ""][:2]
+    alike = any(0 < first.count(mark) == second.count(mark) for mark in ",;\t")
+    return alike and not re.search(r"[=\[\]{}#]", first)
 
 
 def hint_toml(line: str, message: str) -> str:

@@ -219,8 +219,9 @@ def suggest(name: str, known: Iterable[str], separator: str = ", ") -> str:
 def suggest_kind(name: str, known: Iterable[str]) -> str:
     """Return the end of a sentence on a kind that is not known, which may be a user's own."""
     known = list(known)
-    own = "; a kind of your own needs its file in plugins, or a Python program that imports it"
-    return suggest(name, known) + ("" if find_nearest(name, known) else own)
+    is_own = name.isidentifier() and not find_nearest(name, known)
+    own = "; one of your own needs its file in plugins, or a Python program that imports it"
+    return suggest(name, known) + own * is_own
 
 
 def list_known(known: list[str], separator: str = ", ") -> str:

@@ -33,6 +33,8 @@ MOST_FLOAT32 = 2**30
 MOST_KEPT = 8 * 2**30
 # What is made in memory where the folder cannot be written, in bytes.
 MOST_IN_MEMORY = 2**30
+# Values that are rounded together, which stay in the processor's cache.
+ROUNDED_TOGETHER = 32_768
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOSPC)
 
 
@@ -215,28 +217,19 @@ def _limit(chunk: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def round_to_half(values: np.ndarray) -> np.ndarray:
-    """Round float32 values (N, D) within the range of float16 as `astype` does, in half its time.
+    """Round float32 values in the range of float16 as `astype` does, in 3/5 of its time.
 
     After division by 2¹¹² the exponents of float16 are those of float32, and 13 bits are rounded
     off, to even where two values are equally near. Below 2⁻¹⁴, where the division rounds too, the
     last bit may differ. NumPy's `astype` takes one value at a time.
     """
-    rounded = np.empty(values.shape, np.uint16)
-    scaled = np.empty(values.shape[1], np.float32)  # Of one row, which stays in the cache.
-    bits, kept = scaled.view(np.uint32), np.empty(values.shape[1], np.uint32)
-    for row, half in zip(values, rounded, strict=True):
-        np.multiply(row, np.float32(2.0**-112), out=scaled)
-        np.right_shift(bits, 13, out=kept)
-        kept &= 1
-        kept += bits
-        kept += 0xFFF
-        kept >>= 13
-        kept &= 0x7FFF
-        bits >>= 16
-        bits &= 0x8000  # The sign.
-        kept |= bits
-        half[:] = kept
-    return rounded.view(np.float16)
+    flat, rounded = values.reshape(-1), np.empty(values.size, np.uint16)
+    for first in range(0, values.size, ROUNDED_TOGETHER):
+        block = slice(first, first + ROUNDED_TOGETHER)
+        bits = (flat[block] * np.float32(2.0**-112)).view(np.uint32)
+        kept = (bits + ((bits >> 13) & 1) + 0xFFF) >> 13
+        rounded[block] = (kept & 0x7FFF) | ((bits >> 16) & 0x8000)
+    return rounded.view(np.float16).reshape(values.shape)
 
 
 def _make_room(newest: Path) -> None:
