@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from by_hand import recipe
+from fairtrial.data.images.sets import load_images_once
 from fairtrial.kinds.metrics.numbers import METRICS
 from fairtrial.results import fingerprint
 from fairtrial.results.fingerprint import (
@@ -63,6 +64,7 @@ def test_the_same_in_every_process():
 @pytest.fixture
 def copy(monkeypatch, tmp_path):
     """A copy of the package, which the fingerprint is taken of."""
+    load_images_once("digits", None)  # Before no package but the copy has files.
     package = fingerprint.resources.files("fairtrial")
     shutil.copytree(package, tmp_path / "fairtrial")
     monkeypatch.setattr(fingerprint.resources, "files", lambda name: tmp_path / name)

@@ -174,7 +174,7 @@ def test_metrics_that_are_not_numbers_stay_apart_from_absent_ones(tmp_path):
 def test_summary_of_arms(tmp_path):
     """Means over an arm's runs; a metric that an arm does not have is no traceback."""
     runs = [RUN, Run(RUN.arm, 5), Run(Arm("fast", TASK, recipe()), 4)]
-    metrics = [{"mse": 1.0}, {"mse": 2.0}, {"mse": 4.0, "r2": 0.5}]
+    metrics = [{"mse": 1.0, "auc": 0.5}, {"mse": 2.0, "auc": np.nan}, {"mse": 4.0, "r2": 0.5}]
     names = ["a", "b", "c"]
     results = [(name, trace(), one) for name, one in zip(names, metrics, strict=True)]
     assemble(tmp_path, runs, names, [results])
@@ -183,6 +183,7 @@ def test_summary_of_arms(tmp_path):
     assert slow["outcomes"] == "2 stopped_early"
     assert (fast["mse"], fast["r2"]) == ("4", "0.5")
     assert slow["r2"] == ""
+    assert (slow["auc"], fast["auc"]) == ("0.5 (1 of 2)", "")
 
 
 def test_a_setting_that_is_a_word_or_a_list():

@@ -243,6 +243,7 @@ REFUSED = [
     ("say", "''", "claims[0].say = ''"),
     ("margin", "-1", "claims[0].margin = -1: it must be greater than or equal to 0."),
     ("margin", "nan", "claims[0].margin = nan: it must be a finite number."),
+    ("margin", "'1 %'", "must be a valid number; write a number in the metric's unit."),
     ("margn", "1", "claims[0].margn is not a known name; did you mean 'margin'?"),
     ("over", '"examples"', "claims[0].over = 'examples': it must be 'seeds'."),
     ("better", "{}", "claims[0].better = {}: it must have at least 1 item."),
@@ -283,6 +284,7 @@ REFUSED = [
     ("on", '"parameter_eror"', "is not a known metric; did you mean 'parameter_error'?"),
     ("on", '"accuracy"', "runs of the arm 'mae, optimizer.learning_rate=0.1' have no such metric"),
     ("where", "{ steps = 6 }", "claims[0].where.steps = 6: no arm has it"),
+    ("where", "{ steps = [5, 6] }", "where.steps = [5, 6]: no arm has it; name one value, not a"),
 ]
 
 

@@ -268,6 +268,10 @@ def test_all_errors_at_once():
         ('[[arms]]\nname = ""', "arms[0].name = ''"),
         ('[[arms]]\nname = "a"\nvary = { steps = [] }', "arms[0].vary.steps = []"),
         ('[[arms]]\nname = "a"\nsett = {}', "arms[0].sett is not a known name; did you mean 'set'"),
+        (
+            '[[arms]]\nname = "a"\npenalty = { l2 = 0.1 }',
+            "arms[0].penalty is not a known name; the settings of an arm are in its set, as in",
+        ),
         ('[[arms]]\nset = { steps = 9 }', "arms[0].name is missing"),
         ('[[arms]]\nname = "a"\n[[arms]]\nname = "a"', "arm 'a' is there twice"),
         ("[vary]\nsteps = [9, 9]", "arm 'steps=9' is there twice"),

@@ -87,6 +87,10 @@ def describe_study(trial: Results) -> str:
     kinds = ", ".join(dict.fromkeys(arm.task.kind.replace("_", " ") for arm in arms))
     varied = f"Varied: {', '.join(sorted(counts))}. " if counts else ""
     shared = "All else is equal: the arms of a seed share data, start and batches."
+    if any(arm.is_trained and arm.recipe.validation for arm in arms) and not all(
+        arm.is_trained for arm in arms
+    ):
+        shared += " Baselines are fitted on the validation rows too."
     return f"{varied}Task: {kinds}. {shared}"
 
 

@@ -257,6 +257,9 @@ def summarise_arms(folder: Path) -> list[dict[str, Any]]:
 
 
 def _show_mean(values: pl.Series) -> str:
-    """Show the mean; nothing where no run of the arm has the metric."""
-    mean = values.mean()
-    return "" if mean is None else f"{mean:.4g}"
+    """Show the mean, and over how many runs where some lack the metric; nothing where all do."""
+    known = values.cast(pl.Float64).fill_nan(None).drop_nulls()
+    mean, n_runs = known.mean(), len(values)
+    if mean is None:
+        return ""
+    return f"{mean:.4g}" + f" ({len(known)} of {n_runs})" * (len(known) < n_runs)

@@ -122,7 +122,8 @@ class Verdict(Parts):
     margin: Annotated[float, _say("smaller differences do not matter")]
     verdict: Annotated[Word, _say("the verdict")]
     method: Annotated[
-        Literal["sign-flip test", "anytime-valid bets"], _say("how differences are tested")
+        Literal["sign-flip test", "anytime-valid bets"],
+        _say("sign-flip test (of split rows Student's t) for fixed seeds, else bets"),
     ]
     rows: Annotated[
         Literal["drawn", "fixed", "split"],

@@ -56,6 +56,8 @@ def write_table(name: str, value: str) -> str:
 
 def hint_value(wanted: str, value: object, name: str) -> str:
     """Return the end of a sentence: how to write a value; `wanted` is Pydantic's error."""
+    if wanted == "float_type" and name == "margin" and isinstance(value, str) and "%" in value:
+        return "; write a number in the metric's unit"
     if wanted in ("int_type", "float_type"):
         return _hint_number(value, wanted == "int_type")
     if wanted == "bool_type":
@@ -148,6 +150,9 @@ def hint_name(
         return f"; {say(in_file, f'what it holds are arguments of Study: leave out {name!r}')}"
     if name == place:
         return f"; leave out {name!r} and the point after it"
+    if re.fullmatch(r"arms\[\d+\]", place) and not find_nearest(name, known, SURE):
+        setting = write_table('"optimizer.learning_rate"', "0.01")
+        return f"; the settings of an arm are in its set, as in set = {setting}"
     if place and (top := find_same(name, (*ALONE, *LISTED, *TABLES))):
         brackets = f"[[{top}]]" if top in LISTED else f"[{top}]"
         in_file = f"{brackets} is a table at the top of the file"

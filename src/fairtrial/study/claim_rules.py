@@ -237,6 +237,8 @@ def _complain_nothing(selector: Mapping[str, Any], here: Place, arms: Sequence[A
         hint = suggest(write_bare(value), sorted(found), "; " if name == "arm" else ", ")
         if isinstance(value, str) and (number := read_number(value)) in found:
             hint = f"; write it without quotes: {number}"
+        if isinstance(value, list) and not any(one.startswith("[") for one in found):
+            hint = "; name one value, not a list"
         text = end(f"{name_place(place)} = {show(value)}: no arm has it{hint}")
         return Complaint(text, (place,))
     return Complaint(f"{name_place(here)} = {show(selector)}: no arm has all of it.", (here,))

@@ -15,6 +15,7 @@ from fairtrial.report.sections.claims import (
     build_claims,
     list_entries,
     list_headlines,
+    name_test,
     say_found,
 )
 
@@ -62,6 +63,21 @@ def test_headlines_start_with_the_most_surprising():
 )
 def test_say_found_writes_a_sentence_per_verdict(others, words):
     assert words in say_found(make_row("x", **others))
+
+
+@pytest.mark.parametrize(
+    ("rows", "over", "method", "expected"),
+    [
+        ("drawn", "seeds", "sign-flip test", "sign-flip test"),
+        ("fixed", "seeds and test rows", "sign-flip test", "sign-flip test"),
+        ("split", "seeds and test rows", "sign-flip test", "Student's t, corrected for the rows"),
+        ("split", "seeds and test rows", "anytime-valid bets", "anytime-valid bets"),
+        ("fixed", "test rows", "sign-flip test", "normal, over the test rows"),
+    ],
+)
+def test_name_of_the_test_that_made_the_interval(rows, over, method, expected):
+    found = name_test(make_row("x", rows=rows, over=over, method=method))
+    assert found.startswith(expected)
 
 
 def test_headlines_are_grouped_in_order():

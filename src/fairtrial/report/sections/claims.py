@@ -8,6 +8,7 @@ from fairtrial import plots
 from fairtrial.evidence.account import explain, show_difference
 from fairtrial.evidence.case import ANYTIME
 from fairtrial.evidence.design import say_stated
+from fairtrial.evidence.statistics.sampling import BOTH, ROWS
 from fairtrial.plots.appearance import show_metric
 from fairtrial.plots.judged import read_claim
 from fairtrial.report.blocks import (
@@ -281,7 +282,7 @@ def _build_pairs(entry: Entry) -> list[Block]:
 def _list_facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = {
         "seeds": row["seeds"],
-        "test": row["method"],
+        "test": name_test(row),
         "interval": f"{_show_level(row)}, over {row['over']}, for this claim alone"
         if _has_interval(row)
         else None,
@@ -295,6 +296,15 @@ def _list_facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
         **list_tuned(row.get("tuned") or {}),
     }
     return [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
+
+
+def name_test(row: Mapping[str, Any]) -> str:
+    """Name the test that the p-value and the interval come from."""
+    if row["method"] == ANYTIME or row["seeds"] < 2:
+        return row["method"]
+    if row["rows"] == "split" and row["over"] == BOTH:
+        return "Student's t, corrected for the rows that all splits share"
+    return "normal, over the test rows" if row["over"] == ROWS else row["method"]
 
 
 def list_tuned(tuned: Mapping[str, Any]) -> dict[str, str]:
