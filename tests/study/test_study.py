@@ -499,8 +499,15 @@ def test_not_toml(text):
             "key/value pair; the file looks like a table, and a study names it, as in path = "
             '"table.csv".',
         ),
-        ("seeds # 1, 2\n", "study, line 1, column 7: this is not valid TOML: expected '=' after"),
-        ('a = [\n "b"\n "c",\n]', "study, line 3, column 2: this is not valid TOML: unclosed arr"),
+        (
+            "seeds # 1, 2\n",
+            "study, line 1, column 7: this is not valid TOML: expected '=' after a key in a "
+            "key/value pair; write name = value.",
+        ),
+        (
+            'a = [\n "b"\n "c",\n]',
+            "study, line 3, column 2: this is not valid TOML: unclosed array.",
+        ),
         ("[a.b]\n[a.b]\n", "study, line 2, column 5: this is not valid TOML: cannot declare a.b"),
         ("x = 1\n" + "a." * 50 + "b = 1", "study, line 2: this is nested too deeply: at most 40"),
         ("x = 1\na = [\n1,\n-" + "9" * 5000 + "]", "study, line 4: a whole number is beyond 64"),

@@ -87,9 +87,8 @@ def describe_study(trial: Results) -> str:
     kinds = ", ".join(dict.fromkeys(arm.task.kind.replace("_", " ") for arm in arms))
     varied = f"Varied: {', '.join(sorted(counts))}. " if counts else ""
     shared = "All else is equal: the arms of a seed share data, start and batches."
-    if any(arm.is_trained and arm.recipe.validation for arm in arms) and not all(
-        arm.is_trained for arm in arms
-    ):
+    trained = [arm for arm in arms if arm.is_trained]
+    if len(trained) < len(arms) and any(arm.recipe.validation for arm in trained):
         shared += " Baselines are fitted on the validation rows too."
     return f"{varied}Task: {kinds}. {shared}"
 

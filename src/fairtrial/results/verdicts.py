@@ -123,7 +123,7 @@ class Verdict(Parts):
     verdict: Annotated[Word, _say("the verdict")]
     method: Annotated[
         Literal["sign-flip test", "anytime-valid bets"],
-        _say("sign-flip test (of split rows Student's t) for fixed seeds, else bets"),
+        _say("test that fits the seeds; with split rows, `sign-flip test` means Student's t"),
     ]
     rows: Annotated[
         Literal["drawn", "fixed", "split"],

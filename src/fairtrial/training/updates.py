@@ -149,7 +149,7 @@ def check_elementwise(optimizers: Iterable[OptimizerSettings]) -> None:
     for settings in unlike.values():
         try:
             is_elementwise = treats_values_alone(settings)
-        except Exception:  # Training fails too, and says where.
+        except Exception:  # Training meets it too, and says where.
             continue
         if not is_elementwise:
             raise refuse(settings.definition.function, NOT_ELEMENTWISE)
