@@ -172,6 +172,7 @@ def _describe_cause(case: Case, verdict: str) -> dict[str, Any]:
     return described | {
         "largest_part": largest,
         "cause": case.pairs.problem or sentence,
+        "cause_seeds": len(next(iter(cause.parts.values()))) if cause.parts else None,
         "cause_lacks": [str(lack) for lack in cause.lacks],
     }
 

@@ -11,16 +11,18 @@ More steps take away what is unfinished. They do not take away the noise floor: 
 learning rate the last iterate moves about its mean.
 """
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import EllipsisType
 
 import numpy as np
 import polars as pl
 
 from fairtrial.data.load import measure_data
 from fairtrial.errors import FairtrialError
-from fairtrial.evidence.optima import Optima, Reach, find_reach
+from fairtrial.evidence.optima import NOT_UNIQUE, Minimum, Optima, Reach, find_reach
 from fairtrial.evidence.pairs import SIDES, Pairs
 from fairtrial.evidence.statistics.crossing import NO_MARKS, Marks, index_marks, subtract_rows
 from fairtrial.kinds.metrics.numbers import take_metric
@@ -28,6 +30,9 @@ from fairtrial.results.scoring import keep_objective
 from fairtrial.study.arm import Arm, Run
 from fairtrial.study.claims import Claim
 
+Seeds = EllipsisType | np.ndarray
+# A change of the metric is near enough to none at such a share of the difference, or of the margin.
+NEAR = 0.01
 STAGES = ("objective", "unfinished", "noise_floor")
 """What lies before the minima, from there to the means, and from there to the ends."""
 
@@ -47,7 +52,10 @@ class Lack(StrEnum):
 
 @dataclass(frozen=True)
 class Cause:
-    """A difference as a sum of parts, seed by seed."""
+    """A difference as a sum of parts, seed by seed.
+
+    Of n seeds that are split, and N test rows.
+    """
 
     # By names of `PARTS`, (n,) each: one value for each seed, positive where it favours `better`.
     # Their sum is the difference. Empty where it cannot be split.
@@ -64,6 +72,8 @@ class Cause:
     # The parts by test row, (n, N), where that is known and rows count as a sample. A part that is
     # 0 whatever the rows are has none.
     rows: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    # Which of the claim's seeds are split: an index, all unless some have no known minimum
+    seeds: Seeds = ...
 
     @property
     def is_unfinished(self) -> bool:
@@ -89,7 +99,8 @@ def find_cause(
 ) -> Cause:
     """Split a claim's difference into its parts: all three where minimisers and means are known.
 
-    Two that cannot be distinguished are one part. `averages` is `averages.parquet`. `changed` says
+    Two that cannot be distinguished are one part. Seeds without a known minimum are left out, if
+    they are at most half of the seeds. `averages` is `averages.parquet`. `changed` says
     what keeps the runs' data from being read again, as a sentence; "" if nothing does. `marks` say
     which test rows each run has right, if rows count as a sample; else they are empty.
     """
@@ -98,18 +109,19 @@ def find_cause(
     minima = _compare_minima(claim, pairs, optima, changed)
     means = _compare_averages(claim, pairs, averages, has_rows=bool(marks))
     ends = _Compared(pairs.differences, rows=subtract_rows(pairs.table, marks) if marks else None)
-    parts, rows = _subtract_points([minima, means, ends])
+    parts, rows = _subtract_points([minima, means.take(minima.seeds), ends.take(minima.seeds)])
     if all(arm.recipe.average.is_last_mean for pair in pairs.arms for arm in pair):
         rows.pop("noise_floor", None)  # The runs end with their means.
     lacking = [side for side in (minima, means) if side.lack is not None]
     return Cause(
         parts,
         tuple(side.lack for side in lacking if side.lack),
-        tuple(side.reason for side in lacking),
+        tuple(side.reason for side in (minima, means) if side.reason),
         "" if all(_is_same_objective(*pair) for pair in pairs.arms) else _name_objective(pairs),
         minima.reach,
         _measure_gaps(pairs, minima),
         rows if marks else {},
+        minima.seeds,
     )
 
 
@@ -138,7 +150,7 @@ def _measure_gaps(pairs: Pairs, minima: "_Compared") -> tuple[float, float] | No
     if minima.sides is None:
         return None
     better, than = (
-        float(np.mean(np.abs(pairs.by_seed[f"{side}_value"].to_numpy() - ends)))
+        float(np.mean(np.abs(pairs.by_seed[f"{side}_value"].to_numpy()[minima.seeds] - ends)))
         for side, ends in zip(SIDES, minima.sides, strict=True)
     )
     return better, than
@@ -170,10 +182,11 @@ def _find_obstacle(claim: Claim, pairs: Pairs) -> Cause | None:
 class _Compared:
     """The difference of the two sides at other parameters than those that the runs end with.
 
-    `difference` (n,) is positive where it favours `better`; where it is not known, `lack` and
-    `reason` say why. `reach` is the shortest, where one is known. `sides` has the metric (n,) of
-    each side there. `rows` (n, N) is the difference by test row, where that is known; one column of
-    0 where both sides are the same point.
+    `difference` (n,) is positive where it favours `better`; where it is not known, `lack` says why.
+    `reason` is that, or why it is known for some `seeds` only, as a sentence. `reach` is the
+    shortest, where one is known. `sides` has the metric (n,) of each side there. `rows` (n, N) is
+    the difference by test row, where that is known; one column of 0 where both sides are the same
+    point.
     """
 
     difference: np.ndarray | None
@@ -182,45 +195,90 @@ class _Compared:
     reach: Reach | None = None
     sides: tuple[np.ndarray, np.ndarray] | None = None
     rows: np.ndarray | None = None
+    seeds: Seeds = ...
+
+    def take(self, seeds: Seeds) -> "_Compared":
+        """Take the difference of some of the seeds."""
+        difference = None if self.difference is None else self.difference[seeds]
+        return replace(
+            self, difference=difference, rows=None if self.rows is None else self.rows[seeds]
+        )
 
 
 def _compare_minima(claim: Claim, pairs: Pairs, optima: Optima, changed: str) -> _Compared:
+    """Compare the minima of the two sides, with the seeds for which all of them are known."""
+    differing = [pair for pair in pairs.arms if not _is_same_objective(*pair)]
+    if lacking := _find_lack(pairs, differing, changed):
+        return lacking
     seeds = pairs.by_seed["seed"].to_list()
-    differences, rows, reaches, ends = [], [], [], []
-    for better, than in pairs.arms:
-        for arm in (better, than):
-            if _has_many_minima(arm):
-                reason = "There are fewer rows than parameters, so there is no single minimum."
-                return _Compared(None, Lack.MINIMUM, reason)
-        if _is_same_objective(better, than):
-            differences.append(np.zeros(len(seeds)))
-            rows.append(np.zeros((len(seeds), 1)))
-            continue
-        if changed:
-            reason = f"No minimum is known: the data is not at hand ({changed.rstrip('.')})."
-            return _Compared(None, Lack.DATA, reason)
-        sides, right = [], []
-        for arm in (better, than):
-            if arm.recipe.noise.on_features:
-                reason = "Noise on the features changes what an arm minimises; no minimum is known."
-                return _Compared(None, Lack.MINIMUM, reason)
-            minima = optima.find(arm, seeds, claim.on)
-            if minima[0].problem:
-                lack = Lack.DATA if minima[0].lacks_data else Lack.MINIMUM
-                reason = f"No minimum of {arm.name!r} is known: {minima[0].problem}."
-                return _Compared(None, lack, reason)
-            sides.append(np.array([one.metrics[claim.on] for one in minima]))
-            right.append([one.right for one in minima])
-            reaches.append(find_reach(arm, seeds, minima))
-        differences.append(_get_sign(claim) * (sides[0] - sides[1]))
-        rows.append(_subtract_right(*right))
-        ends.append(sides)
-    known = (reach for reach in reaches if reach)
-    shortest = min(known, key=lambda reach: reach.share, default=None)
-    # Where some pairs share an objective, their minima were not looked for.
-    of_sides = tuple(np.mean(ends, 0)) if len(ends) == len(pairs.arms) else None
-    mean = np.mean(differences, 0)
-    return _Compared(mean, reach=shortest, sides=of_sides, rows=_average_rows(rows))
+    minima, is_known, reasons = dict[str, list[Minimum]](), np.full(len(seeds), True), []
+    for arm in {arm.name: arm for pair in differing for arm in pair}.values():
+        found = minima[arm.name] = optima.find(arm, seeds, claim.on)
+        near = NEAR * max(claim.margin, abs(float(pairs.differences.mean())))
+        problems = _list_problems(found, claim.on, near)
+        is_known &= [not problem for problem in problems]
+        reasons.append(_say_lacking(arm, seeds, problems))
+        if 2 * np.count_nonzero(is_known) < len(seeds):
+            lack = Lack.DATA if found[0].lacks_data else Lack.MINIMUM
+            return _Compared(None, lack, " ".join(filter(None, reasons)))
+    reaches = [find_reach(arm, seeds, minima[arm.name]) for pair in differing for arm in pair]
+    known = {name: [*itertools.compress(each, is_known)] for name, each in minima.items()}
+    sides = [[known[arm.name] for arm in pair] for pair in differing]
+    ends = np.array([[[one.metrics[claim.on] for one in s] for s in pair] for pair in sides])
+    # Pairs that share an objective differ by nothing, and their minima were not looked for.
+    n_same, n_kept = len(pairs.arms) - len(differing), np.count_nonzero(is_known)
+    differences = [_get_sign(claim) * (better - than) for better, than in ends]
+    rows = [_subtract_right(*([one.right for one in s] for s in pair)) for pair in sides]
+    return _Compared(
+        np.mean(differences + [np.zeros(n_kept)] * n_same, 0),
+        None,
+        " ".join(filter(None, reasons)),
+        min(filter(None, reaches), key=lambda reach: reach.share, default=None),
+        None if n_same else tuple(ends.mean(0)),
+        _average_rows(rows + [np.zeros((n_kept, 1))] * n_same),
+        ... if is_known.all() else np.flatnonzero(is_known),
+    )
+
+
+def _list_problems(minima: Sequence[Minimum], metric: str, near: float) -> list[str]:
+    """List why each minimum is not known; "" where it is, or others have nearly the same metric."""
+    ranges = [one.ranges.get(metric, 0.0) for one in minima]
+    return [
+        one.problem
+        or (
+            "" if wide <= near else f"{NOT_UNIQUE}, with which {metric} differs by up to {wide:.2g}"
+        )
+        for one, wide in zip(minima, ranges, strict=True)
+    ]
+
+
+def _find_lack(
+    pairs: Pairs, differing: Sequence[tuple[Arm, ...]], changed: str
+) -> _Compared | None:
+    """Find why no minimum is known before one is looked for."""
+    if any(_has_many_minima(arm) for pair in pairs.arms for arm in pair):
+        reason = "There are fewer rows than parameters, so there is no single minimum."
+        return _Compared(None, Lack.MINIMUM, reason)
+    if differing and changed:
+        reason = f"No minimum is known: the data is not at hand ({changed.rstrip('.')})."
+        return _Compared(None, Lack.DATA, reason)
+    if any(arm.recipe.noise.on_features for pair in differing for arm in pair):
+        reason = "Noise on the features changes what an arm minimises; no minimum is known."
+        return _Compared(None, Lack.MINIMUM, reason)
+    return None
+
+
+def _say_lacking(arm: Arm, seeds: Sequence[int], problems: Sequence[str]) -> str:
+    """Say with which seeds an arm has no known minimum, and why with the first; "" if with none."""
+    lacking = [(seed, one) for seed, one in zip(seeds, problems, strict=True) if one]
+    if not lacking:
+        return ""
+    (seed, problem), n_seeds, which = lacking[0], len(seeds), ""
+    if 1 < len(lacking) < n_seeds:
+        which = f" with {len(lacking)} of {n_seeds} seeds, such as seed {seed}"
+    elif len(lacking) < n_seeds:
+        which = f" with seed {seed}"
+    return f"No minimum of {arm.name!r} is known{which}: {problem}."
 
 
 def _average_rows(rows: Sequence[np.ndarray | None]) -> np.ndarray | None:

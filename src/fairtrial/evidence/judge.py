@@ -130,7 +130,9 @@ def recall_causes(rows: Sequence[dict[str, Any]], before: Sequence[dict[str, Any
     That is what longer runs have said of them, and, where the data is no longer at hand, their
     split into parts.
     """
-    of_cause = (*OF_PARTS, "largest_part", "cause", "cause_lacks", "offers_counterfactual")
+    of_cause = (
+        *OF_PARTS, "largest_part", "cause", "cause_seeds", "cause_lacks", "offers_counterfactual",
+    )  # fmt: skip
     for row in rows:
         for old in before:
             if any(row[name] != old.get(name) for name in SAME):
@@ -155,10 +157,10 @@ def join_pairs(cases: Sequence[Case]) -> pl.DataFrame:
             *(name if name in known else pl.lit(None, pl.String).alias(name) for name in WITHOUT),
             "better_value", "than_value", "difference",
         )  # fmt: skip
-        nothing = pl.lit(None, pl.Float64)
-        found = {name: pl.Series(values) for name, values in case.cause.parts.items()}
-        parts = case.pairs.by_seed.select(
-            "seed", **{name: found.get(name, nothing) for name in PARTS}
+        cause, seeds = case.cause, case.pairs.by_seed["seed"].to_numpy()
+        parts = pl.DataFrame(
+            {"seed": seeds[cause.seeds]} | {name: cause.parts.get(name) for name in PARTS},
+            schema_overrides=dict.fromkeys(PARTS, pl.Float64),
         )
         tables.append(table.join(parts, on="seed", how="left", maintain_order="left"))
     return pl.concat(tables)

@@ -1,7 +1,7 @@
 """Where a run would end with all the steps there are, and how far it can get at most."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -31,17 +31,21 @@ MOST_VALUES = 2**27
 # What float32 may have changed of features, as a share.
 ROUNDED = 1e-6
 NOT_UNIQUE = "it is not unique, because other parameters have the same loss"
+Metrics = dict[str, float]
 
 SCHEMA = pl.Schema(
     {
         "key": pl.String,
         "problem": pl.String,
+        "is_general": pl.Boolean,
         "certificate": pl.Float64,
         "tolerance": pl.Float64,
         "parameters": pl.List(pl.Float64),
+        "others": pl.List(pl.List(pl.Float64)),
         "sizes": pl.List(pl.Float64),
         "metric": pl.List(pl.String),
         "metric_value": pl.List(pl.Float64),
+        "metric_range": pl.List(pl.Float64),
         "metric_source": pl.List(pl.String),
         "n_test_rows": pl.Int64,
         "right": pl.Binary,
@@ -49,8 +53,9 @@ SCHEMA = pl.Schema(
 )
 
 NOTHING = {
-    "certificate": np.inf, "tolerance": 0.0, "parameters": [], "sizes": [], "metric": [],
-    "metric_value": [], "metric_source": [], "n_test_rows": None, "right": None,
+    "is_general": True, "certificate": np.inf, "tolerance": 0.0, "parameters": [], "others": [],
+    "sizes": [], "metric": [], "metric_value": [], "metric_range": [], "metric_source": [],
+    "n_test_rows": None, "right": None,
 }  # fmt: skip
 """What is kept of a search that was not begun."""
 
@@ -59,14 +64,18 @@ NOTHING = {
 class Minimum:
     """The minimiser of an arm's objective on one seed's training rows."""
 
-    problem: str  # Why there is none, as a sentence; "" if there is one
+    problem: str  # Why it is not known, as a sentence; "" if it is
     # (D + 1,) or (D K + K,): weights row by row, then the intercept or those of the classes
     parameters: np.ndarray
     sizes: np.ndarray  # (D + 1,), of regression: mean absolute value of each feature, then 1
-    metrics: dict[str, float]  # Those that parameters alone decide
+    metrics: Metrics  # Those that parameters alone decide
+    # By how much other minimisers change a metric at most, as far as they were looked for: 0 where
+    # this is the only one
+    ranges: Metrics = field(default_factory=dict)
     # (N,): which test rows it predicts correctly, 0 and 1; None for regression
     right: np.ndarray | None = None
-    lacks_data: bool = False  # Whether there is none because the data is not at hand
+    is_general: bool = False  # Whether other seeds would have the same problem
+    lacks_data: bool = False  # Whether the problem is that the data is not at hand
 
 
 class Optima:
@@ -90,16 +99,16 @@ class Optima:
     def find(self, arm: Arm, seeds: Sequence[int], metric: str = "") -> list[Minimum]:
         """Find the minimisers of an arm's objective, one a seed.
 
-        They are measured by the named metric too, beside those that every run has. Where one seed's
-        has a problem, only that is returned: the claim cannot be split, and the other seeds would
-        take as long.
+        They are measured by the named metric too, beside those that every run has. After a
+        problem that all seeds share, no other seed is searched: each would take as long.
         """
         objective = keep_objective(arm.recipe)
         try:
             fingerprint = fingerprint_arm(arm.task, objective)
         except FairtrialError as error:
             problem = f"the data is not at hand ({str(error).rstrip('.')})"
-            return [Minimum(problem, np.array([]), np.array([]), {}, lacks_data=True)]
+            nothing = np.array([])
+            return [Minimum(problem, nothing, nothing, {}, lacks_data=True)] * len(seeds)
         found = []
         with on_one_core:  # Here too, since beginning to hold it takes milliseconds.
             for seed in seeds:
@@ -108,10 +117,9 @@ class Optima:
                     self._rows[key] = _search(key, arm.task, objective, seed)
                     self._is_kept = False
                 self._measure(key, metric, arm.task, objective, seed)
-                row = self._rows[key]
-                found.append(_read(row))
-                if row["problem"]:
-                    return found[-1:]
+                found.append(_read(self._rows[key]))
+                if found[-1].is_general:
+                    return found[-1:] * len(seeds)
         return found
 
     def _measure(self, key: str, name: str, task: AnyTask, objective: Recipe, seed: int) -> None:
@@ -124,13 +132,12 @@ class Optima:
             return
         dataset = load_dataset(task, seed, objective.validation, objective.features)
         scorer = Scorer(dataset, seed, objective.validation)
-        parameters, n_outputs = np.array(row["parameters"]), max(dataset.n_classes, 1)
-        W, b = parameters[:-n_outputs], parameters[-n_outputs:]
-        W = W.reshape(-1, n_outputs) if dataset.n_classes else W
+        points = [_shape(one, dataset.n_classes) for one in (row["parameters"], *row["others"])]
         of_predictions = [*list_defaults(dataset.n_classes > 0), metric]
-        others = dict(zip(row["metric"], row["metric_value"], strict=True))
-        found = others | scorer.measure_parameters(W, b, [metric])
-        described = _describe_metrics(found, of_predictions)
+        found, ranges = _measure_points(scorer, objective, points, [metric])
+        found = dict(zip(row["metric"], row["metric_value"], strict=True)) | found
+        ranges = dict(zip(row["metric"], row["metric_range"], strict=True)) | ranges
+        described = _describe_metrics(found, ranges, of_predictions)
         measured = zip(described["metric"], described["metric_source"], strict=True)
         sources = [source or known.get(name, "") for name, source in measured]
         self._rows[key] = row | described | {"metric_source": sources}
@@ -152,40 +159,68 @@ def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
     dataset = load_dataset(task, seed, objective.validation, objective.features)
     scorer = Scorer(dataset, seed, objective.validation)
     optimum = scorer.find_optimum(objective)
-    is_number, metrics, right = not dataset.n_classes, {}, None
+    is_number, metrics, ranges, right = not dataset.n_classes, Metrics(), Metrics(), None
     X = dataset.X
     if is_number and objective.validation is not None:
         X = X[split_rows(len(X), objective.validation, seed)[0]]
-    is_unique = optimum.is_unique and not (
+    # Other minimisers are known, or there are none; test rows do not ask for what none decides.
+    is_known = (optimum.is_unique or optimum.others) and not (
         is_number and objective.penalty.is_none and _leaves_free(X, dataset.test_X)
     )
-    problem = optimum.problem or ("" if is_unique else NOT_UNIQUE)
+    problem = optimum.problem or ("" if is_known else NOT_UNIQUE)
     if not problem:
-        metrics = scorer.measure_parameters(optimum.W, optimum.b)
-        metrics |= score_sparsity(objective, optimum.W)
+        points = [(optimum.W, optimum.b), *optimum.others]
+        metrics, ranges = _measure_points(scorer, objective, points)
         right = scorer.mark_parameters(optimum.W, optimum.b)
     sizes = np.append(np.abs(X).mean(0, dtype=np.float64), 1.0) if is_number else []
     return {
         "key": key,
         "problem": problem,
+        "is_general": optimum.is_general,
         "certificate": float(optimum.certificate),
         "tolerance": float(optimum.tolerance),
         "parameters": np.append(optimum.W, optimum.b).tolist(),
+        "others": [np.append(*other).tolist() for other in optimum.others],
         "sizes": list(sizes),
-        **_describe_metrics(metrics, list_defaults(not is_number)),
+        **_describe_metrics(metrics, ranges, list_defaults(not is_number)),
         "n_test_rows": None if right is None else len(right),
         "right": None if right is None else np.packbits(right).tobytes(),
     }
 
 
+def _shape(parameters: Sequence[float], n_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return W and b of parameters as `Minimum` has them."""
+    n_outputs = max(n_classes, 1)
+    W, b = np.split(np.array(parameters), [-n_outputs])
+    return (W.reshape(-1, n_outputs), b) if n_classes else (W, b)
+
+
+def _measure_points(
+    scorer: Scorer,
+    objective: Recipe,
+    points: Sequence[tuple[np.ndarray, np.ndarray]],
+    more: Sequence[MetricSettings] = (),
+) -> tuple[Metrics, Metrics]:
+    """Measure the first of some minimisers, W and b each, and by how much the others differ."""
+    first, *others = (
+        scorer.measure_parameters(W, b, more) | score_sparsity(objective, W) for W, b in points
+    )
+    ranges = {
+        name: max((abs(other[name] - value) for other in others), default=0.0)
+        for name, value in first.items()
+    }
+    return first, ranges
+
+
 def _describe_metrics(
-    metrics: Mapping[str, float], of_predictions: Sequence[MetricSettings]
+    metrics: Metrics, ranges: Metrics, of_predictions: Sequence[MetricSettings]
 ) -> dict[str, list]:
-    """Describe metrics in a row: names, values, and the source of each metric of predictions."""
+    """Describe metrics in a row: names, values, ranges, and sources of metrics of predictions."""
     sources = {one.column: fingerprint_metric(one.definition) for one in of_predictions}
     return {
         "metric": list(metrics),
         "metric_value": list(metrics.values()),
+        "metric_range": [ranges[name] for name in metrics],
         "metric_source": [sources.get(name, "") for name in metrics],
     }
 
@@ -210,10 +245,19 @@ def _leaves_free(train: np.ndarray, test: np.ndarray) -> bool:
 
 
 def _read(row: dict) -> Minimum:
-    metrics = dict(zip(row["metric"], row["metric_value"], strict=True))
-    right = row["right"] and unpack_marks(row["right"], row["n_test_rows"])
-    parameters, sizes = np.array(row["parameters"]), np.array(row["sizes"])
-    return Minimum(row["problem"], parameters, sizes, metrics, right)
+    metrics, ranges = (
+        dict(zip(row["metric"], row[name], strict=True))
+        for name in ("metric_value", "metric_range")
+    )
+    return Minimum(
+        row["problem"],
+        np.array(row["parameters"]),
+        np.array(row["sizes"]),
+        metrics,
+        ranges,
+        row["right"] and unpack_marks(row["right"], row["n_test_rows"]),
+        row["is_general"],
+    )
 
 
 @dataclass(frozen=True)
@@ -227,8 +271,8 @@ class Reach:
     sentence: str
 
 
-def find_reach(arm: Arm, seeds: list[int], minima: list[Minimum]) -> Reach | None:
-    """Find whether an arm's steps, all in one direction, would not have led to its minima.
+def find_reach(arm: Arm, seeds: Sequence[int], minima: Sequence[Minimum]) -> Reach | None:
+    """Find whether an arm's steps, all in one direction, would not have led to its known minima.
 
     Where the slope of a loss is bounded, as that of MAE and of Huber's loss is, the slope of a
     weight is at most that bound times the mean absolute value of its feature, and the slope of the
@@ -249,24 +293,23 @@ def find_reach(arm: Arm, seeds: list[int], minima: list[Minimum]) -> Reach | Non
     if most is None or steps is None:
         return None
     rate = recipe.optimizer.learning_rate
-    sizes = np.array([one.sizes for one in minima])
-    reach = rate * steps * bound * sizes * most
-    needed = np.abs(
-        np.array([one.parameters for one in minima])
-        - np.array([
-            np.append(*draw_init(recipe.init, sizes.shape[1] - 1, 0, seed)) for seed in seeds
-        ])
-    )  # fmt: skip
-    shares = reach.mean(0) / np.maximum(needed.mean(0), 1e-300)
+    known = [(seed, one) for seed, one in zip(seeds, minima, strict=True) if not one.problem]
+    sizes = np.array([one.sizes for _, one in known])
+    ends = np.array([one.parameters for _, one in known])
+    n_features = sizes.shape[1] - 1
+    begins = [np.append(*draw_init(recipe.init, n_features, 0, seed)) for seed, _ in known]
+    reach = (rate * steps * bound * sizes * most).mean(0)
+    needed = np.abs(ends - np.array(begins)).mean(0)
+    shares = reach / np.maximum(needed, 1e-300)
     short = int(np.argmin(shares))
     if shares[short] >= 1.0:
         return None
-    name = "b" if short == sizes.shape[1] - 1 else ("W" if sizes.shape[1] == 2 else f"W[{short}]")
+    name = "b" if short == n_features else ("W" if n_features == 1 else f"W[{short}]")
     return Reach(
         float(shares[short]),
         f"With learning rate {rate:g} and {steps:,} steps of {recipe.loss.kind}, {name} cannot "
-        f"move further than {reach.mean(0)[short]:.3g}, and had {needed.mean(0)[short]:.3g} to go "
-        "(means over the seeds).",
+        f"move further than {reach[short]:.3g}, and had {needed[short]:.3g} to go (means over the "
+        "seeds).",
     )
 
 

@@ -64,11 +64,14 @@ def tell_cause(
     labels = _label_parts(cause)
     names = [name for name in cause.parts if np.any(cause.parts[name])]
     better, than = name_sides(claim)
-    difference = float(pairs.differences.mean())
+    differences = pairs.differences[cause.seeds]
+    difference = float(differences.mean())
     loser, sign = (than, 1.0) if difference >= 0.0 else (better, -1.0)
     means = {name: sign * float(cause.parts[name].mean()) for name in names}
     show = _choose_digits([difference, *means.values()])
-    sentences = [f"{loser} ends {show(abs(difference))} worse in {claim.on}"]
+    is_whole = len(differences) == len(pairs.differences)
+    over = "" if is_whole else f"Over {len(differences)} of {len(pairs.differences)} seeds, "
+    sentences = [f"{over}{loser} ends {show(abs(difference))} worse in {claim.on}"]
     if len(names) > 1:
         listed = [
             f"{show(means[name])} {'comes ' * (place == 0)}from {labels[name]}"

@@ -33,7 +33,7 @@ def find_optimum(
     other = recipe.optimizer.other_objective
     problem = f"{recipe.optimizer.kind} does not minimise the loss, since {other}" if other else ""
     if problem or isinstance(minimiser, str):
-        return Optimum(*nothing, problem=problem or str(minimiser))
+        return Optimum(*nothing, problem=problem or str(minimiser), is_general=True)
     if not (np.isfinite(X).all() and np.isfinite(y).all()):
         return Optimum(*nothing, problem="some features or targets are not finite")
     with on_one_core:
@@ -53,7 +53,8 @@ def find_optimum(
             f"and at most {found.tolerance:.0e} is allowed"
         )
     objective = measure_objective(recipe, X, y, found.W, found.b)
-    return replace(found, problem=problem, objective=objective)
+    is_late = problem == clock.say()
+    return replace(found, problem=problem, is_general=is_late, objective=objective)
 
 
 def _weigh_rows(recipe: Recipe, labels: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import optimize
 
 from fairtrial.kinds.losses.numbers import Pieces, Smooth
-from fairtrial.optimum.rows import is_only_minimum, measure_spread, state_rows
+from fairtrial.optimum.rows import find_minima, measure_spread, state_rows
 from fairtrial.optimum.standard import Clock, Optimum, OutOfTimeError, standardise
 from fairtrial.study.recipe import Penalty
 
@@ -201,5 +201,5 @@ def solve_smooth(
     W, b = standard.restore(x * spread)
     # It is curved at every residual, as a square is.
     rows = state_rows([Pieces(1.0, 0.0, 0.0)], penalty, standard, y, 1.0)
-    is_unique = certificate > TOLERANCE or is_only_minimum(rows, x)
+    is_unique = certificate > TOLERANCE or find_minima(rows, x).is_unique
     return Optimum(W, b + shift, certificate, TOLERANCE, sentence, is_unique)

@@ -23,7 +23,7 @@ from fairtrial.optimum.rows import (
     Rows,
     certify,
     find_basis,
-    is_only_minimum,
+    find_minima,
     measure_spread,
     state_rows,
 )
@@ -52,8 +52,12 @@ def solve_residuals(
     theta, certificate = _minimise(rows, clock)
     problem = clock.say() if certificate > TOLERANCE and clock.left < 0.0 else ""
     W, b = standard.restore(theta * spread)
-    is_unique = certificate > TOLERANCE or is_only_minimum(rows, theta)
-    return Optimum(W, b + shift, certificate, TOLERANCE, problem, is_unique)
+    found = Optimum(W, b + shift, certificate, TOLERANCE, problem)
+    if certificate > TOLERANCE:
+        return found
+    is_unique, others = find_minima(rows, theta)
+    others = [standard.restore(other * spread) for other in others]
+    return replace(found, is_unique=is_unique, others=tuple((W, b + shift) for W, b in others))
 
 
 def _minimise(rows: Rows, clock: Clock) -> tuple[np.ndarray, float]:

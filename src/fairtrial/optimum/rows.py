@@ -8,6 +8,7 @@ weight.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg, optimize
@@ -20,6 +21,10 @@ from fairtrial.study.recipe import Penalty
 TOLERANCE = 1e-9
 # A width so small that only the residual 0 is within it.
 TINY = 1e-200
+SIGNS = (1.0, -1.0)
+# Of several minimisers: in how many directions the furthest are looked for; how many rows limit the
+# search; and how far it goes at most, in spreads of y.
+N_DIRECTIONS, MOST_ROWS, FAR = 8, 500, 1e6
 
 
 @dataclass(frozen=True)
@@ -144,27 +149,81 @@ def _balance(
 # -------------------------------------------------------------------------------------- uniqueness
 
 
-def is_only_minimum(rows: Rows, theta: np.ndarray) -> bool:
-    """Say whether no other parameters have the objective of a minimiser θ (P,).
+class Minima(NamedTuple):
+    """Whether a minimiser is the only one; and others (M, P), where that is not so and is known."""
+
+    is_unique: bool
+    others: np.ndarray
+
+
+def find_minima(rows: Rows, theta: np.ndarray) -> Minima:
+    """Find whether other parameters have the objective of a minimiser θ (P,), and which.
 
     The objective is convex, so other minimisers exist exactly where it does not rise in some
     direction. A random number of every coordinate makes all directions but those of measure 0 have
     one of two products with it, and a linear program finds the direction of the least slope.
     Directions in which no row's residual changes do not count.
+
+    All minimisers form a polytope. The others are those of its corners that lie furthest in random
+    directions and their opposites. None are looked for where more than `MOST_ROWS` rows have
+    residual 0.
     """
     basis, _ = find_basis(rows)
     r, A = rows.residual(theta), rows.A @ basis
+    nothing = np.empty((0, len(theta)))
     kinked = (rows.c > 0) & (rows.width == 0) & (np.abs(r) <= _measure_rounding(rows, theta))
     # Within its width a rounded kink is curved; at its edge it is not, in one direction.
     rounded = (rows.c > 0) & (np.abs(r) < rows.width * (1.0 - TOLERANCE))
     free = _find_null_space(A[(rows.a > 0) | rounded])
     if not free.shape[1]:
-        return True
+        return Minima(True, nothing)
+    along = A @ free
     slopes = rows.tilt + np.where(kinked, 0.0, rows.c * np.sign(r))
-    gradient, kinks = -(A @ free).T @ slopes, (A[kinked] @ free) * rows.c[kinked][:, None]
-    normal = make_stream(0, "optimum.uniqueness").normal(size=free.shape[1])
-    scale = TOLERANCE * float(rows.c @ np.abs(A @ free).max(1))
-    return all(_find_least_slope(gradient, kinks, sign * normal) > scale for sign in (1.0, -1.0))
+    gradient, kinks = -along.T @ slopes, along[kinked] * rows.c[kinked][:, None]
+    normals = make_stream(0, "optimum.uniqueness").normal(size=(N_DIRECTIONS, free.shape[1]))
+    scale = TOLERANCE * float(rows.c @ np.abs(along).max(1))
+    is_unique = all(_find_least_slope(gradient, kinks, sign * normals[0]) > scale for sign in SIGNS)
+    if is_unique or np.count_nonzero(kinked) > MOST_ROWS:
+        return Minima(is_unique, nothing)
+    # Where a row has a slope, the objective rises as soon as its residual passes its kink.
+    sloped = (rows.c > 0) & ~kinked & ~rounded
+    towards = np.sign(r)[sloped, None] * along[sloped]
+    room = np.maximum(np.abs(r) - rows.width, 0.0)[sloped]
+    unit = rows.c.max()
+    ends = [
+        _go_far(gradient / unit, kinks / unit, towards, room, sign * normal)
+        for normal in normals
+        for sign in SIGNS
+    ]
+    is_known = np.isfinite(ends).all()
+    return Minima(False, theta + np.array(ends) @ (basis @ free).T if is_known else nothing)
+
+
+def _go_far(
+    gradient: np.ndarray, kinks: np.ndarray, towards: np.ndarray, room: np.ndarray,
+    normal: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Return the d (k,) of the largest `normal d` with a slope of 0 and `towards d <= room`.
+
+    Only the rows with the least room are limits of the program; for the others, d is shortened. It
+    is NaN where the program fails.
+    """
+    n_kinks, n_directions = kinks.shape
+    sizes = np.linalg.norm(towards, axis=1)
+    near = np.argsort(room / np.maximum(sizes, TINY))[:MOST_ROWS]
+    limits = np.hstack([towards[near], np.zeros((len(near), n_kinks))])
+    found = optimize.linprog(
+        np.concatenate([-normal, np.zeros(n_kinks)]),
+        A_ub=np.vstack([np.append(gradient, np.ones(n_kinks)), _bound_kinks(kinks), limits]),
+        b_ub=np.concatenate([np.zeros(1 + 2 * n_kinks), room[near]]),
+        bounds=[*[(-FAR, FAR)] * n_directions, *[(0.0, None)] * n_kinks],
+        method="highs",
+    )
+    if found.status != 0:
+        return np.full(n_directions, np.nan)
+    d = found.x[:n_directions]
+    change = towards @ d
+    return d * np.min(room / np.maximum(change, TINY), initial=1.0, where=change > 0.0)
 
 
 def _find_null_space(A: np.ndarray) -> np.ndarray:
@@ -178,11 +237,10 @@ def _find_least_slope(gradient: np.ndarray, kinks: np.ndarray, normal: np.ndarra
     """Return the least of `gradient d + Σ |kinks d|` over directions d with `normal d = 1`."""
     n_kinks, n_directions = kinks.shape
     cost = np.concatenate([gradient, np.ones(n_kinks)])
-    sides = [np.hstack([sign * kinks, -np.eye(n_kinks)]) for sign in (1.0, -1.0)]
     found = optimize.linprog(
         cost,
-        A_ub=np.vstack(sides) if n_kinks else None,
-        b_ub=np.zeros(2 * n_kinks) if n_kinks else None,
+        A_ub=_bound_kinks(kinks),
+        b_ub=np.zeros(2 * n_kinks),
         A_eq=np.concatenate([normal, np.zeros(n_kinks)])[None],
         b_eq=[1.0],
         bounds=[*[(None, None)] * n_directions, *[(0.0, None)] * n_kinks],
@@ -190,3 +248,9 @@ def _find_least_slope(gradient: np.ndarray, kinks: np.ndarray, normal: np.ndarra
     )
     # Unbounded below would mean that there is no minimum; rounding alone can make it seem so.
     return found.fun if found.status == 0 else 0.0
+
+
+def _bound_kinks(kinks: np.ndarray) -> np.ndarray:
+    """Return the rows of a linear program in (d, u) that say `|kinks d| <= u`."""
+    n_kinks = len(kinks)
+    return np.vstack([np.hstack([sign * kinks, -np.eye(n_kinks)]) for sign in SIGNS])

@@ -32,8 +32,11 @@ class Optimum:
     problem: str = ""  # Empty if certified; else a sentence with the reason.
     # Whether no other parameters have the same objective; only for certified minimisers.
     is_unique: bool = True
+    # Further minimisers, W and b each, as far away as they were found; only of losses on numbers.
+    others: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
     # Mean loss over the rows plus the penalty, in the unit of the loss (for classes, nats).
     objective: float = np.nan
+    is_general: bool = False  # Whether other rows of the same arm would have the same problem.
 
 
 class ClassRows(NamedTuple):

@@ -60,7 +60,8 @@ class Scorer:
             y = y if unit == USER_UNIT else unit.apply(y)
             found = find_optimum(stated, X, y, self.dataset.n_classes)
             W, b = unit.restore(found.W, found.b)
-            self._optima[objective] = replace(found, W=W, b=b)
+            others = tuple(unit.restore(*other) for other in found.others)
+            self._optima[objective] = replace(found, W=W, b=b, others=others)
         return self._optima[objective]
 
     def _state(self, recipe: Recipe) -> tuple[Recipe, TargetUnit]:

@@ -148,6 +148,9 @@ class Verdict(Parts):
     ]
     largest_part: Annotated[str | None, _say("the part that tests show to be the largest")]
     cause: Annotated[str, _say("the parts in sentences")]
+    cause_seeds: Annotated[
+        int | None, _say("how many seeds the parts are over: those whose minima are known")
+    ]
     cause_lacks: Annotated[
         list[str], _say("what keeps the difference from being split into three parts")
     ]

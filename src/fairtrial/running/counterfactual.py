@@ -11,6 +11,7 @@ import polars as pl
 from fairtrial.errors import InputError
 from fairtrial.evidence.account import decide_together, summarise_evidence
 from fairtrial.evidence.case import SIGN_FLIP, Case, weigh_claims, weigh_pairs
+from fairtrial.evidence.cause import NEAR
 from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.pairs import Pairs, pair_runs
 from fairtrial.evidence.verdict import Decided, Evidence, weigh
@@ -21,9 +22,6 @@ from fairtrial.study import Arm, Study
 from fairtrial.study.arms import ArmEntry
 
 FOLDER = "counterfactual"
-# An arm is trained to the end once its metric is so near that of its minimum, as a share of the
-# difference in question.
-SHARE = 0.01
 # Each round is so many times as long as the one before; the last one 256 times the recipe's own.
 FACTOR, N_ROUNDS = 4, 4
 
@@ -52,7 +50,11 @@ def run_counterfactuals(folder: Path, setup: Setup) -> list[dict[str, Any]]:
     for arm in {arm.name: arm for n in offered for p in cases[n].pairs.arms for arm in p}.values():
         trial.refuse_changed_data(arm)
     goals = _set_goals([cases[number] for number in offered])
-    unknown = {arm.name for arm, _ in goals.values() if optima.find(arm, seeds)[0].problem}
+    unknown = {
+        arm.name
+        for arm, _ in goals.values()
+        if all(minimum.problem for minimum in optima.find(arm, seeds))
+    }
     runs, factors = trial.runs, dict[str, int]()
     for number in range(1, N_ROUNDS + 1):
         left = _find_unfinished(runs, goals, optima, seeds, unknown)
@@ -77,7 +79,7 @@ def run_counterfactuals(folder: Path, setup: Setup) -> list[dict[str, Any]]:
 def _set_goals(cases: Sequence[Case]) -> Goals:
     goals: Goals = {}
     for case in cases:
-        metric, near = case.claim.on, SHARE * abs(case.evidence.difference)
+        metric, near = case.claim.on, NEAR * abs(case.evidence.difference)
         for arm in (arm for pair in case.pairs.arms for arm in pair):
             _, before = goals.get((arm.name, metric), (arm, np.inf))
             goals[arm.name, metric] = (arm, min(near, before))
@@ -87,15 +89,21 @@ def _set_goals(cases: Sequence[Case]) -> Goals:
 def _find_unfinished(
     runs: pl.DataFrame, goals: Goals, optima: Optima, seeds: Sequence[int], unknown: set[str]
 ) -> list[Arm]:
-    """Find the arms whose mean gap to their own minimum is still too large in some metric."""
+    """Find the arms whose mean gap to their own minima is still too large in some metric.
+
+    The mean is over the seeds whose minimum is known.
+    """
     unfinished = {}
     for (name, metric), (arm, near) in goals.items():
         if name in unknown:
             continue
         values = dict(runs.filter(pl.col("arm") == name).select("seed", metric).iter_rows())
-        reached = np.array([values[seed] for seed in seeds], float)  # NaN where there is none.
-        ends = np.array([one.metrics[metric] for one in optima.find(arm, seeds, metric)])
-        if not np.mean(np.abs(reached - ends)) < near:
+        minima = zip(seeds, optima.find(arm, seeds, metric), strict=True)
+        known = {seed: one for seed, one in minima if not one.problem}
+        reached = np.array([values[seed] for seed in known], float)  # NaN where there is none.
+        gaps = np.abs(reached - [one.metrics[metric] for one in known.values()])
+        gaps -= [one.ranges[metric] for one in known.values()]
+        if not np.mean(np.maximum(gaps, 0.0)) < near:
             unfinished[name] = arm
     return list(unfinished.values())
 

@@ -215,6 +215,8 @@ def _build_figures(entry: Entry, trial: Results) -> list[Block]:
     margin = ", the grey band the margin" if row["margin"] else ""
     interval = f" and its {_show_level(row)} interval" if _has_interval(row) else ""
     is_split = any(row[part] is not None for part in PARTS)
+    is_whole = row["cause_seeds"] in (None, row["seeds"])
+    seeds = "the seeds" if is_whole else f"{row['cause_seeds']} of {row['seeds']} seeds"
     where = "Each cell is tested alone over the seeds, without correction for the number of cells."
     drawn = [
         ("differences", f"Difference in {metric}, seed by seed", plots.differences(trial, number),
@@ -223,8 +225,8 @@ def _build_figures(entry: Entry, trial: Results) -> list[Block]:
         ("sides", f"Both sides, {metric}", plots.sides(trial, number),
          "A line joins the two marks of a seed. The seeds are sorted by their difference."),
         ("split", "The parts of the difference", plots.cause(trial, number) if is_split else None,
-         "The parts of the difference, as means over the seeds with their 95 % intervals. The "
-         f"diamond shows the whole difference{interval}."),
+         f"The parts of the difference, as means over {seeds} with their 95 % intervals. The "
+         f"diamond shows the whole difference{interval}{'' if is_whole else ', over all seeds'}."),
         ("curves", "Both sides during training", plots.curves_of_claim(trial, number),
          "Lines: mean over the seeds. Bands: smallest to largest value."),
         ("margins", "Where the claim holds, by margin", plots.where_it_holds(trial, number), where),
