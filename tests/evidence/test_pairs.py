@@ -57,7 +57,7 @@ def test_a_diverged_run_without_a_worst_value_cannot_be_judged():
         return {"mse": 1.0, "outcome": "diverged" if diverged else "completed"}
 
     pairs = pair(MAE_OVER_MSE, measure)
-    assert "2 of 16 pairs have a run that diverged" in pairs.problem
+    assert "a run diverged in 2 of 16 pairs" in pairs.problem
     assert "no worst value" in pairs.problem
 
 
@@ -74,18 +74,18 @@ def test_a_diverged_run_counts_as_the_worst_where_there_is_one():
         vary={"optimizer.kind": ["sgd", "adam"]},
     )
     assert pairs.differences.tolist() == [0.0, 0.0, 0.0, -0.75, 0.0, 0.0, 0.0, 0.0]
-    assert "1 of 8 pairs have a diverged run, counted as 0" in pairs.remarks
+    assert "A run diverged in 1 of 8 pairs, counted as 0" in pairs.remarks
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
 def test_a_metric_that_is_not_there_is_said(value):
     pairs = pair(MAE_OVER_MSE, lambda arm, seed: {"mse": value if seed == 7 else 1.0})
-    assert "2 of 16 pairs lack mse" in pairs.problem
+    assert "mse is missing in 2 of 16 pairs" in pairs.problem
 
 
 def test_an_absent_run_is_said():
     pairs = pair(MAE_OVER_MSE, lambda arm, seed: {"mse": 1.0}, seeds=range(7))
-    assert "2 of 16 pairs lack mse" in pairs.problem
+    assert "mse is missing in 2 of 16 pairs" in pairs.problem
 
 
 def test_further_seeds_count_where_all_arms_have_them():
@@ -108,7 +108,7 @@ def test_a_run_that_never_arrives_counts_as_its_length():
 
     pairs = pair(ARRIVAL, measure)
     assert pairs.differences.tolist() == [-70.0] * 8
-    assert "16 of 16 pairs have a run that never arrives" in pairs.remarks
+    assert "In 16 of 16 pairs a run never arrives" in pairs.remarks
     assert "at most this" in pairs.remarks
     assert pairs.bounds == Bounds(at_most=True, better_share=0.0, than_share=1.0)
 
@@ -158,7 +158,7 @@ def test_a_run_that_never_halves_its_rate_is_the_later_one():
 
     pairs = pair(HALVED, measure)
     assert pairs.differences.tolist() == [70.0] * 8
-    assert "16 of 16 pairs have a run that never lowers its rate" in pairs.remarks
+    assert "In 16 of 16 pairs a run never lowers its rate" in pairs.remarks
     assert pairs.bounds == Bounds(at_least=True, better_share=0.0, than_share=1.0)
 
 
@@ -175,13 +175,16 @@ def test_a_diverged_run_is_not_the_later_one():
 
     pairs = pair(HALVED, measure)
     np.testing.assert_array_equal(pairs.differences, [-30.0] * 8)
-    assert "16 of 16 pairs have a diverged run, counted as 0." in pairs.remarks
+    assert "A run diverged in 16 of 16 pairs, counted as 0." in pairs.remarks
 
 
 def test_runs_too_short_for_a_metric():
     claim = {"on": "early_fluctuation", **MAE_OVER_MSE}
     pairs = pair(claim, lambda arm, seed: {"early_fluctuation": None if seed else 0.5})
-    assert "14 of 16 pairs lack early_fluctuation. Such short runs have no value" in pairs.problem
+    assert (
+        "early_fluctuation is missing in 14 of 16 pairs. Such short runs have no value"
+        in pairs.problem
+    )
 
 
 # --------------------------------------------------------------------------------------- effects
@@ -221,12 +224,14 @@ def test_an_effect_with_a_diverged_run_cannot_be_judged():
         return {"mse": None if lost else 1.0, "outcome": "diverged" if lost else "completed"}
 
     pairs = pair(MAE_OVER_MSE | {"effect": EFFECT}, measure)
-    assert "1 of 8 pairs have a run that diverged" in pairs.problem
+    assert "a run diverged in 1 of 8 pairs" in pairs.problem
 
 
 def test_r2_of_equal_test_targets_is_not_defined():
     pairs = pair({"on": "r2", **MAE_OVER_MSE}, lambda arm, seed: {"r2": None if seed == 2 else 0.5})
-    assert "2 of 16 pairs lack r2. It is not defined where all test targets" in pairs.problem
+    assert (
+        "r2 is missing in 2 of 16 pairs. It is not defined where all test targets" in pairs.problem
+    )
 
 
 @pytest.mark.parametrize(

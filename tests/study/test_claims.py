@@ -52,6 +52,65 @@ def pair_names(text, **fields):
     return [(a.name, b.name) for a, b in match_arms(list_arms(text), claim(**fields))]
 
 
+# ------------------------------------------------------------------------- settings that are absent
+
+WITH_AND_WITHOUT = """
+name = "With and without"
+task = "line"
+recipe = { loss = "mse", optimizer = "sgd", steps = 5, clip = { norm = 3.0 } }
+[vary]
+clip = ["none", { norm = 1.0 }]
+"noise.weights" = ["none", { every = 2 }]
+average = ["none", "ema"]
+"""
+
+
+def test_none_makes_an_arm_without_a_setting():
+    arms = list_arms(WITH_AND_WITHOUT)
+    assert names_of(arms)[:2] == [
+        "clip=none, noise.weights=none, average=none", "clip=none, noise.weights=none, ema"
+    ]  # fmt: skip
+    assert [arm.recipe.clip is None for arm in arms] == [True] * 4 + [False] * 4
+    assert [arm.recipe.noise.weights is None for arm in arms] == 2 * [True, True, False, False]
+    (plain,) = list_arms(WITH_AND_WITHOUT.split("[vary]")[0].replace(", clip = { norm = 3.0 }", ""))
+    assert arms[0].recipe == plain.recipe
+
+
+@pytest.mark.parametrize(
+    ("better", "than", "name"),
+    [
+        ({"clip": "none"}, {"clip.norm": 1.0}, "clip.norm"),
+        ({"clip": "none"}, {"clip": {"norm": 1.0}}, "clip.norm"),
+        ({"noise.weights": "none"}, {"noise.weights.every": 2}, "noise.weights.every"),
+        ({"noise": {"weights": "none"}}, {"noise.weights.every": 2}, "noise.weights.every"),
+        ({"average": "none"}, {"average": "ema"}, "average.decay"),
+    ],
+)
+def test_none_selects_the_arms_without_a_setting(better, than, name):
+    pairs = match_arms(list_arms(WITH_AND_WITHOUT), claim(better=better, than=than))
+    assert len(pairs) == 4
+    assert all(name not in one.settings and name in other.settings for one, other in pairs)
+
+
+def test_none_selects_no_baseline_and_is_no_loss():
+    lasso = """
+[[baselines]]
+name = "Lasso"
+model = { kind = "sklearn", estimator = "linear_model.Lasso" }
+"""
+    arms = list_arms(WITH_AND_WITHOUT + lasso)
+    assert "Lasso" not in names_of(select_arms(arms, {"clip": "none"}))
+    claims = """
+[[claims]]
+say = "-"
+better = { loss = "none" }
+than = { clip = "none" }
+on = "mse"
+"""
+    with pytest.raises(InputError, match=r"better\.loss = 'none': no arm has it"):
+        Study.from_toml(WITH_AND_WITHOUT + claims)
+
+
 # ------------------------------------------------------------------------------------- selectors
 
 

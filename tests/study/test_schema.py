@@ -82,6 +82,8 @@ def test_good_studies_are_accepted(name):
         ),
         ("recipe", {"loss": "mse", "optimizer": "sgd", "steps": 5, "class_weights": "even"}),
         ("recipe", {"loss": "mse", "optimizer": "sgd", "steps": 5, "class_weights": [1.0]}),
+        ("recipe", {"loss": "mse", "optimizer": "sgd", "steps": "none"}),
+        ("recipe", {"loss": "mse", "optimizer": "sgd", "steps": 5, "clip": "off"}),
         ("recipe", {"loss": "mse", "optimizer": "sgd", "steps": 5, "penalty": {"l1_share": 2.0}}),
         ("task", {"kind": "digits", "label_noise": {"kind": "symmetric", "share": 1.5}}),
         ("task", {"kind": "digits", "input_noise": "blur"}),
@@ -121,6 +123,9 @@ def test_every_model_is_described():
         ({"kind": "line", "input_noise": "leverage"}, {"loss": {"kind": "quantile", "tau": 0.1}}),
         ({"kind": "digits", "label_noise": "pairwise"}, {"loss": "cross_entropy"}),
         ("digits", {"loss": "hinge", "class_weights": "balanced"}),
+        ("digits", {"loss": "hinge", "class_weights": "none", "stopping": "none"}),
+        ("line", {"loss": "mse", "clip": "none", "validation": "none"}),
+        ("line", {"loss": "mse", "noise": {"data": "none", "weights": {"every": 2}}}),
         ("digits", {"loss": "hinge", "class_weights": [1.0, 2.0]}),
     ],
 )

@@ -195,5 +195,5 @@ def _find_changed_data(pairs: Pairs, trial: Results) -> str:
         for arm in {arm.name: arm for pair in pairs.arms for arm in pair}.values():
             trial.refuse_changed_data(arm)
     except FairtrialError as error:
-        return str(error)
+        return " ".join(str(error).split())  # An error of data may have several lines.
     return ""

@@ -169,7 +169,9 @@ def _find_obstacle(claim: Claim, pairs: Pairs) -> Cause | None:
         reason = "scikit-learn fits the baseline, so no part of the difference is unfinished."
     elif n := pairs.n_diverged:
         lack = Lack.END
-        reason = f"{n} pairs have a run that diverged, so there is no end to compare."
+        reason = (
+            f"A run diverged in {n} of {pairs.table.height} pairs, so there is no end to compare."
+        )
     else:
         return None
     return Cause({}, (lack,), (reason,))

@@ -106,7 +106,8 @@ class Optima:
         try:
             fingerprint = fingerprint_arm(arm.task, objective)
         except FairtrialError as error:
-            problem = f"the data is not at hand ({str(error).rstrip('.')})"
+            reason = " ".join(str(error).split()).rstrip(".")
+            problem = f"the data is not at hand ({reason})"
             nothing = np.array([])
             return [Minimum(problem, nothing, nothing, {}, lacks_data=True)] * len(seeds)
         found = []

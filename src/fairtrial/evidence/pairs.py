@@ -211,7 +211,7 @@ def _find_problem(claim: Claim, metric: Measure, table: pl.DataFrame, *, is_meas
         )
     if n_diverged and metric.worst is None and not never:
         return (
-            f"Cannot be judged: {n_diverged} of {n_pairs} pairs have a run that diverged, and "
+            f"Cannot be judged: a run diverged in {n_diverged} of {n_pairs} pairs, and "
             f"{claim.on} has no worst value that could stand for it. Leave those settings out, or "
             "claim on another metric."
         )
@@ -226,7 +226,7 @@ def _find_problem(claim: Claim, metric: Measure, table: pl.DataFrame, *, is_meas
                 "These runs are not measured by it yet. Run the study to its end, with the metric "
                 "in its metrics or its claims: nothing trains again for it."
             )
-        return f"{start}: {lacking.height} of {n_pairs} pairs lack {claim.on}. {remedy}"
+        return f"{start}: {claim.on} is missing in {lacking.height} of {n_pairs} pairs. {remedy}"
     return _find_shared_time(table) if metric is TIME.get(claim.on) else ""
 
 
@@ -251,7 +251,7 @@ def _remark(claim: Claim, metric: Measure, table: pl.DataFrame, bounds: Bounds) 
     n_diverged = table.filter(pl.col("better_diverged") | pl.col("than_diverged")).height
     if n_diverged and metric.worst is not None:
         worst = f"{metric.worst:g}"
-        remarks.append(f"{n_diverged} of {n_pairs} pairs have a diverged run, counted as {worst}.")
+        remarks.append(f"A run diverged in {n_diverged} of {n_pairs} pairs, counted as {worst}.")
     if claim.on in TIME:
         remarks.append(
             "Times depend on what else the machine does: compare them on an idle machine."
@@ -263,8 +263,8 @@ def _remark(claim: Claim, metric: Measure, table: pl.DataFrame, bounds: Bounds) 
         else:
             known = f"the difference is at {'least' if bounds.at_least else 'most'} this"
         remarks.append(
-            f"{n_absent} of {n_pairs} pairs have a run that never {metric.never}, "
-            f"counted as its whole length, so {known}. The share of runs that do: "
+            f"In {n_absent} of {n_pairs} pairs a run never {metric.never}, which counts as its "
+            f"whole length, so {known}. The share of runs that do: "
             f"{bounds.better_share:.0%} of `better`, {bounds.than_share:.0%} of `than`."
         )
     return " ".join(remarks)

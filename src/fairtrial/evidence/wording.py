@@ -10,6 +10,7 @@ from fairtrial.evidence.cause import Cause, Lack
 from fairtrial.evidence.pairs import Pairs
 from fairtrial.evidence.verdict import Tests
 from fairtrial.results.verdicts import PARTS
+from fairtrial.settings.base import NONE
 from fairtrial.settings.complaints import write_setting
 from fairtrial.study.claims import Claim
 
@@ -118,6 +119,8 @@ def name_sides(claim: Claim) -> tuple[str, str]:
     ('mse', 'mae')
     >>> name_sides(Claim(say="-", better={"epochs": 20}, than={"epochs": 10}, on="accuracy"))
     ('epochs=20', 'epochs=10')
+    >>> name_sides(Claim(say="-", better={"clip": "none"}, than={"clip.norm": 1.0}, on="mse"))
+    ('clip=none', 'norm=1')
     """
     better, than = _name_side(claim.better), _name_side(claim.than)
     return (better, than) if better != than else (f"better ({better})", f"than ({than})")
@@ -126,7 +129,7 @@ def name_sides(claim: Claim) -> tuple[str, str]:
 def _name_side(selector: Mapping[str, Any]) -> str:
     words = []
     for name, value in selector.items():
-        if isinstance(value, str):
+        if isinstance(value, str) and value != NONE:
             words.append(value)
         elif isinstance(value, Mapping):
             words.append(_name_side(value))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import CoreSchema, core_schema
 
 from fairtrial.errors import InputError, show_object
 from fairtrial.paths import locate
@@ -81,6 +82,22 @@ def _check_range(value: float) -> float:
 
 # What the schema of study files says of `_check_range`.
 _MOST: Any = {"maximum": 1e30}
+
+
+class _AbsentByWord:
+    """An annotation of settings that may be absent: they are where a study says `"none"`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(
+            lambda value: None if value == NONE else value, handler(source)
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [{"const": NONE}, handler(schema)]}
+
+
+NONE = "none"
+ABSENT_BY_WORD = _AbsentByWord()
 
 Number = Annotated[
     float, Field(json_schema_extra={"minimum": -1e30} | _MOST), AfterValidator(_check_range)

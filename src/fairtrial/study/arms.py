@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from fairtrial.kinds.mechanism.kind import list_all_kinds
-from fairtrial.settings.base import Line, Settings
+from fairtrial.settings.base import NONE, Line, Settings
 from fairtrial.settings.characters import find_look
 from fairtrial.settings.complaints import (
     LONGEST_NAME,
@@ -169,7 +169,7 @@ def _expand_grid(vary: Mapping[str, list[Any]], here: Place) -> Iterator[_Cell]:
 
 def _name_setting(name: str, value: object) -> str:
     """Name one setting: `mse` alone says what it is, a number needs its dotted name."""
-    if isinstance(value, str):
+    if isinstance(value, str) and value != NONE:
         return Path(value).name if name == "task.path" else value
     if isinstance(value, list) and list_known_names().get(name):  # Several kinds.
         return " × ".join(_name_setting(name, each) for each in value)

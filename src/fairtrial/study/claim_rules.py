@@ -7,6 +7,7 @@ from typing import Any
 
 from fairtrial.kinds.metrics.numbers import METRICS, MetricSettings, find_metric, read_metric
 from fairtrial.kinds.metrics.runs import RUN_METRICS
+from fairtrial.settings.base import NONE
 from fairtrial.settings.complaints import LONGEST_NAME, Complaint, name_place, show, write_bare
 from fairtrial.settings.document import Place
 from fairtrial.settings.hints import find_elsewhere, read_number
@@ -100,7 +101,7 @@ def _find_unknown_names(selector: Mapping[str, Any], here: Place) -> Iterator[Co
         elif name not in list_known_names():
             hint = _suggest_place(name, place, here) or _suggest_name(name)
             yield Complaint(end(f"{name_place(place)} is not a known name{hint}"), (place,))
-        elif list_known_names()[name] is not None:
+        elif list_known_names()[name] is not None and value != NONE:
             inner = [known for known in list_known_names() if known.startswith(f"{name}.")]
             yield Complaint(
                 f"{name_place(place)} = {show(value)}: {name} is a table: name its settings "

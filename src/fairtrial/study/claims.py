@@ -12,7 +12,7 @@ from fairtrial.errors import InputError, show_object
 from fairtrial.kinds.metrics.monitors import name_metrics
 from fairtrial.kinds.metrics.numbers import HELD_OUT, METRICS
 from fairtrial.kinds.metrics.runs import RUN_METRICS
-from fairtrial.settings.base import Line, Settings
+from fairtrial.settings.base import NONE, Line, Settings
 from fairtrial.settings.document import Place
 from fairtrial.study.arm import Arm
 from fairtrial.study.arms import list_known_names
@@ -187,10 +187,15 @@ def _list_leaves(selector: Mapping[str, Any]) -> Iterator[tuple[Place, Any]]:
 
 
 def has(arm: Arm, name: str, value: Any) -> bool:
-    """Say whether an arm has a setting of this value."""
+    """Say whether an arm has a setting of this value; `"none"` is that of an absent one."""
     if name == "arm":
         return value in (arm.name, arm.entry)
     found = arm.settings.get(name)
+    if value == NONE and found is None:
+        table = name.removesuffix(".kind")
+        return arm.is_trained and not any(
+            one == table or one.startswith(f"{table}.") for one in arm.settings
+        )
     # In Python true equals 1.
     return found == value and isinstance(found, bool) == isinstance(value, bool)
 

@@ -25,7 +25,15 @@ from fairtrial.kinds.optimizers.averages import AVERAGES, AverageSettings, none
 from fairtrial.kinds.optimizers.common import OPTIMIZERS, OptimizerSettings
 from fairtrial.kinds.optimizers.schedules import SCHEDULES, ScheduleSettings
 from fairtrial.kinds.optimizers.schedules import constant as constant_rate
-from fairtrial.settings.base import Count, NonNegative, Positive, Settings, Share
+from fairtrial.settings.base import (
+    ABSENT_BY_WORD,
+    NONE,
+    Count,
+    NonNegative,
+    Positive,
+    Settings,
+    Share,
+)
 from fairtrial.settings.complaints import show
 from fairtrial.settings.names import Either, refuse_twins
 from fairtrial.study.features import UNMAPPED, Features
@@ -105,14 +113,14 @@ class Penalty(Settings):
 
 
 def check_class_weights(value: Any) -> Any:
-    """Refuse what is neither `"balanced"` nor a list of positive numbers."""
-    if value in (None, "balanced"):
-        return value
+    """Refuse what is neither `"balanced"`, `"none"` nor a list of positive numbers."""
+    if value in (None, NONE, "balanced"):
+        return None if value == NONE else value
     is_list = isinstance(value, list) and len(value) > 1
     if not is_list or not all(type(one) in (int, float) and 1e-30 <= one <= 1e30 for one in value):
         raise ValueError(
-            f"{show(value)} must be 'balanced', or a list with a positive number for each class, "
-            "as in [1.0, 5.0]"
+            f"{show(value)} must be 'balanced', 'none', or a list with a positive number for each "
+            "class, as in [1.0, 5.0]"
         )
     return [float(one) for one in value]
 
@@ -123,7 +131,7 @@ ClassWeights = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"const": "balanced"},
+                {"enum": ["balanced", NONE]},
                 {
                     "type": "array",
                     "minItems": 2,
@@ -155,9 +163,11 @@ class Clip(Settings):
 class InjectedNoise(Settings):
     """Noise put in while training; each place is without noise unless named."""
 
-    data: Annotated[InjectionSettings, DATA_NOISES] | None = None
-    weights: Annotated[InjectionSettings, WEIGHT_NOISES] | None = None
-    learning_rate: Annotated[InjectionSettings, RATE_NOISES] | None = None
+    data: Annotated[Annotated[InjectionSettings, DATA_NOISES] | None, ABSENT_BY_WORD] = None
+    weights: Annotated[Annotated[InjectionSettings, WEIGHT_NOISES] | None, ABSENT_BY_WORD] = None
+    learning_rate: Annotated[Annotated[InjectionSettings, RATE_NOISES] | None, ABSENT_BY_WORD] = (
+        None
+    )
 
     @property
     def on_features(self) -> bool:
@@ -201,7 +211,7 @@ class Recipe(Settings):
     schedule: Annotated[ScheduleSettings | list[ScheduleSettings], SCHEDULE] = Field(
         default=constant_rate(), description="The factors of several schedules are multiplied."
     )
-    stopping: Stopping | None = None
+    stopping: Annotated[Stopping | None, ABSENT_BY_WORD] = None
     init: Annotated[InitSettings, INITS] = constant_start()
     average: Annotated[AverageSettings, AVERAGES] = Field(
         default=none(),
@@ -210,7 +220,7 @@ class Recipe(Settings):
     steps: Count | None = None
     epochs: Count | None = None
     batch_size: Count | None = None
-    validation: Share | None = None
+    validation: Annotated[Share | None, ABSENT_BY_WORD] = None
     noise: InjectedNoise = InjectedNoise()
     penalty: Penalty = Penalty()
     class_weights: ClassWeights = Field(
@@ -219,7 +229,7 @@ class Recipe(Settings):
         "'balanced': number of rows over number of classes over rows of the class, among the "
         "training rows that are not held out. Classes only.",
     )
-    clip: Clip | None = None
+    clip: Annotated[Clip | None, ABSENT_BY_WORD] = None
     features: Features = UNMAPPED
     standardise: bool = Field(
         default=False,

@@ -85,8 +85,10 @@ def test_features_are_the_same_for_few_rows_at_a_time(features, small, monkeypat
     monkeypatch.setattr(maps, "scale_down", read_few)
     found = map_features(features, small, 5, 0.25)
     assert sizes.count(7) == 200 // 7 + 30 // 7
-    np.testing.assert_allclose(found.X, expected.X, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(found.test_X, expected.test_X, rtol=1e-5, atol=1e-5)
+    # Products of few rows may round otherwise, and a power below 1 magnifies that near 0.
+    near = {"rtol": 1e-5, "atol": 1e-5 if getattr(features, "power", 1.0) == 1.0 else 2e-4}
+    np.testing.assert_allclose(found.X, expected.X, **near)
+    np.testing.assert_allclose(found.test_X, expected.test_X, **near)
 
 
 @pytest.mark.parametrize("features", FITTED, ids=name)
