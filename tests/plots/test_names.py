@@ -76,6 +76,20 @@ def test_table_without_kind_is_named_by_its_name():
     ]  # fmt: skip
 
 
+def test_setting_that_an_arm_does_not_have_is_none():
+    more = """[vary]
+loss = ["mse"]
+clip = ["none", { norm = 1.0 }]
+"noise.weights" = ["none", { every = 2 }, { every = 9 }]"""
+    settings = [setting for setting, _ in name_arms(more)]
+    assert settings[:3] == [
+        "clip=none, noise.weights=none",
+        "clip=none, normal every=2",
+        "clip=none, normal every=9",
+    ]
+    assert settings[3] == "clip norm=1.0, noise.weights=none"
+
+
 def test_names_on_charts_are_unique():
     named = name_arms('[vary]\nloss = ["mse", "mae"]\n[[arms]]\nname = "MSE"')
     assert named == [("", "mse"), ("", "MAE"), ("", "MSE")]

@@ -129,8 +129,8 @@ def name_sides(claim: Claim) -> tuple[str, str]:
 def _name_side(selector: Mapping[str, Any]) -> str:
     words = []
     for name, value in selector.items():
-        if isinstance(value, str) and value != NONE:
-            words.append(value)
+        if isinstance(value, str):
+            words.append(f"{name}={value}" if value == NONE else value)
         elif isinstance(value, Mapping):
             words.append(_name_side(value))
         else:

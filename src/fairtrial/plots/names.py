@@ -14,6 +14,7 @@ import polars as pl
 from fairtrial.kinds.mechanism.registry import label_kind
 from fairtrial.plots.summaries import list_unique
 from fairtrial.results.store import ENTRY, VARIED
+from fairtrial.settings.base import NONE
 from fairtrial.settings.complaints import write_bare
 
 FAMILIES = ("loss", "optimizer", "features")
@@ -97,6 +98,9 @@ def _show_varied(arm: Mapping[str, Any], name: str, values: Values) -> str:
     if (value := arm.get(name)) is not None:
         shown = _show_value(name, value)
         return label_kind(shown) if isinstance(value, str) else f"{_show_name(name)} {shown}"
+    inside = [column for column in arm if column.startswith(f"{name}.")]
+    if all(arm[column] is None for column in inside):
+        return f"{name}={NONE}"
     kind = arm.get(f"{name}.kind")
     settings = [
         f"{column.removeprefix(f'{name}.')}={_show_value(column, arm[column])}"

@@ -13,6 +13,7 @@ from fairtrial.report.sections.models import build_data, build_models
 from fairtrial.report.sections.reproducibility import build_reproducibility
 from fairtrial.report.sections.training import build_curves, build_results
 from fairtrial.results.results import Results
+from fairtrial.study.arm import Arm
 
 NOT_JUDGED = (
     "There are no valid verdicts for the claims of this study. To judge them, run this in the "
@@ -74,15 +75,22 @@ def count_runs(trial: Results) -> list[tuple[str, str]]:
     return [(name if n == 1 else f"{name}s", f"{n:,}") for name, n in counts.items()]
 
 
+def _find_value(arm: Arm, name: str) -> list[str]:
+    """Find the value of a setting, of a table its kind; nothing where a baseline has no recipe."""
+    for one in (name, f"{name}.kind"):
+        if one in arm.settings:
+            return [str(arm.settings[one])]
+    inner = {one: value for one, value in arm.settings.items() if one.startswith(f"{name}.")}
+    return [str(inner)] if inner or arm.is_trained else []
+
+
 def describe_study(trial: Results) -> str:
     """Say what the study varies and on which task."""
     values: defaultdict[str, set[str]] = defaultdict(set)
     arms = trial.arms.values()
     for arm in arms:
         for name in arm.picked.union(arm.varied):
-            values[name].add(str(arm.settings.get(name, arm.settings.get(f"{name}.kind"))))
-    for found in values.values():
-        found.discard("None")  # A baseline has no recipe.
+            values[name].update(_find_value(arm, name))
     counts = [f"{name} ({len(found)})" for name, found in values.items() if len(found) > 1]
     kinds = ", ".join(dict.fromkeys(arm.task.kind.replace("_", " ") for arm in arms))
     varied = f"Varied: {', '.join(sorted(counts))}. " if counts else ""
