@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from scipy.stats import skewtest
 
+from fairtrial.digits import show_number
 from fairtrial.evidence.case import Case
 from fairtrial.evidence.cause import Lack
 from fairtrial.evidence.pairs import Bounds, can_train_on
@@ -220,10 +221,11 @@ def _say_untrained(case: Case) -> str:
     size = max(case.claim.margin, abs(case.evidence.difference))
     if gaps is None or min(gaps) <= FAR * size:
         return ""
+    better, than = (show_number(gap, 3) for gap in gaps)
     reach = f" {case.cause.reach.sentence}" if case.cause.reach else ""
     return (
         f"Neither side is near the minimum of its objective: to its end, training would change "
-        f"{case.claim.on} by {gaps[0]:.3g} on one side and {gaps[1]:.3g} on the other.{reach}"
+        f"{case.claim.on} by {better} on one side and {than} on the other.{reach}"
     )
 
 
@@ -330,16 +332,12 @@ def show_difference(row: dict[str, Any]) -> str:
         return ""
     if bound := row.get("bound"):
         end = row["low"] if bound == "at least" else row["high"]
-        return f"{bound} {_show(row['difference'] if end is None else end)}"
+        return f"{bound} {show_number(row['difference'] if end is None else end)}"
     if row["low"] is None and row["high"] is None:
-        return _show(row["difference"])
-    low = "-∞" if row["low"] is None else _show(row["low"])
-    high = "∞" if row["high"] is None else _show(row["high"])
-    return f"{_show(row['difference'])} [{low}, {high}]"
-
-
-def _show(value: float) -> str:
-    return f"{value + 0.0:.4g}"  # The sum is no negative zero.
+        return show_number(row["difference"])
+    low = "-∞" if row["low"] is None else show_number(row["low"])
+    high = "∞" if row["high"] is None else show_number(row["high"])
+    return f"{show_number(row['difference'])} [{low}, {high}]"
 
 
 def _finite(value: float) -> float | None:

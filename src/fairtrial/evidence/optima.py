@@ -11,6 +11,7 @@ from polars.exceptions import PolarsError
 from fairtrial.cores import on_one_core
 from fairtrial.data.load import load_dataset, measure_data
 from fairtrial.data.split import count_batch_rows, count_batches, count_kept, split_rows
+from fairtrial.digits import show_number
 from fairtrial.errors import FairtrialError
 from fairtrial.evidence.statistics.crossing import unpack_marks
 from fairtrial.files import write_file
@@ -309,8 +310,8 @@ def find_reach(arm: Arm, seeds: Sequence[int], minima: Sequence[Minimum]) -> Rea
     return Reach(
         float(shares[short]),
         f"With learning rate {rate:g} and {steps:,} steps of {recipe.loss.kind}, {name} cannot "
-        f"move further than {reach[short]:.3g}, and had {needed[short]:.3g} to go (means over the "
-        "seeds).",
+        f"move further than {show_number(reach[short], 3)}, and had "
+        f"{show_number(needed[short], 3)} to go (means over the seeds).",
     )
 
 

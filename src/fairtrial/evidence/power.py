@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fairtrial.digits import show_number
 from fairtrial.evidence.case import count_seeds_for, weigh_pairs
 from fairtrial.evidence.pairs import find_common_seeds, pair_runs
 from fairtrial.evidence.statistics.anytime import count_seeds_needed_anytime
@@ -90,8 +91,8 @@ def say_power(row: Mapping[str, Any]) -> str:
     if row["seeds"] < row["seeds_needed"]:
         return f"nothing; a first verdict needs {row['seeds_needed']} seeds"
     if row["smallest"] is not None:
-        seeds = row["spread_from_seeds"]
-        return f"a difference of {row['smallest']:.3g} (spread as with the {seeds} seeds there)"
+        smallest, seeds = show_number(row["smallest"], 3), row["spread_from_seeds"]
+        return f"a difference of {smallest} (spread as with the {seeds} seeds there)"
     if row["smallest_in_spreads"] is not None:
         beyond = f"{row['margin']:g} + " if row["margin"] else ""
         return f"a difference of {beyond}{row['smallest_in_spreads']:.2f} standard deviations"

@@ -107,7 +107,7 @@ def _choose_digits(values: Sequence[float]) -> Callable[[float], str]:
     """Show three digits of the largest, and all figures to the same place."""
     largest = max(map(abs, values))
     digits = max(0, 2 - math.floor(math.log10(largest or 1.0)))
-    return lambda value: f"{round(value, digits) + 0.0:.{digits}f}"  # Adding 0 makes -0 plain.
+    return lambda value: f"{round(value, digits) + 0.0:,.{digits}f}"  # Adding 0 makes -0 plain.
 
 
 def name_sides(claim: Claim) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from fairtrial.digits import show_number
 from fairtrial.errors import InputError
 from fairtrial.kinds.metrics.runs import LOSS_FLUCTUATION, RATE
 from fairtrial.plots import vega
@@ -96,10 +97,8 @@ def draw_differences(by_seed: pl.DataFrame, row: Mapping[str, Any]) -> Chart:
         mean | vega.layer(DIAMOND, x=x, y=y),
     ]
     n_against = (shown["difference"] < 0).sum()
-    said = (
-        f"Mean {row['difference']:.3g}; {shown.height - n_against} of {shown.height} seeds are "
-        "at or above 0."
-    )
+    mean, n_for = show_number(row["difference"], 3), shown.height - n_against
+    said = f"Mean {mean}; {n_for} of {shown.height} seeds are at or above 0."
     return vega.lay_out({"layer": layers, "height": ROW_HEIGHT * len(order)}, said)
 
 
@@ -214,7 +213,8 @@ def cause(trial: Results, claim: int = 1) -> Chart:
         *([intervals | {"data": vega.list_rows(known)}] if known.height else []),
         vega.layer(DIAMOND, x=x, y=y) | {"data": vega.list_rows(shown.filter(~of_parts))},
     ]
-    said = "; ".join(f"{part} {value:.3g}" for part, value in shown.select("part", "value").rows())
+    means = shown.select("part", "value").rows()
+    said = "; ".join(f"{part} {show_number(value, 3)}" for part, value in means)
     return vega.lay_out({"layer": layers, "height": 20 * shown.height}, f"{said}.")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import tomli_w
 
+from fairtrial.digits import show_number
 from fairtrial.files import write_file, write_text
 from fairtrial.kinds.mechanism.plugins import list_loaded
 from fairtrial.kinds.metrics.numbers import find_metric
@@ -259,7 +260,7 @@ def summarise_arms(folder: Path) -> list[dict[str, Any]]:
 def _show_mean(values: pl.Series) -> str:
     """Show the mean, and over how many runs where some lack the metric; nothing where all do."""
     known = values.cast(pl.Float64).fill_nan(None).drop_nulls()
-    mean, n_runs = known.mean(), len(values)
-    if mean is None:
+    if known.is_empty():
         return ""
-    return f"{mean:.4g}" + f" ({len(known)} of {n_runs})" * (len(known) < n_runs)
+    share = f" ({len(known)} of {len(values)})" if len(known) < len(values) else ""
+    return show_number(float(known.to_numpy().mean())) + share

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fairtrial import plots
+from fairtrial.digits import show_number
 from fairtrial.evidence.account import explain, show_difference
 from fairtrial.evidence.case import ANYTIME
 from fairtrial.evidence.design import say_stated
@@ -272,7 +273,7 @@ def _build_pairs(entry: Entry) -> list[Block]:
     rows = [
         [
             *(Cell(pair["better"]), Cell(pair["than"], "text"), Cell(str(pair["seeds"]))),
-            Cell(_show(pair["difference"], ".4g") or "—"),
+            Cell("—" if pair["difference"] is None else show_number(pair["difference"])),
         ]
         for pair in pairs
     ]
