@@ -409,7 +409,7 @@ def test_without_a_minimum_nothing_tells_when_training_ends(tmp_path, monkeypatc
     claim = {**FASTER, "where": {"loss": "mse"}}
     ft.run(make_study([claim]), tmp_path)
     unknown = Minimum("takes longer than 30 seconds", np.array([]), np.array([]), {})
-    monkeypatch.setattr(Optima, "find", lambda optima, arm, seeds: [unknown])
+    monkeypatch.setattr(Optima, "find", lambda optima, arm, seeds, metric: [unknown] * len(seeds))
     (row,) = ft.run(make_study([claim]), tmp_path, counterfactual=True).list_verdicts()
     longer = row["counterfactual"]
     assert (longer["verdict"], longer["difference"]) == ("undecided", None)

@@ -213,16 +213,23 @@ def _compare_minima(claim: Claim, pairs: Pairs, optima: Optima, changed: str) ->
     if lacking := _find_lack(pairs, differing, changed):
         return lacking
     seeds = pairs.by_seed["seed"].to_list()
-    minima, is_known, reasons = dict[str, list[Minimum]](), np.full(len(seeds), True), []
+    minima, is_known = dict[str, list[Minimum]](), np.full(len(seeds), True)
+    near = NEAR * max(claim.margin, abs(float(pairs.differences.mean())))
+    reasons, reason = {}, ""
     for arm in {arm.name: arm for pair in differing for arm in pair}.values():
         found = minima[arm.name] = optima.find(arm, seeds, claim.on)
-        near = NEAR * max(claim.margin, abs(float(pairs.differences.mean())))
         problems = _list_problems(found, claim.on, near)
         is_known &= [not problem for problem in problems]
-        reasons.append(_say_lacking(arm, seeds, problems))
-        if 2 * np.count_nonzero(is_known) < len(seeds):
+        # Arms that minimise the same have the same problems.
+        objective = (arm.task, keep_objective(arm.recipe))
+        reasons.setdefault(objective, _say_lacking(arm, seeds, problems))
+        reason = " ".join(filter(None, reasons.values()))
+        if not is_enough(is_known):
             lack = Lack.DATA if found[0].lacks_data else Lack.MINIMUM
-            return _Compared(None, lack, " ".join(filter(None, reasons)))
+            return _Compared(None, lack, reason)
+    if pairs.differences.mean() * pairs.differences[is_known].mean() < 0.0:
+        reason = f"The seeds whose minimum is known differ in the other direction. {reason}"
+        return _Compared(None, Lack.MINIMUM, reason)
     reaches = [find_reach(arm, seeds, minima[arm.name]) for pair in differing for arm in pair]
     known = {name: [*itertools.compress(each, is_known)] for name, each in minima.items()}
     sides = [[known[arm.name] for arm in pair] for pair in differing]
@@ -234,12 +241,23 @@ def _compare_minima(claim: Claim, pairs: Pairs, optima: Optima, changed: str) ->
     return _Compared(
         np.mean(differences + [np.zeros(n_kept)] * n_same, 0),
         None,
-        " ".join(filter(None, reasons)),
+        reason,
         min(filter(None, reaches), key=lambda reach: reach.share, default=None),
         None if n_same else tuple(ends.mean(0)),
         _average_rows(rows + [np.zeros((n_kept, 1))] * n_same),
         ... if is_known.all() else np.flatnonzero(is_known),
     )
+
+
+def find_known(minima: Sequence[Minimum], metric: str, near: float) -> np.ndarray:
+    """Find which minima (n,) are known: where there are others, these change a metric by little."""
+    return np.array([not problem for problem in _list_problems(minima, metric, near)])
+
+
+def is_enough(is_known: np.ndarray) -> bool:
+    """Say whether the minima of at least half of the seeds are known, and of at least two."""
+    n, n_known = len(is_known), np.count_nonzero(is_known)
+    return bool(n_known == n or 2 * n_known >= max(n, 4))
 
 
 def _list_problems(minima: Sequence[Minimum], metric: str, near: float) -> list[str]:

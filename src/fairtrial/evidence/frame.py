@@ -65,6 +65,8 @@ class FrameArm:
     entry: str | None = None
     picked: frozenset[str] = frozenset()
 
+    is_trained = True  # Whatever it is, it has settings to select by.
+
     @property
     def varied(self) -> tuple[str, ...]:
         """All settings: who names an arm names all that sets it apart."""

@@ -32,6 +32,9 @@ MOST_VALUES = 2**27
 # What float32 may have changed of features, as a share.
 ROUNDED = 1e-6
 NOT_UNIQUE = "it is not unique, because other parameters have the same loss"
+NOT_DECIDED = (
+    "no training row decides a parameter that a test row asks for, such as the weight of a category"
+)
 Metrics = dict[str, float]
 
 SCHEMA = pl.Schema(
@@ -101,7 +104,8 @@ class Optima:
         """Find the minimisers of an arm's objective, one a seed.
 
         They are measured by the named metric too, beside those that every run has. After a
-        problem that all seeds share, no other seed is searched: each would take as long.
+        problem that all seeds share, no other seed is searched, since each would take as long; nor
+        are others where more than half have a problem. Then all have the last one.
         """
         objective = keep_objective(arm.recipe)
         try:
@@ -120,7 +124,8 @@ class Optima:
                     self._is_kept = False
                 self._measure(key, metric, arm.task, objective, seed)
                 found.append(_read(self._rows[key]))
-                if found[-1].is_general:
+                n_lacking = sum(bool(one.problem) for one in found)
+                if found[-1].is_general or 2 * n_lacking > len(seeds):
                     return found[-1:] * len(seeds)
         return found
 
@@ -162,14 +167,12 @@ def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
     scorer = Scorer(dataset, seed, objective.validation)
     optimum = scorer.find_optimum(objective)
     is_number, metrics, ranges, right = not dataset.n_classes, Metrics(), Metrics(), None
-    X = dataset.X
-    if is_number and objective.validation is not None:
-        X = X[split_rows(len(X), objective.validation, seed)[0]]
-    # Other minimisers are known, or there are none; test rows do not ask for what none decides.
-    is_known = (optimum.is_unique or optimum.others) and not (
-        is_number and objective.penalty.is_none and _leaves_free(X, dataset.test_X)
-    )
-    problem = optimum.problem or ("" if is_known else NOT_UNIQUE)
+    X = _take_training_rows(dataset.X, objective, seed) if is_number else dataset.X
+    problem = optimum.problem
+    if not (problem or optimum.is_unique or optimum.others):
+        problem = NOT_UNIQUE
+    if not problem and is_number and objective.penalty.is_none and _leaves_free(X, dataset.test_X):
+        problem = NOT_DECIDED
     if not problem:
         points = [(optimum.W, optimum.b), *optimum.others]
         metrics, ranges = _measure_points(scorer, objective, points)
@@ -208,7 +211,7 @@ def _measure_points(
         scorer.measure_parameters(W, b, more) | score_sparsity(objective, W) for W, b in points
     )
     ranges = {
-        name: max((abs(other[name] - value) for other in others), default=0.0)
+        name: float(np.max([abs(other[name] - value) for other in others], initial=0.0))
         for name, value in first.items()
     }
     return first, ranges
@@ -240,10 +243,22 @@ def _leaves_free(train: np.ndarray, test: np.ndarray) -> bool:
     >>> _leaves_free(np.array([[1.0, 2.0], [2.0, 4.0]]), np.array([[3.0, 6.0]]))
     False
     """
-    A, B = (np.column_stack([X, np.ones(len(X))]).astype(np.float64) for X in (train, test))
+    rows = np.column_stack([test, np.ones(len(test))]).astype(np.float64)
+    return bool(
+        np.abs(rows @ _find_free(train).T).max(initial=0.0) > ROUNDED**0.5 * np.abs(rows).max()
+    )
+
+
+def _find_free(X: np.ndarray) -> np.ndarray:
+    """Find the directions (., D + 1) of weights and intercept that no row (N, D) decides."""
+    A = np.column_stack([X, np.ones(len(X))]).astype(np.float64)
     _, sizes, directions = np.linalg.svd(np.linalg.qr(A, mode="r"))
-    free = directions[np.count_nonzero(sizes > ROUNDED * sizes[0]) :]
-    return bool(np.abs(B @ free.T).max(initial=0.0) > ROUNDED**0.5 * np.abs(B).max())
+    return directions[np.count_nonzero(sizes > ROUNDED * sizes[0]) :]
+
+
+def _take_training_rows(X: np.ndarray, recipe: Recipe, seed: int) -> np.ndarray:
+    """Take the rows that are not held out."""
+    return X if recipe.validation is None else X[split_rows(len(X), recipe.validation, seed)[0]]
 
 
 def _read(row: dict) -> Minimum:
@@ -301,7 +316,11 @@ def find_reach(arm: Arm, seeds: Sequence[int], minima: Sequence[Minimum]) -> Rea
     n_features = sizes.shape[1] - 1
     begins = [np.append(*draw_init(recipe.init, n_features, 0, seed)) for seed, _ in known]
     reach = (rate * steps * bound * sizes * most).mean(0)
-    needed = np.abs(ends - np.array(begins)).mean(0)
+    gaps = [
+        _leave_out_free(arm, seed, gap)
+        for (seed, _), gap in zip(known, ends - np.array(begins), strict=True)
+    ]
+    needed = np.abs(gaps).mean(0)
     shares = reach / np.maximum(needed, 1e-300)
     short = int(np.argmin(shares))
     if shares[short] >= 1.0:
@@ -313,6 +332,17 @@ def find_reach(arm: Arm, seeds: Sequence[int], minima: Sequence[Minimum]) -> Rea
         f"move further than {show_number(reach[short], 3)}, and had "
         f"{show_number(needed[short], 3)} to go (means over the seeds).",
     )
+
+
+def _leave_out_free(arm: Arm, seed: int, gap: np.ndarray) -> np.ndarray:
+    """Leave out of a way (D + 1,) what no training row decides: no step leads there.
+
+    Such is a change of all weights of categories and the opposite one of the intercept.
+    """
+    recipe = arm.recipe
+    dataset = load_dataset(arm.task, seed, recipe.validation, recipe.features)
+    free = _find_free(_take_training_rows(dataset.X, recipe, seed))
+    return gap - free.T @ (free @ gap)
 
 
 def _count_steps(arm: Arm) -> int | None:

@@ -11,9 +11,10 @@ import polars as pl
 from fairtrial.evidence.pairs import Pairs, find_common_seeds, take_values
 from fairtrial.evidence.wording import name_sides
 from fairtrial.kinds.metrics.numbers import HELD_OUT, take_metric
+from fairtrial.settings.base import NONE
 from fairtrial.settings.complaints import write_setting
 from fairtrial.study.arm import Arm
-from fairtrial.study.claims import Claim
+from fairtrial.study.claims import Claim, list_conditions
 
 RATE = "optimizer.learning_rate"
 Settings = dict[str, Any]
@@ -72,7 +73,7 @@ def tune(
     if claim.effect is not None:
         return None
     judged_by = _choose_judge(claim.on, runs)
-    tuned = _list_tuned(pairs, arms)
+    tuned = _list_tuned(claim, pairs, arms)
     contests = _find_contests(pairs, arms, tuned) if judged_by else []
     candidates = {arm.name for contest in contests for side in contest for arm in side}
     # Some seeds may have been added to a few arms.
@@ -141,9 +142,16 @@ def _find_contests(
     return contests if has_choice else []
 
 
-def _list_tuned(pairs: Pairs, arms: Iterable[Arm]) -> set[str]:
+def _list_tuned(claim: Claim, pairs: Pairs, arms: Iterable[Arm]) -> set[str]:
     """List the settings that are tuned: varied by a grid, and not what the claim compares."""
     arms = list(arms)
+    better, than = (
+        {
+            name.removesuffix(".kind") if value == NONE else name
+            for name, value, _ in list_conditions(side)
+        }
+        for side in (claim.better, claim.than)
+    )
     varied = {RATE}.union(*(arm.varied for arm in arms))
     compared = {
         name
@@ -158,8 +166,14 @@ def _list_tuned(pairs: Pairs, arms: Iterable[Arm]) -> set[str]:
         if not name.startswith("task.")
         and not name.endswith(".kind")
         and name != "validation"  # Arms with other validation rows are not judged alike.
-        and any(name == one or name.startswith(f"{one}.") for one in varied)
+        and _is_in(name, varied)
+        and not _is_in(name, better ^ than)  # Named by one side, which the other may lack.
     }
+
+
+def _is_in(name: str, tables: Iterable[str]) -> bool:
+    """Say whether a setting is one of some, or stands in one of them."""
+    return any(name == one or name.startswith(f"{one}.") for one in tables)
 
 
 def _key(arm: Arm, tuned: set[str]) -> tuple:

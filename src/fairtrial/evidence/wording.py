@@ -59,11 +59,14 @@ def tell_cause(
         return " ".join(cause.reasons)
     if np.all(pairs.differences == 0.0):
         return f"Every run has the same {claim.on} as the run that it is compared with."
+    names = [name for name in cause.parts if np.any(cause.parts[name])]
+    if not names:
+        n_seeds = len(pairs.differences[cause.seeds])
+        return " ".join([f"With {n_seeds} seeds there is no difference to split.", *cause.reasons])
     if not is_decided:
         undecided = "The claim is undecided, so the parts of the difference are not compared."
         return " ".join([undecided, *cause.reasons])
     labels = _label_parts(cause)
-    names = [name for name in cause.parts if np.any(cause.parts[name])]
     better, than = name_sides(claim)
     differences = pairs.differences[cause.seeds]
     difference = float(differences.mean())

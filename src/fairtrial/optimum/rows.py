@@ -22,9 +22,9 @@ TOLERANCE = 1e-9
 # A width so small that only the residual 0 is within it.
 TINY = 1e-200
 SIGNS = (1.0, -1.0)
-# Of several minimisers: in how many directions the furthest are looked for; how many rows limit the
-# search; and how far it goes at most, in spreads of y.
-N_DIRECTIONS, MOST_ROWS, FAR = 8, 500, 1e6
+# Of several minimisers: in how many directions the furthest are looked for, and among how many; how
+# many rows limit the search in each of its rounds; and how far it goes at most, in spreads of y.
+N_DIRECTIONS, MOST_FREE, MOST_ROWS, MOST_ROUNDS, FAR = 8, 200, 500, 5, 1e6
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def find_minima(rows: Rows, theta: np.ndarray) -> Minima:
 
     All minimisers form a polytope. The others are those of its corners that lie furthest in random
     directions and their opposites. None are looked for where more than `MOST_ROWS` rows have
-    residual 0.
+    residual 0, or more than `MOST_FREE` directions are free.
     """
     basis, _ = find_basis(rows)
     r, A = rows.residual(theta), rows.A @ basis
@@ -183,7 +183,7 @@ def find_minima(rows: Rows, theta: np.ndarray) -> Minima:
     normals = make_stream(0, "optimum.uniqueness").normal(size=(N_DIRECTIONS, free.shape[1]))
     scale = TOLERANCE * float(rows.c @ np.abs(along).max(1))
     is_unique = all(_find_least_slope(gradient, kinks, sign * normals[0]) > scale for sign in SIGNS)
-    if is_unique or np.count_nonzero(kinked) > MOST_ROWS:
+    if is_unique or np.count_nonzero(kinked) > MOST_ROWS or free.shape[1] > MOST_FREE:
         return Minima(is_unique, nothing)
     # Where a row has a slope, the objective rises as soon as its residual passes its kink.
     sloped = (rows.c > 0) & ~kinked & ~rounded
@@ -195,8 +195,13 @@ def find_minima(rows: Rows, theta: np.ndarray) -> Minima:
         for normal in normals
         for sign in SIGNS
     ]
-    is_known = np.isfinite(ends).all()
-    return Minima(False, theta + np.array(ends) @ (basis @ free).T if is_known else nothing)
+    ends = np.array(ends)
+    others = theta + ends[np.isfinite(ends).all(1)] @ (basis @ free).T
+    for other in others if rows.n_more else ():
+        # Weights at the kink of their penalty are exactly 0.
+        is_zero = np.abs(rows.residual(other)) <= _measure_rounding(rows, other)
+        other[:-1][is_zero[-rows.n_more :]] = 0.0
+    return Minima(False, others)
 
 
 def _go_far(
@@ -205,23 +210,35 @@ def _go_far(
 ) -> np.ndarray:  # fmt: skip
     """Return the d (k,) of the largest `normal d` with a slope of 0 and `towards d <= room`.
 
-    Only the rows with the least room are limits of the program; for the others, d is shortened. It
-    is NaN where the program fails.
+    It is NaN where the linear program fails. Its limits are the rows with the least room, and in
+    further rounds those that d goes beyond; after the last round, d is shortened.
     """
     n_kinks, n_directions = kinks.shape
-    sizes = np.linalg.norm(towards, axis=1)
-    near = np.argsort(room / np.maximum(sizes, TINY))[:MOST_ROWS]
-    limits = np.hstack([towards[near], np.zeros((len(near), n_kinks))])
-    found = optimize.linprog(
-        np.concatenate([-normal, np.zeros(n_kinks)]),
-        A_ub=np.vstack([np.append(gradient, np.ones(n_kinks)), _bound_kinks(kinks), limits]),
-        b_ub=np.concatenate([np.zeros(1 + 2 * n_kinks), room[near]]),
-        bounds=[*[(-FAR, FAR)] * n_directions, *[(0.0, None)] * n_kinks],
-        method="highs",
-    )
-    if found.status != 0:
-        return np.full(n_directions, np.nan)
-    d = found.x[:n_directions]
+    sizes = np.maximum(np.linalg.norm(towards, axis=1), TINY)
+    limits, d = np.argsort(room / sizes)[:MOST_ROWS], np.full(n_directions, np.nan)
+    for _ in range(MOST_ROUNDS):
+        found = optimize.linprog(
+            np.append(-normal, np.zeros(n_kinks)),
+            A_ub=np.vstack(
+                [
+                    np.append(gradient, np.ones(n_kinks)),
+                    _bound_kinks(kinks),
+                    np.hstack([towards[limits], np.zeros((len(limits), n_kinks))]),
+                ]
+            ),
+            b_ub=np.append(np.zeros(1 + 2 * n_kinks), room[limits]),
+            bounds=[*[(-FAR, FAR)] * n_directions, *[(0.0, None)] * n_kinks],
+            method="highs",
+        )
+        if found.status != 0:
+            break
+        d = found.x[:n_directions]
+        beyond = (towards @ d - room) / sizes
+        worst = np.argsort(-beyond)[:MOST_ROWS]
+        worst = worst[beyond[worst] > TOLERANCE]
+        if not np.setdiff1d(worst, limits).size:
+            break
+        limits = np.union1d(limits, worst)
     change = towards @ d
     return d * np.min(room / np.maximum(change, TINY), initial=1.0, where=change > 0.0)
 

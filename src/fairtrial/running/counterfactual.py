@@ -1,5 +1,6 @@
 """What a difference would be with all the steps that it takes: the same arms, trained on."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import polars as pl
 from fairtrial.errors import InputError
 from fairtrial.evidence.account import decide_together, summarise_evidence
 from fairtrial.evidence.case import SIGN_FLIP, Case, weigh_claims, weigh_pairs
-from fairtrial.evidence.cause import NEAR
+from fairtrial.evidence.cause import NEAR, find_known, is_enough
 from fairtrial.evidence.optima import Optima
 from fairtrial.evidence.pairs import Pairs, pair_runs
 from fairtrial.evidence.verdict import Decided, Evidence, weigh
@@ -20,6 +21,7 @@ from fairtrial.results.verdicts import write_verdicts
 from fairtrial.running.execute import Setup
 from fairtrial.study import Arm, Study
 from fairtrial.study.arms import ArmEntry
+from fairtrial.study.recipe import Recipe
 
 FOLDER = "counterfactual"
 # Each round is so many times as long as the one before; the last one 256 times the recipe's own.
@@ -52,8 +54,8 @@ def run_counterfactuals(folder: Path, setup: Setup) -> list[dict[str, Any]]:
     goals = _set_goals([cases[number] for number in offered])
     unknown = {
         arm.name
-        for arm, _ in goals.values()
-        if all(minimum.problem for minimum in optima.find(arm, seeds))
+        for (_, metric), (arm, near) in goals.items()
+        if not is_enough(find_known(optima.find(arm, seeds, metric), metric, near))
     }
     runs, factors = trial.runs, dict[str, int]()
     for number in range(1, N_ROUNDS + 1):
@@ -98,11 +100,12 @@ def _find_unfinished(
         if name in unknown:
             continue
         values = dict(runs.filter(pl.col("arm") == name).select("seed", metric).iter_rows())
-        minima = zip(seeds, optima.find(arm, seeds, metric), strict=True)
-        known = {seed: one for seed, one in minima if not one.problem}
-        reached = np.array([values[seed] for seed in known], float)  # NaN where there is none.
-        gaps = np.abs(reached - [one.metrics[metric] for one in known.values()])
-        gaps -= [one.ranges[metric] for one in known.values()]
+        minima = optima.find(arm, seeds, metric)
+        is_known = find_known(minima, metric, near)
+        known = [*itertools.compress(zip(seeds, minima, strict=True), is_known)]
+        reached = np.array([values[seed] for seed, _ in known], float)  # NaN where there is none.
+        gaps = np.abs(reached - [one.metrics[metric] for _, one in known])
+        gaps -= [one.ranges[metric] for _, one in known]  # Each is near enough.
         if not np.mean(np.maximum(gaps, 0.0)) < near:
             unfinished[name] = arm
     return list(unfinished.values())
@@ -116,12 +119,14 @@ def make_longer_study(study: Study, arms: Sequence[Arm], factors: dict[str, int]
         )
         for arm in arms
     ]
+    # An arm has nothing of this recipe but what it sets itself: each sets all that it has.
+    bare = Recipe(loss=recipes[0].loss, optimizer=recipes[0].optimizer, steps=1)
     return Study(
         name=f"{study.name}: trained to the end",
         seeds=study.seeds,
         plugins=study.plugins,
         task=arms[0].task,
-        recipe=recipes[0],
+        recipe=bare,
         metrics=study.list_metrics(),
         arms=[
             ArmEntry(
