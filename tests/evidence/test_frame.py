@@ -125,6 +125,14 @@ def test_same_verdicts_as_of_runs_that_were_trained_here(tmp_path):
     assert ft.judge(tmp_path).equals(trial.verdicts)
 
 
+def test_none_selects_the_runs_of_a_frame_without_a_setting():
+    clips = [None] * 6 + [1.0] * 6
+    frame = pl.DataFrame({"clip": clips, "seed": [*range(6)] * 2, "mse": np.arange(12.0)})
+    claim = {"say": "-", "better": {"clip": "none"}, "than": {"clip": 1.0}, "on": "mse"}
+    verdicts = ft.judge(frame, claims=[claim], rows="drawn")
+    assert verdicts["difference"].to_list() == [6.0]
+
+
 def test_claims_of_a_frame_are_adjusted_together():
     claims = [ON_ACCURACY | {"say": f"Claim {number}"} for number in range(3)]
     rows = ft.judge(make_frame(), claims=claims, rows="drawn").to_dicts()

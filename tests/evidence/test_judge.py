@@ -405,6 +405,20 @@ def test_longer_runs_do_not_stop_early():
     assert [arm.recipe.loss.kind for arm in longer] == ["mse", "mae"]
 
 
+def test_longer_runs_have_no_setting_that_theirs_did_not_have():
+    """The first arm holds rows out, clips, and has noise; the others do not."""
+    recipe = {"loss": "mse", "optimizer": "sgd", "steps": 20}
+    vary = {
+        "clip": [{"norm": 1.0}, "none"], "validation": [0.2, "none"],
+        "noise.weights": [{"every": 2}, "none"],
+    }  # fmt: skip
+    study = make_study([], recipe=recipe, vary=vary)
+    arms = study.list_arms()
+    longer = make_longer_study(study, arms, {arm.name: 4 for arm in arms}).list_arms()
+    for one, other in zip(longer, arms, strict=True):
+        assert one.recipe == other.recipe.model_copy(update={"steps": 80})
+
+
 def test_without_a_minimum_nothing_tells_when_training_ends(tmp_path, monkeypatch):
     claim = {**FASTER, "where": {"loss": "mse"}}
     ft.run(make_study([claim]), tmp_path)

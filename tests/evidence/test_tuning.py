@@ -50,6 +50,26 @@ def test_each_side_gets_its_best_rate():
     assert tuned.pairs["seed"].to_list() == list(range(6))
 
 
+@pytest.mark.parametrize(
+    ("vary", "better", "than"),
+    [
+        (
+            {"loss": ["mse", *({"kind": "quantile", "tau": tau} for tau in (0.9, 0.5))]},
+            {"loss.tau": 0.9},
+            {"loss": "mse"},
+        ),
+        ({"clip": ["none", {"norm": 1.0}, {"norm": 2.0}]}, {"clip": "none"}, {"clip.norm": 1.0}),
+    ],
+)
+def test_setting_that_one_side_alone_names_is_not_tuned(vary, better, than):
+    study = make_study([{"better": better, "than": than, "on": "mse"}], seeds=6, vary=vary)
+    arms = study.list_arms()
+    runs = make_runs(study, lambda arm, seed: {"mse": 1.0 + seed + arms.index(arm)})
+    pairs = pair_runs(study.claims[0], arms, runs, study.list_seeds())
+    assert pairs.table.height == 6
+    assert tune(study.claims[0], pairs, arms, runs) is None
+
+
 def test_where_higher_is_better():
     """The signs of both the choice and the difference turn."""
     study = make_study([AT_THE_LOWEST | {"on": "r2"}], seeds=6, vary=VARY)
