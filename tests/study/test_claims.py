@@ -92,6 +92,29 @@ def test_none_selects_the_arms_without_a_setting(better, than, name):
     assert all(name not in one.settings and name in other.settings for one, other in pairs)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"recipe": {"clip": "None"}}, '"none" to leave it out'),
+        ({"recipe": {"validation": "off"}}, '"none" to leave it out'),
+        (
+            {"vary": {"clip": ["none"], "clip.norm": [1.0]}},
+            "recipe.clip.norm is set where clip is 'none': leave one out",
+        ),
+        (
+            {"claims": [{"say": "-", "better": {"clip": "None"}, "than": {"loss": "mse"},
+                         "on": "mse"}]},
+            "or write 'none' for arms without it",
+        ),
+    ],
+)  # fmt: skip
+def test_other_words_for_none_are_refused_with_it(wrong, said):
+    study = {"name": "x", "task": "line", "recipe": {"loss": "mse", "optimizer": "sgd", "steps": 5}}
+    recipe = study["recipe"] | wrong.pop("recipe", {})
+    with pytest.raises(InputError, match=said):
+        Study(**{**study, "recipe": recipe, **wrong}).list_arms()
+
+
 def test_none_selects_no_baseline_and_is_no_loss():
     lasso = """
 [[baselines]]

@@ -26,6 +26,9 @@ LISTED = {
 }
 """The lists of tables, each with what one of them is in Python."""
 TABLES = ("task", "recipe", "vary")
+MAY_BE_ABSENT = ("stopping", "validation", "clip")
+"""Settings of a recipe that `"none"` leaves out, but for those with kinds or words of their own."""
+OFF = ("none", "off", "no", "null", "false")
 SURE = 0.75  # How alike names must be to look nowhere else.
 ALONE = ("name", "seeds", "only_claimed")
 MARKS = "\ue000\ue001\ue002"  # Private characters, which sentences do not have otherwise.
@@ -56,6 +59,8 @@ def write_table(name: str, value: str) -> str:
 
 def hint_value(wanted: str, value: object, name: str) -> str:
     """Return the end of a sentence: how to write a value; `wanted` is Pydantic's error."""
+    if isinstance(value, str) and name in MAY_BE_ABSENT and value.lower() in OFF:
+        return '; write "none" to leave it out'
     if wanted == "float_type" and name == "margin" and isinstance(value, str) and "%" in value:
         return "; write a number in the metric's unit"
     if wanted in ("int_type", "float_type"):

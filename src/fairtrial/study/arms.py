@@ -260,12 +260,18 @@ def _make_arm(
     places = {name: tuple(_list_parts(name)) for name in cell.changes}
     told = [one for one in told if not any(is_within(one.place, at) for at in places.values())]
     # Whole tables first: a dotted name says more than the table that it stands in.
+    absent = [name for name, value in cell.changes.items() if value == NONE]
+    lost: list[Complaint] = []
     for name in sorted(cell.changes, key=lambda name: name.count(".")):
         if cell.changes[name] is UNKNOWN:
             told.append(Complaint("", (places[name],)))
+        elif outer := [one for one in absent if name.startswith(f"{one}.")]:
+            text = f"{name_place(places[name])} is set where {outer[0]} is 'none': leave one out."
+            lost.append(Complaint(text, (places[name],)))
         else:
             set_at(settings, ".".join(places[name]), cell.changes[name])
     made, complaints = examine(_ArmSettings, settings, told)
+    complaints += lost
     complaints += _find_unknown_names(places, told) if told else []
     are_known = {"task", "recipe"} <= vars(made).keys()
     conflicts = list_known(find_conflicts(made.task, made.recipe)) if are_known else []

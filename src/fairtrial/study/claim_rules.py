@@ -10,7 +10,7 @@ from fairtrial.kinds.metrics.runs import RUN_METRICS
 from fairtrial.settings.base import NONE
 from fairtrial.settings.complaints import LONGEST_NAME, Complaint, name_place, show, write_bare
 from fairtrial.settings.document import Place
-from fairtrial.settings.hints import find_elsewhere, read_number
+from fairtrial.settings.hints import MAY_BE_ABSENT, find_elsewhere, read_number
 from fairtrial.settings.names import end, find_same, suggest, suggest_kind
 from fairtrial.settings.partial import UnknownSettingError, list_known
 from fairtrial.study.arm import Arm
@@ -103,9 +103,10 @@ def _find_unknown_names(selector: Mapping[str, Any], here: Place) -> Iterator[Co
             yield Complaint(end(f"{name_place(place)} is not a known name{hint}"), (place,))
         elif list_known_names()[name] is not None and value != NONE:
             inner = [known for known in list_known_names() if known.startswith(f"{name}.")]
+            without = ", or write 'none' for arms without it" * (name in MAY_BE_ABSENT)
             yield Complaint(
                 f"{name_place(place)} = {show(value)}: {name} is a table: name its settings "
-                f"(known: {', '.join(inner)}).",
+                f"(known: {', '.join(inner)}){without}.",
                 (place,),
             )
 
