@@ -46,6 +46,7 @@ SCHEMA = pl.Schema(
         "tolerance": pl.Float64,
         "parameters": pl.List(pl.Float64),
         "others": pl.List(pl.List(pl.Float64)),
+        "free": pl.List(pl.List(pl.Float64)),
         "sizes": pl.List(pl.Float64),
         "metric": pl.List(pl.String),
         "metric_value": pl.List(pl.Float64),
@@ -58,8 +59,8 @@ SCHEMA = pl.Schema(
 
 NOTHING = {
     "is_general": True, "certificate": np.inf, "tolerance": 0.0, "parameters": [], "others": [],
-    "sizes": [], "metric": [], "metric_value": [], "metric_range": [], "metric_source": [],
-    "n_test_rows": None, "right": None,
+    "free": [], "sizes": [], "metric": [], "metric_value": [], "metric_range": [],
+    "metric_source": [], "n_test_rows": None, "right": None,
 }  # fmt: skip
 """What is kept of a search that was not begun."""
 
@@ -79,6 +80,8 @@ class Minimum:
     # (N,): which test rows it predicts correctly, 0 and 1; None for regression
     right: np.ndarray | None = None
     is_general: bool = False  # Whether other seeds would have the same problem
+    # (., D + 1), of regression without a penalty: directions that no training row decides
+    free: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
     lacks_data: bool = False  # Whether the problem is that the data is not at hand
 
 
@@ -167,12 +170,14 @@ def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
     scorer = Scorer(dataset, seed, objective.validation)
     optimum = scorer.find_optimum(objective)
     is_number, metrics, ranges, right = not dataset.n_classes, Metrics(), Metrics(), None
-    X = _take_training_rows(dataset.X, objective, seed) if is_number else dataset.X
-    problem = optimum.problem
+    X, free, problem = dataset.X, np.empty((0, 0)), optimum.problem
+    if is_number and objective.validation is not None:
+        X = X[split_rows(len(X), objective.validation, seed)[0]]
     if not (problem or optimum.is_unique or optimum.others):
         problem = NOT_UNIQUE
-    if not problem and is_number and objective.penalty.is_none and _leaves_free(X, dataset.test_X):
-        problem = NOT_DECIDED
+    if not problem and is_number and objective.penalty.is_none:
+        free = _find_free(X)
+        problem = NOT_DECIDED if _asks_for(free, dataset.test_X) else ""
     if not problem:
         points = [(optimum.W, optimum.b), *optimum.others]
         metrics, ranges = _measure_points(scorer, objective, points)
@@ -186,6 +191,7 @@ def _search(key: str, task: AnyTask, objective: Recipe, seed: int) -> dict:
         "tolerance": float(optimum.tolerance),
         "parameters": np.append(optimum.W, optimum.b).tolist(),
         "others": [np.append(*other).tolist() for other in optimum.others],
+        "free": free.tolist(),
         "sizes": list(sizes),
         **_describe_metrics(metrics, ranges, list_defaults(not is_number)),
         "n_test_rows": None if right is None else len(right),
@@ -230,35 +236,34 @@ def _describe_metrics(
     }
 
 
-def _leaves_free(train: np.ndarray, test: np.ndarray) -> bool:
-    """Say whether test rows, (N, D), ask for parameters that no training row decides.
+def _find_free(X: np.ndarray) -> np.ndarray:
+    """Find the directions (., D + 1) of weights and intercept that no row (N, D) decides.
+
+    Examples
+    --------
+    >>> np.abs(_find_free(np.array([[1.0, 0.0], [2.0, 0.0]]))).tolist()
+    [[0.0, 1.0, 0.0]]
+    """
+    A = np.column_stack([X, np.ones(len(X))]).astype(np.float64)
+    _, sizes, directions = np.linalg.svd(np.linalg.qr(A, mode="r"))
+    return directions[np.count_nonzero(sizes > ROUNDED * sizes[0]) :]
+
+
+def _asks_for(free: np.ndarray, test: np.ndarray) -> bool:
+    """Say whether test rows, (N, D), ask for directions (., D + 1) that no training row decides.
 
     Such is the weight of a category that only test rows have. Parameters that no row of either
     tells apart, as of categories that sum to 1, do not count.
 
     Examples
     --------
-    >>> _leaves_free(np.array([[1.0, 0.0], [2.0, 0.0]]), np.array([[1.0, 1.0]]))
+    >>> _asks_for(_find_free(np.array([[1.0, 0.0], [2.0, 0.0]])), np.array([[1.0, 1.0]]))
     True
-    >>> _leaves_free(np.array([[1.0, 2.0], [2.0, 4.0]]), np.array([[3.0, 6.0]]))
+    >>> _asks_for(_find_free(np.array([[1.0, 2.0], [2.0, 4.0]])), np.array([[3.0, 6.0]]))
     False
     """
     rows = np.column_stack([test, np.ones(len(test))]).astype(np.float64)
-    return bool(
-        np.abs(rows @ _find_free(train).T).max(initial=0.0) > ROUNDED**0.5 * np.abs(rows).max()
-    )
-
-
-def _find_free(X: np.ndarray) -> np.ndarray:
-    """Find the directions (., D + 1) of weights and intercept that no row (N, D) decides."""
-    A = np.column_stack([X, np.ones(len(X))]).astype(np.float64)
-    _, sizes, directions = np.linalg.svd(np.linalg.qr(A, mode="r"))
-    return directions[np.count_nonzero(sizes > ROUNDED * sizes[0]) :]
-
-
-def _take_training_rows(X: np.ndarray, recipe: Recipe, seed: int) -> np.ndarray:
-    """Take the rows that are not held out."""
-    return X if recipe.validation is None else X[split_rows(len(X), recipe.validation, seed)[0]]
+    return bool(np.abs(rows @ free.T).max(initial=0.0) > ROUNDED**0.5 * np.abs(rows).max())
 
 
 def _read(row: dict) -> Minimum:
@@ -266,14 +271,16 @@ def _read(row: dict) -> Minimum:
         dict(zip(row["metric"], row[name], strict=True))
         for name in ("metric_value", "metric_range")
     )
+    parameters = np.array(row["parameters"])
     return Minimum(
         row["problem"],
-        np.array(row["parameters"]),
+        parameters,
         np.array(row["sizes"]),
         metrics,
         ranges,
         row["right"] and unpack_marks(row["right"], row["n_test_rows"]),
         row["is_general"],
+        np.array(row["free"]).reshape(len(row["free"]), len(parameters)),
     )
 
 
@@ -316,11 +323,10 @@ def find_reach(arm: Arm, seeds: Sequence[int], minima: Sequence[Minimum]) -> Rea
     n_features = sizes.shape[1] - 1
     begins = [np.append(*draw_init(recipe.init, n_features, 0, seed)) for seed, _ in known]
     reach = (rate * steps * bound * sizes * most).mean(0)
-    gaps = [
-        _leave_out_free(arm, seed, gap)
-        for (seed, _), gap in zip(known, ends - np.array(begins), strict=True)
-    ]
-    needed = np.abs(gaps).mean(0)
+    ways = ends - np.array(begins)
+    # No step leads where no row decides, such as all weights of categories up and b down.
+    ways -= [one.free.T @ (one.free @ way) for (_, one), way in zip(known, ways, strict=True)]
+    needed = np.abs(ways).mean(0)
     shares = reach / np.maximum(needed, 1e-300)
     short = int(np.argmin(shares))
     if shares[short] >= 1.0:
@@ -332,17 +338,6 @@ def find_reach(arm: Arm, seeds: Sequence[int], minima: Sequence[Minimum]) -> Rea
         f"move further than {show_number(reach[short], 3)}, and had "
         f"{show_number(needed[short], 3)} to go (means over the seeds).",
     )
-
-
-def _leave_out_free(arm: Arm, seed: int, gap: np.ndarray) -> np.ndarray:
-    """Leave out of a way (D + 1,) what no training row decides: no step leads there.
-
-    Such is a change of all weights of categories and the opposite one of the intercept.
-    """
-    recipe = arm.recipe
-    dataset = load_dataset(arm.task, seed, recipe.validation, recipe.features)
-    free = _find_free(_take_training_rows(dataset.X, recipe, seed))
-    return gap - free.T @ (free @ gap)
 
 
 def _count_steps(arm: Arm) -> int | None:
