@@ -75,15 +75,8 @@ def tell_cause(
     show = _choose_digits([difference, *means.values()])
     is_whole = len(differences) == len(pairs.differences)
     over = "" if is_whole else f"Over {len(differences)} of {len(pairs.differences)} seeds, "
-    sentences = [f"{over}{loser} ends {show(abs(difference))} worse in {claim.on}"]
-    if len(names) > 1:
-        listed = [
-            f"{show(means[name])} {'comes ' * (place == 0)}from {labels[name]}"
-            for place, name in enumerate(names)
-        ]
-        sentences[0] += f": {', '.join(listed[:-1])} and {listed[-1]}."
-    else:
-        sentences[0] += f", all of it from {labels[names[0]]}."
+    parts = _list_parts({labels[name]: show(means[name]) for name in names})
+    sentences = [f"{over}{loser} ends {show(abs(difference))} worse in {claim.on}{parts}."]
     if not cause.objective:
         sentences.append("Both sides minimise the same objective on the same rows.")
     if len(names) > 1 and largest:
@@ -93,6 +86,23 @@ def tell_cause(
     if cause.reach and largest in ("unfinished", "unfinished_and_noise_floor"):
         sentences.append(cause.reach.sentence)
     return " ".join([*sentences, *cause.reasons])
+
+
+def _list_parts(parts: Mapping[str, str]) -> str:
+    """List parts by their labels, as the end of a sentence.
+
+    Examples
+    --------
+    >>> _list_parts({"the loss": "2", "unfinished training": "1"})
+    ': 2 comes from the loss and 1 from unfinished training'
+    >>> _list_parts({"the loss": "3"})
+    ', all of it from the loss'
+    """
+    if len(parts) == 1:
+        return f", all of it from {next(iter(parts))}"
+    listed = [f"{value} from {label}" for label, value in parts.items()]
+    listed[0] = listed[0].replace(" from ", " comes from ", 1)
+    return f": {', '.join(listed[:-1])} and {listed[-1]}"
 
 
 def _label_parts(cause: Cause) -> dict[str, str]:
