@@ -72,6 +72,19 @@ def test_quantile_of_a_constant_feature_is_the_quantile():
     assert optimum.W[0] + optimum.b == pytest.approx(np.quantile(y, 0.25, method="inverted_cdf"))
 
 
+def test_other_minima_of_a_wide_tube_are_its_corners():
+    """Each has all rows within the tube, and as many on its edge as there are parameters."""
+    random = np.random.default_rng(0)
+    X = random.normal(size=(1000, 20))
+    y = X @ random.normal(size=20) + random.normal(size=1000)
+    optimum = find_certified(recipe({**TUBE, "epsilon": 6.0}), X, y)
+    assert len(optimum.others) == 16
+    for W, b in optimum.others:
+        sizes = np.abs(y - X @ W - b)
+        assert sizes.max() <= 6.0 * (1 + 1e-9)
+        assert np.count_nonzero(sizes >= 6.0 * (1 - 1e-6)) >= 21
+
+
 def test_wide_tube_has_many_minima():
     X, y = make_line()
     assert not find_certified(recipe({**TUBE, "epsilon": 1e3}), X, y).is_unique
