@@ -79,7 +79,7 @@ def test_programs_weigh_classes_only_where_a_lane_does():
 
 @pytest.mark.parametrize("weights", ["even", [1.0], [1.0, -2.0], [1.0, "2"], 3.0, [True, True]])
 def test_other_values_are_refused(weights):
-    sentence = r"class_weights: .* must be 'balanced', or a list with a positive number"
+    sentence = r"class_weights: .* must be 'balanced', 'none', or a list with a positive number"
     with pytest.raises(InputError, match=sentence):
         Study(name="x", seeds=1, task="digits", recipe=weighed("balanced").model_dump(
             exclude_none=True) | {"class_weights": weights})  # fmt: skip
