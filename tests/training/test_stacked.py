@@ -287,10 +287,14 @@ def assert_alike(found, expected):
         np.testing.assert_array_equal(found.predictions[prefix].classes, predicted.classes)
 
 
-@pytest.mark.parametrize("on_classes", [True, False], ids=["classes, features last", "numbers"])
-def test_lanes_leave_when_their_runs_are_over(monkeypatch, on_classes):
+@pytest.mark.parametrize(
+    ("on_classes", "many"),
+    [(True, 1000), (True, 1), (False, 1)],
+    ids=["classes", "classes, features last", "numbers"],
+)
+def test_lanes_leave_when_their_runs_are_over(monkeypatch, on_classes, many):
     turned = []
-    monkeypatch.setattr(epoch, "MANY", 1)
+    monkeypatch.setattr(epoch, "MANY", many)
     monkeypatch.setattr(epoch, "turn", lambda one: turned.append(one) or turn(one))
     own = OWN | (ON_CLASSES if on_classes else ON_NUMBERS)
     loss, data = ("cross_entropy", make_pixels(60)) if on_classes else ("mse", DATA)
@@ -307,7 +311,7 @@ def test_lanes_leave_when_their_runs_are_over(monkeypatch, on_classes):
     epoch.compile_batches.cache_clear()  # Else earlier tests decide how weights are laid out.
     expected, found, kept = train_twice(monkeypatch, lanes, sets)
     epoch.compile_batches.cache_clear()
-    assert bool(turned) == on_classes
+    assert bool(turned) == (on_classes and many == 1)
     # The first lane that is over takes none along: its course goes on to epoch 9.
     n_lanes = len(lanes) - 2
     assert [len(one) for one in kept] == [n_lanes - 1, 2, 1]

@@ -31,7 +31,7 @@ from fairtrial.study.arm import Arm, Run
 from fairtrial.study.claims import Claim
 
 Seeds = EllipsisType | np.ndarray
-# A change of the metric is near enough to none at such a share of the difference, or of the margin.
+# Changes of the metric up to this share of the difference, or of the margin, count as none.
 NEAR = 0.01
 STAGES = ("objective", "unfinished", "noise_floor")
 """What lies before the minima, from there to the means, and from there to the ends."""
